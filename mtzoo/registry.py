@@ -1,0 +1,34 @@
+"""The few registries in which configs name things."""
+
+import inspect
+
+from mmengine.registry import Registry
+
+from mtzoo.errors import UserError, did_you_mean
+
+NODES = Registry("node", locations=["mtzoo.models"])
+LOSSES = Registry("loss", locations=["mtzoo.losses"])
+
+
+def find(registry: Registry, name: str, where: str) -> type:
+    """The class registered as `name`. Raises UserError naming `where` (a config key) if there is none."""
+    registry.import_from_location()
+    found = registry.module_dict.get(name)
+    if found is None:
+        raise UserError(f"{where}: no {registry.name} is called '{name}'{did_you_mean(name, registry.module_dict)}")
+    return found
+
+
+def check_params(cls: type, params: dict[str, object], where: str, supplied: tuple[str, ...] = ()) -> None:
+    """Check config keys against a constructor's signature.
+
+    `supplied` are the arguments that the builder passes itself. Raises UserError for an unknown or a missing key.
+    """
+    signature = inspect.signature(cls.__init__).parameters
+    accepted = [n for n in signature if n != "self" and n not in supplied]
+    for key in params:
+        if key not in accepted:
+            raise UserError(f"{where}.{key}: {cls.__name__} has no such parameter{did_you_mean(key, accepted)}")
+    for name in accepted:
+        if signature[name].default is inspect.Parameter.empty and name not in params:
+            raise UserError(f"{where}: {cls.__name__} needs '{name}'; add it")

@@ -1,0 +1,109 @@
+"""The shape vocabulary: what flows between packages.
+
+N batch, C channels, H W height and width, L levels, K classes, G ground truths, D detections.
+Boxes are `xyxy` in pixels of the image they belong to. Images are uint8, BGR.
+Label maps and masks are uint8; `IGNORE` marks pixels nobody labelled.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+IGNORE = 255
+
+
+class FeatureSpec(NamedTuple):
+    """Channels and stride (in input pixels) of one feature map; flows backbone -> neck -> head."""
+
+    channels: int
+    stride: int
+
+
+@dataclass
+class Boxes:
+    """Ground truth of one detection task in one image.
+
+    xyxy: (G, 4) float32; labels: (G,) int64, index into the task's classes; ignore: (G,) bool, crowd or ignore regions;
+    known: (K,) bool, which classes the image's source labels at all. An unlabelled class is not background.
+    """
+
+    xyxy: np.ndarray
+    labels: np.ndarray
+    ignore: np.ndarray
+    known: np.ndarray
+
+
+@dataclass
+class Sample:
+    """One image with what is known about it. Tasks absent from `boxes` and `masks` are not labelled here.
+
+    image: (H, W, 3) uint8 BGR; affine: (2, 3) float64, original pixels -> image pixels (continuous coordinates: the
+    corner of the first pixel is 0); masks: task -> (H, W) uint8.
+    """
+
+    image: np.ndarray
+    path: Path
+    source: str
+    original_hw: tuple[int, int]
+    affine: np.ndarray
+    boxes: dict[str, Boxes] = field(default_factory=dict)
+    masks: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass
+class Batch:
+    """Collated samples of one input size.
+
+    images: (N, 3, H, W) uint8 BGR; affines: (N, 2, 3) float64; boxes: task -> N entries, None where not labelled;
+    masks: task -> (N, H, W) uint8, all IGNORE where not labelled.
+    """
+
+    images: Tensor
+    affines: np.ndarray
+    original_hws: list[tuple[int, int]]
+    paths: list[Path]
+    sources: list[str]
+    boxes: dict[str, list[Boxes | None]]
+    masks: dict[str, Tensor]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch with images and masks on `device`; boxes stay in host memory until targets need them."""
+        masks = {k: v.to(device, non_blocking=True) for k, v in self.masks.items()}
+        return Batch(self.images.to(device, non_blocking=True), self.affines, self.original_hws, self.paths,
+                     self.sources, self.boxes, masks)
+
+
+class Detections(NamedTuple):
+    """boxes: (D, 4) float32 xyxy; scores: (D,) float32 in [0, 1]; labels: (D,) int64. Sorted by falling score."""
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass
+class Prediction:
+    """What a network says of one image, in original pixels.
+
+    detections: detection task -> Detections; label_maps: segmentation task -> (H, W) uint8 of the original size.
+    """
+
+    detections: dict[str, Detections] = field(default_factory=dict)
+    label_maps: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+RawOutputs = dict[str, dict[str, Tensor]]
+"""task -> output name -> (N, C, H, W). Joined with a dot ("det_person.box_s8") the names are one contract: loss keys,
+distillation taps, per-head quantization and ONNX outputs use the same strings."""
+
+
+def flatten_outputs(outputs: RawOutputs) -> dict[str, Tensor]:
+    """{"det_person": {"box_s8": t}} -> {"det_person.box_s8": t}, in order."""
+    return {f"{task}.{name}": value for task, maps in outputs.items() for name, value in maps.items()}
