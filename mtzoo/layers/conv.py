@@ -1,0 +1,69 @@
+"""The one arithmetic unit of every network here: convolution, BN, optional skip, optional ReLU, one rounding."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Output = Literal["quantized", "accumulator"]
+
+
+class ConvBNAct(nn.Module):
+    """y = quantize(relu(bn(conv(x)) + skip)): what an accelerator does between two memory accesses.
+
+    The skip is added inside, in the accumulator, so that a residual costs no rounding of its own. Quantizers are None in
+    a float network; `mtzoo.quantization.prepare` fills them in, `fold` takes `bn` away.
+
+    output: "quantized" (8 bit towards the next layer) or "accumulator" (the last convolution of a head: the sum as is).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, groups: int = 1,
+                 relu: bool = True, bn: bool = True, output: Output = "quantized") -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, kernel_size // 2, groups=groups, bias=not bn)
+        nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")
+        if self.conv.bias is not None:
+            nn.init.zeros_(self.conv.bias)
+        self.bn = nn.BatchNorm2d(out_channels) if bn else None
+        self.relu = relu
+        self.output: Output = output
+        self.weight_quant: nn.Module | None = None
+        self.bias_quant: nn.Module | None = None
+        self.act_quant: nn.Module | None = None
+
+    def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
+        """x (N, C_in, H, W), skip (N, C_out, H/stride, W/stride) or None -> (N, C_out, H/stride, W/stride)."""
+        conv = self.conv
+        weight = conv.weight if self.weight_quant is None else self.weight_quant(conv.weight)
+        bias = conv.bias if self.bias_quant is None or conv.bias is None else self.bias_quant(conv.bias)
+        y = F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+        if self.bn is not None:
+            y = self.bn(y)
+        if skip is not None:
+            y = y + skip
+        if self.act_quant is not None:
+            return self.act_quant(y)  # an unsigned quantizer clamps at 0, which is the ReLU
+        return F.relu(y, inplace=not torch.is_grad_enabled()) if self.relu else y
+
+
+def grouped(channels: int, group_base: int) -> int:
+    """Number of groups of a variable-group convolution: `group_base` input channels in each."""
+    if channels % group_base:
+        raise ValueError(f"{channels} channels do not divide into groups of {group_base}")
+    return channels // group_base
+
+
+class SeparableGroupConv(nn.Module):
+    """3x3 group conv in -> in * factor, BN, ReLU; 1x1 conv -> out, BN[, ReLU] (VarGNet, arXiv 1907.05653)."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, group_base: int, factor: int = 2, stride: int = 1,
+                 relu: bool = True) -> None:
+        super().__init__()
+        hidden = in_channels * factor
+        self.spatial = ConvBNAct(in_channels, hidden, 3, stride=stride, groups=grouped(in_channels, group_base))
+        self.pointwise = ConvBNAct(hidden, out_channels, 1, relu=relu)
+
+    def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
+        """x (N, C_in, H, W) -> (N, C_out, H/stride, W/stride); `skip` is added before the last ReLU."""
+        return self.pointwise(self.spatial(x), skip)

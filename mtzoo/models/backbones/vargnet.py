@@ -1,0 +1,54 @@
+"""VarGNetV2 (arXiv 1907.05653, and Horizon Robotics' public description of V2)."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from mtzoo.layers import ConvBNAct, VarGBlock, VarGDownBlock
+from mtzoo.registry import NODES
+from mtzoo.structures import FeatureSpec
+
+# stride, channels at width 1.0, blocks, merged first block
+STAGES = ((4, 32, 1, False), (8, 64, 3, True), (16, 128, 7, True), (32, 256, 4, True))
+STEM_CHANNELS = 32
+
+
+@NODES.register_module()
+class VarGNetV2(nn.Module):
+    """Image (N, 3, H, W) -> features of strides 4, 8, 16 and 32.
+
+    width: channel multiplier, 0.25 ... 2.0; group_base: channels per group, 4 or 8.
+    `vargnet_v2_g8g4_0_5x` is width 0.5, group_base 8 here and 4 in the neck.
+    """
+
+    def __init__(self, in_specs: Sequence[FeatureSpec], *, width: float = 0.5, group_base: int = 8) -> None:
+        super().__init__()
+        stem = self._channels(STEM_CHANNELS, width, group_base)
+        self.stem = ConvBNAct(in_specs[0].channels, stem, 3, stride=2, relu=False)
+        self.stages = nn.ModuleList()
+        self.out_specs: list[FeatureSpec] = []
+        channels = stem
+        for stride, base, blocks, merge in STAGES:
+            out = self._channels(base, width, group_base)
+            factor = 8 // group_base if stride == 4 else 2
+            first = VarGDownBlock(channels, out, group_base=group_base, factor=factor, merge=merge)
+            rest = [VarGBlock(out, group_base=group_base, factor=factor) for _ in range(blocks - 1)]
+            self.stages.append(nn.Sequential(first, *rest))
+            self.out_specs.append(FeatureSpec(out, stride))
+            channels = out
+
+    @staticmethod
+    def _channels(base: int, width: float, group_base: int) -> int:
+        channels = base * width
+        if not 0.25 <= width <= 2.0 or channels % group_base:
+            raise ValueError(f"width={width} with group_base={group_base}: {channels:g} channels are no multiple of the "
+                             "group base, or the width is outside 0.25 ... 2.0")
+        return int(channels)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x = self.stem(x)
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features

@@ -1,0 +1,42 @@
+"""Dense segmentation head."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from mtzoo.layers import Concat, ConvBNAct, SeparableGroupConv, UpsampleNearest2x, VarGBlock, grouped
+from mtzoo.models.heads.select import select_levels
+from mtzoo.registry import NODES
+from mtzoo.structures import FeatureSpec
+
+
+@NODES.register_module()
+class DenseSegmentationHead(nn.Module):
+    """Features -> {"logits": (N, K, H/s, W/s)} at the finest of `strides`.
+
+    With two strides the coarser feature joins as further hidden channels: its wider view costs a 1x1 conv at its own
+    resolution and nothing else. channels: width of the head; depth: blocks at that width.
+    """
+
+    def __init__(self, in_specs: Sequence[FeatureSpec], *, num_classes: int, strides: Sequence[int] = (4, 8),
+                 channels: int = 32, depth: int = 1, group_base: int = 8, factor: int = 1) -> None:
+        super().__init__()
+        if not 1 <= len(strides) <= 2:
+            raise ValueError(f"strides={tuple(strides)}: one stride, or two of which the second is twice the first")
+        self.picked, specs = select_levels(in_specs, strides)
+        hidden = specs[0].channels * 2
+        self.spatial = ConvBNAct(specs[0].channels, hidden, 3, groups=grouped(specs[0].channels, group_base))
+        self.context = self.upsample = self.concat = None
+        if len(specs) == 2:
+            self.context = ConvBNAct(specs[1].channels, channels, 1)
+            self.upsample, self.concat = UpsampleNearest2x(), Concat()
+            hidden += channels
+        self.pointwise = ConvBNAct(hidden, channels, 1)
+        self.blocks = nn.Sequential(*[VarGBlock(channels, group_base=group_base, factor=factor) for _ in range(depth)])
+        self.classify = ConvBNAct(channels, num_classes, 1, relu=False, bn=False, output="accumulator")
+
+    def forward(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
+        x = self.spatial(features[self.picked[0]])
+        if self.context is not None:
+            x = self.concat(x, self.upsample(self.context(features[self.picked[1]])))
+        return {"logits": self.classify(self.blocks(self.pointwise(x)))}

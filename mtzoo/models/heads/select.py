@@ -1,0 +1,15 @@
+"""Which of a neck's levels a head reads."""
+
+from collections.abc import Sequence
+
+from mtzoo.structures import FeatureSpec
+
+
+def select_levels(in_specs: Sequence[FeatureSpec], strides: Sequence[int]) -> tuple[list[int], list[FeatureSpec]]:
+    """Indices and specs of the features with the wanted strides. Raises ValueError if one is not there."""
+    have = [spec.stride for spec in in_specs]
+    missing = [stride for stride in strides if stride not in have]
+    if missing:
+        raise ValueError(f"no feature of stride {missing[0]}; the inputs have strides {have}")
+    picked = [have.index(stride) for stride in strides]
+    return picked, [in_specs[i] for i in picked]

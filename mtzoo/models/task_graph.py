@@ -1,0 +1,75 @@
+"""Every task is its own graph of named nodes; nodes of the same name and spec are one module."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from mtzoo.errors import UserError, did_you_mean
+from mtzoo.models.multitask import MultiTaskNet
+from mtzoo.registry import NODES, check_params, find
+from mtzoo.structures import FeatureSpec
+
+IMAGE = FeatureSpec(channels=3, stride=1)
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """A named node: registered type, the names it reads, constructor parameters."""
+
+    name: str
+    type: str
+    inputs: tuple[str, ...] = ("image",)
+    params: Mapping[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        params = ", ".join(f"{k}={v!r}" for k, v in self.params.items())
+        return f"{self.type}(inputs={list(self.inputs)}{', ' if params else ''}{params})"
+
+
+def merge_graphs(graphs: Mapping[str, Sequence[NodeSpec]]) -> dict[str, NodeSpec]:
+    """All tasks' nodes by name, inputs first. The same name with another spec is a UserError that shows both."""
+    merged: dict[str, NodeSpec] = {}
+    owner: dict[str, str] = {}
+    for task, nodes in graphs.items():
+        if not nodes:
+            raise UserError(f"task '{task}': 'nodes' is empty; give its backbone, neck and head")
+        seen = {"image"}
+        for node in nodes:
+            for source in node.inputs:
+                if source not in seen:
+                    raise UserError(f"task '{task}', node '{node.name}': reads '{source}', which no earlier node is called"
+                                    f"{did_you_mean(source, seen)}")
+            seen.add(node.name)
+            if node.name in merged and merged[node.name] != node:
+                raise UserError(f"node '{node.name}' has two specs: {merged[node.name]} in task '{owner[node.name]}', "
+                                f"{node} in task '{task}'; give one of them another name or make them equal")
+            merged.setdefault(node.name, node)
+            owner.setdefault(node.name, task)
+    return merged
+
+
+def build_node(spec: NodeSpec, in_specs: Sequence[FeatureSpec]) -> nn.Module:
+    """One node from its spec. Raises UserError for unknown types, parameters or values."""
+    cls = find(NODES, spec.type, f"node '{spec.name}'.type")
+    check_params(cls, dict(spec.params), f"node '{spec.name}'", supplied=("in_specs",))
+    try:
+        return cls(in_specs, **spec.params)
+    except ValueError as error:
+        raise UserError(f"node '{spec.name}': {error}") from error
+
+
+def build_network(graphs: Mapping[str, Sequence[NodeSpec]]) -> MultiTaskNet:
+    """{task: its nodes, the last one being the head} -> the network in which equal names are shared."""
+    merged = merge_graphs(graphs)
+    nodes: dict[str, nn.Module] = {}
+    out_specs: dict[str, Sequence[FeatureSpec]] = {"image": (IMAGE,)}
+    for name, spec in merged.items():
+        in_specs = [s for source in spec.inputs for s in out_specs[source]]
+        nodes[name] = build_node(spec, in_specs)
+        out_specs[name] = getattr(nodes[name], "out_specs", ())
+    users = {name: [task for task, graph in graphs.items() if any(n.name == name for n in graph)] for name in merged}
+    heads = {task: graph[-1].name for task, graph in graphs.items()}
+    net = MultiTaskNet(nodes, {name: spec.inputs for name, spec in merged.items()}, heads, users)
+    return net.to(memory_format=torch.channels_last)
