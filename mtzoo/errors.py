@@ -1,7 +1,7 @@
 """The one exception that means "the user can mend this": the command line prints it as one line and exits with 2."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Iterable
 
 
 class UserError(Exception):

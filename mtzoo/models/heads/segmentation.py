@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from mtzoo.layers import Concat, ConvBNAct, SeparableGroupConv, UpsampleNearest2x, VarGBlock, grouped
+from mtzoo.layers import Concat, ConvBNAct, UpsampleNearest2x, VarGBlock, grouped
 from mtzoo.models.heads.select import select_levels
 from mtzoo.registry import NODES
 from mtzoo.structures import FeatureSpec

@@ -1,5 +1,6 @@
 """The Unet neck of VarGNetV2 ("upscale" in Horizon's public description)."""
 
+import itertools
 from collections.abc import Sequence
 
 from torch import Tensor, nn
@@ -31,13 +32,13 @@ class UnetNeck(nn.Module):
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, group_base: int = 8, factor: int = 2) -> None:
         super().__init__()
-        for fine, coarse in zip(in_specs, in_specs[1:]):
+        for fine, coarse in itertools.pairwise(in_specs):
             if coarse.stride != 2 * fine.stride:
                 raise ValueError(f"UnetNeck needs strides that double, got {[s.stride for s in in_specs]}")
         self.out_specs = list(in_specs)
         self.levels = nn.ModuleList(
             UnetLevel(fine.channels, coarse.channels, group_base=group_base, factor=factor)
-            for fine, coarse in zip(in_specs, in_specs[1:]))
+            for fine, coarse in itertools.pairwise(in_specs))
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         outputs = [features[-1]]
