@@ -1,0 +1,102 @@
+"""Datasets: several tasks' sources as one stream of samples for training, and folder by folder for evaluation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Sequence
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from mtzoo.data.cache import ImageCache
+from mtzoo.data.groups import Group, Record, build_groups
+from mtzoo.data.images import apply_table, read_image, read_mask
+from mtzoo.data.pipeline import EvalPipeline, TrainPipeline
+from mtzoo.data.sampler import Draw, WeightedEpochSampler
+from mtzoo.data.sources import TaskData
+from mtzoo.errors import UserError
+from mtzoo.ops.affine import scale_shift
+from mtzoo.structures import Sample
+
+
+def read_arrays(record: Record) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Decode a record: image (H, W, 3) BGR and, by task, masks (H, W) of class ids. Raises UserError for every fault."""
+    image = read_image(record.path)
+    hw = image.shape[:2]
+    if record.hw is not None and record.hw != hw:
+        raise UserError(f"{record.path}: the image is {hw[1]}x{hw[0]}, its annotations say {record.hw[1]}x{record.hw[0]}; mend one")
+    raw: dict[Path, np.ndarray] = {}
+    masks: dict[str, np.ndarray] = {}
+    for task, file in record.masks.items():
+        if file.path not in raw:
+            raw[file.path] = read_mask(file.path)
+        mask = raw[file.path]
+        if mask.shape != hw:
+            raise UserError(f"{file.path}: the mask is {mask.shape[1]}x{mask.shape[0]}, its image {hw[1]}x{hw[0]}; make them equal")
+        masks[task] = apply_table(mask, file.table, file.path, file.source)
+    return image, masks
+
+
+def read_sample(record: Record, cache: ImageCache | None = None, index: int = 0) -> Sample:
+    """A record as a sample in original pixels; arrays from the cache are read-only."""
+    stored = cache.get(index) if cache else None
+    if stored is not None:
+        image, masks = stored[0], dict(zip(record.masks, stored[1:]))
+    else:
+        image, masks = read_arrays(record)
+        if cache:
+            cache.put(index, [image, *masks.values()])
+    return Sample(image=image, path=record.path, source=record.source, original_hw=image.shape[:2],
+                  affine=scale_shift(1.0, 1.0), boxes=dict(record.boxes), masks=masks)
+
+
+class MultiTaskDataset(Dataset[Sample]):
+    """Training samples of all tasks; an image with labels of several tasks is loaded once, with all of them.
+
+    Items are asked for by `Draw`s of its `sampler()`: the random transforms depend on (seed, epoch, position) alone, so a
+    run does not change with the number of workers. cache_mb: RAM for decoded images, shared by forked workers.
+    """
+
+    def __init__(self, tasks: Sequence[TaskData], pipeline: TrainPipeline, *, seed: int = 0, cache_mb: int = 0) -> None:
+        self.groups = build_groups(tasks)
+        self.records = [record for group in self.groups for record in group.records]
+        self.pipeline, self.seed = pipeline, seed
+        self.cache = ImageCache(cache_mb, len(self.records)) if cache_mb else None
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, draw: Draw) -> Sample:
+        rng = np.random.default_rng((self.seed, draw.epoch, draw.position))
+        return self.pipeline(read_sample(self.records[draw.index], self.cache, draw.index), rng)
+
+    def sampler(self, samples_per_epoch: int | None = None, rank: int = 0, world_size: int = 1) -> WeightedEpochSampler:
+        """Draws in proportion to weight * images of each folder."""
+        return WeightedEpochSampler([len(g.records) for g in self.groups], [g.weight for g in self.groups], seed=self.seed,
+                                    samples_per_epoch=samples_per_epoch, rank=rank, world_size=world_size)
+
+
+class EvalDataset(Dataset[Sample]):
+    """The images of one folder in order: input image and affine; boxes and masks in original pixels."""
+
+    def __init__(self, group: Group, pipeline: EvalPipeline) -> None:
+        self.group, self.pipeline = group, pipeline
+
+    def __len__(self) -> int:
+        return len(self.group.records)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.pipeline(read_sample(self.group.records[index]))
+
+
+@dataclass(frozen=True)
+class EvalSet:
+    """One folder to evaluate on. sources: task it serves -> name of the task's source here. A sample may lack some of them."""
+
+    name: str
+    sources: dict[str, str]
+    dataset: EvalDataset
+
+
+def eval_sets(tasks: Sequence[TaskData], pipeline: EvalPipeline) -> list[EvalSet]:
+    """One set for each images folder of the tasks' sources, so that each image is predicted once."""
+    return [EvalSet(group.name, group.sources, EvalDataset(group, pipeline)) for group in build_groups(tasks)]

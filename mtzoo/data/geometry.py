@@ -1,0 +1,122 @@
+"""Training geometry: one random window of the original, resized once. Its affine maps everything else."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from mtzoo.errors import UserError
+from mtzoo.ops import affine
+from mtzoo.ops.geometry import PAD_VALUE, keep_ratio_hw
+from mtzoo.structures import IGNORE, Boxes
+
+# Area averaging costs seven times a bilinear resize and only differs visibly once pixels start to be skipped.
+_AREA_BELOW = 0.7
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of the original (it may reach outside) shown as `out_hw` pixels, mirrored if `flip`."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    out_hw: tuple[int, int]
+    flip: bool = False
+
+    @property
+    def affine(self) -> np.ndarray:
+        """(2, 3) original pixels -> output pixels."""
+        scale_x, scale_y = self.out_hw[1] / self.width, self.out_hw[0] / self.height
+        matrix = affine.scale_shift(scale_x, scale_y, -self.x * scale_x, -self.y * scale_y)
+        return affine.compose(affine.scale_shift(-1, 1, self.out_hw[1]), matrix) if self.flip else matrix
+
+    def image(self, image: np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint8 original -> (*out_hw, 3), padded with PAD_VALUE."""
+        shrinks = self.out_hw[0] / self.height < _AREA_BELOW
+        return self._show(image, cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR, PAD_VALUE)
+
+    def mask(self, mask: np.ndarray) -> np.ndarray:
+        """(H, W) uint8 original -> out_hw, nearest, padded with IGNORE."""
+        return self._show(mask, cv2.INTER_NEAREST_EXACT, IGNORE)
+
+    def _show(self, image: np.ndarray, interpolation: int, fill: int) -> np.ndarray:
+        height, width = image.shape[:2]
+        top, left = max(-self.y, 0), max(-self.x, 0)
+        bottom, right = max(self.y + self.height - height, 0), max(self.x + self.width - width, 0)
+        shown = image[max(self.y, 0):self.y + self.height, max(self.x, 0):self.x + self.width]
+        if top or left or bottom or right:
+            shown = cv2.copyMakeBorder(shown, top, bottom, left, right, cv2.BORDER_CONSTANT, value=(fill, fill, fill))
+        if shown.shape[:2] != self.out_hw:
+            shown = cv2.resize(shown, self.out_hw[::-1], interpolation=interpolation)
+        return cv2.flip(shown, 1) if self.flip else np.ascontiguousarray(shown)
+
+
+def window_boxes(window: Window, boxes: Boxes, min_visible: float, min_size: float) -> Boxes:
+    """Boxes as the window shows them: clipped; gone when nothing is left; ignore regions when less than `min_visible` of the
+    area is left or a side is shorter than `min_size` output pixels."""
+    full = affine.map_boxes(window.affine, boxes.xyxy)
+    height, width = window.out_hw
+    clipped = np.clip(full, 0, np.array([width, height, width, height], dtype=np.float32))
+    sides, full_sides = clipped[:, 2:] - clipped[:, :2], full[:, 2:] - full[:, :2]
+    area = sides.prod(axis=1)
+    kept = area > 0
+    unsure = (area < min_visible * full_sides.prod(axis=1)) | (sides.min(axis=1) < min_size)
+    return Boxes(clipped[kept], boxes.labels[kept], (boxes.ignore | unsure)[kept], boxes.known)
+
+
+@dataclass(frozen=True)
+class TrainGeometry:
+    """Resize, scale jitter, random crop and mirror, as one window.
+
+    crop_hw: output size, multiples of the network's stride. resize_type: "min_max_pairs" fits the image into short and
+    long side resize_hw, keeping its aspect; "none" leaves it at full resolution. scale_range: jitter on top, log-uniform.
+    min_visible, min_size: see window_boxes. focus_prob: how often the crop is centred on a pixel or box of a class drawn
+    evenly among the classes in the image, so that rare ones are seen more.
+    """
+
+    crop_hw: tuple[int, int]
+    resize_hw: tuple[int, int] = (540, 1140)
+    resize_type: Literal["min_max_pairs", "none"] = "min_max_pairs"
+    scale_range: tuple[float, float] = (1.0, 1.0)
+    flip_prob: float = 0.5
+    min_visible: float = 0.3
+    min_size: float = 4.0
+    focus_prob: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.resize_type not in ("min_max_pairs", "none"):
+            raise UserError(f"resize_type='{self.resize_type}' has to be 'min_max_pairs' or 'none'")
+        if min(self.crop_hw) <= 0 or min(self.resize_hw) <= 0:
+            raise UserError(f"crop_hw={self.crop_hw}, resize_hw={self.resize_hw}: sizes have to be positive")
+        if not 0 < self.scale_range[0] <= self.scale_range[1]:
+            raise UserError(f"scale_range={self.scale_range} has to be (low, high) with 0 < low <= high")
+        for name in ("flip_prob", "min_visible", "focus_prob"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"{name}={getattr(self, name)} has to lie in 0..1")
+
+    def resized_hw(self, original_hw: tuple[int, int]) -> tuple[int, int]:
+        """Size of the whole image after the resize, before jitter and crop: (720, 1280) -> (540, 960)."""
+        return keep_ratio_hw(original_hw, self.resize_hw) if self.resize_type == "min_max_pairs" else original_hw
+
+    def draw(self, original_hw: tuple[int, int], rng: np.random.Generator, focus: tuple[float, float] | None = None) -> Window:
+        """A random window. focus: a point (x, y) of the original to be near the centre of the crop."""
+        low, high = np.log(self.scale_range)
+        jitter = float(np.exp(rng.uniform(low, high)))
+        resized = self.resized_hw(original_hw)
+        sides, offsets = [], []
+        for axis in (0, 1):
+            scale = jitter * resized[axis] / original_hw[axis]
+            side = max(round(self.crop_hw[axis] / scale), 1)
+            free = original_hw[axis] - side
+            if focus is None:
+                offset = int(rng.integers(min(free, 0), max(free, 0) + 1))
+            else:
+                offset = round(focus[1 - axis] - side / 2)
+                offset = min(max(offset, min(free, 0)), max(free, 0))
+            sides.append(side)
+            offsets.append(offset)
+        flip = bool(rng.random() < self.flip_prob)
+        return Window(offsets[1], offsets[0], sides[1], sides[0], tuple(self.crop_hw), flip)

@@ -1,0 +1,140 @@
+"""All tasks' sources -> groups of records by images folder, so that one loaded image serves every task it has labels for."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Sequence
+
+import numpy as np
+
+from mtzoo.data.coco import read_coco_boxes
+from mtzoo.data.masks import MaskFile, read_mask_folder
+from mtzoo.data.rendered import ensure_rendered
+from mtzoo.data.sources import CocoBoxes, Fault, MaskFolder, Source, SyntheticScenes, TaskData, expand_path
+from mtzoo.errors import UserError
+from mtzoo.structures import Boxes
+
+
+@dataclass
+class Record:
+    """One image file and where its labels are. hw: its size as the annotations say, if they do."""
+
+    path: Path
+    source: str
+    hw: tuple[int, int] | None = None
+    boxes: dict[str, Boxes] = field(default_factory=dict)
+    masks: dict[str, MaskFile] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The images of one folder. name: its sources' names joined by "+"; sources: task -> names of its sources here."""
+
+    images: Path
+    name: str
+    weight: float
+    sources: dict[str, str]
+    records: list[Record]
+
+
+def build_groups(tasks: Sequence[TaskData]) -> list[Group]:
+    """Read all label files. Raises UserError for the first fault, with the count of the others."""
+    groups, faults = collect_groups(tasks)
+    if faults:
+        more = f" (and {len(faults) - 1} more; `mtzoo data check` lists them)" if len(faults) > 1 else ""
+        raise UserError(f"{faults[0]}{more}")
+    return groups
+
+
+def collect_groups(tasks: Sequence[TaskData]) -> tuple[list[Group], list[Fault]]:
+    """The groups in the order of their first source, and every fault found without opening an image."""
+    by_folder: dict[Path, list[tuple[TaskData, Source]]] = {}
+    faults: list[Fault] = []
+    for task in tasks:
+        for source in task.sources:
+            try:
+                reader = as_files(source, task)
+                by_folder.setdefault(images_folder(reader), []).append((task, reader))
+            except UserError as error:
+                faults.append(Fault("", "", str(error)))
+    groups = [_build_group(folder, members, faults) for folder, members in by_folder.items()]
+    return [group for group in groups if group.records], list(dict.fromkeys(faults))
+
+
+def as_files(source: Source, task: TaskData) -> CocoBoxes | MaskFolder:
+    """The source as a reader of files on disk; synthetic scenes are rendered if they are not there yet."""
+    if isinstance(source, SyntheticScenes):
+        source = ensure_rendered(source)
+    kind = "detection" if isinstance(source, CocoBoxes) else "segmentation"
+    if kind != task.kind:
+        raise UserError(f"task '{task.task}' is a {task.kind} task, but its source '{source.name}' holds labels for {kind}; "
+                        "use CocoBoxes for detection and MaskFolder for segmentation")
+    return source
+
+
+def images_folder(source: CocoBoxes | MaskFolder) -> Path:
+    """The resolved images folder. Raises UserError if there is none."""
+    folder = expand_path(source.images)
+    if not folder.is_dir():
+        raise UserError(f"source '{source.name}': no images folder {folder}; check its path")
+    return folder.resolve()
+
+
+def _build_group(folder: Path, members: list[tuple[TaskData, Source]], faults: list[Fault]) -> Group:
+    name = "+".join(dict.fromkeys(source.name for _, source in members))
+    records: dict[str, Record] = {}
+    names: dict[str, str] = {}
+    for task, source in members:
+        try:
+            read = _add_boxes if isinstance(source, CocoBoxes) else _add_masks
+            count, found = read(records, folder, name, task, source)
+        except UserError as error:
+            faults.append(Fault("", "", str(error)))
+            continue
+        faults += found
+        if not count:
+            faults.append(Fault(str(folder), "", f"source '{source.name}' of task '{task.task}' is empty: no labelled image; "
+                                                 "check its paths"))
+        names[task.task] = f"{names[task.task]}+{source.name}" if task.task in names else source.name
+    weight = max(source.weight for _, source in members)
+    return Group(folder, name, weight, names, _existing(records, faults))
+
+
+def _existing(records: dict[str, Record], faults: list[Fault]) -> list[Record]:
+    kept = []
+    for _, record in sorted(records.items()):
+        if record.path.is_file():
+            kept.append(record)
+        else:
+            faults.append(Fault(str(record.path), "", "no such image file; restore it or drop it from the annotations"))
+    return kept
+
+
+def _add_boxes(records: dict[str, Record], folder: Path, name: str, task: TaskData, source: CocoBoxes) -> tuple[int, list[Fault]]:
+    images, faults = read_coco_boxes(source, task.task, task.classes)
+    for file, (hw, boxes) in images.items():
+        record = records.setdefault(file, Record(folder / file, name))
+        if record.hw not in (None, hw):
+            faults.append(Fault(source.annotations, file, f"is {hw[1]}x{hw[0]} here, {record.hw[1]}x{record.hw[0]} in another "
+                                                          "annotation file of the same folder; mend one"))
+        record.hw = hw
+        other = record.boxes.get(task.task)
+        record.boxes[task.task] = boxes if other is None else merge_boxes(other, boxes)
+    return len(images), faults
+
+
+def _add_masks(records: dict[str, Record], folder: Path, name: str, task: TaskData, source: MaskFolder) -> tuple[int, list[Fault]]:
+    masks, faults = read_mask_folder(source, task.task, task.classes)
+    for file, mask in masks.items():
+        record = records.setdefault(file, Record(folder / file, name))
+        other = record.masks.get(task.task)
+        if other is not None:
+            faults.append(Fault(str(mask.path), "", f"a second mask of this image for task '{task.task}', after {other.path}; "
+                                                    "keep one source"))
+        record.masks[task.task] = mask
+    return len(masks), faults
+
+
+def merge_boxes(first: Boxes, second: Boxes) -> Boxes:
+    """Labels of one image from two annotation files: all boxes, and the classes that either knows."""
+    return Boxes(np.concatenate([first.xyxy, second.xyxy]), np.concatenate([first.labels, second.labels]),
+                 np.concatenate([first.ignore, second.ignore]), first.known | second.known)

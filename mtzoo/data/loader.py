@@ -1,0 +1,74 @@
+"""Samples -> batches, in the background."""
+
+import sys
+from dataclasses import dataclass
+from typing import Sequence
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import BatchSampler, DataLoader
+
+from mtzoo.data.dataset import EvalDataset, MultiTaskDataset
+from mtzoo.data.sampler import WeightedEpochSampler
+from mtzoo.structures import IGNORE, Batch, Sample
+
+
+@dataclass
+class EvalBatch:
+    """images: (N, 3, H, W) uint8 BGR inputs; samples: N, with affine and with boxes and masks in original pixels."""
+
+    images: Tensor
+    samples: list[Sample]
+
+
+def stack_images(samples: Sequence[Sample]) -> Tensor:
+    """(N, 3, H, W) uint8 in channels_last memory: the layout images are read in, and the one convolutions want on CPU."""
+    return torch.from_numpy(np.stack([sample.image for sample in samples])).permute(0, 3, 1, 2)
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Samples of one size -> a batch over the tasks that at least one of them has labels for."""
+    box_tasks = dict.fromkeys(task for sample in samples for task in sample.boxes)
+    mask_tasks = dict.fromkeys(task for sample in samples for task in sample.masks)
+    unlabelled = np.full(samples[0].image.shape[:2], IGNORE, dtype=np.uint8)
+    return Batch(
+        images=stack_images(samples),
+        affines=np.stack([sample.affine for sample in samples]),
+        original_hws=[sample.original_hw for sample in samples],
+        paths=[sample.path for sample in samples],
+        sources=[sample.source for sample in samples],
+        boxes={task: [sample.boxes.get(task) for sample in samples] for task in box_tasks},
+        masks={task: torch.from_numpy(np.stack([sample.masks.get(task, unlabelled) for sample in samples])) for task in mask_tasks},
+    )
+
+
+def collate_eval(samples: Sequence[Sample]) -> EvalBatch:
+    """Samples of an EvalDataset; their labels keep sizes of their own, so they stay samples."""
+    return EvalBatch(stack_images(samples), list(samples))
+
+
+def make_loader(dataset: MultiTaskDataset, sampler: WeightedEpochSampler, batch_size: int, workers: int, *,
+                drop_last: bool = True, pin_memory: bool = False) -> DataLoader:
+    """Batches of one epoch at a time; call `sampler.set_epoch` before each. Workers live on between epochs."""
+    return DataLoader(dataset, batch_sampler=BatchSampler(sampler, batch_size, drop_last), collate_fn=collate,
+                      pin_memory=pin_memory, **_worker_options(workers))
+
+
+def make_eval_loader(dataset: EvalDataset, batch_size: int, workers: int) -> DataLoader:
+    """All images in order, as EvalBatch."""
+    return DataLoader(dataset, batch_size=batch_size, collate_fn=collate_eval, **_worker_options(workers, persistent=False))
+
+
+def _worker_options(workers: int, persistent: bool = True) -> dict[str, object]:
+    if not workers:
+        return {"num_workers": 0}
+    # Forked workers start in milliseconds and share the image cache; elsewhere the platform's own method serves.
+    context = "fork" if sys.platform == "linux" else None
+    return {"num_workers": workers, "persistent_workers": persistent, "prefetch_factor": 2, "worker_init_fn": _init_worker,
+            "multiprocessing_context": context}
+
+
+def _init_worker(worker: int) -> None:
+    cv2.setNumThreads(0)  # a worker per core: OpenCV's own threads would only fight over them

@@ -1,0 +1,77 @@
+"""Folders of images and masks -> pairs by stem, and the table that turns mask values into class ids."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Sequence
+
+import numpy as np
+
+from mtzoo.data.images import IMAGE_SUFFIXES, UNMAPPED
+from mtzoo.data.sources import Fault, MaskFolder, expand_path
+from mtzoo.errors import UserError
+from mtzoo.structures import IGNORE
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """One mask on disk. table: (256,) uint8, mask value -> class id; source: the name errors tell."""
+
+    path: Path
+    table: np.ndarray
+    source: str
+
+
+def label_table(spec: MaskFolder, task: str, classes: Sequence[str]) -> np.ndarray:
+    """(256,) uint8: class id, IGNORE, or UNMAPPED where a mask value has no class. Raises UserError for a bad label_map."""
+    if len(classes) > UNMAPPED:
+        raise UserError(f"task '{task}': {len(classes)} classes; a mask holds at most {UNMAPPED}")
+    table = np.full(256, UNMAPPED, dtype=np.uint8)
+    label_map = {k: k for k in range(len(classes))} if spec.label_map is None else spec.label_map
+    for value, label in label_map.items():
+        if not 0 <= value <= 255 or not (0 <= label < len(classes) or label == IGNORE):
+            raise UserError(f"source '{spec.name}' of task '{task}': label_map[{value}]={label}; mask values are 0..255, "
+                            f"class ids 0..{len(classes) - 1}, or {IGNORE} to ignore")
+        table[value] = label
+    if spec.label_map is None or spec.ignore_value not in spec.label_map:
+        table[spec.ignore_value] = IGNORE
+    return table
+
+
+def read_mask_folder(spec: MaskFolder, task: str, classes: Sequence[str]) -> tuple[dict[str, MaskFile], list[Fault]]:
+    """{image file relative to the images folder: its mask}, and faults: masks without an image, two images of one stem."""
+    table = label_table(spec, task, classes)
+    images_root, masks_root = expand_path(spec.images), expand_path(spec.masks)
+    endings = (spec.image_suffix,) if spec.image_suffix else IMAGE_SUFFIXES
+    images, faults = list_stems(images_root, endings, spec.name)
+    masks, mask_faults = list_stems(masks_root, (spec.mask_suffix,), spec.name)
+    faults += mask_faults
+    pairs: dict[str, MaskFile] = {}
+    for stem, mask in masks.items():
+        if stem in images:
+            pairs[images[stem]] = MaskFile(masks_root / mask, table, spec.name)
+        else:
+            faults.append(Fault(str(masks_root / mask), "", f"no image '{stem}' in {images_root} belongs to this mask; "
+                                                            "add it or remove the mask"))
+    return dict(sorted(pairs.items())), faults
+
+
+def list_stems(root: Path, endings: Sequence[str], source: str) -> tuple[dict[str, str], list[Fault]]:
+    """{relative path without its ending: relative path} of the files below `root` that end so, sorted."""
+    if not root.is_dir():
+        raise UserError(f"source '{source}': no folder {root}; check its path")
+    found: dict[str, str] = {}
+    faults: list[Fault] = []
+    for folder, folders, files in os.walk(root):
+        folders.sort()
+        for file in sorted(files):
+            ending = next((e for e in endings if file.lower().endswith(e.lower())), None)
+            if ending is None or file.startswith("."):
+                continue
+            relative = (Path(folder) / file).relative_to(root).as_posix()
+            stem = relative[:-len(ending)]
+            if stem in found:
+                faults.append(Fault(str(root / relative), "", f"'{found[stem]}' has the same stem; remove one"))
+            else:
+                found[stem] = relative
+    return found, faults

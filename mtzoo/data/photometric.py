@@ -1,0 +1,69 @@
+"""Colour changes on uint8 BGR images: one matrix, one table, and now and then grey, blur or noise."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mtzoo.errors import UserError
+
+_BGR_TO_YIQ = np.array([[0.114, 0.587, 0.299], [-0.321, -0.275, 0.596], [0.311, -0.523, 0.212]])
+_YIQ_TO_BGR = np.linalg.inv(_BGR_TO_YIQ)
+
+
+@dataclass(frozen=True)
+class Photometric:
+    """How far colours may go. brightness, contrast, saturation: +- share; hue: +- turns of the colour circle; gamma: +- in
+    log2; *_prob: how often; noise: +- grey levels, uniform. `prob` = 0 switches all of it off."""
+
+    prob: float = 0.8
+    brightness: float = 0.25
+    contrast: float = 0.25
+    saturation: float = 0.3
+    hue: float = 0.02
+    gamma: float = 0.3
+    grey_prob: float = 0.02
+    blur_prob: float = 0.05
+    noise_prob: float = 0.05
+    noise: int = 10
+
+    def __post_init__(self) -> None:
+        for name in ("prob", "grey_prob", "blur_prob", "noise_prob", "brightness", "contrast", "saturation", "hue"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"photometric {name}={getattr(self, name)} has to lie in 0..1")
+        if self.gamma < 0 or not 0 <= self.noise <= 127:
+            raise UserError(f"photometric gamma={self.gamma}, noise={self.noise}: gamma >= 0 and noise in 0..127")
+
+    def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """(H, W, 3) uint8 BGR -> a changed copy, or `image` itself when the draw says so."""
+        if rng.random() >= self.prob:
+            return image
+        image = cv2.transform(image, self._color_matrix(rng).astype(np.float32))
+        if self.gamma:
+            image = cv2.LUT(image, _gamma_table(2.0 ** rng.uniform(-self.gamma, self.gamma)))
+        if rng.random() < self.blur_prob:
+            image = cv2.GaussianBlur(image, (3, 3) if rng.random() < 0.5 else (5, 5), 0)
+        if self.noise and rng.random() < self.noise_prob:
+            image = _add_noise(image, rng, int(rng.integers(1, self.noise + 1)))
+        return image
+
+    def _color_matrix(self, rng: np.random.Generator) -> np.ndarray:
+        """(3, 4): saturation and hue in YIQ, then contrast about mid-grey and brightness, all linear in BGR."""
+        saturation = 0.0 if rng.random() < self.grey_prob else 1 + rng.uniform(-self.saturation, self.saturation)
+        angle = 2 * np.pi * rng.uniform(-self.hue, self.hue)
+        turn = np.eye(3)
+        turn[1:, 1:] = saturation * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        contrast = 1 + rng.uniform(-self.contrast, self.contrast)
+        gain = 1 + rng.uniform(-self.brightness, self.brightness)
+        linear = gain * contrast * (_YIQ_TO_BGR @ turn @ _BGR_TO_YIQ)
+        offset = np.full((3, 1), gain * 128 * (1 - contrast))
+        return np.hstack([linear, offset])
+
+
+def _gamma_table(gamma: float) -> np.ndarray:
+    return np.rint(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
+
+
+def _add_noise(image: np.ndarray, rng: np.random.Generator, level: int) -> np.ndarray:
+    noise = rng.integers(0, 2 * level + 1, image.shape, dtype=np.uint8)
+    return cv2.addWeighted(image, 1.0, noise, 1.0, -level)

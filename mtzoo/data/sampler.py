@@ -1,0 +1,67 @@
+"""Which image comes at which place of an epoch: a pure function of (seed, epoch), so a run resumes exactly."""
+
+from typing import Iterator, NamedTuple, Sequence
+
+import numpy as np
+from torch.utils.data import Sampler
+
+from mtzoo.errors import UserError
+
+
+class Draw(NamedTuple):
+    """One place of an epoch. index: the record; (epoch, position) seed its random transforms, whichever worker runs it."""
+
+    epoch: int
+    position: int
+    index: int
+
+
+def epoch_order(sizes: Sequence[int], weights: Sequence[float], samples: int, seed: int, epoch: int) -> np.ndarray:
+    """(samples,) int64 record indices of an epoch over groups laid out one after the other.
+
+    A group of n images and weight w gets a share w n / sum(w n), rounded up or down at random without bias (systematic
+    sampling); inside a group each shuffled pass ends before the next begins.
+    """
+    rng = np.random.default_rng((seed, epoch))
+    shares = np.asarray(sizes, dtype=np.float64) * np.asarray(weights, dtype=np.float64)
+    edges = np.concatenate([[0.0], np.cumsum(shares) * (samples / shares.sum())])
+    edges[-1] = samples
+    exact = np.round(edges)
+    edges = np.where(np.abs(edges - exact) < 1e-6, exact, edges)  # a whole share must not lose one to float error
+    quotas = np.diff(np.floor(edges + rng.random())).astype(int)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    order = [np.zeros(0, dtype=np.int64)]
+    for start, size, quota in zip(starts, sizes, quotas):
+        passes = [rng.permutation(size) for _ in range(-(-quota // size))]
+        order += [start + np.concatenate(passes)[:quota]] if quota else []
+    return rng.permutation(np.concatenate(order))
+
+
+class WeightedEpochSampler(Sampler[Draw]):
+    """Draws for one epoch at a time; `set_epoch(epoch, start)` before each, `start` > 0 to resume inside it.
+
+    samples_per_epoch: draws of all ranks together, by default the number of images. Rank r of n takes every n-th draw.
+    """
+
+    def __init__(self, sizes: Sequence[int], weights: Sequence[float], *, seed: int, samples_per_epoch: int | None = None,
+                 rank: int = 0, world_size: int = 1) -> None:
+        if not sizes or min(sizes) < 1:
+            raise UserError("no images to train on; check the data sources")
+        self.sizes, self.weights, self.seed = tuple(sizes), tuple(weights), seed
+        self.samples = samples_per_epoch or sum(sizes)
+        self.rank, self.world_size = rank, world_size
+        self.epoch, self.start = 0, 0
+
+    def set_epoch(self, epoch: int, start: int = 0) -> None:
+        """Go to an epoch; `start` counts the draws of all ranks that are already done."""
+        self.epoch, self.start = epoch, start
+
+    def __len__(self) -> int:
+        return max(self.samples - self.start, 0) // self.world_size
+
+    def __iter__(self) -> Iterator[Draw]:
+        epoch, start, count = self.epoch, self.start, len(self)
+        order = epoch_order(self.sizes, self.weights, self.samples, self.seed, epoch)
+        for step in range(count):
+            position = start + step * self.world_size + self.rank
+            yield Draw(epoch, position, int(order[position]))

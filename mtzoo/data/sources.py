@@ -1,0 +1,144 @@
+"""Where labels come from: one frozen spec per kind of source. Configs name them by `type`; every field is plain."""
+
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Mapping, Sequence
+
+from mtzoo.errors import UserError
+from mtzoo.structures import IGNORE
+
+IGNORE_CATEGORY = "ignore"
+"""In `categories`, the target that turns a category's boxes into ignore regions of every class of the task."""
+
+
+def expand_path(text: str) -> Path:
+    """`text` with ~ and $VARIABLES expanded. Raises UserError for a variable the environment lacks."""
+    expanded = os.path.expandvars(os.path.expanduser(text))
+    if "$" in expanded:
+        raise UserError(f"path '{text}': the environment has no such variable; export it or write the path out")
+    return Path(expanded)
+
+
+def _check_common(spec: "Source") -> None:
+    if not spec.name:
+        raise UserError(f"{type(spec).__name__}: a source needs a name; set name='...'")
+    if not (math.isfinite(spec.weight) and spec.weight > 0):
+        raise UserError(f"source '{spec.name}': weight={spec.weight} has to be a positive number")
+
+
+@dataclass(frozen=True)
+class CocoBoxes:
+    """COCO JSON boxes over a folder of images.
+
+    categories: category of the file -> class of the task, or "ignore"; categories of a class's own name need no entry.
+    labels: the task's classes this source labels; by default those that some category of the file maps to. The task's
+    other classes are unknown here, not background.
+    """
+
+    images: str
+    annotations: str
+    name: str
+    weight: float = 1.0
+    categories: Mapping[str, str] = field(default_factory=dict)
+    labels: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        _check_common(self)
+
+
+@dataclass(frozen=True)
+class MaskFolder:
+    """A folder of images and a folder of one-channel PNG masks, paired by relative path and stem.
+
+    label_map: mask value -> class id, or 255 to ignore; by default values are class ids. A value it lacks is an error.
+    ignore_value: mask value of pixels nobody labelled. image_suffix, mask_suffix: how the file names end when the stems
+    alone differ, e.g. "_leftImg8bit.png" and "_gtFine_labelIds.png". An image without a mask is not labelled here.
+    """
+
+    images: str
+    masks: str
+    name: str
+    weight: float = 1.0
+    label_map: Mapping[int, int] | None = None
+    ignore_value: int = IGNORE
+    image_suffix: str | None = None
+    mask_suffix: str = ".png"
+
+    def __post_init__(self) -> None:
+        _check_common(self)
+        if not 0 <= self.ignore_value <= 255:
+            raise UserError(f"source '{self.name}': ignore_value={self.ignore_value} is not a mask value (0..255)")
+
+
+@dataclass(frozen=True)
+class SyntheticScenes:
+    """`num` rendered road scenes, made on first use in `root`/synth-<height>x<width>-<num>-<seed>.
+
+    labels: which of the scenes' labels the task reads. categories serves "boxes", label_map "seg" and "lane".
+    """
+
+    num: int
+    seed: int
+    name: str
+    root: str
+    labels: Literal["boxes", "seg", "lane"]
+    size_hw: tuple[int, int] = (720, 1280)
+    weight: float = 1.0
+    categories: Mapping[str, str] = field(default_factory=dict)
+    label_map: Mapping[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        _check_common(self)
+        if self.num < 1:
+            raise UserError(f"source '{self.name}': num={self.num} scenes; ask for at least 1")
+        if self.labels not in ("boxes", "seg", "lane"):
+            raise UserError(f"source '{self.name}': labels='{self.labels}' has to be 'boxes', 'seg' or 'lane'")
+
+    @property
+    def folder(self) -> Path:
+        """Where the rendered scenes are kept."""
+        height, width = self.size_hw
+        return expand_path(self.root) / f"synth-{height}x{width}-{self.num}-{self.seed}"
+
+    def files(self) -> CocoBoxes | MaskFolder:
+        """The same source as a reader of the rendered files."""
+        images = str(self.folder / "images")
+        if self.labels == "boxes":
+            return CocoBoxes(images, str(self.folder / "boxes.json"), self.name, self.weight, self.categories)
+        return MaskFolder(images, str(self.folder / self.labels), self.name, self.weight, self.label_map)
+
+
+Source = CocoBoxes | MaskFolder | SyntheticScenes
+SOURCES: dict[str, type] = {cls.__name__: cls for cls in (CocoBoxes, MaskFolder, SyntheticScenes)}
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """What the data side knows of a task. kind: "detection" or "segmentation"."""
+
+    task: str
+    kind: str
+    classes: Sequence[str]
+    sources: Sequence[Source]
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("detection", "segmentation"):
+            raise UserError(f"task '{self.task}': kind='{self.kind}' has to be 'detection' or 'segmentation'")
+        if not self.classes:
+            raise UserError(f"task '{self.task}': no classes; name at least one")
+        if not self.sources:
+            raise UserError(f"task '{self.task}': no data source; add one to its config")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with the user's data. where: row, key or annotation id; may be empty."""
+
+    file: str
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.file, self.where, self.message) if part)
