@@ -1,0 +1,104 @@
+"""COCO average precision, in original pixels."""
+
+import contextlib
+import io
+from collections.abc import Sequence
+
+import numpy as np
+
+from mtzoo.ops import affine
+from mtzoo.structures import Prediction, Sample
+
+MAX_DETECTIONS = 100  # per image, as COCO counts
+
+
+def coco_backends() -> dict[str, tuple[type, type]]:
+    """Installed implementations, the preferred first: name -> (COCO, COCOeval). They give the same figures."""
+    found = {}
+    with contextlib.suppress(ImportError):
+        from faster_coco_eval import COCO, COCOeval_faster
+        found["faster-coco-eval"] = (COCO, COCOeval_faster)
+    with contextlib.suppress(ImportError):
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
+        found["pycocotools"] = (COCO, COCOeval)
+    return found
+
+
+def _to_xywh(xyxy: np.ndarray) -> list[list[float]]:
+    """(B, 4) xyxy -> COCO's x, y, width, height."""
+    xyxy = np.asarray(xyxy, dtype=np.float64).reshape(-1, 4)
+    return np.concatenate([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]], axis=1).tolist()
+
+
+class CocoBoxMetric:
+    """AP (IoU 0.50 to 0.95) and AP50 of one task, per class and their mean; percent.
+
+    Ignore regions are COCO's crowds: a detection mostly inside one is no false alarm. On an image whose source does not
+    label a class, that class is not evaluated. A class without ground truth is NaN and leaves the mean.
+    backend: a key of `coco_backends()`; None takes the first. Raises ImportError if there is none.
+    """
+
+    def __init__(self, task: str, classes: Sequence[str], backend: str | None = None) -> None:
+        backends = coco_backends()
+        if not backends:
+            raise ImportError("detection metrics need faster-coco-eval or pycocotools; pip install faster-coco-eval")
+        self.task, self.classes = task, tuple(classes)
+        self._coco, self._eval = backends[backend or next(iter(backends))]
+        self._images: list[dict] = []
+        self._truths: list[dict] = []
+        self._results: list[dict] = []
+
+    def add(self, prediction: Prediction, sample: Sample) -> None:
+        """Count one image; the sample's affine maps its boxes to original pixels. An unlabelled image is skipped."""
+        boxes = sample.boxes.get(self.task)
+        if boxes is None:
+            return
+        image_id = len(self._images) + 1
+        self._images.append({"id": image_id, "height": sample.original_hw[0], "width": sample.original_hw[1]})
+        original = affine.map_boxes(affine.invert(sample.affine), boxes.xyxy)
+        for xywh, label, ignore in zip(_to_xywh(original), boxes.labels.tolist(), boxes.ignore.tolist()):
+            if boxes.known[label]:
+                self._truths.append({"id": len(self._truths) + 1, "image_id": image_id, "category_id": label + 1,
+                                     "bbox": xywh, "area": xywh[2] * xywh[3], "iscrowd": int(ignore)})
+        found = prediction.detections[self.task]
+        for xywh, score, label in zip(_to_xywh(found.boxes), found.scores.tolist(), found.labels.tolist()):
+            if boxes.known[label]:
+                self._results.append({"image_id": image_id, "category_id": label + 1, "bbox": xywh, "score": score})
+
+    def compute(self) -> dict[str, float]:
+        """{"AP", "AP50", "AP/<class>", "AP50/<class>"}, percent."""
+        per_class = self._average_precision()  # (K, 2)
+        seen = per_class[~np.isnan(per_class).any(axis=1)]
+        mean = seen.mean(axis=0) if len(seen) else np.full(2, np.nan)
+        names = ("AP", "AP50")
+        metrics = {name: float(value) for name, value in zip(names, mean)}
+        for column, name in enumerate(names):
+            metrics |= {f"{name}/{label}": float(v) for label, v in zip(self.classes, per_class[:, column])}
+        return metrics
+
+    def _average_precision(self) -> np.ndarray:
+        """(K, 2) AP and AP50 in percent, NaN where a class has no ground truth."""
+        has_truth = np.zeros(len(self.classes), dtype=bool)
+        has_truth[[t["category_id"] - 1 for t in self._truths if not t["iscrowd"]]] = True
+        values = np.where(has_truth, 0.0, np.nan)[:, None].repeat(2, axis=1)
+        if not has_truth.any() or not self._results:
+            return values
+        precision = self._precision()  # (T, R, K): IoU thresholds, recall steps, classes
+        values[has_truth, 0] = 100 * precision.mean(axis=(0, 1))[has_truth]
+        values[has_truth, 1] = 100 * precision[0].mean(axis=0)[has_truth]
+        return values
+
+    def _precision(self) -> np.ndarray:
+        """COCO's interpolated precision over all areas: (T, R, K), -1 where a class has no ground truth."""
+        with contextlib.redirect_stdout(io.StringIO()):  # both tools print their progress
+            truth = self._coco()
+            truth.dataset = {"info": {}, "images": self._images, "annotations": self._truths,
+                             "categories": [{"id": k + 1, "name": name} for k, name in enumerate(self.classes)]}
+            truth.createIndex()
+            results = truth.loadRes([dict(r) for r in self._results])
+            evaluation = self._eval(truth, results, iouType="bbox")
+            evaluation.params.maxDets = [1, 10, MAX_DETECTIONS]
+            evaluation.evaluate()
+            evaluation.accumulate()
+        return evaluation.eval["precision"][:, :, :, 0, -1]

@@ -1,0 +1,49 @@
+"""All tasks' metrics over one or several validation sources."""
+
+from collections.abc import Mapping, Sequence
+
+from mtzoo.evaluation.detection import CocoBoxMetric
+from mtzoo.evaluation.segmentation import MeanIoU
+from mtzoo.structures import Prediction, Sample
+
+Metric = CocoBoxMetric | MeanIoU
+
+
+class Evaluator:
+    """Metrics of every task over all images; with more than one source, per source as well.
+
+    detection, segmentation: task -> class names.
+    """
+
+    def __init__(self, *, detection: Mapping[str, Sequence[str]], segmentation: Mapping[str, Sequence[str]]) -> None:
+        self.detection, self.segmentation = dict(detection), dict(segmentation)
+        self._overall = self._new_metrics()
+        self._per_source: dict[str, dict[str, Metric]] = {}
+        self._labelled: dict[str, set[str]] = {task: set() for task in self._overall}
+
+    def _new_metrics(self) -> dict[str, Metric]:
+        boxes = {task: CocoBoxMetric(task, classes) for task, classes in self.detection.items()}
+        return boxes | {task: MeanIoU(task, classes) for task, classes in self.segmentation.items()}
+
+    def update(self, predictions: Sequence[Prediction], samples: Sequence[Sample]) -> None:
+        """Count images: each prediction and its sample, as read, before any geometry. Unlabelled tasks are skipped."""
+        for prediction, sample in zip(predictions, samples, strict=True):
+            metrics = self._per_source.setdefault(sample.source, self._new_metrics())
+            for task, metric in self._overall.items():
+                if task in sample.boxes or task in sample.masks:
+                    self._labelled[task].add(sample.source)
+                    metric.add(prediction, sample)
+                    metrics[task].add(prediction, sample)
+
+    def compute(self) -> dict[str, float]:
+        """Flat metrics in percent: "seg/mIoU", "seg/IoU/road", "det/AP50/person"; a task with several sources has
+        "seg/<source>/mIoU" ... too. NaN is a class, or a task, without ground truth.
+        """
+        metrics = {}
+        for task, metric in self._overall.items():
+            metrics |= {f"{task}/{key}": value for key, value in metric.compute().items()}
+            if len(self._labelled[task]) > 1:
+                for source in sorted(self._labelled[task]):
+                    values = self._per_source[source][task].compute()
+                    metrics |= {f"{task}/{source}/{key}": value for key, value in values.items()}
+        return metrics

@@ -1,0 +1,42 @@
+"""Metrics as a table for the terminal."""
+
+import math
+from collections.abc import Mapping
+
+from rich.table import Table
+
+METRICS = ("AP", "AP50", "IoU", "pixel_accuracy")
+SUMMARY = {"mIoU": "IoU"}  # the mean over classes stands in its classes' column
+
+
+def _split_key(key: str) -> tuple[str, str, str]:
+    """"task[/source]/metric[/class]" -> row name, class, metric column; the class of a mean is "all"."""
+    parts = key.split("/")
+    at = next(i for i, part in enumerate(parts) if i > 0 and (part in METRICS or part in SUMMARY))
+    label = "/".join(parts[at + 1:]) or "all"
+    return "/".join(parts[:at]), label, SUMMARY.get(parts[at], parts[at])
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return ""
+    return "no ground truth" if math.isnan(value) else f"{value:.2f}"
+
+
+def format_table(metrics: Mapping[str, float]) -> Table:
+    """One row per task (and source) and class, means first; values in percent. `metrics` as from Evaluator.compute."""
+    rows: dict[tuple[str, str], dict[str, float]] = {}
+    for key, value in metrics.items():
+        name, label, column = _split_key(key)
+        rows.setdefault((name, label), {})[column] = value
+    columns = [c for c in METRICS if any(c in row for row in rows.values())]
+    table = Table("task", "class", *columns, title="percent")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    previous = None
+    for (name, label), row in rows.items():
+        if previous not in (None, name):
+            table.add_section()
+        table.add_row(name if name != previous else "", label, *(_cell(row.get(c)) for c in columns))
+        previous = name
+    return table

@@ -1,0 +1,111 @@
+"""Box geometry. Boxes are xyxy in pixels of the image they belong to.
+
+N images, L locations, G ground truths, K classes.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+RAW_LIMIT = 6.0  # raw distances are clamped to +-RAW_LIMIT before exp: at most stride * 403 pixels
+
+
+class Locations(NamedTuple):
+    """Cell centres of all levels, finest first, row by row. centers: (L, 2) x, y in input pixels; strides: (L,)."""
+
+    centers: Tensor
+    strides: Tensor
+
+
+def box_strides(outputs: Mapping[str, Tensor]) -> list[int]:
+    """The strides of one detection task, ascending, from its output names: cls_s8, box_s8 -> [8].
+
+    Raises ValueError if a level has no cls or no box output.
+    """
+    found = {"cls": set(), "box": set()}
+    for name in outputs:
+        match = re.fullmatch(r"(cls|box)_s(\d+)", name)
+        if match:
+            found[match[1]].add(int(match[2]))
+    if not found["box"] or found["cls"] != found["box"]:
+        raise ValueError(f"outputs {list(outputs)}: a detection task needs cls_sX and box_sX for each stride X")
+    return sorted(found["box"])
+
+
+def level_centers(height: int, width: int, stride: int, device: torch.device | None = None) -> Tensor:
+    """(H * W, 2): the centres ((x + 0.5) * stride, (y + 0.5) * stride) of a map's cells in input pixels, row by row."""
+    ys = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) * stride
+    xs = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) * stride
+    grid_y, grid_x = torch.meshgrid(ys, xs, indexing="ij")
+    return torch.stack([grid_x, grid_y], dim=-1).flatten(0, 1)  # (HW, 2)
+
+
+def decode_distances(raw: Tensor, centers: Tensor, strides: Tensor) -> Tensor:
+    """Raw distances (N, L, 4) left, top, right, bottom -> boxes (N, L, 4): centre -+ stride * exp(raw)."""
+    distances = raw.clamp(-RAW_LIMIT, RAW_LIMIT).exp() * strides[:, None]
+    return torch.cat([centers - distances[..., :2], centers + distances[..., 2:]], dim=-1)
+
+
+def encode_distances(boxes: Tensor, centers: Tensor, strides: Tensor) -> Tensor:
+    """The inverse of `decode_distances` for centres inside their boxes: (..., L, 4) raw distances."""
+    distances = torch.cat([centers - boxes[..., :2], boxes[..., 2:] - centers], dim=-1)
+    return (distances / strides[:, None]).log()
+
+
+def flatten_levels(outputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Locations]:
+    """One detection task's maps as rows: logits (N, L, K), boxes (N, L, 4) in input pixels, locations; all float32."""
+    logits, raw, centers, strides = [], [], [], []
+    for stride in box_strides(outputs):
+        cls, box = outputs[f"cls_s{stride}"], outputs[f"box_s{stride}"]
+        logits.append(cls.float().flatten(2).transpose(1, 2))  # (N, HW, K)
+        raw.append(box.float().flatten(2).transpose(1, 2))  # (N, HW, 4)
+        level = level_centers(*cls.shape[-2:], stride, cls.device)
+        centers.append(level)
+        strides.append(level.new_full((len(level),), stride))
+    locations = Locations(torch.cat(centers), torch.cat(strides))
+    return torch.cat(logits, 1), decode_distances(torch.cat(raw, 1), *locations), locations
+
+
+def box_area(boxes: Tensor) -> Tensor:
+    """(..., 4) -> (...): zero for a box turned inside out."""
+    return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(dim=-1)
+
+
+def pairwise_intersection(first: Tensor, second: Tensor) -> Tensor:
+    """(..., A, 4) and (..., B, 4) -> (..., A, B) areas in common; leading dimensions broadcast."""
+    top_left = torch.maximum(first[..., :, None, :2], second[..., None, :, :2])
+    bottom_right = torch.minimum(first[..., :, None, 2:], second[..., None, :, 2:])
+    return (bottom_right - top_left).clamp(min=0).prod(dim=-1)
+
+
+def pairwise_iou(first: Tensor, second: Tensor) -> Tensor:
+    """(..., A, 4) and (..., B, 4) -> (..., A, B) intersection over union; zero for two empty boxes.
+
+    torchvision.ops.box_iou with leading dimensions.
+    """
+    common = pairwise_intersection(first, second)
+    union = box_area(first)[..., :, None] + box_area(second)[..., None, :] - common
+    return common / union.clamp(min=torch.finfo(common.dtype).tiny)
+
+
+def pairwise_ioa(first: Tensor, second: Tensor) -> Tensor:
+    """(..., A, 4) and (..., B, 4) -> (..., A, B) intersection over the area of `first`: 1 where it lies within."""
+    common = pairwise_intersection(first, second)
+    return common / box_area(first)[..., :, None].clamp(min=torch.finfo(common.dtype).tiny)
+
+
+def centers_inside(boxes: Tensor, centers: Tensor) -> Tensor:
+    """Boxes (..., G, 4), centres (L, 2) -> (..., G, L) bool: the centre lies strictly inside the box."""
+    after = (centers > boxes[..., :, None, :2]).all(dim=-1)
+    before = (centers < boxes[..., :, None, 2:]).all(dim=-1)
+    return after & before
+
+
+def clip_boxes(boxes: Tensor, image_hw: tuple[int, int]) -> Tensor:
+    """Boxes (..., 4) cut at the borders of an image of (height, width) pixels."""
+    height, width = image_hw
+    limit = boxes.new_tensor([width, height, width, height])
+    return torch.minimum(boxes.clamp(min=0), limit)
