@@ -1,0 +1,55 @@
+"""List the shipped configs and the zoo models.
+
+  mtzoo list
+  mtzoo list --configs | grep resize
+"""
+
+import argparse
+import ast
+import json
+from pathlib import Path
+
+from mtzoo.config.locate import find_config, find_model, list_configs, list_models
+from mtzoo.errors import UserError
+
+HELP = "list the shipped configs and zoo models"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--configs", action="store_true", help="only configs")
+    only.add_argument("--models", action="store_true", help="only zoo models")
+
+
+def run(args: argparse.Namespace) -> int:
+    sections = []
+    if not args.models:
+        sections.append(("configs", {name: first_doc_line(find_config(name)) for name in list_configs()}))
+    if not args.configs:
+        sections.append(("zoo models", {name: describe_model(find_model(name)) for name in list_models()}))
+    print("\n\n".join(table(title, rows) for title, rows in sections))
+    return 0
+
+
+def table(title: str, rows: dict[str, str]) -> str:
+    """Name and description in two columns, the title above."""
+    width = max(map(len, rows), default=0)
+    return "\n".join([f"{title}:", *(f"  {name:{width}}  {text}" for name, text in rows.items() or [("none", "")])])
+
+
+def first_doc_line(path: Path) -> str:
+    """The first line of a config's docstring; the file is parsed, not run."""
+    try:
+        return (ast.get_docstring(ast.parse(path.read_bytes())) or "").partition("\n")[0]
+    except SyntaxError as error:
+        raise UserError(f"{path}:{error.lineno}: {error.msg}; mend the config") from error
+
+
+def describe_model(path: Path) -> str:
+    """Tasks and size of a zoo model, from its sidecar JSON."""
+    size = f"{path.stat().st_size / 1e6:.2f} MB"
+    sidecar = path.with_suffix(".json")
+    if not sidecar.is_file():
+        return f"{size}, without its sidecar {sidecar.name}"
+    tasks = json.loads(sidecar.read_text()).get("tasks", {})
+    return f"{size}: {', '.join(tasks)}"

@@ -1,0 +1,92 @@
+"""The `mtzoo` command: one verb per file of this folder, imported only when it is called.
+
+A verb's file (dashes become underscores in its name) has `HELP: str`, `add_arguments(parser)` and `run(args) -> int`.
+"""
+
+import argparse
+import ast
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mtzoo import __version__
+from mtzoo.errors import UserError, did_you_mean
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+EXIT_BROKEN_PIPE = 128 + 13
+SYSTEM_LIBRARIES = ("libGL", "libgthread", "libglib", "libxcb", "libX11")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a verb and give the exit status: 0 good, 1 the verb says no, 2 the user can mend it, 130 interrupted.
+
+    An exception that is none of these is a bug and leaves with its traceback.
+    """
+    try:
+        status = dispatch(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+        return status
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone: nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+
+
+def dispatch(argv: Sequence[str]) -> int:
+    """Run the verb argv[0] with the other arguments."""
+    verbs = discover_verbs()
+    if not argv or argv[0] in ("-h", "--help"):
+        print(overview(verbs))
+        return 0 if argv else EXIT_USER_ERROR
+    if argv[0] == "--version":
+        print(f"mtzoo {__version__}")
+        return 0
+    verb = argv[0]
+    if verb not in verbs:
+        raise UserError(f"mtzoo has no verb '{verb}'{did_you_mean(verb, verbs)}")
+    module = import_verb(verb)
+    parser = argparse.ArgumentParser(prog=f"mtzoo {verb}", description=module.__doc__, allow_abbrev=False,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    module.add_arguments(parser)
+    try:
+        args = parser.parse_args(argv[1:])
+    except SystemExit as stop:  # --help, or a usage error that argparse has printed
+        return int(stop.code or 0)
+    return module.run(args)
+
+
+def discover_verbs() -> dict[str, str]:
+    """Verb -> its HELP line, read from the files of this folder without importing them."""
+    verbs = {}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        for node in ast.parse(path.read_bytes()).body:
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == "HELP":
+                verbs[path.stem.replace("_", "-")] = ast.literal_eval(node.value)
+    return verbs
+
+
+def overview(verbs: dict[str, str]) -> str:
+    """What `mtzoo --help` prints."""
+    width = max(map(len, verbs), default=0)
+    lines = [f"  {verb:{width}}  {text}" for verb, text in verbs.items()]
+    return "\n".join(["usage: mtzoo VERB ...", "", "verbs:", *lines, "", "mtzoo VERB --help tells a verb's arguments."])
+
+
+def import_verb(verb: str):
+    """The module of a verb. A system library that OpenCV misses is a UserError that says what to install."""
+    try:
+        return importlib.import_module(f"mtzoo.cli.{verb.replace('-', '_')}")
+    except ImportError as error:
+        if any(library in str(error) for library in SYSTEM_LIBRARIES):
+            raise UserError(f"opencv needs a system library ({error}); "
+                            "install it, on Debian or Ubuntu: apt-get install -y libgl1 libglib2.0-0 libxcb1") from error
+        raise

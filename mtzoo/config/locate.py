@@ -1,0 +1,57 @@
+"""Where the shipped configs and zoo models are: in the checkout beside the package, in an installed wheel inside it."""
+
+from pathlib import Path
+
+from mtzoo.errors import UserError, did_you_mean
+
+PACKAGE = Path(__file__).resolve().parents[1]
+MODEL_SUFFIX = ".onnx"
+
+
+def find_config(name_or_path: str | Path) -> Path:
+    """A config file: a path that exists (with or without .py), else the name of a shipped config.
+
+    "4pe_resize/multitask", "4pe_resize/multitask.py" and "configs/4pe_resize/multitask.py" work from any folder.
+    Raises UserError with the nearest known name.
+    """
+    return _find(str(name_or_path), ".py", shipped_folder("configs"), list_configs(), "config")
+
+
+def find_model(name_or_path: str | Path) -> Path:
+    """A deploy model: a path that exists (with or without .onnx), else the name of a zoo model.
+
+    Raises UserError with the nearest known name.
+    """
+    return _find(str(name_or_path), MODEL_SUFFIX, shipped_folder("zoo"), list_models(), "model")
+
+
+def list_configs() -> list[str]:
+    """Names of the shipped configs that can be run; parts that configs import (`common/`, `utils.py`) are none."""
+    root = shipped_folder("configs")
+    names = [path.relative_to(root).with_suffix("") for path in root.rglob("*.py")]
+    return sorted(n.as_posix() for n in names if n.parts[0] != "common" and n.name not in ("utils", "__init__"))
+
+
+def list_models() -> list[str]:
+    """Names of the shipped zoo models."""
+    return sorted(path.stem for path in shipped_folder("zoo").glob(f"*{MODEL_SUFFIX}"))
+
+
+def shipped_folder(name: str) -> Path:
+    """`configs` or `zoo`: inside the package if it was installed from a wheel, else beside it."""
+    inside = PACKAGE / name
+    return inside if inside.is_dir() else PACKAGE.parent / name
+
+
+def _find(text: str, suffix: str, root: Path, known: list[str], kind: str) -> Path:
+    path = Path(text).expanduser()
+    for candidate in (path, path.with_name(path.name + suffix)) if path.name else ():
+        if candidate.is_file():
+            return candidate.resolve()
+    name = text.removeprefix("./").removeprefix(f"{root.name}/").removesuffix(suffix)
+    if name in known:
+        return root / f"{name}{suffix}"
+    if path.is_dir():
+        raise UserError(f"{kind} '{text}': is a folder; name a {suffix} file in it")
+    hint = did_you_mean(name, known) or f"; there are no shipped {kind}s"
+    raise UserError(f"{kind} '{text}': no such file, and no shipped {kind} is called so{hint}")

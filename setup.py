@@ -1,0 +1,53 @@
+"""Package mtzoo: the library, its configs and its zoo models, and the `mtzoo` command."""
+
+import ast
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).resolve().parent
+
+# torch and torchvision stay unpinned at the top: pip has to choose them together, else operators such as nms are missing.
+REQUIREMENTS = [
+    "torch>=2.10",
+    "torchvision>=0.25",
+    "mmengine>=0.10.7",
+    "numpy>=1.24",
+    "opencv-python>=4.8",
+    "pillow>=10",
+    "faster-coco-eval>=1.6",
+    "safetensors>=0.4",
+    "rich>=13",
+    "tensorboard>=2.14",
+    # The main job exports, verifies and measures, and `mtzoo predict` works right after the install: no extra for these.
+    "onnx>=1.16",
+    "onnxruntime>=1.18",
+    "openvino>=2024.4",
+]
+EXTRAS = {"dev": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.6", "pycocotools>=2.0.7"]}
+
+
+def version() -> str:
+    """`__version__` of mtzoo/__init__.py, read without importing it."""
+    for node in ast.parse((ROOT / "mtzoo" / "__init__.py").read_text()).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__version__":
+            return ast.literal_eval(node.value)
+    raise ValueError("mtzoo/__init__.py has no __version__")
+
+
+setup(
+    name="mtzoo",
+    version=version(),
+    description="Multi-task road-scene networks, trained, quantized and deployed as one exact integer network",
+    long_description=(ROOT / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    # configs/ and zoo/ stand at the top of the checkout and inside the package once installed: mtzoo.config.locate finds both
+    packages=[*find_packages(include=["mtzoo", "mtzoo.*"]), "mtzoo.configs", "mtzoo.zoo"],
+    package_dir={"mtzoo": "mtzoo", "mtzoo.configs": "configs", "mtzoo.zoo": "zoo"},
+    package_data={"mtzoo.configs": ["**/*.py"], "mtzoo.zoo": ["*.onnx", "*.json", "*.md"]},
+    install_requires=REQUIREMENTS,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["mtzoo=mtzoo.cli.main:main"]},
+)
