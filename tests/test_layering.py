@@ -1,0 +1,76 @@
+"""The import table: which package of mtzoo may import which. A wall moves here, in the open, or not at all."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "mtzoo"
+
+EVERYBODY = {"errors", "structures", "registry", "ops"}
+LEAVES = {"errors": set(), "structures": set(), "registry": {"errors"}, "ops": {"errors", "structures"}}
+"""Importable by all; what they import themselves."""
+
+WORKERS = ("losses", "targets", "postprocess", "data", "evaluation", "visualization")
+"""Never one another, never models."""
+
+MAY_IMPORT: dict[str, set[str]] = {
+    **LEAVES,
+    "layers": EVERYBODY,
+    "models": {"layers"} | EVERYBODY,
+    **dict.fromkeys(WORKERS, EVERYBODY),
+    "quantization": {"layers"} | EVERYBODY,
+    "compression": {"layers", "quantization"} | EVERYBODY,
+    # the schema is made of these packages' own frozen dataclasses
+    "config": {"data", "quantization", "models", "postprocess"} | EVERYBODY,
+    "export": {"models", "layers", "postprocess", "quantization"} | EVERYBODY,
+    "runtime": {"models", "postprocess", "quantization", "export"} | EVERYBODY,
+    "engine": {"layers", "models", *WORKERS, "quantization", "compression", "config", "export", "runtime"} | EVERYBODY,
+}
+ANYTHING = ("cli", "__main__")
+"""May import anything; nothing else imports them."""
+
+
+def package_of(path: Path) -> str:
+    """mtzoo/ops/affine.py -> ops; mtzoo/errors.py -> errors."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(source: str) -> set[str]:
+    """Names of the parts of mtzoo that a file imports, wherever in it: {"ops", "errors"}."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: a relative import; write it from mtzoo"
+            names = [f"mtzoo.{a.name}" for a in node.names] if node.module == "mtzoo" else [node.module]
+        else:
+            continue
+        found |= {name.split(".")[1] for name in names if name.startswith("mtzoo.")}
+    return found - {"__version__"}
+
+
+@pytest.mark.parametrize("package", sorted({package_of(p) for p in PACKAGE.rglob("*.py")} - {"__init__", *ANYTHING}))
+def test_a_package_imports_only_what_the_table_allows(package):
+    assert package in MAY_IMPORT, f"mtzoo/{package} is new: give it a row in the table"
+    allowed = MAY_IMPORT[package] | {package}
+    files = [p for p in PACKAGE.rglob("*.py") if package_of(p) == package]
+    forbidden = {str(p.relative_to(ROOT)): names for p in files if (names := imports_of(p.read_text()) - allowed)}
+    assert not forbidden
+
+
+def test_the_table_has_no_cycle():
+    """Packages can be put in an order in which each imports only earlier ones."""
+    left = {package: set(may) - {package} for package, may in MAY_IMPORT.items()}
+    while left:
+        free = [package for package, may in left.items() if not may & set(left)]
+        assert free, f"a cycle among {sorted(left)}"
+        for package in free:
+            del left[package]
+
+
+def test_imports_are_found_in_every_form():
+    source = "import mtzoo.ops.affine\nfrom mtzoo import errors\ndef f():\n    from mtzoo.data.coco import load_coco\n"
+    assert imports_of(source) == {"ops", "errors", "data"}
