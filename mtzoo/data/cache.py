@@ -2,7 +2,7 @@
 
 import mmap
 import multiprocessing
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 

@@ -1,8 +1,8 @@
 """Datasets: several tasks' sources as one stream of samples for training, and folder by folder for evaluation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Sequence
 
 import numpy as np
 from torch.utils.data import Dataset

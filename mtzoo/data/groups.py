@@ -1,8 +1,8 @@
 """All tasks' sources -> groups of records by images folder, so that one loaded image serves every task it has labels for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Sequence
 
 import numpy as np
 

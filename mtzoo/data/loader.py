@@ -1,8 +1,8 @@
 """Samples -> batches, in the background."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 import cv2
 import numpy as np

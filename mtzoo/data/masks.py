@@ -1,9 +1,9 @@
 """Folders of images and masks -> pairs by stem, and the table that turns mask values into class ids."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Sequence
 
 import numpy as np
 

@@ -2,8 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 from mtzoo.data.sources import CocoBoxes, MaskFolder, SyntheticScenes
 from mtzoo.errors import UserError

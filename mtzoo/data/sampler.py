@@ -1,6 +1,7 @@
 """Which image comes at which place of an epoch: a pure function of (seed, epoch), so a run resumes exactly."""
 
-from typing import Iterator, NamedTuple, Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from torch.utils.data import Sampler

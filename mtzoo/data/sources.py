@@ -2,9 +2,10 @@
 
 import math
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Mapping, Sequence
+from typing import Literal
 
 from mtzoo.errors import UserError
 from mtzoo.structures import IGNORE
