@@ -1,0 +1,60 @@
+"""Quantizer arithmetic, once: fake-quant (floats on a grid) and the integer network both call it.
+
+A grid is a scale: value = integer * scale. Scales are powers of two unless said otherwise. Rounding is half to even
+everywhere, which is what IEEE arithmetic, `torch.round` and ONNX QuantizeLinear do.
+"""
+
+import torch
+from torch import Tensor
+
+EXACT_LIMIT = 2**24  # float32 represents every integer below this, so sums that stay below it are exact
+MIN_SCALE = 2.0**-32  # of something that is always zero
+
+
+def power_of_two_at_least(x: Tensor) -> Tensor:
+    """The power of two at or above each x >= 0, at least MIN_SCALE, in x's dtype. Exact: it reads the float's exponent."""
+    mantissa, exponent = torch.frexp(x.clamp_min(MIN_SCALE))  # x = mantissa * 2^exponent, 0.5 <= mantissa < 1
+    return torch.ldexp(torch.ones_like(x), exponent - (mantissa == 0.5).to(exponent.dtype))
+
+
+def scale_for(abs_max: Tensor, qmax: int, *, power_of_two: bool) -> Tensor:
+    """float32 scale at which `abs_max` still fits into `qmax` steps. A power of two is rounded up: nothing is clipped."""
+    scale = abs_max.double() / qmax
+    return (power_of_two_at_least(scale) if power_of_two else scale.clamp_min(MIN_SCALE)).float()
+
+
+def exponent_of(scale: Tensor) -> Tensor:
+    """int32 e with scale = 2^e. Raises ValueError if a scale is not a power of two."""
+    mantissa, exponent = torch.frexp(scale)
+    if not bool((mantissa == 0.5).all()):
+        raise ValueError("a scale is not a power of two")
+    return exponent.to(torch.int32) - 1
+
+
+def to_integers(x: Tensor, scale: Tensor, low: int, high: int) -> Tensor:
+    """round(x / scale), clamped to [low, high]; still in x's dtype."""
+    return torch.clamp(torch.round(x / scale), low, high)
+
+
+def fake_quantize(x: Tensor, scale: Tensor, low: int, high: int) -> Tensor:
+    """x moved to the nearest point of its grid, same dtype. Exact also in bfloat16, which holds every 8-bit integer."""
+    return to_integers(x, scale, low, high) * scale
+
+
+def fake_quantize_(x: Tensor, scale: Tensor, low: int, high: int) -> Tensor:
+    """The same in x's own memory: the passes over a feature map cost less than fresh memory for their results."""
+    return x.div_(scale).round_().clamp_(low, high).mul_(scale)
+
+
+def shift_right_half_even(x: Tensor, bits: Tensor) -> Tensor:
+    """round(x / 2^bits) on int32, half to even. |x| < 2^24, bits >= 0 (any); broadcasting."""
+    bits = bits.clamp_max(30)  # x is below 2^24: a longer shift gives the same 0
+    odd = (x >> bits) & 1
+    nudge = ((1 << bits) >> 1) - 1 + odd  # just under a half, or a half if the result would be odd
+    return torch.where(bits > 0, (x + nudge) >> bits, x)
+
+
+def requantize(x: Tensor, shift: Tensor, low: int, high: int) -> Tensor:
+    """clamp(round(x * 2^-shift), low, high) on int32, |x| < 2^24. shift may be negative: the result's grid is finer."""
+    rounded = shift_right_half_even(x, shift.clamp_min(0)).clamp(low, high)
+    return (rounded << (-shift).clamp(0, 16)).clamp(low, high)  # clamped before, so that nothing overflows
