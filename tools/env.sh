@@ -26,7 +26,7 @@ find_python() {
         fi
     done
     local found
-    found=$("${PYTHON:-python3}" --version 2>/dev/null) || found="no python3"
+    found=$("${PYTHON:-python3}" --version 2>/dev/null) || found="no ${PYTHON:-python3}"
     die "found $found; mtzoo needs Python 3.$MIN_MINOR or newer: install it, or set PYTHON=/path/to/python3"
 }
 

@@ -51,7 +51,7 @@ def _find(text: str, suffix: str, root: Path, known: list[str], kind: str) -> Pa
     name = text.removeprefix("./").removeprefix(f"{root.name}/").removesuffix(suffix)
     if name in known:
         return root / f"{name}{suffix}"
-    if path.is_dir():
+    if text and path.is_dir():
         raise UserError(f"{kind} '{text}': is a folder; name a {suffix} file in it")
     hint = did_you_mean(name, known) or f"; there are no shipped {kind}s"
     raise UserError(f"{kind} '{text}': no such file, and no shipped {kind} is called so{hint}")

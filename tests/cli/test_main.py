@@ -1,0 +1,109 @@
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
+
+import pytest
+
+from mtzoo import __version__
+from mtzoo.cli import main as cli
+from mtzoo.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def verb(monkeypatch):
+    """Make `mtzoo list` do something else."""
+
+    def replace(run):
+        module = types.SimpleNamespace(__doc__="doc", add_arguments=lambda p: p.add_argument("--n", type=int), run=run)
+        monkeypatch.setattr(cli, "import_verb", lambda name: module)
+
+    return replace
+
+
+def test_every_verb_file_keeps_the_contract():
+    verbs = cli.discover_verbs()
+    assert "list" in verbs
+    for name, text in verbs.items():
+        source = (ROOT / "mtzoo" / "cli" / f"{name.replace('-', '_')}.py").read_text()
+        assert "\ndef add_arguments(" in source, name
+        assert "\ndef run(" in source, name
+        assert text == text.strip(), name
+        assert text, name
+
+
+def test_help_lists_every_verb_and_is_quick():
+    start = time.perf_counter()
+    out = subprocess.run([sys.executable, "-X", "importtime", "-m", "mtzoo", "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert out.returncode == 0
+    assert all(name in out.stdout for name in cli.discover_verbs())
+    assert not [m for m in ("torch", "cv2", "mmengine", "numpy") if f"| {m}\n" in out.stderr], "--help imports a heavy package"
+    assert time.perf_counter() - start < 5  # 0.1 s on an idle machine; tests share theirs
+
+
+def test_version(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"mtzoo {__version__}\n"
+
+
+def test_no_verb_is_a_usage_error(capsys):
+    assert cli.main([]) == 2
+    assert "usage: mtzoo VERB" in capsys.readouterr().out
+
+
+def test_an_unknown_verb_names_the_nearest(capsys):
+    assert cli.main(["lits"]) == 2
+    assert capsys.readouterr().err == "error: mtzoo has no verb 'lits'; did you mean 'list'?\n"
+
+
+def test_arguments_reach_the_verb_and_its_status_comes_back(verb):
+    verb(lambda args: args.n)
+    assert cli.main(["list", "--n", "7"]) == 7
+
+
+@pytest.mark.parametrize(("argv", "status"), [(["list", "--help"], 0), (["list", "--n", "x"], 2), (["list", "--m"], 2)])
+def test_argparse_never_leaves_by_itself(verb, argv, status, capsys):
+    verb(lambda args: 0)
+    assert cli.main(argv) == status
+
+
+def test_a_users_mistake_is_one_line(verb, capsys):
+    def run(args):
+        raise UserError("boxes.json: annotations[3]: bbox has no area; drop it")
+
+    verb(run)
+    assert cli.main(["list"]) == 2
+    assert capsys.readouterr().err == "error: boxes.json: annotations[3]: bbox has no area; drop it\n"
+
+
+def test_an_interrupt_is_130_and_a_bug_keeps_its_traceback(verb):
+    def interrupted(args):
+        raise KeyboardInterrupt
+
+    def bug(args):
+        raise ZeroDivisionError
+
+    verb(interrupted)
+    assert cli.main(["list"]) == 130
+    verb(bug)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["list"])
+
+
+def test_a_closed_pipe_is_quiet():
+    code = ("import os, sys; from mtzoo.cli import main as cli; r, w = os.pipe(); os.dup2(w, 1); os.close(r); os.close(w)\n"
+            "sys.exit(cli.main(['--help']))")
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (out.returncode, out.stderr) == (141, "")
+
+
+def test_a_missing_system_library_says_what_to_install(monkeypatch, capsys):
+    def no_gl(name):
+        raise ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(cli.importlib, "import_module", no_gl)
+    assert cli.main(["list"]) == 2
+    assert "apt-get install -y libgl1" in capsys.readouterr().err
