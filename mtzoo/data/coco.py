@@ -99,6 +99,8 @@ def _image_problem(entry: object, images: dict[int, CocoImage], files: set[str])
     if not isinstance(entry, dict) or not _is_id(entry.get("id")) or not isinstance(entry.get("file_name"), str):
         return "needs an integer 'id' and a 'file_name'; mend the entry"
     name = PurePosixPath(entry["file_name"].replace("\\", "/"))
+    if not name.parts:
+        return "file_name is empty; name the image file"
     if name.is_absolute() or ".." in name.parts or ":" in name.parts[0] or "\0" in entry["file_name"]:
         return f"file_name '{entry['file_name']}' leaves the images folder; write it relative to the folder, without '..'"
     if not all(_is_id(entry.get(key)) and entry[key] > 0 for key in ("width", "height")):

@@ -11,6 +11,9 @@ from PIL import Image, UnidentifiedImageError
 from mtzoo.errors import UserError
 from mtzoo.structures import IGNORE
 
+# Pillow warns from 89 million pixels on; the limit below is an error, and its own filter would not be thread-safe.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
 MAX_PIXELS = 100_000_000  # a decoder happily allocates what a forged header asks for
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 UNMAPPED = 254
@@ -37,10 +40,8 @@ def read_bytes(path: Path) -> bytes:
 def header_hw(data: bytes, path: Path) -> tuple[int, int]:
     """(height, width) as the header says, nothing decoded. Raises UserError beyond MAX_PIXELS or for no image at all."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(BytesIO(data)) as image:
-                width, height = image.size
+        with Image.open(BytesIO(data)) as image:
+            width, height = image.size
     except Image.DecompressionBombError:
         raise UserError(f"{path}: its header asks for more than {MAX_PIXELS // 10**6} million pixels; scale it down") from None
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):

@@ -1,0 +1,16 @@
+"""What several test folders share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real images: MTZOO_DATA, or ../shared/data beside the checkout. Tests that need it skip without it."""
+    given = os.environ.get("MTZOO_DATA")
+    folder = Path(given) if given else Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not (folder / "camvid").is_dir():
+        pytest.skip(f"no real images in {folder}: set MTZOO_DATA to the folder that holds camvid/")
+    return folder
