@@ -2,13 +2,21 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import generalized_box_iou_loss
 
 from mtzoo.losses.labelled import attached_zero
-from mtzoo.ops.assign import AlignmentPolicy, GroundTruth, Targets, pad_ground_truth, task_aligned_targets
+from mtzoo.ops.assign import (
+    AlignmentPolicy,
+    GroundTruth,
+    Positives,
+    assign_task_aligned,
+    class_weights,
+    gather_ground_truth,
+)
 from mtzoo.ops.boxes import flatten_levels
 from mtzoo.registry import LOSSES
 from mtzoo.structures import Batch
@@ -49,19 +57,21 @@ class DetectionLoss(nn.Module):
         logits, boxes, locations = flatten_levels(outputs)
         if len(rows) < len(logits):
             logits, boxes = logits[rows], boxes[rows]
-        gt = pad_ground_truth([entries[n] for n in rows], self.num_classes, logits.device)
-        targets = task_aligned_targets(logits.sigmoid(), boxes, locations, gt, self.policy)
-        return self._losses(logits, boxes, gt, targets)
+        labelled = [entries[n] for n in rows]
+        gt, ignored = gather_ground_truth(labelled, logits.device)
+        known = torch.as_tensor(np.stack([entry.known for entry in labelled]), device=logits.device)  # (N, K)
+        positives = assign_task_aligned(logits, boxes, locations, gt, self.policy)
+        weights = class_weights(known, ignored, locations.centers, positives)
+        return self._losses(logits, boxes, gt, positives, weights)
 
-    def _losses(self, logits: Tensor, boxes: Tensor, gt: GroundTruth, targets: Targets) -> dict[str, Tensor]:
-        """logits (N, L, K), boxes (N, L, 4) of labelled samples -> the two scalars."""
-        image, location = (targets.gt_index >= 0).nonzero(as_tuple=True)  # (P,) each
-        owner = targets.gt_index[image, location]
-        share = targets.share[image, location]
-        positives = share.sum().clamp(min=1.0)
+    def _losses(self, logits: Tensor, boxes: Tensor, gt: GroundTruth, positives: Positives,
+                weights: Tensor) -> dict[str, Tensor]:
+        """logits (N, L, K), boxes (N, L, 4) of labelled samples, weights (N, L, K) -> the two scalars."""
+        images, locations, owners, quality, share = positives
+        count = share.sum().clamp(min=1.0)
         wanted = torch.zeros_like(logits)
-        wanted[image, location, gt.labels[image, owner]] = targets.quality[image, location]
-        loss_cls = (quality_focal_loss(logits, wanted, self.gamma) * targets.cls_weights).sum() / positives
-        giou = generalized_box_iou_loss(boxes[image, location], gt.xyxy[image, owner])  # (P,)
-        loss_box = (giou * share).sum() / positives
+        wanted[images, locations, gt.labels[owners]] = quality
+        loss_cls = (quality_focal_loss(logits, wanted, self.gamma) * weights).sum() / count
+        giou = generalized_box_iou_loss(boxes[images, locations], gt.xyxy[owners])  # (P,)
+        loss_box = (giou * share).sum() / count
         return {"loss_cls": self.cls_weight * loss_cls, "loss_box": self.iou_weight * loss_box}

@@ -11,7 +11,7 @@ from mtzoo.losses.labelled import attached_zero
 from mtzoo.registry import LOSSES
 from mtzoo.structures import IGNORE, Batch
 
-LOVASZ_MIN_ERROR = 1e-3  # smaller errors move the Lovasz loss by less than this in sum; leaving them out saves the sort
+LOVASZ_BINS = 1024
 
 
 def subsample_mask(mask: Tensor, grid_hw: tuple[int, int]) -> Tensor:
@@ -27,44 +27,60 @@ def subsample_mask(mask: Tensor, grid_hw: tuple[int, int]) -> Tensor:
 
 def mean_of_hardest(losses: Tensor, weights: Tensor, ratio: float) -> Tensor:
     """Weighted mean of the largest `ratio` of the losses (P,), at least one (online hard example mining)."""
-    if ratio < 1.0:
-        losses, kept = losses.topk(max(1, int(len(losses) * ratio)), sorted=False)
-        weights = weights[kept]
-    return losses.sum() / weights.sum().clamp(min=torch.finfo(losses.dtype).tiny)
+    losses, kept = losses.topk(max(1, int(len(losses) * ratio)), sorted=False)
+    return losses.sum() / weights[kept].sum().clamp(min=torch.finfo(losses.dtype).tiny)
+
+
+@torch.no_grad()
+def lovasz_weights(errors: Tensor, foreground: Tensor) -> Tensor:
+    """How much of the Jaccard loss each pixel's error carries: the Lovasz extension's gradient, (C, P) like `errors`.
+
+    errors: (C, P) in [0, 1]; foreground: (C, P) bool. The extension ranks pixels by error. Here the ranks are
+    taken in LOVASZ_BINS steps of error instead of by a sort, pixels of one step sharing their step's part: the loss
+    differs by less than a step's width, and the cost falls from a sort per class to a count.
+    """
+    classes = errors.shape[0]
+    bins = (errors * LOVASZ_BINS).long().clamp_(max=LOVASZ_BINS - 1).neg_().add_(LOVASZ_BINS - 1)  # largest error first
+    slots = bins + torch.arange(classes, device=errors.device)[:, None] * LOVASZ_BINS  # (C, P)
+    slots = slots * 2 + foreground
+    counts = torch.bincount(slots.flatten(), minlength=classes * LOVASZ_BINS * 2)
+    counts = counts.view(classes, LOVASZ_BINS, 2).double()
+    after = counts.cumsum(1)
+    before = after - counts
+    total = after[:, -1:, 1]  # (C, 1) foreground pixels of the class
+    union_before, union_after = total + before[..., 0], total + after[..., 0]  # (C, B)
+    on_foreground = (1 / union_before + 1 / union_after) / 2
+    on_background = (total - (before[..., 1] + after[..., 1]) / 2) / (union_before * union_after)
+    table = torch.stack([on_background, on_foreground], dim=-1).to(errors.dtype)  # (C, B, 2)
+    return table.flatten()[slots]
 
 
 def lovasz_softmax(probabilities: Tensor, labels: Tensor) -> Tensor:
     """The Lovasz extension of the Jaccard loss, mean over the classes present (Berman et al., CVPR 2018).
 
-    probabilities: (P, K) after softmax; labels: (P,) int64 in [0, K). Pooled over the batch, as mIoU is.
+    probabilities: (K, P) after softmax; labels: (P,) int64 in [0, K). Pooled over the batch, as mIoU is.
     """
-    terms = []
-    for k in labels.unique().tolist():
-        foreground = (labels == k).float()  # (P,)
-        errors = (foreground - probabilities[:, k]).abs()
-        felt = errors > LOVASZ_MIN_ERROR
-        ranked, order = errors[felt].sort(descending=True)
-        hits = foreground[felt][order]
-        total = foreground.sum()
-        jaccard = 1.0 - (total - hits.cumsum(0)) / (total + (1.0 - hits).cumsum(0))
-        terms.append(ranked @ jaccard.diff(prepend=jaccard.new_zeros(1)))
-    return torch.stack(terms).mean()
+    present = torch.bincount(labels).nonzero().flatten()  # (C,)
+    foreground = labels == present[:, None]  # (C, P)
+    errors = (probabilities[present] - foreground.to(probabilities.dtype)).abs()
+    return (errors * lovasz_weights(errors, foreground)).sum() / len(present)
 
 
 def soft_dice(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """1 - soft Dice, mean over the classes present. probabilities: (P, K) after softmax; labels: (P,) int64."""
-    onehot = F.one_hot(labels, probabilities.shape[1]).to(probabilities.dtype)  # (P, K)
-    sizes = onehot.sum(0)
-    dice = 2 * (probabilities * onehot).sum(0) / (probabilities.sum(0) + sizes).clamp(min=1e-6)
-    return 1.0 - dice[sizes > 0].mean()
+    """1 - soft Dice, mean over the classes present. probabilities: (K, P) after softmax; labels: (P,) int64 in [0, K)."""
+    present = torch.bincount(labels).nonzero().flatten()  # (C,)
+    foreground = (labels == present[:, None]).to(probabilities.dtype)  # (C, P)
+    found = probabilities[present]
+    dice = 2 * (found * foreground).sum(1) / (found.sum(1) + foreground.sum(1))
+    return 1.0 - dice.mean()
 
 
 @LOSSES.register_module()
 class SegmentationLoss(nn.Module):
     """Cross-entropy, with optional hard example mining, plus Lovasz-softmax and Dice, which aim at the IoU itself.
 
-    logit_upsample: cross-entropy is taken on the logits enlarged by this (1, 2 or 4); the region losses, whose cost is
-    a sort, on the logits' own grid. ohem_ratio: share of the labelled pixels that count, the hardest. class_weights:
+    logit_upsample: cross-entropy is taken on the logits enlarged by this (1, 2 or 4); the region losses on the
+    logits' own grid. ohem_ratio: share of the labelled pixels that count, the hardest. class_weights:
     one per class. A loss of weight 0 is not computed. Computed in float32, whatever the outputs' type.
     """
 
@@ -109,8 +125,8 @@ class SegmentationLoss(nn.Module):
         if self.lovasz_weight > 0 or self.dice_weight > 0:
             labels = subsample_mask(masks, tuple(logits.shape[-2:])).flatten().long()  # (N h w,)
             labelled = labels != IGNORE
-            rows = logits.permute(0, 2, 3, 1).flatten(0, 2)[labelled]  # (P, K)
-            probabilities, labels = rows.softmax(dim=1), labels[labelled]
+            columns = logits.transpose(0, 1).flatten(1)[:, labelled]  # (K, P)
+            probabilities, labels = columns.softmax(dim=0), labels[labelled]
             if not len(labels):  # all labelled pixels fell between the grid's
                 losses |= {name: logits.sum() * 0.0 for name in self._names() if name != "loss_ce"}
                 return losses
@@ -124,9 +140,12 @@ class SegmentationLoss(nn.Module):
         if self.logit_upsample > 1:
             logits = F.interpolate(logits, scale_factor=self.logit_upsample, mode="bilinear", align_corners=False)
         labels = subsample_mask(masks, tuple(logits.shape[-2:])).long()  # (N, h, w)
-        per_pixel = F.cross_entropy(logits, labels, self.class_weights, ignore_index=IGNORE, reduction="none",
-                                    label_smoothing=self.label_smoothing)
         labelled = labels != IGNORE
         if not labelled.any():
             return logits.sum() * 0.0
-        return mean_of_hardest(per_pixel[labelled], self.class_weights[labels[labelled]], self.ohem_ratio)
+        reduction = "mean" if self.ohem_ratio == 1.0 else "none"
+        losses = F.cross_entropy(logits, labels, self.class_weights, ignore_index=IGNORE, reduction=reduction,
+                                 label_smoothing=self.label_smoothing)
+        if self.ohem_ratio == 1.0:
+            return losses
+        return mean_of_hardest(losses[labelled], self.class_weights[labels[labelled]], self.ohem_ratio)

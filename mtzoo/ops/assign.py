@@ -4,17 +4,22 @@ Which locations answer for a box is decided by how well they already answer: sco
 are decoded as stride * exp(raw), an untrained network predicts boxes of a few strides at every level, so that IoU picks
 the level that fits the box's size from the first step and no table of size ranges is needed. The Gaussian prior around
 the box's centre settles the ties between equal locations at that time.
+
+Boxes of all images stand in one list with an index of their image, and locations are paired only with boxes they lie
+in: cost and memory follow the labels, not N * G * L.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mtzoo.errors import UserError
-from mtzoo.ops.boxes import Locations, centers_inside, pairwise_iou
+from mtzoo.ops.boxes import Locations, centers_inside, iou
 from mtzoo.structures import Boxes
 
 MIN_SCORE, MIN_IOU = 1e-4, 1e-3  # floors below which score and IoU say nothing; keep the logarithms finite
@@ -38,124 +43,125 @@ class AlignmentPolicy:
 
 
 class GroundTruth(NamedTuple):
-    """Boxes of N images, padded to G rows.
-
-    xyxy: (N, G, 4); labels: (N, G) int64; valid: (N, G) bool, boxes to find; ignore: (N, G) bool, regions to leave
-    alone; known: (N, K) bool, classes that are labelled at all.
-    """
+    """The boxes of N images in one list, G in all. xyxy: (G, 4); labels: (G,) int64; images: (G,) int64 in [0, N)."""
 
     xyxy: Tensor
     labels: Tensor
-    valid: Tensor
-    ignore: Tensor
-    known: Tensor
+    images: Tensor
 
 
-class Targets(NamedTuple):
-    """What the loss needs.
+class Positives(NamedTuple):
+    """The P locations that answer for a box. images, locations, boxes: (P,) int64, the last an index into GroundTruth.
 
-    gt_index: (N, L) int64, -1 for background; quality: (N, L), the score to reach, at most the box's best IoU;
-    share: (N, L) in (0, 1] at positives, 1 at the best location of each box; cls_weights: (N, L, K), 0 or 1.
+    quality: (P,) the score to reach, at most the best IoU among the box's locations; share: (P,) in (0, 1], alignment
+    relative to the box's best location.
     """
 
-    gt_index: Tensor
+    images: Tensor
+    locations: Tensor
+    boxes: Tensor
     quality: Tensor
     share: Tensor
-    cls_weights: Tensor
 
 
-def pad_ground_truth(entries: Sequence[Boxes], num_classes: int, device: torch.device) -> GroundTruth:
-    """N images' boxes -> padded tensors on `device`; one (empty) row at least: reductions over G need it."""
-    rows = max([len(e.xyxy) for e in entries] + [1])
-    xyxy = torch.zeros(len(entries), rows, 4)
-    labels = torch.zeros(len(entries), rows, dtype=torch.int64)
-    ignore = torch.zeros(len(entries), rows, dtype=torch.bool)
-    valid = torch.zeros_like(ignore)
-    known = torch.zeros(len(entries), num_classes, dtype=torch.bool)
-    for n, entry in enumerate(entries):
-        count = len(entry.xyxy)
-        xyxy[n, :count] = torch.as_tensor(entry.xyxy, dtype=torch.float32)
-        labels[n, :count] = torch.as_tensor(entry.labels, dtype=torch.int64)
-        ignore[n, :count] = torch.as_tensor(entry.ignore, dtype=torch.bool)
-        valid[n, :count] = ~ignore[n, :count]
-        known[n] = torch.as_tensor(entry.known, dtype=torch.bool)
-    return GroundTruth(*(t.to(device) for t in (xyxy, labels, valid, ignore, known)))
+def gather_ground_truth(entries: Sequence[Boxes], device: torch.device) -> tuple[GroundTruth, GroundTruth]:
+    """N images' boxes -> the boxes to find and the ignore regions, on `device`."""
+    xyxy = torch.cat([torch.as_tensor(e.xyxy, dtype=torch.float32).reshape(-1, 4) for e in entries])
+    labels = torch.cat([torch.as_tensor(e.labels, dtype=torch.int64) for e in entries])
+    ignore = torch.cat([torch.as_tensor(e.ignore, dtype=torch.bool) for e in entries])
+    counts = torch.tensor([len(e.labels) for e in entries])
+    images = torch.arange(len(entries)).repeat_interleave(counts)
+    return tuple(GroundTruth(xyxy[rows].to(device), labels[rows].to(device), images[rows].to(device))
+                 for rows in (~ignore, ignore))
 
 
-def _log_alignment(scores: Tensor, iou: Tensor, offsets: Tensor, gt: GroundTruth, policy: AlignmentPolicy) -> Tensor:
-    """(N, G, L) logarithm of score^alpha * IoU^beta * exp(-d^2 / 2 sigma^2), d in half box sides from the centre.
+def rank_within(groups: Tensor, values: Tensor) -> Tensor:
+    """(Q,) each -> (Q,) int64: 0 for the largest value of its group, 1 for the next; the earlier first among equals."""
+    order = values.sort(descending=True, stable=True).indices
+    grouped, regroup = groups[order].sort(stable=True)
+    order = order[regroup]
+    first = torch.searchsorted(grouped, grouped)  # where each one's group starts
+    ranks = torch.empty_like(order)
+    ranks[order] = torch.arange(len(order), device=order.device) - first
+    return ranks
 
-    scores: (N, L, K) probabilities; offsets: (N, G, L, 2) pixels from the box's centre.
+
+def class_weights(known: Tensor, regions: GroundTruth, centers: Tensor, positives: Positives) -> Tensor:
+    """(N, L, K) weights of the score loss: 0 for unknown classes, and for an ignore region's class at background inside.
+
+    known: (N, K) bool; regions: ignore regions; centers: (L, 2).
     """
-    rows = gt.labels[:, :, None].expand(-1, -1, scores.shape[1])  # (N, G, L)
-    label_scores = scores.transpose(1, 2).gather(1, rows)  # (N, G, L)
-    half_sides = ((gt.xyxy[..., 2:] - gt.xyxy[..., :2]) / 2).clamp(min=0.5)  # (N, G, 2)
-    distance = (offsets / half_sides[:, :, None]).square().sum(dim=-1)
-    prior = -distance / (2 * policy.center_sigma ** 2)
-    return policy.alpha * label_scores.clamp(min=MIN_SCORE).log() + policy.beta * iou.clamp(min=MIN_IOU).log() + prior
+    weights = known[:, None, :].repeat(1, len(centers), 1).float()  # (N, L, K)
+    region, location = centers_inside(regions.xyxy, centers).nonzero(as_tuple=True)
+    weights[regions.images[region], location, regions.labels[region]] = 0.0
+    weights[positives.images, positives.locations] = known[positives.images].float()
+    return weights
 
 
-def _give_lost_boxes_a_location(gt_index: Tensor, distance: Tensor, valid: Tensor) -> Tensor:
+def _distances(gt: GroundTruth, centers: Tensor) -> Tensor:
+    """(G, L) squared distances of the locations from the boxes' centres."""
+    middle = (gt.xyxy[:, :2] + gt.xyxy[:, 2:]) / 2  # (G, 2)
+    return sum((centers[:, axis] - middle[:, axis, None]).square() for axis in (0, 1))
+
+
+def _align(logits: Tensor, boxes: Tensor, centers: Tensor, gt: GroundTruth, row: Tensor,
+           location: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """For pairs (Q,) of a box `row` and a location: log score, IoU, squared distance in half box sides; (Q,) each."""
+    image, target = gt.images[row], gt.xyxy[row]
+    log_score = F.logsigmoid(logits[image, location, gt.labels[row]]).clamp(min=math.log(MIN_SCORE))
+    half_sides = ((target[:, 2:] - target[:, :2]) / 2).clamp(min=0.5)
+    offset = (centers[location] - (target[:, :2] + target[:, 2:]) / 2) / half_sides
+    return log_score, iou(target, boxes[image, location]), offset.square().sum(dim=1)
+
+
+def _give_lost_boxes_a_location(owners: Tensor, gt: GroundTruth, centers: Tensor) -> Tensor:
     """A box whose every location went to others takes the nearest that is free or not another box's only one.
 
-    gt_index: (N, L); distance: (N, G, L). Lost boxes are rare, so a loop over them costs nothing.
+    owners: (N, L) int64, index into `gt` or -1. Lost boxes are rare, so a loop over them costs nothing.
     """
-    counts = torch.zeros(valid.shape, dtype=torch.int64, device=valid.device)  # (N, G)
-    counts.scatter_add_(1, gt_index.clamp(min=0), (gt_index >= 0).long())
-    for n, g in (valid & (counts == 0)).nonzero().tolist():
-        owner = gt_index[n]
-        available = (owner < 0) | (counts[n][owner.clamp(min=0)] > 1)
-        nearest = torch.where(available, distance[n, g], torch.inf).argmin()
+    counts = torch.bincount(owners[owners >= 0], minlength=len(gt.labels))  # (G,)
+    for row in (counts == 0).nonzero().flatten().tolist():
+        owner = owners[gt.images[row]]  # (L,), a view
+        available = (owner < 0) | (counts[owner.clamp(min=0)] > 1)
+        distance = _distances(GroundTruth(*(t[row:row + 1] for t in gt)), centers)[0]
+        nearest = torch.where(available, distance, torch.inf).argmin()
         if not available[nearest]:
-            break  # more boxes than locations
+            continue  # more boxes than locations
         if owner[nearest] >= 0:
-            counts[n, owner[nearest]] -= 1
-        gt_index[n, nearest] = g
-        counts[n, g] = 1
-    return gt_index
-
-
-def _class_weights(gt: GroundTruth, centers: Tensor, positive: Tensor) -> Tensor:
-    """(N, L, K): 0 for unknown classes, and for an ignore region's class at background locations inside the region."""
-    weights = gt.known[:, None, :].expand(-1, len(centers), -1).float()  # (N, L, K)
-    if not gt.ignore.any():
-        return weights
-    inside = centers_inside(gt.xyxy, centers) & gt.ignore[..., None]  # (N, G, L)
-    of_class = torch.nn.functional.one_hot(gt.labels, gt.known.shape[1]).float()  # (N, G, K)
-    ignored = (inside.float().transpose(1, 2) @ of_class) > 0  # (N, L, K)
-    return weights.masked_fill(ignored & ~positive[..., None], 0.0)
+            counts[owner[nearest]] -= 1
+        owner[nearest] = row
+        counts[row] = 1
+    return owners
 
 
 @torch.no_grad()
-def task_aligned_targets(scores: Tensor, boxes: Tensor, locations: Locations, gt: GroundTruth,
-                         policy: AlignmentPolicy) -> Targets:
-    """Targets from scores (N, L, K) in [0, 1] and boxes (N, L, 4) in input pixels as predicted now.
+def assign_task_aligned(logits: Tensor, boxes: Tensor, locations: Locations, gt: GroundTruth,
+                        policy: AlignmentPolicy) -> Positives:
+    """Positives from logits (N, L, K) and boxes (N, L, 4) in input pixels as predicted now.
 
-    Candidates are the locations inside a box and the one nearest to its centre; the `top_k` best aligned of them (more
-    only if equal) become positive. A location wanted by several boxes goes to the one it is aligned with best; every
-    box keeps at least one.
+    Candidates are the locations inside a box and the one nearest to its centre; the `top_k` best aligned of them become
+    positive. A location wanted by several boxes goes to the one it is aligned with best; every box keeps at least one.
     """
-    gt_centers = (gt.xyxy[..., :2] + gt.xyxy[..., 2:]) / 2  # (N, G, 2)
-    offsets = locations.centers - gt_centers[:, :, None]  # (N, G, L, 2)
-    distance = offsets.square().sum(dim=-1)  # (N, G, L)
-    iou = pairwise_iou(gt.xyxy, boxes)  # (N, G, L)
-    alignment = _log_alignment(scores, iou, offsets, gt, policy)
+    def alignment(row: Tensor, location: Tensor) -> tuple[Tensor, Tensor]:
+        log_score, overlap, distance = _align(logits, boxes, locations.centers, gt, row, location)
+        log_iou = overlap.clamp(min=MIN_IOU).log()
+        return policy.alpha * log_score + policy.beta * log_iou - distance / (2 * policy.center_sigma ** 2), overlap
 
-    candidates = centers_inside(gt.xyxy, locations.centers)  # (N, G, L)
-    candidates.scatter_(2, distance.argmin(dim=2, keepdim=True), True)
-    candidates &= gt.valid[..., None]
-    wanted = torch.where(candidates, alignment, -torch.inf)
-    lowest = wanted.topk(min(policy.top_k, wanted.shape[2]), dim=2).values[..., -1:]  # (N, G, 1)
-    wanted = torch.where(wanted >= lowest, wanted, -torch.inf)
-    best, gt_index = wanted.max(dim=1)  # (N, L)
-    gt_index = torch.where(best > -torch.inf, gt_index, -1)
-    gt_index = _give_lost_boxes_a_location(gt_index, distance, gt.valid)
+    candidates = centers_inside(gt.xyxy, locations.centers)  # (G, L)
+    candidates.scatter_(1, _distances(gt, locations.centers).argmin(dim=1, keepdim=True), True)
+    row, location = candidates.nonzero(as_tuple=True)  # (Q,) each
+    aligned, _ = alignment(row, location)
+    top = rank_within(row, aligned) < policy.top_k
+    row, location, aligned = row[top], location[top], aligned[top]
+    won = rank_within(gt.images[row] * logits.shape[1] + location, aligned) == 0
+    owners = torch.full(logits.shape[:2], -1, dtype=torch.int64, device=logits.device)  # (N, L)
+    owners[gt.images[row[won]], location[won]] = row[won]
+    owners = _give_lost_boxes_a_location(owners, gt, locations.centers)
 
-    positive = gt_index >= 0
-    owner = gt_index.clamp(min=0)  # (N, L)
-    own_alignment = alignment.gather(1, owner[:, None]).squeeze(1).masked_fill(~positive, -torch.inf)  # (N, L)
-    own_iou = iou.gather(1, owner[:, None]).squeeze(1).masked_fill(~positive, 0.0)  # (N, L)
-    best_alignment = own_alignment.new_full(gt.valid.shape, -torch.inf).scatter_reduce(1, owner, own_alignment, "amax")
-    best_iou = own_iou.new_zeros(gt.valid.shape).scatter_reduce(1, owner, own_iou, "amax")  # (N, G)
-    share = (own_alignment - best_alignment.gather(1, owner)).exp().masked_fill(~positive, 0.0)
-    return Targets(gt_index, share * best_iou.gather(1, owner), share, _class_weights(gt, locations.centers, positive))
+    image, location = (owners >= 0).nonzero(as_tuple=True)  # (P,) each
+    row = owners[image, location]
+    aligned, overlap = alignment(row, location)
+    best_aligned = aligned.new_full((len(gt.labels),), -torch.inf).scatter_reduce(0, row, aligned, "amax")  # (G,)
+    best_overlap = overlap.new_zeros(len(gt.labels)).scatter_reduce(0, row, overlap, "amax")
+    share = (aligned - best_aligned[row]).exp()
+    return Positives(image, location, row, share * best_overlap[row], share)

@@ -74,34 +74,38 @@ def box_area(boxes: Tensor) -> Tensor:
     return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(dim=-1)
 
 
-def pairwise_intersection(first: Tensor, second: Tensor) -> Tensor:
-    """(..., A, 4) and (..., B, 4) -> (..., A, B) areas in common; leading dimensions broadcast."""
-    top_left = torch.maximum(first[..., :, None, :2], second[..., None, :, :2])
-    bottom_right = torch.minimum(first[..., :, None, 2:], second[..., None, :, 2:])
-    return (bottom_right - top_left).clamp(min=0).prod(dim=-1)
+def intersection(first: Tensor, second: Tensor) -> Tensor:
+    """(..., 4) and (..., 4), broadcast -> (...) areas in common."""
+    ax1, ay1, ax2, ay2 = first.unbind(-1)
+    bx1, by1, bx2, by2 = second.unbind(-1)
+    width = torch.minimum(ax2, bx2) - torch.maximum(ax1, bx1)
+    height = torch.minimum(ay2, by2) - torch.maximum(ay1, by1)
+    return width.clamp(min=0) * height.clamp(min=0)
+
+
+def iou(first: Tensor, second: Tensor) -> Tensor:
+    """(..., 4) and (..., 4), broadcast -> (...) intersection over union; zero for two empty boxes."""
+    common = intersection(first, second)
+    union = box_area(first) + box_area(second) - common
+    return common / union.clamp(min=torch.finfo(common.dtype).tiny)
 
 
 def pairwise_iou(first: Tensor, second: Tensor) -> Tensor:
-    """(..., A, 4) and (..., B, 4) -> (..., A, B) intersection over union; zero for two empty boxes.
-
-    torchvision.ops.box_iou with leading dimensions.
-    """
-    common = pairwise_intersection(first, second)
-    union = box_area(first)[..., :, None] + box_area(second)[..., None, :] - common
-    return common / union.clamp(min=torch.finfo(common.dtype).tiny)
+    """(..., A, 4) and (..., B, 4) -> (..., A, B) intersection over union: torchvision's box_iou, any leading dimensions."""
+    return iou(first[..., :, None, :], second[..., None, :, :])
 
 
 def pairwise_ioa(first: Tensor, second: Tensor) -> Tensor:
     """(..., A, 4) and (..., B, 4) -> (..., A, B) intersection over the area of `first`: 1 where it lies within."""
-    common = pairwise_intersection(first, second)
+    common = intersection(first[..., :, None, :], second[..., None, :, :])
     return common / box_area(first)[..., :, None].clamp(min=torch.finfo(common.dtype).tiny)
 
 
 def centers_inside(boxes: Tensor, centers: Tensor) -> Tensor:
-    """Boxes (..., G, 4), centres (L, 2) -> (..., G, L) bool: the centre lies strictly inside the box."""
-    after = (centers > boxes[..., :, None, :2]).all(dim=-1)
-    before = (centers < boxes[..., :, None, 2:]).all(dim=-1)
-    return after & before
+    """Boxes (G, 4), centres (L, 2) -> (G, L) bool: the centre lies strictly inside the box."""
+    x1, y1, x2, y2 = boxes[:, :, None].unbind(1)  # (G, 1) each
+    x, y = centers.unbind(-1)
+    return (x > x1) & (x < x2) & (y > y1) & (y < y2)
 
 
 def clip_boxes(boxes: Tensor, image_hw: tuple[int, int]) -> Tensor:
