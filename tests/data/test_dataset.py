@@ -1,0 +1,129 @@
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+
+from mtzoo.data import EvalPipeline, MultiTaskDataset, TaskData, TrainGeometry, TrainPipeline, eval_sets
+from mtzoo.data.sampler import Draw
+from mtzoo.errors import UserError
+from mtzoo.ops.geometry import DeployGeometry
+from mtzoo.structures import IGNORE
+
+PIPELINE = TrainPipeline(TrainGeometry(crop_hw=(32, 64), resize_hw=(48, 64), scale_range=(0.8, 1.5), focus_prob=0.5))
+DEPLOY = EvalPipeline(DeployGeometry(resized_hw=(48, 64), drop_top=16, input_hw=(32, 64)))
+
+
+def assert_same(first, second):
+    np.testing.assert_array_equal(first.image, second.image)
+    np.testing.assert_array_equal(first.affine, second.affine)
+    assert first.path == second.path
+    for task, boxes in first.boxes.items():
+        np.testing.assert_array_equal(boxes.xyxy, second.boxes[task].xyxy)
+    for task, mask in first.masks.items():
+        np.testing.assert_array_equal(mask, second.masks[task])
+
+
+def test_one_image_carries_the_labels_of_all_tasks(tiny):
+    dataset = MultiTaskDataset([tiny.boxes_task(), tiny.masks_task()], PIPELINE)
+    assert [g.name for g in dataset.groups] == ["tiny"]
+    assert dataset.groups[0].sources == {"det": "tiny", "seg": "tiny"}
+    samples = {s.path.stem: s for s in (dataset[Draw(0, i, i)] for i in range(4))}
+    assert {k: (sorted(s.boxes), sorted(s.masks)) for k, s in samples.items()} == {
+        "a": (["det"], ["seg"]), "b": (["det"], ["seg"]), "c": (["det"], ["seg"]), "d": ([], ["seg"])}
+    assert samples["a"].image.shape == (32, 64, 3)
+    assert samples["a"].masks["seg"].shape == (32, 64)
+
+
+def test_a_draw_says_all(tiny):
+    tasks = [tiny.boxes_task(), tiny.masks_task()]
+    plain, cached = MultiTaskDataset(tasks, PIPELINE, seed=1), MultiTaskDataset(tasks, PIPELINE, seed=1, cache_mb=1)
+    for draw in (Draw(0, 5, 0), Draw(3, 0, 2)):
+        expected = plain[draw]
+        for _ in range(2):  # read, then from the cache
+            assert_same(expected, cached[draw])
+    assert (plain[Draw(0, 5, 0)].affine != plain[Draw(0, 6, 0)].affine).any()
+
+
+def test_other_folders_are_other_groups(tiny, tmp_path):
+    other = dataclasses.replace(tiny.masks_source(), name="other", weight=2.0, images=str(tmp_path / "more"))
+    (tmp_path / "more").mkdir()
+    cv2.imwrite(str(tmp_path / "more" / "b.png"), np.zeros((48, 64, 3), np.uint8))
+    for stem in "acd":
+        (tiny.root / "masks" / f"{stem}.png").unlink()
+    task = TaskData("seg", "segmentation", ("road", "sky"), (tiny.masks_source(), other))
+    dataset = MultiTaskDataset([task], PIPELINE)
+    assert [(g.name, g.weight, len(g.records)) for g in dataset.groups] == [("tiny", 1.0, 1), ("other", 2.0, 1)]
+    assert [s.name for s in eval_sets([task], DEPLOY)] == ["tiny", "other"]
+
+
+def test_two_annotation_files_of_one_task_are_merged(tiny):
+    first, second = tiny.boxes_source(labels=("person",), name="p"), tiny.boxes_source(labels=("car",), name="c")
+    task = TaskData("det", "detection", ("person", "car", "sign"), (first, second))
+    dataset = MultiTaskDataset([task], PIPELINE)
+    boxes = dataset.records[0].boxes["det"]
+    assert len(boxes.xyxy) == 4
+    assert boxes.known.tolist() == [True, True, False]
+    assert dataset.groups[0].sources == {"det": "p+c"}
+
+
+def test_eval_keeps_labels_in_original_pixels(tiny):
+    (eval_set,) = eval_sets([tiny.boxes_task(), tiny.masks_task()], DEPLOY)
+    assert eval_set.sources == {"det": "tiny", "seg": "tiny"}
+    sample = eval_set.dataset[0]
+    assert sample.image.shape == (32, 64, 3)
+    np.testing.assert_array_equal(sample.affine, [[1, 0, 0], [0, 1, -16]])
+    np.testing.assert_array_equal(sample.boxes["det"].xyxy[0], [4, 8, 24, 18])
+    assert sample.masks["seg"].shape == sample.original_hw == (48, 64)
+    assert (sample.masks["seg"][:4] == IGNORE).all()
+
+
+def break_image_size(tiny):
+    cv2.imwrite(str(tiny.root / "images" / "a.png"), np.zeros((40, 64, 3), np.uint8))
+
+
+def break_mask_size(tiny):
+    cv2.imwrite(str(tiny.root / "masks" / "a.png"), np.zeros((40, 64), np.uint8))
+
+
+def break_mask_value(tiny):
+    cv2.imwrite(str(tiny.root / "masks" / "a.png"), np.full((48, 64), 9, np.uint8))
+
+
+@pytest.mark.parametrize(("damage", "words"), [
+    (break_image_size, "images/a.png: the image is 64x40, its annotations say 64x48"),
+    (break_mask_size, "masks/a.png: the mask is 64x40, its image 64x48"),
+    (break_mask_value, r"masks/a.png: mask value 9 \(3072 px\) has no class"),
+])
+def test_faults_of_an_image_are_told_when_it_is_read(tiny, damage, words):
+    dataset = MultiTaskDataset([tiny.boxes_task(), tiny.masks_task()], PIPELINE)
+    damage(tiny)
+    with pytest.raises(UserError, match=words):
+        dataset[Draw(0, 0, 0)]
+
+
+def test_faults_of_label_files_are_told_at_once(tiny):
+    (tiny.root / "images" / "c.png").unlink()
+    content = tiny.coco
+    content["annotations"][0]["bbox"][2] = -1
+    tiny.write_coco(content)
+    with pytest.raises(UserError, match=r"annotations\[0\] id=10: .*\(and 1 more; `mtzoo data check` lists them\)"):
+        MultiTaskDataset([tiny.boxes_task()], PIPELINE)
+
+
+def test_empty_sources_and_wrong_kinds(tiny):
+    content = tiny.coco
+    tiny.write_coco({**content, "images": [], "annotations": []})
+    with pytest.raises(UserError, match="source 'tiny' of task 'det' is empty"):
+        MultiTaskDataset([tiny.boxes_task()], PIPELINE)
+    with pytest.raises(UserError, match="use CocoBoxes for detection"):
+        MultiTaskDataset([TaskData("det", "detection", ("a",), (tiny.masks_source(),))], PIPELINE)
+
+
+def test_nothing_of_the_users_is_rewritten(tiny):
+    def state():
+        return {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in tiny.root.rglob("*")}
+    before = state()
+    dataset = MultiTaskDataset([tiny.boxes_task(), tiny.masks_task()], PIPELINE)
+    dataset[Draw(0, 0, 0)]
+    assert state() == before

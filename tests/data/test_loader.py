@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+import torch
+
+from mtzoo.data import (
+    EvalPipeline,
+    MultiTaskDataset,
+    TrainGeometry,
+    TrainPipeline,
+    collate,
+    eval_sets,
+    make_eval_loader,
+    make_loader,
+)
+from mtzoo.data.sampler import Draw
+from mtzoo.ops.geometry import DeployGeometry
+from mtzoo.structures import IGNORE
+
+PIPELINE = TrainPipeline(TrainGeometry(crop_hw=(32, 64), resize_hw=(48, 64)))
+
+
+@pytest.fixture
+def dataset(tiny):
+    return MultiTaskDataset([tiny.boxes_task(), tiny.masks_task()], PIPELINE, cache_mb=1)
+
+
+def test_collate_keeps_what_is_not_labelled_apart(dataset):
+    samples = [dataset[Draw(0, i, i)] for i in (0, 3)]
+    del samples[0].masks["seg"]
+    batch = collate(samples)
+    assert batch.images.shape == (2, 3, 32, 64)
+    assert batch.images.dtype == torch.uint8
+    np.testing.assert_array_equal(batch.images[1].permute(1, 2, 0).numpy(), samples[1].image)
+    assert batch.images.is_contiguous(memory_format=torch.channels_last)
+    assert batch.boxes["det"][0] is samples[0].boxes["det"]
+    assert batch.boxes["det"][1] is None
+    assert (batch.masks["seg"][0] == IGNORE).all()
+    np.testing.assert_array_equal(batch.masks["seg"][1].numpy(), samples[1].masks["seg"])
+    assert batch.affines.shape == (2, 2, 3)
+
+
+def test_a_task_without_labels_is_not_in_the_batch(dataset):
+    assert list(collate([dataset[Draw(0, 0, 3)]]).boxes) == []
+
+
+def epochs(dataset, workers):
+    sampler = dataset.sampler()
+    loader = make_loader(dataset, sampler, 2, workers)
+    images = []
+    for epoch in range(2):
+        sampler.set_epoch(epoch)
+        images += [batch.images for batch in loader]
+    return torch.stack(images)
+
+
+def test_the_number_of_workers_changes_nothing(dataset):
+    expected = epochs(dataset, 0)
+    assert expected.shape[0] == 4
+    assert (expected[0] != expected[2]).any()
+    assert torch.equal(expected, epochs(dataset, 2))
+
+
+def test_eval_loader_gives_samples_in_order(tiny):
+    (eval_set,) = eval_sets([tiny.masks_task()], EvalPipeline(DeployGeometry((48, 64), 16, (32, 64))))
+    batches = list(make_eval_loader(eval_set.dataset, 3, 0))
+    assert [b.images.shape for b in batches] == [(3, 3, 32, 64), (1, 3, 32, 64)]
+    assert [s.path.stem for b in batches for s in b.samples] == list("abcd")

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtzoo.data.sampler import WeightedEpochSampler, epoch_order
+from mtzoo.errors import UserError
+
+
+def test_equal_weights_show_each_image_once():
+    assert sorted(epoch_order([5, 3], [1.0, 1.0], 8, seed=0, epoch=4)) == list(range(8))
+
+
+def test_epochs_and_seeds_differ_and_repeat():
+    first = epoch_order([50], [1.0], 50, 0, 0)
+    np.testing.assert_array_equal(first, epoch_order([50], [1.0], 50, 0, 0))
+    assert (first != epoch_order([50], [1.0], 50, 0, 1)).any()
+    assert (first != epoch_order([50], [1.0], 50, 1, 0)).any()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 40), st.floats(0.01, 20)), min_size=1, max_size=5), st.integers(1, 200), st.integers(0, 9))
+def test_shares_follow_weight_times_images_and_passes_do_not_repeat(groups, samples, epoch):
+    sizes, weights = zip(*groups)
+    order = epoch_order(sizes, weights, samples, 0, epoch)
+    assert len(order) == samples
+    shares = np.multiply(sizes, weights)
+    ideal = samples * shares / shares.sum()
+    counts = np.bincount(order, minlength=sum(sizes))
+    for part, share in zip(np.split(counts, np.cumsum(sizes)[:-1]), ideal):
+        assert abs(part.sum() - share) < 1 + 1e-6
+        assert part.max() - part.min() <= 1
+
+
+def test_rare_groups_come_up_over_the_epochs():
+    drawn = sum((epoch_order([1000, 10], [1.0, 1.0], 10, 0, e) >= 1000).sum() for e in range(400))
+    assert 20 <= drawn <= 60  # 400 * 10 * 10 / 1010 = 39.6
+
+
+def test_resume_inside_an_epoch():
+    sampler = WeightedEpochSampler([7, 4], [1.0, 3.0], seed=3)
+    sampler.set_epoch(2)
+    whole = list(sampler)
+    sampler.set_epoch(2, start=5)
+    assert len(sampler) == 6
+    assert list(sampler) == whole[5:]
+
+
+def test_ranks_share_an_epoch():
+    ranks = [WeightedEpochSampler([9], [1.0], seed=0, rank=r, world_size=2) for r in range(2)]
+    drawn = [list(sampler) for sampler in ranks]
+    assert [len(d) for d in drawn] == [4, 4]  # equal, so that no rank waits for another
+    assert sorted(d.position for part in drawn for d in part) == list(range(8))
+
+
+def test_no_images():
+    with pytest.raises(UserError, match="no images"):
+        WeightedEpochSampler([], [], seed=0)
