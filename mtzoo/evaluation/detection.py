@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mtzoo.ops import affine
 from mtzoo.structures import Prediction, Sample
 
 MAX_DETECTIONS = 100  # per image, as COCO counts
@@ -50,14 +49,13 @@ class CocoBoxMetric:
         self._results: list[dict] = []
 
     def add(self, prediction: Prediction, sample: Sample) -> None:
-        """Count one image; the sample's affine maps its boxes to original pixels. An unlabelled image is skipped."""
+        """Count one image; prediction and the sample's boxes in original pixels. An unlabelled image is skipped."""
         boxes = sample.boxes.get(self.task)
         if boxes is None:
             return
         image_id = len(self._images) + 1
         self._images.append({"id": image_id, "height": sample.original_hw[0], "width": sample.original_hw[1]})
-        original = affine.map_boxes(affine.invert(sample.affine), boxes.xyxy)
-        for xywh, label, ignore in zip(_to_xywh(original), boxes.labels.tolist(), boxes.ignore.tolist()):
+        for xywh, label, ignore in zip(_to_xywh(boxes.xyxy), boxes.labels.tolist(), boxes.ignore.tolist()):
             if boxes.known[label]:
                 self._truths.append({"id": len(self._truths) + 1, "image_id": image_id, "category_id": label + 1,
                                      "bbox": xywh, "area": xywh[2] * xywh[3], "iscrowd": int(ignore)})

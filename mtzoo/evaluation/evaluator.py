@@ -26,7 +26,7 @@ class Evaluator:
         return boxes | {task: MeanIoU(task, classes) for task, classes in self.segmentation.items()}
 
     def update(self, predictions: Sequence[Prediction], samples: Sequence[Sample]) -> None:
-        """Count images: each prediction and its sample, as read, before any geometry. Unlabelled tasks are skipped."""
+        """Count images: predictions and their samples' boxes and masks, all in original pixels. Unlabelled tasks are skipped."""
         for prediction, sample in zip(predictions, samples, strict=True):
             metrics = self._per_source.setdefault(sample.source, self._new_metrics())
             for task, metric in self._overall.items():

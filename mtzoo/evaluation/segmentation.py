@@ -41,7 +41,7 @@ class MeanIoU:
             return
         if mask.shape != tuple(sample.original_hw):
             raise ValueError(f"{sample.path}: {self.task}: mask of {mask.shape} pixels, the original has "
-                             f"{tuple(sample.original_hw)}; evaluate samples before any geometry")
+                             f"{tuple(sample.original_hw)}; metrics want masks in original pixels")
         self.confusion += confusion_matrix(mask, prediction.label_maps[self.task], len(self.classes))
 
     def compute(self) -> dict[str, float]:

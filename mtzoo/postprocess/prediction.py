@@ -26,11 +26,11 @@ def to_original(decoded: DecodedBoxes, to_input: np.ndarray, original_hw: tuple[
     return Detections(boxes[seen], decoded.scores.cpu().numpy()[seen], decoded.labels.cpu().numpy()[seen])
 
 
-def to_prediction(outputs: RawOutputs, affines: np.ndarray, original_hws: Sequence[tuple[int, int]],
+def to_prediction(outputs: RawOutputs, affines: Sequence[np.ndarray], original_hws: Sequence[tuple[int, int]],
                   decoders: Mapping[str, Decoder]) -> list[Prediction]:
     """Raw outputs of a batch -> N predictions in original pixels.
 
-    affines: (N, 2, 3) original -> input pixels; decoders: one per task of `outputs`. Pixels of a label map that the
+    affines: N of (2, 3), original -> input pixels; decoders: one per task of `outputs`. Pixels of a label map that the
     input does not show are 0.
     """
     predictions = [Prediction() for _ in original_hws]
