@@ -1,0 +1,334 @@
+"""What stands beside the road: buildings, trees, lamp posts, fences, clutter."""
+
+from dataclasses import dataclass
+from math import pi
+from random import Random
+
+import cv2
+import numpy as np
+
+from mtzoo.data.synthetic.camera import clip_near
+from mtzoo.data.synthetic.facades import BAY_PIXELS, BAYS, STOREYS, facades
+from mtzoo.data.synthetic.light import Colour
+from mtzoo.data.synthetic.painter import Painter
+from mtzoo.data.synthetic.signs import paint_arm, paint_post, post_shadow
+from mtzoo.data.synthetic.textures import tree_sprites
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """Surface numbers that all static things of a class share."""
+
+    building: int
+    pole: int
+    vegetation: int
+    fence: int
+    clutter: int
+
+
+@dataclass(frozen=True)
+class Building:
+    """near, far: (x, z) of the ends of the wall along the road; depth: metres it reaches away from the road (signed
+    in x); roof: height of a pitched roof, 0 for a flat one."""
+
+    surfaces: Surfaces
+    style: int
+    near: tuple[float, float]
+    far: tuple[float, float]
+    depth: float
+    storeys: int
+    storey: float
+    roof: float
+    tiles: Colour
+
+    @property
+    def height(self) -> float:
+        """Of the walls, metres."""
+        return self.storeys * self.storey
+
+    def footprint(self) -> tuple[float, float, float, float]:
+        """x1, x2, z1, z2."""
+        xs = (self.near[0], self.far[0], self.near[0] + self.depth, self.far[0] + self.depth)
+        return min(xs), max(xs), self.near[1], self.far[1]
+
+    def shadow(self, sun: tuple[float, float]) -> list[np.ndarray]:
+        """Of the wall along the road and of the near wall; none without sun."""
+        if sun == (0.0, 0.0):
+            return []
+        a, b = np.array((self.near[0], 0, self.near[1])), np.array((self.far[0], 0, self.far[1]))
+        c = a + np.array((self.depth, 0, 0))
+        away = np.array((sun[0], 0, sun[1])) * self.height
+        return [np.array((p, q, q + away, p + away)) for p, q in ((a, b), (a, c))]
+
+    def draw(self, painter: Painter) -> None:
+        """The near wall, the wall along the road, the roof."""
+        a, b = np.array((self.near[0], 0.0, self.near[1])), np.array((self.far[0], 0.0, self.far[1]))
+        c, d = a + np.array((self.depth, 0, 0)), b + np.array((self.depth, 0, 0))
+        side = 1.0 if self.depth < 0 else -1.0  # the wall along the road looks towards the road
+        up = np.array((0.0, self.height, 0.0))
+        if self.roof:
+            ridge = [(p + q) / 2 + up + (0, self.roof, 0) for p, q in ((a, c), (b, d))]
+            gable = np.array((a + up, c + up, ridge[0]))
+            painter.polygon(gable, (150, 160, 170), self.surfaces.building, (0, 0, -1.0))
+            eaves = np.array((-side * 0.4, -0.2, 0)) * -1
+            painter.polygon(np.array((a + up + eaves * (1, -1, 1), b + up + eaves * (1, -1, 1), ridge[1], ridge[0])),
+                            self.tiles, self.surfaces.building, (side * 0.6, 0.8, 0))
+        self._wall(painter, a, c, (0.0, 0.0, -1.0))
+        if (painter.camera.project(a)[0] - painter.camera.project(b)[0]) * side < 0:
+            self._wall(painter, a, b, (side, 0.0, 0.0))
+
+    def _wall(self, painter: Painter, start: np.ndarray, end: np.ndarray, normal: tuple[float, float, float]) -> None:
+        length = float(np.linalg.norm(end - start))
+        bays = int(np.clip(round(length / 3.2), 1, BAYS))
+        up = np.array((0.0, self.height, 0.0))
+        corners = clip_near(np.array((start, end, end + up, start + up)))
+        if len(corners) < 3:
+            return
+        outline = painter.camera.project(corners)
+        h, w = painter.camera.hw
+        if outline[:, 0].max() < 0 or outline[:, 0].min() > w or outline[:, 1].max() < 0:
+            return
+        z = float(corners[:, 2].mean())
+        facade = facades()[self.style]
+        rows, cols = self.storeys * BAY_PIXELS, bays * BAY_PIXELS
+        wall, lamps = (t[-rows:, :cols] for t in (facade.wall, facade.lamps))
+        texel = painter.camera.pixels_per_metre(float(corners[:, 2].min())) * self.storey / BAY_PIXELS
+        texel *= 1.0 if normal[2] else 0.7
+        while texel < 0.7 and min(wall.shape[:2]) > 8:
+            wall, lamps, texel = cv2.pyrDown(wall), cv2.pyrDown(lamps), texel * 2
+        lit = self._lit(painter, wall, lamps, z, normal, float(corners[:, 0].mean()))
+        plane = painter.camera.plane(start + up, (end - start) / lit.shape[1], -up / lit.shape[0])
+        painter.texture(lit, plane, outline, self.surfaces.building)
+
+    def _lit(self, painter: Painter, wall: np.ndarray, lamps: np.ndarray, z: float, normal: tuple[float, float, float],
+             x: float) -> np.ndarray:
+        light = painter.light
+        black = np.array(light.shade((0, 0, 0), z, normal, x))
+        gain = (np.array(light.shade((180, 180, 180), z, normal, x)) - black) / 180
+        out = cv2.transform(wall, np.concatenate((np.diag(gain), black[:, None]), 1))
+        if light.lamps_on:
+            keep = float(np.exp(-light.haze * z)) * (0.85 if light.dark else 0.4)
+            out = cv2.max(out, cv2.convertScaleAbs(lamps, alpha=keep))
+        return out
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A sprite: index into tree_sprites, height in metres; bushes and hedges too."""
+
+    surfaces: Surfaces
+    index: int
+    height: float
+    width: float
+    x: float
+    z: float
+    flip: bool
+    tone: tuple[float, float, float]
+
+    def footprint(self) -> tuple[float, float, float, float]:
+        """x1, x2, z1, z2 of the trunk's surroundings."""
+        return self.x - 0.3, self.x + 0.3, self.z - 0.3, self.z + 0.3
+
+    def shadow(self, sun: tuple[float, float]) -> list[np.ndarray]:
+        """Dappled: a few discs where the crown's shadow falls."""
+        reach = self.height * 0.6
+        rng = Random(int(self.x * 1000) ^ int(self.z * 1000))
+        out = []
+        for _ in range(4 if sun != (0.0, 0.0) else 1):
+            angle = np.linspace(0, 2 * pi, 9, endpoint=False)
+            r = self.width * rng.uniform(0.12, 0.32)
+            cx = self.x + sun[0] * reach + rng.uniform(-.3, .3) * self.width
+            cz = self.z + sun[1] * reach + rng.uniform(-.3, .3) * self.width
+            wobble = np.array([rng.uniform(0.7, 1.2) for _ in angle])
+            out.append(np.stack((cx + r * wobble * np.cos(angle), 0 * angle, cz + r * wobble * np.sin(angle)), -1))
+        return out
+
+    def draw(self, painter: Painter) -> None:
+        """Paste the sprite, lit and hazed."""
+        foot = painter.camera.project(np.array((self.x, 0.0, self.z)))
+        scale = painter.camera.pixels_per_metre(self.z)
+        h, w = self.height * scale, self.width * scale
+        sprite = tree_sprites()[self.index][1]
+        while sprite.shape[0] > 1.8 * h and sprite.shape[0] > 16:
+            sprite = cv2.pyrDown(sprite)
+        if self.flip:
+            sprite = sprite[:, ::-1]
+        light = painter.light
+        black = np.array(light.shade((0, 0, 0), self.z, None, self.x))
+        gain = (np.array(light.shade((120, 120, 120), self.z, None, self.x)) - black) / 120 * self.tone
+        matrix = np.zeros((4, 5))
+        matrix[:3, :3], matrix[:3, 4], matrix[3, 3] = np.diag(gain), black, 1
+        sprite = cv2.transform(np.ascontiguousarray(sprite), matrix)
+        painter.sprite(sprite, (foot[0] - w / 2, foot[1] - h, foot[0] + w / 2, foot[1]), self.surfaces.vegetation)
+
+
+@dataclass(frozen=True)
+class LampPost:
+    """A lamp over the road, or a utility pole (arm 0) whose wires run to the next one."""
+
+    surfaces: Surfaces
+    height: float
+    radius: float
+    arm: float
+    albedo: Colour
+    x: float
+    z: float
+    wires_to: tuple[float, float] | None
+
+    def footprint(self) -> tuple[float, float, float, float]:
+        """x1, x2, z1, z2."""
+        return self.x - 0.1, self.x + 0.1, self.z - 0.1, self.z + 0.1
+
+    def shadow(self, sun: tuple[float, float]) -> list[np.ndarray]:
+        """The post's."""
+        return post_shadow(self.x, self.z, 0.08, self.height, sun)
+
+    def draw(self, painter: Painter) -> None:
+        """Post, arm and lamp; wires are too thin for a label."""
+        pole = self.surfaces.pole
+        paint_post(painter, pole, self.x, self.z, 0.0, self.height, self.radius, self.albedo)
+        if self.arm:
+            end = self.x + self.arm
+            paint_arm(painter, pole, *sorted((self.x, end)), self.z, self.height, 0.05)
+            a, b = sorted((end, end + 0.6 * np.sign(self.arm)))
+            y = self.height
+            head = np.array([(a, y - 0.1, self.z), (b, y - 0.1, self.z), (b, y + 0.08, self.z), (a, y + 0.08, self.z)])
+            painter.polygon(head, (90, 92, 94), pole, (0, 0, -1.0))
+            if painter.light.time != "day":
+                bulb = np.array((end + 0.3 * np.sign(self.arm), y - 0.1, self.z))
+                painter.glow(bulb, 1.6, (110, 175, 235) if painter.light.dark else (60, 100, 140))
+        else:
+            paint_arm(painter, pole, self.x - 0.9, self.x + 0.9, self.z, self.height - 0.4, 0.05)
+        if self.wires_to and self.z > 1.5:
+            self._wires(painter)
+
+    def _wires(self, painter: Painter) -> None:
+        t = np.linspace(0, 1, 9)[:, None]
+        for dx in (-0.8, 0.0, 0.8):
+            a = np.array((self.x + dx, self.height - 0.35, self.z))
+            b = np.array((self.wires_to[0] + dx, self.height - 0.35, self.wires_to[1]))
+            sag = np.array((0, -1.2, 0)) * (4 * t * (1 - t))
+            points = painter.camera.project(a + (b - a) * t + sag)
+            colour = painter.light.shade((40, 40, 42), self.z)
+            cv2.polylines(painter.image, [np.rint(points * 16 - 8).astype(np.int32)], False, colour, 1, cv2.LINE_AA, 4)
+
+
+@dataclass(frozen=True)
+class Fence:
+    """One piece: "guardrail", "rails", "panel", "picket" or "barrier" from near to far, (x, z) each."""
+
+    surfaces: Surfaces
+    kind: str
+    near: tuple[float, float]
+    far: tuple[float, float]
+    height: float
+    albedo: Colour
+    ground: float
+
+    def footprint(self) -> tuple[float, float, float, float]:
+        """x1, x2, z1, z2."""
+        return (min(self.near[0], self.far[0]), max(self.near[0], self.far[0]), min(self.near[1], self.far[1]),
+                max(self.near[1], self.far[1]))
+
+    def shadow(self, sun: tuple[float, float]) -> list[np.ndarray]:
+        """Of its height; none without sun."""
+        if sun == (0.0, 0.0) or self.kind == "rails":
+            return []
+        a, b = np.array((self.near[0], 0, self.near[1])), np.array((self.far[0], 0, self.far[1]))
+        away = np.array((sun[0], 0, sun[1])) * self.height
+        return [np.array((a, b, b + away, a + away))]
+
+    def _quad(self, y1: float, y2: float, t1: float = 0.0, t2: float = 1.0) -> np.ndarray:
+        (x1, z1), (x2, z2) = self.near, self.far
+        a, b = (x1 + (x2 - x1) * t1, z1 + (z2 - z1) * t1), (x1 + (x2 - x1) * t2, z1 + (z2 - z1) * t2)
+        y1, y2 = y1 * self.height + self.ground, y2 * self.height + self.ground
+        return np.array([(a[0], y1, a[1]), (b[0], y1, b[1]), (b[0], y2, b[1]), (a[0], y2, a[1])])
+
+    def draw(self, painter: Painter) -> None:
+        """Beams and boards are labelled where they are, what is seen between them is not fence."""
+        normal = (-1.0 if self.near[0] > 0 else 1.0, 0.0, 0.0)
+        surface, albedo = self.surfaces.fence, self.albedo
+        length = float(np.hypot(self.far[0] - self.near[0], self.far[1] - self.near[1]))
+        near = painter.camera.pixels_per_metre(self.near[1]) > 25
+        post = 0.08 / max(length, 0.1)
+
+        def bands(rows: tuple[tuple[float, float, float], ...]) -> None:
+            for y1, y2, gain in rows:
+                painter.polygon(self._quad(y1, y2), tuple(min(255, gain * c) for c in albedo), surface, normal)
+
+        if self.kind in ("guardrail", "rails"):
+            painter.polygon(self._quad(0, 1.0, 0, post), tuple(0.7 * c for c in albedo), surface, normal)
+            bands(((.55, .68, 1.0), (.68, .8, .72), (.8, .95, 1.1)) if self.kind == "guardrail" else
+                  ((.28, .34, .9), (.6, .66, .9), (.94, 1.0, 1.0)))
+        elif self.kind == "barrier":
+            bands(((0, .35, .8), (.35, .9, 1.0), (.9, 1.0, 1.15)))
+        elif self.kind == "panel":
+            bands(((0, 1, 1.0), (0, .08, .6), (.92, 1, .75)))
+            if near:
+                painter.polygon(self._quad(0, 1, 1 - post, 1), tuple(0.6 * c for c in albedo), None, normal)
+        else:
+            bands(((.25, .32, .9), (.7, .77, .9)))
+            count = max(int(length / 0.22), 1) if near else 0
+            for i in range(count):
+                painter.polygon(self._quad(0, 1, i / count, (i + .6) / count), albedo, surface, normal)
+
+
+@dataclass(frozen=True)
+class Clutter:
+    """A bin, box, cone or bollard: of no class (255 in the masks), bollards are poles."""
+
+    surfaces: Surfaces
+    kind: str
+    albedo: Colour
+    x: float
+    z: float
+    ground: float
+
+    def footprint(self) -> tuple[float, float, float, float]:
+        """x1, x2, z1, z2."""
+        return self.x - 0.3, self.x + 0.3, self.z - 0.3, self.z + 0.3
+
+    def shadow(self, sun: tuple[float, float]) -> list[np.ndarray]:
+        """A strip."""
+        return post_shadow(self.x, self.z, 0.2, 0.8, sun)
+
+    def draw(self, painter: Painter) -> None:
+        """A few polygons."""
+        x, y, z = self.x, self.ground, self.z
+        if self.kind == "bollard":
+            paint_post(painter, self.surfaces.pole, x, z, y, y + 0.95, 0.06, self.albedo)
+            return
+
+        def slab(w1: float, w2: float, y1: float, y2: float, albedo: Colour) -> None:
+            quad = np.array([(x - w1, y + y1, z), (x + w1, y + y1, z), (x + w2, y + y2, z), (x - w2, y + y2, z)])
+            painter.polygon(quad, albedo, self.surfaces.clutter, (0, 0, -1.0))
+
+        if self.kind == "cone":
+            slab(0.2, 0.2, 0, 0.05, (40, 40, 44))
+            slab(0.15, 0.03, 0.05, 0.7, (40, 90, 235))
+            slab(0.10, 0.07, 0.3, 0.48, (230, 230, 230))
+        else:
+            slab(0.28, 0.32, 0, 0.95, self.albedo)
+            slab(0.35, 0.35, 0.95, 1.05, tuple(0.6 * c for c in self.albedo))
+            slab(0.2, 0.2, 0.6, 0.72, tuple(min(255, 1.4 * c) for c in self.albedo))
+
+
+def sample_tree(rng: Random, surfaces: Surfaces, x: float, z: float, bush: bool = False) -> Tree:
+    """A tree, or a bush, at (x, z)."""
+    kinds = [i for i, (kind, _) in enumerate(tree_sprites()) if (kind == "bush") == bush]
+    index = rng.choice(kinds)
+    height = rng.uniform(0.9, 2.4) if bush else rng.uniform(4.5, 13.0)
+    warm = rng.uniform(0.85, 1.15)
+    bright = rng.uniform(0.75, 1.25)
+    return Tree(surfaces, index, height, height * rng.uniform(0.75, 1.2) * (1.6 if bush else 1.0), x, z,
+                rng.random() < 0.5, (bright / warm, bright, bright * warm))
+
+
+def sample_building(rng: Random, surfaces: Surfaces, near: tuple[float, float], far: tuple[float, float],
+                    low: bool) -> Building:
+    """A house (low) with a pitched roof, or a block of 3 to 7 storeys; outwards is away from x = 0."""
+    side = 1.0 if near[0] > 0 else -1.0
+    storeys = rng.randint(1, 2) if low else rng.randint(2, STOREYS)
+    return Building(surfaces, rng.randrange(len(facades())), near, far, side * rng.uniform(9, 16), storeys,
+                    rng.uniform(2.7, 3.6) * (1.3 if not low and rng.random() < 0.2 else 1.0),
+                    rng.uniform(1.5, 3.5) if low else 0.0, rng.choice(((60, 66, 130), (70, 72, 80), (50, 80, 150))))
