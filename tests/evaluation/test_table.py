@@ -1,0 +1,20 @@
+import io
+
+from rich.console import Console
+
+from mtzoo.evaluation.table import format_table
+
+
+def test_rows_hold_the_values_of_their_task_and_class():
+    metrics = {"det/AP": 41.234, "det/AP50": 60.0, "det/AP/car": 41.234, "det/AP50/car": 60.0, "det/AP/sign": float("nan"),
+               "det/AP50/sign": float("nan"), "seg/mIoU": 55.5, "seg/pixel_accuracy": 91.0, "seg/IoU/road": 55.5,
+               "seg/night/mIoU": 12.25}
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(format_table(metrics))
+    lines = [line.replace("│", " ").split() for line in console.export_text().splitlines()]
+    assert ["det", "all", "41.23", "60.00"] in lines
+    assert ["car", "41.23", "60.00"] in lines
+    assert ["sign", "no", "ground", "truth", "no", "ground", "truth"] in lines
+    assert ["seg", "all", "55.50", "91.00"] in lines
+    assert ["road", "55.50"] in lines
+    assert ["seg/night", "all", "12.25"] in lines
