@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mmengine.config import DictAction
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mtzoo.cli.arguments import add_config_options, config_from_arguments
 from mtzoo.errors import UserError
 
 HELP = "check a config's data, or render synthetic scenes"
@@ -20,9 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="data_verb", required=True, metavar="{check,synth}")
     check = verbs.add_parser("check", help="list every fault of the data in one pass; exit code 2 if there is one")
     check.add_argument("config", help="config file or name, e.g. 4pe_resize/multitask")
-    check.add_argument("--cfg-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE",
-                       help="changes to the config, e.g. data_root=/mnt/drives")
-    check.add_argument("--tasks", default="", help="comma-separated tasks to check; all by default")
+    add_config_options(check)
     check.add_argument("--workers", type=int, default=None, help="decoding threads; by default one for each core")
     synth = verbs.add_parser("synth", help="render synthetic road scenes with labels for all six tasks")
     synth.add_argument("--out", type=Path, required=True, help="new folder: images/ boxes.json seg/ lane/")
@@ -45,13 +43,10 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from mtzoo.config import load_config
-    from mtzoo.config.locate import find_config
     from mtzoo.data.check import check_sources
     from mtzoo.data.sources import Fault, TaskData
 
-    tasks = tuple(filter(None, args.tasks.split(","))) or None
-    config = load_config(find_config(args.config), args.cfg_options, tasks)
+    config = config_from_arguments(args)
     faults: list[Fault] = []
     images = 0
     for split in ("train", "val"):

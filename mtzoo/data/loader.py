@@ -1,17 +1,18 @@
 """Samples -> batches, in the background."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import BatchSampler, DataLoader
+from torch.utils.data import BatchSampler, DataLoader, Dataset
 
 from mtzoo.data.dataset import EvalDataset, MultiTaskDataset
-from mtzoo.data.sampler import WeightedEpochSampler
+from mtzoo.data.sampler import Draw, WeightedEpochSampler
+from mtzoo.errors import UserError
 from mtzoo.structures import IGNORE, Batch, Sample
 
 
@@ -49,19 +50,60 @@ def collate_eval(samples: Sequence[Sample]) -> EvalBatch:
     return EvalBatch(stack_images(samples), list(samples))
 
 
+class Loader:
+    """Batches of a DataLoader; a UserError leaves a worker as the one line it is, not wrapped in the worker's traceback."""
+
+    def __init__(self, loader: DataLoader) -> None:
+        self._loader = loader
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __iter__(self) -> Iterator[Batch | EvalBatch]:
+        for batch in self._loader:
+            if isinstance(batch, UserError):
+                raise batch
+            yield batch
+
+
 def make_loader(dataset: MultiTaskDataset, sampler: WeightedEpochSampler, batch_size: int, workers: int, *,
-                drop_last: bool = True, pin_memory: bool = False) -> DataLoader:
+                drop_last: bool = True, pin_memory: bool = False) -> Loader:
     """Batches of one epoch at a time; call `sampler.set_epoch` before each. Workers live on between epochs."""
-    return DataLoader(dataset, batch_sampler=BatchSampler(sampler, batch_size, drop_last), collate_fn=collate,
-                      pin_memory=pin_memory, **_worker_options(workers))
+    return Loader(DataLoader(_Guarded(dataset), batch_sampler=BatchSampler(sampler, batch_size, drop_last),
+                             collate_fn=_GuardedCollate(collate), pin_memory=pin_memory, **_worker_options(workers, True)))
 
 
-def make_eval_loader(dataset: EvalDataset, batch_size: int, workers: int) -> DataLoader:
+def make_eval_loader(dataset: EvalDataset, batch_size: int, workers: int) -> Loader:
     """All images in order, as EvalBatch."""
-    return DataLoader(dataset, batch_size=batch_size, collate_fn=collate_eval, **_worker_options(workers, persistent=False))
+    return Loader(DataLoader(_Guarded(dataset), batch_size=batch_size, collate_fn=_GuardedCollate(collate_eval),
+                             **_worker_options(workers, False)))
 
 
-def _worker_options(workers: int, persistent: bool = True) -> dict[str, object]:
+class _Guarded(Dataset[Sample]):
+    """Fetches a batch's samples; the first UserError takes their place."""
+
+    def __init__(self, dataset: Dataset[Sample]) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitems__(self, indices: Sequence[Draw] | Sequence[int]) -> list[Sample] | UserError:
+        try:
+            return [self.dataset[index] for index in indices]
+        except UserError as error:
+            return error
+
+
+@dataclass(frozen=True)
+class _GuardedCollate:
+    collate_fn: Callable[[Sequence[Sample]], Batch | EvalBatch]
+
+    def __call__(self, samples: list[Sample] | UserError) -> Batch | EvalBatch | UserError:
+        return samples if isinstance(samples, UserError) else self.collate_fn(samples)
+
+
+def _worker_options(workers: int, persistent: bool) -> dict[str, object]:
     if not workers:
         return {"num_workers": 0}
     # Forked workers start in milliseconds and share the image cache; elsewhere the platform's own method serves.

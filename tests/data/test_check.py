@@ -39,12 +39,3 @@ def test_a_broken_source_does_not_hide_the_others(tiny):
     assert len(faults) == 2
     assert "not JSON" in faults[0]
     assert "mask value 77" in faults[1]
-
-
-def test_a_cut_off_image_that_opencv_opens_is_found(tiny):
-    jpeg = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8))[1].tobytes()
-    thumbnail = b"\xff\xfe\x00\x04\xff\xd9"  # a comment that holds an end marker, as embedded previews do
-    (tiny.root / "images" / "a.jpg").write_bytes(jpeg[:2] + thumbnail + jpeg[2:-400])
-    (tiny.root / "images" / "a.png").unlink()
-    (fault,) = check_sources([tiny.masks_task()])
-    assert "a.jpg: damaged or cut off" in str(fault)

@@ -69,8 +69,8 @@ def test_no_shift_between_image_and_affine():
         window = Window(x=20, y=10, width=side, height=side // 2, out_hw=(64, 128))
         shown = window.image(ramp)[32, 8:-8, 0].astype(float)
         centers = (np.arange(128)[8:-8] + 0.5 - window.affine[0, 2]) / window.affine[0, 0]
-        # half an output pixel off would be 0.23 or more; OpenCV's 8-bit bilinear itself darkens by up to 0.14
-        assert abs((shown - (centers - 0.5)).mean()) < 0.17
+        # half an output pixel off would be 0.23, 0.39, 0.78; OpenCV's 8-bit bilinear itself darkens by up to a fifth
+        assert abs((shown - (centers - 0.5)).mean()) < 0.22
 
 
 def test_padding_is_grey_and_ignore():

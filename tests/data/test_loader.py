@@ -13,6 +13,7 @@ from mtzoo.data import (
     make_loader,
 )
 from mtzoo.data.sampler import Draw
+from mtzoo.errors import UserError
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.structures import IGNORE
 
@@ -65,3 +66,12 @@ def test_eval_loader_gives_samples_in_order(tiny):
     batches = list(make_eval_loader(eval_set.dataset, 3, 0))
     assert [b.images.shape for b in batches] == [(3, 3, 32, 64), (1, 3, 32, 64)]
     assert [s.path.stem for b in batches for s in b.samples] == list("abcd")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_fault_leaves_a_worker_as_one_line(dataset, tiny, workers):
+    (tiny.root / "images" / "b.png").write_bytes(b"junk")
+    loader = make_loader(dataset, dataset.sampler(), 2, workers)
+    with pytest.raises(UserError) as error:
+        list(loader)
+    assert str(error.value) == f"{tiny.root}/images/b.png: not an image, or a damaged one; restore or remove it"
