@@ -1,0 +1,20 @@
+"""Quantization: prepare -> calibrate or train -> fold_bn -> freeze -> convert. See docs/quantization.md.
+
+    prepare(net, QConfigMap())             quantizers on every layer
+    calibrate(net, batches)                or set_observing, set_fake_quant and a training loop
+    fold_bn(net, ["nodes.*"])
+    freeze(net)                            weights and biases on their grids
+    integer_net = convert(net)             integers only; equal to `net`, value by value
+"""
+
+from mtzoo.quantization.convert import build_integer_net, convert
+from mtzoo.quantization.fold import fold_bn, layers_with_bn
+from mtzoo.quantization.graph import Program, grids, read_program, trace
+from mtzoo.quantization.integer import IntegerNet
+from mtzoo.quantization.prepare import calibrate, is_prepared, prepare, set_fake_quant, set_observing
+from mtzoo.quantization.qconfig import QConfig, QConfigMap
+from mtzoo.quantization.state import freeze, integer_state, load_integer_state
+
+__all__ = ["IntegerNet", "Program", "QConfig", "QConfigMap", "build_integer_net", "calibrate", "convert", "fold_bn", "freeze",
+           "grids", "integer_state", "is_prepared", "layers_with_bn", "load_integer_state", "prepare", "read_program",
+           "set_fake_quant", "set_observing", "trace"]

@@ -13,7 +13,6 @@ from torch import Tensor, fx, nn
 
 from mtzoo.errors import UserError
 from mtzoo.layers import LEAVES, Concat, ConvBNAct, ImageQuant
-from mtzoo.ops.fixed_point import exponent_of
 
 IMAGES = "images"  # what the first call reads
 
@@ -119,30 +118,31 @@ class Grid:
 IMAGE_GRID = Grid(torch.tensor(ImageQuant.exponent, dtype=torch.int32), -128, 127)
 
 
-def grids(program: Program) -> dict[str, Grid]:
-    """Result -> its grid, for a prepared power-of-two network. Raises UserError naming a layer that has none."""
+def grids(program: Program, state: Mapping[str, Tensor]) -> dict[str, Grid]:
+    """Result -> its grid, from the integers of `integer_state` (see `mtzoo.quantization.state`).
+
+    Raises UserError where a Concat joins different grids or a layer reads an accumulator.
+    """
     found: dict[str, Grid] = {}
     for call in program.calls:
         if isinstance(call.module, ImageQuant):
             found[call.name] = IMAGE_GRID
         elif isinstance(call.module, ConvBNAct):
-            found[call.name] = _conv_grid(call, found)
+            found[call.name] = _conv_grid(call, found, state)
         else:
             found[call.name] = _shared_grid(call, found)
     return found
 
 
-def _conv_grid(call: Call, found: Mapping[str, Grid]) -> Grid:
+def _conv_grid(call: Call, found: Mapping[str, Grid], state: Mapping[str, Tensor]) -> Grid:
     """Grid of a convolution's result; an accumulator with a skip lies on the finer of the two grids."""
-    conv = call.module
-    if conv.weight_quant is None:
-        raise UserError(f"layer '{call.name}' is left in float (not prepared, or named by not_quant_pattern); the integer "
-                        "network needs every layer quantized")
-    if conv.act_quant is not None:
-        return Grid(exponent_of(conv.act_quant.scale), conv.act_quant.low, conv.act_quant.high)
-    if call.inputs[0] not in found or found[call.inputs[0]].low is None:
-        raise UserError(f"layer '{call.name}' reads '{call.inputs[0]}', an accumulator that nobody rounded to 8 bits")
-    exponent = found[call.inputs[0]].exponent + exponent_of(conv.weight_quant.scale)
+    for name in (*call.inputs, *((call.skip,) if call.skip else ())):
+        if found[name].low is None:
+            raise UserError(f"layer '{call.name}' reads '{name}', an accumulator that nobody rounded to 8 bits")
+    output = state.get(f"{call.name}.output_exponent")
+    if output is not None:
+        return Grid(output.int(), *((0, 255) if call.module.relu else (-128, 127)))
+    exponent = found[call.inputs[0]].exponent + state[f"{call.name}.weight_exponent"].int()
     return Grid(exponent if call.skip is None else torch.minimum(exponent, found[call.skip].exponent))
 
 

@@ -1,0 +1,25 @@
+"""From the network of step 2, or from its stored integers, to the integer network of step 3."""
+
+from torch import nn
+
+from mtzoo.quantization.graph import Program, grids, read_program
+from mtzoo.quantization.integer import IntegerConv, IntegerNet
+from mtzoo.quantization.state import IntegerState, integer_state
+
+
+def convert(net: nn.Module) -> IntegerNet:
+    """The integer network equal to `net` (folded, prepared, observed; power-of-two scales): 0 differing raw values.
+
+    Raises UserError naming the layer that is not ready, or the layer, channel and value that break the 2^24 bound.
+    """
+    return build_integer_net(read_program(net), integer_state(net))
+
+
+def build_integer_net(program: Program, state: IntegerState) -> IntegerNet:
+    """The integer network from a program (of any network of that structure, float too) and its integers."""
+    grid = grids(program, state)
+    convs = {call.name: IntegerConv(call.name, call.module, state[f"{call.name}.weight"], state[f"{call.name}.bias"],
+                                    weight_exponent=state[f"{call.name}.weight_exponent"], source=grid[call.inputs[0]],
+                                    skip=None if call.skip is None else grid[call.skip], output=grid[call.name])
+             for call in program.convs}
+    return IntegerNet(program, convs)

@@ -1,0 +1,174 @@
+"""Fake-quant modules: they hold the scales, `mtzoo.ops.fixed_point` does the arithmetic.
+
+Scales and what observers remember are buffers, so that a checkpoint continues exactly. Whether a quantizer observes or
+rounds at the moment is a mode, set by `mtzoo.quantization.prepare`, and no part of the state.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mtzoo.ops.fixed_point import EXACT_LIMIT, fake_quantize, fake_quantize_, power_of_two_at_least, scale_for
+from mtzoo.quantization.observers import build_observer
+from mtzoo.quantization.qconfig import QConfig
+
+BIAS_LIMIT = EXACT_LIMIT - 1
+
+
+class RoundToGrid(torch.autograd.Function):
+    """fake_quantize; the gradient passes where the result lies inside the range (straight-through estimator).
+
+    The mask is read off the result, which the next convolution keeps anyway: nothing more is stored. An unsigned result of 0
+    blocks the gradient, as a ReLU does.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, scale: Tensor, low: int, high: int, inplace: bool) -> Tensor:
+        ctx.low, ctx.high = low, high
+        if inplace:
+            ctx.mark_dirty(x)
+        y = fake_quantize_(x, scale, low, high) if inplace else fake_quantize(x, scale, low, high)
+        ctx.save_for_backward(y, scale.clone())  # a shared scale may move between two layers of one pass
+        return y
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
+        y, scale = ctx.saved_tensors
+        if y.device.type == "cpu" and scale.dim() == 0:  # one pass; elsewhere reading the scale would stall the device
+            step = scale.item()
+            grad = torch.ops.aten.hardtanh_backward(grad, y, ctx.low * step, ctx.high * step)
+        else:
+            grad = grad * ((y > ctx.low * scale) & (y < ctx.high * scale))
+        return grad, None, None, None, None
+
+
+class RoundWeights(torch.autograd.Function):
+    """fake_quantize per output channel; the gradient passes unchanged: scales follow the weights, nothing is clipped."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, scale: Tensor, limit: int) -> Tensor:
+        return fake_quantize(x, scale, -limit, limit)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
+        return grad, None, None
+
+
+class ActFakeQuant(nn.Module):
+    """8 bits for a feature map, one scale, zero point 0: [0, 255] where a ReLU ends the producer, else [-128, 127].
+
+    Stands for the ReLU as well. **Overwrites its input**, which no one else may need: passes over feature maps are what
+    fake-quant costs, and in place they cost least.
+    """
+
+    def __init__(self, config: QConfig, *, signed: bool) -> None:
+        super().__init__()
+        self.low, self.high = (-128, 127) if signed else (0, 255)
+        self.observer = build_observer(config, self.low, self.high)
+        self.register_buffer("scale", torch.zeros(()))  # 0: never observed
+        self.observing = self.enabled = False
+
+    @property
+    def signed(self) -> bool:
+        return self.low < 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W), before the ReLU -> the same shape, on the grid if enabled."""
+        if self.observing:
+            self.scale.copy_(self.observer.observe(x.detach()))
+        if self.enabled:
+            return RoundToGrid.apply(x, self.scale, self.low, self.high, True)
+        return x if self.signed else F.relu(x, inplace=True)
+
+    def extra_repr(self) -> str:
+        return f"range=[{self.low}, {self.high}], observing={self.observing}, enabled={self.enabled}"
+
+
+@dataclass(frozen=True)
+class ImageScale:
+    """Stands where a convolution that reads the image would have an activation quantizer."""
+
+    scale: float
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, eq=False)
+class Accumulator:
+    """What a convolution's sum is made of. No nn.Module: the parts are registered where they belong, here only named.
+
+    source: quantizer of the input; skip: quantizer of what is added, or None; weight: this convolution's own.
+    """
+
+    conv: nn.Conv2d
+    weight: "WeightFakeQuant"
+    source: ActFakeQuant | ImageScale
+    skip: ActFakeQuant | ImageScale | None
+
+    @property
+    def scale(self) -> Tensor:
+        """(C_out,): the grid of products of an input and a weight, and so of the bias."""
+        return self.weight.scale * self.source.scale
+
+    def weight_scale_that_fits(self) -> Tensor:
+        """(C_out,): the finest weight scale at which |sum| stays below half the exact limit, whatever the input.
+
+        A channel of tiny weights and a large bias (a dead one, usually) would else have a bias of billions of steps.
+        """
+        largest = self.conv.weight.detach().abs().sum((1, 2, 3)) * (self.source.scale * _magnitude(self.source))
+        largest = largest + self.conv.bias.detach().abs()
+        if self.skip is not None:
+            largest = largest + self.skip.scale * _magnitude(self.skip)
+        return power_of_two_at_least(largest / self.source.scale / (EXACT_LIMIT // 2))
+
+
+def _magnitude(quantizer: ActFakeQuant | ImageScale) -> int:
+    return max(-quantizer.low, quantizer.high)
+
+
+class WeightFakeQuant(nn.Module):
+    """int8 weights, symmetric, a scale per output channel: the finest that clips nothing and keeps the sum exact.
+
+    The scale follows the weights until `frozen`.
+    """
+
+    def __init__(self, config: QConfig, out_channels: int) -> None:
+        super().__init__()
+        self.limit = 2 ** (config.weight_bits - 1) - 1
+        self.power_of_two, self.per_channel = config.power_of_two, config.weight_granularity == "channel"
+        self.register_buffer("scale", torch.ones(out_channels))
+        self.register_buffer("frozen", torch.zeros((), dtype=torch.bool))
+        self.accumulator: Accumulator | None = None  # None: the input is not quantized
+        self.enabled = False
+
+    @torch.no_grad()
+    def refresh(self, weight: Tensor) -> None:
+        """Fit the scale to `weight` (C_out, C_in / groups, k, k), unless frozen."""
+        scale = scale_for(weight.detach().abs().amax((1, 2, 3)), self.limit, power_of_two=self.power_of_two)
+        if self.accumulator is not None and self.accumulator.conv.bias is not None and self.power_of_two:
+            scale = torch.maximum(scale, self.accumulator.weight_scale_that_fits())
+        if not self.per_channel:
+            scale = scale.amax().expand_as(scale)
+        self.scale.copy_(torch.where(self.frozen, self.scale, scale))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        if not self.enabled:
+            return weight
+        self.refresh(weight)
+        return RoundWeights.apply(weight, self.scale.view(-1, 1, 1, 1), self.limit)
+
+
+class BiasFakeQuant(nn.Module):
+    """int32 bias on the grid of the sum it starts: input scale * weight scale."""
+
+    def __init__(self, accumulator: Accumulator) -> None:
+        super().__init__()
+        self.accumulator = accumulator
+        self.enabled = False
+
+    def forward(self, bias: Tensor) -> Tensor:
+        if not self.enabled:
+            return bias
+        return RoundWeights.apply(bias, self.accumulator.scale, BIAS_LIMIT)

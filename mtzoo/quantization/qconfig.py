@@ -1,0 +1,100 @@
+"""What is quantized, and how. A default for the whole network, overridden by node name: a head's config says its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+from mtzoo.errors import UserError, did_you_mean
+
+CHOICES = {
+    "scale_mode": ("power_of_two", "float"),
+    "weight_granularity": ("channel", "tensor"),
+    "observer": ("abs_max", "moving_average_abs_max", "percentile", "mse"),
+    "head_output": ("accumulator", "quantized"),
+}
+OP_TYPES = ("conv2d", "group_conv2d")
+
+
+@dataclass(frozen=True)
+class QConfig:
+    """How a part of the network is quantized. Raises UserError on construction for a value that cannot work.
+
+    scale_mode: "power_of_two" is exact on every executor; "float" (abs-max scales of any value) is fake-quant only.
+    weight_bits: 8, or 7 for x86 without VNNI, which adds pairs of u8 * s8 products in 16 bits and saturates.
+    weight_granularity: a scale per output channel or per tensor; weights are observed by their abs max.
+    observer: how an activation's range is found. moving_rate belongs to the moving average and the percentile.
+    op_types: which convolutions are quantized, by kind ("group_conv2d": more than one group).
+    not_quant_pattern: fnmatch patterns of module paths left in float ("nodes.seg_head.blocks.*").
+    head_output: a head's last convolution keeps its 32-bit accumulator, or is rounded to 8 bits like all others.
+    """
+
+    weight_bits: int = 8
+    activation_bits: int = 8
+    scale_mode: str = "power_of_two"
+    weight_granularity: str = "channel"
+    observer: str = "moving_average_abs_max"
+    moving_rate: float = 0.9
+    percentile: float = 99.99
+    op_types: tuple[str, ...] = OP_TYPES
+    not_quant_pattern: tuple[str, ...] = ()
+    head_output: str = "accumulator"
+
+    def __post_init__(self) -> None:
+        for key, known in CHOICES.items():
+            if getattr(self, key) not in known:
+                raise UserError(f"qconfig.{key}={getattr(self, key)!r}: not one of the choices"
+                                f"{did_you_mean(str(getattr(self, key)), known)}")
+        for key in ("op_types", "not_quant_pattern"):
+            object.__setattr__(self, key, _strings(key, getattr(self, key)))
+        for name in self.op_types:
+            if name not in OP_TYPES:
+                raise UserError(f"qconfig.op_types: no operator is called '{name}'{did_you_mean(name, OP_TYPES)}")
+        if self.weight_bits not in range(4, 9):
+            raise UserError(f"qconfig.weight_bits={self.weight_bits}: weights are stored as int8; take 8, 7 (x86 without "
+                            "VNNI), or less down to 4")
+        if self.activation_bits != 8:
+            raise UserError(f"qconfig.activation_bits={self.activation_bits}: only 8; the runtimes clamp activations at the "
+                            "ends of 8 bits, so another width could not give equal answers")
+        if not 0 < self.moving_rate < 1:
+            raise UserError(f"qconfig.moving_rate={self.moving_rate}: has to lie between 0 and 1")
+        if not 50 < self.percentile <= 100:
+            raise UserError(f"qconfig.percentile={self.percentile}: in percent, above 50 and at most 100")
+        if self.observer == "mse" and self.scale_mode != "power_of_two":
+            raise UserError("qconfig.observer='mse' chooses among powers of two; use scale_mode='power_of_two', or "
+                            "observer='percentile'")
+
+    @property
+    def power_of_two(self) -> bool:
+        return self.scale_mode == "power_of_two"
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object]) -> "QConfig":
+        """From a config's dict. Raises UserError for a key that does not exist."""
+        known = [f.name for f in fields(cls)]
+        for key in values:
+            if key not in known:
+                raise UserError(f"qconfig.{key}: no such key{did_you_mean(key, known)}")
+        return cls(**values)
+
+
+def _strings(key: str, value: object) -> tuple[str, ...]:
+    if isinstance(value, str) or not all(isinstance(v, str) for v in value):
+        raise UserError(f"qconfig.{key}={value!r}: give a list of strings")
+    return tuple(value)
+
+
+@dataclass(frozen=True)
+class QConfigMap:
+    """default: every node; overrides: node name -> the whole QConfig of that node."""
+
+    default: QConfig = QConfig()
+    overrides: Mapping[str, QConfig] = field(default_factory=dict)
+
+    def of_module(self, path: str) -> QConfig:
+        """The config of the node that owns a module path ("nodes.seg_head.classify" -> node "seg_head")."""
+        return self.overrides.get(node_of(path), self.default)
+
+
+def node_of(path: str) -> str:
+    """The node a module path lies in; "" for a path outside the nodes."""
+    parts = path.split(".")
+    return parts[1] if len(parts) > 1 and parts[0] == "nodes" else ""

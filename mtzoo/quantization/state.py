@@ -1,0 +1,119 @@
+"""The integers of a network as named tensors: what a checkpoint of step 3 and an exported file hold.
+
+Per layer ("nodes.backbone.stem"): `<layer>.weight` int8 (C_out, C_in / groups, k, k), `<layer>.bias` int32 (C_out,),
+`<layer>.weight_exponent` int8 (C_out,), and `<layer>.output_exponent` int8 () unless its output is the accumulator.
+The bias lies on the grid 2^(input exponent + weight exponent); input exponents are those of the producers' outputs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from mtzoo.errors import UserError
+from mtzoo.layers import ConvBNAct
+from mtzoo.ops.fixed_point import exponent_of, to_integers
+from mtzoo.quantization.fake_quant import BIAS_LIMIT
+from mtzoo.quantization.fold import layers_with_bn
+from mtzoo.quantization.graph import Call, read_program
+from mtzoo.quantization.prepare import prepare, set_fake_quant, set_observing, unobserved
+from mtzoo.quantization.qconfig import QConfig, QConfigMap, node_of
+
+IntegerState = Mapping[str, Tensor]
+
+
+def check_convertible(net: nn.Module) -> None:
+    """Raises UserError naming what stands between `net` and an integer network: live BN, float layers, float scales."""
+    if live := layers_with_bn(net):
+        raise UserError(f"layer '{live[0]}' ({len(live)} in all) still has BN; fold it first (fusion_bn_patterns)")
+    for call in read_program(net).convs:
+        if call.module.bias_quant is None:
+            raise UserError(f"layer '{call.name}' or its input is left in float (not prepared, or not_quant_pattern, op_types); "
+                            "an integer network needs every layer quantized")
+        if not call.module.weight_quant.power_of_two:
+            raise UserError(f"layer '{call.name}' has scale_mode='float'; only power_of_two converts to an exact integer "
+                            "network")
+    if missing := unobserved(net):
+        raise UserError(f"layer '{missing[0]}' has no activation scale yet; calibrate or train the network first")
+
+
+@torch.no_grad()
+def freeze(net: nn.Module) -> None:
+    """Put weights and biases exactly on their grids, in place, and fix all scales: from here on nothing rounds them again.
+
+    The network must be folded, prepared and observed. Its fake-quant output does not change.
+    """
+    check_convertible(net)
+    set_observing(net, False)
+    set_fake_quant(net, True)
+    for call in read_program(net).convs:
+        layer = call.module
+        layer.conv.weight.copy_(layer.weight_quant(layer.conv.weight))
+        layer.conv.bias.copy_(layer.bias_quant(layer.conv.bias))
+    for call in read_program(net).convs:
+        call.module.weight_quant.frozen.fill_(True)
+
+
+@torch.no_grad()
+def integer_state(net: nn.Module) -> dict[str, Tensor]:
+    """The integers of a folded, prepared and observed power-of-two network, on the CPU. Raises UserError if it is none."""
+    check_convertible(net)
+    state: dict[str, Tensor] = {}
+    for call in read_program(net).convs:
+        state |= {f"{call.name}.{key}": value.cpu().contiguous() for key, value in _layer_integers(call).items()}
+    return state
+
+
+def _layer_integers(call: Call) -> dict[str, Tensor]:
+    layer = call.module
+    weight, bias, quant = layer.conv.weight, layer.conv.bias, layer.weight_quant
+    quant.refresh(weight)
+    out = {"weight": to_integers(weight, quant.scale.view(-1, 1, 1, 1), -quant.limit, quant.limit).to(torch.int8),
+           "bias": to_integers(bias, layer.bias_quant.accumulator.scale, -BIAS_LIMIT, BIAS_LIMIT).to(torch.int32),
+           "weight_exponent": exponent_of(quant.scale).to(torch.int8)}
+    if layer.act_quant is not None:
+        out["output_exponent"] = exponent_of(layer.act_quant.scale).to(torch.int8)
+    return out
+
+
+@torch.no_grad()
+def load_integer_state(net: nn.Module, state: IntegerState) -> None:
+    """Make a float network (fresh, unprepared) the frozen fake-quant network of `state`, in place.
+
+    Raises UserError if names or shapes are not those of `net`.
+    """
+    program = read_program(net)
+    _check_names(state, {call.name: call.module for call in program.convs})
+    for call in program.convs:
+        call.module.bn = None
+        call.module.conv.bias = nn.Parameter(torch.zeros(call.module.conv.out_channels))
+    heads = {node_of(call.name) for call in program.convs
+             if call.module.output == "accumulator" and f"{call.name}.output_exponent" in state}
+    prepare(net, QConfigMap(overrides={node: replace(QConfig(), head_output="quantized") for node in heads}))
+    for call in program.convs:
+        layer = call.module
+        weight_scale = torch.exp2(state[f"{call.name}.weight_exponent"].float())
+        layer.weight_quant.scale.copy_(weight_scale)
+        layer.weight_quant.frozen.fill_(True)
+        if layer.act_quant is not None:
+            layer.act_quant.scale.fill_(2.0 ** int(state[f"{call.name}.output_exponent"]))
+    for call in program.convs:  # once every scale is there
+        conv, scale = call.module.conv, call.module.bias_quant.accumulator
+        conv.weight.copy_(state[f"{call.name}.weight"] * scale.weight.scale.view(-1, 1, 1, 1))
+        conv.bias.copy_(state[f"{call.name}.bias"] * scale.scale)
+    set_fake_quant(net, True)
+
+
+def _check_names(state: IntegerState, layers: Mapping[str, ConvBNAct]) -> None:
+    wanted = {f"{name}.{key}" for name in layers for key in ("weight", "bias", "weight_exponent")}
+    wanted |= {f"{name}.output_exponent" for name, layer in layers.items() if layer.output == "quantized"}
+    if missing := sorted(wanted - set(state)):
+        raise UserError(f"the file has no '{missing[0]}' ({len(missing)} tensors missing): it is of another network")
+    allowed = wanted | {f"{name}.output_exponent" for name in layers}
+    if extra := sorted(set(state) - allowed):
+        raise UserError(f"the file's '{extra[0]}' is no part of this network ({len(extra)} such tensors)")
+    for name, layer in layers.items():
+        have, want = tuple(state[f"{name}.weight"].shape), tuple(layer.conv.weight.shape)
+        if have != want:
+            raise UserError(f"'{name}.weight' has the shape {have} in the file and {want} in this network")
