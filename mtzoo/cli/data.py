@@ -62,12 +62,12 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _synth(args: argparse.Namespace) -> int:
-    from mtzoo.data.synthetic import write_dataset
-
     if args.num < 1 or args.workers < 1:
         raise UserError(f"--num {args.num} --workers {args.workers}: both have to be at least 1")
     if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
         raise UserError(f"--out {args.out}: exists already and is not empty; name a new folder, nothing is overwritten")
+    from mtzoo.data.synthetic import write_dataset
+
     start = time.perf_counter()
     with _progress("rendering") as on_progress:
         write_dataset(args.out, args.num, args.seed, size_hw=args.size, workers=args.workers, on_progress=on_progress)
