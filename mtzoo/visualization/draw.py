@@ -1,0 +1,116 @@
+"""Pictures of what a network says and of what the labels say, in the image's own size. Pure: the input image stays as it is."""
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+
+from mtzoo.structures import IGNORE, Prediction, Sample
+from mtzoo.visualization.colors import ColorBGR, class_color
+from mtzoo.visualization.text import Rect, TextStyle, draw_label, draw_legend, place_label
+
+BACKGROUND = "background"
+"""A class of this name is not painted; a map that has it marks thin things (lanes), which are painted strongly."""
+
+DENSE_ALPHA, SPARSE_ALPHA = 0.45, 0.85
+IGNORED_COLOR: ColorBGR = (160, 160, 160)
+Classes = Mapping[str, Sequence[str]]
+Box = tuple[np.ndarray, str, ColorBGR]  # xyxy, text, colour
+
+
+def draw_prediction(image: np.ndarray, prediction: Prediction, classes: Classes, *, min_score: float = 0.3,
+                    legend: bool = True) -> np.ndarray:
+    """Label maps, boxes with names and scores, and a legend over an image.
+
+    image: (H, W, 3) uint8 BGR; prediction: boxes and maps in its pixels; classes: task -> class names;
+    min_score: weaker boxes are left out. Returns (H, W, 3) uint8 BGR.
+    """
+    out = paint_label_maps(image, prediction.label_maps, classes)
+    boxes: list[Box] = []
+    for task, found in prediction.detections.items():
+        for xyxy, score, label in zip(found.boxes, found.scores, found.labels):
+            if score >= min_score:
+                name = classes[task][int(label)]
+                boxes.append((xyxy, f"{name} {100 * score:.0f}", class_color(name)))
+    boxes.sort(key=_area, reverse=True)  # small ones last, so that they stay visible
+    _draw_boxes(out, boxes)
+    if legend:
+        _draw_present(out, prediction.label_maps, classes, [text.rsplit(" ", 1)[0] for _, text, _ in boxes])
+    return out
+
+
+def draw_ground_truth(sample: Sample, classes: Classes, *, legend: bool = True) -> np.ndarray:
+    """The labels of a sample over its image, in the sample's pixels; ignore regions in grey. (H, W, 3) uint8 BGR."""
+    out = paint_label_maps(sample.image, sample.masks, classes)
+    boxes: list[Box] = []
+    for task, truth in sample.boxes.items():
+        for xyxy, label, ignore in zip(truth.xyxy, truth.labels, truth.ignore):
+            name = classes[task][int(label)]
+            boxes.append((xyxy, f"ignore {name}" if ignore else name, IGNORED_COLOR if ignore else class_color(name)))
+    boxes.sort(key=_area, reverse=True)
+    _draw_boxes(out, boxes)
+    if legend:
+        _draw_present(out, sample.masks, classes, [text for _, text, color in boxes if color != IGNORED_COLOR])
+    return out
+
+
+def paint_label_maps(image: np.ndarray, label_maps: Mapping[str, np.ndarray], classes: Classes) -> np.ndarray:
+    """A copy of `image` with label maps blended over it: dense ones first, then those of thin things.
+
+    label_maps: task -> (H, W) uint8; IGNORE and the background class stay unpainted.
+    """
+    out = image.copy()
+    for task in sorted(label_maps, key=lambda t: BACKGROUND in classes[t]):
+        names = classes[task]
+        alpha = SPARSE_ALPHA if BACKGROUND in names else DENSE_ALPHA
+        table = np.zeros((256, 1, 3), dtype=np.uint8)
+        painted = np.zeros(256, dtype=np.uint8)
+        for k, name in enumerate(names):
+            table[k, 0], painted[k] = class_color(name), name != BACKGROUND
+        labels = label_maps[task]
+        colors = cv2.LUT(cv2.cvtColor(labels, cv2.COLOR_GRAY2BGR), table)
+        blended = cv2.addWeighted(out, 1 - alpha, colors, alpha, 0)
+        cv2.copyTo(blended, cv2.LUT(labels, painted), out)
+    return out
+
+
+def label_map_to_colors(labels: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """(H, W) uint8 ids -> (H, W, 3) uint8 BGR; ids without a class are black."""
+    table = np.zeros((256, 3), dtype=np.uint8)
+    table[:len(names)] = [class_color(name) for name in names]
+    return table[labels]
+
+
+def _draw_boxes(image: np.ndarray, boxes: Sequence[Box]) -> None:
+    """Rectangles, then labels, so that no line crosses a text."""
+    style = TextStyle.for_image(image.shape[:2])
+    corners = [_corners(xyxy) for xyxy, _, _ in boxes]
+    for (x1, y1, x2, y2), (_, _, color) in zip(corners, boxes):
+        if style.thickness > 1:  # a dark rim sets the line off; small images have no room for it
+            cv2.rectangle(image, (x1, y1), (x2, y2), (0, 0, 0), style.thickness + 3)
+        cv2.rectangle(image, (x1, y1), (x2, y2), color, style.thickness + 1)
+    taken: list[Rect] = []
+    for box, (_, text, color) in zip(corners, boxes):
+        corner = place_label(box, style.size(text), taken, image.shape[:2])
+        taken.append(draw_label(image, text, corner, color, style))
+
+
+def _corners(xyxy: np.ndarray) -> Rect:
+    x1, y1, x2, y2 = (round(float(v)) for v in xyxy)
+    return x1, y1, x2, y2
+
+
+def _area(box: Box) -> float:
+    x1, y1, x2, y2 = box[0]
+    return float((x2 - x1) * (y2 - y1))
+
+
+def _draw_present(image: np.ndarray, label_maps: Mapping[str, np.ndarray], classes: Classes, box_names: Sequence[str]) -> None:
+    """A legend of the classes that this picture shows."""
+    present: dict[str, ColorBGR] = {}
+    for task, labels in label_maps.items():
+        counts = np.bincount(labels.ravel(), minlength=IGNORE + 1)
+        names = [name for k, name in enumerate(classes[task]) if counts[k] and name != BACKGROUND]
+        present |= {name: class_color(name) for name in names}
+    present |= {name: class_color(name) for name in dict.fromkeys(box_names)}
+    draw_legend(image, list(present.items()), TextStyle.for_image(image.shape[:2]))

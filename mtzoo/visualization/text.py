@@ -1,0 +1,94 @@
+"""Labels that stay readable: text on its own background, laid out so that labels do not cover one another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mtzoo.visualization.colors import ColorBGR, text_color
+
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+TALL_TEXT = "Ag"
+"""Ascender and descender: some fonts measure each text by its own letters, and lines would dance."""
+
+Rect = tuple[int, int, int, int]  # x1, y1, x2, y2
+
+
+@dataclass(frozen=True)
+class TextStyle:
+    """scale: of OpenCV's font; thickness: of strokes and box lines; pad: pixels around a text."""
+
+    scale: float
+    thickness: int
+    pad: int
+
+    @classmethod
+    def for_image(cls, hw: tuple[int, int]) -> "TextStyle":
+        """A style that reads at the image's own size."""
+        side = min(hw)
+        return cls(scale=min(max(side / 1100, 0.36), 2.0), thickness=max(1, round(side / 540)), pad=max(2, round(side / 300)))
+
+    def size(self, text: str) -> tuple[int, int]:
+        """(width, height) of a text with its padding, in pixels; the height is the same for every text."""
+        width = cv2.getTextSize(text, FONT, self.scale, self.thickness)[0][0]
+        (_, height), baseline = cv2.getTextSize(TALL_TEXT, FONT, self.scale, self.thickness)
+        return width + 2 * self.pad, height + baseline + 2 * self.pad
+
+    def write(self, image: np.ndarray, text: str, corner: tuple[int, int], color: ColorBGR) -> None:
+        """Put a text where its padded rectangle has the top left `corner`, in place."""
+        ascent = cv2.getTextSize(TALL_TEXT, FONT, self.scale, self.thickness)[0][1]
+        place = corner[0] + self.pad, corner[1] + self.pad + ascent
+        cv2.putText(image, text, place, FONT, self.scale, color, self.thickness, cv2.LINE_AA)
+
+
+def draw_label(image: np.ndarray, text: str, corner: tuple[int, int], color: ColorBGR, style: TextStyle) -> Rect:
+    """Write `text` on a filled rectangle whose top left is `corner`, in place. Returns the rectangle."""
+    width, height = style.size(text)
+    x, y = corner
+    cv2.rectangle(image, (x, y), (x + width - 1, y + height - 1), color, -1)
+    style.write(image, text, corner, text_color(color))
+    return x, y, x + width, y + height
+
+
+def place_label(box: Rect, size: tuple[int, int], taken: Sequence[Rect], hw: tuple[int, int]) -> tuple[int, int]:
+    """Top left corner for a label of `size` (width, height): above the box, below it or inside, the first free place in the image.
+
+    Where none is free, above the box (inside at the image's upper edge).
+    """
+    width, height = size
+    x1, y1, x2, y2 = box
+    x = min(max(x1, 0), max(hw[1] - width, 0))
+    right = min(max(x2 - width, 0), max(hw[1] - width, 0))
+    above = (x, y1 - height) if y1 >= height else (x, max(y1, 0))
+    for corner in (above, (x, y2), (right, y1 - height), (right, y2), (x, y1)):
+        inside = corner[1] >= 0 and corner[1] + height <= hw[0]
+        if inside and not any(_overlap((*corner, corner[0] + width, corner[1] + height), other) for other in taken):
+            return corner
+    return above
+
+
+def draw_legend(image: np.ndarray, entries: Sequence[tuple[str, ColorBGR]], style: TextStyle) -> None:
+    """Names with their colours in lines along the lower edge, on a darkened strip, in place."""
+    if not entries:
+        return
+    line = style.size(TALL_TEXT)[1]
+    swatch = max(6, round(0.55 * line))
+    placed, x, row = [], 0, 0
+    for name, color in entries:
+        width = swatch + style.size(name)[0] + 3 * style.pad
+        if x and x + width > image.shape[1]:
+            x, row = 0, row + 1
+        placed.append((name, color, x, row))
+        x += width
+    top = max(image.shape[0] - (row + 1) * line, 0)
+    image[top:] = (image[top:] * 0.35).astype(np.uint8)
+    for name, color, x, row in placed:
+        y = top + row * line
+        offset = (line - swatch) // 2
+        cv2.rectangle(image, (x + style.pad, y + offset), (x + style.pad + swatch, y + offset + swatch), color, -1)
+        style.write(image, name, (x + swatch + style.pad, y), (255, 255, 255))
+
+
+def _overlap(a: Rect, b: Rect) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

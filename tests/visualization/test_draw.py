@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mtzoo.structures import IGNORE, Boxes, Detections, Prediction, Sample
+from mtzoo.visualization.colors import class_color
+from mtzoo.visualization.draw import (
+    DENSE_ALPHA,
+    draw_ground_truth,
+    draw_prediction,
+    label_map_to_colors,
+    paint_label_maps,
+)
+
+CLASSES = {"seg": ("sky", "road"), "lane": ("background", "solid"), "det": ("person",)}
+
+
+@pytest.fixture
+def image():
+    return np.full((120, 200, 3), 100, dtype=np.uint8)
+
+
+def detections(scores):
+    boxes = np.array([[20, 40, 60, 100], [100, 40, 150, 100]], dtype=np.float32)[:len(scores)]
+    return Detections(boxes, np.array(scores, np.float32), np.zeros(len(scores), np.int64))
+
+
+def test_label_maps_are_blended_and_ignored_pixels_kept(image):
+    labels = np.full((120, 200), IGNORE, dtype=np.uint8)
+    labels[:60] = 1
+    out = paint_label_maps(image, {"seg": labels}, CLASSES)
+    expected = np.round((1 - DENSE_ALPHA) * 100 + DENSE_ALPHA * np.array(class_color("road")))
+    assert np.abs(out[10, 10] - expected).max() <= 1
+    assert (out[60:] == 100).all()
+    assert (image == 100).all(), "the input image was changed"
+
+
+def test_background_is_not_painted_and_lanes_lie_over_the_road(image):
+    seg, lane = np.ones((120, 200), np.uint8), np.zeros((120, 200), np.uint8)
+    lane[:, 100:104] = 1
+    alone = paint_label_maps(image, {"lane": lane}, CLASSES)
+    assert (alone[:, :100] == 100).all()
+    both = paint_label_maps(image, {"lane": lane, "seg": seg}, CLASSES)
+    assert np.abs(both[50, 101].astype(int) - class_color("solid")).max() < 40
+
+
+def test_boxes_keep_the_size_of_the_image_and_weak_ones_are_left_out(image):
+    out = draw_prediction(image, Prediction({"det": detections([0.9, 0.1])}), CLASSES, min_score=0.3, legend=False)
+    assert out.shape == image.shape
+    assert (out[100, 30] == class_color("person")).all(), "lower edge of the strong box"
+    assert (out[100, 120] == 100).all(), "the weak box"
+
+
+def test_a_legend_names_what_is_seen(image):
+    seen = draw_prediction(image, Prediction(label_maps={"lane": np.zeros((120, 200), np.uint8)}), CLASSES)
+    assert (seen == image).all(), "only background: nothing to name"
+    seen = draw_prediction(image, Prediction({"det": detections([0.9])}), CLASSES)
+    assert (seen[-3:] != 100).all(axis=-1).mean() > 0.9
+
+
+def test_boxes_over_the_edge_and_empty_predictions_are_drawn(image):
+    wild = Detections(np.array([[-50, -50, 500, 500]], np.float32), np.array([1.0], np.float32), np.array([0]))
+    assert draw_prediction(image, Prediction({"det": wild}), CLASSES).shape == image.shape
+    assert (draw_prediction(image, Prediction(), CLASSES) == image).all()
+
+
+def test_ground_truth_shows_ignore_regions_in_grey(image):
+    boxes = Boxes(detections([1, 1]).boxes, np.zeros(2, np.int64), np.array([False, True]), np.ones(1, bool))
+    sample = Sample(image, Path("a.jpg"), "s", (120, 200), np.eye(2, 3), {"det": boxes})
+    out = draw_ground_truth(sample, CLASSES, legend=False)
+    assert (out[100, 30] == class_color("person")).all()
+    assert (out[100, 120] == 160).all()
+
+
+def test_label_colours():
+    colors = label_map_to_colors(np.array([[0, 1, 9]], np.uint8), ("sky", "road"))
+    assert colors.shape == (1, 3, 3)
+    assert tuple(colors[0, 1]) == class_color("road")
+    assert tuple(colors[0, 2]) == (0, 0, 0)

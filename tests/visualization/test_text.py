@@ -1,0 +1,25 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mtzoo.visualization.text import TextStyle, place_label
+
+
+@given(st.tuples(*[st.integers(-50, 250)] * 4), st.lists(st.tuples(*[st.integers(0, 150)] * 4), max_size=4))
+def test_a_label_starts_inside_the_image(box, taken):
+    x1, y1, x2, y2 = box
+    x, y = place_label((min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)), (40, 12), taken, (200, 200))
+    assert 0 <= x <= 160
+    assert y >= 0
+
+
+def test_a_label_avoids_another():
+    first = place_label((50, 50, 90, 90), (40, 12), [], (200, 200))
+    assert first == (50, 38), "above its box"
+    rect = (*first, first[0] + 40, first[1] + 12)
+    assert place_label((55, 50, 90, 90), (40, 12), [rect], (200, 200))[1] == 90, "below, since above is taken"
+
+
+def test_all_texts_are_of_one_height():
+    style = TextStyle.for_image((480, 640))
+    assert len({style.size(text)[1] for text in ("sky", "pole", "A", "xxx")}) == 1
+    assert style.size("longer text")[0] > style.size("text")[0]
