@@ -1,0 +1,6 @@
+"""What a config says, checked."""
+
+from mtzoo.config.load import config_from_dict, config_hash, load_config
+from mtzoo.config.schema import ExperimentConfig, Phase, SolverStep, TaskConfig
+
+__all__ = ["ExperimentConfig", "Phase", "SolverStep", "TaskConfig", "config_from_dict", "config_hash", "load_config"]

@@ -1,0 +1,13 @@
+"""The embedded data: synthetic road scenes, rendered at first use into data_root."""
+
+data_root = "data"
+
+_scenes = dict(type="SyntheticScenes", root="{data_root}")
+_train = dict(_scenes, num=1000, seed=1)
+_val = dict(_scenes, num=60, seed=2)
+
+sources = dict(
+    synth_boxes_train=dict(_train, labels="boxes"), synth_boxes_val=dict(_val, labels="boxes"),
+    synth_seg_train=dict(_train, labels="seg"), synth_seg_val=dict(_val, labels="seg"),
+    synth_lane_train=dict(_train, labels="lane"), synth_lane_val=dict(_val, labels="lane"),
+)

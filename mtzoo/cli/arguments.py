@@ -1,0 +1,66 @@
+"""Arguments that several verbs share, and what they turn into."""
+
+import argparse
+import ast
+from pathlib import Path
+from typing import Any
+
+from mtzoo.config import ExperimentConfig, load_config
+from mtzoo.config.locate import find_config
+from mtzoo.errors import UserError
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """--config, --tasks and --cfg-options."""
+    parser.add_argument("--config", required=True, metavar="FILE", help="a config file, or a shipped one's name")
+    add_config_options(parser)
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """--tasks and --cfg-options."""
+    parser.add_argument("--tasks", default="", metavar="A,B", help="keep only these tasks")
+    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE",
+                        help="override keys of the config, e.g. env.workers=4 solver.0.float_phase.epochs=2")
+
+
+def config_from_arguments(args: argparse.Namespace) -> ExperimentConfig:
+    """The resolved config that the arguments ask for."""
+    tasks = [name for name in args.tasks.split(",") if name]
+    return load_config(find_config(args.config), parse_options(args.cfg_options), tasks)
+
+
+def parse_options(pairs: list[str]) -> dict[str, Any]:
+    """["a.b=1", "c=[2,3]", "d=text"] -> {"a.b": 1, "c": [2, 3], "d": "text"}."""
+    options = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not key or not equals:
+            raise UserError(f"--cfg-options {pair}: KEY=VALUE is wanted")
+        options[key] = _value(text)
+    return options
+
+
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `train` and `quant-train` share."""
+    add_config_arguments(parser)
+    parser.add_argument("--work-dir", type=Path, metavar="DIR", help="where the run is kept; default work_dirs/CONFIG")
+    parser.add_argument("--ctx", metavar="cpu|0,1", help="devices; default env.default_ctx")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--load-from", type=Path, metavar="CKPT", help="start from the weights of a float checkpoint")
+    parser.add_argument("--pipeline-test", action="store_true", help="everything, briefly, on the validation set")
+
+
+def default_work_dir(config: ExperimentConfig, args: argparse.Namespace) -> Path:
+    """--work-dir, or work_dirs/<config>, with a suffix for a pipeline test and for single tasks."""
+    if args.work_dir is not None:
+        return args.work_dir
+    parts = [config.name.replace("/", "-"), *([args.tasks.replace(",", "+")] if args.tasks else []),
+             *(["pipeline-test"] if args.pipeline_test else [])]
+    return Path("work_dirs") / "-".join(parts)
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return {"true": True, "false": False, "none": None}.get(text.lower(), text)

@@ -1,0 +1,48 @@
+"""Print a network's nodes: who reads whom, which tasks share what, parameters and multiply-accumulates.
+
+    mtzoo summary 4pe_resize/multitask
+    mtzoo summary 4pe_resize/multitask --tasks seg_default,seg_lane
+"""
+
+import argparse
+
+from rich.console import Console
+from rich.table import Table
+
+from mtzoo.cli.arguments import add_config_options, config_from_arguments
+from mtzoo.models import build_network
+from mtzoo.models.costs import node_costs
+
+HELP = "print a config's node graph with parameters and MACs"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", metavar="CONFIG", help="a config file, or a shipped one's name")
+    add_config_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    config = config_from_arguments(args)
+    net = build_network(config.graphs)
+    input_hw = config.deploy_geometry.input_hw
+    costs = node_costs(net, input_hw)
+    params, macs = sum(c.params for c in costs), sum(c.macs for c in costs)
+    table = Table(title=f"{config.name} at {input_hw[0]}x{input_hw[1]}")
+    for column in ("node", "type", "reads", "tasks"):
+        table.add_column(column, overflow="fold")
+    for column in ("parameters", "MMAC", "share of MACs"):
+        table.add_column(column, justify="right")
+    for cost in costs:
+        tasks = "all" if len(cost.tasks) == len(net.tasks) > 1 else ", ".join(cost.tasks)
+        table.add_row(cost.name, cost.type, ", ".join(cost.inputs), tasks, f"{cost.params:,}", f"{cost.macs / 1e6:.1f}",
+                      f"{100 * cost.macs / macs:.1f} %")
+    table.add_section()
+    table.add_row("total", "", "", "", f"{params:,}", f"{macs / 1e6:.1f}", "")
+    console = Console()
+    console.print(table)
+    unshared, shared = net.get_unshared_and_shared_params()
+    sizes = {name: p.numel() for name, p in net.named_parameters()}
+    shared_size = sum(sizes[n] for n in shared)
+    console.print(f"shared by several tasks: {shared_size:,} parameters ({100 * shared_size / params:.1f} %); by one task: "
+                  + ", ".join(f"{t} {sum(sizes[n] for n in names):,}" for t, names in unshared.items()), highlight=False)
+    return 0

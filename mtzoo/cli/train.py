@@ -1,0 +1,34 @@
+"""Train a network in float, the first phase of step 0; its checkpoint starts `quant-train --load-from`.
+
+    mtzoo train --config 4pe_resize/multitask
+    mtzoo train --config real_resize/pretrain --work-dir work_dirs/pretrain
+"""
+
+import argparse
+
+from rich.console import Console
+
+from mtzoo.cli.arguments import add_training_arguments, config_from_arguments, default_work_dir
+from mtzoo.engine.run import start_run, train
+from mtzoo.errors import UserError
+from mtzoo.evaluation.table import format_table
+
+HELP = "train a network in float"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_training_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    config = config_from_arguments(args)
+    if config.solver[0].float_phase is None:
+        raise UserError("solver[0] has no float_phase, which is what `train` runs; add one or use quant-train")
+    console = Console()
+    work_dir = default_work_dir(config, args)
+    started = start_run(config, work_dir, ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)
+    finished = train(started, float_only=True, resume=args.resume, load_from=args.load_from,
+                     on_stage_end=lambda *_: None)
+    console.print(format_table(finished.history[-1].metrics))
+    console.print(f"checkpoint: {work_dir}/{config.solver[0].prefix}-float-last.pt", highlight=False)
+    return 0

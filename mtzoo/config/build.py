@@ -1,0 +1,100 @@
+"""Plain dicts -> frozen dataclasses, with an error that names the key for everything that does not fit."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeVar, Union
+
+from mtzoo.errors import UserError, did_you_mean
+
+T = TypeVar("T")
+
+
+def build(cls: type[T], values: object, where: str) -> T:
+    """Build dataclass `cls` from the mapping `values`, nested dataclasses and containers too.
+
+    where: the key of `values` in the config, for messages. Raises UserError for unknown, missing or ill-typed keys.
+    """
+    if isinstance(values, cls):
+        return values
+    if not isinstance(values, Mapping):
+        raise UserError(f"{where}: a dict of {cls.__name__}'s keys is wanted, got {values!r}")
+    hints = typing.get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    for key in values:
+        if key not in fields:
+            raise UserError(f"{_join(where, key)}: unknown key{did_you_mean(str(key), fields)}")
+    for name, field in fields.items():
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if required and name not in values:
+            raise UserError(f"{where}: '{name}' is missing; add it")
+    built = {key: convert(hints[key], value, _join(where, key)) for key, value in values.items()}
+    try:
+        return cls(**built)
+    except UserError as error:
+        message = str(error)
+        raise UserError(message if message.startswith(where) else f"{where}: {message}") from error
+
+
+def convert(hint: Any, value: object, where: str) -> Any:
+    """`value` as the annotated type `hint`. Raises UserError where it is not one."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any or hint is object:
+        return value
+    if origin in (Union, types.UnionType):
+        return _convert_union(args, value, where)
+    if origin is Literal:
+        if value not in args:
+            raise UserError(f"{where}={value!r}: one of {', '.join(map(repr, args))} is wanted")
+        return value
+    if dataclasses.is_dataclass(hint):
+        return build(hint, value, where)
+    if origin is tuple or origin is list or origin is Sequence:
+        return _convert_sequence(args, value, where)
+    if origin is Mapping or origin is dict:
+        if not isinstance(value, Mapping):
+            raise UserError(f"{where}: a dict is wanted, got {value!r}")
+        return {_convert_key(args[0], k, where): convert(args[1], v, _join(where, k)) for k, v in value.items()}
+    return _convert_scalar(hint, value, where)
+
+
+def _convert_union(args: tuple[Any, ...], value: object, where: str) -> Any:
+    if value is None and type(None) in args:
+        return None
+    choices = [a for a in args if a is not type(None)]
+    for choice in choices[:-1]:
+        try:
+            return convert(choice, value, where)
+        except UserError:
+            continue
+    return convert(choices[-1], value, where)
+
+
+def _convert_sequence(args: tuple[Any, ...], value: object, where: str) -> tuple[Any, ...]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise UserError(f"{where}: a list is wanted, got {value!r}")
+    if len(args) == 2 and args[1] is not Ellipsis or len(args) > 2:
+        if len(value) != len(args):
+            raise UserError(f"{where}: {len(args)} values are wanted, got {list(value)!r}")
+        return tuple(convert(a, v, f"{where}[{i}]") for i, (a, v) in enumerate(zip(args, value, strict=True)))
+    return tuple(convert(args[0], v, f"{where}[{i}]") for i, v in enumerate(value))
+
+
+def _convert_key(hint: Any, key: object, where: str) -> Any:
+    if hint is int and isinstance(key, str) and key.lstrip("-").isdigit():
+        return int(key)  # JSON knows text keys only
+    return _convert_scalar(hint, key, where)
+
+
+def _convert_scalar(hint: Any, value: object, where: str) -> Any:
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and isinstance(value, hint) and not (hint in (int, float) and isinstance(value, bool)):
+        return value
+    wanted = getattr(hint, "__name__", str(hint))
+    raise UserError(f"{where}={value!r}: {wanted} is wanted")
+
+
+def _join(where: str, key: object) -> str:
+    return f"{where}.{key}" if where else str(key)

@@ -1,0 +1,191 @@
+"""What a config can say. Every class is frozen and checks itself; units are in the docstrings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mtzoo.data.geometry import TrainGeometry
+from mtzoo.data.photometric import Photometric
+from mtzoo.data.sources import Source
+from mtzoo.errors import UserError
+from mtzoo.models.task_graph import NodeSpec
+from mtzoo.ops.geometry import DeployGeometry
+from mtzoo.postprocess.boxes import BoxDecoder
+from mtzoo.postprocess.label_map import LabelMapDecoder
+from mtzoo.quantization import QConfig
+
+Kind = Literal["detection", "segmentation"]
+SOLVER_STEPS = 4
+
+
+@dataclass(frozen=True)
+class LossSpec:
+    """type: a registered loss; weight: factor of the task's sum of losses; params: its constructor's arguments."""
+
+    type: str
+    weight: float = 1.0
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+    """One task: its graph (the last node is the head), classes, data, loss, post-processing, quantization of its head."""
+
+    name: str
+    kind: Kind
+    classes: tuple[str, ...]
+    nodes: tuple[NodeSpec, ...]
+    train_sources: tuple[Source, ...]
+    val_sources: tuple[Source, ...]
+    loss: LossSpec
+    boxes: BoxDecoder | None = None
+    labels: LabelMapDecoder | None = None
+    quantization: QConfig | None = None
+
+    def __post_init__(self) -> None:
+        if not self.classes:
+            raise UserError(f"tasks.{self.name}.classes is empty; name at least one class")
+        if len(set(self.classes)) != len(self.classes):
+            raise UserError(f"tasks.{self.name}.classes={list(self.classes)}: a class is named twice")
+        if not self.train_sources:
+            raise UserError(f"tasks.{self.name}.train is empty; a task needs data: name at least one source")
+        if not self.val_sources:
+            raise UserError(f"tasks.{self.name}.val is empty; a task needs data: name at least one source")
+        if self.kind == "detection" and self.labels or self.kind == "segmentation" and self.boxes:
+            raise UserError(f"tasks.{self.name}: 'boxes' goes with kind='detection', 'labels' with kind='segmentation'")
+
+    @property
+    def decoder(self) -> BoxDecoder | LabelMapDecoder:
+        """The task's post-processing."""
+        return (self.boxes or BoxDecoder()) if self.kind == "detection" else (self.labels or LabelMapDecoder())
+
+    @property
+    def head(self) -> NodeSpec:
+        return self.nodes[-1]
+
+
+@dataclass(frozen=True)
+class OptimizerSpec:
+    """lr at the given batch size; momentum is SGD's; weight decay spares BN, biases and quantizers."""
+
+    type: Literal["SGD", "AdamW"] = "AdamW"
+    lr: float = 2e-3
+    weight_decay: float = 1e-2
+    momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        if self.lr <= 0 or self.weight_decay < 0:
+            raise UserError(f"lr={self.lr}, weight_decay={self.weight_decay}: lr must be positive, weight_decay not negative")
+
+
+@dataclass(frozen=True)
+class ScheduleSpec:
+    """Learning rate over a phase: linear warm-up, then poly, cosine or constant down to min_lr_ratio * lr."""
+
+    type: Literal["poly", "cosine", "constant"] = "cosine"
+    warmup_iterations: int = 0
+    power: float = 0.9
+    min_lr_ratio: float = 0.0
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training under one schedule. Give `epochs` or `iterations`, not both."""
+
+    batch_size: int = 8
+    epochs: float | None = None
+    iterations: int | None = None
+    optimizer: OptimizerSpec = OptimizerSpec()
+    schedule: ScheduleSpec = ScheduleSpec()
+    grad_clip_norm: float = 10.0
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.iterations is None):
+            raise UserError("give either 'epochs' or 'iterations'")
+        if (self.epochs or self.iterations or 0) <= 0 or self.batch_size <= 0:
+            raise UserError(f"epochs={self.epochs}, iterations={self.iterations}, batch_size={self.batch_size}: not positive")
+
+
+@dataclass(frozen=True)
+class SolverStep:
+    """One of the four steps. float_phase: training before fake-quant (step 0); quant_phase: training with it."""
+
+    prefix: str
+    float_phase: Phase | None = None
+    quant_phase: Phase | None = None
+
+
+@dataclass(frozen=True)
+class Env:
+    """Where and how it runs. default_ctx: "cpu", or GPU indices such as "0,1"; amp: "auto" takes bf16 where it is faster;
+    cache_mb: bound of each worker's cache of decoded images, MiB; intervals in iterations."""
+
+    default_ctx: str = "auto"
+    workers: int = 2
+    seed: int = 0
+    amp: Literal["auto", "bf16", "off"] = "auto"
+    cache_mb: int = 512
+    log_interval: int = 20
+    checkpoint_interval: int = 500
+    keep_checkpoints: int = 2
+    calibration_batches: int = 8
+
+
+@dataclass(frozen=True)
+class ExportInput:
+    """Shapes of the deploy model's inputs. image: (1, 3, H, W); im_hw: (1, 2), the original's height and width, which box
+    decoding needs and segmentation does not know."""
+
+    image: tuple[int, int, int, int]
+    im_hw: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class ExperimentConfig:
+    """A whole resolved config. `resolved` is the plain dict it was built from, good for JSON."""
+
+    name: str
+    tasks: tuple[TaskConfig, ...]
+    train_geometry: TrainGeometry
+    deploy_geometry: DeployGeometry
+    int_inference_export_input_shape: ExportInput
+    solver: tuple[SolverStep, ...]
+    fusion_bn_patterns: Mapping[int, tuple[str, ...]]
+    photometric: Photometric
+    quantization: QConfig
+    env: Env
+    loss_balance: Literal["fixed", "uncertainty"]
+    samples_per_epoch: int | None
+    pipeline_test: Phase
+    resolved: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
+
+    @property
+    def graphs(self) -> dict[str, tuple[NodeSpec, ...]]:
+        """task -> its nodes, for `mtzoo.models.build_network`."""
+        return {task.name: task.nodes for task in self.tasks}
+
+    @property
+    def classes(self) -> dict[str, tuple[str, ...]]:
+        return {task.name: task.classes for task in self.tasks}
+
+    def __post_init__(self) -> None:
+        if not self.tasks:
+            raise UserError("tasks is empty; a config needs at least one task")
+        if len(self.solver) != SOLVER_STEPS:
+            raise UserError(f"solver has {len(self.solver)} entries; {SOLVER_STEPS} are wanted, one for each step")
+        if self.solver[3].float_phase or self.solver[3].quant_phase:
+            raise UserError("solver[3]: step 3 converts to integers and trains nothing; remove its phases")
+        self._check_export_input()
+
+    def _check_export_input(self) -> None:
+        shape, where = self.int_inference_export_input_shape, "int_inference_export_input_shape"
+        detects = any(task.kind == "detection" for task in self.tasks)
+        if shape.image[:2] != (1, 3) or shape.image[2:] != self.deploy_geometry.input_hw:
+            h, w = self.deploy_geometry.input_hw
+            raise UserError(f"{where}.image={shape.image}: deploy_geometry.input_hw makes it (1, 3, {h}, {w})")
+        if detects and shape.im_hw is None:
+            raise UserError(f"{where}: detection tasks need 'im_hw' for boxes in original pixels; add im_hw=(1, 2)")
+        if not detects and shape.im_hw is not None:
+            raise UserError(f"{where}.im_hw: no detection task is left that reads it; remove im_hw")
+        if shape.im_hw not in (None, (1, 2)):
+            raise UserError(f"{where}.im_hw={shape.im_hw}: its shape is (1, 2), height and width")

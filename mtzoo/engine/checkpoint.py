@@ -1,0 +1,106 @@
+"""Checkpoints: tensors and plain values only, written whole or not at all, loaded without executing anything."""
+
+import os
+import pickle
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mtzoo.errors import UserError
+
+SUFFIX = ".pt"
+FORMAT = "mtzoo-checkpoint-1"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands. step: 0..3; quantized: fake-quant is in; iteration: done in this phase; done: the phase ended."""
+
+    step: int
+    quantized: bool
+    iteration: int
+    done: bool
+
+    @property
+    def order(self) -> tuple[int, bool, int, bool]:
+        return self.step, self.quantized, self.iteration, self.done
+
+
+@dataclass
+class Checkpoint:
+    """config: the resolved config as plain data; network: state dict; training: optimizer, schedule, balance and RNG
+    states (empty where only weights matter); history: what the report will show of the run so far."""
+
+    config: dict[str, Any]
+    progress: Progress
+    network: dict[str, torch.Tensor]
+    training: dict[str, Any] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write beside, flush to disk, rename: `path` is the old file or the new one, never a part.
+
+    Raises UserError when the disk is full or not writable; what was there before stays whole.
+    """
+    values = {"format": FORMAT, "config": checkpoint.config, "progress": asdict(checkpoint.progress),
+              "network": checkpoint.network, "training": checkpoint.training, "history": checkpoint.history}
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with open(partial, "wb") as file:
+            torch.save(values, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:  # torch's zip writer turns a full disk into a RuntimeError
+        partial.unlink(missing_ok=True)
+        raise UserError(f"{path}: cannot write the checkpoint ({_one_line(error)}); free disk space and go on with --resume; "
+                        "the previous checkpoint is whole") from error
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint. Raises UserError if it is missing, truncated or not one of ours."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such checkpoint")
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise UserError(f"{path}: truncated or not a checkpoint ({_one_line(error)}); use another one") from error
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise UserError(f"{path}: not a checkpoint of mtzoo; use a .pt file that train or quant-train wrote")
+    return Checkpoint(values["config"], Progress(**values["progress"]), values["network"], values["training"],
+                      values["history"])
+
+
+def load_network_state(net: torch.nn.Module, state: dict[str, torch.Tensor], path: Path) -> None:
+    """Load weights of the same network. Raises UserError naming the first difference."""
+    own = net.state_dict()
+    for name, value in own.items():
+        if name not in state:
+            raise UserError(f"{path}: checkpoint of another network: it lacks '{name}'; use this config's checkpoint")
+        if state[name].shape != value.shape:
+            raise UserError(f"{path}: checkpoint of another network: '{name}' is {tuple(state[name].shape)}, the config makes "
+                            f"it {tuple(value.shape)}")
+    extra = next((name for name in state if name not in own), None)
+    if extra is not None:
+        raise UserError(f"{path}: checkpoint of another network: the config has no '{extra}'")
+    net.load_state_dict(state)
+
+
+def load_matching(net: torch.nn.Module, state: dict[str, torch.Tensor], path: Path) -> tuple[list[str], list[str]]:
+    """Load what fits by name and shape, for a start from a network with other tasks: (loaded, left) names.
+
+    Raises UserError if nothing fits.
+    """
+    own = net.state_dict()
+    fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
+    if not any(k.endswith("conv.weight") for k in fitting):
+        raise UserError(f"{path}: checkpoint of another network: none of its weights fits this config")
+    net.load_state_dict({**own, **fitting})
+    return sorted(fitting), sorted(set(own) - set(fitting))
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160]

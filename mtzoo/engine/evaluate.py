@@ -1,0 +1,68 @@
+"""One evaluator for every network and executor: whatever turns uint8 images into raw outputs."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from mtzoo.config import ExperimentConfig
+from mtzoo.data.dataset import eval_sets
+from mtzoo.data.loader import EvalBatch, make_eval_loader
+from mtzoo.data.pipeline import EvalPipeline
+from mtzoo.data.sources import TaskData
+from mtzoo.engine.device import exact_float32
+from mtzoo.evaluation.evaluator import Evaluator
+from mtzoo.layers import normalize_image
+from mtzoo.postprocess.prediction import to_prediction
+from mtzoo.structures import Prediction, RawOutputs
+
+Executor = Callable[[Tensor], RawOutputs]
+"""uint8 images (N, 3, H, W) BGR -> raw outputs, float32."""
+Predictor = Callable[[EvalBatch], list[Prediction]]
+"""A batch of validation images -> what the network says of each, in original pixels."""
+
+
+def network_executor(net: nn.Module, device: torch.device) -> Executor:
+    """A float or fake-quant network in float32."""
+
+    def run(images: Tensor) -> RawOutputs:
+        inputs = normalize_image(images.to(device)).contiguous(memory_format=torch.channels_last)
+        return net(inputs)
+
+    return run
+
+
+def raw_predictor(execute: Executor, config: ExperimentConfig) -> Predictor:
+    """An executor of raw outputs with the config's post-processing after it."""
+    decoders = {task.name: task.decoder for task in config.tasks}
+
+    def predict(batch: EvalBatch) -> list[Prediction]:
+        affines = [sample.affine for sample in batch.samples]
+        return to_prediction(execute(batch.images), affines, [s.original_hw for s in batch.samples], decoders)
+
+    return predict
+
+
+def task_data(config: ExperimentConfig, split: str) -> list[TaskData]:
+    """The data side's view of the tasks. split: "train" or "val"."""
+    return [TaskData(t.name, t.kind, t.classes, t.train_sources if split == "train" else t.val_sources)
+            for t in config.tasks]
+
+
+@torch.no_grad()
+def evaluate(predict: Predictor, config: ExperimentConfig, *, batch_size: int = 4, limit: int | None = None) -> dict[str, float]:
+    """Metrics in percent on all val sources: "seg_default/mIoU", "seg_default/<source>/mIoU", "det_person/AP50", ...
+
+    limit: at most so many images of each folder.
+    """
+    evaluator = Evaluator(detection={t.name: t.classes for t in config.tasks if t.kind == "detection"},
+                          segmentation={t.name: t.classes for t in config.tasks if t.kind == "segmentation"})
+    with exact_float32():
+        for eval_set in eval_sets(task_data(config, "val"), EvalPipeline(config.deploy_geometry)):
+            seen = 0
+            for batch in make_eval_loader(eval_set.dataset, batch_size, config.env.workers):
+                evaluator.update(predict(batch), batch.samples)
+                seen += len(batch.samples)
+                if limit is not None and seen >= limit:
+                    break
+    return evaluator.compute()

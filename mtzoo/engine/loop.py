@@ -1,0 +1,119 @@
+"""One phase of training: batches in, a trained network out, interruptible at any checkpoint."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.utils import clip_grad_norm_
+from torch.utils.data import DataLoader
+
+from mtzoo.config import ExperimentConfig, Phase
+from mtzoo.data.dataset import MultiTaskDataset
+from mtzoo.data.loader import make_loader
+from mtzoo.engine.losses import MultiTaskLoss, compute_loss
+from mtzoo.engine.optim import build_optimizer, build_schedule
+from mtzoo.engine.progress import Progress
+from mtzoo.errors import UserError
+from mtzoo.layers import normalize_image
+from mtzoo.structures import Batch
+
+
+@dataclass
+class PhaseState:
+    """Everything a phase needs to go on where it stopped."""
+
+    iteration: int
+    optimizer: dict[str, Any]
+    schedule: dict[str, Any]
+    criterion: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PhaseResult:
+    """curve: [(iteration, {loss: mean})]; data_wait: share of `seconds` spent waiting for batches."""
+
+    curve: list[tuple[int, dict[str, float]]]
+    seconds: float
+    data_wait: float
+
+
+class BatchStream:
+    """Batches without end, epoch after epoch, starting at any iteration of the run."""
+
+    def __init__(self, config: ExperimentConfig, dataset: MultiTaskDataset, batch_size: int, *, rank: int = 0,
+                 world_size: int = 1, pin_memory: bool = False) -> None:
+        self.sampler = dataset.sampler(config.samples_per_epoch, rank, world_size)
+        self.global_batch = batch_size * world_size
+        workers = config.env.workers
+        self.loader: DataLoader = make_loader(dataset, self.sampler, batch_size, workers, pin_memory=pin_memory)
+        self.per_epoch = self.sampler.samples // self.global_batch
+        if self.per_epoch == 0:
+            raise UserError(f"batch_size={batch_size} for {world_size} processes is more than an epoch's "
+                            f"{self.sampler.samples} samples; lower it")
+
+    def iterations(self, phase: Phase) -> int:
+        """How many iterations the phase has."""
+        return phase.iterations or max(1, math.ceil((phase.epochs or 0) * self.per_epoch))
+
+    def start_at(self, iteration: int):
+        """Yield batches from `iteration` on, as an uninterrupted run would see them."""
+        epoch, done = divmod(iteration, self.per_epoch)
+        while True:
+            self.sampler.set_epoch(epoch, done * self.global_batch)
+            for _, batch in zip(range(self.per_epoch - done), self.loader):
+                yield batch
+            epoch, done = epoch + 1, 0
+
+
+def train_phase(net: nn.Module, config: ExperimentConfig, phase: Phase, stream: BatchStream, progress: Progress, *,
+                device: torch.device, bf16: bool, resume: PhaseState | None,
+                before_step: Callable[[int], None], on_checkpoint: Callable[[PhaseState], None]) -> PhaseResult:
+    """Train `net` in place for one phase.
+
+    before_step: called with the iteration about to run (observers are frozen there); on_checkpoint: called every
+    env.checkpoint_interval iterations. Raises UserError when the loss is no longer a number.
+    """
+    total = progress.total
+    criterion = MultiTaskLoss(config).to(device)
+    optimizer = build_optimizer([net, criterion], phase.optimizer)
+    schedule = build_schedule(optimizer, total, phase.schedule)
+    start = 0
+    if resume is not None:
+        start = resume.iteration
+        criterion.load_state_dict(resume.criterion)
+        optimizer.load_state_dict(resume.optimizer)
+        schedule.load_state_dict(resume.schedule)
+    net.train()
+    batches = stream.start_at(start)
+    for iteration in range(start + 1, total + 1):
+        asked = time.perf_counter()
+        batch = next(batches).to(device)
+        waited = time.perf_counter() - asked
+        before_step(iteration)
+        lr = optimizer.param_groups[0]["lr"]
+        losses = train_step(net, criterion, batch, optimizer, phase.grad_clip_norm, bf16)
+        if not math.isfinite(losses["loss"]):
+            raise UserError(f"{progress.name}, iteration {iteration}: the loss is {losses['loss']}; lower the learning rate "
+                            f"({lr:.2e}) or check the data (first image: {batch.paths[0]})")
+        schedule.step()
+        progress.add(iteration, losses, len(batch), waited, lr)
+        if iteration % config.env.checkpoint_interval == 0 and iteration < total:
+            on_checkpoint(PhaseState(iteration, optimizer.state_dict(), schedule.state_dict(), criterion.state_dict()))
+    seconds, data_wait = progress.close()
+    return PhaseResult(progress.curve, seconds, data_wait)
+
+
+def train_step(net: nn.Module, criterion: MultiTaskLoss, batch: Batch, optimizer: torch.optim.Optimizer,
+               grad_clip_norm: float, bf16: bool) -> dict[str, float]:
+    """Forward, backward, update; the losses of the batch as numbers, their sum as "loss"."""
+    images = normalize_image(batch.images).contiguous(memory_format=torch.channels_last)
+    total, terms = compute_loss(net, criterion, batch, images, bf16)
+    optimizer.zero_grad(set_to_none=True)
+    total.backward()
+    clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], grad_clip_norm)
+    optimizer.step()
+    return {name: value.item() for name, value in terms.items()} | {"loss": total.item()}

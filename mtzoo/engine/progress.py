@@ -1,0 +1,64 @@
+"""What a person sees of a training: lines with losses, speed, data wait and ETA; curves in TensorBoard."""
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+from torch.utils.tensorboard import SummaryWriter
+
+
+def format_seconds(seconds: float) -> str:
+    """75 -> "1:15", 3700 -> "1:01:40"."""
+    minutes, secs = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
+
+
+class Progress:
+    """Running means of a phase's losses and times, printed every `interval` iterations.
+
+    curve: [(iteration, {loss name: mean since the last point})], what the report draws.
+    """
+
+    def __init__(self, name: str, total: int, interval: int, log_dir: Path, console: Console, start: int = 0) -> None:
+        self.name, self.total, self.interval, self.console = name, total, interval, console
+        self.writer = SummaryWriter(str(log_dir / name))
+        self.started, self.start = time.perf_counter(), start
+        self.curve: list[tuple[int, dict[str, float]]] = []
+        self.sums: dict[str, tuple[float, int]] = {}
+        self.images = 0
+        self.waited = self.total_waited = 0.0
+        self.window_started = self.started
+
+    def add(self, iteration: int, losses: dict[str, float], images: int, waited: float, lr: float) -> None:
+        """One finished iteration. waited: seconds spent waiting for its batch."""
+        for name, value in losses.items():
+            total, count = self.sums.get(name, (0.0, 0))
+            self.sums[name] = (total + value, count + 1)
+        self.images += images
+        self.waited += waited
+        self.total_waited += waited
+        if iteration % self.interval == 0 or iteration == self.total:
+            self._print(iteration, lr)
+
+    def _print(self, iteration: int, lr: float) -> None:
+        now = time.perf_counter()
+        window = now - self.window_started
+        means = {name: total / count for name, (total, count) in self.sums.items()}
+        eta = (now - self.started) / max(iteration - self.start, 1) * (self.total - iteration)
+        self.console.print(
+            f"{self.name} {iteration}/{self.total}  loss {means.get('loss', float('nan')):.4f}  lr {lr:.2e}  "
+            f"{self.images / window:.1f} images/s  data wait {100 * self.waited / window:.0f}%  ETA {format_seconds(eta)}",
+            highlight=False)
+        for name, value in means.items():
+            self.writer.add_scalar(f"loss/{name}", value, iteration)
+        self.writer.add_scalar("lr", lr, iteration)
+        self.writer.add_scalar("data_wait", self.waited / window, iteration)
+        self.curve.append((iteration, means))
+        self.sums, self.images, self.waited, self.window_started = {}, 0, 0.0, now
+
+    def close(self) -> tuple[float, float]:
+        """(seconds, share of them spent waiting for data) of this phase."""
+        seconds = time.perf_counter() - self.started
+        self.writer.close()
+        return seconds, self.total_waited / max(seconds, 1e-9)

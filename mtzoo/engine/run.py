@@ -1,0 +1,218 @@
+"""A run: the four steps of quantized training, or the float phase alone; resumable anywhere."""
+
+import random
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from mtzoo.config import ExperimentConfig, Phase
+from mtzoo.data.dataset import MultiTaskDataset
+from mtzoo.data.pipeline import TrainPipeline
+from mtzoo.engine.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    load_matching,
+    load_network_state,
+    save_checkpoint,
+)
+from mtzoo.engine.checkpoint import Progress as Position
+from mtzoo.engine.device import select_device, use_bf16
+from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor, task_data
+from mtzoo.engine.loop import BatchStream, PhaseState, train_phase
+from mtzoo.engine.progress import Progress, format_seconds
+from mtzoo.engine.stages import fold_for_step, network_at, quantization_of
+from mtzoo.engine.work_dir import WorkDir
+from mtzoo.layers import normalize_image
+from mtzoo.models import MultiTaskNet
+from mtzoo.quantization import calibrate, is_prepared, prepare, set_fake_quant, set_observing
+
+INTEGER_STEP = 3
+PIPELINE_TEST_IMAGES = 8  # of each validation folder
+FREEZE_OBSERVERS_AT = 0.5  # of the last quantized phase: then scales stay, and weights settle on their grids
+
+
+@dataclass
+class StageRecord:
+    """What the report shows of a stage: "with-bn-float", "with-bn", "fusion-bn-c1", ..."""
+
+    name: str
+    metrics: dict[str, float]
+    curve: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    seconds: float = 0.0
+    data_wait: float = 0.0
+
+
+@dataclass
+class Run:
+    """State of a run in memory. history: finished stages, oldest first."""
+
+    config: ExperimentConfig
+    work_dir: WorkDir
+    device: torch.device
+    console: Console
+    pipeline_test: bool
+    net: MultiTaskNet | None = None
+    history: list[StageRecord] = field(default_factory=list)
+
+    @property
+    def bf16(self) -> bool:
+        return use_bf16(self.config.env.amp, self.device)
+
+    def stage_name(self, step: int, quantized: bool) -> str:
+        return self.config.solver[step].prefix + ("" if quantized else "-float")
+
+    def checkpoint(self, position: Position, training: dict[str, Any] | None = None) -> Checkpoint:
+        """The present state as a checkpoint."""
+        network = {k: v.detach().cpu() for k, v in self.net.state_dict().items()}
+        return Checkpoint(dict(self.config.resolved), position, network, training or {}, [asdict(h) for h in self.history])
+
+
+def stages(config: ExperimentConfig, float_only: bool) -> list[tuple[int, bool, Phase]]:
+    """(step, quantized, phase) of every training stage, in order."""
+    table = []
+    for step, solver in enumerate(config.solver[:INTEGER_STEP]):
+        if solver.float_phase:
+            table.append((step, False, solver.float_phase))
+        if solver.quant_phase and not float_only:
+            table.append((step, True, solver.quant_phase))
+    return table
+
+
+def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resume: bool, pipeline_test: bool,
+              console: Console) -> Run:
+    """Claim the work dir and seed everything."""
+    device = select_device(ctx or config.env.default_ctx)
+    folder = WorkDir(work_dir, config, config.env.keep_checkpoints)
+    folder.claim(resume)
+    random.seed(config.env.seed)
+    np.random.seed(config.env.seed)
+    torch.manual_seed(config.env.seed)
+    return Run(config, folder, device, console, pipeline_test)
+
+
+StageListener = Callable[["Run", int, bool], None]
+"""Called with (run, step, quantized) when a stage is trained and evaluated."""
+
+
+def train(run: Run, *, float_only: bool, resume: bool, load_from: Path | None, on_stage_end: StageListener) -> Run:
+    """Train all stages, or those that an interrupted run has left; the last one's network stays in `run.net`."""
+    config = run.config
+    held = run.work_dir.latest() if resume else None
+    dataset = make_dataset(run)
+    position = None
+    if held is not None:
+        restore(run, *held)
+        position = held[1].progress
+        if position.done:  # it may have been cut off before its listener was through
+            on_stage_end(run, position.step, position.quantized)
+    else:
+        run.net = network_at(config, 0, quantized=False).to(run.device)
+        if load_from is not None:
+            load_weights(run, load_from)
+    for step, quantized, phase in stages(config, float_only):
+        begun = position is not None and (step, quantized) == (position.step, position.quantized)
+        if position is not None and ((step, quantized) < (position.step, position.quantized) or begun and position.done):
+            continue
+        phase = shortened(phase, config.pipeline_test) if run.pipeline_test else phase
+        stream = BatchStream(config, dataset, phase.batch_size, pin_memory=run.device.type == "cuda")
+        if begun:
+            state = resume_phase(held[1])
+        else:
+            state = None
+            enter_stage(run, stream, step, quantized)
+            run_start = run.checkpoint(Position(step, quantized, 0, False), {"phase": None, "rng": torch.get_rng_state()})
+            save_checkpoint(run.work_dir.file(step, "init" if quantized else "float-init"), run_start)
+        run_stage(run, stream, step, quantized, phase, state)
+        on_stage_end(run, step, quantized)
+    return run
+
+
+def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: Phase, resume: PhaseState | None) -> None:
+    """Train and evaluate one stage, write its numbered checkpoints and `-last`."""
+    config, name = run.config, run.stage_name(step, quantized)
+    total = stream.iterations(phase)
+    progress = Progress(name, total, config.env.log_interval, run.work_dir.path / "tensorboard", run.console,
+                        resume.iteration if resume else 0)
+    freeze_after = FREEZE_OBSERVERS_AT * total if quantized and step == INTEGER_STEP - 1 else total
+
+    def before_step(iteration: int) -> None:
+        if quantized and iteration > freeze_after:
+            set_observing(run.net, False)
+
+    def on_checkpoint(state: PhaseState) -> None:
+        training = {"phase": vars(state), "rng": torch.get_rng_state()}
+        path = run.work_dir.save_numbered(run.checkpoint(Position(step, quantized, state.iteration, False), training))
+        run.console.print(f"saved {path}", highlight=False)
+
+    result = train_phase(run.net, config, phase, stream, progress, device=run.device, bf16=run.bf16, resume=resume,
+                         before_step=before_step, on_checkpoint=on_checkpoint)
+    if quantized:
+        set_observing(run.net, False)
+    run.console.print(f"{name}: {total} iterations in {format_seconds(result.seconds)}, data wait "
+                      f"{100 * result.data_wait:.1f}%; evaluating", highlight=False)
+    run.net.eval()
+    metrics = evaluate(raw_predictor(network_executor(run.net, run.device), config), config,
+                       limit=PIPELINE_TEST_IMAGES if run.pipeline_test else None)
+    run.history.append(StageRecord(name, metrics, result.curve, result.seconds, result.data_wait))
+    save_checkpoint(run.work_dir.file(step, "last" if quantized else "float-last"),
+                    run.checkpoint(Position(step, quantized, total, True)))
+
+
+def resume_phase(checkpoint: Checkpoint) -> PhaseState | None:
+    """Optimizer, schedule and generator as they were; None at a stage's very start."""
+    torch.set_rng_state(checkpoint.training["rng"])
+    saved = checkpoint.training["phase"]
+    return PhaseState(**saved) if saved else None
+
+
+def enter_stage(run: Run, stream: BatchStream, step: int, quantized: bool) -> None:
+    """Give the network the structure of the stage: quantizers calibrated on training batches, BN folded."""
+    if not quantized:
+        return
+    if not is_prepared(run.net):
+        prepare(run.net, quantization_of(run.config))
+        run.net.to(run.device)
+    folded = fold_for_step(run.net, run.config, step)
+    if folded:
+        run.console.print(f"step {step}: folded the BN of {len(folded)} convolutions", highlight=False)
+    batches = stream.start_at(0)
+    count = run.config.env.calibration_batches if not run.pipeline_test else 2
+    images = [normalize_image(next(batches).images.to(run.device)) for _ in range(count)]
+    calibrate(run.net, images)
+    set_observing(run.net, True)
+
+
+def make_dataset(run: Run) -> MultiTaskDataset:
+    """Training samples; in a pipeline test those of the validation sources."""
+    config = run.config
+    pipeline = TrainPipeline(config.train_geometry, config.photometric)
+    split = "val" if run.pipeline_test else "train"
+    return MultiTaskDataset(task_data(config, split), pipeline, seed=config.env.seed, cache_mb=config.env.cache_mb)
+
+
+def shortened(phase: Phase, short: Phase) -> Phase:
+    """The phase with the length and batch size of a pipeline test."""
+    return replace(phase, epochs=short.epochs, iterations=short.iterations, batch_size=short.batch_size)
+
+
+def load_weights(run: Run, path: Path) -> None:
+    """Start from a float checkpoint, of this network or of one that shares nodes with it."""
+    loaded, left = load_matching(run.net, load_checkpoint(path).network, path)
+    run.console.print(f"{path}: {len(loaded)} tensors loaded, {len(left)} start anew", highlight=False)
+
+
+def restore(run: Run, path: Path, checkpoint: Checkpoint) -> None:
+    """Rebuild the network at the checkpoint's point of the run, folds replayed."""
+    position = checkpoint.progress
+    run.net = network_at(run.config, position.step, position.quantized)
+    load_network_state(run.net, checkpoint.network, path)
+    set_fake_quant(run.net, position.quantized)
+    set_observing(run.net, position.quantized and not position.done)
+    run.net.to(run.device)
+    run.history = [StageRecord(**record) for record in checkpoint.history]
+    run.console.print(f"resumed from {path}", highlight=False)

@@ -1,0 +1,67 @@
+"""A work dir holds the run of one config."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mtzoo.config import ExperimentConfig, config_hash
+from mtzoo.engine.checkpoint import SUFFIX, Checkpoint, load_checkpoint, save_checkpoint
+from mtzoo.errors import UserError
+
+MARKER = "config.json"
+
+
+class WorkDir:
+    """Names and finds a run's files: `<prefix>-init`, `<prefix>-0001` ..., `<prefix>-last`, `<prefix>-export-last`."""
+
+    def __init__(self, path: Path, config: ExperimentConfig, keep: int) -> None:
+        self.path, self.config, self.keep = path, config, keep
+
+    def claim(self, resume: bool) -> None:
+        """Make the folder ours. Raises UserError if it holds another config's run, or this one's without --resume."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot make the work dir ({error.strerror}); choose another --work-dir") from error
+        marker = self.path / MARKER
+        if marker.exists():
+            held = _read_json(marker)
+            if held.get("hash") != config_hash(self.config):
+                raise UserError(f"{self.path}: holds the run of another config ({held.get('name')}, {held.get('hash')}); "
+                                "choose another --work-dir or remove it")
+            if not resume and any(self.path.glob(f"*{SUFFIX}")):
+                raise UserError(f"{self.path}: holds a run of this config; go on with --resume, choose another --work-dir or "
+                                "remove it")
+        elif any(self.path.glob(f"*{SUFFIX}")):
+            raise UserError(f"{self.path}: holds checkpoints but no {MARKER}; choose another --work-dir")
+        values = {"name": self.config.name, "hash": config_hash(self.config), "config": self.config.resolved}
+        marker.write_text(json.dumps(values, indent=1))
+
+    def file(self, step: int, tag: str, suffix: str = SUFFIX) -> Path:
+        """`<prefix>-<tag><suffix>` of a step."""
+        return self.path / f"{self.config.solver[step].prefix}-{tag}{suffix}"
+
+    def save_numbered(self, checkpoint: Checkpoint) -> Path:
+        """The next `<prefix>-NNNN`; older ones beyond `keep` go, once the new one is on disk."""
+        numbered = self._numbered(checkpoint.progress.step)
+        number = int(numbered[-1].stem[-4:]) + 1 if numbered else 1
+        path = self.file(checkpoint.progress.step, f"{number:04d}")
+        save_checkpoint(path, checkpoint)
+        for old in [*numbered, path][:-self.keep]:
+            old.unlink()
+        return path
+
+    def latest(self) -> tuple[Path, Checkpoint] | None:
+        """The checkpoint furthest in the run, or None. A damaged one is a UserError that names it."""
+        found = [(path, load_checkpoint(path)) for path in sorted(self.path.glob(f"*{SUFFIX}"))]
+        return max(found, key=lambda item: item[1].progress.order, default=None)
+
+    def _numbered(self, step: int) -> list[Path]:
+        return sorted(self.path.glob(f"{self.config.solver[step].prefix}-[0-9][0-9][0-9][0-9]{SUFFIX}"))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: unreadable ({error}); choose another --work-dir") from error
