@@ -15,6 +15,7 @@ REQUIREMENTS = [
     "numpy>=1.24",
     "opencv-python>=4.8",
     "pillow>=10",
+    "pycocotools>=2.0.7",
     "faster-coco-eval>=1.6",
     "safetensors>=0.4",
     "rich>=13",
@@ -24,7 +25,7 @@ REQUIREMENTS = [
     "onnxruntime>=1.18",
     "openvino>=2024.4",
 ]
-EXTRAS = {"dev": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.6", "pycocotools>=2.0.7"]}
+EXTRAS = {"dev": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.6"]}
 
 
 def version() -> str:

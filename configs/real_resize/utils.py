@@ -19,8 +19,8 @@ nodes = dict(
 _train, _val, _test = "{data_root}/camvid/train", "{data_root}/camvid/val", "{data_root}/camvid/test_seen_drive"
 _camvid = dict(type="CocoBoxes")
 _masks = dict(type="MaskFolder")
-_signs = dict(type="CocoBoxes", weight=0.3)
-_scenes = dict(type="SyntheticScenes", root="data", num=400, seed=1, size_hw=[360, 640], weight=0.3)
+_signs = dict(type="CocoBoxes", weight=0.15)
+_scenes = dict(type="SyntheticScenes", root="data", num=400, seed=1, size_hw=[360, 640], weight=0.2)
 _scenes_val = dict(_scenes, num=60, seed=2)
 sources = dict(
     camvid=dict(_camvid, images=_train + "/images", annotations=_train + "/boxes.json"),

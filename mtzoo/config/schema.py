@@ -118,7 +118,7 @@ class SolverStep:
 @dataclass(frozen=True)
 class Env:
     """Where and how it runs. default_ctx: "cpu", or GPU indices such as "0,1"; amp: "auto" takes bf16 where it is faster;
-    cache_mb: bound of each worker's cache of decoded images, MiB; intervals in iterations."""
+    cache_mb: bound of the cache of decoded images that all workers share, MiB; intervals in iterations."""
 
     default_ctx: str = "auto"
     workers: int = 2

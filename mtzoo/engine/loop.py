@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
-from torch.utils.data import DataLoader
 
 from mtzoo.config import ExperimentConfig, Phase
 from mtzoo.data.dataset import MultiTaskDataset
-from mtzoo.data.loader import make_loader
+from mtzoo.data.loader import Loader, make_loader
+from mtzoo.engine.distributed import wrap
 from mtzoo.engine.losses import MultiTaskLoss, compute_loss
 from mtzoo.engine.optim import build_optimizer, build_schedule
 from mtzoo.engine.progress import Progress
@@ -49,7 +49,7 @@ class BatchStream:
         self.sampler = dataset.sampler(config.samples_per_epoch, rank, world_size)
         self.global_batch = batch_size * world_size
         workers = config.env.workers
-        self.loader: DataLoader = make_loader(dataset, self.sampler, batch_size, workers, pin_memory=pin_memory)
+        self.loader: Loader = make_loader(dataset, self.sampler, batch_size, workers, pin_memory=pin_memory)
         self.per_epoch = self.sampler.samples // self.global_batch
         if self.per_epoch == 0:
             raise UserError(f"batch_size={batch_size} for {world_size} processes is more than an epoch's "
@@ -88,6 +88,7 @@ def train_phase(net: nn.Module, config: ExperimentConfig, phase: Phase, stream: 
         optimizer.load_state_dict(resume.optimizer)
         schedule.load_state_dict(resume.schedule)
     net.train()
+    model = wrap(net, device)
     batches = stream.start_at(start)
     for iteration in range(start + 1, total + 1):
         asked = time.perf_counter()
@@ -95,7 +96,7 @@ def train_phase(net: nn.Module, config: ExperimentConfig, phase: Phase, stream: 
         waited = time.perf_counter() - asked
         before_step(iteration)
         lr = optimizer.param_groups[0]["lr"]
-        losses = train_step(net, criterion, batch, optimizer, phase.grad_clip_norm, bf16)
+        losses = train_step(model, criterion, batch, optimizer, phase.grad_clip_norm, bf16)
         if not math.isfinite(losses["loss"]):
             raise UserError(f"{progress.name}, iteration {iteration}: the loss is {losses['loss']}; lower the learning rate "
                             f"({lr:.2e}) or check the data (first image: {batch.paths[0]})")

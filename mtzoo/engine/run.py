@@ -22,8 +22,9 @@ from mtzoo.engine.checkpoint import (
 )
 from mtzoo.engine.checkpoint import Progress as Position
 from mtzoo.engine.device import select_device, use_bf16
+from mtzoo.engine.distributed import join, on_main, rank, world_size
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor, task_data
-from mtzoo.engine.loop import BatchStream, PhaseState, train_phase
+from mtzoo.engine.loop import BatchStream, PhaseResult, PhaseState, train_phase
 from mtzoo.engine.progress import Progress, format_seconds
 from mtzoo.engine.stages import fold_for_step, network_at, quantization_of
 from mtzoo.engine.work_dir import WorkDir
@@ -86,9 +87,10 @@ def stages(config: ExperimentConfig, float_only: bool) -> list[tuple[int, bool, 
 def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resume: bool, pipeline_test: bool,
               console: Console) -> Run:
     """Claim the work dir and seed everything."""
-    device = select_device(ctx or config.env.default_ctx)
+    device = select_device(ctx or config.env.default_ctx, rank())
+    join(device)
     folder = WorkDir(work_dir, config, config.env.keep_checkpoints)
-    folder.claim(resume)
+    on_main(lambda: folder.claim(resume))
     random.seed(config.env.seed)
     np.random.seed(config.env.seed)
     torch.manual_seed(config.env.seed)
@@ -109,7 +111,7 @@ def train(run: Run, *, float_only: bool, resume: bool, load_from: Path | None, o
         restore(run, *held)
         position = held[1].progress
         if position.done:  # it may have been cut off before its listener was through
-            on_stage_end(run, position.step, position.quantized)
+            on_main(lambda: on_stage_end(run, position.step, position.quantized))
     else:
         run.net = network_at(config, 0, quantized=False).to(run.device)
         if load_from is not None:
@@ -119,16 +121,18 @@ def train(run: Run, *, float_only: bool, resume: bool, load_from: Path | None, o
         if position is not None and ((step, quantized) < (position.step, position.quantized) or begun and position.done):
             continue
         phase = shortened(phase, config.pipeline_test) if run.pipeline_test else phase
-        stream = BatchStream(config, dataset, phase.batch_size, pin_memory=run.device.type == "cuda")
+        stream = BatchStream(config, dataset, phase.batch_size, rank=rank(), world_size=world_size(),
+                             pin_memory=run.device.type == "cuda")
         if begun:
             state = resume_phase(held[1])
         else:
             state = None
             enter_stage(run, stream, step, quantized)
             run_start = run.checkpoint(Position(step, quantized, 0, False), {"phase": None, "rng": torch.get_rng_state()})
-            save_checkpoint(run.work_dir.file(step, "init" if quantized else "float-init"), run_start)
+            path = run.work_dir.file(step, "init" if quantized else "float-init")
+            on_main(lambda path=path, start=run_start: save_checkpoint(path, start))
         run_stage(run, stream, step, quantized, phase, state)
-        on_stage_end(run, step, quantized)
+        on_main(lambda step=step, quantized=quantized: on_stage_end(run, step, quantized))
     return run
 
 
@@ -146,7 +150,8 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
 
     def on_checkpoint(state: PhaseState) -> None:
         training = {"phase": vars(state), "rng": torch.get_rng_state()}
-        path = run.work_dir.save_numbered(run.checkpoint(Position(step, quantized, state.iteration, False), training))
+        checkpoint = run.checkpoint(Position(step, quantized, state.iteration, False), training)
+        path = on_main(lambda: run.work_dir.save_numbered(checkpoint))
         run.console.print(f"saved {path}", highlight=False)
 
     result = train_phase(run.net, config, phase, stream, progress, device=run.device, bf16=run.bf16, resume=resume,
@@ -155,12 +160,17 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
         set_observing(run.net, False)
     run.console.print(f"{name}: {total} iterations in {format_seconds(result.seconds)}, data wait "
                       f"{100 * result.data_wait:.1f}%; evaluating", highlight=False)
+    on_main(lambda: finish_stage(run, name, result, Position(step, quantized, total, True)))
+
+
+def finish_stage(run: Run, name: str, result: PhaseResult, position: Position) -> None:
+    """Evaluate the trained network and write the stage's `-last`."""
     run.net.eval()
-    metrics = evaluate(raw_predictor(network_executor(run.net, run.device), config), config,
+    metrics = evaluate(raw_predictor(network_executor(run.net, run.device), run.config), run.config,
                        limit=PIPELINE_TEST_IMAGES if run.pipeline_test else None)
     run.history.append(StageRecord(name, metrics, result.curve, result.seconds, result.data_wait))
-    save_checkpoint(run.work_dir.file(step, "last" if quantized else "float-last"),
-                    run.checkpoint(Position(step, quantized, total, True)))
+    path = run.work_dir.file(position.step, "last" if position.quantized else "float-last")
+    save_checkpoint(path, run.checkpoint(position))
 
 
 def resume_phase(checkpoint: Checkpoint) -> PhaseState | None:
