@@ -8,8 +8,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mtzoo"
 
-EVERYBODY = {"errors", "structures", "registry", "ops"}
-LEAVES = {"errors": set(), "structures": set(), "registry": {"errors"}, "ops": {"errors", "structures"}}
+EVERYBODY = {"errors", "files", "structures", "registry", "ops"}
+LEAVES = {"errors": set(), "files": {"errors"}, "structures": set(), "registry": {"errors"}, "ops": {"errors", "structures"}}
 """Importable by all; what they import themselves."""
 
 WORKERS = ("losses", "targets", "postprocess", "data", "evaluation", "visualization")

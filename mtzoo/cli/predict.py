@@ -1,0 +1,152 @@
+"""Run a deploy model on images, folders of images and videos.
+
+  mtzoo predict MODEL photo.jpg drive/ clip.mp4 --out seen
+
+Under --out: overlays/ in original size (a video gives a video), labels/TASK/ with label maps as PNG of class ids (of images),
+and results.json. MODEL is an .onnx file or the name of a zoo model (`mtzoo list`).
+Unreadable files are named and left out; the exit code is then 2.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtzoo.errors import UserError
+
+if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
+    from mtzoo.cli.predict_output import Output
+    from mtzoo.runtime import DeployModel
+
+HELP = "run a deploy model on images or video: overlays, label maps, results.json"
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
+FAULTY = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="an .onnx deploy model, or a zoo model's name")
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="IMAGES|VIDEO", help="image or video files, or folders of them")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the answers go")
+    parser.add_argument("--executor", choices=("openvino", "onnxruntime"), default="openvino", help="what runs the model (openvino)")
+    parser.add_argument("--threads", type=_positive, help="CPU threads; by default what the executor takes")
+    parser.add_argument("--min-score", type=_score, default=0.3, metavar="0..1", help="weaker boxes are left out (0.3)")
+
+
+def run(args: argparse.Namespace) -> int:
+    from mtzoo.cli.predict_output import Output
+    from mtzoo.config.locate import find_model
+
+    files = list_inputs(args.inputs, args.out)
+    path = find_model(args.model)
+    model = load_model(path, args.executor, args.threads)
+    output = Output(args.out, model.classes, args.min_score)
+    try:
+        unreadable = predict_files(model, files, output)
+    finally:  # what was done stays, also after ctrl-c or a full disk
+        output.write_results({"model": path.name, "executor": args.executor, "min_score": args.min_score})
+    print(f"{len(files) - unreadable} of {len(files)} files done: {args.out}")
+    return FAULTY if unreadable else 0
+
+
+def load_model(path: Path, executor: str, threads: int | None) -> "DeployModel":
+    from mtzoo.runtime import DeployModel
+
+    return DeployModel.load(path, executor=executor, threads=threads)
+
+
+def list_inputs(inputs: list[Path], out: Path) -> list[tuple[Path, Path]]:
+    """(file, its name below `out`) of every image and video; folders are searched, `out` itself is left out.
+
+    Raises UserError for a path that does not exist, a file of another kind, or a folder without images or videos.
+    """
+    from mtzoo.data.images import IMAGE_SUFFIXES
+
+    suffixes = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
+    files: list[tuple[Path, Path]] = []
+    for item in inputs:
+        if item.is_dir():
+            found = [p for p in sorted(item.rglob("*")) if p.suffix.lower() in suffixes and p.is_file()
+                     and not p.resolve().is_relative_to(out.resolve())]
+            if not found:
+                raise UserError(f"{item}: no image or video in it ({' '.join(suffixes)}); name another folder")
+            files += [(p, p.relative_to(item)) for p in found]
+        elif not item.is_file():
+            raise UserError(f"{item}: no such file or folder; check the path")
+        elif item.suffix.lower() not in suffixes:
+            raise UserError(f"{item}: neither an image nor a video by its ending; known: {' '.join(suffixes)}")
+        else:
+            files.append((item, Path(item.name)))
+    return files
+
+
+def predict_files(model: "DeployModel", files: list[tuple[Path, Path]], output: "Output") -> int:
+    """Predict every file; a file that cannot be read is told on stderr and recorded. Returns how many those were."""
+    from rich.progress import track
+
+    unreadable = 0
+    for path, name in track(files, description="predict", disable=not sys.stderr.isatty(), console=_stderr()):
+        try:
+            if path.suffix.lower() in VIDEO_SUFFIXES:
+                predict_video(model, path, name, output)
+            else:
+                predict_image(model, path, name, output)
+        except UnreadableFile as error:
+            unreadable += 1
+            print(f"error: {error}", file=sys.stderr)
+            output.add_unreadable(path, str(error))
+    return unreadable
+
+
+class UnreadableFile(Exception):
+    """One input is at fault; the others go on."""
+
+
+def predict_image(model: "DeployModel", path: Path, name: Path, output: "Output") -> None:
+    from mtzoo.data.images import read_image
+
+    try:
+        image = read_image(path)
+    except UserError as error:
+        raise UnreadableFile(str(error)) from error
+    output.add_image(path, name, image, model.predict(image))
+
+
+def predict_video(model: "DeployModel", path: Path, name: Path, output: "Output") -> None:
+    import cv2
+
+    capture = cv2.VideoCapture(str(path))
+    try:
+        announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        good, frame = capture.read()
+        if not good:
+            raise UnreadableFile(f"{path}: no frame of this video can be decoded; convert it, e.g. to H.264 in .mp4")
+        with output.open_video(path, name, frame.shape[:2], capture.get(cv2.CAP_PROP_FPS)) as video:
+            while good:
+                video.add_frame(frame, model.predict(frame))
+                good, frame = capture.read()
+        if video.frames < announced:
+            print(f"note: {path}: {video.frames} of {announced} announced frames could be decoded", file=sys.stderr)
+    finally:
+        capture.release()
+
+
+def _stderr():
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no positive whole number")
+    return int(text)
+
+
+def _score(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no score from 0 to 1")
+    return value

@@ -1,0 +1,117 @@
+"""What `mtzoo predict` leaves on disk: overlays, label maps and results.json."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+
+from mtzoo.errors import UserError
+from mtzoo.files import write_whole
+from mtzoo.structures import Prediction
+from mtzoo.visualization.draw import draw_prediction
+
+JPEG_QUALITY = 92
+DEFAULT_FPS = 25.0
+"""For containers that do not tell."""
+
+
+class Output:
+    """A folder of answers. classes: task -> names; boxes weaker than `min_score` are neither drawn nor written."""
+
+    def __init__(self, root: Path, classes: Mapping[str, Sequence[str]], min_score: float) -> None:
+        self.root = root
+        self.classes = classes
+        self.min_score = min_score
+        self._taken: set[Path] = set()
+        self._images: list[dict[str, Any]] = []
+        self._videos: list[dict[str, Any]] = []
+        self._unreadable: list[dict[str, str]] = []
+
+    def add_image(self, path: Path, name: Path, image: np.ndarray, prediction: Prediction) -> None:
+        """Write overlay and label maps of one image. image: (H, W, 3) uint8 BGR, its prediction in the same pixels."""
+        name = self._unique(name)
+        overlay = Path("overlays") / name.with_suffix(".jpg")
+        picture = draw_prediction(image, prediction, self.classes, min_score=self.min_score)
+        self._write_image(overlay, picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        maps = {}
+        for task, labels in prediction.label_maps.items():
+            target = Path("labels") / task / name.with_suffix(".png")
+            self._write_image(target, labels, [])
+            maps[task] = target.as_posix()
+        self._images.append({"file": str(path), "height": image.shape[0], "width": image.shape[1], "overlay": overlay.as_posix(),
+                             "label_maps": maps, "boxes": self.boxes(prediction)})
+
+    def open_video(self, path: Path, name: Path, hw: tuple[int, int], fps: float) -> "VideoOutput":
+        """A context manager that takes frames of `hw`; on leaving, the video stands in the results."""
+        overlay = Path("overlays") / self._unique(name).with_suffix(".mp4")
+        record = {"file": str(path), "height": hw[0], "width": hw[1], "fps": fps if fps > 0 else DEFAULT_FPS,
+                  "overlay": overlay.as_posix(), "frames": []}
+        self._videos.append(record)
+        return VideoOutput(self, self.root / overlay, record)
+
+    def add_unreadable(self, path: Path, message: str) -> None:
+        self._unreadable.append({"file": str(path), "error": message})
+
+    def boxes(self, prediction: Prediction) -> list[dict[str, Any]]:
+        """Boxes as plain data: task, class, score, xyxy in original pixels."""
+        return [{"task": task, "class": self.classes[task][int(label)], "score": round(float(score), 4),
+                 "xyxy": [round(float(v), 2) for v in xyxy]}
+                for task, found in prediction.detections.items()
+                for xyxy, score, label in zip(found.boxes, found.scores, found.labels) if score >= self.min_score]
+
+    def write_results(self, head: Mapping[str, Any]) -> None:
+        """results.json, written whole or not at all."""
+        classes = {task: list(names) for task, names in self.classes.items()}
+        results = {**head, "classes": classes, "images": self._images, "videos": self._videos, "unreadable": self._unreadable}
+        self._write(Path("results.json"), json.dumps(results, indent=1).encode())
+
+    def _unique(self, name: Path) -> Path:
+        """`name`, or with a number where another input of this run has the same stem: a.jpg and a.png must not meet."""
+        stem, number = name.with_suffix(""), 1
+        candidate = stem
+        while candidate in self._taken:
+            number += 1
+            candidate = stem.with_name(f"{stem.name}_{number}")
+        self._taken.add(candidate)
+        return candidate.with_name(candidate.name + name.suffix)
+
+    def _write_image(self, target: Path, image: np.ndarray, options: list[int]) -> None:
+        self._write(target, cv2.imencode(target.suffix, image, options)[1].tobytes())
+
+    def _write(self, target: Path, data: bytes) -> None:
+        write_whole(self.root / target, data, "choose another --out")
+
+
+class VideoOutput:
+    """One overlay video that grows frame by frame."""
+
+    def __init__(self, output: Output, path: Path, record: dict[str, Any]) -> None:
+        self.output = output
+        self.record = record
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{path.parent}: cannot be made ({error.strerror}); choose another --out") from error
+        size = record["width"], record["height"]
+        self.writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), record["fps"], size)
+        if not self.writer.isOpened():
+            raise UserError(f"{path}: this OpenCV cannot write MPEG-4 video there; choose another --out or install opencv-python")
+
+    @property
+    def frames(self) -> int:
+        return len(self.record["frames"])
+
+    def add_frame(self, frame: np.ndarray, prediction: Prediction) -> None:
+        """Draw and append one frame, (H, W, 3) uint8 BGR."""
+        self.writer.write(draw_prediction(frame, prediction, self.output.classes, min_score=self.output.min_score))
+        self.record["frames"].append({"frame": self.frames, "boxes": self.output.boxes(prediction)})
+
+    def __enter__(self) -> "VideoOutput":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.writer.release()
