@@ -44,7 +44,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    # configs/ and zoo/ stand at the top of the checkout and inside the package once installed: mtzoo.config.locate finds both
+    # configs/ and zoo/ stand at the top of the checkout and inside the package once installed: mtzoo.locate finds both
     packages=[*find_packages(include=["mtzoo", "mtzoo.*"]), "mtzoo.configs", "mtzoo.zoo"],
     package_dir={"mtzoo": "mtzoo", "mtzoo.configs": "configs", "mtzoo.zoo": "zoo"},
     package_data={"mtzoo.configs": ["**/*.py"], "mtzoo.zoo": ["*.onnx", "*.json", "*.md"]},

@@ -8,8 +8,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mtzoo"
 
-EVERYBODY = {"errors", "files", "structures", "registry", "ops"}
-LEAVES = {"errors": set(), "files": {"errors"}, "structures": set(), "registry": {"errors"}, "ops": {"errors", "structures"}}
+EVERYBODY = {"errors", "files", "locate", "structures", "registry", "ops"}
+LEAVES = {
+    **dict.fromkeys(("files", "locate", "registry"), {"errors"}), "errors": set(), "structures": set(), "ops": {"errors", "structures"},
+}
 """Importable by all; what they import themselves."""
 
 WORKERS = ("losses", "targets", "postprocess", "data", "evaluation", "visualization")

@@ -9,8 +9,7 @@ import ast
 import json
 from pathlib import Path
 
-from mtzoo.config.locate import find_config, find_model, list_configs, list_models
-from mtzoo.errors import UserError
+from mtzoo.locate import find_config, find_model, list_configs, list_models
 
 HELP = "list the shipped configs and zoo models"
 
@@ -34,15 +33,12 @@ def run(args: argparse.Namespace) -> int:
 def table(title: str, rows: dict[str, str]) -> str:
     """Name and description in two columns, the title above."""
     width = max(map(len, rows), default=0)
-    return "\n".join([f"{title}:", *(f"  {name:{width}}  {text}" for name, text in rows.items() or [("none", "")])])
+    return "\n".join([f"{title}:", *(f"  {name:{width}}  {text}".rstrip() for name, text in rows.items() or [("none", "")])])
 
 
 def first_doc_line(path: Path) -> str:
     """The first line of a config's docstring; the file is parsed, not run."""
-    try:
-        return (ast.get_docstring(ast.parse(path.read_bytes())) or "").partition("\n")[0]
-    except SyntaxError as error:
-        raise UserError(f"{path}:{error.lineno}: {error.msg}; mend the config") from error
+    return (ast.get_docstring(ast.parse(path.read_bytes())) or "").partition("\n")[0]
 
 
 def describe_model(path: Path) -> str:

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mtzoo.cli.predict_output import Output
-    from mtzoo.config.locate import find_model
+    from mtzoo.locate import find_model
 
     files = list_inputs(args.inputs, args.out)
     path = find_model(args.model)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from mtzoo.config.locate import find_config, find_model, list_configs
+from mtzoo import locate
 from mtzoo.errors import UserError
+from mtzoo.locate import find_config, find_model, list_configs
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 MULTITASK = ROOT / "configs" / "4pe_resize" / "multitask.py"
 
 
@@ -36,10 +37,16 @@ def test_a_misspelt_config_names_the_nearest(tmp_path):
         find_config("")
 
 
-def test_parts_that_configs_import_are_not_listed():
+def test_parts_that_configs_import_are_not_listed(tmp_path, monkeypatch):
     names = list_configs()
     assert "4pe_resize/multitask" in names
     assert not [n for n in names if n.startswith("common/") or n.endswith("/utils")]
+    monkeypatch.setattr(locate, "shipped_folder", lambda name: tmp_path)
+    (tmp_path / "a").mkdir()
+    for name, text in {"base": "tasks = dict()", "twin": "from .base import *", "a/far": "from ..twin import *",
+                       "part": "solver = []", "other": "from .part import *"}.items():
+        (tmp_path / f"{name}.py").write_text(text + "\n")
+    assert list_configs() == ["a/far", "base", "twin"]
 
 
 def test_a_model_is_found_by_path_without_suffix(tmp_path):
@@ -63,7 +70,7 @@ def test_an_installed_wheel_finds_and_loads_its_configs(tmp_path):
     wheel = next(tmp_path.glob("mtzoo-*.whl"))
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
-    code = ("from mmengine.config import Config; from mtzoo.config.locate import find_config, list_configs\n"
+    code = ("from mmengine.config import Config; from mtzoo.locate import find_config, list_configs\n"
             "path = find_config('4pe_resize/multitask')\n"
             "config = Config.fromfile(str(path), lazy_import=True)\n"
             "print(path, len(config['tasks']), 'tasks', len(list_configs()), 'configs')")

@@ -1,0 +1,69 @@
+"""Where the shipped configs and zoo models are: in the checkout beside the package, in an installed wheel inside it."""
+
+import ast
+from pathlib import Path
+
+from mtzoo.errors import UserError, did_you_mean
+
+PACKAGE = Path(__file__).resolve().parent
+MODEL_SUFFIX = ".onnx"
+
+
+def find_config(name_or_path: str | Path) -> Path:
+    """A config file: a path that exists (with or without .py), else the name of a shipped config.
+
+    "4pe_resize/multitask", "4pe_resize/multitask.py" and "configs/4pe_resize/multitask.py" work from any folder.
+    Raises UserError with the nearest known name.
+    """
+    return _find(str(name_or_path), ".py", shipped_folder("configs"), list_configs(), "config")
+
+
+def find_model(name_or_path: str | Path) -> Path:
+    """A deploy model: a path that exists (with or without .onnx), else the name of a zoo model.
+
+    Raises UserError with the nearest known name.
+    """
+    return _find(str(name_or_path), MODEL_SUFFIX, shipped_folder("zoo"), list_models(), "model")
+
+
+def list_configs() -> list[str]:
+    """Names of the shipped configs that can be run: those that have `tasks`. Others are parts that configs import."""
+    root = shipped_folder("configs")
+    return sorted(path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.py") if _has_tasks(path))
+
+
+def list_models() -> list[str]:
+    """Names of the shipped zoo models."""
+    return sorted(path.stem for path in shipped_folder("zoo").glob(f"*{MODEL_SUFFIX}"))
+
+
+def shipped_folder(name: str) -> Path:
+    """`configs` or `zoo`: inside the package if it was installed from a wheel, else beside it."""
+    inside = PACKAGE / name
+    return inside if inside.is_dir() else PACKAGE.parent / name
+
+
+def _find(text: str, suffix: str, root: Path, known: list[str], kind: str) -> Path:
+    path = Path(text).expanduser()
+    for candidate in (path, path.with_name(path.name + suffix)) if path.name else ():
+        if candidate.is_file():
+            return candidate.resolve()
+    name = text.removeprefix("./").removeprefix(f"{root.name}/").removesuffix(suffix)
+    if name in known:
+        return root / f"{name}{suffix}"
+    if text and path.is_dir():
+        raise UserError(f"{kind} '{text}': is a folder; name a {suffix} file in it")
+    hint = did_you_mean(name, known) or f"; there are no shipped {kind}s"
+    raise UserError(f"{kind} '{text}': no such file, and no shipped {kind} is called so{hint}")
+
+
+def _has_tasks(path: Path) -> bool:
+    """Whether a config binds `tasks` at its top level, itself or by `from .other import *`. Parsed, not run."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Assign) and any(getattr(target, "id", "") == "tasks" for target in node.targets):
+            return True
+        if isinstance(node, ast.ImportFrom) and node.level and node.module and node.names[0].name == "*":
+            other = path.parents[node.level - 1].joinpath(*node.module.split(".")).with_suffix(".py")
+            if other.is_file() and _has_tasks(other):
+                return True
+    return False
