@@ -59,12 +59,13 @@ install_into_venv() { # REQUIREMENT, e.g. "/path/of/repo[dev]"
 check_opencv() {
     local message
     message=$("$VENV/bin/python" -c "import cv2" 2>&1) && return
+    message=${message##*$'\n'} # the last line of the traceback
     case "$message" in
     *libGL* | *libxcb* | *libX11* | *libgthread* | *libglib*)
-        die "opencv needs system libraries (${message##*: ImportError: }): apt-get install -y libgl1 libglib2.0-0 libxcb1" \
+        die "opencv needs system libraries ($message): apt-get install -y libgl1 libglib2.0-0 libxcb1" \
             "(Debian, Ubuntu) or dnf install mesa-libGL glib2 libxcb (Fedora)"
         ;;
-    *) die "opencv cannot be imported: ${message##*$'\n'}" ;;
+    *) die "opencv cannot be imported: $message" ;;
     esac
 }
 
