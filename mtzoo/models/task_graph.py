@@ -56,7 +56,7 @@ def build_node(spec: NodeSpec, in_specs: Sequence[FeatureSpec]) -> nn.Module:
     check_params(cls, dict(spec.params), f"node '{spec.name}'", supplied=("in_specs",))
     try:
         return cls(in_specs, **spec.params)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # TypeError: a value of the wrong type, e.g. width="wide"
         raise UserError(f"node '{spec.name}': {error}") from error
 
 

@@ -24,6 +24,8 @@ class DenseSegmentationHead(nn.Module):
         if not 1 <= len(strides) <= 2:
             raise ValueError(f"strides={tuple(strides)}: one stride, or two of which the second is twice the first")
         self.picked, specs = select_levels(in_specs, strides)
+        if len(specs) == 2 and specs[1].stride != 2 * specs[0].stride:
+            raise ValueError(f"strides={tuple(strides)}: the second is twice the first, e.g. (4, 8)")
         hidden = specs[0].channels * 2
         self.spatial = ConvBNAct(specs[0].channels, hidden, 3, groups=grouped(specs[0].channels, group_base))
         self.context = self.upsample = self.concat = None
