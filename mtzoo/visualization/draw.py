@@ -40,7 +40,11 @@ def draw_prediction(image: np.ndarray, prediction: Prediction, classes: Classes,
 
 
 def draw_ground_truth(sample: Sample, classes: Classes, *, legend: bool = True) -> np.ndarray:
-    """The labels of a sample over its image, in the sample's pixels; ignore regions in grey. (H, W, 3) uint8 BGR."""
+    """The labels of a sample over its image, ignore regions in grey. (H, W, 3) uint8 BGR.
+
+    Labels have to be in the image's pixels: a sample as read or as trained on, not one whose image alone went through the
+    deploy geometry.
+    """
     out = paint_label_maps(sample.image, sample.masks, classes)
     boxes: list[Box] = []
     for task, truth in sample.boxes.items():
