@@ -11,10 +11,13 @@ EXACT_LIMIT = 2**24  # float32 represents every integer below this, so sums that
 MIN_SCALE = 2.0**-32  # of something that is always zero
 
 
+_MANTISSA = 2**52 - 1  # bits of a float64 below its exponent
+
+
 def power_of_two_at_least(x: Tensor) -> Tensor:
-    """The power of two at or above each x >= 0, at least MIN_SCALE, in x's dtype. Exact: it reads the float's exponent."""
-    mantissa, exponent = torch.frexp(x.clamp_min(MIN_SCALE))  # x = mantissa * 2^exponent, 0.5 <= mantissa < 1
-    return torch.ldexp(torch.ones_like(x), exponent - (mantissa == 0.5).to(exponent.dtype))
+    """The power of two at or above each x >= 0 (float64), at least MIN_SCALE. Exact: it works on the float's bits."""
+    bits = x.clamp_min(MIN_SCALE).view(torch.int64)
+    return ((bits + _MANTISSA) & ~_MANTISSA).view(torch.float64)  # any mantissa but 0 carries into the exponent
 
 
 def scale_for(abs_max: Tensor, qmax: int, *, power_of_two: bool) -> Tensor:

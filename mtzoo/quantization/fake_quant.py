@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mtzoo.ops.fixed_point import EXACT_LIMIT, fake_quantize, fake_quantize_, power_of_two_at_least, scale_for
+from mtzoo.ops.fixed_point import EXACT_LIMIT, fake_quantize, fake_quantize_, scale_for
 from mtzoo.quantization.observers import build_observer
 from mtzoo.quantization.qconfig import QConfig
 
@@ -113,15 +113,14 @@ class Accumulator:
         return self.weight.scale * self.source.scale
 
     def weight_scale_that_fits(self) -> Tensor:
-        """(C_out,): the finest weight scale at which |sum| stays below half the exact limit, whatever the input.
+        """(C_out,): from which weight scale on |sum| stays below half the exact limit, whatever the input.
 
         A channel of tiny weights and a large bias (a dead one, usually) would else have a bias of billions of steps.
         """
-        largest = self.conv.weight.detach().abs().sum((1, 2, 3)) * (self.source.scale * _magnitude(self.source))
-        largest = largest + self.conv.bias.detach().abs()
+        largest = self.conv.weight.abs().sum((1, 2, 3)) * _magnitude(self.source) + self.conv.bias.abs() / self.source.scale
         if self.skip is not None:
-            largest = largest + self.skip.scale * _magnitude(self.skip)
-        return power_of_two_at_least(largest / self.source.scale / (EXACT_LIMIT // 2))
+            largest += self.skip.scale * _magnitude(self.skip) / self.source.scale
+        return largest / (EXACT_LIMIT // 2)
 
 
 def _magnitude(quantizer: ActFakeQuant | ImageScale) -> int:
@@ -146,11 +145,12 @@ class WeightFakeQuant(nn.Module):
     @torch.no_grad()
     def refresh(self, weight: Tensor) -> None:
         """Fit the scale to `weight` (C_out, C_in / groups, k, k), unless frozen."""
-        scale = scale_for(weight.detach().abs().amax((1, 2, 3)), self.limit, power_of_two=self.power_of_two)
-        if self.accumulator is not None and self.accumulator.conv.bias is not None and self.power_of_two:
-            scale = torch.maximum(scale, self.accumulator.weight_scale_that_fits())
+        largest = weight.abs().amax((1, 2, 3))
+        if self.power_of_two and self.accumulator is not None and self.accumulator.conv.bias is not None:
+            largest = torch.maximum(largest, self.accumulator.weight_scale_that_fits() * self.limit)
         if not self.per_channel:
-            scale = scale.amax().expand_as(scale)
+            largest = largest.amax().expand_as(largest)
+        scale = scale_for(largest, self.limit, power_of_two=self.power_of_two)
         self.scale.copy_(torch.where(self.frozen, self.scale, scale))
 
     def forward(self, weight: Tensor) -> Tensor:
