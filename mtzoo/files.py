@@ -15,7 +15,10 @@ def write_whole(path: Path, data: bytes, advice: str) -> None:
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
+        with open(part, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(part, path)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}); free space or {advice}") from error

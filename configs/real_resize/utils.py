@@ -46,7 +46,7 @@ int_inference_export_input_shape = dict(image=(1, 3, 384, 480), im_hw=(1, 2))
 quantization = dict(weight_bits=8, activation_bits=8, scale_mode="power_of_two")
 fusion_bn_patterns = {1: ["nodes.backbone.*", "nodes.neck.*"], 2: ["nodes.*"]}
 loss_balance = "fixed"
-env = dict(default_ctx="auto", workers=2, seed=0, amp="auto", cache_mb=1200, checkpoint_interval=200)
+env = dict(default_ctx="auto", workers=2, seed=0, amp="auto", cache_mb=1200, checkpoint_interval=100)
 samples_per_epoch = 640
 pipeline_test = dict(iterations=6, batch_size=2)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mtzoo.config import ExperimentConfig, load_config
-from mtzoo.config.locate import find_config
 from mtzoo.errors import UserError
+from mtzoo.locate import find_config
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,6 @@
 """Checkpoints: tensors and plain values only, written whole or not at all, loaded without executing anything."""
 
-import os
+import io
 import pickle
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from mtzoo.errors import UserError
+from mtzoo.files import write_whole
 
 SUFFIX = ".pt"
 FORMAT = "mtzoo-checkpoint-1"
@@ -41,23 +42,15 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write beside, flush to disk, rename: `path` is the old file or the new one, never a part.
+    """Write a checkpoint: `path` is the old file or the new one, never a part.
 
     Raises UserError when the disk is full or not writable; what was there before stays whole.
     """
     values = {"format": FORMAT, "config": checkpoint.config, "progress": asdict(checkpoint.progress),
               "network": checkpoint.network, "training": checkpoint.training, "history": checkpoint.history}
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with open(partial, "wb") as file:
-            torch.save(values, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except (OSError, RuntimeError) as error:  # torch's zip writer turns a full disk into a RuntimeError
-        partial.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot write the checkpoint ({_one_line(error)}); free disk space and go on with --resume; "
-                        "the previous checkpoint is whole") from error
+    buffer = io.BytesIO()
+    torch.save(values, buffer)
+    write_whole(path, buffer.getvalue(), "go on with --resume; the previous checkpoint is whole")
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
