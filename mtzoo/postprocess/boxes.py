@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchvision.ops import nms
 
 from mtzoo.errors import UserError
 from mtzoo.ops.boxes import box_strides, clip_boxes, flatten_levels
@@ -44,6 +43,8 @@ def class_nms(boxes: Tensor, scores: Tensor, labels: Tensor, iou: float) -> Tens
     A box goes if its IoU with a kept box of its class is above `iou`. Class by class rather than with boxes shifted
     apart per class: the shift would cost bits of the coordinates.
     """
+    from torchvision.ops import nms  # here, because it takes seconds to import and most commands decode nothing
+
     kept = [torch.empty(0, dtype=torch.int64, device=boxes.device)]
     for label in labels.unique().tolist():
         rows = (labels == label).nonzero().flatten()
