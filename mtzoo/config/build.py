@@ -19,7 +19,7 @@ def build(cls: type[T], values: object, where: str) -> T:
     if isinstance(values, cls):
         return values
     if not isinstance(values, Mapping):
-        raise UserError(f"{where}: a dict of {cls.__name__}'s keys is wanted, got {values!r}")
+        raise UserError(_at(where, f"a dict of {cls.__name__}'s keys is wanted, got {values!r}"))
     hints = typing.get_type_hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cls)}
     for key in values:
@@ -28,13 +28,13 @@ def build(cls: type[T], values: object, where: str) -> T:
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in values:
-            raise UserError(f"{where}: '{name}' is missing; add it")
+            raise UserError(_at(where, f"'{name}' is missing; add it"))
     built = {key: convert(hints[key], value, _join(where, key)) for key, value in values.items()}
     try:
         return cls(**built)
     except UserError as error:
         message = str(error)
-        raise UserError(message if message.startswith(where) else f"{where}: {message}") from error
+        raise UserError(message if message.startswith(where) else _at(where, message)) from error
 
 
 def convert(hint: Any, value: object, where: str) -> Any:
@@ -94,6 +94,10 @@ def _convert_scalar(hint: Any, value: object, where: str) -> Any:
         return value
     wanted = getattr(hint, "__name__", str(hint))
     raise UserError(f"{where}={value!r}: {wanted} is wanted")
+
+
+def _at(where: str, message: str) -> str:
+    return f"{where}: {message}" if where else message
 
 
 def _join(where: str, key: object) -> str:

@@ -34,11 +34,24 @@ def load_config(path: Path, options: Mapping[str, Any] | None = None, tasks: Seq
         values = {k: v for k, v in config.to_dict().items() if not k.startswith("_")}
         values = override(values, options or {})
         name = f"{path.resolve().parent.name}/{path.stem}"
-        return config_from_dict(json.loads(json.dumps({"name": name, **select_tasks(values, tasks)})))
+        return config_from_dict(plain({"name": name, **select_tasks(values, tasks)}))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    except (TypeError, KeyError, IndexError) as error:
-        raise UserError(f"{path}: {' '.join(str(error).split())}") from error
+
+
+def plain(values: object, where: str = "") -> Any:
+    """Config data as JSON would give it back: dicts with text keys, lists, texts, numbers, booleans, None.
+
+    Raises UserError naming the key of anything else.
+    """
+    if isinstance(values, Mapping):
+        return {str(key): plain(value, f"{where}.{key}" if where else str(key)) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [plain(value, f"{where}[{i}]") for i, value in enumerate(values)]
+    if values is None or isinstance(values, bool | int | float | str):
+        return values
+    text = " ".join(repr(values).split())
+    raise UserError(f"{where}={text[:80]}: a config holds texts, numbers, booleans, None, lists and dicts only")
 
 
 def override(values: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,9 +60,22 @@ def override(values: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str,
         top = key.split(".")[0]
         if top not in TOP_KEYS:
             raise UserError(f"--cfg-options {key}: unknown key{did_you_mean(top, TOP_KEYS)}")
+        _check_second_key(key, values)
     config = Config(dict(values))
-    config.merge_from_dict(dict(options))
+    for key, value in options.items():
+        try:
+            config.merge_from_dict({key: value})
+        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+            raise UserError(f"--cfg-options {key}: no such place in the config ({' '.join(str(error).split())})") from error
     return config.to_dict()
+
+
+def _check_second_key(key: str, values: Mapping[str, Any]) -> None:
+    """A misspelt entry of a table would make a new one that nobody refers to."""
+    top, _, rest = key.partition(".")
+    name, table = rest.partition(".")[0], values.get(top)
+    if top in (*TABLES, "tasks") and name and isinstance(table, Mapping) and name not in table:
+        raise UserError(f"--cfg-options {key}: {top} has no '{name}'{did_you_mean(name, table)}")
 
 
 def select_tasks(values: dict[str, Any], tasks: Sequence[str] | None) -> dict[str, Any]:
@@ -57,15 +83,16 @@ def select_tasks(values: dict[str, Any], tasks: Sequence[str] | None) -> dict[st
     if not tasks:
         return values
     known = values.get("tasks", {})
+    if not isinstance(known, Mapping):
+        return values  # refused further on
     for task in tasks:
         if task not in known:
             raise UserError(f"--tasks {task}: the config has no such task{did_you_mean(task, known)}")
     kept = {name: task for name, task in known.items() if name in tasks}
     selected = {**values, "tasks": kept}
-    if all(task.get("kind") != "detection" for task in kept.values()):
-        shape = dict(values.get("int_inference_export_input_shape", {}))
-        shape.pop("im_hw", None)
-        selected["int_inference_export_input_shape"] = shape
+    shape = values.get("int_inference_export_input_shape")
+    if isinstance(shape, Mapping) and all(not isinstance(t, Mapping) or t.get("kind") != "detection" for t in kept.values()):
+        selected["int_inference_export_input_shape"] = {key: value for key, value in shape.items() if key != "im_hw"}
     return selected
 
 
@@ -74,6 +101,8 @@ def config_from_dict(values: Mapping[str, Any]) -> ExperimentConfig:
     for key in values:
         if key not in (*TOP_KEYS, "name"):
             raise UserError(f"{key}: unknown key{did_you_mean(key, TOP_KEYS)}")
+    for key in TABLES:
+        convert(Mapping[str, Mapping[str, object]], values.get(key, {}), key)
     tasks = values.get("tasks")
     if not isinstance(tasks, Mapping) or not tasks:
         raise UserError("tasks is empty; a config needs at least one task: tasks = dict(name=dict(kind=..., ...))")
@@ -111,42 +140,46 @@ def _task(name: str, task: object, values: Mapping[str, Any]) -> TaskConfig:
     }, where)
 
 
-def _nodes(items: Sequence[object], table: Mapping[str, Any], num_classes: int, where: str) -> tuple[NodeSpec, ...]:
+def _nodes(items: object, table: Mapping[str, Any], num_classes: int, where: str) -> tuple[NodeSpec, ...]:
     """Node specs in order; the last is the head and learns the number of classes from its task."""
+    found = _look_up_all(items, table, where)
     specs = []
-    for i, item in enumerate(items):
-        spec = dict(_lookup(item, table, f"{where}[{i}]"))
+    for place, spec in found:
         for key in ("name", "type"):
             if key not in spec:
-                raise UserError(f"{where}[{i}]: '{key}' is missing; add it")
-        inputs = spec.pop("inputs", ("image",))
-        name, kind = spec.pop("name"), spec.pop("type")
-        if i == len(items) - 1:
+                raise UserError(f"{place}: '{key}' is missing; add it")
+        inputs, name, kind = spec.pop("inputs", "image"), spec.pop("name"), spec.pop("type")
+        if place == found[-1][0]:
             spec.setdefault("num_classes", num_classes)
-        specs.append(NodeSpec(name, kind, (inputs,) if isinstance(inputs, str) else tuple(inputs), spec))
+        names = (inputs,) if isinstance(inputs, str) else convert(tuple[str, ...], inputs, f"{place}.inputs")
+        specs.append(NodeSpec(convert(str, name, f"{place}.name"), convert(str, kind, f"{place}.type"), names, spec))
     return tuple(specs)
 
 
-def _sources(items: Sequence[object], values: Mapping[str, Any], where: str) -> tuple[Source, ...]:
-    root = str(values.get("data_root", "data"))
+def _sources(items: object, values: Mapping[str, Any], where: str) -> tuple[Source, ...]:
+    root = convert(str, values.get("data_root", "data"), "data_root")
     sources = []
-    for i, item in enumerate(items):
-        spec = dict(_lookup(item, values.get("sources", {}), f"{where}[{i}]"))
-        kind = spec.pop("type", None)
+    for place, spec in _look_up_all(items, values.get("sources", {}), where):
+        kind = convert(str, spec.pop("type", ""), f"{place}.type")
         if kind not in SOURCES:
-            raise UserError(f"{where}[{i}].type={kind!r}: no such source{did_you_mean(str(kind), SOURCES)}")
+            raise UserError(f"{place}.type={kind!r}: no such source{did_you_mean(kind, SOURCES)}")
         spec = {k: v.replace("{data_root}", root) if isinstance(v, str) else v for k, v in spec.items()}
-        sources.append(build(SOURCES[kind], spec, f"{where}[{i}]"))
+        sources.append(build(SOURCES[kind], spec, place))
     return tuple(sources)
 
 
-def _lookup(item: object, table: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    """A spec given in place (a dict), or by its name in one of the config's tables."""
-    if isinstance(item, Mapping):
-        return item
-    if item not in table:
-        raise UserError(f"{where}={item!r}: no such name{did_you_mean(str(item), table)}")
-    return {"name": item, **table[str(item)]}
+def _look_up_all(items: object, table: Mapping[str, Any], where: str) -> list[tuple[str, dict[str, Any]]]:
+    """(its place in the config, a copy of the spec) of each item: a dict in place, or a name in one of the config's tables."""
+    found = []
+    for i, item in enumerate(convert(tuple[object, ...], items, where)):
+        place = f"{where}[{i}]"
+        if isinstance(item, Mapping):
+            found.append((place, dict(item)))
+        elif isinstance(item, str) and item in table:
+            found.append((place, {"name": item, **table[item]}))
+        else:
+            raise UserError(f"{place}={item!r}: no such name{did_you_mean(str(item), table)}")
+    return found
 
 
 def _loss(spec: object, where: str) -> LossSpec:

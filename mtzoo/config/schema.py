@@ -1,5 +1,8 @@
 """What a config can say. Every class is frozen and checks itself; units are in the docstrings."""
 
+import math
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,6 +19,21 @@ from mtzoo.quantization import QConfig
 
 Kind = Literal["detection", "segmentation"]
 SOLVER_STEPS = 4
+FOLDING_STEPS = (1, 2)
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")  # what may become a part of file names, output names and loss keys
+
+
+def check_name(name: str, what: str) -> None:
+    """Raises UserError for a name with anything but letters, digits, _ and -."""
+    if not PLAIN_NAME.fullmatch(name):
+        raise UserError(f"{what} '{name}': letters, digits, _ and - only")
+
+
+def check_positive(owner: object, *names: str) -> None:
+    """Raises UserError naming the first of the owner's numbers that is not above zero."""
+    for name in names:
+        if not 0 < getattr(owner, name) < math.inf:
+            raise UserError(f"{name}={getattr(owner, name)}: a number above 0 is wanted")
 
 
 @dataclass(frozen=True)
@@ -25,6 +43,10 @@ class LossSpec:
     type: str
     weight: float = 1.0
     params: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight < math.inf:
+            raise UserError(f"weight={self.weight}: a number of 0 or more is wanted")
 
 
 @dataclass(frozen=True)
@@ -43,6 +65,7 @@ class TaskConfig:
     quantization: QConfig | None = None
 
     def __post_init__(self) -> None:
+        check_name(self.name, "task")
         if not self.classes:
             raise UserError(f"tasks.{self.name}.classes is empty; name at least one class")
         if len(set(self.classes)) != len(self.classes):
@@ -74,8 +97,11 @@ class OptimizerSpec:
     momentum: float = 0.9
 
     def __post_init__(self) -> None:
-        if self.lr <= 0 or self.weight_decay < 0:
-            raise UserError(f"lr={self.lr}, weight_decay={self.weight_decay}: lr must be positive, weight_decay not negative")
+        check_positive(self, "lr")
+        if not 0 <= self.weight_decay < math.inf:
+            raise UserError(f"weight_decay={self.weight_decay}: a number of 0 or more is wanted")
+        if not 0 <= self.momentum < 1:
+            raise UserError(f"momentum={self.momentum}: has to lie in 0..1, 1 excluded")
 
 
 @dataclass(frozen=True)
@@ -86,6 +112,13 @@ class ScheduleSpec:
     warmup_iterations: int = 0
     power: float = 0.9
     min_lr_ratio: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_positive(self, "power")
+        if self.warmup_iterations < 0:
+            raise UserError(f"warmup_iterations={self.warmup_iterations}: 0 or more is wanted")
+        if not 0 <= self.min_lr_ratio <= 1:
+            raise UserError(f"min_lr_ratio={self.min_lr_ratio}: has to lie in 0..1")
 
 
 @dataclass(frozen=True)
@@ -102,8 +135,7 @@ class Phase:
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.iterations is None):
             raise UserError("give either 'epochs' or 'iterations'")
-        if (self.epochs or self.iterations or 0) <= 0 or self.batch_size <= 0:
-            raise UserError(f"epochs={self.epochs}, iterations={self.iterations}, batch_size={self.batch_size}: not positive")
+        check_positive(self, "epochs" if self.iterations is None else "iterations", "batch_size", "grad_clip_norm")
 
 
 @dataclass(frozen=True)
@@ -113,6 +145,9 @@ class SolverStep:
     prefix: str
     float_phase: Phase | None = None
     quant_phase: Phase | None = None
+
+    def __post_init__(self) -> None:
+        check_name(self.prefix, "prefix")
 
 
 @dataclass(frozen=True)
@@ -129,6 +164,12 @@ class Env:
     checkpoint_interval: int = 500
     keep_checkpoints: int = 2
     calibration_batches: int = 8
+
+    def __post_init__(self) -> None:
+        check_positive(self, "log_interval", "checkpoint_interval", "keep_checkpoints", "calibration_batches")
+        for name in ("workers", "cache_mb", "seed"):
+            if getattr(self, name) < 0:
+                raise UserError(f"{name}={getattr(self, name)}: 0 or more is wanted")
 
 
 @dataclass(frozen=True)
@@ -171,11 +212,36 @@ class ExperimentConfig:
     def __post_init__(self) -> None:
         if not self.tasks:
             raise UserError("tasks is empty; a config needs at least one task")
+        if self.samples_per_epoch is not None:
+            check_positive(self, "samples_per_epoch")
+        self._check_solver()
+        self._check_crop()
+        self._check_export_input()
+
+    def _check_solver(self) -> None:
         if len(self.solver) != SOLVER_STEPS:
             raise UserError(f"solver has {len(self.solver)} entries; {SOLVER_STEPS} are wanted, one for each step")
+        prefix, count = Counter(step.prefix for step in self.solver).most_common(1)[0]
+        if count > 1:
+            raise UserError(f"solver: two steps have the prefix '{prefix}'; their checkpoints would overwrite each other")
+        if self.solver[0].float_phase is None and self.solver[0].quant_phase is None:
+            raise UserError("solver[0] has neither float_phase nor quant_phase; add one")
+        for step in FOLDING_STEPS:
+            if self.solver[step].float_phase:
+                raise UserError(f"solver[{step}].float_phase: only step 0 trains in float; remove it")
+            if self.solver[step].quant_phase is None:
+                raise UserError(f"solver[{step}]: 'quant_phase' is missing; add it")
         if self.solver[3].float_phase or self.solver[3].quant_phase:
             raise UserError("solver[3]: step 3 converts to integers and trains nothing; remove its phases")
-        self._check_export_input()
+        for step in self.fusion_bn_patterns:
+            if step not in FOLDING_STEPS:
+                raise UserError(f"fusion_bn_patterns[{step}]: BN is folded at steps 1 and 2; use one of these keys")
+
+    def _check_crop(self) -> None:
+        crop, stride = self.train_geometry.crop_hw, self.deploy_geometry.stride
+        if any(side % stride for side in crop):
+            padded = [-(-side // stride) * stride for side in crop]
+            raise UserError(f"train_geometry.crop_hw={list(crop)}: not multiples of the network's stride {stride}; use {padded}")
 
     def _check_export_input(self) -> None:
         shape, where = self.int_inference_export_input_shape, "int_inference_export_input_shape"

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from mtzoo.config import ExperimentConfig
+from mtzoo.errors import UserError
 from mtzoo.losses.balance import FixedBalance, UncertaintyBalance
 from mtzoo.losses.labelled import is_labelled
 from mtzoo.registry import LOSSES, check_params, find
@@ -21,7 +22,10 @@ class MultiTaskLoss(nn.Module):
             where = f"tasks.{task.name}.loss"
             cls = find(LOSSES, task.loss.type, f"{where}.type")
             check_params(cls, dict(task.loss.params), where, supplied=("num_classes",))
-            self.losses[task.name] = cls(num_classes=len(task.classes), **task.loss.params)
+            try:
+                self.losses[task.name] = cls(num_classes=len(task.classes), **task.loss.params)
+            except (UserError, TypeError, ValueError) as error:  # TypeError: a value of the wrong type
+                raise UserError(f"{where}: {error}") from error
         names = list(self.losses)
         self.balance = UncertaintyBalance(names) if config.loss_balance == "uncertainty" else FixedBalance(self.weights)
 

@@ -1,5 +1,6 @@
 """Every task is its own graph of named nodes; nodes of the same name and spec are one module."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,11 @@ class NodeSpec:
     type: str
     inputs: tuple[str, ...] = ("image",)
     params: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises UserError for a name that cannot be a part of module paths such as "nodes.backbone.stem"."""
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", self.name) or self.name == "image" or hasattr(nn.ModuleDict, self.name):
+            raise UserError(f"node '{self.name}': letters, digits, _ and - only, and none of PyTorch's own names; rename it")
 
     def __str__(self) -> str:
         params = ", ".join(f"{k}={v!r}" for k, v in self.params.items())

@@ -1,0 +1,70 @@
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pytest
+
+from mtzoo.config.build import build, convert
+from mtzoo.errors import UserError
+
+
+@dataclass(frozen=True)
+class Inner:
+    rate: float
+    kind: Literal["a", "b"] = "a"
+
+    def __post_init__(self) -> None:
+        if self.rate < 0:
+            raise UserError(f"rate={self.rate}: not negative")
+
+
+@dataclass(frozen=True)
+class Outer:
+    inner: Inner
+    pair: tuple[int, int] = (1, 2)
+    names: tuple[str, ...] = ()
+    table: Mapping[int, str] = field(default_factory=dict)
+    maybe: Inner | None = None
+    anything: Any = None
+    flag: bool = False
+
+
+def test_nested_values_become_dataclasses():
+    built = build(Outer, {"inner": {"rate": 1}, "pair": [3, 4], "names": ["x"], "table": {"5": "five"}, "maybe": None}, "top")
+    assert built == Outer(Inner(1.0), (3, 4), ("x",), {5: "five"})
+    assert isinstance(built.inner.rate, float)
+    assert build(Outer, built, "top") is built
+
+
+@pytest.mark.parametrize(("values", "message"), [
+    ({"inner": {"rate": 1, "knd": "a"}}, r"^top\.inner\.knd: unknown key; did you mean 'kind'\?$"),
+    ({"inner": {}}, r"^top\.inner: 'rate' is missing; add it$"),
+    ({}, r"^top: 'inner' is missing"),
+    ({"inner": {"rate": "fast"}}, r"^top\.inner\.rate='fast': float is wanted$"),
+    ({"inner": {"rate": True}}, r"^top\.inner\.rate=True: float is wanted$"),
+    ({"inner": {"rate": -1}}, r"^top\.inner: rate=-1.0: not negative$"),
+    ({"inner": {"rate": 1, "kind": "c"}}, r"^top\.inner\.kind='c': one of 'a', 'b' is wanted$"),
+    ({"inner": 5}, r"^top\.inner: a dict of Inner's keys is wanted, got 5$"),
+    ({"inner": {"rate": 1}, "pair": [1]}, r"^top\.pair: 2 values are wanted, got \[1\]$"),
+    ({"inner": {"rate": 1}, "pair": [1, 2.5]}, r"^top\.pair\[1\]=2.5: int is wanted$"),
+    ({"inner": {"rate": 1}, "names": "xyz"}, r"^top\.names: a list is wanted, got 'xyz'$"),
+    ({"inner": {"rate": 1}, "names": ["x", 1]}, r"^top\.names\[1\]=1: str is wanted$"),
+    ({"inner": {"rate": 1}, "table": [1]}, r"^top\.table: a dict is wanted"),
+    ({"inner": {"rate": 1}, "table": {"one": "x"}}, r"^top\.table='one': int is wanted"),
+    ({"inner": {"rate": 1}, "maybe": 3}, r"^top\.maybe: a dict of Inner's keys is wanted, got 3$"),
+    ({"inner": {"rate": 1}, "flag": 1}, r"^top\.flag=1: bool is wanted$"),
+])
+def test_what_does_not_fit_names_its_key(values, message):
+    with pytest.raises(UserError, match=message):
+        build(Outer, values, "top")
+
+
+def test_at_the_top_there_is_no_empty_prefix():
+    with pytest.raises(UserError, match="^'inner' is missing; add it$"):
+        build(Outer, {}, "")
+
+
+def test_a_union_takes_the_first_choice_that_fits():
+    assert convert(int | str, "x", "key") == "x"
+    assert convert(int | str, 3, "key") == 3
+    assert convert(float | None, None, "key") is None

@@ -1,0 +1,242 @@
+import copy
+import json
+import math
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtzoo.config import config_from_dict, config_hash, load_config
+from mtzoo.config.load import override
+from mtzoo.errors import UserError
+from mtzoo.locate import find_config, list_configs
+from tests.tiny import config_values, tiny_config, write_config
+
+HERE = "folder"  # nothing is read before training: the paths need not exist
+
+
+@pytest.fixture
+def values(tmp_path):
+    return config_values(tmp_path)
+
+
+@pytest.mark.parametrize("name", list_configs())
+def test_every_shipped_config_loads_without_data(name, monkeypatch):
+    monkeypatch.delenv("MTZOO_DATA", raising=False)
+    config = load_config(find_config(name))
+    assert config.name == name
+    assert config.tasks
+    assert config_from_dict(json.loads(json.dumps(config.resolved))) == config
+
+
+def test_shipped_configs_are_short():
+    for name in list_configs():
+        assert len(find_config(name).read_text().splitlines()) < 80, name
+
+
+def test_resolved_survives_json_with_the_same_hash(tmp_path):
+    config = tiny_config(tmp_path)
+    again = config_from_dict(json.loads(json.dumps(config.resolved)))
+    assert again == config
+    assert config_hash(again) == config_hash(config)
+
+
+def test_the_hash_is_of_the_content_not_of_the_order(values):
+    first = config_hash(config_from_dict(values))
+    assert config_hash(config_from_dict(dict(reversed(values.items())))) == first
+    assert config_hash(config_from_dict({**values, "env": {**values["env"], "seed": 1}})) != first
+    assert len(first) == 16
+
+
+def test_a_file_gives_what_its_values_give(values, tmp_path):
+    path = write_config(tmp_path / "mine.py", values)
+    config = load_config(path)
+    assert config.name == f"{tmp_path.name}/mine"
+    assert config == config_from_dict({**values, "name": config.name})
+
+
+def put(values, dotted, value):
+    """A deep copy with values["a"]["b"] = value."""
+    changed = copy.deepcopy(values)
+    *parents, last = dotted.split(".")
+    at = changed
+    for key in parents:
+        at = at[int(key) if isinstance(at, list) else key]
+    at[int(last) if isinstance(at, list) else last] = value
+    return changed
+
+
+@pytest.mark.parametrize(("place", "value", "message"), [
+    # unknown keys, at every level
+    ("solvr", [], r"^solvr: unknown key; did you mean 'solver'"),
+    ("env.worker", 1, r"^env\.worker: unknown key; did you mean 'workers'"),
+    ("solver.0.flot_phase", {}, r"^solver\[0\]\.flot_phase: unknown key; did you mean 'float_phase'"),
+    ("solver.0.float_phase.optimizer.lrr", 1, r"^solver\[0\]\.float_phase\.optimizer\.lrr: unknown key; did you mean 'lr'"),
+    ("solver.0.float_phase.schedule", {"typ": "poly"}, r"schedule\.typ: unknown key; did you mean 'type'"),
+    ("tasks.det.clases", ["x"], r"^tasks\.det\.clases: unknown key; did you mean 'classes'"),
+    ("tasks.det.boxes", {"topk": 3}, r"^tasks\.det\.boxes\.topk: unknown key; did you mean 'top_k'"),
+    ("tasks.seg.labels", {"upsampel": 2}, r"^tasks\.seg\.labels\.upsampel: unknown key; did you mean 'upsample'"),
+    ("tasks.det.quantization", {"weight_bit": 8}, r"quantization\.weight_bit: unknown key; did you mean 'weight_bits'"),
+    ("train_geometry.crop", [64, 96], r"^train_geometry\.crop: unknown key; did you mean 'crop_hw'"),
+    ("deploy_geometry.drop_up", 1, r"^deploy_geometry\.drop_up: unknown key; did you mean 'drop_top'"),
+    ("int_inference_export_input_shape.imhw", [1, 2], r"\.imhw: unknown key; did you mean 'im_hw'"),
+    ("sources.boxes.anotations", "x", r"^tasks\.det\.train\[0\]\.anotations: unknown key; did you mean 'annotations'"),
+    # missing things
+    ("tasks", {}, "^tasks is empty"),
+    ("tasks", None, "^tasks is empty"),
+    ("tasks.det", {"kind": "detection"}, r"^tasks\.det: 'classes' is missing; add it"),
+    ("tasks.det.classes", [], r"^tasks\.det\.classes is empty"),
+    ("tasks.det.train", [], r"^tasks\.det\.train is empty; a task needs data"),
+    ("tasks.det.val", [], r"^tasks\.det\.val is empty; a task needs data"),
+    ("tasks.det.loss", {}, r"^tasks\.det\.loss: a dict with a 'type' is wanted"),
+    ("solver", [], r"^solver has 0 entries; 4 are wanted"),
+    ("solver.1", {"prefix": "fusion-bn-c1"}, r"^solver\[1\]: 'quant_phase' is missing"),
+    ("solver.0", {"prefix": "with-bn"}, r"^solver\[0\] has neither"),
+    ("solver.0.float_phase", {"batch_size": 2}, r"^solver\[0\]\.float_phase: give either 'epochs' or 'iterations'"),
+    ("sources.boxes", {"type": "CocoBoxes", "images": "x"}, r"^tasks\.det\.train\[0\]: 'annotations' is missing"),
+    ("tasks.det.nodes.2", {"type": "PerLocationDetectionHead"}, r"^tasks\.det\.nodes\[2\]: 'name' is missing"),
+    # names of nothing
+    ("tasks.det.train", ["boxs"], r"^tasks\.det\.train\[0\]='boxs': no such name; did you mean 'boxes'"),
+    ("tasks.det.nodes.0", "backbon", r"^tasks\.det\.nodes\[0\]='backbon': no such name; did you mean 'backbone'"),
+    ("sources.boxes.type", "CocoBox", r"type='CocoBox': no such source; did you mean 'CocoBoxes'"),
+    ("tasks.det.kind", "detect", r"^tasks\.det\.kind='detect': one of 'detection', 'segmentation' is wanted"),
+    # ill-typed
+    ("tasks", [1], "^tasks is empty"),
+    ("tasks.det", 5, r"^tasks\.det: a dict is wanted, got 5"),
+    ("tasks.det.classes", "person", r"^tasks\.det\.classes: a list is wanted, got 'person'"),
+    ("tasks.det.nodes", "backbone", r"^tasks\.det\.nodes: a list is wanted"),
+    ("tasks.det.nodes", None, r"^tasks\.det\.nodes: a list is wanted"),
+    ("tasks.det.nodes.0", ["backbone"], r"^tasks\.det\.nodes\[0\]=\['backbone'\]: no such name"),
+    ("tasks.det.nodes.2.inputs", 3, r"^tasks\.det\.nodes\[2\]\.inputs: a list is wanted, got 3"),
+    ("tasks.det.train", 7, r"^tasks\.det\.train: a list is wanted, got 7"),
+    ("nodes", [], "^nodes: a dict is wanted"),
+    ("sources.boxes", 1, r"^sources\.boxes: a dict is wanted, got 1"),
+    ("env.workers", "two", r"^env\.workers='two': int is wanted"),
+    ("env.workers", -1, r"^env: workers=-1: 0 or more"),
+    ("env.log_interval", 0, r"^env: log_interval=0: a number above 0"),
+    ("env.amp", "fp16", r"^env\.amp='fp16': one of 'auto', 'bf16', 'off'"),
+    ("samples_per_epoch", 0, "^samples_per_epoch=0"),
+    ("data_root", 3, "^data_root=3: str is wanted"),
+    # values that cannot work
+    ("tasks.det.classes", ["a", "a"], "a class is named twice"),
+    ("tasks.seg.boxes", {}, "'boxes' goes with kind='detection'"),
+    ("solver.0.float_phase.optimizer.lr", -1.0, r"^solver\[0\]\.float_phase\.optimizer: lr=-1.0"),
+    ("solver.0.float_phase.optimizer.lr", math.nan, r"lr=nan"),
+    ("solver.0.float_phase.iterations", 0, "iterations=0: a number above 0"),
+    ("solver.0.float_phase.epochs", 2, "give either 'epochs' or 'iterations'"),
+    ("solver.3.quant_phase", {"iterations": 1}, r"^solver\[3\]: step 3 converts to integers"),
+    ("solver.1.float_phase", {"iterations": 1}, r"^solver\[1\]\.float_phase: only step 0 trains in float"),
+    ("solver.1.prefix", "with-bn", "two steps have the prefix 'with-bn'"),
+    ("solver.1.prefix", "a/b", r"^solver\[1\]: prefix 'a/b': letters, digits"),
+    ("fusion_bn_patterns", {"3": ["nodes.*"]}, r"^fusion_bn_patterns\[3\]: BN is folded at steps 1 and 2"),
+    ("fusion_bn_patterns", {"1": "nodes.*"}, r"^fusion_bn_patterns\.1: a list is wanted"),
+    ("train_geometry.crop_hw", [60, 96], r"crop_hw=\[60, 96\]: not multiples of the network's stride 32; use \[64, 96\]"),
+    ("deploy_geometry.input_hw", [60, 96], r"^deploy_geometry: input_hw=\(60, 96\): height 60.* pad to 64"),
+    ("quantization", {"weight_bits": 3}, r"weight_bits=3"),
+    ("loss_balance", "equal", "^loss_balance='equal': one of 'fixed', 'uncertainty'"),
+    ("tasks.det.loss.weight", -1.0, r"^tasks\.det\.loss: weight=-1.0"),
+    # the export input and detection belong together
+    ("int_inference_export_input_shape", {"image": [1, 3, 64, 96]}, "detection tasks need 'im_hw'.*add im_hw"),
+    ("int_inference_export_input_shape.im_hw", [2, 1], r"im_hw=\(2, 1\): its shape is \(1, 2\)"),
+    ("int_inference_export_input_shape.image", [1, 3, 32, 96], r"deploy_geometry\.input_hw makes it \(1, 3, 64, 96\)"),
+])
+def test_a_fault_is_one_line_that_names_its_key(values, place, value, message):
+    with pytest.raises(UserError, match=message) as caught:
+        config_from_dict(put(values, place, value))
+    assert "\n" not in str(caught.value)
+
+
+def test_im_hw_without_detection_is_refused(tmp_path):
+    values = config_values(tmp_path, ["seg"], int_inference_export_input_shape={"image": [1, 3, 64, 96], "im_hw": [1, 2]})
+    with pytest.raises(UserError, match="im_hw: no detection task is left that reads it; remove im_hw"):
+        config_from_dict(values)
+
+
+def test_a_task_name_may_not_hold_a_dot(tmp_path):
+    values = config_values(tmp_path, ["seg"])
+    with pytest.raises(UserError, match=r"task 'a\.b': letters, digits"):
+        config_from_dict({**values, "tasks": {"a.b": values["tasks"]["seg"]}})
+
+
+def test_tasks_drops_detection_and_im_hw(values, tmp_path):
+    path = write_config(tmp_path / "c.py", values)
+    config = load_config(path, tasks=["seg"])
+    assert [task.name for task in config.tasks] == ["seg"]
+    assert config.int_inference_export_input_shape.im_hw is None
+    assert config_hash(config) != config_hash(load_config(path))
+    assert load_config(path, tasks=["det"]).int_inference_export_input_shape.im_hw == (1, 2)
+    assert [task.name for task in load_config(path, tasks=["seg", "det"]).tasks] == ["det", "seg"]  # the config's order
+    with pytest.raises(UserError, match=r"c\.py: --tasks sg: the config has no such task; did you mean 'seg'"):
+        load_config(path, tasks=["sg"])
+
+
+def test_options_replace_what_stands_in_the_file(values, tmp_path):
+    path = write_config(tmp_path / "c.py", values)
+    config = load_config(path, {"env.workers": 3, "solver.0.float_phase.iterations": 9, "nodes.backbone.width": 0.5,
+                                "tasks.det.boxes.top_k": 7, "data_root": "elsewhere"})
+    assert config.env.workers == 3
+    assert config.solver[0].float_phase.iterations == 9
+    assert config.tasks[0].nodes[0].params["width"] == 0.5
+    assert config.tasks[0].boxes.top_k == 7
+    assert config.resolved["env"]["workers"] == 3
+
+
+@pytest.mark.parametrize(("key", "message"), [
+    ("evn.workers", "--cfg-options evn.workers: unknown key; did you mean 'env'"),
+    ("env.worker", r"env\.worker: unknown key; did you mean 'workers'"),
+    ("nodes.backbon.width", "nodes has no 'backbon'; did you mean 'backbone'"),
+    ("sources.boxs.weight", "sources has no 'boxs'; did you mean 'boxes'"),
+    ("tasks.dett.weight", "tasks has no 'dett'; did you mean 'det'"),
+    ("solver.9.prefix", r"--cfg-options solver\.9\.prefix: no such place"),
+    ("solver.first.prefix", r"--cfg-options solver\.first\.prefix: no such place"),
+    ("loss_balance.x.y", r"--cfg-options loss_balance\.x\.y: no such place|loss_balance=.*wanted"),
+])
+def test_bad_options_are_told(values, tmp_path, key, message):
+    with pytest.raises(UserError, match=message):
+        load_config(write_config(tmp_path / "c.py", values), {key: 1})
+
+
+def test_override_leaves_its_argument_alone(values):
+    before = copy.deepcopy(values)
+    del values["name"], before["name"]
+    override(values, {"env.workers": 5})
+    assert values == before
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("tasks = dict(", "SyntaxError"),
+    ("tasks = undefined_name", "undefined_name"),
+    ("tasks = 1 / 0", "ZeroDivisionError"),
+    ("from mmengine.config import read_base\nwith read_base():\n    from .gone import *\n", "gone"),
+    ("tasks = {1, 2}", r"tasks=\{1, 2\}: a config holds texts"),
+    ("tasks = dict(a=dict(kind=len))", r"tasks\.a\.kind=.*: a config holds texts"),
+    ("", "tasks is empty"),
+    ("\0", "c.py"),
+])
+def test_a_config_that_is_broken_python_is_one_line(tmp_path, text, message):
+    path = tmp_path / "c.py"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message) as caught:
+        load_config(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def places(values, prefix=""):
+    """Every dotted place of a config."""
+    items = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
+    for key, value in items:
+        yield f"{prefix}{key}"
+        yield from places(value, f"{prefix}{key}.")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_no_value_anywhere_gives_a_traceback(data):
+    values = config_values(Path(HERE))
+    place = data.draw(st.sampled_from(sorted(places(values))))
+    value = data.draw(st.sampled_from([None, -1, 0, 1.5, True, "", "x", [], [1], ["x"], {}, {"x": 1}, math.inf, math.nan]))
+    with suppress(UserError):
+        config_from_dict(put(values, place, value))
