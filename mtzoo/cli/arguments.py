@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mtzoo.config import ExperimentConfig, load_config
+from mtzoo.engine.checks import check_network
 from mtzoo.errors import UserError
 from mtzoo.locate import find_config
 
@@ -24,9 +25,15 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 
 
 def config_from_arguments(args: argparse.Namespace) -> ExperimentConfig:
-    """The resolved config that the arguments ask for."""
+    """The resolved config that the arguments ask for; its network can be built, quantized and folded."""
     tasks = [name for name in args.tasks.split(",") if name]
-    return load_config(find_config(args.config), parse_options(args.cfg_options), tasks)
+    path = find_config(args.config)
+    config = load_config(path, parse_options(args.cfg_options), tasks)
+    try:
+        check_network(config)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    return config
 
 
 def parse_options(pairs: list[str]) -> dict[str, Any]:

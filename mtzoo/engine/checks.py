@@ -1,0 +1,60 @@
+"""What a config asks of the network, tried before the first hour of training is spent."""
+
+import torch
+
+from mtzoo.config import ExperimentConfig, TaskConfig
+from mtzoo.engine.losses import MultiTaskLoss
+from mtzoo.engine.stages import fold_for_step, quantization_of
+from mtzoo.errors import UserError
+from mtzoo.models import build_network
+from mtzoo.ops.boxes import box_strides
+from mtzoo.postprocess.label_map import LabelMapDecoder
+from mtzoo.quantization import layers_with_bn, prepare
+from mtzoo.structures import RawOutputs
+
+LAST_FOLD = 2
+
+
+@torch.no_grad()
+def check_network(config: ExperimentConfig) -> None:
+    """Build the network and its losses, run it, quantize and fold it, in shapes only: a second or so, no data.
+
+    Raises UserError for what would else be found late: specs that do not fit together, outputs that the task's
+    post-processing cannot read, patterns that match nothing, BN that no fold takes away.
+    """
+    height, width = config.deploy_geometry.input_hw
+    with torch.device("meta"):
+        net = build_network(config.graphs).eval()
+        MultiTaskLoss(config)
+        try:
+            outputs = net(torch.empty(1, 3, height, width))
+        except RuntimeError as error:  # shapes that do not meet
+            raise UserError(f"the network cannot read an image of {height}x{width} (deploy_geometry.input_hw): "
+                            f"{' '.join(str(error).split())}") from error
+    for task in config.tasks:
+        _check_outputs(task, outputs, height)
+    prepare(net, quantization_of(config))
+    for step in range(1, LAST_FOLD + 1):
+        fold_for_step(net, config, step)
+    if left := layers_with_bn(net):
+        raise UserError(f"fusion_bn_patterns: after step {LAST_FOLD} '{left[0]}' ({len(left)} in all) would still have BN; "
+                        f"add a pattern for it, e.g. {LAST_FOLD}: [\"nodes.*\"]")
+
+
+def _check_outputs(task: TaskConfig, outputs: RawOutputs, height: int) -> None:
+    maps = outputs[task.name]
+    names = list(maps) if isinstance(maps, dict) else []
+    head = f"tasks.{task.name}: its last node '{task.head.name}' ({task.head.type})"
+    if isinstance(task.decoder, LabelMapDecoder):
+        if names != ["logits"]:
+            raise UserError(f"{head} is no segmentation head; kind='segmentation' wants one, e.g. DenseSegmentationHead")
+        stride = height // maps["logits"].shape[2]
+        if stride != task.decoder.stride:
+            raise UserError(f"tasks.{task.name}.labels.stride={task.decoder.stride}: its head's logits have stride {stride}; "
+                            f"set labels=dict(stride={stride})")
+    else:
+        try:
+            box_strides(dict.fromkeys(names))
+        except ValueError as error:
+            raise UserError(f"{head} is no detection head ({error}); kind='detection' wants one, e.g. "
+                            "PerLocationDetectionHead") from error

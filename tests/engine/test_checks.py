@@ -1,0 +1,56 @@
+import copy
+
+import pytest
+
+from mtzoo.config import config_from_dict
+from mtzoo.engine.checks import check_network
+from mtzoo.errors import UserError
+from tests.tiny import config_values
+
+
+@pytest.fixture
+def values(tmp_path):
+    return config_values(tmp_path)
+
+
+def test_a_sound_config_passes(values):
+    check_network(config_from_dict(values))
+
+
+def head(values, task, **changes):
+    changed = copy.deepcopy(values)
+    changed["tasks"][task]["nodes"][2] |= changes
+    return changed
+
+
+def task(values, name, **changes):
+    changed = copy.deepcopy(values)
+    changed["tasks"][name] |= changes
+    return changed
+
+
+BACKBONE = {"name": "backbone", "type": "VarGNetV2", "width": 0.5}
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda v: head(v, "seg", chanels=8), r"node 'seg_head'\.chanels.*did you mean 'channels'"),
+    (lambda v: head(v, "seg", type="SegHead"), r"node 'seg_head'\.type.*'SegHead'"),
+    (lambda v: head(v, "seg", strides=[8, 16]), r"tasks\.seg\.labels\.stride=4.*stride 8; set labels=dict\(stride=8\)"),
+    (lambda v: head(v, "seg", type="PerLocationDetectionHead"), r"tasks\.seg: its last node 'seg_head'.*no segmentation head"),
+    (lambda v: head(v, "det", type="DenseSegmentationHead"), r"tasks\.det: its last node 'det_head'.*no detection head"),
+    (lambda v: task(v, "seg", nodes=[BACKBONE, *v["tasks"]["seg"]["nodes"][1:]]), "node 'backbone' has two specs.*0.25.*0.5"),
+    (lambda v: task(v, "seg", loss={"type": "SegLoss"}), r"tasks\.seg\.loss\.type.*'SegLoss'; did you mean 'SegmentationLoss'"),
+    (lambda v: task(v, "seg", loss={"type": "SegmentationLoss", "lovasz": 1}),
+     r"tasks\.seg\.loss\.lovasz.*did you mean 'lovasz_weight'"),
+    (lambda v: task(v, "seg", loss={"type": "SegmentationLoss", "class_weights": [1.0]}),
+     r"tasks\.seg\.loss: class_weights: 1 values for 3 classes"),
+    (lambda v: task(v, "seg", loss={"type": "SegmentationLoss", "class_weights": "heavy"}), r"tasks\.seg\.loss: "),
+    (lambda v: {**v, "fusion_bn_patterns": {1: ["nodes.backbon.*"], 2: ["nodes.*"]}}, r"'nodes\.backbon\.\*' matches no layer"),
+    (lambda v: {**v, "fusion_bn_patterns": {1: ["nodes.backbone.*", "nodes.neck.*"]}},
+     r"after step 2 'nodes\.\w+_head.*would still have BN; add a pattern"),
+    (lambda v: {**v, "quantization": {"not_quant_pattern": ["nodes.typo.*"]}}, r"not_quant_pattern 'nodes\.typo\.\*' matches no"),
+])
+def test_what_would_be_found_late_is_found_now(values, change, message):
+    with pytest.raises(UserError, match=message) as caught:
+        check_network(config_from_dict(change(values)))
+    assert "\n" not in str(caught.value)
