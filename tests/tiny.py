@@ -84,7 +84,7 @@ def config_values(root: Path, tasks: Sequence[str] = ("det", "seg"), **changes: 
                    {"prefix": "fusion-bn-c1", "quant_phase": phase()},
                    {"prefix": "fusion-bn-c2", "quant_phase": phase()},
                    {"prefix": "int-inference"}],
-        "fusion_bn_patterns": {1: ["nodes.backbone.*", "nodes.neck.*"], 2: ["nodes.*"]},
+        "fusion_bn_patterns": {"1": ["nodes.backbone.*", "nodes.neck.*"], "2": ["nodes.*"]},
         "env": {"default_ctx": "cpu", "workers": 0, "amp": "off", "cache_mb": 0, "log_interval": 2, "checkpoint_interval": 2,
                 "keep_checkpoints": 9, "calibration_batches": 1},
         **changes,

@@ -54,17 +54,22 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint. Raises UserError if it is missing, truncated or not one of ours."""
+    """Read a checkpoint. Nothing in the file is executed. Raises UserError if it is missing, truncated or not one of ours."""
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path}: truncated or not a checkpoint ({_one_line(error)}); use another one") from error
+    except pickle.UnpicklingError as error:
+        raise UserError(f"{path}: truncated, or it holds more than tensors and plain values; remove it or use another one") from error
+    except Exception as error:  # a damaged file can fail anywhere in the reader
+        raise UserError(f"{path}: truncated or not a checkpoint ({_one_line(error)}); remove it or use another one") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise UserError(f"{path}: not a checkpoint of mtzoo; use a .pt file that train or quant-train wrote")
-    return Checkpoint(values["config"], Progress(**values["progress"]), values["network"], values["training"],
-                      values["history"])
+    try:
+        return Checkpoint(values["config"], Progress(**values["progress"]), values["network"], values["training"],
+                          values["history"])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path}: a checkpoint without {_one_line(error)}; use another one") from error
 
 
 def load_network_state(net: torch.nn.Module, state: dict[str, torch.Tensor], path: Path) -> None:
@@ -83,14 +88,23 @@ def load_network_state(net: torch.nn.Module, state: dict[str, torch.Tensor], pat
 
 
 def load_matching(net: torch.nn.Module, state: dict[str, torch.Tensor], path: Path) -> tuple[list[str], list[str]]:
-    """Load what fits by name and shape, for a start from a network with other tasks: (loaded, left) names.
+    """Load what fits by name and shape, for a start from a float network with other tasks or classes: (loaded, left) names.
 
-    Raises UserError if nothing fits.
+    Raises UserError if BN is folded there, or if most weights of the same name have another shape or no name fits: then it is
+    another network, and the few layers that fit by chance would be no start.
     """
     own = net.state_dict()
+    folded = next((k for k in state if k not in own and k.replace("conv.bias", "bn.bias") in own), None)
+    if folded is not None:
+        raise UserError(f"{path}: the BN of '{folded.removesuffix('.conv.bias')}' is folded there; start from a float checkpoint, "
+                        "e.g. one named -float-last")
+    weights = [k for k in state if k in own and k.endswith("conv.weight")]
+    misfits = [k for k in weights if own[k].shape != state[k].shape]
+    if 2 * len(misfits) >= len(weights):
+        detail = f"'{misfits[0]}' is {tuple(state[misfits[0]].shape)}, the config makes it {tuple(own[misfits[0]].shape)}" \
+            if misfits else "none of its weights fits this config"
+        raise UserError(f"{path}: checkpoint of another network: {detail}")
     fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
-    if not any(k.endswith("conv.weight") for k in fitting):
-        raise UserError(f"{path}: checkpoint of another network: none of its weights fits this config")
     net.load_state_dict({**own, **fitting})
     return sorted(fitting), sorted(set(own) - set(fitting))
 

@@ -23,10 +23,10 @@ def select_device(ctx: str, rank: int = 0) -> torch.device:
 
 def parse_indices(ctx: str) -> list[int]:
     """"0,1" -> [0, 1]. Raises UserError."""
-    try:
-        return [int(part) for part in ctx.split(",")]
-    except ValueError:
-        raise UserError(f"--ctx {ctx}: 'cpu', 'auto' or GPU indices such as 0,1 are wanted") from None
+    parts = ctx.split(",")
+    if not all(part.isdecimal() for part in parts):
+        raise UserError(f"--ctx {ctx}: 'cpu', 'auto' or GPU indices such as 0,1 are wanted")
+    return [int(part) for part in parts]
 
 
 def bf16_is_faster(device: torch.device) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from mtzoo.config import ExperimentConfig, config_hash
 from mtzoo.engine.checkpoint import SUFFIX, Checkpoint, load_checkpoint, save_checkpoint
 from mtzoo.errors import UserError
+from mtzoo.files import write_whole
 
 MARKER = "config.json"
 
@@ -35,7 +36,7 @@ class WorkDir:
         elif any(self.path.glob(f"*{SUFFIX}")):
             raise UserError(f"{self.path}: holds checkpoints but no {MARKER}; choose another --work-dir")
         values = {"name": self.config.name, "hash": config_hash(self.config), "config": self.config.resolved}
-        marker.write_text(json.dumps(values, indent=1))
+        write_whole(marker, json.dumps(values, indent=1).encode(), "choose another --work-dir")
 
     def file(self, step: int, tag: str, suffix: str = SUFFIX) -> Path:
         """`<prefix>-<tag><suffix>` of a step."""
@@ -62,6 +63,9 @@ class WorkDir:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text())
+        values = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: unreadable ({error}); choose another --work-dir") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: does not say whose run this is; choose another --work-dir")
+    return values

@@ -1,0 +1,86 @@
+import json
+
+import pytest
+import torch
+
+from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
+from mtzoo.engine.work_dir import WorkDir
+from mtzoo.errors import UserError
+from tests.tiny import tiny_config
+
+
+def at(step, quantized, iteration, done=False):
+    return Checkpoint({}, Progress(step, quantized, iteration, done), {"w": torch.zeros(1)})
+
+
+@pytest.fixture
+def work_dir(tmp_path):
+    folder = WorkDir(tmp_path / "run", tiny_config(tmp_path), keep=2)
+    folder.claim(resume=False)
+    return folder
+
+
+def test_a_fresh_folder_is_made_and_marked(work_dir):
+    marker = json.loads((work_dir.path / "config.json").read_text())
+    assert marker["name"] == "tests/tiny"
+    assert marker["config"] == work_dir.config.resolved
+    work_dir.claim(resume=False)  # nothing was trained yet: still free
+    assert work_dir.latest() is None
+
+
+def test_another_configs_run_is_left_alone(work_dir, tmp_path):
+    other = WorkDir(work_dir.path, tiny_config(tmp_path, ["seg"]), keep=2)
+    for resume in (False, True):
+        with pytest.raises(UserError, match=r"run: holds the run of another config \(tests/tiny, \w+\); choose another --work-dir"):
+            other.claim(resume)
+
+
+def test_the_same_configs_run_wants_resume(work_dir):
+    work_dir.save_numbered(at(0, False, 2))
+    with pytest.raises(UserError, match="holds a run of this config; go on with --resume"):
+        work_dir.claim(resume=False)
+    work_dir.claim(resume=True)
+
+
+def test_checkpoints_of_nobody_are_left_alone(work_dir):
+    work_dir.save_numbered(at(0, False, 2))
+    (work_dir.path / "config.json").unlink()
+    with pytest.raises(UserError, match=r"holds checkpoints but no config\.json"):
+        work_dir.claim(resume=True)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\udcff"])
+def test_a_damaged_marker_is_one_line(work_dir, text):
+    (work_dir.path / "config.json").write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(UserError, match=r"config\.json: .*choose another --work-dir"):
+        work_dir.claim(resume=False)
+
+
+def test_a_file_in_the_way_is_one_line(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(UserError, match=r"taken: cannot make the work dir"):
+        WorkDir(tmp_path / "taken", tiny_config(tmp_path), keep=2).claim(resume=False)
+
+
+def test_numbers_rise_and_the_oldest_go(work_dir):
+    names = [work_dir.save_numbered(at(0, False, i)).name for i in (2, 4, 6, 8)]
+    assert names == [f"with-bn-000{i}.pt" for i in (1, 2, 3, 4)]
+    assert sorted(p.name for p in work_dir.path.glob("*.pt")) == names[2:]
+    assert work_dir.save_numbered(at(1, True, 2)).name == "fusion-bn-c1-0001.pt"  # each step counts for itself
+    assert work_dir.save_numbered(at(0, True, 2)).name == "with-bn-0005.pt"
+
+
+def test_latest_is_the_furthest_not_the_newest(work_dir):
+    save_checkpoint(work_dir.file(1, "init"), at(1, True, 0))
+    save_checkpoint(work_dir.file(0, "last"), at(0, True, 9, done=True))
+    save_checkpoint(work_dir.file(0, "float-last"), at(0, False, 99, done=True))
+    assert work_dir.latest()[0].name == "fusion-bn-c1-init.pt"
+    work_dir.save_numbered(at(1, True, 2))
+    assert work_dir.latest()[0].name == "fusion-bn-c1-0001.pt"
+
+
+def test_a_damaged_checkpoint_is_named(work_dir):
+    path = work_dir.save_numbered(at(0, False, 2))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"with-bn-0001\.pt: truncated.*remove it"):
+        work_dir.latest()
