@@ -11,10 +11,12 @@ from pathlib import Path
 from rich.console import Console
 
 from mtzoo.cli.arguments import parse_options
-from mtzoo.cli.models import load_checkpoint_network, model_config, model_executor
+from mtzoo.cli.models import load_checkpoint_network, model_config, model_predictor
 from mtzoo.engine.device import select_device
-from mtzoo.engine.evaluate import evaluate, network_executor
+from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
 from mtzoo.evaluation.table import format_table
+from mtzoo.locate import find_model
+from mtzoo.runtime.model import DeployModel
 
 HELP = "AP, AP50 and mIoU of a checkpoint or a deploy model"
 
@@ -33,10 +35,11 @@ def run(args: argparse.Namespace) -> int:
     if args.model.endswith(".pt"):
         device = select_device(args.ctx)
         net, config = load_checkpoint_network(Path(args.model), options)
-        metrics = evaluate(network_executor(net.to(device), device), config, limit=args.limit)
+        metrics = evaluate(raw_predictor(network_executor(net.to(device), device), config), config, limit=args.limit)
     else:
-        config = model_config(args.model, options)
-        metrics = evaluate(model_executor(args.model, args.executor), config, batch_size=1, limit=args.limit)
+        model = DeployModel.load(find_model(args.model), args.executor)
+        config = model_config(model, options)
+        metrics = evaluate(model_predictor(model), config, batch_size=1, limit=args.limit)
     Console().print(format_table(metrics))
     if args.json:
         args.json.write_text(json.dumps(metrics, indent=1))

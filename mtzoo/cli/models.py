@@ -4,12 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mtzoo.config import ExperimentConfig
-from mtzoo.config.load import config_from_dict, override
+from mtzoo.config import ExperimentConfig, config_from_dict, config_hash
+from mtzoo.config.load import override
+from mtzoo.data.loader import EvalBatch
 from mtzoo.engine.checkpoint import load_checkpoint, load_network_state
+from mtzoo.engine.evaluate import Predictor
 from mtzoo.engine.stages import network_at
+from mtzoo.export.deploy import ExportSpec
+from mtzoo.export.info import TaskInfo
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import set_fake_quant
+from mtzoo.runtime.model import DeployModel
+from mtzoo.structures import Prediction
 
 
 def load_checkpoint_network(path: Path, options: Mapping[str, Any]) -> tuple[MultiTaskNet, ExperimentConfig]:
@@ -21,3 +27,23 @@ def load_checkpoint_network(path: Path, options: Mapping[str, Any]) -> tuple[Mul
     load_network_state(net, checkpoint.network, path)
     set_fake_quant(net, position.quantized)
     return net.eval(), config
+
+
+def export_spec(config: ExperimentConfig, step: int) -> ExportSpec:
+    """What an export of the config's network carries along."""
+    tasks = {task.name: TaskInfo(task.kind, task.classes, task.decoder) for task in config.tasks}
+    return ExportSpec(step, tasks, config.deploy_geometry, config.graphs, config.resolved, config_hash(config))
+
+
+def model_config(model: DeployModel, options: Mapping[str, Any]) -> ExperimentConfig:
+    """The config a deploy model carries, with overrides."""
+    return config_from_dict(override(model.info.config, options))
+
+
+def model_predictor(model: DeployModel) -> Predictor:
+    """A deploy model for the evaluator."""
+
+    def predict(batch: EvalBatch) -> list[Prediction]:
+        return [model.predict_input(sample.image, sample.original_hw) for sample in batch.samples]
+
+    return predict

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -24,12 +24,13 @@ from mtzoo.structures import Batch
 
 @dataclass
 class PhaseState:
-    """Everything a phase needs to go on where it stopped."""
+    """Everything a phase needs to go on where it stopped. progress: curve and times so far."""
 
     iteration: int
     optimizer: dict[str, Any]
     schedule: dict[str, Any]
     criterion: dict[str, Any]
+    progress: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ def train_phase(net: nn.Module, config: ExperimentConfig, phase: Phase, stream: 
         criterion.load_state_dict(resume.criterion)
         optimizer.load_state_dict(resume.optimizer)
         schedule.load_state_dict(resume.schedule)
+        if resume.progress:  # checkpoints of older versions have none
+            progress.load_state(resume.progress)
     net.train()
     model = wrap(net, device)
     batches = stream.start_at(start)
@@ -103,7 +106,8 @@ def train_phase(net: nn.Module, config: ExperimentConfig, phase: Phase, stream: 
         schedule.step()
         progress.add(iteration, losses, len(batch), waited, lr)
         if iteration % config.env.checkpoint_interval == 0 and iteration < total:
-            on_checkpoint(PhaseState(iteration, optimizer.state_dict(), schedule.state_dict(), criterion.state_dict()))
+            on_checkpoint(PhaseState(iteration, optimizer.state_dict(), schedule.state_dict(), criterion.state_dict(),
+                                     progress.state()))
     seconds, data_wait = progress.close()
     return PhaseResult(progress.curve, seconds, data_wait)
 

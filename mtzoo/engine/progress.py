@@ -1,7 +1,9 @@
 """What a person sees of a training: lines with losses, speed, data wait and ETA; curves in TensorBoard."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
@@ -24,6 +26,7 @@ class Progress:
         self.name, self.total, self.interval, self.console = name, total, interval, console
         self.writer = SummaryWriter(str(log_dir / name))
         self.started, self.start = time.perf_counter(), start
+        self.earlier = 0.0  # seconds of this phase before an interruption
         self.curve: list[tuple[int, dict[str, float]]] = []
         self.sums: dict[str, tuple[float, int]] = {}
         self.images = 0
@@ -57,8 +60,21 @@ class Progress:
         self.curve.append((iteration, means))
         self.sums, self.images, self.waited, self.window_started = {}, 0, 0.0, now
 
+    def state(self) -> dict[str, Any]:
+        """What a resumed run has to know to go on with curve and times, as plain values."""
+        return {"curve": list(self.curve), "sums": dict(self.sums), "seconds": self._seconds(), "waited": self.total_waited}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state()` of an interrupted process."""
+        self.curve = [(iteration, dict(means)) for iteration, means in state["curve"]]
+        self.sums = {name: (total, count) for name, (total, count) in state["sums"].items()}
+        self.earlier, self.total_waited = state["seconds"], state["waited"]
+
+    def _seconds(self) -> float:
+        return self.earlier + time.perf_counter() - self.started
+
     def close(self) -> tuple[float, float]:
-        """(seconds, share of them spent waiting for data) of this phase."""
-        seconds = time.perf_counter() - self.started
+        """(seconds, share of them spent waiting for data) of this phase, all its processes together."""
+        seconds = self._seconds()
         self.writer.close()
         return seconds, self.total_waited / max(seconds, 1e-9)

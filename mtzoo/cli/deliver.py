@@ -1,0 +1,105 @@
+"""From a trained network to what is handed over: exports, proof of equality, latency, pictures, report."""
+
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+import openvino
+import torch
+
+from mtzoo.cli.models import export_spec, model_predictor
+from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
+from mtzoo.engine.integer_step import compare, require_equal, to_integers
+from mtzoo.engine.pictures import draw_stage, pick_samples
+from mtzoo.engine.run import INTEGER_STEP, PIPELINE_TEST_IMAGES, Run, StageRecord
+from mtzoo.evaluation.table import format_table
+from mtzoo.export.deploy import export_model
+from mtzoo.models.costs import node_costs
+from mtzoo.runtime.bench import BenchReport, bench
+from mtzoo.runtime.model import DeployModel
+from mtzoo.runtime.verify import VerifyReport, verify
+from mtzoo.structures import Sample
+from mtzoo.visualization.report import NodeShare, Picture, Report, StepReport, VerifyCounts, write_report
+
+PICTURES = 4
+VERIFY_IMAGES = 16
+BENCH_RUNS, BENCH_RUNS_IN_TEST = 30, 5
+
+
+def export_stage(run: Run, step: int, quantized: bool) -> None:
+    """At the end of a stage: predictions drawn on the same images; a quantized stage's export with raw maps."""
+    predict = raw_predictor(network_executor(run.net.eval(), run.device), run.config)
+    name = run.stage_name(step, quantized)
+    draw_stage(predict, run.config, run.work_dir.path / "pictures" / name, pick_samples(run.config, PICTURES))
+    run.console.print(format_table(run.history[-1].metrics))
+    if quantized:
+        path = run.work_dir.file(step, "export-last", ".onnx")
+        export_model(run.net, export_spec(run.config, step), path, postprocess=False)
+        run.console.print(f"exported {path}", highlight=False)
+
+
+def deliver(run: Run, command: str) -> int:
+    """Step 3, its deploy model, verify, bench, report. Returns 0, or 1 if an executor differs from what was validated."""
+    config, console = run.config, run.console
+    samples = pick_samples(config, 4 if run.pipeline_test else VERIFY_IMAGES)
+    integer = to_integers(run)
+    equality = compare(run, integer, [input_tensor(sample) for sample in samples])
+    console.print(f"step 3 against step 2: {equality.total} of {equality.values:,} raw values differ on {equality.images} images",
+                  highlight=False)
+    require_equal(equality)
+    path = run.work_dir.file(INTEGER_STEP, "export-last", ".onnx")
+    export_model(run.net, export_spec(config, INTEGER_STEP), path, postprocess=True)
+    verified = verify(path, originals(samples))
+    console.print(f"verify: {verified.values:,} values on {verified.images} images, differing: {verified.mismatches}",
+                  highlight=False)
+    evaluate_deployed(run, path)
+    threads = os.cpu_count() or 1
+    measured = bench(path, threads=threads, runs=BENCH_RUNS_IN_TEST if run.pipeline_test else BENCH_RUNS)
+    html, _ = write_report(build_report(run, command, path, verified, measured), run.work_dir.path)
+    console.print(f"deploy model: {path} ({path.stat().st_size:,} bytes)\nreport: {html}", highlight=False)
+    return 0 if verified.passed else 1
+
+
+def input_tensor(sample: Sample) -> torch.Tensor:
+    """(1, 3, H, W) uint8, what the network sees of an evaluation sample."""
+    return torch.from_numpy(sample.image).permute(2, 0, 1)[None].contiguous()
+
+
+def originals(samples: list[Sample]) -> Iterator[np.ndarray]:
+    for sample in samples:
+        yield cv2.imread(str(sample.path), cv2.IMREAD_COLOR)
+
+
+def evaluate_deployed(run: Run, path: Path) -> None:
+    """Step 3's metrics are those of the file itself, run by OpenVINO with its own post-processing."""
+    predict = model_predictor(DeployModel.load(path))
+    metrics = evaluate(predict, run.config, batch_size=1, limit=PIPELINE_TEST_IMAGES if run.pipeline_test else None)
+    name = run.config.solver[INTEGER_STEP].prefix
+    run.history.append(StageRecord(name, metrics))
+    draw_stage(predict, run.config, run.work_dir.path / "pictures" / name, pick_samples(run.config, PICTURES))
+    run.console.print(format_table(metrics))
+
+
+def build_report(run: Run, command: str, path: Path, verified: VerifyReport, measured: BenchReport) -> Report:
+    """Everything the run has found out."""
+    costs = node_costs(run.net, run.config.deploy_geometry.input_hw)
+    sizes = {file.name: file.stat().st_size for file in sorted(run.work_dir.path.glob("*export-last.onnx"))}
+    environment = {"machine": platform.processor() or platform.machine(), "threads": str(measured.threads),
+                   "torch": torch.__version__, "onnxruntime": onnxruntime.__version__, "openvino": openvino.__version__}
+    waits = [f"{r.name}: {r.seconds:.0f} s, {100 * r.data_wait:.1f} % of it waiting for data" for r in run.history if r.seconds]
+    return Report(config=run.config.name, command=command,
+                  steps=[stage_report(run.work_dir.path, record) for record in run.history],
+                  nodes=[NodeShare(c.name, c.params, c.macs, c.tasks) for c in costs],
+                  latency_ms=measured.latency_ms, bytes={**sizes, **measured.bytes},
+                  verify=VerifyCounts(verified.images, verified.values, verified.mismatches),
+                  environment=environment, notes=waits)
+
+
+def stage_report(work_dir: Path, record: StageRecord) -> StepReport:
+    files = sorted((work_dir / "pictures" / record.name).glob("*.jpg"))
+    pictures = [Picture.from_image(file.stem, cv2.imread(str(file))) for file in files]
+    return StepReport(record.name, record.metrics, record.curve, record.seconds, pictures)

@@ -1,0 +1,40 @@
+"""The main job: train in the four quantization steps, export, verify, measure, report.
+
+    mtzoo quant-train --config 4pe_resize/multitask --pipeline-test
+    mtzoo quant-train --config 4pe_resize/multitask
+    mtzoo quant-train --config 4pe_resize/multitask --tasks seg_default,seg_lane
+    mtzoo quant-train --config 4pe_resize/multitask --resume
+"""
+
+import argparse
+import os
+import shlex
+import sys
+
+from rich.console import Console
+
+from mtzoo.cli.arguments import add_training_arguments, config_from_arguments, default_work_dir
+from mtzoo.cli.deliver import deliver, export_stage
+from mtzoo.engine.distributed import is_main, leave
+from mtzoo.engine.run import start_run, train
+
+HELP = "train in four quantization steps, export, verify, bench, report"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_training_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    config = config_from_arguments(args)
+    console = Console(file=None if is_main() else open(os.devnull, "w"))  # noqa: SIM115
+    work_dir = default_work_dir(config, args)
+    started = start_run(config, work_dir, ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)
+    try:
+        finished = train(started, float_only=False, resume=args.resume, load_from=args.load_from, on_stage_end=export_stage)
+        if not is_main():
+            return 0
+        command = "mtzoo " + shlex.join(sys.argv[1:])
+        return deliver(finished, command)
+    finally:
+        leave()
