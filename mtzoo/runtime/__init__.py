@@ -1,0 +1,7 @@
+"""Deploy models at work: on images, compared with the network they came from, and measured."""
+
+from mtzoo.runtime.executors import EXECUTORS, OnnxRuntimeExecutor, OpenVinoExecutor, build_executor
+from mtzoo.runtime.model import DeployModel
+from mtzoo.runtime.verify import VerifyReport, verify
+
+__all__ = ["EXECUTORS", "DeployModel", "OnnxRuntimeExecutor", "OpenVinoExecutor", "VerifyReport", "build_executor", "verify"]

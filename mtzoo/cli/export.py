@@ -1,0 +1,64 @@
+"""Write a checkpoint as an ONNX deploy model with its sidecar JSON.
+
+    mtzoo export work_dirs/4pe_resize-multitask/int-inference-last.pt --out model.onnx
+    mtzoo export work_dirs/4pe_resize-multitask/with-bn-last.pt --out with-bn.onnx
+
+A checkpoint of step 3 gives label maps and boxes in original pixels, those of steps 0 to 2 raw maps.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtzoo.errors import UserError
+
+if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for torch
+    from mtzoo.config import ExperimentConfig
+    from mtzoo.export import DeployInfo, ExportSpec
+
+HELP = "write a checkpoint as an ONNX deploy model"
+INTEGER_STEP = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", type=Path, help="a .pt file that train or quant-train wrote")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the .onnx file; default: beside the checkpoint")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--raw", action="store_true", help="raw maps only, also at step 3")
+    form.add_argument("--keep-raw", action="store_true", help="raw maps besides label maps and boxes")
+
+
+def run(args: argparse.Namespace) -> int:
+    from mtzoo.cli.models import load_checkpoint_network
+    from mtzoo.engine.checkpoint import load_checkpoint
+    from mtzoo.export import export_model
+
+    out = args.out or args.checkpoint.with_suffix(".onnx")
+    if out.suffix != ".onnx":
+        raise UserError(f"--out {out}: the file has to end in .onnx; its sidecar gets the same name with .json")
+    step = load_checkpoint(args.checkpoint).progress.step
+    if args.keep_raw and step != INTEGER_STEP:
+        raise UserError(f"{args.checkpoint}: a checkpoint of step {step}, whose export has raw maps only; leave --keep-raw out")
+    net, config = load_checkpoint_network(args.checkpoint, {})
+    info = export_model(net, export_spec(config, step), out, postprocess=step == INTEGER_STEP and not args.raw,
+                        keep_raw=args.keep_raw)
+    print_summary(info, out)
+    return 0
+
+
+def export_spec(config: "ExperimentConfig", step: int) -> "ExportSpec":
+    """What an export of a step needs to know, from the config."""
+    from mtzoo.config import config_hash
+    from mtzoo.export import ExportSpec, TaskInfo
+
+    tasks = {task.name: TaskInfo(task.kind, task.classes, task.decoder) for task in config.tasks}
+    return ExportSpec(step, tasks, config.deploy_geometry, config.graphs, config.resolved, config_hash(config))
+
+
+def print_summary(info: "DeployInfo", path: Path) -> None:
+    """Size, inputs and outputs, one line each."""
+    size = path.stat().st_size
+    print(f"{path}: {size:,} bytes, {size / info.parameters:.2f} per parameter, {'integers' if info.integer else 'not integers'}")
+    for kind, tensors in (("in", info.inputs), ("out", info.outputs)):
+        for tensor in tensors:
+            print(f"  {kind:3} {tensor.name} {tensor.dtype} {'x'.join(map(str, tensor.shape))}")

@@ -1,0 +1,78 @@
+"""Run a deploy model in every executor on the same images and count the values that differ from the validated network.
+
+    mtzoo verify work_dirs/4pe_resize-multitask/int-inference-export-last.onnx --images drive/
+
+The reference is the fake-quant torch network, rebuilt from the file. Exit code 0: none differs; 1: some do.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtzoo.errors import UserError
+
+if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
+    from mtzoo.runtime import VerifyReport
+
+HELP = "count the values that differ between executors: 0 of all"
+DIFFERS = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="an .onnx deploy model of step 3, or a zoo model's name")
+    parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of images of any size")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N images, spread evenly")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of the runtimes (2)")
+
+
+def run(args: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import track
+
+    from mtzoo.data.images import read_image
+    from mtzoo.locate import find_model
+    from mtzoo.runtime import verify
+
+    files = list_images(args.images, args.limit)
+    console = Console(stderr=True)
+    images = (read_image(path) for path in track(files, "verifying", console=console, transient=True))
+    report = verify(find_model(args.model), images, threads=args.threads)
+    print_report(report)
+    return 0 if report.passed else DIFFERS
+
+
+def list_images(folder: Path, limit: int | None) -> list[Path]:
+    """Images below `folder`, at most `limit` of them, evenly spread. Raises UserError if there is none."""
+    from mtzoo.data.images import IMAGE_SUFFIXES
+
+    if not folder.is_dir():
+        raise UserError(f"--images {folder}: no such folder; name one with images")
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    if not files:
+        raise UserError(f"--images {folder}: no image in it ({' '.join(IMAGE_SUFFIXES)}); name another folder")
+    if limit is not None and limit < 1:
+        raise UserError(f"--limit {limit}: has to be at least 1")
+    count = min(limit or len(files), len(files))
+    return [files[i * len(files) // count] for i in range(count)]
+
+
+def print_report(report: "VerifyReport") -> None:
+    """A row for each output, a column for each executor: differing of compared."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"differing of compared values, {report.images} images")
+    table.add_column("output")
+    for name in report.executors:
+        table.add_column(name, justify="right")
+    outputs = dict.fromkeys(output for tally in report.executors.values() for output in tally.values)
+    for output in outputs:
+        table.add_row(output, *(f"{t.mismatches[output]:,} of {t.values[output]:,}" if output in t.values else "-"
+                                for t in report.executors.values()))
+    table.add_section()
+    table.add_row("all", *(f"{sum(t.mismatches.values()):,} of {sum(t.values.values()):,}" for t in report.executors.values()))
+    table.add_row("largest box difference, px", *(f"{t.box_error:.1e}" if any(o.endswith(".boxes") for o in t.values) else "-"
+                                                  for t in report.executors.values()))
+    console = Console()
+    console.print(table)
+    console.print("equal" if report.passed else "NOT equal", highlight=False)

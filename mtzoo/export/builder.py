@@ -1,0 +1,84 @@
+"""A thin hand for writing ONNX graphs: one call per operator, constants stored once."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 17
+IR_VERSION = 8  # the one that came with opset 17: old runtimes read it
+SPELT_OUT = 8  # constants of at most so many elements have them in their names
+
+Attribute = int | float | str | Sequence[int] | Sequence[float]
+
+ELEMENT_TYPES = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.uint8): TensorProto.UINT8,
+                 np.dtype(np.int8): TensorProto.INT8, np.dtype(np.int32): TensorProto.INT32,
+                 np.dtype(np.int64): TensorProto.INT64, np.dtype(np.bool_): TensorProto.BOOL}
+
+
+class GraphBuilder:
+    """Nodes in execution order, initializers by name. Tensors are strings, as in ONNX."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: dict[str, onnx.TensorProto] = {}
+        self.inputs: list[onnx.ValueInfoProto] = []
+        self.outputs: list[onnx.ValueInfoProto] = []
+
+    def op(self, kind: str, inputs: Sequence[str], name: str = "", attributes: Mapping[str, Attribute] | None = None) -> str:
+        """Append a node with one output, called `name` or numbered. Returns the output's name.
+
+        Long names are worth bytes where people look for them: at convolutions, outputs and in post-processing.
+        """
+        name = name or f"t{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], **(attributes or {})))
+        return name
+
+    def top_k(self, x: str, k: int, name: str) -> tuple[str, str]:
+        """The k largest along the last axis, sorted. Returns (values, indices). OpenVINO does not order equal values."""
+        outputs = (f"{name}.values", f"{name}.indices")
+        self.nodes.append(helper.make_node("TopK", [x, self.integers(k)], list(outputs), axis=-1))
+        return outputs
+
+    def initializer(self, name: str, value: np.ndarray) -> str:
+        """Store a tensor under its own name. Returns the name."""
+        if name in self.initializers:
+            raise ValueError(f"two tensors are called '{name}'")
+        self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+        return name
+
+    def constant(self, value: np.ndarray | np.generic) -> str:
+        """Store a small tensor under a name made of its content, so that equal ones are one. Returns the name."""
+        value = np.ascontiguousarray(value)
+        small = "_".join(map(str, value.ravel())) if value.size <= SPELT_OUT else hashlib.sha256(value.tobytes()).hexdigest()[:12]
+        name = ".".join(["const", str(value.dtype), "x".join(map(str, value.shape)), small])
+        if name not in self.initializers:
+            self.initializer(name, value)
+        return name
+
+    def integers(self, *values: int) -> str:
+        """A 1-D int64 constant."""
+        return self.constant(np.array(values, dtype=np.int64))
+
+    def float(self, value: float) -> str:
+        """A float32 scalar constant."""
+        return self.constant(np.float32(value))
+
+    def add_input(self, name: str, dtype: type, shape: Sequence[int]) -> str:
+        self.inputs.append(helper.make_tensor_value_info(name, ELEMENT_TYPES[np.dtype(dtype)], shape))
+        return name
+
+    def add_output(self, name: str, dtype: type, shape: Sequence[int]) -> None:
+        self.outputs.append(helper.make_tensor_value_info(name, ELEMENT_TYPES[np.dtype(dtype)], shape))
+
+    def model(self, graph_name: str) -> onnx.ModelProto:
+        """The checked model, with only the initializers that are read."""
+        read = {name for node in self.nodes for name in node.input}
+        used = [tensor for name, tensor in self.initializers.items() if name in read]
+        graph = helper.make_graph(self.nodes, graph_name, self.inputs, self.outputs, used)
+        model = helper.make_model(graph, producer_name="mtzoo", opset_imports=[helper.make_opsetid("", OPSET)],
+                                  ir_version=IR_VERSION)
+        onnx.checker.check_model(model, full_check=True)
+        return model

@@ -1,0 +1,131 @@
+"""A trained network -> one ONNX file and its sidecar."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+
+from mtzoo.errors import UserError
+from mtzoo.export.boxes import IM_HW, BoxEmitter
+from mtzoo.export.builder import ELEMENT_TYPES, GraphBuilder
+from mtzoo.export.info import DeployInfo, TaskInfo, TensorInfo
+from mtzoo.export.labels import emit_label_map
+from mtzoo.export.network import IMAGE, emit_network
+from mtzoo.files import write_whole
+from mtzoo.models import MultiTaskNet, NodeSpec
+from mtzoo.ops.geometry import DeployGeometry
+from mtzoo.postprocess import BoxDecoder
+from mtzoo.quantization import integer_state
+
+METADATA_KEY = "mtzoo"
+DISK_ADVICE = "choose another place"
+DTYPES = {element: np.dtype(dtype).name for dtype, element in ELEMENT_TYPES.items()}
+
+
+@dataclass(frozen=True)
+class ExportSpec:
+    """What an export has to know beyond the network. step: 0..3; graphs: task -> node specs the network was built from;
+    config, config_hash: the resolved config as plain data, to be carried along."""
+
+    step: int
+    tasks: Mapping[str, TaskInfo]
+    geometry: DeployGeometry
+    graphs: Mapping[str, Sequence[NodeSpec]]
+    config: Mapping[str, Any]
+    config_hash: str
+
+
+def export_model(net: MultiTaskNet, spec: ExportSpec, path: Path, *, postprocess: bool, keep_raw: bool = False) -> DeployInfo:
+    """Write `net` as `path` (.onnx) with the sidecar `path` (.json). Files are written whole or not at all.
+
+    net: on its grids (`freeze`) for an exact file; with BN or float layers it is written as it stands.
+    postprocess: label maps and boxes instead of raw maps; keep_raw: raw maps too.
+    Raises UserError if the network has not been calibrated, or the file cannot be written.
+    """
+    was_training = net.training
+    net.eval()
+    model = build_model(net, spec.tasks, spec.geometry, quantized=True, postprocess=postprocess, keep_raw=keep_raw)
+    net.train(was_training)
+    exponents = _exponents(net)
+    info = DeployInfo(step=spec.step, integer=bool(exponents), parameters=sum(p.numel() for p in net.parameters()),
+                      tasks=spec.tasks, geometry=spec.geometry, graphs=spec.graphs, inputs=_tensors(model.graph.input),
+                      outputs=_tensors(model.graph.output), config_hash=spec.config_hash, config=spec.config,
+                      exponents=exponents)
+    write_model(model, info, path)
+    return info
+
+
+def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: DeployGeometry, *, quantized: bool,
+                postprocess: bool, keep_raw: bool = False) -> onnx.ModelProto:
+    """The ONNX model of `net` for one image. quantized=False: the same network in plain floats, for float runtimes."""
+    height, width = geometry.input_hw
+    builder = GraphBuilder()
+    builder.add_input(IMAGE, np.uint8, (1, 3, height, width))
+    maps = emit_network(builder, net, quantized=quantized)
+    shapes = output_shapes(net, geometry.input_hw)
+    if keep_raw or not postprocess:
+        for name in maps:
+            builder.add_output(name, np.float32, shapes[name])
+    if postprocess:
+        if any(isinstance(task.decoder, BoxDecoder) for task in tasks.values()):
+            builder.add_input(IM_HW, np.float32, (1, 2))
+        for name, task in tasks.items():
+            _emit_task(builder, name, task, geometry, maps, shapes)
+    return builder.model("mtzoo")
+
+
+def _emit_task(builder: GraphBuilder, name: str, task: TaskInfo, geometry: DeployGeometry, maps: Mapping[str, str],
+               shapes: Mapping[str, tuple[int, ...]]) -> None:
+    outputs = {key.removeprefix(f"{name}."): key for key in maps if key.startswith(f"{name}.")}
+    if isinstance(task.decoder, BoxDecoder):
+        own_shapes = {output: shapes[key] for output, key in outputs.items()}
+        BoxEmitter(builder, name, outputs, own_shapes, task.decoder, geometry).emit()
+    else:
+        emit_label_map(builder, name, outputs["logits"], shapes[outputs["logits"]], task.decoder)
+
+
+@torch.no_grad()
+def output_shapes(net: MultiTaskNet, input_hw: tuple[int, int]) -> dict[str, tuple[int, ...]]:
+    """{"det_person.cls_s8": (1, K, h, w)} for one image, found by running the network once."""
+    device = next(net.parameters()).device
+    outputs = net(torch.zeros(1, 3, *input_hw, device=device))
+    return {f"{task}.{name}": tuple(value.shape) for task, maps in outputs.items() for name, value in maps.items()}
+
+
+def _exponents(net: MultiTaskNet) -> dict[str, dict[str, Any]]:
+    """Scales of an integer network as exponents; {} if `net` is none."""
+    try:
+        state = integer_state(net)
+    except UserError:
+        return {}
+    found: dict[str, dict[str, Any]] = {}
+    for key, value in state.items():
+        layer, _, part = key.rpartition(".")
+        if part.endswith("_exponent"):
+            found.setdefault(layer, {})[part.removesuffix("_exponent")] = value.tolist()
+    return found
+
+
+def _tensors(values: Sequence[onnx.ValueInfoProto]) -> tuple[TensorInfo, ...]:
+    return tuple(TensorInfo(v.name, DTYPES[v.type.tensor_type.elem_type],
+                            tuple(d.dim_value for d in v.type.tensor_type.shape.dim)) for v in values)
+
+
+def write_model(model: onnx.ModelProto, info: DeployInfo, path: Path) -> None:
+    """Write the model with `info` in its metadata, and the sidecar with the model's sha256."""
+    onnx.helper.set_model_props(model, {METADATA_KEY: info.to_json()})
+    content = model.SerializeToString()
+    sidecar = {**json.loads(info.to_json()), "sha256": hashlib.sha256(content).hexdigest()}
+    write_whole(path, content, DISK_ADVICE)
+    write_whole(sidecar_path(path), (json.dumps(sidecar, separators=(",", ":"), sort_keys=True) + "\n").encode(), DISK_ADVICE)
+
+
+def sidecar_path(path: Path) -> Path:
+    return path.with_suffix(".json")
+

@@ -1,0 +1,80 @@
+"""What a deploy model says of itself: the sidecar JSON, which the ONNX metadata repeats."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mtzoo.errors import UserError
+from mtzoo.models import NodeSpec
+from mtzoo.ops.geometry import DeployGeometry
+from mtzoo.postprocess import BoxDecoder, Decoder, LabelMapDecoder
+
+FORMAT = "mtzoo-deploy-1"
+DECODERS = {"detection": BoxDecoder, "segmentation": LabelMapDecoder}
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """One task: its classes, in the order of the class ids, and its post-processing."""
+
+    kind: str
+    classes: tuple[str, ...]
+    decoder: Decoder
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An input or output of the model."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class DeployInfo:
+    """step: 0..3 of the training run; integer: made of integers only, so that it can be verified; parameters: of the network
+    as trained; graphs: task -> node specs, from which the network is rebuilt; config: the resolved config, as plain data;
+    exponents: layer -> {"weight": [e per output channel], "output": e}, scale = 2^e, of an integer network.
+    """
+
+    step: int
+    integer: bool
+    parameters: int
+    tasks: Mapping[str, TaskInfo]
+    geometry: DeployGeometry
+    graphs: Mapping[str, Sequence[NodeSpec]]
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    config_hash: str
+    config: Mapping[str, Any] = field(repr=False)
+    exponents: Mapping[str, Mapping[str, Any]] = field(repr=False, default_factory=dict)
+
+    def to_json(self) -> str:
+        """Compact JSON. Without the file's sha256, which the sidecar adds: no file can hold its own."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, separators=(",", ":"), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> "DeployInfo":
+        """Read what `to_json` wrote. Raises UserError naming `where` if it is something else."""
+        try:
+            values = json.loads(text)
+            if values.pop("format") != FORMAT:
+                raise KeyError("format")
+            return cls(**{**values, **_built(values)})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"{where}: not a description of a deploy model of mtzoo ({type(error).__name__}: {error}); "
+                            "export the model again") from error
+
+
+def _built(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are more than plain data."""
+    geometry = {k: tuple(v) if isinstance(v, list) else v for k, v in values["geometry"].items()}
+    tasks = {name: TaskInfo(t["kind"], tuple(t["classes"]), DECODERS[t["kind"]](**t["decoder"]))
+             for name, t in values["tasks"].items()}
+    graphs = {task: tuple(NodeSpec(n["name"], n["type"], tuple(n["inputs"]), n["params"]) for n in nodes)
+              for task, nodes in values["graphs"].items()}
+    tensors = {key: tuple(TensorInfo(t["name"], t["dtype"], tuple(t["shape"])) for t in values[key])
+               for key in ("inputs", "outputs")}
+    return {"geometry": DeployGeometry(**geometry), "tasks": tasks, "graphs": graphs, **tensors}

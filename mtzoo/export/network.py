@@ -1,0 +1,157 @@
+"""The network as ONNX: one rule for each leaf of `mtzoo.layers`, so that what is written is what the layers say.
+
+Quantized form: int8 weights and int32 biases as initializers, standard QuantizeLinear and DequantizeLinear around them.
+Upsampling and concatenation move 8-bit integers. Of the equal forms this is the one OpenVINO runs fastest (docs/deploy.md).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from onnx import TensorProto
+from torch import Tensor
+
+from mtzoo.errors import UserError
+from mtzoo.export.builder import GraphBuilder
+from mtzoo.layers import Concat, ConvBNAct, ImageQuant, UpsampleNearest2x
+from mtzoo.models import MultiTaskNet
+from mtzoo.ops.fixed_point import to_integers
+from mtzoo.quantization import read_program
+from mtzoo.quantization.fake_quant import BIAS_LIMIT
+from mtzoo.quantization.graph import IMAGES, Call
+
+IMAGE = "image"
+IMAGE_ZERO = 128
+RESIZE_NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+
+
+@dataclass(frozen=True)
+class Value:
+    """A result: `tensor` holds floats, or 8-bit integers of one grid: float = (tensor - zero_point) * scale.
+
+    scale, zero_point: names of constants, None for floats.
+    """
+
+    tensor: str
+    scale: str | None = None
+    zero_point: str | None = None
+
+
+class NetworkEmitter:
+    """Writes a network's calls into a builder. quantized: with its quantizers, else the float network they stand on."""
+
+    def __init__(self, builder: GraphBuilder, *, quantized: bool) -> None:
+        self.builder, self.quantized = builder, quantized
+        self.values: dict[str, Value] = {}
+        self.floats: dict[str, str] = {}
+
+    def emit(self, call: Call) -> None:
+        """Append the nodes of one leaf."""
+        module = call.module
+        if isinstance(module, ImageQuant):
+            value = self._image(call)
+        elif isinstance(module, ConvBNAct):
+            value = self._conv(call, module)
+        elif isinstance(module, Concat):
+            value = self._same_grid(call, "Concat", [], {"axis": 1})
+        elif isinstance(module, UpsampleNearest2x):
+            scales = self.builder.constant(np.array([1, 1, 2, 2], dtype=np.float32))
+            value = self._same_grid(call, "Resize", ["", scales], RESIZE_NEAREST)
+        else:
+            raise UserError(f"layer '{call.name}': no ONNX rule for {type(module).__name__}; add one to mtzoo/export/network.py")
+        self.values[call.name] = value
+
+    def as_float(self, name: str) -> str:
+        """A result as float tensor; dequantized once, however many read it."""
+        value = self.values[name]
+        if value.scale is None:
+            return value.tensor
+        if name not in self.floats:
+            self.floats[name] = self.builder.op("DequantizeLinear", [value.tensor, value.scale, value.zero_point])
+        return self.floats[name]
+
+    def _image(self, call: Call) -> Value:
+        b, scale = self.builder, 2.0**ImageQuant.exponent
+        if self.quantized:  # one operator subtracts 128 and scales: the integers go straight into the first convolution
+            return Value(IMAGE, b.float(scale), b.constant(np.uint8(IMAGE_ZERO)))
+        x = b.op("Cast", [IMAGE], attributes={"to": TensorProto.FLOAT})
+        return Value(b.op("Mul", [b.op("Sub", [x, b.float(IMAGE_ZERO)]), b.float(scale)]))
+
+    def _same_grid(self, call: Call, kind: str, extra: list[str], attributes: Mapping[str, int | str]) -> Value:
+        """An operator that moves numbers; quantized ones as the integers they are."""
+        sources = [self.values[name] for name in call.inputs]
+        tensor = self.builder.op(kind, [*(s.tensor for s in sources), *extra], call.name, attributes)
+        return Value(tensor, sources[0].scale, sources[0].zero_point)
+
+    def _conv(self, call: Call, layer: ConvBNAct) -> Value:
+        b, name, conv = self.builder, call.name, layer.conv
+        inputs = [self.as_float(call.inputs[0]), self._weight(name, layer)]
+        if conv.bias is not None:
+            inputs.append(self._bias(name, layer))
+        pads = [*conv.padding, *conv.padding]
+        y = b.op("Conv", inputs, f"{name}.conv", {"kernel_shape": conv.kernel_size, "pads": pads, "strides": conv.stride,
+                                                  "group": conv.groups})
+        if layer.bn is not None:
+            bn = layer.bn
+            parameters = (bn.weight, bn.bias, bn.running_mean, bn.running_var)
+            keys = ("gamma", "beta", "mean", "var")
+            stored = [b.initializer(f"{name}.bn_{key}", to_numpy(p)) for key, p in zip(keys, parameters)]
+            y = b.op("BatchNormalization", [y, *stored], attributes={"epsilon": bn.eps})
+        if call.skip is not None:
+            y = b.op("Add", [y, self.as_float(call.skip)])
+        if layer.relu:
+            y = b.op("Relu", [y])
+        if layer.act_quant is None or not self.quantized:
+            return Value(y)
+        quant = layer.act_quant
+        scale = b.initializer(f"{name}.output_scale", to_numpy(quant.scale))
+        zero_point = b.constant(np.int8(0) if quant.signed else np.uint8(0))
+        return Value(b.op("QuantizeLinear", [y, scale, zero_point]), scale, zero_point)
+
+    def _weight(self, name: str, layer: ConvBNAct) -> str:
+        b, weight, quant = self.builder, layer.conv.weight, layer.weight_quant
+        if quant is None:
+            return b.initializer(f"{name}.weight", to_numpy(weight))
+        quant.refresh(weight)
+        integers = to_integers(weight, quant.scale.view(-1, 1, 1, 1), -quant.limit, quant.limit)
+        if not self.quantized:
+            return b.initializer(f"{name}.weight", to_numpy(integers * quant.scale.view(-1, 1, 1, 1)))
+        return self._dequantized(f"{name}.weight", integers.to(torch.int8), quant.scale)
+
+    def _bias(self, name: str, layer: ConvBNAct) -> str:
+        bias, quant = layer.conv.bias, layer.bias_quant
+        if quant is None or not self.quantized:
+            return self.builder.initializer(f"{name}.bias", to_numpy(bias))
+        scale = quant.accumulator.scale
+        return self._dequantized(f"{name}.bias", to_integers(bias, scale, -BIAS_LIMIT, BIAS_LIMIT).to(torch.int32), scale)
+
+    def _dequantized(self, name: str, integers: Tensor, scale: Tensor) -> str:
+        b = self.builder
+        stored = [b.initializer(name, to_numpy(integers)), b.initializer(f"{name}_scale", to_numpy(scale))]
+        return b.op("DequantizeLinear", stored, attributes={"axis": 0})
+
+
+@torch.no_grad()
+def emit_network(builder: GraphBuilder, net: MultiTaskNet, *, quantized: bool) -> dict[str, str]:
+    """Write `net` reading the uint8 tensor `image` (N, 3, H, W). Returns {"det_person.cls_s8": float tensor}.
+
+    With quantized=False a prepared network is written as plain floats (weights on their grids, activations unrounded):
+    what float runtimes are measured on. The returned tensors carry the outputs' names.
+    """
+    program = read_program(net)
+    emitter = NetworkEmitter(builder, quantized=quantized)
+    emitter.values[IMAGES] = Value(IMAGE)
+    for call in program.calls:
+        emitter.emit(call)
+    outputs = {}
+    for task, maps in program.outputs.items():
+        for output, source in maps.items():
+            name = f"{task}.{output}"
+            outputs[name] = builder.op("Identity", [emitter.as_float(source)], name)
+    return outputs
+
+
+def to_numpy(tensor: Tensor) -> np.ndarray:
+    """Detached, on the host, contiguous in the usual order."""
+    return tensor.detach().cpu().contiguous().numpy()

@@ -1,0 +1,130 @@
+"""Latency of a deploy model and of the float network it stands for, side by side in one run.
+
+All variants do the same work on the same image: network and post-processing, batch 1. The float ones run a plain float
+graph without quantizers. Rounds are interleaved, so that a busy or throttled machine slows all of them alike.
+"""
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+
+from mtzoo.errors import UserError
+from mtzoo.export.boxes import IM_HW
+from mtzoo.export.deploy import build_model
+from mtzoo.export.info import DeployInfo
+from mtzoo.export.load import fake_quant_network, network_outputs, read_deploy_file, stored_integers
+from mtzoo.export.network import IMAGE
+from mtzoo.models import MultiTaskNet
+from mtzoo.postprocess import to_prediction
+from mtzoo.quantization import set_fake_quant
+from mtzoo.runtime.executors import Arrays, OnnxRuntimeExecutor, OpenVinoExecutor
+
+WARM_UP = 3
+INT8, BF16 = "openvino int8", "openvino bf16"
+FLOAT_RUNTIMES = ("onnxruntime fp32", "openvino fp32")
+
+
+@dataclass(frozen=True)
+class BenchReport:
+    """latency_ms: variant -> median; latency_min_ms: the quickest round; bytes: of the int8 file and of the float graph."""
+
+    machine: str
+    threads: int
+    runs: int
+    latency_ms: Mapping[str, float]
+    latency_min_ms: Mapping[str, float]
+    bytes: Mapping[str, int]
+    parameters: int
+
+    @property
+    def speedup_over_float(self) -> float:
+        """How many times as fast as the faster of the two fp32 runtimes the int8 model is."""
+        return min(self.latency_ms[name] for name in FLOAT_RUNTIMES) / self.latency_ms[INT8]
+
+    @property
+    def speedup_over_bf16(self) -> float:
+        return self.latency_ms[BF16] / self.latency_ms[INT8]
+
+
+def bench(model_path: Path, threads: int = 2, runs: int = 50, on_round: Callable[[int], None] | None = None) -> BenchReport:
+    """Measure `runs` interleaved rounds on `threads` threads. on_round: told the number of rounds done.
+
+    Raises UserError if the file is no integer network's, or for numbers below 1.
+    """
+    if threads < 1 or runs < 1:
+        raise UserError(f"threads={threads}, runs={runs}: both have to be at least 1")
+    file = read_deploy_file(model_path)
+    net = fake_quant_network(file, stored_integers(file))
+    set_fake_quant(net, False)
+    postprocess = any("." in t.name and t.name.rpartition(".")[2] in ("labels", "boxes") for t in file.info.outputs)
+    plain = build_model(net, file.info.tasks, file.info.geometry, quantized=False, postprocess=postprocess)
+    feeds = _feeds(file.info)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        variants = _variants(file.info, net, plain, file.model, feeds, threads, postprocess)
+        times = _interleaved(variants, runs, on_round)
+    finally:
+        torch.set_num_threads(before)
+    return BenchReport(_machine(), threads, runs, {name: statistics.median(t) for name, t in times.items()},
+                       {name: min(t) for name, t in times.items()},
+                       {"int8": file.size, "fp32": plain.ByteSize()}, file.info.parameters)
+
+
+def _variants(info: DeployInfo, net: MultiTaskNet, plain: onnx.ModelProto, integer: onnx.ModelProto, feeds: Arrays,
+              threads: int, postprocess: bool) -> dict[str, Callable[[], object]]:
+    """Name -> one inference."""
+    executors = {FLOAT_RUNTIMES[0]: OnnxRuntimeExecutor(plain, threads), FLOAT_RUNTIMES[1]: OpenVinoExecutor(plain, threads),
+                 BF16: OpenVinoExecutor(plain, threads, precision="bf16"), INT8: OpenVinoExecutor(integer, threads)}
+    images = torch.from_numpy(feeds[IMAGE]).contiguous(memory_format=torch.channels_last)
+    hw = info.geometry.input_hw
+    decoders = {name: task.decoder for name, task in info.tasks.items()}
+
+    def torch_float() -> object:
+        outputs = network_outputs(net, images)
+        return to_prediction(outputs, [info.geometry.affine(hw)], [hw], decoders) if postprocess else outputs
+
+    calls: dict[str, Callable[[], object]] = {"torch fp32": torch_float}
+    calls |= {name: lambda executor=executor: executor.run(feeds) for name, executor in executors.items()}
+    return calls
+
+
+def _interleaved(calls: Mapping[str, Callable[[], object]], runs: int,
+                 on_round: Callable[[int], None] | None) -> dict[str, list[float]]:
+    """Milliseconds of each call in each round."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for i in range(-WARM_UP, runs):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            if i >= 0:
+                times[name].append((time.perf_counter() - start) * 1e3)
+        if on_round is not None and i >= 0:
+            on_round(i + 1)
+    return times
+
+
+def _feeds(info: DeployInfo) -> Arrays:
+    """Noise: how long a convolution takes does not depend on what it sees, and NMS finds few boxes in it."""
+    images = np.random.default_rng(0).integers(0, 256, (1, 3, *info.geometry.input_hw), dtype=np.uint8)
+    feeds = {IMAGE: images, IM_HW: np.array([info.geometry.input_hw], dtype=np.float32)}
+    return {tensor.name: feeds[tensor.name] for tensor in info.inputs}
+
+
+def _machine() -> str:
+    """Model of the CPU and its number of cores."""
+    model = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass  # no Linux: the general name has to do
+    return f"{model}, {os.cpu_count()} cores"

@@ -1,0 +1,71 @@
+"""ONNX Runtime and OpenVINO behind one call: feeds by name in, outputs by name out."""
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+import numpy as np
+import onnx
+
+from mtzoo.errors import UserError, did_you_mean
+from mtzoo.runtime.regroup import regroup
+
+Precision = Literal["f32", "bf16"]
+Arrays = dict[str, np.ndarray]
+
+
+class Executor(Protocol):
+    """A compiled model. `run` returns fresh arrays: they stay valid after the next call."""
+
+    output_names: tuple[str, ...]
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays: ...
+
+
+class OnnxRuntimeExecutor:
+    """ONNX Runtime on the CPU."""
+
+    def __init__(self, model: onnx.ModelProto, threads: int) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise UserError(f"ONNX Runtime is not installed ({error}); pip install onnxruntime") from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3  # errors only
+        self._session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        self.output_names = tuple(output.name for output in model.graph.output)
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays:
+        return dict(zip(self.output_names, self._session.run(list(self.output_names), dict(feeds))))
+
+
+class OpenVinoExecutor:
+    """OpenVINO on the CPU. Integer models are regrouped for its kernels; float ones may run in bf16."""
+
+    def __init__(self, model: onnx.ModelProto, threads: int, precision: Precision = "f32") -> None:
+        try:
+            import openvino
+        except ImportError as error:
+            raise UserError(f"OpenVINO is not installed ({error}); pip install openvino") from error
+        # Precision is stated because the default on CPUs with bf16 units is bf16, also for the float ends of an integer
+        # network. Dynamic quantization would round activations once more.
+        options = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY",
+                   "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
+        core = openvino.Core()
+        compiled = core.compile_model(core.read_model(regroup(model).SerializeToString()), "CPU", options)
+        self._request = compiled.create_infer_request()
+        self.output_names = tuple(output.name for output in model.graph.output)
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays:
+        self._request.infer(dict(feeds), share_inputs=True)
+        return {name: self._request.get_tensor(name).data.copy() for name in self.output_names}
+
+
+EXECUTORS = {"openvino": OpenVinoExecutor, "onnxruntime": OnnxRuntimeExecutor}
+
+
+def build_executor(name: str, model: onnx.ModelProto, threads: int) -> Executor:
+    """Compile `model` for "openvino" or "onnxruntime". Raises UserError for another name or a package that is missing."""
+    if name not in EXECUTORS:
+        raise UserError(f"executor '{name}': no such executor{did_you_mean(name, EXECUTORS)}")
+    return EXECUTORS[name](model, threads)

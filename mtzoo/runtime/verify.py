@@ -1,0 +1,179 @@
+"""Do all executors say what the validated network said? Counts of differing values, per output and executor.
+
+The reference is the fake-quant torch network, rebuilt from the file. Compared are the integer torch network (raw maps and
+label maps), ONNX Runtime and OpenVINO (raw maps, and the file's own label maps and boxes).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor
+
+from mtzoo.errors import UserError
+from mtzoo.export.boxes import IM_HW
+from mtzoo.export.builder import GraphBuilder
+from mtzoo.export.info import DeployInfo
+from mtzoo.export.load import fake_quant_network, integer_network, network_outputs, read_deploy_file, stored_integers
+from mtzoo.export.network import IMAGE
+from mtzoo.postprocess import BoxDecoder, LabelMapDecoder, label_map, to_prediction
+from mtzoo.runtime.executors import Arrays, Executor, build_executor
+from mtzoo.runtime.model import DeployModel, raw_outputs
+from mtzoo.structures import Detections, RawOutputs, flatten_outputs
+
+RUNTIMES = ("onnxruntime", "openvino")
+BOX_TOLERANCE = 1e-3  # original pixels; exp differs in its last bits between runtimes
+SCORE_TOLERANCE = 1e-5
+
+
+@dataclass
+class Tally:
+    """Of one executor. values, mismatches: output -> count, over all images; box_error: largest coordinate difference, px."""
+
+    values: dict[str, int] = field(default_factory=dict)
+    mismatches: dict[str, int] = field(default_factory=dict)
+    box_error: float = 0.0
+
+    def count(self, output: str, size: int, differing: int) -> None:
+        self.values[output] = self.values.get(output, 0) + size
+        self.mismatches[output] = self.mismatches.get(output, 0) + differing
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """images: how many; executors: "integer", "onnxruntime", "openvino" -> their counts."""
+
+    images: int
+    executors: Mapping[str, Tally]
+
+    @property
+    def values(self) -> int:
+        """Values compared in each of the two runtimes."""
+        return max(sum(tally.values.values()) for tally in self.executors.values())
+
+    @property
+    def mismatches(self) -> dict[str, int]:
+        """Executor -> differing values of all outputs."""
+        return {name: sum(tally.mismatches.values()) for name, tally in self.executors.items()}
+
+    @property
+    def passed(self) -> bool:
+        return not any(self.mismatches.values())
+
+
+def verify(model_path: Path, images: Iterable[np.ndarray], *, threads: int = 1,
+           on_image: Callable[[int], None] | None = None) -> VerifyReport:
+    """Compare all executors on images (H, W, 3) uint8 BGR of any size.
+
+    on_image: told the number of images done. Raises UserError if the file is no integer network's or there is no image.
+    """
+    file = read_deploy_file(model_path)
+    state = stored_integers(file)
+    reference, integer = fake_quant_network(file, state), integer_network(file, state)
+    as_they_are = {name: build_executor(name, file.model, threads) for name in RUNTIMES}
+    shapes = {name: tuple(value.shape) for name, value in flatten_outputs(network_outputs(reference, _blank(file.info))).items()}
+    inside = with_raw_outputs(file.model, shapes)
+    raw = as_they_are if inside is None else {name: build_executor(name, inside, threads) for name in RUNTIMES}
+    tallies = {name: Tally() for name in ("integer", *RUNTIMES)}
+    done = 0
+    for image in images:
+        original_hw = image.shape[:2]
+        batch = torch.from_numpy(file.info.geometry.apply(image)).permute(2, 0, 1)[None].contiguous()
+        expected = network_outputs(reference, batch)
+        with torch.no_grad():
+            actual = integer(batch)
+        _compare_raw(tallies["integer"], expected, actual)
+        _compare_labels(tallies["integer"], file.info, expected, _labels(file.info, actual))
+        for name in RUNTIMES:
+            feeds = _feeds(file.info, batch, original_hw)
+            _compare_raw(tallies[name], expected, raw_outputs(_only(raw[name].run(feeds), shapes)))
+            _compare_deployed(tallies[name], file.info, as_they_are[name], feeds, expected, original_hw)
+        done += 1
+        if on_image is not None:
+            on_image(done)
+    if not done:
+        raise UserError(f"{model_path}: no image to verify it on; name a folder with images")
+    return VerifyReport(done, tallies)
+
+
+def with_raw_outputs(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> onnx.ModelProto | None:
+    """A copy whose raw maps are outputs as well; None if they all are already."""
+    present = {output.name for output in model.graph.output}
+    if present.issuperset(shapes):
+        return None
+    builder = GraphBuilder()
+    for name, shape in shapes.items():
+        if name not in present:
+            builder.add_output(name, np.float32, shape)
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    copy.graph.output.extend(builder.outputs)
+    return copy
+
+
+def _blank(info: DeployInfo) -> Tensor:
+    return torch.zeros(1, 3, *info.geometry.input_hw, dtype=torch.uint8)
+
+
+def _feeds(info: DeployInfo, batch: Tensor, original_hw: tuple[int, int]) -> Arrays:
+    feeds = {IMAGE: batch.numpy(), IM_HW: np.array([original_hw], dtype=np.float32)}
+    return _only(feeds, [tensor.name for tensor in info.inputs])
+
+
+def _only(arrays: Arrays, names: Iterable[str]) -> Arrays:
+    return {name: arrays[name] for name in names}
+
+
+def _labels(info: DeployInfo, raw: RawOutputs) -> dict[str, np.ndarray]:
+    """Segmentation task -> (H', W') label map, decoded in torch."""
+    return {name: label_map(raw[name]["logits"], task.decoder.upsample)[0].numpy() for name, task in info.tasks.items()
+            if isinstance(task.decoder, LabelMapDecoder)}
+
+
+def _compare_raw(tally: Tally, expected: RawOutputs, actual: RawOutputs) -> None:
+    found = flatten_outputs(actual)
+    for name, value in flatten_outputs(expected).items():
+        tally.count(name, value.numel(), int((value != found[name]).sum()))
+
+
+def _compare_labels(tally: Tally, info: DeployInfo, expected: RawOutputs, actual: Mapping[str, np.ndarray]) -> None:
+    for task, labels in _labels(info, expected).items():
+        if task in actual:
+            tally.count(f"{task}.labels", labels.size, int((labels != actual[task]).sum()))
+
+
+def _compare_deployed(tally: Tally, info: DeployInfo, executor: Executor, feeds: Arrays, expected: RawOutputs,
+                      original_hw: tuple[int, int]) -> None:
+    """The file's label maps and boxes, if it has them."""
+    outputs = executor.run(feeds)
+    labels = {task: outputs[f"{task}.labels"][0, 0] for task in info.tasks if f"{task}.labels" in outputs}
+    _compare_labels(tally, info, expected, labels)
+    boxes = {task: expected[task] for task, t in info.tasks.items()
+             if isinstance(t.decoder, BoxDecoder) and f"{task}.boxes" in outputs}
+    decoders = {task: info.tasks[task].decoder for task in boxes}
+    wanted = to_prediction(boxes, [info.geometry.affine(original_hw)], [original_hw], decoders)[0].detections
+    found = DeployModel(info, executor).prediction(outputs, original_hw).detections if boxes else {}
+    for task, detections in wanted.items():
+        size, differing, error = compare_detections(detections, found[task])
+        tally.count(f"{task}.boxes", size, differing)
+        tally.box_error = max(tally.box_error, error)
+
+
+def compare_detections(wanted: Detections, found: Detections) -> tuple[int, int, float]:
+    """(rows compared, rows that differ, largest coordinate difference of rows of the same class, px).
+
+    Row by row: equal scores are in the order of their locations on both sides. A missing or further row differs.
+    """
+    rows = min(len(wanted.boxes), len(found.boxes))
+    size = max(len(wanted.boxes), len(found.boxes))
+    if rows == 0:
+        return size, size, 0.0
+    errors = np.abs(wanted.boxes[:rows] - found.boxes[:rows]).max(axis=1)
+    same = wanted.labels[:rows] == found.labels[:rows]
+    same &= np.abs(wanted.scores[:rows] - found.scores[:rows]) <= SCORE_TOLERANCE
+    good = same & (errors <= BOX_TOLERANCE)
+    return size, size - int(good.sum()), float(errors[same].max(initial=0.0))
+
