@@ -2,11 +2,14 @@
 
 import argparse
 import ast
+import shutil
 from pathlib import Path
 from typing import Any
 
 from mtzoo.config import ExperimentConfig, load_config
 from mtzoo.engine.checks import check_network
+from mtzoo.engine.distributed import is_main
+from mtzoo.engine.work_dir import MARKER
 from mtzoo.errors import UserError
 from mtzoo.locate import find_config
 
@@ -57,10 +60,21 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pipeline-test", action="store_true", help="everything, briefly, on the validation set")
 
 
-def default_work_dir(config: ExperimentConfig, args: argparse.Namespace) -> Path:
-    """--work-dir, or work_dirs/<config>, with a suffix for a pipeline test and for single tasks."""
+def work_dir_from_arguments(config: ExperimentConfig, args: argparse.Namespace) -> Path:
+    """--work-dir, or work_dirs/<config>, with a suffix for a pipeline test and for single tasks.
+
+    A pipeline test in its own default folder takes the place of the one before: it is run again and again.
+    """
     if args.work_dir is not None:
         return args.work_dir
+    work_dir = default_work_dir(config, args)
+    if args.pipeline_test and not args.resume and (work_dir / MARKER).is_file() and is_main():
+        shutil.rmtree(work_dir)
+    return work_dir
+
+
+def default_work_dir(config: ExperimentConfig, args: argparse.Namespace) -> Path:
+    """work_dirs/<config>[-<tasks>][-pipeline-test]."""
     parts = [config.name.replace("/", "-"), *([args.tasks.replace(",", "+")] if args.tasks else []),
              *(["pipeline-test"] if args.pipeline_test else [])]
     return Path("work_dirs") / "-".join(parts)

@@ -8,7 +8,7 @@ import argparse
 
 from rich.console import Console
 
-from mtzoo.cli.arguments import add_training_arguments, config_from_arguments, default_work_dir
+from mtzoo.cli.arguments import add_training_arguments, config_from_arguments, work_dir_from_arguments
 from mtzoo.engine.run import start_run, train
 from mtzoo.errors import UserError
 from mtzoo.evaluation.table import format_table
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     if config.solver[0].float_phase is None:
         raise UserError("solver[0] has no float_phase, which is what `train` runs; add one or use quant-train")
     console = Console()
-    work_dir = default_work_dir(config, args)
+    work_dir = work_dir_from_arguments(config, args)
     started = start_run(config, work_dir, ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)
     finished = train(started, float_only=True, resume=args.resume, load_from=args.load_from,
                      on_stage_end=lambda *_: None)
