@@ -76,7 +76,7 @@ class ActFakeQuant(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W), before the ReLU -> the same shape, on the grid if enabled."""
-        if self.observing:
+        if self.observing and self.training:  # an evaluation leaves no trace
             self.scale.copy_(self.observer.observe(x.detach()))
         if self.enabled:
             return RoundToGrid.apply(x, self.scale, self.low, self.high, True)

@@ -1,5 +1,7 @@
 """What range do activations take? An observer looks at batches and proposes a scale; its memory is in buffers."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -19,7 +21,10 @@ def abs_max(x: Tensor, *, signed: bool) -> Tensor:
 def sample(x: Tensor, *, signed: bool) -> Tensor:
     """At most SAMPLES values of x, or of relu(x) if unsigned, evenly spread: the same for the same input. (S,) float32."""
     flat = x.permute(0, *range(2, x.dim()), 1).reshape(-1)  # memory order of channels_last: no copy
-    values = flat[::max(1, -(-flat.numel() // SAMPLES))].float()
+    step = -(-flat.numel() // SAMPLES)
+    while math.gcd(step, x.shape[1]) > 1:  # else it would always meet the same channels
+        step += 1
+    values = flat[::step].float()
     return values if signed else values.relu()
 
 

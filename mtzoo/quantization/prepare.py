@@ -27,9 +27,8 @@ def prepare(net: nn.Module, qconfigs: QConfigMap = DEFAULT) -> None:
     program = read_program(net)
     if is_prepared(net):
         raise UserError("the network already has quantizers; prepare it once")
-    quantized = {call.name: qconfigs.of_module(call.name) for call in program.convs}
     _check_names(qconfigs, [call.name for call in program.convs])
-    quantized = {call.name: quantized[call.name] for call in program.convs if _is_quantized(call, quantized[call.name])}
+    quantized = {call.name: config for call in program.convs if _is_quantized(call, config := qconfigs.of_module(call.name))}
     device = next(net.parameters()).device
     _attach_activations(program, quantized)
     _attach_weights(program, quantized)
@@ -59,37 +58,34 @@ def _is_quantized(call: Call, config: QConfig) -> bool:
 def _attach_activations(program: Program, quantized: dict[str, QConfig]) -> None:
     for call in program.convs:
         config = quantized.get(call.name)
-        if config and (call.module.output == "quantized" or config.head_output == "quantized"):
+        if config is not None and "quantized" in (call.module.output, config.head_output):
             call.module.act_quant = ActFakeQuant(config, signed=not call.module.relu)
     modules = {call.name: call.module for call in program.calls}
     for group in sharing_groups(program):
-        first, *others = group
-        for name in group:
-            _check_shareable(first, name, modules, quantized)
-        shared = modules[first].act_quant
-        for name in others if shared is not None else ():
-            del modules[name].act_quant
-            modules[name].__dict__["act_quant"] = shared  # past nn.Module's registration: see `prepare`
-            shared.observer.sources = len(group)
+        if all(name in quantized for name in group):
+            _share(group, modules, quantized)
 
 
-def _check_shareable(first: str, name: str, modules: dict[str, nn.Module], quantized: dict[str, QConfig]) -> None:
-    one, other = modules[first], modules[name]
-    if isinstance(one, ImageQuant) or isinstance(other, ImageQuant):
-        raise UserError(f"a Concat joins the image with '{name}': they cannot share one scale")
-    if (one.act_quant is None) != (other.act_quant is None):
-        raise UserError(f"a Concat joins '{first}' and '{name}', of which one is left in float; leave both or none")
-    if one.relu != other.relu:
-        raise UserError(f"a Concat joins '{first}' and '{name}', of which one ends in a ReLU and one does not: signed and "
-                        "unsigned integers cannot share one scale")
-    if quantized.get(first) != quantized.get(name):
-        raise UserError(f"a Concat joins '{first}' and '{name}', which share one quantizer but have different qconfigs")
+def _share(group: tuple[str, ...], modules: dict[str, nn.Module], quantized: dict[str, QConfig]) -> None:
+    first, *others = group
+    shared = modules[first].act_quant
+    for name in others:
+        if modules[name].relu != modules[first].relu:
+            raise UserError(f"a Concat joins '{first}' and '{name}', of which one ends in a ReLU and one does not: signed and "
+                            "unsigned integers cannot share one scale")
+        if quantized[name] != quantized[first]:
+            raise UserError(f"a Concat joins '{first}' and '{name}', which share one scale but have different qconfigs")
+        del modules[name].act_quant
+        modules[name].__dict__["act_quant"] = shared  # past nn.Module's registration: see `prepare`
+    shared.observer.sources = len(group)
 
 
 def _attach_weights(program: Program, quantized: dict[str, QConfig]) -> None:
     sources = {call.name: IMAGE_SCALE if isinstance(call.module, ImageQuant) else getattr(call.module, "act_quant", None)
                for call in program.calls}
-    by_result: dict[str, Source] = {name: sources[made_by[0]] for name, made_by in producers(program).items()}
+    by_result: dict[str, Source] = {}  # a Concat with a float part has no scale
+    for name, made_by in producers(program).items():
+        by_result[name] = sources[made_by[0]] if all(sources[p] is not None for p in made_by) else None
     for call in program.convs:
         if call.name not in quantized:
             continue
@@ -104,7 +100,7 @@ def _attach_weights(program: Program, quantized: dict[str, QConfig]) -> None:
 
 
 def set_observing(net: nn.Module, observing: bool) -> None:
-    """Whether activation quantizers follow the range of what they see."""
+    """Whether activation quantizers follow the range of what they see, while in training mode."""
     for module in net.modules():
         if isinstance(module, ActFakeQuant):
             module.observing = observing
@@ -131,6 +127,9 @@ def calibrate(net: nn.Module, batches: Iterable[Tensor]) -> None:
     """
     training, device = net.training, next(net.parameters()).device
     net.eval()
+    for module in net.modules():
+        if isinstance(module, ActFakeQuant):
+            module.train()
     set_observing(net, True)
     set_fake_quant(net, False)
     with torch.autocast(device.type, enabled=False):

@@ -1,0 +1,101 @@
+import pytest
+import torch
+
+from mtzoo.layers import ConvBNAct
+from mtzoo.ops.fixed_point import EXACT_LIMIT
+from mtzoo.quantization.fake_quant import Accumulator, ActFakeQuant, BiasFakeQuant, ImageScale, WeightFakeQuant
+from mtzoo.quantization.qconfig import QConfig
+
+IMAGE = ImageScale(2.0**-7, -128, 127)
+
+
+def act(*, signed: bool, scale: float) -> ActFakeQuant:
+    quantizer = ActFakeQuant(QConfig(), signed=signed)
+    quantizer.scale.fill_(scale)
+    quantizer.enabled = True
+    return quantizer
+
+
+def layer(channels: int = 4, out: int = 8, config: QConfig = QConfig()) -> tuple[ConvBNAct, WeightFakeQuant]:  # noqa: B008
+    torch.manual_seed(0)
+    built = ConvBNAct(channels, out, 3, bn=False)
+    weight = WeightFakeQuant(config, out)
+    weight.accumulator = Accumulator(built.conv, weight, IMAGE, None)
+    weight.enabled = True
+    return built, weight
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_gradient_passes_inside_the_range_and_stops_outside(signed: bool) -> None:
+    x = torch.tensor([[-300.0, -3.0, -0.25, 0.25, 3.4, 254.0, 300.0]], requires_grad=True)
+    y = act(signed=signed, scale=1.0)(x * 1)
+    assert y.tolist() == [[-128.0, -3.0, 0.0, 0.0, 3.0, 127.0, 127.0] if signed else [0, 0, 0, 0, 3, 254, 255]]
+    y.sum().backward()
+    assert x.grad.tolist() == [[0, 1, 1, 1, 1, 0, 0] if signed else [0, 0, 0, 0, 1, 1, 0]]
+
+
+def test_both_gradient_paths_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.randn(2, 3, 4, 4)
+    grads = []
+    for scale in (torch.tensor(2.0**-6), torch.full((1,), 2.0**-6)):  # a scale that is no scalar takes the other path
+        quantizer, leaf = act(signed=True, scale=1.0), x.clone().requires_grad_()
+        quantizer.scale = scale
+        quantizer(leaf * 1).square().sum().backward()
+        grads.append(leaf.grad)
+    assert torch.equal(*grads)
+
+
+def test_disabled_quantizer_is_the_relu_and_observing_it_sets_the_scale() -> None:
+    quantizer = ActFakeQuant(QConfig(), signed=False)
+    quantizer.observing = True
+    x = torch.tensor([[[[-2.0, 1.9]]]])
+    assert quantizer(x.clone()).flatten().tolist() == [0.0, x[0, 0, 0, 1]]
+    assert float(quantizer.scale) == 2.0**-7
+
+
+def test_bfloat16_maps_get_the_values_of_float32() -> None:
+    x = torch.randn(2, 4, 8, 8).bfloat16()
+    for signed in (False, True):
+        quantizer = act(signed=signed, scale=2.0**-6)
+        assert torch.equal(quantizer(x.clone()).float(), quantizer(x.float()))
+
+
+@pytest.mark.parametrize("bits", [7, 8])
+def test_weights_are_idempotent_within_range_and_pass_gradients(bits: int) -> None:
+    built, quant = layer(config=QConfig(weight_bits=bits))
+    rounded = quant(built.conv.weight)
+    integers = rounded / quant.scale.view(-1, 1, 1, 1)
+    assert torch.equal(integers, integers.round())
+    assert 2 ** (bits - 2) <= integers.abs().amax() <= 2 ** (bits - 1) - 1
+    rounded.sum().backward()
+    assert torch.equal(built.conv.weight.grad, torch.ones_like(built.conv.weight))
+    built.conv.weight.data = rounded.detach()
+    assert torch.equal(quant(built.conv.weight), rounded)
+
+
+def test_one_scale_per_tensor_when_asked() -> None:
+    built, quant = layer(config=QConfig(weight_granularity="tensor"))
+    quant(built.conv.weight)
+    assert quant.scale.unique().numel() == 1
+
+
+def test_dead_channel_with_a_large_bias_stays_in_the_exact_range() -> None:
+    built, quant = layer()
+    with torch.no_grad():
+        built.conv.weight[0] *= 1e-9
+        built.conv.bias[0] = 3.0
+    quant(built.conv.weight)
+    bias = BiasFakeQuant(quant.accumulator)
+    bias.enabled = True
+    rounded = float(bias(built.conv.bias.detach())[0])
+    assert abs(rounded / float(quant.accumulator.scale[0])) < EXACT_LIMIT
+    assert rounded == pytest.approx(3.0, rel=1e-5)
+
+
+def test_frozen_scale_does_not_follow_the_weights() -> None:
+    built, quant = layer()
+    quant(built.conv.weight)
+    before = quant.scale.clone()
+    quant.frozen.fill_(True)
+    quant(built.conv.weight * 8)
+    assert torch.equal(quant.scale, before)
