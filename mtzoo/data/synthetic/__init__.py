@@ -2,5 +2,6 @@
 
 from mtzoo.data.synthetic.labels import CATEGORIES, LANE_CLASSES, SEG_CLASSES, Scene, SceneObject
 from mtzoo.data.synthetic.scene import render_scene
+from mtzoo.data.synthetic.writer import write_dataset
 
-__all__ = ["CATEGORIES", "LANE_CLASSES", "SEG_CLASSES", "Scene", "SceneObject", "render_scene"]
+__all__ = ["CATEGORIES", "LANE_CLASSES", "SEG_CLASSES", "Scene", "SceneObject", "render_scene", "write_dataset"]

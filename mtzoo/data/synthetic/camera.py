@@ -31,10 +31,10 @@ class Camera:
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """(..., 3) world -> (..., 2) pixels. Points nearer than NEAR are put at NEAR: clip polygons before."""
-        scale = self.focal / np.maximum(points[..., 2], NEAR)
-        x, y = points[..., 0] * scale, (self.height - points[..., 1]) * scale
-        c, s = cos(self.roll), sin(self.roll)
-        return np.stack((self.centre[0] + c * x - s * y, self.centre[1] + s * x + c * y), -1)
+        c, s, f = cos(self.roll), sin(self.roll), self.focal
+        turn = f * np.array(((c, s), (s, -c)))  # y of the world is up, y of the picture down
+        shift = (f * self.height * -s, f * self.height * c)
+        return (points[..., :2] @ turn + shift) / np.maximum(points[..., 2:], NEAR) + self.centre
 
     def pixels_per_metre(self, z: float) -> float:
         """Size of a metre seen face on at depth z."""

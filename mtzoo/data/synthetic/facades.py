@@ -88,6 +88,13 @@ def _paint(style: int) -> Facade:
 
 
 @cache
-def facades() -> tuple[Facade, ...]:
-    """Fifteen styles."""
-    return tuple(_paint(style) for style in range(15))
+def facades() -> tuple[tuple[Facade, ...], ...]:
+    """Fifteen styles, each at full size and halved up to three times (BAY_PIXELS / 2 ** level a bay)."""
+    styles = []
+    for style in range(15):
+        levels = [_paint(style)]
+        for _ in range(3):
+            levels.append(Facade(*(cv2.resize(t, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+                                   for t in (levels[-1].wall, levels[-1].lamps))))
+        styles.append(tuple(levels))
+    return tuple(styles)

@@ -18,7 +18,7 @@ CLOTHES = ((40, 40, 44), (60, 50, 45), (120, 80, 50), (150, 110, 70), (45, 45, 1
            (200, 190, 170), (70, 45, 30), (170, 130, 190))
 TROUSERS = ((90, 62, 48), (60, 46, 40), (36, 36, 40), (110, 118, 125), (90, 105, 125), (48, 60, 72), (130, 95, 70),
             (150, 165, 175))
-ARC = np.linspace(-pi / 2, pi / 2, 6)
+RIM = np.stack((np.cos(np.arange(10) * pi / 5), np.sin(np.arange(10) * pi / 5)), -1)
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,21 @@ class Limb:
     rb: float
     albedo: Colour
 
+    def discs(self) -> tuple[tuple[float, ...], ...]:
+        """(right, y, forward, radius) whose convex hull it is."""
+        return (*self.a, self.ra), (*self.b, self.rb)
+
 
 @dataclass(frozen=True)
 class Slab:
     """The convex hull of discs (right, y, forward, radius): torso, skirt, backpack, umbrella."""
 
-    discs: tuple[tuple[float, float, float, float], ...]
+    rims: tuple[tuple[float, float, float, float], ...]
     albedo: Colour
+
+    def discs(self) -> tuple[tuple[float, ...], ...]:
+        """As given."""
+        return self.rims
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,10 @@ class Wheel:
     forward: float
     radius: float
     tyre: float
+
+    def discs(self) -> tuple[tuple[float, ...], ...]:
+        """Along the tyre, whose thickness shows when it is seen edge on."""
+        return tuple((0.0, self.y + self.radius * s, self.forward + self.radius * c, self.tyre / 2) for c, s in RIM)
 
 
 Part = Limb | Slab | Wheel
@@ -89,48 +101,45 @@ class Figure:
 
     def draw(self, painter: Painter) -> None:
         """Paint the parts far to near and seal one object."""
-        if not painter.room(1):
+        foot = painter.camera.project(np.array((self.x, self.ground, self.z)))
+        pixels = painter.camera.pixels_per_metre(self.z)
+        if not painter.room(1) or not -pixels < foot[0] < painter.camera.hw[1] + pixels:
             return
         surface = painter.surface(PERSON_SEG if self.category == "person" else CYCLIST_SEG)
-        drawn = [self._outline(painter, part) for part in self.parts]
-        drawn.sort(key=lambda item: -item[0])
-        detailed = painter.camera.pixels_per_metre(self.z) * self.height > 45
-        for depth, outline, part in drawn:
+        depths, outlines = self._outlines(painter)
+        order = sorted(range(len(depths)), key=lambda i: -depths[i])
+        light, detailed = painter.light, pixels * self.height > 45
+        gain, offset = light.gain_offset(self.z, None, self.x)
+        lean = np.array((-0.12 if light.sun_dir[0] < 0 else 0.12, -0.06))
+        for i in order:
+            part, outline = self.parts[i], outlines[i]
             if isinstance(part, Wheel):
                 self._paint_wheel(painter, outline, part, surface)
                 continue
-            albedo, light = part.albedo, painter.light
-            painter.fill([outline], light.shade(tuple(0.86 * c for c in albedo), self.z, None, self.x), surface)
+            shapes, gains = [outline], (0.86,)
             if detailed:  # the lit half
-                centre = outline.mean(0)
-                lean = np.array((-0.12 if light.sun_dir[0] < 0 else 0.12, -0.06)) * np.ptp(outline, 0)
-                inner = centre + (outline - centre) * 0.62 + lean
-                painter.fill([inner], light.shade(tuple(1.12 * c for c in albedo), self.z, None, self.x), None)
-        painter.seal(self.category, (surface,), np.concatenate([outline for _, outline, _ in drawn]))
+                low, high = outline.min(0), outline.max(0)
+                shapes.append((low + high) * 0.19 + lean * (high - low) + outline * 0.62)
+                gains = (0.86, 1.12)
+            colours = [tuple(min(255.0, k * c * g + o) for c, g, o in zip(part.albedo, gain, offset)) for k in gains]
+            painter.convex(np.concatenate(shapes), [len(outline)] * len(shapes), colours, [surface, None])
+        painter.seal(self.category, (surface,), np.concatenate(outlines))
 
-    def _outline(self, painter: Painter, part: Part) -> tuple[float, np.ndarray, Part]:
-        """Depth key, outline (n, 2) in pixels, the part."""
-        camera = painter.camera
-        if isinstance(part, Wheel):
-            angle = np.linspace(0, 2 * pi, 20, endpoint=False)
-            local = np.stack((0 * angle, part.y + part.radius * np.sin(angle), part.forward + part.radius * np.cos(angle)),
-                             -1)
-            world = self._world(local)
-            outline = camera.project(world)
-            tyre = part.tyre * camera.pixels_per_metre(self.z)
-            discs = [_circle(p, tyre / 2) for p in outline[::2]]  # the tyre's thickness, seen edge on too
-            return float(world[:, 2].mean()), cv2.convexHull(np.concatenate(discs).astype(np.float32))[:, 0], part
-        if isinstance(part, Limb):
-            world = self._world(np.array((part.a, part.b)))
-            ends = camera.project(world)
-            scale = camera.focal / world[:, 2]
-            return float(world[:, 2].mean()), _capsule(ends, part.ra * scale[0], part.rb * scale[1]), part
-        local = np.array(part.discs)
+    def _outlines(self, painter: Painter) -> tuple[list[float], list[np.ndarray]]:
+        """Per part: depth of its middle and convex outline (n, 2) in pixels; all discs are projected at once."""
+        discs = [part.discs() for part in self.parts]
+        local = np.array([d for group in discs for d in group])  # (D, 4)
         world = self._world(local[:, :3])
-        scale = camera.focal / world[:, 2]
-        discs = [_circle(p, r * s) for p, r, s in zip(camera.project(world), local[:, 3], scale)]
-        hull = cv2.convexHull(np.concatenate(discs).astype(np.float32))[:, 0]
-        return float(world[:, 2].mean()), hull, part
+        centres = painter.camera.project(world)
+        radii = np.maximum(local[:, 3] * painter.camera.focal / world[:, 2], 0.4)
+        rims = (centres[:, None] + radii[:, None, None] * RIM).astype(np.float32)  # (D, 10, 2)
+        depths, outlines, begin = [], [], 0
+        for group in discs:
+            end = begin + len(group)
+            depths.append(float(world[begin:end, 2].mean()))
+            outlines.append(cv2.convexHull(rims[begin:end].reshape(-1, 2))[:, 0])
+            begin = end
+        return depths, outlines
 
     def _paint_wheel(self, painter: Painter, outline: np.ndarray, wheel: Wheel, surface: int) -> None:
         """A ring in the picture, a disc in the labels."""
@@ -138,9 +147,8 @@ class Figure:
         cv2.fillPoly(painter.ids, [label], surface, cv2.LINE_8, 4)
         pixels = painter.camera.pixels_per_metre(self.z)
         dark = painter.light.shade((36, 36, 38), self.z, None, self.x)
-        narrow = np.ptp(outline[:, 0]) < 5 * wheel.tyre * pixels
-        if narrow:
-            painter.fill([outline], dark, None)
+        if np.ptp(outline[:, 0]) < 5 * wheel.tyre * pixels:
+            painter.convex(outline, [len(outline)], [dark], [None])
             return
         cv2.polylines(painter.image, [label], True, dark, max(1, round(wheel.tyre * pixels)), cv2.LINE_AA, 4)
         if wheel.radius * pixels > 14:
@@ -149,19 +157,6 @@ class Figure:
             for p in outline[::3]:
                 ends = [np.rint(q * 16 - 8).astype(int) for q in (hub, hub + (p - hub) * 0.92)]
                 cv2.line(painter.image, tuple(map(int, ends[0])), tuple(map(int, ends[1])), grey, 1, cv2.LINE_AA, 4)
-
-
-def _circle(centre: np.ndarray, radius: float) -> np.ndarray:
-    angle = np.linspace(0, 2 * pi, 10, endpoint=False)
-    return np.stack((centre[0] + radius * np.cos(angle), centre[1] + radius * np.sin(angle)), -1)
-
-
-def _capsule(ends: np.ndarray, ra: float, rb: float) -> np.ndarray:
-    """(12, 2) outline of a capsule between two points (2, 2)."""
-    angle = np.arctan2(*(ends[1] - ends[0])[::-1])
-    heads = [e + r * np.stack((np.cos(ARC + turn), np.sin(ARC + turn)), -1)
-             for e, r, turn in ((ends[1], rb, angle), (ends[0], ra, angle + pi))]
-    return np.concatenate(heads)
 
 
 def _leg(hip: tuple, thigh: float, shin: float, swing: float, bend: float) -> tuple[tuple, tuple]:

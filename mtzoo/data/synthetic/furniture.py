@@ -1,5 +1,6 @@
 """What stands where beside the road: buildings in rows, trees, lamps, fences, signs, traffic lights, clutter."""
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -9,9 +10,11 @@ from mtzoo.data.synthetic.light import Light
 from mtzoo.data.synthetic.road import Road
 from mtzoo.data.synthetic.signs import Sign, TrafficLight, designs, sample_traffic_light
 from mtzoo.data.synthetic.street import Building, Clutter, Fence, LampPost, Surfaces, Tree, sample_building, sample_tree
+from mtzoo.data.synthetic.textures import ANY_TREE, BUSH, STREET_TREES
 
 Thing = Building | Tree | LampPost | Fence | Sign | TrafficLight | Clutter
 SIDES = (-1, 1)
+FENCE_PIECE = 3.0  # metres; short, so that each piece finds its place among what stands on both sides of it
 
 
 def place_furniture(rng: Random, road: Road, light: Light, surfaces: Surfaces) -> list[Thing]:
@@ -38,8 +41,8 @@ def _place(road: Road, d: float, s: float) -> tuple[float, float]:
     return float(road.x(d, s)), float(s)
 
 
-def _buildings(rng: Random, road: Road, side: int, surfaces: Surfaces) -> list[Thing]:
-    out: list[Thing] = []
+def _buildings(rng: Random, road: Road, side: int, surfaces: Surfaces) -> list[Building]:
+    out: list[Building] = []
     low = road.kind == "suburban"
     d = _edge(road, side) + side * (road.pavement + road.verge)
     s = rng.uniform(0.8, 6.0)
@@ -55,7 +58,11 @@ def _buildings(rng: Random, road: Road, side: int, surfaces: Surfaces) -> list[T
                 continue
         if rng.random() < 0.92:
             back = side * rng.choice((0.0, 0.0, 1.5))
-            out.append(sample_building(rng, surfaces, _place(road, d + back, s), _place(road, d + back, end), low))
+            here = sample_building(rng, surfaces, _place(road, d + back, s), _place(road, d + back, end), low)
+            if out and out[-1].far == here.near and out[-1].height >= here.height and abs(here.depth) <= abs(
+                    out[-1].depth):
+                here = replace(here, end_wall=False)
+            out.append(here)
         s = end + gap
     return out
 
@@ -67,19 +74,18 @@ def _trees(rng: Random, road: Road, side: int, surfaces: Surfaces) -> list[Thing
     step = rng.uniform(5, 16)
     if rng.random() < (0.55 if road.kind == "urban" else 0.8):
         d = edge + side * (road.pavement * 0.25 + 0.5 if road.pavement else rng.uniform(2.5, 6))
-        for s in np.arange(rng.uniform(4, 14), 90, step):
-            if rng.random() < 0.8 and not road.in_crossing(float(s), 4.0):
-                out.append(sample_tree(rng, surfaces, *_place(road, d + rng.gauss(0, 0.2), float(s))))
+        row = np.arange(rng.uniform(6, 14), 90, step)
+        out += [sample_tree(rng, surfaces, *_place(road, d + rng.gauss(0, 0.2), s), STREET_TREES)
+                for s in row.tolist() if rng.random() < 0.8 and not road.in_crossing(s, 4.0)]
     if open_land or road.kind == "suburban":
         for _ in range(rng.randint(8, 26) if open_land else rng.randint(2, 8)):
             s = rng.uniform(10, 150)
             d = edge + side * (road.pavement + rng.uniform(4.5, 45 if open_land else 6))
-            out.append(sample_tree(rng, surfaces, *_place(road, d, s), bush=rng.random() < 0.45))
-    elif rng.random() < 0.3:
+            out.append(sample_tree(rng, surfaces, *_place(road, d, s), BUSH if rng.random() < 0.45 else ANY_TREE))
+    elif rng.random() < 0.3:  # a hedge
         d = edge + side * (road.pavement + 0.6)
-        for s in np.arange(5, 60, 1.6):
-            if not road.in_crossing(float(s), 3.0):
-                out.append(sample_tree(rng, surfaces, *_place(road, d, float(s)), bush=True))
+        out += [sample_tree(rng, surfaces, *_place(road, d, s), BUSH) for s in np.arange(5, 60, 1.6).tolist()
+                if not road.in_crossing(s, 3.0)]
     return out
 
 
@@ -90,10 +96,9 @@ def _fences(rng: Random, road: Road, side: int, surfaces: Surfaces) -> list[Thin
     out: list[Thing] = []
 
     def run(d: float, kind: str, height: float, albedo: tuple, s1: float, s2: float, ground: float = 0.0) -> None:
-        step = 3.0
-        for s in np.arange(s1, s2, step):
-            if not (road.in_crossing(float(s), 2.5) or road.in_crossing(float(s) + step, 2.5)):
-                out.append(Fence(surfaces, kind, _place(road, d, s), _place(road, d, s + step), height, albedo, ground))
+        ends = [(s, s + FENCE_PIECE) for s in np.arange(s1, s2, FENCE_PIECE).tolist()]
+        out.extend(Fence(surfaces, kind, _place(road, d, a), _place(road, d, b), height, albedo, ground)
+                   for a, b in ends if not (road.in_crossing(a, 2.5) or road.in_crossing(b, 2.5)))
 
     edge, curb = _edge(road, side), CURB_HEIGHT if road.curbs else 0.0
     if road.kind in ("highway", "rural") and rng.random() < (0.75 if road.kind == "highway" else 0.4):
@@ -136,9 +141,8 @@ def _clutter(rng: Random, road: Road, side: int, surfaces: Surfaces) -> list[Thi
                 out.append(Clutter(surfaces, "bollard", (70, 72, 76), *_place(road, edge + side * 0.35, s), curb))
     if rng.random() < 0.12:
         begin = rng.uniform(7, 30)
-        for k in range(rng.randint(2, 6)):
-            out.append(Clutter(surfaces, "cone", (0, 0, 0), *_place(road, edge - side * (0.3 + 0.2 * k), begin + 2 * k),
-                               0.0))
+        out += [Clutter(surfaces, "cone", (0, 0, 0), *_place(road, edge - side * (0.3 + 0.2 * k), begin + 2 * k), 0.0)
+                for k in range(rng.randint(2, 6))]
     return out
 
 

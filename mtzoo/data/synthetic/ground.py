@@ -1,16 +1,14 @@
-"""Everything flat: verges, pavements, road, lane paint, curbs, then shadows, texture, headlights and haze on it."""
+"""Everything flat: verges, pavements, road, lane paint, curbs, in their albedo (see ground_light)."""
 
 from dataclasses import dataclass
 from random import Random
 
-import cv2
 import numpy as np
 
-from mtzoo.data.synthetic.camera import Camera, clip_near
+from mtzoo.data.synthetic.camera import NEAR, clip_near
 from mtzoo.data.synthetic.light import Light
 from mtzoo.data.synthetic.painter import Painter
 from mtzoo.data.synthetic.road import Line, Road
-from mtzoo.data.synthetic.textures import GROUND_METRES, GROUND_PIXELS_PER_METRE, ground_gain
 
 FAR = 420.0
 PAINT_END = 90.0  # lane paint farther away is thinner than a pixel: neither painted nor labelled
@@ -30,7 +28,7 @@ class GroundSurfaces:
     curb: int
 
 
-def sample_grounds(painter: Painter) -> GroundSurfaces:
+def register_grounds(painter: Painter) -> GroundSurfaces:
     """Register the surfaces: seg and lane classes of everything flat."""
     road, sidewalk = 3, 4
     return GroundSurfaces(
@@ -40,7 +38,7 @@ def sample_grounds(painter: Painter) -> GroundSurfaces:
 
 
 def paint_ground(painter: Painter, road: Road, ids: GroundSurfaces, rng: Random) -> None:
-    """The flat albedo; light, shadow, texture and haze come later (see `light_ground`)."""
+    """The flat albedo; light, shadow, texture and haze come later (`light_ground`)."""
     grass = rng.choice(((60, 105, 88), (55, 95, 105), (70, 120, 125), (62, 98, 72)))
     grey = rng.uniform(72, 122)
     asphalt = (grey * rng.uniform(0.96, 1.05), grey, grey * rng.uniform(0.95, 1.04))
@@ -63,12 +61,14 @@ def paint_ground(painter: Painter, road: Road, ids: GroundSurfaces, rng: Random)
         cross = np.array([(middle - 150, 0, s1), (middle + 150, 0, s1), (middle + 150, 0, s2), (middle - 150, 0, s2)])
         _flat(painter, cross, asphalt, ids.road)
     if rng.random() < 0.5:  # worn wheel tracks
-        track = tuple(c * rng.uniform(0.84, 1.1) for c in asphalt)
+        wear = rng.uniform(0.9, 1.06)
+        track = tuple(c * wear for c in asphalt)
         for lane in road.lanes + road.oncoming:
             for offset in (-0.85, 0.85):
                 _flat(painter, road.strip(lane + offset - 0.3, lane + offset + 0.3, 0.7, 120), track, ids.road)
     if road.median:
-        _flat(painter, road.strip(*road.median, 0.7, FAR), grass if rng.random() < 0.5 else slabs, ids.grass)
+        green = rng.random() < 0.5
+        _flat(painter, road.strip(*road.median, 0.7, FAR), grass if green else slabs, ids.grass if green else ids.paving)
     for line in road.lines:
         _lane_line(painter, road, line, asphalt, ids)
     _markings(painter, road, asphalt, ids, rng)
@@ -80,11 +80,14 @@ def _flat(painter: Painter, outline: np.ndarray, albedo: tuple, surface: int) ->
     """Fill with the albedo in the tint of the light; `light_ground` does the rest."""
     points = clip_near(outline)
     if len(points) > 2:
-        tint, _ = _daylight(painter.light)
-        painter.fill([painter.camera.project(points)], tuple(a * t for a, t in zip(albedo, tint)), surface)
+        painter.fill([painter.camera.project(points)], _tinted(painter, albedo), surface)
 
 
-def _daylight(light: Light) -> tuple[tuple[float, float, float], float]:
+def _tinted(painter: Painter, albedo: tuple) -> tuple:
+    return tuple(a * t for a, t in zip(albedo, daylight(painter.light)[0]))
+
+
+def daylight(light: Light) -> tuple[tuple[float, float, float], float]:
     """What falls on flat ground without headlights: tint per channel (at most 1) and level."""
     gains = [a + s * light.sun_dir[1] for a, s in zip(light.ambient, light.sun)]
     level = max(gains)
@@ -108,9 +111,13 @@ def _lane_line(painter: Painter, road: Road, line: Line, asphalt: tuple, ids: Gr
         period = line.dash + line.gap
         starts = np.arange(s1 - line.phase, s2, period)
         begins, ends = np.maximum(starts, s1), np.minimum(starts + line.dash, s2)
-        keep = ends - begins > 0.2
-        for begin, end in zip(begins[keep], ends[keep]):
-            _flat(painter, road.strip(d1, d2, float(begin), float(end)), albedo, ids.dashed)
+        keep = (ends - begins > 0.2) & (begins > NEAR)
+        corners = [(road.x(d, s), s) for d, s in ((d1, begins), (d2, begins), (d2, ends), (d1, ends))]
+        quads = np.array([(x, np.zeros_like(s), s) for x, s in corners]).transpose(2, 0, 1)[keep]  # (n, 4, 3)
+        if len(quads):
+            outlines = painter.camera.project(quads).reshape(-1, 2)
+            colour = _tinted(painter, albedo)
+            painter.convex(outlines, [4] * len(quads), [colour] * len(quads), [ids.dashed] * len(quads))
 
 
 def _markings(painter: Painter, road: Road, asphalt: tuple, ids: GroundSurfaces, rng: Random) -> None:
@@ -168,67 +175,3 @@ def _curb_face(road: Road, edge: float, s1: float, s2: float) -> np.ndarray:
     high = low[half:].copy()
     high[:, 1] = CURB_HEIGHT
     return np.concatenate((low[:half], high))
-
-
-def light_ground(painter: Painter, ids: GroundSurfaces, shadows: list[np.ndarray], rng: Random) -> None:
-    """Multiply texture, shadows and headlights into the ground, then add haze by row.
-
-    shadows: outlines (n, 3) on the ground in world coordinates.
-    """
-    camera, light = painter.camera, painter.light
-    h, w = camera.hw
-    top = int(np.clip(camera.centre[1] - 0.02 * h, 0, h - 2))
-    ground = painter.ids[top:]
-    gain = _texture_gain(camera, ground, ids, top, rng)
-    gain = cv2.multiply(gain, _light_gain(camera, light, shadows, top), scale=1 / 128)
-    flat = (ground >= ids.grass) & (ground <= ids.curb)
-    lit = cv2.multiply(painter.image[top:], cv2.cvtColor(gain, cv2.COLOR_GRAY2BGR), scale=1 / 128)
-    depth = camera.row_depth(np.arange(top, h) + 0.5)
-    keep = np.exp(-light.haze * np.minimum(depth, 5000))
-    hazy = int(np.count_nonzero(keep < 0.985))
-    if hazy:
-        weight = keep[:hazy, None, None].astype(np.float32)
-        lit[:hazy] = lit[:hazy] * weight + np.array(light.haze_colour, np.float32) * (1 - weight)
-    cv2.copyTo(lit, flat.astype(np.uint8), painter.image[top:])
-
-
-def _texture_gain(camera: Camera, ground: np.ndarray, ids: GroundSurfaces, top: int, rng: Random) -> np.ndarray:
-    """(h, W) uint8, 128 = 1: the ground's texture in perspective, per kind of ground."""
-    h, w = ground.shape
-    m = GROUND_METRES
-    origin = np.array((-m / 2 + rng.uniform(-4, 4), 0, rng.uniform(0.2, 2)))
-    flip = rng.choice((-1.0, 1.0))
-    to_image = camera.plane(origin + (m * (flip < 0), 0, 0), np.array((flip, 0, 0)), np.array((0, 0, 1.0)))
-    scale = np.diag((1 / GROUND_PIXELS_PER_METRE, 1 / GROUND_PIXELS_PER_METRE, 1))
-    shift = np.array([[1, 0, 0], [0, 1, -top], [0, 0, 1]])
-    inverse = np.linalg.inv(shift @ to_image @ scale)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    gains = [cv2.warpPerspective(ground_gain(kind), inverse, (w, h), flags=flags, borderValue=128)
-             for kind in ("asphalt", "grass", "pavement")]
-    out = gains[0]
-    cv2.copyTo(gains[1], (ground == ids.grass).astype(np.uint8), out)
-    cv2.copyTo(gains[2], (ground == ids.paving).astype(np.uint8), out)
-    return out
-
-
-def _light_gain(camera: Camera, light: Light, shadows: list[np.ndarray], top: int) -> np.ndarray:
-    """(h, W) uint8, 128 = 1, made at a quarter of the size: soft shadows and the pools of the headlights."""
-    h, w = camera.hw[0] - top, camera.hw[1]
-    small = np.full((h // 4 + 1, w // 4 + 1), 128 * _daylight(light)[1], np.float32)
-    if light.headlights:
-        ys = (np.arange(small.shape[0]) * 4 + top)[:, None]
-        z = np.minimum(camera.row_depth(ys + 0.5), 300)
-        x = (np.arange(small.shape[1])[None] * 4 - camera.centre[0]) / camera.focal * z
-        beam = light.headlights * np.exp(-((x / (2.2 + 0.3 * z)) ** 2)) / (1 + (z / 16) ** 2)
-        small += 128 * beam * np.clip(z / 5, 0.3, 1)
-    mask = np.zeros((h // 2 + 1, w // 2 + 1), np.uint8)
-    for outline in shadows:
-        points = clip_near(outline)
-        if len(points) > 2:
-            flat = np.clip((camera.project(points) - (0, top)) / 2, -8000, 8000)
-            cv2.fillPoly(mask, [np.rint(flat * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
-    mask = cv2.blur(mask, (3, 3))
-    dark = max(light.shadow, 0.38)
-    full = cv2.resize(np.minimum(small, 255).astype(np.uint8), (w, h), interpolation=cv2.INTER_LINEAR)
-    shade = cv2.LUT(mask, (128 * (1 - dark * np.arange(256) / 255)).astype(np.uint8))
-    return cv2.multiply(full, cv2.resize(shade, (w, h)), scale=1 / 128)

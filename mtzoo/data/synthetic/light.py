@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from math import cos, exp, pi, radians, sin
 from random import Random
 
+import numpy as np
+
 Colour = tuple[float, float, float]
 
 
@@ -43,20 +45,35 @@ class Light:
             return 0.0
         return self.headlights * exp(-((x / (3.0 + 0.3 * z)) ** 2)) / (1.0 + (z / 18.0) ** 2)
 
+    def gain_offset(self, depth: float, normal: tuple[float, float, float] | None = None,
+                    x: float = 0.0) -> tuple[Colour, Colour]:
+        """What the camera sees of an albedo `a` at (x, depth) is a * gain + offset, per channel.
+
+        Without a normal: something round, lit from all sides.
+        """
+        lambert, facing = 0.55, 0.6
+        if normal is not None:
+            lambert = max(0.0, sum(n * s for n, s in zip(normal, self.sun_dir)))
+            facing = max(0.15, -normal[2])
+        beam, keep = self.beam(x, depth) * facing, exp(-self.haze * depth)
+        gain = tuple((a + s * lambert + beam) * keep for a, s in zip(self.ambient, self.sun))
+        return gain, tuple(c * (1.0 - keep) for c in self.haze_colour)
+
     def shade(self, albedo: Colour, depth: float, normal: tuple[float, float, float] | None = None, x: float = 0.0,
               emit: float = 0.0) -> Colour:
         """Colour that reaches the camera from a surface at `depth` metres; emit 0..1 mixes in its own light."""
-        lambert = 0.55
-        if normal is not None:
-            lambert = max(0.0, sum(n * s for n, s in zip(normal, self.sun_dir)))
-        beam = self.beam(x, depth) * (0.6 if normal is None else max(0.15, -normal[2]))
+        gain, offset = self.gain_offset(depth, normal, x)
+        own = emit * exp(-self.haze * depth)
+        return tuple(min(255.0, a * (g * (1 - emit) + own) + o) for a, g, o in zip(albedo, gain, offset))
+
+    def shade_many(self, albedos: np.ndarray, depth: float, normals: np.ndarray, x: float, emits: np.ndarray) -> list:
+        """`shade` for (n, 3) albedos and unit normals and (n,) emits of one thing at (x, depth); a list of n colours."""
+        lambert = np.maximum(normals @ np.array(self.sun_dir), 0)[:, None]
+        beam = self.beam(x, depth) * np.maximum(-normals[:, 2:], 0.15)
         keep = exp(-self.haze * depth)
-        lit = []
-        for a, amb, sun, haze in zip(albedo, self.ambient, self.sun, self.haze_colour):
-            value = a * (amb + sun * lambert + beam)
-            value = value + (a - value) * emit
-            lit.append(min(255.0, value * keep + haze * (1.0 - keep)))
-        return tuple(lit)
+        gain = np.array(self.ambient) + np.array(self.sun) * lambert + beam
+        gain += (1 - gain) * emits[:, None]
+        return np.minimum(albedos * gain * keep + np.array(self.haze_colour) * (1 - keep), 255).tolist()
 
 
 def _tint(colour: Colour, gain: float) -> Colour:
@@ -75,7 +92,7 @@ def sample_light(rng: Random) -> Light:
     clouds = {"clear": rng.uniform(0, 0.45), "cloudy": rng.uniform(0.5, 0.9)}.get(weather, 1.0)
     if time == "day":
         level = rng.uniform(0.85, 1.1)
-        ambient = _tint((1.0, 0.95, 0.90) if clear else (1.0, 0.98, 0.96), level * (0.42 if clear else 0.72))
+        ambient = _tint((1.0, 0.95, 0.90) if clear else (1.0, 0.98, 0.96), level * (0.45 if clear else 0.86))
         sun = _tint((0.86, 0.98, 1.05), level * (0.75 if clear else 0.12))
         zenith = (rng.uniform(180, 225), rng.uniform(125, 165), rng.uniform(70, 115)) if clear else (178, 170, 165)
         haze_colour = (238, 226, 212) if clear else (205, 201, 198)

@@ -5,21 +5,45 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from mtzoo.data.synthetic.camera import Camera, clip_near
+from mtzoo.data.synthetic.camera import NEAR, Camera, clip_near
 from mtzoo.data.synthetic.labels import MAX_SURFACES, Sealed, covered, projected_window
 from mtzoo.data.synthetic.light import Colour, Light
 
 SUBPIXEL_BITS = 4
-FAR_OUTSIDE = 16000.0  # pixels; keeps clipped polygons inside the rasteriser's integers
+LEVELS = np.arange(256, dtype=np.float64)[:, None]
 
 
 @dataclass(frozen=True)
 class Glow:
-    """A lamp's halo: centre and radius in pixels, BGR colour at the centre."""
+    """A lamp's halo: centre and radius in pixels, BGR colour at the centre, the surface that the lamp is on."""
 
     centre: tuple[float, float]
     radius: float
     colour: Colour
+    surface: int
+
+
+def fixed_point(points: np.ndarray) -> np.ndarray:
+    """Pixels (corner of the first pixel 0) -> the rasteriser's int32 (centre of the first pixel 0)."""
+    one = 1 << SUBPIXEL_BITS
+    return np.rint(points * one - one / 2).astype(np.int32)
+
+
+def _pasted(low: float, high: float, count: int, limit: int) -> tuple[tuple[int, int], int, int, int, int] | None:
+    """One axis of a paste of `count` sprite pixels into [low, high) of a picture of `limit` pixels.
+
+    Returns the range of sprite pixels that are needed, where they begin and how many pixels they become, and the
+    range of those inside the picture; None if there are none.
+    """
+    scale = (high - low) / count
+    begin = max(int(-low / scale), 0) if low < 0 else 0
+    end = min(int(np.ceil((limit - low) / scale)), count)
+    if end <= begin:
+        return None
+    start, stop = round(low + begin * scale), round(low + end * scale)
+    size = max(stop - start, 1)
+    first, last = max(start, 0), min(start + size, limit)
+    return ((begin, end), start, size, first, last) if last > first else None
 
 
 @dataclass
@@ -49,11 +73,21 @@ class Painter:
 
     def fill(self, outlines: list[np.ndarray], colour: Colour, surface: int | None) -> None:
         """Fill disjoint outlines, each (n, 2) pixels; `surface` None paints a detail on what is there already."""
-        one = 1 << SUBPIXEL_BITS
-        points = [np.rint(np.clip(p, -FAR_OUTSIDE, FAR_OUTSIDE) * one - one / 2).astype(np.int32) for p in outlines]
+        points = [fixed_point(p) for p in outlines]
         cv2.fillPoly(self.image, points, colour, cv2.LINE_AA, SUBPIXEL_BITS)
         if surface is not None:
             cv2.fillPoly(self.ids, points, surface, cv2.LINE_8, SUBPIXEL_BITS)
+
+    def convex(self, outlines: np.ndarray, sizes: list[int], colours: list[Colour], surfaces: list[int | None]) -> None:
+        """Fill many convex outlines in order; outlines: all their points one after the other (N, 2), `sizes` each."""
+        points = fixed_point(outlines)
+        image, ids, begin = self.image, self.ids, 0
+        for size, colour, surface in zip(sizes, colours, surfaces):
+            part = points[begin:begin + size]
+            begin += size
+            cv2.fillConvexPoly(image, part, colour, cv2.LINE_AA, SUBPIXEL_BITS)
+            if surface is not None:
+                cv2.fillConvexPoly(ids, part, surface, cv2.LINE_8, SUBPIXEL_BITS)
 
     def polygon(self, points: np.ndarray, albedo: Colour, surface: int | None,
                 normal: tuple[float, float, float] | None = None, emit: float = 0.0) -> np.ndarray:
@@ -62,10 +96,21 @@ class Painter:
         if len(points) < 3:
             return np.zeros((0, 2))
         outline = self.camera.project(points)
-        centre = points.mean(0)
-        colour = self.light.shade(albedo, float(centre[2]), normal, float(centre[0]), emit)
+        x, _, z = (points.sum(0) / len(points)).tolist()
+        colour = self.light.shade(albedo, z, normal, x, emit)
         self.fill([outline], colour, surface)
         return outline
+
+    def quads(self, quads: np.ndarray, albedos: list[Colour], normal: tuple[float, float, float],
+              surfaces: list[int | None]) -> None:
+        """Shade and fill (n, 4, 3) quadrilaterals of one small thing, in order."""
+        if quads[..., 2].min() < NEAR:
+            for quad, albedo, surface in zip(quads, albedos, surfaces):
+                self.polygon(quad, albedo, surface, normal)
+            return
+        gain, offset = self.light.gain_offset(float(quads[0, 0, 2]), normal, float(quads[0, 0, 0]))
+        colours = np.minimum(np.array(albedos) * gain + offset, 255).tolist()
+        self.convex(self.camera.project(quads).reshape(-1, 2), [4] * len(quads), colours, surfaces)
 
     def texture(self, texture: np.ndarray, to_image: np.ndarray, outline: np.ndarray, surface: int | None) -> None:
         """Fill an outline (n, 2) with a texture (h, w, 3); to_image: (3, 3), texture pixels -> image pixels."""
@@ -79,9 +124,7 @@ class Painter:
         inverse = np.linalg.inv(shift @ to_image @ half)
         warped = cv2.warpPerspective(texture, inverse, (int(x2 - x1), int(y2 - y1)),
                                      flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
-        one = 1 << SUBPIXEL_BITS
-        local = np.clip(outline, -FAR_OUTSIDE, FAR_OUTSIDE) - (x1, y1)
-        points = [np.rint(local * one - one / 2).astype(np.int32)]
+        points = [fixed_point(outline - (x1, y1))]
         mask = np.zeros(warped.shape[:2], np.uint8)
         cv2.fillPoly(mask, points, 255, cv2.LINE_8, SUBPIXEL_BITS)
         cv2.copyTo(warped, mask, self.image[y1:y2, x1:x2])
@@ -90,16 +133,25 @@ class Painter:
 
     def sprite(self, sprite: np.ndarray, box: tuple[float, float, float, float], surface: int) -> None:
         """Paste a BGRA sprite (h, w, 4) into the box x1, y1, x2, y2; its alpha decides image and label alike."""
-        h, w = self.camera.hw
-        x1, y1, x2, y2 = max(int(box[0]), 0), max(int(box[1]), 0), min(int(box[2]) + 1, w), min(int(box[3]) + 1, h)
-        if x2 <= x1 or y2 <= y1:
+        columns = _pasted(box[0], box[2], sprite.shape[1], self.camera.hw[1])
+        rows = _pasted(box[1], box[3], sprite.shape[0], self.camera.hw[0])
+        if not columns or not rows:
             return
-        sx, sy = sprite.shape[1] / (box[2] - box[0]), sprite.shape[0] / (box[3] - box[1])
-        inverse = np.array([[sx, 0, (x1 + 0.5 - box[0]) * sx - 0.5], [0, sy, (y1 + 0.5 - box[1]) * sy - 0.5]])
-        part = cv2.warpAffine(sprite, inverse, (x2 - x1, y2 - y1), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-        mask = cv2.threshold(part[..., 3], 127, 255, cv2.THRESH_BINARY)[1]
-        cv2.copyTo(part[..., :3].copy(), mask, self.image[y1:y2, x1:x2])
-        self.ids[y1:y2, x1:x2][mask > 0] = surface
+        (a, b), x, w, x1, x2 = columns
+        (c, d), y, h, y1, y2 = rows
+        part = cv2.resize(sprite[c:d, a:b], (w, h), interpolation=cv2.INTER_LINEAR)[y1 - y:y2 - y, x1 - x:x2 - x]
+        mask = cv2.threshold(cv2.extractChannel(part, 3), 127, 255, cv2.THRESH_BINARY)[1]
+        cv2.copyTo(cv2.cvtColor(part, cv2.COLOR_BGRA2BGR), mask, self.image[y1:y2, x1:x2])
+        cv2.copyTo(np.full_like(mask, surface), mask, self.ids[y1:y2, x1:x2])
+
+    def lit(self, texture: np.ndarray, depth: float, normal: tuple[float, float, float] | None, x: float,
+            tone: Colour = (1.0, 1.0, 1.0)) -> np.ndarray:
+        """A texture (h, w, 3 or 4) uint8 as it looks at (x, depth), its albedo times `tone`; alpha is kept."""
+        gain, offset = self.light.gain_offset(depth, normal, x)
+        table = np.minimum(LEVELS * np.multiply(gain, tone) + offset, 255).astype(np.uint8)  # (256, 3)
+        if texture.shape[2] == 4:
+            table = np.concatenate((table, LEVELS.astype(np.uint8)), 1)
+        return cv2.LUT(texture, table[None])
 
     def seal(self, category: str, surfaces: tuple[int, ...], points: np.ndarray) -> None:
         """Remember an object that was just painted; points (n, 2): everything of it, in pixels."""
@@ -108,9 +160,15 @@ class Painter:
         if painted:
             self.sealed.append(Sealed(category, surfaces, window, painted, inside))
 
-    def glow(self, point: np.ndarray, radius: float, colour: Colour) -> None:
+    def glow(self, point: np.ndarray, radius: float, colour: Colour, surface: int) -> None:
         """A halo around a lamp at a world point (3,); radius in metres of halo, at least a few pixels."""
         x, y = self.camera.project(point)
         pixels = max(radius * self.camera.pixels_per_metre(point[2]), 0.004 * self.camera.hw[0])
         fade = float(np.exp(-self.light.haze * point[2] * 0.5))
-        self.glows.append(Glow((float(x), float(y)), pixels, tuple(c * fade for c in colour)))
+        self.glows.append(Glow((float(x), float(y)), pixels, tuple(c * fade for c in colour), surface))
+
+    def visible_glows(self) -> list[Glow]:
+        """Halos of the lamps that nothing hides; ask once everything is painted."""
+        h, w = self.camera.hw
+        inside = (g for g in self.glows if 0 <= g.centre[0] < w and 0 <= g.centre[1] < h)
+        return [g for g in inside if self.ids[int(g.centre[1]), int(g.centre[0])] == g.surface]

@@ -7,17 +7,22 @@ import numpy as np
 
 from mtzoo.data.synthetic.backdrop import paint_horizon, paint_sky
 from mtzoo.data.synthetic.camera import Camera
+from mtzoo.data.synthetic.facades import facades
 from mtzoo.data.synthetic.furniture import Thing, place_furniture
-from mtzoo.data.synthetic.ground import light_ground, paint_ground, sample_grounds
+from mtzoo.data.synthetic.ground import paint_ground, register_grounds
+from mtzoo.data.synthetic.ground_light import light_ground
 from mtzoo.data.synthetic.labels import UNLABELLED, Scene, visible_object
 from mtzoo.data.synthetic.light import Light, sample_light
 from mtzoo.data.synthetic.order import painting_order
 from mtzoo.data.synthetic.painter import Painter
 from mtzoo.data.synthetic.road import sample_road
 from mtzoo.data.synthetic.sensor import expose, paint_bonnet, sample_sensor
+from mtzoo.data.synthetic.signs import designs
 from mtzoo.data.synthetic.street import Surfaces
+from mtzoo.data.synthetic.textures import cloud_noise, ground_gain, rain_streaks, sensor_noise, tree_sprites
 from mtzoo.data.synthetic.traffic import place_figures, place_vehicles
 
+SHADOWS_END = 70.0  # metres
 NEAREST = 1.0  # metres; things that begin nearer are left out
 
 
@@ -37,7 +42,7 @@ def render_scene(seed: int, index: int, size_hw: tuple[int, int] = (720, 1280)) 
     camera, light, road = Camera.sample(rng, size_hw), sample_light(rng), sample_road(rng)
     painter = Painter(camera, light)
     sky = painter.surface(0)
-    grounds = sample_grounds(painter)
+    grounds = register_grounds(painter)
     surfaces = Surfaces(building=painter.surface(1), pole=painter.surface(2), vegetation=painter.surface(5),
                         fence=painter.surface(7), clutter=painter.surface(UNLABELLED))
     vehicles = place_vehicles(rng, road, light)
@@ -55,10 +60,21 @@ def render_scene(seed: int, index: int, size_hw: tuple[int, int] = (720, 1280)) 
     return _finish(painter, rng)
 
 
+def warm_textures(size_hw: tuple[int, int]) -> None:
+    """Make all that is cached per process, so that forked workers share it."""
+    for kind in ("asphalt", "grass", "pavement"):
+        ground_gain(kind)
+    for make in (cloud_noise, tree_sprites, facades, designs):
+        make()
+    sensor_noise(size_hw)
+    rain_streaks(size_hw)
+
+
 def _shadows(things: list[Thing], light: Light) -> list[np.ndarray]:
     sx, sy, sz = light.sun_dir
     sun = (-sx / sy, -sz / sy) if light.shadow else (0.0, 0.0)
-    return [outline for t in things for outline in t.shadow(sun)]
+    near = (t for t in things if t.footprint()[2] < SHADOWS_END)
+    return [outline for t in near for outline in t.shadow(sun)]
 
 
 def _finish(painter: Painter, rng: Random) -> Scene:

@@ -15,49 +15,44 @@ GLOW_CELL = 4  # halos are made at a quarter of the size
 
 @dataclass(frozen=True)
 class Sensor:
-    """One camera's defects. exposure, gamma, white (BGR gains), noise and vignette strengths, blur (sigma in pixels of
-    a picture 720 high), motion (pixels), jpeg quality."""
+    """One camera's defects. exposure (gain), black (offset), strengths of noise and vignette, blur (sigma in pixels of
+    a picture 720 high), motion (pixels)."""
 
     exposure: float
-    gamma: float
-    white: tuple[float, float, float]
+    black: float
     noise: float
     vignette: float
     blur: float
     motion: int
-    jpeg: int
 
 
 def sample_sensor(rng: Random, light: Light) -> Sensor:
     """Mostly a good camera, noisier at night."""
     dark = light.time == "night"
     return Sensor(
-        rng.gauss(1.0, 0.10), rng.uniform(0.85, 1.15),
-        (rng.gauss(1, 0.035), 1.0, rng.gauss(1, 0.035)), rng.uniform(0.12, 0.5) if dark else rng.uniform(0.03, 0.25),
-        rng.uniform(0, 0.25), rng.choice((0.0, 0.4, 0.5, 0.6, 0.8, 1.2)), rng.choice((0, 0, 0, 0, 0, 3, 5)),
-        rng.randint(68, 96))
+        rng.gauss(1.03, 0.10), rng.uniform(-6, 16), rng.uniform(0.12, 0.5) if dark else rng.uniform(0.03, 0.25),
+        rng.choice((0.0, 0.0, rng.uniform(0.1, 0.3))), rng.choice((0.0, 0.0, 0.4, 0.5, 0.6, 0.8, 1.1)),
+        rng.choice((0, 0, 0, 0, 0, 3, 5)))
 
 
 def expose(painter: Painter, sensor: Sensor, rng: Random) -> np.ndarray:
     """(H, W, 3) uint8: the finished picture."""
     image, light = painter.image, painter.light
     h, w = image.shape[:2]
-    _add_glows(image, painter.glows, wet=light.rain > 0.4)
+    _add_glows(image, painter.visible_glows(), wet=light.rain > 0.4)
     if light.rain:
         _rain(image, light, rng)
     sigma = sensor.blur * h / 720
     if sigma > 0.3:
-        image = cv2.GaussianBlur(image, (0, 0), sigma) if sigma > 0.7 else cv2.GaussianBlur(image, (3, 3), sigma)
+        side = 2 * round(2 * sigma) + 1
+        image = cv2.GaussianBlur(image, (side, side), sigma)
     if sensor.motion:
         image = cv2.blur(image, (sensor.motion, 1))
-    level = np.arange(256) / 255
-    curve = [np.clip((level * sensor.exposure * gain) ** sensor.gamma * 255, 0, 255) for gain in sensor.white]
-    image = cv2.LUT(image, np.stack(curve, -1).astype(np.uint8)[None])
-    if sensor.vignette > 0.08:
+    if sensor.vignette:
         image = cv2.multiply(image, _vignette((h, w), sensor.vignette), scale=1 / 255)
     x, y = rng.randrange(64), rng.randrange(64)
     noise = sensor_noise((h, w))[y:y + h, x:x + w]
-    return cv2.addWeighted(image, 1.0, noise, sensor.noise, -128 * sensor.noise)
+    return cv2.addWeighted(image, sensor.exposure, noise, sensor.noise, sensor.black - 128 * sensor.noise)
 
 
 def _vignette(hw: tuple[int, int], strength: float) -> np.ndarray:

@@ -125,22 +125,18 @@ class Sign:
             corners = origin + design.outline[:, :1] * right + design.outline[:, 1:] * down
             outline = painter.camera.project(corners)
             surface = painter.surface(SIGN_SEG)
-            texture = lit_texture(painter, design.texture, self.x, self.z, np.ptp(outline[:, 0]), retro=True)
+            texture = lit_texture(painter, design.texture, self.x, self.z, np.ptp(outline[:, 0]))
             scale = SIZE / texture.shape[0]
             painter.texture(texture, to_image @ np.diag((scale, scale, 1)), outline, surface)
             painter.seal("sign", (surface,), outline)
 
 
-def lit_texture(painter: Painter, texture: np.ndarray, x: float, z: float, pixels: float, retro: bool) -> np.ndarray:
-    """The texture as lit at (x, z), minified beforehand if it will be `pixels` wide; retro: shines back headlights."""
+def lit_texture(painter: Painter, texture: np.ndarray, x: float, z: float, pixels: float) -> np.ndarray:
+    """A sign's texture as lit at (x, z), minified beforehand if it will be `pixels` wide; it shines back headlights."""
     while texture.shape[1] > 2.2 * pixels and min(texture.shape[:2]) > 8:
         texture = cv2.pyrDown(texture)
-    light = painter.light
-    black = np.array(light.shade((0, 0, 0), z, (0, 0, -1.0), x))
-    emit = min(0.9, 4 * light.beam(x * 0.5, z)) if retro and light.dark else 0.0
-    white = np.array(light.shade((200, 200, 200), z, (0, 0, -1.0), x, emit))
-    matrix = np.concatenate((np.diag((white - black) / 200), black[:, None]), 1)
-    return cv2.transform(texture, matrix)
+    boost = 1.0 + 2.2 * painter.light.beam(x * 0.5, z)
+    return painter.lit(texture, z, (0, 0, -1.0), x, (boost, boost, boost))
 
 
 def paint_post(painter: Painter, surface: int, x: float, z: float, y1: float, y2: float, radius: float,
@@ -240,7 +236,7 @@ class TrafficLight:
                             0.97 if lit else 0.0)
             if lit:
                 gain = 0.8 if painter.light.dark else 0.25
-                painter.glow(np.array((cx, cy, self.z)), 0.45, tuple(gain * c for c in LAMPS[lamp]))
+                painter.glow(np.array((cx, cy, self.z)), 0.45, tuple(gain * c for c in LAMPS[lamp]), surface)
         painter.seal("traffic_light", (surface,), outline)
 
 

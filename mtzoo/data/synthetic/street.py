@@ -29,7 +29,7 @@ class Surfaces:
 @dataclass(frozen=True)
 class Building:
     """near, far: (x, z) of the ends of the wall along the road; depth: metres it reaches away from the road (signed
-    in x); roof: height of a pitched roof, 0 for a flat one."""
+    in x); roof: height of a pitched roof, 0 for a flat one; end_wall: whether the near end can be seen."""
 
     surfaces: Surfaces
     style: int
@@ -40,6 +40,7 @@ class Building:
     storey: float
     roof: float
     tiles: Colour
+    end_wall: bool
 
     @property
     def height(self) -> float:
@@ -73,7 +74,8 @@ class Building:
             eaves = np.array((-side * 0.4, -0.2, 0)) * -1
             painter.polygon(np.array((a + up + eaves * (1, -1, 1), b + up + eaves * (1, -1, 1), ridge[1], ridge[0])),
                             self.tiles, self.surfaces.building, (side * 0.6, 0.8, 0))
-        self._wall(painter, a, c, (0.0, 0.0, -1.0))
+        if self.end_wall:
+            self._wall(painter, a, c, (0.0, 0.0, -1.0))
         if (painter.camera.project(a)[0] - painter.camera.project(b)[0]) * side < 0:
             self._wall(painter, a, b, (side, 0.0, 0.0))
 
@@ -89,27 +91,17 @@ class Building:
         if outline[:, 0].max() < 0 or outline[:, 0].min() > w or outline[:, 1].max() < 0:
             return
         z = float(corners[:, 2].mean())
-        facade = facades()[self.style]
-        rows, cols = self.storeys * BAY_PIXELS, bays * BAY_PIXELS
-        wall, lamps = (t[-rows:, :cols] for t in (facade.wall, facade.lamps))
         texel = painter.camera.pixels_per_metre(float(corners[:, 2].min())) * self.storey / BAY_PIXELS
-        texel *= 1.0 if normal[2] else 0.7
-        while texel < 0.7 and min(wall.shape[:2]) > 8:
-            wall, lamps, texel = cv2.pyrDown(wall), cv2.pyrDown(lamps), texel * 2
-        lit = self._lit(painter, wall, lamps, z, normal, float(corners[:, 0].mean()))
-        plane = painter.camera.plane(start + up, (end - start) / lit.shape[1], -up / lit.shape[0])
-        painter.texture(lit, plane, outline, self.surfaces.building)
-
-    def _lit(self, painter: Painter, wall: np.ndarray, lamps: np.ndarray, z: float, normal: tuple[float, float, float],
-             x: float) -> np.ndarray:
+        level = int(np.clip(np.log2(1.4 / max(texel * (1.0 if normal[2] else 0.7), 1e-3)), 0, 3))
+        facade = facades()[self.style][level]
+        rows, cols = self.storeys * BAY_PIXELS >> level, bays * BAY_PIXELS >> level
+        lit = painter.lit(facade.wall[-rows:, :cols], z, normal, float(corners[:, 0].mean()))
         light = painter.light
-        black = np.array(light.shade((0, 0, 0), z, normal, x))
-        gain = (np.array(light.shade((180, 180, 180), z, normal, x)) - black) / 180
-        out = cv2.transform(wall, np.concatenate((np.diag(gain), black[:, None]), 1))
         if light.lamps_on:
             keep = float(np.exp(-light.haze * z)) * (0.85 if light.dark else 0.4)
-            out = cv2.max(out, cv2.convertScaleAbs(lamps, alpha=keep))
-        return out
+            lit = cv2.max(lit, cv2.convertScaleAbs(facade.lamps[-rows:, :cols], alpha=keep))
+        plane = painter.camera.plane(start + up, (end - start) / lit.shape[1], -up / lit.shape[0])
+        painter.texture(lit, plane, outline, self.surfaces.building)
 
 
 @dataclass(frozen=True)
@@ -148,17 +140,13 @@ class Tree:
         foot = painter.camera.project(np.array((self.x, 0.0, self.z)))
         scale = painter.camera.pixels_per_metre(self.z)
         h, w = self.height * scale, self.width * scale
-        sprite = tree_sprites()[self.index][1]
-        while sprite.shape[0] > 1.8 * h and sprite.shape[0] > 16:
-            sprite = cv2.pyrDown(sprite)
+        if foot[0] + w / 2 < 0 or foot[0] - w / 2 > painter.camera.hw[1]:
+            return
+        levels = tree_sprites()[self.index][1]
+        level = int(np.clip(np.log2(levels[0].shape[0] / max(h, 1)), 0, len(levels) - 1))
+        sprite = painter.lit(levels[level], self.z, None, self.x, self.tone)
         if self.flip:
-            sprite = sprite[:, ::-1]
-        light = painter.light
-        black = np.array(light.shade((0, 0, 0), self.z, None, self.x))
-        gain = (np.array(light.shade((120, 120, 120), self.z, None, self.x)) - black) / 120 * self.tone
-        matrix = np.zeros((4, 5))
-        matrix[:3, :3], matrix[:3, 4], matrix[3, 3] = np.diag(gain), black, 1
-        sprite = cv2.transform(np.ascontiguousarray(sprite), matrix)
+            sprite = cv2.flip(sprite, 1)
         painter.sprite(sprite, (foot[0] - w / 2, foot[1] - h, foot[0] + w / 2, foot[1]), self.surfaces.vegetation)
 
 
@@ -195,8 +183,8 @@ class LampPost:
             head = np.array([(a, y - 0.1, self.z), (b, y - 0.1, self.z), (b, y + 0.08, self.z), (a, y + 0.08, self.z)])
             painter.polygon(head, (90, 92, 94), pole, (0, 0, -1.0))
             if painter.light.time != "day":
-                bulb = np.array((end + 0.3 * np.sign(self.arm), y - 0.1, self.z))
-                painter.glow(bulb, 1.6, (110, 175, 235) if painter.light.dark else (60, 100, 140))
+                bulb = np.array((end + 0.3 * np.sign(self.arm), y, self.z))
+                painter.glow(bulb, 1.6, (110, 175, 235) if painter.light.dark else (60, 100, 140), pole)
         else:
             paint_arm(painter, pole, self.x - 0.9, self.x + 0.9, self.z, self.height - 0.4, 0.05)
         if self.wires_to and self.z > 1.5:
@@ -211,6 +199,13 @@ class LampPost:
             points = painter.camera.project(a + (b - a) * t + sag)
             colour = painter.light.shade((40, 40, 42), self.z)
             cv2.polylines(painter.image, [np.rint(points * 16 - 8).astype(np.int32)], False, colour, 1, cv2.LINE_AA, 4)
+
+
+BANDS = {"guardrail": ((.55, .68, 1.0), (.68, .8, .72), (.8, .95, 1.1)),
+         "rails": ((.28, .34, .9), (.6, .66, .9), (.94, 1.0, 1.0)),
+         "barrier": ((0, .35, .8), (.35, .9, 1.0), (.9, 1.0, 1.15)),
+         "panel": ((0, 1, 1.0), (0, .08, .6), (.92, 1, .75)),
+         "picket": ((.25, .32, .9), (.7, .77, .9))}  # y1, y2 as shares of the height, brightness
 
 
 @dataclass(frozen=True)
@@ -247,30 +242,29 @@ class Fence:
     def draw(self, painter: Painter) -> None:
         """Beams and boards are labelled where they are, what is seen between them is not fence."""
         normal = (-1.0 if self.near[0] > 0 else 1.0, 0.0, 0.0)
-        surface, albedo = self.surfaces.fence, self.albedo
+        albedo = self.albedo
+        quads: list[np.ndarray] = []
+        gains: list[float] = []
         length = float(np.hypot(self.far[0] - self.near[0], self.far[1] - self.near[1]))
         near = painter.camera.pixels_per_metre(self.near[1]) > 25
         post = 0.08 / max(length, 0.1)
 
-        def bands(rows: tuple[tuple[float, float, float], ...]) -> None:
-            for y1, y2, gain in rows:
-                painter.polygon(self._quad(y1, y2), tuple(min(255, gain * c) for c in albedo), surface, normal)
+        def add(y1: float, y2: float, gain: float, t1: float = 0.0, t2: float = 1.0) -> None:
+            quads.append(self._quad(y1, y2, t1, t2))
+            gains.append(gain)
 
         if self.kind in ("guardrail", "rails"):
-            painter.polygon(self._quad(0, 1.0, 0, post), tuple(0.7 * c for c in albedo), surface, normal)
-            bands(((.55, .68, 1.0), (.68, .8, .72), (.8, .95, 1.1)) if self.kind == "guardrail" else
-                  ((.28, .34, .9), (.6, .66, .9), (.94, 1.0, 1.0)))
-        elif self.kind == "barrier":
-            bands(((0, .35, .8), (.35, .9, 1.0), (.9, 1.0, 1.15)))
-        elif self.kind == "panel":
-            bands(((0, 1, 1.0), (0, .08, .6), (.92, 1, .75)))
-            if near:
-                painter.polygon(self._quad(0, 1, 1 - post, 1), tuple(0.6 * c for c in albedo), None, normal)
-        else:
-            bands(((.25, .32, .9), (.7, .77, .9)))
-            count = max(int(length / 0.22), 1) if near else 0
+            add(0, 1.0, 0.7, 0, post)
+        for y1, y2, gain in BANDS[self.kind]:
+            add(y1, y2, gain)
+        if self.kind == "panel" and near:
+            add(0, 1, 0.6, 1 - post, 1)
+        if self.kind == "picket":
+            count = max(int(length / 0.22), 1) if near else 1
             for i in range(count):
-                painter.polygon(self._quad(0, 1, i / count, (i + .6) / count), albedo, surface, normal)
+                add(0, 1, 1.0, i / count, (i + 0.6) / count if near else 1.0)
+        albedos = [tuple(min(255.0, g * c) for c in albedo) for g in gains]
+        painter.quads(np.array(quads), albedos, normal, [self.surfaces.fence] * len(quads))
 
 
 @dataclass(frozen=True)
@@ -313,11 +307,11 @@ class Clutter:
             slab(0.2, 0.2, 0.6, 0.72, tuple(min(255, 1.4 * c) for c in self.albedo))
 
 
-def sample_tree(rng: Random, surfaces: Surfaces, x: float, z: float, bush: bool = False) -> Tree:
-    """A tree, or a bush, at (x, z)."""
-    kinds = [i for i, (kind, _) in enumerate(tree_sprites()) if (kind == "bush") == bush]
-    index = rng.choice(kinds)
-    height = rng.uniform(0.9, 2.4) if bush else rng.uniform(4.5, 13.0)
+def sample_tree(rng: Random, surfaces: Surfaces, x: float, z: float, kinds: tuple[str, ...]) -> Tree:
+    """A tree or a bush of one of the kinds (see `textures.TREE_KINDS`) at (x, z)."""
+    index = rng.choice([i for i, (kind, _) in enumerate(tree_sprites()) if kind in kinds])
+    bush = tree_sprites()[index][0] == "bush"
+    height = rng.uniform(0.9, 2.4) if bush else rng.uniform(5.5, 13.0)
     warm = rng.uniform(0.85, 1.15)
     bright = rng.uniform(0.75, 1.25)
     return Tree(surfaces, index, height, height * rng.uniform(0.75, 1.2) * (1.6 if bush else 1.0), x, z,
@@ -331,4 +325,4 @@ def sample_building(rng: Random, surfaces: Surfaces, near: tuple[float, float], 
     storeys = rng.randint(1, 2) if low else rng.randint(2, STOREYS)
     return Building(surfaces, rng.randrange(len(facades())), near, far, side * rng.uniform(9, 16), storeys,
                     rng.uniform(2.7, 3.6) * (1.3 if not low and rng.random() < 0.2 else 1.0),
-                    rng.uniform(1.5, 3.5) if low else 0.0, rng.choice(((60, 66, 130), (70, 72, 80), (50, 80, 150))))
+                    rng.uniform(1.5, 3.5) if low else 0.0, rng.choice(((60, 66, 130), (70, 72, 80), (50, 80, 150))), True)

@@ -57,14 +57,14 @@ def _scar(gain: np.ndarray, rng: Random, size: int) -> None:
         shade = rng.choice((104, 112, 142, 150))
         part = gain[max(y - half[1], 0):y + half[1], max(x - half[0], 0):x + half[0]]
         part[:] = np.clip(part.astype(np.int16) + shade - 128, 0, 255)
-    for _ in range(70):
+    for _ in range(55):
         x, y, angle = rng.uniform(0, size), rng.uniform(0, size), rng.uniform(0, 2 * pi)
         points = []
         for _ in range(rng.randint(8, 30)):
             points.append((x, y))
             angle += rng.gauss(0, 0.5)
             x, y = x + 16 * cos(angle), y + 16 * sin(angle)
-        cv2.polylines(gain, [np.array(points, np.int32)], False, rng.choice((70, 84, 96)), rng.choice((1, 1, 2, 3)),
+        cv2.polylines(gain, [np.array(points, np.int32)], False, rng.choice((84, 96, 106)), rng.choice((1, 1, 1, 2)),
                       cv2.LINE_AA)
     for _ in range(60):
         centre = (rng.randrange(size), rng.randrange(size))
@@ -98,26 +98,32 @@ def rain_streaks(hw: tuple[int, int]) -> np.ndarray:
 LEAVES = ((52, 92, 62), (40, 84, 50), (48, 104, 84), (70, 100, 66), (34, 68, 46), (46, 120, 112), (50, 100, 150),
           (58, 118, 74))
 TREE_KINDS = ("round", "round", "tall", "conifer", "bare", "bush", "round", "tall", "bush", "conifer")
+STREET_TREES, ANY_TREE, BUSH = ("round", "tall", "bare"), ("round", "tall", "bare", "conifer"), ("bush",)
 
 
 def _crown(kind: str, rng: Random) -> list[tuple[float, float, float]]:
-    """Leaf clumps (x, y, radius) in a unit square, y down, back to front."""
+    """Leaf clumps (x, y, radius) in a unit square, y down, in random order."""
     clumps = []
-    lobes = [(rng.uniform(.3, .7), rng.uniform(.2, .55), rng.uniform(.14, .28)) for _ in range(6)]
-    for _ in range(520):
+    middle = (0.5, rng.uniform(0.3, 0.4), rng.uniform(0.2, 0.26))
+    lobes = [middle] * 3
+    for _ in range(7):
+        angle, reach = rng.uniform(0, 2 * pi), rng.uniform(0.8, 1.15) * middle[2]
+        lobes.append((0.5 + reach * cos(angle), middle[1] + 0.8 * reach * sin(angle), rng.uniform(0.08, 0.15)))
+    for _ in range(1500):
         angle, reach = rng.uniform(0, 2 * pi), rng.random() ** 0.5
         if kind == "conifer":
-            level = rng.random()
-            width = 0.06 + 0.4 * level * (0.75 + 0.25 * ((level * 7) % 1))
-            x, y = 0.5 + width * rng.uniform(-1, 1), 0.03 + 0.85 * level
+            level = rng.random() ** 0.7
+            width = 0.03 + 0.36 * level * (0.7 + 0.3 * ((level * 8) % 1))
+            x, y = 0.5 + width * rng.uniform(-1, 1), 0.03 + 0.87 * level
         elif kind == "bush":
-            x, y = 0.5 + 0.44 * reach * cos(angle), 0.62 + 0.34 * reach * sin(angle)
+            x, y = 0.5 + 0.44 * reach * cos(angle), 0.66 + 0.3 * reach * sin(angle)
         elif kind == "tall":
-            x, y = 0.5 + 0.24 * reach * cos(angle), 0.42 + 0.4 * reach * sin(angle)
+            wave = 1 + 0.15 * sin(9 * angle)
+            x, y = 0.5 + 0.22 * reach * wave * cos(angle), 0.42 + 0.4 * reach * wave * sin(angle)
         else:
             cx, cy, r = rng.choice(lobes)
             x, y = cx + r * reach * cos(angle), cy + r * reach * sin(angle)
-        clumps.append((x, y, rng.uniform(0.012, 0.04)))
+        clumps.append((x, y, rng.uniform(0.006, 0.024)))
     return clumps
 
 
@@ -134,16 +140,28 @@ def _branches(sprite: np.ndarray, rng: Random, start: tuple[float, float], angle
             _branches(sprite, rng, end, angle + rng.gauss(0, 0.5), length * rng.uniform(0.6, 0.82), width * 0.62)
 
 
+def _levels(sprite: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The sprite, halved again and again; colour spreads into the transparent so that no dark rim appears."""
+    solid = (sprite[..., 3:] > 0).astype(np.float32)
+    blurred, weight = cv2.blur(sprite[..., :3] * solid, (9, 9)), cv2.blur(solid, (9, 9))[..., None]
+    spread = np.where(weight > 0, blurred / np.maximum(weight, 1e-6), (50, 80, 60))
+    levels = [np.concatenate((np.where(solid > 0, sprite[..., :3], spread), sprite[..., 3:]), -1).astype(np.uint8)]
+    for _ in range(4):
+        levels.append(cv2.resize(levels[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    return tuple(levels)
+
+
 @cache
-def tree_sprites() -> tuple[tuple[str, np.ndarray], ...]:
-    """(kind, (S, S, 4) uint8 BGRA) of a dozen trees and bushes; the trunk's foot is at the bottom centre."""
-    rng, size, sprites = Random(29), 256, []
+def tree_sprites() -> tuple[tuple[str, tuple[np.ndarray, ...]], ...]:
+    """(kind, levels) of twenty trees and bushes; each level (S, S, 4) uint8 BGRA, half the one before; the trunk's
+    foot is at the bottom centre."""
+    rng, size, sprites = Random(29), 288, []
     for index, kind in enumerate(TREE_KINDS * 2):
         sprite = np.zeros((size, size, 4), np.uint8)
         leaf = LEAVES[index % len(LEAVES)]
         if kind == "bare":
             _branches(sprite, rng, (0.5, 1.0), pi / 2, 0.27, 0.035)
-            sprites.append((kind, sprite))
+            sprites.append((kind, _levels(sprite)))
             continue
         if kind != "bush":
             half = rng.uniform(0.012, 0.03)
@@ -151,11 +169,11 @@ def tree_sprites() -> tuple[tuple[str, np.ndarray], ...]:
             cv2.fillPoly(sprite, [np.rint(np.array(foot) * size).astype(np.int32)], (44, 58, 76, 255))
         for x, y, radius in _crown(kind, rng):
             # Lit from above and the left, dark inside and below.
-            shade = 0.62 + 0.75 * (0.75 - y) * 0.8 + 0.25 * (0.5 - x) + rng.uniform(-.22, .22)
+            shade = 0.62 + 0.6 * (0.75 - y) + 0.25 * (0.5 - x) + rng.choice((-.24, -.1, 0, .1, .26))
             colour = tuple(min(255, c * shade) for c in leaf)
             axes = (max(1, int(radius * size)), max(1, int(radius * size * rng.uniform(.5, 1))))
             cv2.ellipse(sprite, (int(x * size), int(y * size)), axes, rng.uniform(0, 180), 0, 360, (*colour, 255), -1)
         grain = np.random.default_rng(index).normal(1, 0.16, (size, size, 1))
         sprite[..., :3] = np.clip(sprite[..., :3] * grain, 0, 255).astype(np.uint8)
-        sprites.append((kind, sprite))
+        sprites.append((kind, _levels(sprite)))
     return tuple(sprites)

@@ -1,9 +1,9 @@
 """Who is on the road and where: vehicles in lanes, parked, crossing; people and cyclists."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import pi
 from random import Random
-from typing import Callable
 
 from mtzoo.data.synthetic.figures import Figure, sample_cyclist, sample_person
 from mtzoo.data.synthetic.ground import CURB_HEIGHT
@@ -11,12 +11,12 @@ from mtzoo.data.synthetic.light import Light
 from mtzoo.data.synthetic.road import Road
 from mtzoo.data.synthetic.vehicles import Vehicle
 
-FARTHEST = 85.0  # metres
+FARTHEST = 75.0  # metres
 
 
 def place_vehicles(rng: Random, road: Road, light: Light) -> list[Vehicle]:
     """Vehicles of the ego's direction show rears, oncoming ones fronts; parked and crossing ones too."""
-    dense = rng.choice((0.3, 0.6, 1.0, 1.6))
+    dense = rng.choice((0.3, 0.6, 1.0, 1.4))
     spacing = (26.0 if road.kind == "highway" else 18.0) / dense
     out = []
     for lanes, turn, nearest in ((road.lanes, 0.0, 5.0), (road.oncoming, pi, 4.0)):
