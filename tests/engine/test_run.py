@@ -1,0 +1,139 @@
+"""Whole runs of the tiny network on the tiny images."""
+
+import io
+
+import pytest
+import torch
+from rich.console import Console
+
+from mtzoo.engine import loop
+from mtzoo.engine.checkpoint import load_checkpoint
+from mtzoo.engine.run import stages, start_run, train
+from mtzoo.engine.work_dir import WorkDir
+from mtzoo.errors import UserError
+from tests.tiny import phase, tiny_config, write_images
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return write_images(tmp_path_factory.mktemp("tiny") / "data")
+
+
+def go(config, work_dir, *, resume=False, float_only=False, pipeline_test=False, load_from=None, on_stage_end=lambda *_: None):
+    console = Console(file=io.StringIO(), width=200)
+    run = start_run(config, work_dir, ctx="cpu", resume=resume, pipeline_test=pipeline_test, console=console)
+    return train(run, float_only=float_only, resume=resume, load_from=load_from, on_stage_end=on_stage_end)
+
+
+def float_solver(**changes):
+    return [{"prefix": "with-bn", "float_phase": phase(**changes)}, {"prefix": "fusion-bn-c1", "quant_phase": phase()},
+            {"prefix": "fusion-bn-c2", "quant_phase": phase()}, {"prefix": "int-inference"}]
+
+
+class Interrupter:
+    """Ctrl-C just before the training iterations of a process that are listed for it."""
+
+    def __init__(self, monkeypatch):
+        self.step, self.left = loop.train_step, None
+        monkeypatch.setattr(loop, "train_step", self)
+
+    def __call__(self, *args):
+        if self.left is not None:
+            if self.left == 0:
+                raise KeyboardInterrupt
+            self.left -= 1
+        return self.step(*args)
+
+
+LAST = ("with-bn-float-last", "with-bn-last", "fusion-bn-c1-last", "fusion-bn-c2-last")
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_ends_as_the_uninterrupted_one(images, tmp_path, monkeypatch):
+    """Bit for bit, in the float phase, under fake-quant, after each fold and with frozen observers; loss balance too.
+
+    Each phase has 4 iterations, a checkpoint after the second, and crosses from one epoch into the next.
+    """
+    config = tiny_config(images, loss_balance="uncertainty")
+    go(config, tmp_path / "whole")
+    interrupter = Interrupter(monkeypatch)
+    # (iterations done before the interrupt, the file the next process has to start from)
+    for done, start in ((3, "with-bn-0001"), (2, "with-bn-init"), (3, "with-bn-0002"), (2, "fusion-bn-c1-init"),
+                        (3, "fusion-bn-c1-0001"), (2, "fusion-bn-c2-init"), (3, "fusion-bn-c2-0001")):
+        interrupter.left = done
+        with pytest.raises(KeyboardInterrupt):
+            go(config, tmp_path / "parts", resume=True)
+        assert WorkDir(tmp_path / "parts", config, keep=9).latest()[0].stem == start
+    interrupter.left = None
+    finished = go(config, tmp_path / "parts", resume=True)
+    for name in LAST:
+        whole, parts = (load_checkpoint(tmp_path / folder / f"{name}.pt") for folder in ("whole", "parts"))
+        assert whole.network.keys() == parts.network.keys()
+        different = [key for key, value in whole.network.items() if not torch.equal(value, parts.network[key])]
+        assert not different, name
+        for key in ("name", "metrics", "curve"):
+            assert [h[key] for h in whole.history] == [h[key] for h in parts.history], key
+    assert [record.name for record in finished.history] == ["with-bn-float", "with-bn", "fusion-bn-c1", "fusion-bn-c2"]
+    names = {path.stem for path in (tmp_path / "whole").glob("*.pt")}
+    assert names == {*LAST, "with-bn-float-init", "with-bn-init", "fusion-bn-c1-init", "fusion-bn-c2-init", "with-bn-0001",
+                     "with-bn-0002", "fusion-bn-c1-0001", "fusion-bn-c2-0001"}
+    bn = {name: sum(".bn." in key for key in load_checkpoint(tmp_path / "whole" / f"{name}.pt").network) for name in LAST}
+    assert bn["with-bn-float-last"] == bn["with-bn-last"] > bn["fusion-bn-c1-last"] > bn["fusion-bn-c2-last"] == 0
+
+
+@pytest.mark.slow
+def test_a_finished_run_resumes_into_nothing(images, tmp_path, monkeypatch):
+    config = tiny_config(images, ["seg"], solver=float_solver(iterations=1))
+    first = go(config, tmp_path / "run", float_only=True)
+    told = []
+    monkeypatch.setattr(loop, "train_step", lambda *args: pytest.fail("trained again"))
+    again = go(config, tmp_path / "run", resume=True, float_only=True, on_stage_end=lambda run, *at: told.append(at))
+    assert told == [(0, False)]
+    assert all(torch.equal(v, again.net.state_dict()[k]) for k, v in first.net.state_dict().items())
+
+
+def test_what_is_trained_is_the_solvers_table(images):
+    def table(float_only):
+        return [(step, quantized) for step, quantized, _ in stages(tiny_config(images), float_only)]
+
+    assert table(float_only=False) == [(0, False), (0, True), (1, True), (2, True)]
+    assert table(float_only=True) == [(0, False)]
+
+
+@pytest.mark.slow
+def test_a_few_images_are_learnt(images, tmp_path):
+    config = tiny_config(images, solver=float_solver(iterations=40, batch_size=3, optimizer={"type": "AdamW", "lr": 4e-3}))
+    run = go(config, tmp_path / "run", float_only=True)
+    curve = [means["loss"] for _, means in run.history[0].curve]
+    assert curve[-1] < 0.6 * curve[0]
+    assert run.history[0].metrics["seg/mIoU"] > 50
+
+
+@pytest.mark.parametrize("task", ["det", "seg"])
+def test_a_loss_that_is_no_number_stops_in_one_line(images, tmp_path, task):
+    config = tiny_config(images, [task], solver=float_solver(iterations=6, optimizer={"type": "SGD", "lr": 1e30}))
+    with pytest.raises(UserError, match=r"with-bn-float, iteration \d: the loss is (nan|inf); lower the learning rate .*\.png"):
+        go(config, tmp_path / "run", float_only=True)
+
+
+def test_a_batch_larger_than_an_epoch_is_told(images, tmp_path):
+    config = tiny_config(images, ["seg"], solver=float_solver(batch_size=7))
+    with pytest.raises(UserError, match="batch_size=7.*is more than an epoch's 6 samples; lower it"):
+        go(config, tmp_path / "run", float_only=True)
+
+
+@pytest.mark.slow
+def test_a_start_from_a_float_checkpoint(images, tmp_path):
+    """--load-from: weights of the same names and shapes come over; a quantized or foreign checkpoint is refused."""
+    go(tiny_config(images, ["seg"], solver=float_solver(iterations=1)), tmp_path / "first", float_only=True)
+    last = tmp_path / "first" / "with-bn-float-last.pt"
+    config = tiny_config(images, solver=float_solver(iterations=1))
+    go(config, tmp_path / "second", float_only=True, load_from=last)
+    init = load_checkpoint(tmp_path / "second" / "with-bn-float-init.pt").network
+    assert all(torch.equal(value, init[name]) for name, value in load_checkpoint(last).network.items())
+    assert any("det_head" in name for name in init)
+    wide = {"backbone": {"type": "VarGNetV2", "width": 0.5}, "neck": {"type": "UnetNeck", "inputs": ["backbone"]}}
+    with pytest.raises(UserError, match=r"with-bn-float-last\.pt: checkpoint of another network"):
+        go(tiny_config(images, ["seg"], nodes=wide), tmp_path / "third", float_only=True, load_from=last)
+    with pytest.raises(UserError, match=r"gone\.pt: no such checkpoint"):
+        go(config, tmp_path / "fourth", float_only=True, load_from=tmp_path / "gone.pt")
