@@ -1,0 +1,109 @@
+"""The emitted graph computes what the layers say, to the last bit where the layers promise it."""
+
+import numpy as np
+import pytest
+import torch
+from onnx import TensorProto
+from torch import nn
+
+from mtzoo.errors import UserError
+from mtzoo.export import build_model
+from mtzoo.export.builder import GraphBuilder
+from mtzoo.export.load import network_outputs
+from mtzoo.export.network import NetworkEmitter
+from mtzoo.models import build_network
+from mtzoo.quantization import QConfig, QConfigMap, calibrate, fold_bn, integer_state, prepare, set_fake_quant
+from mtzoo.quantization.graph import Call
+from mtzoo.structures import flatten_outputs
+from tests.export.helpers import GEOMETRY, RUNTIMES, TASKS, float_net, frozen_net, prepared_net, run_model
+from tests.quantization.helpers import images, randomize
+from tests.tiny import BACKBONE, NECK, detection_head
+
+
+def raw_model(net, *, quantized):
+    return build_model(net, TASKS, GEOMETRY, quantized=quantized, postprocess=False)
+
+
+def reference(net, batch):
+    return {name: value.numpy() for name, value in flatten_outputs(network_outputs(net, batch)).items()}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_an_integer_network_gives_the_same_values_in_every_runtime(frozen, runtime):
+    model = raw_model(frozen, quantized=True)
+    for seed in range(3):
+        batch = images(1, seed)
+        expected, found = reference(frozen, batch), run_model(model, {"image": batch.numpy()}, runtime)
+        assert expected.keys() == found.keys()
+        assert {name: int((found[name] != value).sum()) for name, value in expected.items()} == dict.fromkeys(expected, 0)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_other_heads_and_scales(runtime):
+    """8-bit head outputs, one level, a scale per tensor."""
+    net = build_network({"det": (BACKBONE, NECK, detection_head(strides=[8]))})
+    batch = images(1)
+    randomize(net, (batch.float() - 128) / 128)
+    prepare(net, QConfigMap(QConfig(head_output="quantized", weight_granularity="tensor", weight_bits=7)))
+    calibrate(net, [(batch.float() - 128) / 128])
+    fold_bn(net, ["nodes.*"])
+    net.eval()
+    found = run_model(build_model(net, {}, GEOMETRY, quantized=True, postprocess=False), {"image": batch.numpy()}, runtime)
+    for name, value in reference(net, batch).items():
+        assert (found[name] == value).all(), name
+
+
+def test_live_bn_is_written_as_it_is():
+    """BN between integers and rounding is float: its last bit may move a value by one step, and by what follows from it."""
+    net, batch = prepared_net(), images(1)
+    model = raw_model(net, quantized=True)
+    assert any(node.op_type == "BatchNormalization" for node in model.graph.node)
+    found = run_model(model, {"image": batch.numpy()}, "onnxruntime")
+    for name, value in reference(net, batch).items():
+        assert np.abs(found[name] - value).mean() < 0.02 * np.abs(value).mean(), name
+
+
+def test_layers_left_in_float_stay_float():
+    net = float_net()
+    prepare(net, QConfigMap(overrides={"seg_head": QConfig(not_quant_pattern=("nodes.seg_head.*",))}))
+    calibrate(net, [(images().float() - 128) / 128])
+    model = raw_model(net.eval(), quantized=True)
+    kinds = {t.name: t.data_type for t in model.graph.initializer}
+    assert kinds["nodes.seg_head.classify.weight"] == TensorProto.FLOAT
+    assert kinds["nodes.det_head.cls.0.weight"] == TensorProto.INT8
+    found = run_model(model, {"image": images(1).numpy()}, "onnxruntime")["seg.logits"]
+    expected = reference(net, images(1))["seg.logits"]
+    assert np.abs(found - expected).mean() < 0.02 * np.abs(expected).mean()
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_float_form_is_the_network_without_rounding_of_activations(runtime):
+    net, batch = frozen_net(), images(1)
+    model = raw_model(net, quantized=False)
+    assert not any("Quantize" in node.op_type for node in model.graph.node)
+    set_fake_quant(net, False)
+    found = run_model(model, {"image": batch.numpy()}, runtime)
+    for name, value in reference(net, batch).items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-3, atol=1e-3 * np.abs(value).max())
+
+
+def test_integers_are_stored_as_integers_under_module_names(frozen):
+    stored = {t.name: t for t in raw_model(frozen, quantized=True).graph.initializer}
+    for name, value in integer_state(frozen).items():
+        if name.endswith(".weight"):
+            assert stored[name].data_type == TensorProto.INT8
+            assert stored[name].raw_data == value.numpy().tobytes()
+        if name.endswith(".bias"):
+            assert stored[name].data_type == TensorProto.INT32
+
+
+def test_a_layer_without_a_rule_is_named():
+    emitter = NetworkEmitter(GraphBuilder(), quantized=True)
+    with pytest.raises(UserError, match=r"'nodes.x': no ONNX rule for Identity"):
+        emitter.emit(Call("nodes.x", nn.Identity(), ("image",)))
+
+
+def test_exporting_leaves_the_network_alone(frozen):
+    before = {name: value.clone() for name, value in frozen.state_dict().items()}
+    raw_model(frozen, quantized=False)
+    assert all(torch.equal(value, before[name]) for name, value in frozen.state_dict().items())
