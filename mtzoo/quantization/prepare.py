@@ -83,9 +83,10 @@ def _share(group: tuple[str, ...], modules: dict[str, nn.Module], quantized: dic
 def _attach_weights(program: Program, quantized: dict[str, QConfig]) -> None:
     sources = {call.name: IMAGE_SCALE if isinstance(call.module, ImageQuant) else getattr(call.module, "act_quant", None)
                for call in program.calls}
-    by_result: dict[str, Source] = {}  # a Concat with a float part has no scale
+    by_result: dict[str, Source] = {}  # a Concat with a float part, or of the image, has no one scale
     for name, made_by in producers(program).items():
-        by_result[name] = sources[made_by[0]] if all(sources[p] is not None for p in made_by) else None
+        first = sources[made_by[0]]
+        by_result[name] = first if all(sources[p] is first for p in made_by) else None
     for call in program.convs:
         if call.name not in quantized:
             continue
