@@ -7,7 +7,7 @@ with read_base():
 
 tasks = dict(seg_default=dict(
     kind="segmentation",
-    classes=["sky", "building", "pole", "road", "sidewalk", 
+    classes=["sky", "building", "pole", "road", "sidewalk",
              "vegetation", "sign", "fence", "vehicle", "person", "cyclist", "traffic_light"],
     nodes=["backbone", "neck",
            dict(name="seg_default_head", type="DenseSegmentationHead", inputs=["neck"], strides=[4, 8], channels=32)],
