@@ -1,6 +1,7 @@
 """The pinhole camera. World axes: x right, y up, z forward, metres; the camera stands at x = z = 0."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import cos, radians, sin
 from random import Random
 
@@ -29,11 +30,15 @@ class Camera:
         centre = (w * rng.uniform(0.47, 0.53), h * rng.uniform(0.40, 0.54))
         return cls(hw, focal, centre, rng.uniform(1.2, 1.75), radians(rng.gauss(0, 0.5)))
 
+    @cached_property
+    def _face(self) -> tuple[np.ndarray, np.ndarray]:
+        """Roll and focal length as (2, 2) and (2,): pixels times depth, from x and y (up; down in the picture)."""
+        c, s, f = cos(self.roll), sin(self.roll), self.focal
+        return f * np.array(((c, s), (s, -c))), f * self.height * np.array((-s, c))
+
     def project(self, points: np.ndarray) -> np.ndarray:
         """(..., 3) world -> (..., 2) pixels. Points nearer than NEAR are put at NEAR: clip polygons before."""
-        c, s, f = cos(self.roll), sin(self.roll), self.focal
-        turn = f * np.array(((c, s), (s, -c)))  # y of the world is up, y of the picture down
-        shift = (f * self.height * -s, f * self.height * c)
+        turn, shift = self._face
         return (points[..., :2] @ turn + shift) / np.maximum(points[..., 2:], NEAR) + self.centre
 
     def pixels_per_metre(self, z: float) -> float:

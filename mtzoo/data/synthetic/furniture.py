@@ -8,8 +8,9 @@ import numpy as np
 from mtzoo.data.synthetic.ground import CURB_HEIGHT
 from mtzoo.data.synthetic.light import Light
 from mtzoo.data.synthetic.road import Road
+from mtzoo.data.synthetic.roadside import Clutter, Fence, LampPost, Surfaces
 from mtzoo.data.synthetic.signs import Sign, TrafficLight, designs, sample_traffic_light
-from mtzoo.data.synthetic.street import Building, Clutter, Fence, LampPost, Surfaces, Tree, sample_building, sample_tree
+from mtzoo.data.synthetic.street import Building, Tree, sample_building, sample_tree
 from mtzoo.data.synthetic.textures import ANY_TREE, BUSH, STREET_TREES
 
 Thing = Building | Tree | LampPost | Fence | Sign | TrafficLight | Clutter

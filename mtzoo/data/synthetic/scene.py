@@ -16,9 +16,9 @@ from mtzoo.data.synthetic.light import Light, sample_light
 from mtzoo.data.synthetic.order import painting_order
 from mtzoo.data.synthetic.painter import Painter
 from mtzoo.data.synthetic.road import sample_road
+from mtzoo.data.synthetic.roadside import Surfaces
 from mtzoo.data.synthetic.sensor import expose, paint_bonnet, sample_sensor
 from mtzoo.data.synthetic.signs import designs
-from mtzoo.data.synthetic.street import Surfaces
 from mtzoo.data.synthetic.textures import cloud_noise, ground_gain, rain_streaks, sensor_noise, tree_sprites
 from mtzoo.data.synthetic.traffic import place_figures, place_vehicles
 
@@ -32,11 +32,11 @@ def render_scene(seed: int, index: int, size_hw: tuple[int, int] = (720, 1280)) 
     size_hw: any; what is seen scales with the height, a wider picture sees more to the sides.
 
     Labels. Boxes are the visible extent; a vehicle's box covers the whole vehicle, rear and front boxes that face
-    alone; a cyclist is rider and bicycle together (the inside of its wheels too); a traffic light is its housing, a
-    sign its plate. In `seg` lane paint is road, a raised curb and a paved verge are sidewalk, grass is vegetation;
-    bins, boxes, cones and the ego vehicle's bonnet are 255. In `lane` a dashed line is its painted dashes, a solid
-    line before a junction is solid, a curb is its face and its top edge; other paint (crosswalks, arrows, stop lines)
-    is background.
+    alone, if it is seen at less than 75 degrees; a cyclist is rider and bicycle together (the inside of its wheels
+    too); a person has what it carries; a traffic light is its housing, a sign its plate. In `seg` lane paint is road, a
+    raised curb and a paved verge are sidewalk, grass is vegetation; bins, boxes, cones and the ego vehicle's bonnet are
+    255. In `lane` a dashed line is its painted dashes, a solid line before a junction is solid, a curb is its face and
+    its top edge; other paint (crosswalks, arrows, stop lines) is background.
     """
     rng = Random(f"mtzoo/{seed}/{index}")
     camera, light, road = Camera.sample(rng, size_hw), sample_light(rng), sample_road(rng)

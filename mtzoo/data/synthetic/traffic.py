@@ -5,9 +5,10 @@ from dataclasses import replace
 from math import pi
 from random import Random
 
-from mtzoo.data.synthetic.figures import Figure, sample_cyclist, sample_person
+from mtzoo.data.synthetic.figures import Figure
 from mtzoo.data.synthetic.ground import CURB_HEIGHT
 from mtzoo.data.synthetic.light import Light
+from mtzoo.data.synthetic.people import sample_cyclist, sample_person
 from mtzoo.data.synthetic.road import Road
 from mtzoo.data.synthetic.vehicles import Vehicle
 

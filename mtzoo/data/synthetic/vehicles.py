@@ -16,6 +16,7 @@ VEHICLE_SEG = 8
 FACE_NAMES = ("top", "left", "right", "front", "rear")
 FACES = np.array(((4, 5, 6, 7), (3, 0, 4, 7), (1, 2, 6, 5), (2, 3, 7, 6), (0, 1, 5, 4)))  # corners, from lower left
 DETAIL_FROM = 34.0  # pixels of height of the vehicle below which only the coarse details are painted
+LABELLED_FROM = 0.26  # cosine: a rear or front seen at more than 75 degrees is a part of the side
 DECALS_FROM = 9.0  # and below which none is
 WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 MIRROR = [1, 0, 3, 2]
@@ -105,24 +106,27 @@ class Vehicle:
         if outside or not painter.room(2):
             return
         body, face = painter.surface(VEHICLE_SEG), painter.surface(VEHICLE_SEG)
-        end = self._end(painter)
+        end, facing = self._end(painter)
+        if facing < LABELLED_FROM:
+            face = body
         sheet = _Sheet()
         self._collect(sheet, painter, corners, end, body, face)
         sheet.paint(painter, self.z, self.x)
-        painter.seal("vehicle", (body, face), points)
-        if end:
+        painter.seal("vehicle", (body, face) if face != body else (body,), points)
+        if end and face != body:
             low = slice(0, 2) if end == "rear" else slice(2, 4)
             picked = FACES[FACE_NAMES.index(end)]
             faces = points[:-4].reshape(-1, 8, 2)[:, picked].reshape(-1, 2)
             painter.seal(f"vehicle_{end}", (face,), np.concatenate((faces, points[-4:][low])))
         self._glow(painter, end, face)
 
-    def _end(self, painter: Painter) -> str:
-        """ "rear" or "front", whichever looks this way, or "" if both are hidden by the sides."""
+    def _end(self, painter: Painter) -> tuple[str, float]:
+        """ "rear" or "front", whichever looks this way ("" if neither), and the cosine of the angle it is seen at."""
         forward = np.array((sin(self.yaw), 0.0, cos(self.yaw)))
         ends = self.world(np.array(((0, 0.5, 0.0), (0, 0.5, self.shape.size[0]))))
-        to_rear, to_front = (np.array((0.0, painter.camera.height, 0.0)) - ends) @ forward
-        return "rear" if to_rear < 0 else "front" if to_front > 0 else ""
+        rays = np.array((0.0, painter.camera.height, 0.0)) - ends
+        rear, front = rays @ forward / np.linalg.norm(rays, axis=1) * (-1, 1)
+        return ("rear", float(rear)) if rear > 0 else ("front", float(front)) if front > 0 else ("", 0.0)
 
     def _ground_corners(self) -> np.ndarray:
         length, width, _ = self.shape.size

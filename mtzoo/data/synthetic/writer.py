@@ -27,13 +27,13 @@ _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PN
 
 
 def write_dataset(out: Path, num: int, seed: int, *, size_hw: tuple[int, int] = (720, 1280), workers: int = 2,
-                  on_progress: Callable[[int], None] | None = None) -> None:
+                  on_progress: Callable[[int, int], None] | None = None) -> None:
     """Render scenes 0..num-1 of a seed into `out`; the bytes do not depend on `workers`.
 
     Writes images/000000.jpg ..., seg/*.png and lane/*.png (uint8, same stem, 255 = ignore), boxes.json (COCO, the
     seven CATEGORIES, ids from 1, iscrowd 1 for what is not to be asked for) and synth.json, the receipt. All of it
     goes into a hidden folder beside `out`, renamed at the end. If `out` already holds this very data set, nothing is
-    done. on_progress(done) is called after each scene.
+    done. on_progress(done, total) is called after each scene, in this process.
 
     Raises UserError if `out` holds anything else, if num < 1 or workers < 1, or if it cannot be written.
     """
@@ -80,7 +80,7 @@ def _is_done(out: Path, receipt: dict) -> bool:
                     "overwritten, choose another folder or delete it")
 
 
-def _write_parts(part: Path, receipt: dict, workers: int, on_progress: Callable[[int], None] | None) -> None:
+def _write_parts(part: Path, receipt: dict, workers: int, on_progress: Callable[[int, int], None] | None) -> None:
     size_hw = (receipt["height"], receipt["width"])
     images, annotations = [], []
     for index, objects in enumerate(_rendered(part, receipt["seed"], receipt["num"], size_hw, workers)):
@@ -88,7 +88,7 @@ def _write_parts(part: Path, receipt: dict, workers: int, on_progress: Callable[
         for thing in objects:
             annotations.append(_annotation(len(annotations) + 1, index, thing))
         if on_progress:
-            on_progress(index + 1)
+            on_progress(index + 1, receipt["num"])
     coco = {"info": {"description": "synthetic road scenes", "version": str(VERSION)}, "images": images,
             "annotations": annotations,
             "categories": [{"id": i, "name": name} for i, name in enumerate(CATEGORIES, 1)]}
