@@ -90,13 +90,14 @@ def build_report(run: Run, command: str, path: Path, verified: VerifyReport, mea
     sizes = {file.name: file.stat().st_size for file in sorted(run.work_dir.path.glob("*export-last.onnx"))}
     environment = {"machine": platform.processor() or platform.machine(), "threads": str(measured.threads),
                    "torch": torch.__version__, "onnxruntime": onnxruntime.__version__, "openvino": openvino.__version__}
-    waits = [f"{r.name}: {r.seconds:.0f} s, {100 * r.data_wait:.1f} % of it waiting for data" for r in run.history if r.seconds]
+    speeds = [f"{r.name}: {r.seconds:.0f} s of training, {1e3 * r.seconds / r.curve[-1][0]:.0f} ms an iteration, "
+              f"{100 * r.data_wait:.1f} % of it waiting for data" for r in run.history if r.curve]
     return Report(config=run.config.name, command=command,
                   steps=[stage_report(run.work_dir.path, record) for record in run.history],
                   nodes=[NodeShare(c.name, c.params, c.macs, c.tasks) for c in costs],
                   latency_ms=measured.latency_ms, bytes={**sizes, **measured.bytes},
                   verify=VerifyCounts(verified.images, verified.values, verified.mismatches),
-                  environment=environment, notes=waits)
+                  environment=environment, notes=speeds)
 
 
 def stage_report(work_dir: Path, record: StageRecord) -> StepReport:
