@@ -46,12 +46,12 @@ class GraphBuilder:
         """Store a tensor under its own name. Returns the name."""
         if name in self.initializers:
             raise ValueError(f"two tensors are called '{name}'")
-        self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+        self.initializers[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
         return name
 
     def constant(self, value: np.ndarray | np.generic) -> str:
         """Store a small tensor under a name made of its content, so that equal ones are one. Returns the name."""
-        value = np.ascontiguousarray(value)
+        value = np.asarray(value, order="C")
         small = "_".join(map(str, value.ravel())) if value.size <= SPELT_OUT else hashlib.sha256(value.tobytes()).hexdigest()[:12]
         name = ".".join(["const", str(value.dtype), "x".join(map(str, value.shape)), small])
         if name not in self.initializers:

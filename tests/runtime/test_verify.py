@@ -1,0 +1,73 @@
+import shutil
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+
+from mtzoo.cli.main import main
+from mtzoo.errors import UserError
+from mtzoo.runtime import verify
+from mtzoo.runtime.verify import compare_detections
+from mtzoo.structures import Detections
+from tests.export.helpers import export
+from tests.runtime.test_model import photo
+
+
+def test_all_executors_agree(model_path):
+    done = []
+    report = verify(model_path, [photo(seed=1), photo((90, 200), seed=2)], on_image=done.append)
+    assert report.passed
+    assert report.mismatches == {"integer": 0, "onnxruntime": 0, "openvino": 0}
+    assert (report.images, done) == (2, [1, 2])
+    tally = report.executors["openvino"]
+    assert tally.values["seg.logits"] == 2 * 3 * 16 * 24
+    assert tally.values["seg.labels"] == 2 * 32 * 48
+    assert tally.values["det.boxes"] > 0
+    assert tally.box_error <= 1e-3
+    assert report.values == sum(tally.values.values())
+    assert "det.boxes" not in report.executors["integer"].values
+
+
+def test_raw_exports_are_verified_too(frozen, tmp_path):
+    export(frozen, tmp_path / "raw.onnx", 2, postprocess=False)
+    report = verify(tmp_path / "raw.onnx", [photo()])
+    assert report.passed
+    raw = {"seg.logits", *(f"det.{kind}_s{stride}" for kind in ("cls", "box") for stride in (8, 16, 32))}
+    assert set(report.executors["onnxruntime"].values) == raw
+
+
+def test_a_graph_that_computes_something_else_is_caught(model_path, tmp_path, capsys):
+    """The same integers, an image that is centred elsewhere."""
+    model = onnx.load(model_path)
+    zero = next(t for t in model.graph.initializer if t.name == "const.uint8..128")
+    zero.raw_data = bytes([127])
+    onnx.save(model, tmp_path / "bad.onnx")
+    images = tmp_path / "images"
+    images.mkdir()
+    cv2.imwrite(str(images / "a.png"), photo())
+    assert main(["verify", str(tmp_path / "bad.onnx"), "--images", str(images)]) == 1
+    assert "NOT equal" in capsys.readouterr().out
+    shutil.copy(model_path, tmp_path / "good.onnx")
+    assert main(["verify", str(tmp_path / "good.onnx"), "--images", str(images)]) == 0
+
+
+def test_no_images(model_path, tmp_path, capsys):
+    with pytest.raises(UserError, match="no image to verify"):
+        verify(model_path, [])
+    assert main(["verify", str(model_path), "--images", str(tmp_path)]) == 2
+    assert main(["verify", str(model_path), "--images", str(tmp_path / "none")]) == 2
+    assert "no such folder" in capsys.readouterr().err
+
+
+def test_rows_are_compared_one_by_one():
+    boxes = np.array([[0, 0, 9, 9], [1, 1, 5, 5]], np.float32)
+    wanted = Detections(boxes, np.array([0.9, 0.8], np.float32), np.array([0, 1]))
+    assert compare_detections(wanted, wanted) == (2, 0, 0.0)
+    moved = wanted._replace(boxes=boxes + np.float32(0.01))
+    size, differing, error = compare_detections(wanted, moved)
+    assert (size, differing) == (2, 2)
+    assert error == pytest.approx(0.01, abs=1e-5)
+    assert compare_detections(wanted, wanted._replace(labels=np.array([0, 0])))[:2] == (2, 1)
+    assert compare_detections(wanted, Detections(*(part[:1] for part in wanted)))[:2] == (2, 1)
+    assert compare_detections(wanted, Detections(*(part[:0] for part in wanted)))[:2] == (2, 2)
