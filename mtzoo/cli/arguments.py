@@ -29,7 +29,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 
 def config_from_arguments(args: argparse.Namespace) -> ExperimentConfig:
     """The resolved config that the arguments ask for; its network can be built, quantized and folded."""
-    tasks = [name for name in args.tasks.split(",") if name]
+    tasks = [name.strip() for name in args.tasks.split(",")] if args.tasks else []
     path = find_config(args.config)
     config = load_config(path, parse_options(args.cfg_options), tasks)
     try:

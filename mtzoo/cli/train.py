@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     config = config_from_arguments(args)
     if config.solver[0].float_phase is None:
         raise UserError("solver[0] has no float_phase, which is what `train` runs; add one or use quant-train")
-    console = Console()
+    console = Console(soft_wrap=True)  # a log file has no width to break lines at
     work_dir = work_dir_from_arguments(config, args)
     started = start_run(config, work_dir, ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)
     finished = train(started, float_only=True, resume=args.resume, load_from=args.load_from,

@@ -53,8 +53,12 @@ class WorkDir:
         return path
 
     def latest(self) -> tuple[Path, Checkpoint] | None:
-        """The checkpoint furthest in the run, or None. A damaged one is a UserError that names it."""
-        found = [(path, load_checkpoint(path)) for path in sorted(self.path.glob(f"*{SUFFIX}"))]
+        """The checkpoint furthest in training, or None. A damaged one is a UserError that names it.
+
+        Step 3's holds integers and is no place to go on from: it is made again from step 2's.
+        """
+        integers = self.file(len(self.config.solver) - 1, "last")
+        found = [(path, load_checkpoint(path)) for path in sorted(self.path.glob(f"*{SUFFIX}")) if path != integers]
         return max(found, key=lambda item: item[1].progress.order, default=None)
 
     def _numbered(self, step: int) -> list[Path]:

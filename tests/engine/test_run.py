@@ -8,6 +8,7 @@ from rich.console import Console
 
 from mtzoo.engine import loop
 from mtzoo.engine.checkpoint import load_checkpoint
+from mtzoo.engine.integer_step import to_integers
 from mtzoo.engine.run import stages, start_run, train
 from mtzoo.engine.work_dir import WorkDir
 from mtzoo.errors import UserError
@@ -74,6 +75,9 @@ def test_an_interrupted_run_ends_as_the_uninterrupted_one(images, tmp_path, monk
         for key in ("name", "metrics", "curve"):
             assert [h[key] for h in whole.history] == [h[key] for h in parts.history], key
     assert [record.name for record in finished.history] == ["with-bn-float", "with-bn", "fusion-bn-c1", "fusion-bn-c2"]
+    to_integers(finished)
+    again = go(config, tmp_path / "parts", resume=True)  # as after an interrupt in verify or bench
+    assert [record.name for record in again.history] == [record.name for record in finished.history]
     names = {path.stem for path in (tmp_path / "whole").glob("*.pt")}
     assert names == {*LAST, "with-bn-float-init", "with-bn-init", "fusion-bn-c1-init", "fusion-bn-c2-init", "with-bn-0001",
                      "with-bn-0002", "fusion-bn-c1-0001", "fusion-bn-c2-0001"}

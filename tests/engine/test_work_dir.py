@@ -79,6 +79,13 @@ def test_latest_is_the_furthest_not_the_newest(work_dir):
     assert work_dir.latest()[0].name == "fusion-bn-c1-0001.pt"
 
 
+def test_integers_are_no_place_to_go_on_from(work_dir):
+    """A run cut off in verify or bench: step 3 is made again from step 2."""
+    save_checkpoint(work_dir.file(2, "last"), at(2, True, 9, done=True))
+    save_checkpoint(work_dir.file(3, "last"), at(3, True, 0, done=True))
+    assert work_dir.latest()[0].name == "fusion-bn-c2-last.pt"
+
+
 def test_a_damaged_checkpoint_is_named(work_dir):
     path = work_dir.save_numbered(at(0, False, 2))
     path.write_bytes(path.read_bytes()[:100])
