@@ -1,0 +1,42 @@
+import pytest
+
+from mtzoo.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def rows(text):
+    """First cell -> cells of the table's rows."""
+    cells = [[cell.strip() for cell in line.strip("│┃ \n").split("│")] for line in text.splitlines() if "│" in line]
+    return {row[0]: row for row in cells if row[0]}
+
+
+def test_nodes_costs_and_who_shares_what(capsys):
+    assert main(["summary", "4pe_resize/multitask"]) == 0
+    out = capsys.readouterr().out
+    table = rows(out)
+    assert list(table)[:3] == ["backbone", "neck", "det_cyclist_light_head"]
+    assert table["backbone"][1:6] == ["VarGNetV2", "image", "all", "748,848", "1208.6"]
+    assert table["neck"][2:6] == ["backbone", "all", "109,984", "684.2"]
+    assert table["seg_lane_head"][3] == "seg_lane"
+    assert "4pe_resize/multitask at 512x960" in out
+    assert f"shared by several tasks: {748_848 + 109_984:,} parameters" in out
+    shares = [float(row[-1].removesuffix(" %")) for name, row in table.items() if name != "total"]
+    assert sum(shares) == pytest.approx(100, abs=0.5)
+
+
+def test_one_task_shares_nothing(capsys):
+    assert main(["summary", "4pe_resize/multitask", "--tasks", "seg_lane"]) == 0
+    out = capsys.readouterr().out
+    assert "det_" not in out
+    assert "shared by several tasks: 0 parameters" in out
+
+
+def test_a_network_that_cannot_be_built_is_one_line(capsys):
+    assert main(["summary", "4pe_resize/seg_lane", "--cfg-options", "nodes.backbone.width=3"]) == 2
+    err = capsys.readouterr().err
+    assert "node 'backbone': width=3" in err
+    assert err.count("\n") == 1

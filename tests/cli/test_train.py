@@ -1,0 +1,120 @@
+"""`mtzoo train` as a user meets it, and what it says to what cannot work."""
+
+import resource
+
+import pytest
+import torch
+
+from mtzoo.cli.main import main
+from mtzoo.engine.checkpoint import load_checkpoint
+from tests.tiny import config_values, phase, write_config, write_images
+
+pytestmark = pytest.mark.slow
+
+
+def values(root, **changes):
+    solver = [{"prefix": "with-bn", "float_phase": phase()}, {"prefix": "fusion-bn-c1", "quant_phase": phase()},
+              {"prefix": "fusion-bn-c2", "quant_phase": phase()}, {"prefix": "int-inference"}]
+    return config_values(root, ["seg"], **{"solver": solver, **changes})
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return write_images(tmp_path_factory.mktemp("train") / "data")
+
+
+@pytest.fixture(scope="module")
+def config(root):
+    return write_config(root / "tiny.py", values(root))
+
+
+@pytest.fixture(scope="module")
+def finished(config, root):
+    """The work dir of a finished run."""
+    assert main(["train", "--config", str(config), "--work-dir", str(root / "finished")]) == 0
+    return root / "finished"
+
+
+def refused(argv, capsys):
+    capsys.readouterr()
+    assert main(argv) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_a_run_leaves_checkpoints_curves_and_a_table(finished, config, capsys, tmp_path):
+    assert {"config.json", "tensorboard", "with-bn-float-init.pt", "with-bn-0001.pt", "with-bn-float-last.pt"} \
+        <= {path.name for path in finished.iterdir()}
+    assert main(["train", "--config", str(config), "--work-dir", str(tmp_path / "run"), "--pipeline-test"]) == 0
+    out = capsys.readouterr().out
+    line = next(line for line in out.splitlines() if line.startswith("with-bn-float 4/4  loss"))  # whole, though no terminal
+    assert all(word in line for word in ("lr ", "images/s", "data wait", "ETA 0:00"))
+    assert "IoU" in out
+    assert f"checkpoint: {tmp_path / 'run' / 'with-bn-float-last.pt'}" in out
+
+
+def test_a_run_of_the_same_config_wants_resume(finished, config, capsys):
+    assert "--resume" in refused(["train", "--config", str(config), "--work-dir", str(finished)], capsys)
+    assert main(["train", "--config", str(config), "--work-dir", str(finished), "--resume"]) == 0
+
+
+def test_the_work_dir_of_another_config_is_left_alone(finished, config, capsys):
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
+    line = refused(["train", "--config", str(config), "--work-dir", str(finished), "--resume", "--cfg-options", "env.seed=7"], capsys)
+    assert "holds the run of another config" in line
+    assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == before
+
+
+def test_a_truncated_checkpoint_is_named(finished, config, capsys, tmp_path):
+    cut = tmp_path / "cut.pt"
+    cut.write_bytes((finished / "with-bn-float-last.pt").read_bytes()[:5000])
+    line = refused(["train", "--config", str(config), "--work-dir", str(tmp_path / "run"), "--load-from", str(cut)], capsys)
+    assert "cut.pt: truncated" in line
+
+
+def test_the_checkpoint_of_another_network_is_named(finished, config, capsys, tmp_path):
+    line = refused(["train", "--config", str(config), "--work-dir", str(tmp_path / "run"), "--load-from",
+                    str(finished / "with-bn-float-last.pt"), "--cfg-options", "nodes.backbone.width=0.5"], capsys)
+    assert "with-bn-float-last.pt: checkpoint of another network" in line
+
+
+def test_a_full_disk_keeps_the_previous_checkpoint_and_the_run_goes_on(finished, config, capsys, tmp_path):
+    """Files may not outgrow the first checkpoint, which has no optimizer: the second does not fit."""
+    command = ["train", "--config", str(config), "--work-dir", str(tmp_path / "run")]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((finished / "with-bn-float-init.pt").stat().st_size + 4096, before[1]))
+    try:
+        line = refused(command, capsys)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "with-bn-0001.pt: cannot be written" in line
+    assert "--resume" in line
+    assert [path.name for path in (tmp_path / "run").glob("*.pt*")] == ["with-bn-float-init.pt"]
+    assert load_checkpoint(tmp_path / "run" / "with-bn-float-init.pt").progress.iteration == 0
+    assert main([*command, "--resume"]) == 0
+    whole, parts = (load_checkpoint(folder / "with-bn-float-last.pt").network for folder in (finished, tmp_path / "run"))
+    assert all(torch.equal(value, parts[name]) for name, value in whole.items())
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (["--ctx", "gpu0"], "--ctx gpu0: 'cpu', 'auto' or GPU indices"),
+    (["--load-from", "gone.pt"], "gone.pt: no such checkpoint"),
+    (["--cfg-options", "sources.masks.images=gone"], "gone"),
+    (["--cfg-options", "solver.0.float_phase.batch_size=99"], "batch_size=99"),
+])
+def test_what_cannot_work_is_one_line(config, capsys, tmp_path, options, message):
+    assert message in refused(["train", "--config", str(config), "--work-dir", str(tmp_path / "run"), *options], capsys)
+
+
+def test_a_config_without_a_float_phase_is_one_line(root, capsys, tmp_path):
+    solver = values(root)["solver"]
+    path = write_config(tmp_path / "c.py", values(root, solver=[{"prefix": "with-bn", "quant_phase": phase()}, *solver[1:]]))
+    assert "solver[0] has no float_phase" in refused(["train", "--config", str(path), "--work-dir", str(tmp_path / "run")], capsys)
+
+
+def test_a_work_dir_that_cannot_be_made_is_one_line(config, capsys, tmp_path):
+    (tmp_path / "taken").write_text("")
+    for place in ("taken", "taken/run"):
+        assert "taken" in refused(["train", "--config", str(config), "--work-dir", str(tmp_path / place)], capsys)
