@@ -4,6 +4,7 @@ The reference is the fake-quant torch network, rebuilt from the file. Compared a
 label maps), ONNX Runtime and OpenVINO (raw maps, and the file's own label maps and boxes).
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +73,10 @@ def verify(model_path: Path, images: Iterable[np.ndarray], *, threads: int = 1,
     """
     file = read_deploy_file(model_path)
     state = stored_integers(file)
+    images = iter(images)
+    first = next(images, None)
+    if first is None:
+        raise UserError(f"{model_path}: no image to verify it on; name a folder with images")
     reference, integer = fake_quant_network(file, state), integer_network(file, state)
     as_they_are = {name: build_executor(name, file.model, threads) for name in RUNTIMES}
     shapes = {name: tuple(value.shape) for name, value in flatten_outputs(network_outputs(reference, _blank(file.info))).items()}
@@ -79,7 +84,7 @@ def verify(model_path: Path, images: Iterable[np.ndarray], *, threads: int = 1,
     raw = as_they_are if inside is None else {name: build_executor(name, inside, threads) for name in RUNTIMES}
     tallies = {name: Tally() for name in ("integer", *RUNTIMES)}
     done = 0
-    for image in images:
+    for image in itertools.chain([first], images):
         original_hw = image.shape[:2]
         batch = torch.from_numpy(file.info.geometry.apply(image)).permute(2, 0, 1)[None].contiguous()
         expected = network_outputs(reference, batch)
@@ -94,8 +99,6 @@ def verify(model_path: Path, images: Iterable[np.ndarray], *, threads: int = 1,
         done += 1
         if on_image is not None:
             on_image(done)
-    if not done:
-        raise UserError(f"{model_path}: no image to verify it on; name a folder with images")
     return VerifyReport(done, tallies)
 
 

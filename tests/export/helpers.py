@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 import torch
 
 from mtzoo.export import DeployInfo, ExportSpec, TaskInfo, export_model
@@ -18,6 +19,7 @@ from tests.quantization.helpers import images, randomize
 from tests.tiny import tiny_graphs
 
 RUNTIMES = ("onnxruntime", "openvino")
+NETWORK_RUNTIMES = ("onnxruntime", pytest.param("openvino", marks=pytest.mark.slow))  # compiling a network takes it seconds
 HW = (64, 96)
 GEOMETRY = DeployGeometry(resized_hw=(72, 90), drop_top=8, input_hw=HW)  # drops rows above, pads on the right
 TASKS = {"det": TaskInfo("detection", ("blue", "yellow"), BoxDecoder(pre_nms_top_k=60, top_k=20)),

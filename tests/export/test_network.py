@@ -15,7 +15,7 @@ from mtzoo.models import build_network
 from mtzoo.quantization import QConfig, QConfigMap, calibrate, fold_bn, integer_state, prepare, set_fake_quant
 from mtzoo.quantization.graph import Call
 from mtzoo.structures import flatten_outputs
-from tests.export.helpers import GEOMETRY, RUNTIMES, TASKS, float_net, frozen_net, prepared_net, run_model
+from tests.export.helpers import GEOMETRY, NETWORK_RUNTIMES, TASKS, float_net, frozen_net, prepared_net, run_model
 from tests.quantization.helpers import images, randomize
 from tests.tiny import BACKBONE, NECK, detection_head
 
@@ -28,7 +28,7 @@ def reference(net, batch):
     return {name: value.numpy() for name, value in flatten_outputs(network_outputs(net, batch)).items()}
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", NETWORK_RUNTIMES)
 def test_an_integer_network_gives_the_same_values_in_every_runtime(frozen, runtime):
     model = raw_model(frozen, quantized=True)
     for seed in range(3):
@@ -38,7 +38,7 @@ def test_an_integer_network_gives_the_same_values_in_every_runtime(frozen, runti
         assert {name: int((found[name] != value).sum()) for name, value in expected.items()} == dict.fromkeys(expected, 0)
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", NETWORK_RUNTIMES)
 def test_other_heads_and_scales(runtime):
     """8-bit head outputs, one level, a scale per tensor."""
     net = build_network({"det": (BACKBONE, NECK, detection_head(strides=[8]))})
@@ -76,7 +76,7 @@ def test_layers_left_in_float_stay_float():
     assert np.abs(found - expected).mean() < 0.02 * np.abs(expected).mean()
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", NETWORK_RUNTIMES)
 def test_the_float_form_is_the_network_without_rounding_of_activations(runtime):
     net, batch = frozen_net(), images(1)
     model = raw_model(net, quantized=False)

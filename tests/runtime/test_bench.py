@@ -9,6 +9,7 @@ from mtzoo.runtime.bench import bench
 VARIANTS = {"torch fp32", "onnxruntime fp32", "openvino fp32", "openvino bf16", "openvino int8"}
 
 
+@pytest.mark.slow
 def test_all_variants_are_measured(model_path, tmp_path, capsys):
     assert main(["bench", str(model_path), "--threads", "1", "--runs", "2", "--json", str(tmp_path / "bench.json")]) == 0
     report = json.loads((tmp_path / "bench.json").read_text())

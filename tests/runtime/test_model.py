@@ -6,7 +6,7 @@ from mtzoo.errors import UserError
 from mtzoo.export.load import network_outputs
 from mtzoo.postprocess import to_prediction
 from mtzoo.runtime import DeployModel
-from tests.export.helpers import GEOMETRY, RUNTIMES, TASKS, export
+from tests.export.helpers import GEOMETRY, NETWORK_RUNTIMES, TASKS, export
 
 
 def photo(hw=(144, 180), seed=0):
@@ -27,7 +27,7 @@ def check(found, expected):
         np.testing.assert_allclose(have, want, atol=1e-3)
 
 
-@pytest.mark.parametrize("executor", RUNTIMES)
+@pytest.mark.parametrize("executor", NETWORK_RUNTIMES)
 def test_predictions_are_in_pixels_of_the_photo(frozen, model_path, executor):
     model = DeployModel.load(model_path, executor=executor, threads=1)
     for hw in ((144, 180), (90, 200)):

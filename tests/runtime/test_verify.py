@@ -1,5 +1,3 @@
-import shutil
-
 import cv2
 import numpy as np
 import onnx
@@ -14,6 +12,7 @@ from tests.export.helpers import export
 from tests.runtime.test_model import photo
 
 
+@pytest.mark.slow
 def test_all_executors_agree(model_path):
     done = []
     report = verify(model_path, [photo(seed=1), photo((90, 200), seed=2)], on_image=done.append)
@@ -29,6 +28,7 @@ def test_all_executors_agree(model_path):
     assert "det.boxes" not in report.executors["integer"].values
 
 
+@pytest.mark.slow
 def test_raw_exports_are_verified_too(frozen, tmp_path):
     export(frozen, tmp_path / "raw.onnx", 2, postprocess=False)
     report = verify(tmp_path / "raw.onnx", [photo()])
@@ -37,6 +37,7 @@ def test_raw_exports_are_verified_too(frozen, tmp_path):
     assert set(report.executors["onnxruntime"].values) == raw
 
 
+@pytest.mark.slow
 def test_a_graph_that_computes_something_else_is_caught(model_path, tmp_path, capsys):
     """The same integers, an image that is centred elsewhere."""
     model = onnx.load(model_path)
@@ -48,8 +49,6 @@ def test_a_graph_that_computes_something_else_is_caught(model_path, tmp_path, ca
     cv2.imwrite(str(images / "a.png"), photo())
     assert main(["verify", str(tmp_path / "bad.onnx"), "--images", str(images)]) == 1
     assert "NOT equal" in capsys.readouterr().out
-    shutil.copy(model_path, tmp_path / "good.onnx")
-    assert main(["verify", str(tmp_path / "good.onnx"), "--images", str(images)]) == 0
 
 
 def test_no_images(model_path, tmp_path, capsys):
