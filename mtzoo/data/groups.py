@@ -27,7 +27,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Group:
-    """The images of one folder. name: its sources' names joined by "+"; sources: task -> names of its sources here."""
+    """The images of one folder. name: its first source's; sources: task -> names of its sources here."""
 
     images: Path
     name: str
@@ -80,7 +80,7 @@ def images_folder(source: CocoBoxes | MaskFolder) -> Path:
 
 
 def _build_group(folder: Path, members: list[tuple[TaskData, Source]], faults: list[Fault]) -> Group:
-    name = "+".join(dict.fromkeys(source.name for _, source in members))
+    name = members[0][1].name
     records: dict[str, Record] = {}
     names: dict[str, str] = {}
     for task, source in members:
