@@ -29,6 +29,15 @@ def test_all_executors_agree(model_path):
 
 
 @pytest.mark.slow
+def test_all_executors_agree_on_real_images(model_path, shared_data):
+    files = sorted((shared_data / "camvid" / "val" / "images").glob("*.jpg"))[::50] + sorted(
+        (shared_data / "roadsigns" / "val" / "images").glob("*.jpg"))[:1]
+    report = verify(model_path, [cv2.imread(str(path)) for path in files])
+    assert report.images == len(files) > 1
+    assert report.passed
+
+
+@pytest.mark.slow
 def test_raw_exports_are_verified_too(frozen, tmp_path):
     export(frozen, tmp_path / "raw.onnx", 2, postprocess=False)
     report = verify(tmp_path / "raw.onnx", [photo()])
