@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+import torch
+
+from mtzoo.config import config_from_dict
+from mtzoo.data.dataset import eval_sets
+from mtzoo.data.loader import EvalBatch, collate_eval
+from mtzoo.data.pipeline import EvalPipeline
+from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor, task_data
+from mtzoo.models import build_network
+from mtzoo.structures import Detections, Prediction
+from tests.tiny import HW, config_values, tiny_config, tiny_graphs, write_images
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return write_images(tmp_path_factory.mktemp("evaluate") / "data")
+
+
+def truthful(batch):
+    """Predicts what is labelled."""
+    return [Prediction({task: Detections(b.xyxy, np.ones(len(b.xyxy), np.float32), b.labels) for task, b in sample.boxes.items()},
+                       dict(sample.masks)) for sample in batch.samples]
+
+
+def test_the_truth_scores_a_hundred(root):
+    metrics = evaluate(truthful, tiny_config(root))
+    assert metrics["seg/mIoU"] == 100.0
+    assert metrics["det/AP"] == pytest.approx(100.0)
+    assert metrics["seg/IoU/thing"] == 100.0
+    assert metrics["det/AP50/yellow"] == pytest.approx(100.0)
+
+
+def test_a_limit_counts_images_of_each_folder(root):
+    seen = []
+
+    def watched(batch):
+        seen.extend(sample.path.stem for sample in batch.samples)
+        return truthful(batch)
+
+    evaluate(watched, tiny_config(root), batch_size=2, limit=3)
+    assert seen == ["0", "1", "2", "3"]  # whole batches; one folder serves both tasks and is read once
+
+
+def test_splits_name_their_own_sources(root):
+    values = config_values(root, ["seg"])
+    values["sources"]["other"] = {**values["sources"]["masks"], "weight": 0.5}
+    values["tasks"]["seg"]["val"] = ["other"]
+
+    config = config_from_dict(values)
+    assert [s.name for s in task_data(config, "train")[0].sources] == ["masks"]
+    assert [s.name for s in task_data(config, "val")[0].sources] == ["other"]
+
+
+def test_an_executor_takes_bytes_and_a_predictor_gives_original_pixels(root):
+    config = tiny_config(root)
+    execute = network_executor(build_network(tiny_graphs()).eval(), torch.device("cpu"))
+    batch: EvalBatch = collate_eval([eval_sets(task_data(config, "val"), EvalPipeline(config.deploy_geometry))[0].dataset[0]])
+    with torch.no_grad():
+        prediction = raw_predictor(execute, config)(batch)[0]
+    assert prediction.label_maps["seg"].shape == HW
+    assert set(prediction.detections) == {"det"}
