@@ -45,7 +45,7 @@ def export_stage(run: Run, step: int, quantized: bool) -> None:
 def deliver(run: Run, command: str) -> int:
     """Step 3, its deploy model, verify, bench, report. Returns 0, or 1 if an executor differs from what was validated."""
     config, console = run.config, run.console
-    samples = pick_samples(config, 4 if run.pipeline_test else VERIFY_IMAGES)
+    samples = pick_samples(config, 2 if run.pipeline_test else VERIFY_IMAGES)
     integer = to_integers(run)
     equality = compare(run, integer, [input_tensor(sample) for sample in samples])
     console.print(f"step 3 against step 2: {equality.total} of {equality.values:,} raw values differ on {equality.images} images",

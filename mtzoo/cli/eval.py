@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     options = parse_options(args.cfg_options)
     if args.model.endswith(".pt"):
         device = select_device(args.ctx)
-        net, config = load_checkpoint_network(Path(args.model), options)
+        net, config, _ = load_checkpoint_network(Path(args.model), options)
         metrics = evaluate(raw_predictor(network_executor(net.to(device), device), config), config, limit=args.limit)
     else:
         model = DeployModel.load(find_model(args.model), args.executor)

@@ -13,12 +13,9 @@ from typing import TYPE_CHECKING
 from mtzoo.errors import UserError
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for torch
-    from mtzoo.config import ExperimentConfig
     from mtzoo.export import DeployInfo
-    from mtzoo.models import MultiTaskNet
 
 HELP = "write a checkpoint as an ONNX deploy model"
-INTEGER_STEP = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,37 +27,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from mtzoo.cli.models import export_spec
+    from mtzoo.cli.models import export_spec, load_checkpoint_network
+    from mtzoo.engine.run import INTEGER_STEP
     from mtzoo.export import export_model
 
     out = args.out or args.checkpoint.with_suffix(".onnx")
     if out.suffix != ".onnx":
         raise UserError(f"--out {out}: the file has to end in .onnx; its sidecar gets the same name with .json")
-    net, config, step = load_network(args.checkpoint)
+    net, config, step = load_checkpoint_network(args.checkpoint, {})
     if args.keep_raw and step != INTEGER_STEP:
         raise UserError(f"{args.checkpoint}: a checkpoint of step {step}, whose export has raw maps only; leave --keep-raw out")
     info = export_model(net, export_spec(config, step), out, postprocess=step == INTEGER_STEP and not args.raw,
                         keep_raw=args.keep_raw)
     print_summary(info, out)
     return 0
-
-
-def load_network(path: Path) -> tuple["MultiTaskNet", "ExperimentConfig", int]:
-    """(network, config, step) of a checkpoint; that of step 3 holds integers, which make the fake-quant network again."""
-    from mtzoo.cli.models import load_checkpoint_network
-    from mtzoo.config import config_from_dict
-    from mtzoo.engine.checkpoint import load_checkpoint
-    from mtzoo.models import build_network
-    from mtzoo.quantization import load_integer_state
-
-    checkpoint = load_checkpoint(path)
-    step = checkpoint.progress.step
-    if step != INTEGER_STEP:
-        return *load_checkpoint_network(path, {}), step
-    config = config_from_dict(checkpoint.config)
-    net = build_network(config.graphs)
-    load_integer_state(net, checkpoint.network)
-    return net.eval(), config, step
 
 
 def print_summary(info: "DeployInfo", path: Path) -> None:

@@ -9,24 +9,32 @@ from mtzoo.config.load import override
 from mtzoo.data.loader import EvalBatch
 from mtzoo.engine.checkpoint import load_checkpoint, load_network_state
 from mtzoo.engine.evaluate import Predictor
+from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.engine.stages import network_at
 from mtzoo.export.deploy import ExportSpec
 from mtzoo.export.info import TaskInfo
-from mtzoo.models import MultiTaskNet
-from mtzoo.quantization import set_fake_quant
+from mtzoo.models import MultiTaskNet, build_network
+from mtzoo.quantization import load_integer_state, set_fake_quant
 from mtzoo.runtime.model import DeployModel
 from mtzoo.structures import Prediction
 
 
-def load_checkpoint_network(path: Path, options: Mapping[str, Any]) -> tuple[MultiTaskNet, ExperimentConfig]:
-    """The network of a checkpoint, in eval mode, fake-quant as it was trained, and its config with overrides."""
+def load_checkpoint_network(path: Path, options: Mapping[str, Any]) -> tuple[MultiTaskNet, ExperimentConfig, int]:
+    """(network in eval mode, its config with overrides, step) of a checkpoint, rounding as it did in training.
+
+    Step 3's checkpoint holds integers, of which the fake-quant network is made again.
+    """
     checkpoint = load_checkpoint(path)
     position = checkpoint.progress
     config = config_from_dict(override(checkpoint.config, options))
-    net = network_at(config, position.step, position.quantized)
-    load_network_state(net, checkpoint.network, path)
-    set_fake_quant(net, position.quantized)
-    return net.eval(), config
+    if position.step == INTEGER_STEP:
+        net = build_network(config.graphs)
+        load_integer_state(net, checkpoint.network)
+    else:
+        net = network_at(config, position.step, position.quantized)
+        load_network_state(net, checkpoint.network, path)
+        set_fake_quant(net, position.quantized)
+    return net.eval(), config, position.step
 
 
 def export_spec(config: ExperimentConfig, step: int) -> ExportSpec:
