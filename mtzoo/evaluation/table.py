@@ -31,6 +31,7 @@ def format_table(metrics: Mapping[str, float]) -> Table:
         rows.setdefault((name, label), {})[column] = value
     columns = [c for c in METRICS if any(c in row for row in rows.values())]
     table = Table("task", "class", *columns, title="percent")
+    table.columns[0].overflow = "fold"  # a task's name is not cut short
     for column in table.columns[2:]:
         column.justify = "right"
     previous = None
