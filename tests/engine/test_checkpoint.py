@@ -108,7 +108,7 @@ class Payload:
         return os.mkdir, (str(self.marker),)
 
 
-@pytest.mark.parametrize("write", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value))])
+@pytest.mark.parametrize("write", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value, protocol=2))])
 def test_nothing_in_a_checkpoint_is_executed(tmp_path, write):
     path = tmp_path / "evil.pt"
     write({"format": "mtzoo-checkpoint-1", "config": Payload(tmp_path / "executed")}, path)
