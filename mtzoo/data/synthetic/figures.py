@@ -103,18 +103,31 @@ class Figure:
         light, detailed = painter.light, pixels * self.height > 45
         gain, offset = light.gain_offset(self.z, None, self.x)
         lean = np.array((-0.12 if light.sun_dir[0] < 0 else 0.12, -0.06))
+        shapes: list[np.ndarray] = []
+        colours: list[Colour] = []
+        surfaces: list[int | None] = []
+
+        def flush() -> None:
+            if shapes:
+                painter.convex(np.concatenate(shapes), [len(p) for p in shapes], colours, surfaces)
+            shapes.clear(), colours.clear(), surfaces.clear()
+
         for i in order:
             part, outline = self.parts[i], outlines[i]
             if isinstance(part, Wheel):
+                flush()
                 self._paint_wheel(painter, outline, part, surface)
                 continue
-            shapes, gains = [outline], (0.86,)
+            albedo = tuple(c * g for c, g in zip(part.albedo, gain))
+            shapes.append(outline)
+            colours.append(tuple(min(255.0, 0.86 * c + o) for c, o in zip(albedo, offset)))
+            surfaces.append(surface)
             if detailed:  # the lit half
                 low, high = outline.min(0), outline.max(0)
                 shapes.append((low + high) * 0.19 + lean * (high - low) + outline * 0.62)
-                gains = (0.86, 1.12)
-            colours = [tuple(min(255.0, k * c * g + o) for c, g, o in zip(part.albedo, gain, offset)) for k in gains]
-            painter.convex(np.concatenate(shapes), [len(outline)] * len(shapes), colours, [surface, None])
+                colours.append(tuple(min(255.0, 1.12 * c + o) for c, o in zip(albedo, offset)))
+                surfaces.append(None)
+        flush()
         painter.seal(self.category, (surface,), np.concatenate(outlines))
 
     def _outlines(self, painter: Painter) -> tuple[list[float], list[np.ndarray]]:

@@ -47,7 +47,7 @@ def _buildings(rng: Random, road: Road, side: int, surfaces: Surfaces) -> list[B
     low = road.kind == "suburban"
     d = _edge(road, side) + side * (road.pavement + road.verge)
     s = rng.uniform(0.8, 6.0)
-    while s < 130:
+    while s < 105:
         length = rng.uniform(8, 14) if low else rng.uniform(9, 25)
         gap = rng.uniform(4, 14) if low else rng.choice((0.0, 0.0, 0.0, 3.0, 9.0))
         end = s + length
@@ -72,14 +72,14 @@ def _trees(rng: Random, road: Road, side: int, surfaces: Surfaces) -> list[Thing
     out: list[Thing] = []
     edge = _edge(road, side)
     open_land = road.kind in ("highway", "rural")
-    step = rng.uniform(5, 16)
+    step = rng.uniform(7, 18)
     if rng.random() < (0.55 if road.kind == "urban" else 0.8):
         d = edge + side * (road.pavement * 0.25 + 0.5 if road.pavement else rng.uniform(2.5, 6))
         row = np.arange(rng.uniform(6, 14), 90, step)
         out += [sample_tree(rng, surfaces, *_place(road, d + rng.gauss(0, 0.2), s), STREET_TREES)
                 for s in row.tolist() if rng.random() < 0.8 and not road.in_crossing(s, 4.0)]
     if open_land or road.kind == "suburban":
-        for _ in range(rng.randint(8, 26) if open_land else rng.randint(2, 8)):
+        for _ in range(rng.randint(6, 18) if open_land else rng.randint(2, 8)):
             s = rng.uniform(10, 150)
             d = edge + side * (road.pavement + rng.uniform(4.5, 45 if open_land else 6))
             out.append(sample_tree(rng, surfaces, *_place(road, d, s), BUSH if rng.random() < 0.45 else ANY_TREE))
@@ -97,7 +97,8 @@ def _fences(rng: Random, road: Road, side: int, surfaces: Surfaces) -> list[Thin
     out: list[Thing] = []
 
     def run(d: float, kind: str, height: float, albedo: tuple, s1: float, s2: float, ground: float = 0.0) -> None:
-        ends = [(s, s + FENCE_PIECE) for s in np.arange(s1, s2, FENCE_PIECE).tolist()]
+        cuts = [*np.arange(s1, min(s2, 30), FENCE_PIECE).tolist(), *np.arange(max(s1, 30), s2, 2 * FENCE_PIECE).tolist(), s2]
+        ends = [(a, b) for a, b in zip(cuts, cuts[1:]) if b - a > 0.2]
         out.extend(Fence(surfaces, kind, _place(road, d, a), _place(road, d, b), height, albedo, ground)
                    for a, b in ends if not (road.in_crossing(a, 2.5) or road.in_crossing(b, 2.5)))
 

@@ -107,7 +107,7 @@ def _lines(rng: Random, kind: str, bounds: dict, crossing: tuple[float, float] |
         elif style < 0.55:
             lines += [line(d - width, False, yellow_centre), line(d + width, True, yellow_centre)]
         else:
-            lines.append(line(d, style < 0.8, yellow_centre))
+            lines.append(line(d, style > 0.68, yellow_centre))
     if rng.random() < (0.45 if kind in ("urban", "suburban") else 0.95):
         lines += [line(d, False, yellow_centre and i == 1) for i, d in enumerate(bounds["edges"])]
     return tuple(lines) if rng.random() < 0.95 else ()

@@ -132,7 +132,7 @@ class Tree:
         if foot[0] + w / 2 < 0 or foot[0] - w / 2 > painter.camera.hw[1]:
             return
         levels = tree_sprites()[self.index][1]
-        level = int(np.clip(np.log2(levels[0].shape[0] / max(h, 1)), 0, len(levels) - 1))
+        level = int(np.clip(0.4 + np.log2(levels[0].shape[0] / max(h, 1)), 0, len(levels) - 1))
         sprite = painter.lit(levels[level], self.z, None, self.x, self.tone)
         if self.flip:
             sprite = cv2.flip(sprite, 1)

@@ -116,7 +116,7 @@ def _cyclists(rng: Random, road: Road, add: Callable[[Figure, float, float, floa
     edges = [(road.right - 0.6, 0.0)] + ([(road.left + 0.6, pi)] if road.oncoming else [])
     inner = [(d + road.lane_width * 0.3, 0.0) for d in road.lanes[-1:]] + [
         (d - road.lane_width * 0.3, pi) for d in road.oncoming[-1:]]
-    for _ in range(rng.choice((0, 1, 1, 2, 3, 4))):
+    for _ in range(rng.choice((0, 1, 2, 3, 4, 6))):
         d, turn = rng.choice(edges + inner)
         s = rng.uniform(5, 20) if rng.random() < 0.5 else rng.uniform(8, 55)
         if not road.in_crossing(s, 0.5):
