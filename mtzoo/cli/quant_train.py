@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = config_from_arguments(args)
-    console = Console(file=None if is_main() else open(os.devnull, "w"))  # noqa: SIM115
+    console = Console(file=None if is_main() else open(os.devnull, "w"), soft_wrap=True)  # noqa: SIM115
     work_dir = work_dir_from_arguments(config, args)
     started = start_run(config, work_dir, ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)
     try:

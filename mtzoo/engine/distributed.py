@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 T = TypeVar("T")
+PATIENCE = timedelta(hours=6)  # the others wait while rank 0 evaluates, exports and verifies
 
 
 def rank() -> int:
@@ -28,7 +30,7 @@ def is_main() -> bool:
 def join(device: torch.device) -> None:
     """Join the other processes, if torchrun started several: nccl between GPUs, gloo between CPUs."""
     if world_size() > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
 
 
 def leave() -> None:
@@ -41,6 +43,16 @@ def wrap(net: nn.Module, device: torch.device) -> nn.Module:
     if world_size() == 1:
         return net
     return DistributedDataParallel(net, device_ids=[device.index] if device.type == "cuda" else None)
+
+
+def average_gradients(module: nn.Module) -> None:
+    """Average the gradients of a module outside of `wrap`: the learnt weights of a loss balance, which every process has."""
+    if world_size() == 1:
+        return
+    for parameter in module.parameters():
+        grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        dist.all_reduce(grad)
+        parameter.grad = grad / world_size()
 
 
 def on_main(work: Callable[[], T]) -> T | None:

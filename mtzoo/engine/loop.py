@@ -13,7 +13,7 @@ from torch.nn.utils import clip_grad_norm_
 from mtzoo.config import ExperimentConfig, Phase
 from mtzoo.data.dataset import MultiTaskDataset
 from mtzoo.data.loader import Loader, make_loader
-from mtzoo.engine.distributed import wrap
+from mtzoo.engine.distributed import average_gradients, wrap
 from mtzoo.engine.losses import MultiTaskLoss, compute_loss
 from mtzoo.engine.optim import build_optimizer, build_schedule
 from mtzoo.engine.progress import Progress
@@ -119,6 +119,7 @@ def train_step(net: nn.Module, criterion: MultiTaskLoss, batch: Batch, optimizer
     total, terms = compute_loss(net, criterion, batch, images, bf16)
     optimizer.zero_grad(set_to_none=True)
     total.backward()
+    average_gradients(criterion)
     clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], grad_clip_norm)
     optimizer.step()
     return {name: value.item() for name, value in terms.items()} | {"loss": total.item()}

@@ -90,7 +90,7 @@ def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resu
     device = select_device(ctx or config.env.default_ctx, rank())
     join(device)
     folder = WorkDir(work_dir, config, config.env.keep_checkpoints)
-    on_main(lambda: folder.claim(resume))
+    on_main(lambda: folder.claim(resume, pipeline_test))
     random.seed(config.env.seed)
     np.random.seed(config.env.seed)
     torch.manual_seed(config.env.seed)

@@ -18,8 +18,12 @@ class WorkDir:
     def __init__(self, path: Path, config: ExperimentConfig, keep: int) -> None:
         self.path, self.config, self.keep = path, config, keep
 
-    def claim(self, resume: bool) -> None:
-        """Make the folder ours. Raises UserError if it holds another config's run, or this one's without --resume."""
+    def claim(self, resume: bool, pipeline_test: bool = False) -> None:
+        """Make the folder ours. Raises UserError if it holds another config's run, or this one's without --resume.
+
+        A pipeline test and the real run of a config are two runs: neither goes on from the other.
+        """
+        ours = config_hash(self.config) + ("-pipeline-test" if pipeline_test else "")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -27,7 +31,7 @@ class WorkDir:
         marker = self.path / MARKER
         if marker.exists():
             held = _read_json(marker)
-            if held.get("hash") != config_hash(self.config):
+            if held.get("hash") != ours:
                 raise UserError(f"{self.path}: holds the run of another config ({held.get('name')}, {held.get('hash')}); "
                                 "choose another --work-dir or remove it")
             if not resume and any(self.path.glob(f"*{SUFFIX}")):
@@ -35,7 +39,7 @@ class WorkDir:
                                 "remove it")
         elif any(self.path.glob(f"*{SUFFIX}")):
             raise UserError(f"{self.path}: holds checkpoints but no {MARKER}; choose another --work-dir")
-        values = {"name": self.config.name, "hash": config_hash(self.config), "config": self.config.resolved}
+        values = {"name": self.config.name, "hash": ours, "config": self.config.resolved}
         write_whole(marker, json.dumps(values, indent=1).encode(), "choose another --work-dir")
 
     def file(self, step: int, tag: str, suffix: str = SUFFIX) -> Path:

@@ -91,3 +91,11 @@ def test_a_damaged_checkpoint_is_named(work_dir):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UserError, match=r"with-bn-0001\.pt: truncated.*remove it"):
         work_dir.latest()
+
+
+def test_a_pipeline_test_and_the_real_run_do_not_share_a_folder(tmp_path):
+    folder = WorkDir(tmp_path / "run", tiny_config(tmp_path), keep=2)
+    folder.claim(resume=False, pipeline_test=True)
+    folder.claim(resume=True, pipeline_test=True)
+    with pytest.raises(UserError, match="pipeline-test"):
+        folder.claim(resume=True)
