@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from mtzoo.config import ExperimentConfig, load_config
 from mtzoo.engine.checks import check_network
 from mtzoo.engine.distributed import is_main
@@ -71,6 +73,11 @@ def work_dir_from_arguments(config: ExperimentConfig, args: argparse.Namespace) 
     if args.pipeline_test and not args.resume and (work_dir / MARKER).is_file() and is_main():
         shutil.rmtree(work_dir)
     return work_dir
+
+
+def run_console() -> Console:
+    """Where a run speaks: nowhere in the processes that torchrun adds; a log file has no width to break lines at."""
+    return Console(soft_wrap=True, quiet=not is_main())
 
 
 def default_work_dir(config: ExperimentConfig, args: argparse.Namespace) -> Path:

@@ -7,13 +7,10 @@
 """
 
 import argparse
-import os
 import shlex
 import sys
 
-from rich.console import Console
-
-from mtzoo.cli.arguments import add_training_arguments, config_from_arguments, work_dir_from_arguments
+from mtzoo.cli.arguments import add_training_arguments, config_from_arguments, run_console, work_dir_from_arguments
 from mtzoo.cli.deliver import deliver, export_stage
 from mtzoo.engine.distributed import is_main, leave
 from mtzoo.engine.run import start_run, train
@@ -27,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = config_from_arguments(args)
-    console = Console(file=None if is_main() else open(os.devnull, "w"), soft_wrap=True)  # noqa: SIM115
+    console = run_console()
     work_dir = work_dir_from_arguments(config, args)
     started = start_run(config, work_dir, ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)
     try:

@@ -6,9 +6,8 @@
 
 import argparse
 
-from rich.console import Console
-
-from mtzoo.cli.arguments import add_training_arguments, config_from_arguments, work_dir_from_arguments
+from mtzoo.cli.arguments import add_training_arguments, config_from_arguments, run_console, work_dir_from_arguments
+from mtzoo.engine.distributed import is_main, leave
 from mtzoo.engine.run import start_run, train
 from mtzoo.errors import UserError
 from mtzoo.evaluation.table import format_table
@@ -24,11 +23,14 @@ def run(args: argparse.Namespace) -> int:
     config = config_from_arguments(args)
     if config.solver[0].float_phase is None:
         raise UserError("solver[0] has no float_phase, which is what `train` runs; add one or use quant-train")
-    console = Console(soft_wrap=True)  # a log file has no width to break lines at
+    console = run_console()
     work_dir = work_dir_from_arguments(config, args)
     started = start_run(config, work_dir, ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)
-    finished = train(started, float_only=True, resume=args.resume, load_from=args.load_from,
-                     on_stage_end=lambda *_: None)
-    console.print(format_table(finished.history[-1].metrics))
-    console.print(f"checkpoint: {work_dir}/{config.solver[0].prefix}-float-last.pt", highlight=False)
+    try:
+        finished = train(started, float_only=True, resume=args.resume, load_from=args.load_from, on_stage_end=lambda *_: None)
+    finally:
+        leave()
+    if is_main():
+        console.print(format_table(finished.history[-1].metrics))
+        console.print(f"checkpoint: {work_dir}/{config.solver[0].prefix}-float-last.pt", highlight=False)
     return 0
