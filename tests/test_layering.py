@@ -14,7 +14,7 @@ LEAVES = {
 }
 """Importable by all; what they import themselves."""
 
-WORKERS = ("losses", "targets", "postprocess", "data", "evaluation", "visualization")
+WORKERS = ("losses", "postprocess", "data", "evaluation", "visualization")
 """Never one another, never models."""
 
 MAY_IMPORT: dict[str, set[str]] = {
