@@ -1,12 +1,24 @@
 #!/usr/bin/env bash
-# All tests, fast and slow, from a bare clone: makes .venv if needed, then pytest with the same arguments.
+# All tests, fast and slow, from a bare clone: makes .venv if needed, then pytest, one process for each folder of tests/.
 #   bash tools/test.sh
-#   bash tools/test.sh tests/quantization -m "not slow"
-# MTZOO_TEST_WORKERS: processes; 0, the default, runs in this one: the tests fork and load runtimes with threads of their own,
-# and a worker that dies of that leaves pytest-xdist waiting for ever.
-set -euo pipefail
+#   bash tools/test.sh tests/quantization -m "not slow"     # arguments go to one pytest as they are
+# Folders do not share a process because data loaders fork, which a process that has had OpenVINO's and torch's threads in it
+# does not always survive.
+set -uo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 make_env dev
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-cd "$ROOT"
-exec python -m pytest -m "slow or not slow" -n "${MTZOO_TEST_WORKERS:-0}" --dist loadfile "$@"
+cd "$ROOT" || exit 2
+if [ $# -gt 0 ]; then
+    exec python -m pytest -m "slow or not slow" "$@"
+fi
+failed=()
+for place in tests/*/ tests/test_*.py; do
+    [ "$place" = tests/__pycache__/ ] && continue
+    echo "== $place"
+    python -m pytest -q -m "slow or not slow" "$place" || failed+=("$place")
+done
+if [ ${#failed[@]} -gt 0 ]; then
+    die "tests failed in: ${failed[*]}"
+fi
+echo "all tests passed"
