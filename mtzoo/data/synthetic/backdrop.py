@@ -10,7 +10,7 @@ from mtzoo.data.synthetic.textures import cloud_noise
 
 CLOUD_HEIGHT = 900.0  # metres
 CLOUD_METRES_PER_PIXEL = 9.0
-SKY_CELL = 4  # the sky is made at a quarter of the size
+SKY_CELL = 8  # the sky is made at an eighth of the size
 
 
 def paint_sky(painter: Painter, surface: int, rng: Random) -> None:
@@ -63,6 +63,7 @@ def _glare(painter: Painter, sky: np.ndarray) -> None:
 
 def paint_horizon(painter: Painter, building: int, vegetation: int, rng: Random, town: bool) -> None:
     """Far hills, a tree line and, in a town, a skyline; they stand on the horizon."""
+    rng = Random(rng.getrandbits(64))  # how much is drawn from it depends on the size of the picture
     w = painter.camera.hw[1]
     light, (_, horizon), unit = painter.light, painter.camera.centre, painter.camera.hw[0] / 720
     if rng.random() < 0.5:

@@ -43,19 +43,22 @@ def light_ground(painter: Painter, ids: GroundSurfaces, shadows: list[np.ndarray
 def _texture_gain(camera: Camera, half: np.ndarray, ids: GroundSurfaces, top: int, rng: Random) -> np.ndarray:
     """(h, w) uint8 at half size: the texture in perspective, by kind of ground; half: the ids at half size."""
     m = GROUND_METRES
-    origin = np.array((-m / 2 + rng.uniform(-12, 12), 0, rng.uniform(-26, 1)))
+    origin = np.array((-m / 2 + rng.uniform(-9, 9), 0, rng.uniform(-16, 1)))
     flip = rng.choice((-1.0, 1.0))
     to_image = camera.plane(origin + (m * (flip < 0), 0, 0), np.array((flip, 0, 0)), np.array((0, 0, 1.0)))
     scale = np.diag((1 / GROUND_PIXELS_PER_METRE, 1 / GROUND_PIXELS_PER_METRE, 1))
     shrink = np.array([[0.5, 0, 0], [0, 0.5, -top / 2], [0, 0, 1]])
     inverse = np.linalg.inv(shrink @ to_image @ scale)
-    asphalt, grass, pavement = (
-        cv2.warpPerspective(ground_gain(kind), inverse, half.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                            borderValue=ONE) for kind in ("asphalt", "grass", "pavement"))
+    def seen(kind: str) -> np.ndarray:
+        return cv2.warpPerspective(ground_gain(kind), inverse, half.shape[::-1],
+                                   flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=ONE)
+
     strength = rng.uniform(0.35, 1.05)  # from a new surface to a mended one
-    out = cv2.convertScaleAbs(asphalt, alpha=strength, beta=ONE * (1 - strength))
-    cv2.copyTo(grass, cv2.compare(half, ids.grass, cv2.CMP_EQ), out)
-    cv2.copyTo(pavement, cv2.compare(half, ids.paving, cv2.CMP_EQ), out)
+    out = cv2.convertScaleAbs(seen("asphalt"), alpha=strength, beta=ONE * (1 - strength))
+    for kind, surface in (("grass", ids.grass), ("pavement", ids.paving)):
+        mask = cv2.compare(half, surface, cv2.CMP_EQ)
+        if cv2.countNonZero(mask):
+            cv2.copyTo(seen(kind), mask, out)
     return out
 
 

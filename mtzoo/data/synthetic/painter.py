@@ -112,20 +112,28 @@ class Painter:
         colours = np.minimum(np.array(albedos) * gain + offset, 255).tolist()
         self.convex(self.camera.project(quads).reshape(-1, 2), [4] * len(quads), colours, surfaces)
 
-    def texture(self, texture: np.ndarray, to_image: np.ndarray, outline: np.ndarray, surface: int | None) -> None:
-        """Fill an outline (n, 2) with a texture (h, w, 3); to_image: (3, 3), texture pixels -> image pixels."""
+    def texture(self, texture: np.ndarray, to_image: np.ndarray, outline: np.ndarray, surface: int | None,
+                magnified: bool = False) -> None:
+        """Fill an outline (n, 2) with a texture (h, w, 3); to_image: (3, 3), texture pixels -> image pixels.
+
+        magnified: a texture pixel is more than two pixels of the picture everywhere, so that half of them will do.
+        """
         h, w = self.camera.hw
         x1, y1 = np.maximum(np.floor(outline.min(0)).astype(int), 0)
         x2, y2 = np.minimum(np.ceil(outline.max(0)).astype(int), (w, h))
         if x2 - x1 < 1 or y2 - y1 < 1:
             return
-        shift = np.array([[1, 0, -x1 - 0.5], [0, 1, -y1 - 0.5], [0, 0, 1]])
+        size, step = (int(x2 - x1), int(y2 - y1)), 2 if magnified else 1
+        shift = np.array([[1 / step, 0, -x1 / step - 0.5], [0, 1 / step, -y1 / step - 0.5], [0, 0, 1]])
         half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
         inverse = np.linalg.inv(shift @ to_image @ half)
-        warped = cv2.warpPerspective(texture, inverse, (int(x2 - x1), int(y2 - y1)),
+        warped = cv2.warpPerspective(texture, inverse, (-(-size[0] // step), -(-size[1] // step)),
                                      flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
+        if magnified:
+            full = cv2.resize(warped, (2 * warped.shape[1], 2 * warped.shape[0]), interpolation=cv2.INTER_LINEAR)
+            warped = full[:size[1], :size[0]]
         points = [fixed_point(outline - (x1, y1))]
-        mask = np.zeros(warped.shape[:2], np.uint8)
+        mask = np.zeros(size[::-1], np.uint8)
         cv2.fillPoly(mask, points, 255, cv2.LINE_8, SUBPIXEL_BITS)
         cv2.copyTo(warped, mask, self.image[y1:y2, x1:x2])
         if surface is not None:

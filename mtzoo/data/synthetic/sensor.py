@@ -31,7 +31,7 @@ def sample_sensor(rng: Random, light: Light) -> Sensor:
     dark = light.time == "night"
     return Sensor(
         rng.gauss(1.03, 0.10), rng.uniform(-6, 16), rng.uniform(0.12, 0.5) if dark else rng.uniform(0.03, 0.25),
-        rng.choice((0.0, 0.0, rng.uniform(0.1, 0.3))), rng.choice((0.0, 0.0, 0.4, 0.5, 0.6, 0.8, 1.1)),
+        rng.choice((0.0, 0.0, rng.uniform(0.1, 0.3))), rng.choice((0.0, 0.0, 0.0, 0.5, 0.6, 0.8, 1.1)),
         rng.choice((0, 0, 0, 0, 0, 3, 5)))
 
 
@@ -74,9 +74,14 @@ def _add_glows(image: np.ndarray, glows: list[Glow], wet: bool) -> None:
         _blob(layer, x, y, max(r, 1.0), max(r, 1.0), glow.colour)
         if wet:
             _blob(layer, x, y + 9 * h / 720 + 3 * r, max(0.7 * r, 1.0), 4 * r + 6, tuple(0.22 * c for c in glow.colour))
-    layer = np.minimum(layer, 255).astype(np.uint8)
-    full = cv2.resize(layer, (layer.shape[1] * GLOW_CELL, layer.shape[0] * GLOW_CELL), interpolation=cv2.INTER_LINEAR)
-    cv2.add(image, full[:h, :w], dst=image)
+    rows = np.flatnonzero(layer.any((1, 2)))
+    if not len(rows):
+        return
+    first, last = int(rows[0]), int(rows[-1]) + 1
+    band = np.minimum(layer[first:last], 255).astype(np.uint8)
+    full = cv2.resize(band, (band.shape[1] * GLOW_CELL, band.shape[0] * GLOW_CELL), interpolation=cv2.INTER_LINEAR)
+    part = image[first * GLOW_CELL:last * GLOW_CELL]
+    cv2.add(part, full[:len(part), :w], dst=part)
 
 
 def _blob(layer: np.ndarray, x: float, y: float, rx: float, ry: float, colour: tuple[float, float, float]) -> None:

@@ -90,7 +90,9 @@ class Building:
             keep = float(np.exp(-light.haze * z)) * (0.85 if light.dark else 0.4)
             lit = cv2.max(lit, cv2.convertScaleAbs(facade.lamps[-rows:, :cols], alpha=keep))
         plane = painter.camera.plane(start + up, (end - start) / lit.shape[1], -up / lit.shape[0])
-        painter.texture(lit, plane, outline, self.surfaces.building)
+        far = float(corners[:, 2].max())
+        magnified = painter.camera.pixels_per_metre(far) * self.storey / BAY_PIXELS > 2.2
+        painter.texture(lit, plane, outline, self.surfaces.building, magnified)
 
 
 @dataclass(frozen=True)

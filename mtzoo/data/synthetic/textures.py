@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 GROUND_PIXELS_PER_METRE = 40
-GROUND_METRES = 48
+GROUND_METRES = 36
 
 
 def _noise(rng: np.random.Generator, hw: tuple[int, int], cell: float) -> np.ndarray:
@@ -29,7 +29,7 @@ def cloud_noise() -> np.ndarray:
 
 @cache
 def ground_gain(kind: str) -> np.ndarray:
-    """(S, S) uint8 brightness gain of a ground, 128 = 1: "asphalt", "grass" or "pavement", 48 m on a side."""
+    """(S, S) uint8 brightness gain of a ground, 128 = 1: "asphalt", "grass" or "pavement", GROUND_METRES on a side."""
     size = GROUND_PIXELS_PER_METRE * GROUND_METRES
     rng = np.random.default_rng({"asphalt": 1, "grass": 2, "pavement": 3}[kind])
     scales = {"asphalt": ((2, 5), (12, 3), (160, 6)), "grass": ((3, 14), (14, 14), (90, 12)),
@@ -42,7 +42,7 @@ def ground_gain(kind: str) -> np.ndarray:
     if kind == "pavement":
         step = GROUND_PIXELS_PER_METRE * 3 // 4
         gain[::step] = gain[1::step] = gain[:, ::step] = gain[:, 1::step] = 92
-        for _ in range(700):
+        for _ in range(400):
             x, y = painter.randrange(size // step) * step, painter.randrange(size // step) * step
             gain[y + 2:y + step, x + 2:x + step] = np.clip(
                 gain[y + 2:y + step, x + 2:x + step].astype(np.int16) + painter.randint(-14, 12), 0, 255)
@@ -51,13 +51,13 @@ def ground_gain(kind: str) -> np.ndarray:
 
 def _scar(gain: np.ndarray, rng: Random, size: int) -> None:
     """Cracks, tar seams, patches and stains on asphalt, in place."""
-    for _ in range(26):
+    for _ in range(15):
         x, y = rng.randrange(size), rng.randrange(size)
         half = (rng.randint(20, 90), rng.randint(30, 140))
         shade = rng.choice((104, 112, 142, 150))
         part = gain[max(y - half[1], 0):y + half[1], max(x - half[0], 0):x + half[0]]
         part[:] = np.clip(part.astype(np.int16) + shade - 128, 0, 255)
-    for _ in range(55):
+    for _ in range(32):
         x, y, angle = rng.uniform(0, size), rng.uniform(0, size), rng.uniform(0, 2 * pi)
         points = []
         for _ in range(rng.randint(8, 30)):
@@ -66,7 +66,7 @@ def _scar(gain: np.ndarray, rng: Random, size: int) -> None:
             x, y = x + 16 * cos(angle), y + 16 * sin(angle)
         cv2.polylines(gain, [np.array(points, np.int32)], False, rng.choice((84, 96, 106)), rng.choice((1, 1, 1, 2)),
                       cv2.LINE_AA)
-    for _ in range(60):
+    for _ in range(34):
         centre = (rng.randrange(size), rng.randrange(size))
         cv2.ellipse(gain, centre, (rng.randint(3, 18), rng.randint(3, 26)), rng.uniform(0, 180), 0, 360,
                     rng.choice((88, 100, 112)), -1, cv2.LINE_AA)
@@ -97,7 +97,8 @@ def rain_streaks(hw: tuple[int, int]) -> np.ndarray:
 
 LEAVES = ((52, 92, 62), (40, 84, 50), (48, 104, 84), (70, 100, 66), (34, 68, 46), (46, 120, 112), (50, 100, 150),
           (58, 118, 74))
-TREE_KINDS = ("round", "round", "tall", "conifer", "bare", "bush", "round", "tall", "bush", "conifer")
+TREE_KINDS = ("round", "tall", "conifer", "bush", "bare", "round", "bush", "tall", "round", "conifer", "bush", "round",
+              "bare", "tall")
 STREET_TREES, ANY_TREE, BUSH = ("round", "tall", "bare"), ("round", "tall", "bare", "conifer"), ("bush",)
 
 
@@ -109,7 +110,7 @@ def _crown(kind: str, rng: Random) -> list[tuple[float, float, float]]:
     for _ in range(7):
         angle, reach = rng.uniform(0, 2 * pi), rng.uniform(0.8, 1.15) * middle[2]
         lobes.append((0.5 + reach * cos(angle), middle[1] + 0.8 * reach * sin(angle), rng.uniform(0.08, 0.15)))
-    for _ in range(1500):
+    for _ in range(1100):
         angle, reach = rng.uniform(0, 2 * pi), rng.random() ** 0.5
         if kind == "conifer":
             level = rng.random() ** 0.7
@@ -123,7 +124,7 @@ def _crown(kind: str, rng: Random) -> list[tuple[float, float, float]]:
         else:
             cx, cy, r = rng.choice(lobes)
             x, y = cx + r * reach * cos(angle), cy + r * reach * sin(angle)
-        clumps.append((x, y, rng.uniform(0.006, 0.024)))
+        clumps.append((x, y, rng.uniform(0.007, 0.027)))
     return clumps
 
 
@@ -153,10 +154,10 @@ def _levels(sprite: np.ndarray) -> tuple[np.ndarray, ...]:
 
 @cache
 def tree_sprites() -> tuple[tuple[str, tuple[np.ndarray, ...]], ...]:
-    """(kind, levels) of twenty trees and bushes; each level (S, S, 4) uint8 BGRA, half the one before; the trunk's
+    """(kind, levels) of the trees and bushes of TREE_KINDS; each level (S, S, 4) uint8 BGRA, half the one before; the trunk's
     foot is at the bottom centre."""
     rng, size, sprites = Random(29), 288, []
-    for index, kind in enumerate(TREE_KINDS * 2):
+    for index, kind in enumerate(TREE_KINDS):
         sprite = np.zeros((size, size, 4), np.uint8)
         leaf = LEAVES[index % len(LEAVES)]
         if kind == "bare":

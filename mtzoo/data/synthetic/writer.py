@@ -112,7 +112,7 @@ def _rendered(part: Path, seed: int, num: int, size_hw: tuple[int, int],
         pool = ProcessPoolExecutor(min(workers, num), multiprocessing.get_context(method),
                                    initializer=_start_worker)
         try:
-            yield from pool.map(task, range(num), chunksize=max(1, min(8, num // (4 * workers))))
+            yield from pool.map(task, range(num))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
