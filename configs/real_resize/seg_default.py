@@ -14,7 +14,7 @@ tasks = dict(seg_default=dict(
     train=["camvid_seg"],
     val=["camvid_seg_val", "camvid_seg_test"],
     loss=dict(type="SegmentationLoss", weight=1.0, lovasz_weight=1.0, logit_upsample=2,
-              class_weights=[1.0, 1.0, 2.5, 1.0, 1.5, 1.0, 2.5, 2.5, 1.5, 3.0, 4.0]),
+              class_weights=[1.0, 1.0, 4.0, 1.0, 1.5, 1.0, 4.0, 2.5, 1.5, 4.0, 4.0]),
     labels=dict(upsample=2),
 ))
 

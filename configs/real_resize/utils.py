@@ -19,7 +19,7 @@ nodes = dict(
 _train, _val, _test = "{data_root}/camvid/train", "{data_root}/camvid/val", "{data_root}/camvid/test_seen_drive"
 _camvid = dict(type="CocoBoxes")
 _masks = dict(type="MaskFolder")
-_signs = dict(type="CocoBoxes", weight=0.15)
+_signs = dict(type="CocoBoxes", weight=0.4)
 _scenes = dict(type="SyntheticScenes", root="data", num=400, seed=1, size_hw=[360, 640], weight=0.2)
 _scenes_val = dict(_scenes, num=60, seed=2)
 sources = dict(
@@ -47,7 +47,7 @@ quantization = dict(weight_bits=8, activation_bits=8, scale_mode="power_of_two")
 fusion_bn_patterns = {1: ["nodes.backbone.*", "nodes.neck.*"], 2: ["nodes.*"]}
 loss_balance = "fixed"
 env = dict(default_ctx="auto", workers=2, seed=0, amp="auto", cache_mb=1200, checkpoint_interval=100)
-samples_per_epoch = 640
+samples_per_epoch = 1000
 pipeline_test = dict(iterations=6, batch_size=2)
 
 _boxes = dict(score_threshold=0.05, pre_nms_top_k=200, nms_iou=0.6, top_k=100)
