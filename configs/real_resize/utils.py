@@ -19,8 +19,8 @@ nodes = dict(
 _train, _val, _test = "{data_root}/camvid/train", "{data_root}/camvid/val", "{data_root}/camvid/test_seen_drive"
 _camvid = dict(type="CocoBoxes")
 _masks = dict(type="MaskFolder")
-_signs = dict(type="CocoBoxes", weight=0.4)
-_scenes = dict(type="SyntheticScenes", root="data", num=400, seed=1, size_hw=[360, 640], weight=0.2)
+_signs = dict(type="CocoBoxes", weight=0.3)
+_scenes = dict(type="SyntheticScenes", root="data", num=400, seed=1, size_hw=[360, 640], weight=0.15)
 _scenes_val = dict(_scenes, num=60, seed=2)
 sources = dict(
     camvid=dict(_camvid, images=_train + "/images", annotations=_train + "/boxes.json"),
@@ -39,7 +39,7 @@ sources = dict(
     synth_lane=dict(_scenes, labels="lane", label_map={0: 0, 1: 1, 2: 1, 3: 0}),  # solid and dashed are paint, curbs are not
 )
 
-train_geometry = dict(resize_hw=[360, 640], crop_hw=[352, 480], scale_range=[0.65, 1.6], focus_prob=0.3)
+train_geometry = dict(resize_hw=[360, 640], crop_hw=[288, 384], scale_range=[0.6, 1.5], focus_prob=0.3)
 deploy_geometry = dict(resized_hw=[360, 480], drop_top=0, input_hw=[384, 480])
 int_inference_export_input_shape = dict(image=(1, 3, 384, 480), im_hw=(1, 2))
 

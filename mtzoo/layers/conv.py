@@ -44,7 +44,7 @@ class ConvBNAct(nn.Module):
             y = y + skip
         if self.act_quant is not None:
             return self.act_quant(y)  # an unsigned quantizer clamps at 0, which is the ReLU
-        return F.relu(y, inplace=not torch.is_grad_enabled()) if self.relu else y
+        return F.relu(y, inplace=True) if self.relu else y
 
 
 def grouped(channels: int, group_base: int) -> int:
