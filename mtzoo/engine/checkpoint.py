@@ -31,8 +31,8 @@ class Progress:
 
 @dataclass
 class Checkpoint:
-    """config: the resolved config as plain data; network: state dict; training: optimizer, schedule, balance and RNG
-    states (empty where only weights matter); history: what the report will show of the run so far."""
+    """config: the resolved config as plain data; network: state dict; training: loss balance, RNG and, inside a
+    phase, optimizer and schedule (empty where only weights matter); history: what the report will show of the run so far."""
 
     config: dict[str, Any]
     progress: Progress

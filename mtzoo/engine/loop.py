@@ -29,7 +29,6 @@ class PhaseState:
     iteration: int
     optimizer: dict[str, Any]
     schedule: dict[str, Any]
-    criterion: dict[str, Any]
     progress: dict[str, Any] = field(default_factory=dict)
 
 
@@ -70,22 +69,20 @@ class BatchStream:
             epoch, done = epoch + 1, 0
 
 
-def train_phase(net: nn.Module, config: ExperimentConfig, phase: Phase, stream: BatchStream, progress: Progress, *,
-                device: torch.device, bf16: bool, resume: PhaseState | None,
+def train_phase(net: nn.Module, criterion: MultiTaskLoss, phase: Phase, stream: BatchStream, progress: Progress, *,
+                checkpoint_interval: int, device: torch.device, bf16: bool, resume: PhaseState | None,
                 before_step: Callable[[int], None], on_checkpoint: Callable[[PhaseState], None]) -> PhaseResult:
-    """Train `net` in place for one phase.
+    """Train `net`, and what `criterion` learns, in place for one phase.
 
     before_step: called with the iteration about to run (observers are frozen there); on_checkpoint: called every
-    env.checkpoint_interval iterations. Raises UserError when the loss is no longer a number.
+    `checkpoint_interval` iterations and after the last one. Raises UserError when the loss is no longer a number.
     """
     total = progress.total
-    criterion = MultiTaskLoss(config).to(device)
     optimizer = build_optimizer([net, criterion], phase.optimizer)
     schedule = build_schedule(optimizer, total, phase.schedule)
     start = 0
     if resume is not None:
         start = resume.iteration
-        criterion.load_state_dict(resume.criterion)
         optimizer.load_state_dict(resume.optimizer)
         schedule.load_state_dict(resume.schedule)
         if resume.progress:  # checkpoints of older versions have none
@@ -105,9 +102,8 @@ def train_phase(net: nn.Module, config: ExperimentConfig, phase: Phase, stream: 
                             f"({lr:.2e}) or check the data (first image: {batch.paths[0]})")
         schedule.step()
         progress.add(iteration, losses, len(batch), waited, lr)
-        if iteration % config.env.checkpoint_interval == 0 and iteration < total:
-            on_checkpoint(PhaseState(iteration, optimizer.state_dict(), schedule.state_dict(), criterion.state_dict(),
-                                     progress.state()))
+        if iteration % checkpoint_interval == 0 or iteration == total:
+            on_checkpoint(PhaseState(iteration, optimizer.state_dict(), schedule.state_dict(), progress.state()))
     seconds, data_wait = progress.close()
     return PhaseResult(progress.curve, seconds, data_wait)
 

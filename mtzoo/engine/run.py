@@ -4,7 +4,6 @@ import random
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ from mtzoo.engine.device import select_device, use_bf16
 from mtzoo.engine.distributed import join, on_main, rank, world_size
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor, task_data
 from mtzoo.engine.loop import BatchStream, PhaseResult, PhaseState, train_phase
+from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.progress import Progress, format_seconds
 from mtzoo.engine.stages import fold_for_step, network_at, quantization_of
 from mtzoo.engine.work_dir import WorkDir
@@ -50,13 +50,15 @@ class StageRecord:
 
 @dataclass
 class Run:
-    """State of a run in memory. history: finished stages, oldest first."""
+    """State of a run in memory. criterion: the losses, whose learnt balance lives through all stages; history: finished
+    stages, oldest first."""
 
     config: ExperimentConfig
     work_dir: WorkDir
     device: torch.device
     console: Console
     pipeline_test: bool
+    criterion: MultiTaskLoss
     net: MultiTaskNet | None = None
     history: list[StageRecord] = field(default_factory=list)
 
@@ -67,10 +69,11 @@ class Run:
     def stage_name(self, step: int, quantized: bool) -> str:
         return self.config.solver[step].prefix + ("" if quantized else "-float")
 
-    def checkpoint(self, position: Position, training: dict[str, Any] | None = None) -> Checkpoint:
-        """The present state as a checkpoint."""
+    def checkpoint(self, position: Position, phase: PhaseState | None = None) -> Checkpoint:
+        """The present state as a checkpoint. phase: how far the optimizer is, None before and after a phase."""
         network = {k: v.detach().cpu() for k, v in self.net.state_dict().items()}
-        return Checkpoint(dict(self.config.resolved), position, network, training or {}, [asdict(h) for h in self.history])
+        training = {"criterion": self.criterion.state_dict(), "phase": vars(phase) if phase else None, "rng": torch.get_rng_state()}
+        return Checkpoint(dict(self.config.resolved), position, network, training, [asdict(h) for h in self.history])
 
 
 def stages(config: ExperimentConfig, float_only: bool) -> list[tuple[int, bool, Phase]]:
@@ -94,7 +97,7 @@ def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resu
     random.seed(config.env.seed)
     np.random.seed(config.env.seed)
     torch.manual_seed(config.env.seed)
-    return Run(config, folder, device, console, pipeline_test)
+    return Run(config, folder, device, console, pipeline_test, MultiTaskLoss(config).to(device))
 
 
 StageListener = Callable[["Run", int, bool], None]
@@ -124,11 +127,12 @@ def train(run: Run, *, float_only: bool, resume: bool, load_from: Path | None, o
         stream = BatchStream(config, dataset, phase.batch_size, rank=rank(), world_size=world_size(),
                              pin_memory=run.device.type == "cuda")
         if begun:
-            state = resume_phase(held[1])
+            saved = held[1].training["phase"]
+            state = PhaseState(**saved) if saved else None  # None: it was cut off before its first checkpoint
         else:
             state = None
             enter_stage(run, stream, step, quantized)
-            run_start = run.checkpoint(Position(step, quantized, 0, False), {"phase": None, "rng": torch.get_rng_state()})
+            run_start = run.checkpoint(Position(step, quantized, 0, False))
             path = run.work_dir.file(step, "init" if quantized else "float-init")
             on_main(lambda path=path, start=run_start: save_checkpoint(path, start))
         run_stage(run, stream, step, quantized, phase, state)
@@ -149,13 +153,12 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
             set_observing(run.net, False)
 
     def on_checkpoint(state: PhaseState) -> None:
-        training = {"phase": vars(state), "rng": torch.get_rng_state()}
-        checkpoint = run.checkpoint(Position(step, quantized, state.iteration, False), training)
+        checkpoint = run.checkpoint(Position(step, quantized, state.iteration, False), state)
         path = on_main(lambda: run.work_dir.save_numbered(checkpoint))
         run.console.print(f"saved {path}", highlight=False)
 
-    result = train_phase(run.net, config, phase, stream, progress, device=run.device, bf16=run.bf16, resume=resume,
-                         before_step=before_step, on_checkpoint=on_checkpoint)
+    result = train_phase(run.net, run.criterion, phase, stream, progress, checkpoint_interval=config.env.checkpoint_interval,
+                         device=run.device, bf16=run.bf16, resume=resume, before_step=before_step, on_checkpoint=on_checkpoint)
     if quantized:
         set_observing(run.net, False)
     run.console.print(f"{name}: {total} iterations in {format_seconds(result.seconds)}, data wait "
@@ -171,13 +174,6 @@ def finish_stage(run: Run, name: str, result: PhaseResult, position: Position) -
     run.history.append(StageRecord(name, metrics, result.curve, result.seconds, result.data_wait))
     path = run.work_dir.file(position.step, "last" if position.quantized else "float-last")
     save_checkpoint(path, run.checkpoint(position))
-
-
-def resume_phase(checkpoint: Checkpoint) -> PhaseState | None:
-    """Optimizer, schedule and generator as they were; None at a stage's very start."""
-    torch.set_rng_state(checkpoint.training["rng"])
-    saved = checkpoint.training["phase"]
-    return PhaseState(**saved) if saved else None
 
 
 def enter_stage(run: Run, stream: BatchStream, step: int, quantized: bool) -> None:
@@ -221,6 +217,8 @@ def restore(run: Run, path: Path, checkpoint: Checkpoint) -> None:
     position = checkpoint.progress
     run.net = network_at(run.config, position.step, position.quantized)
     load_network_state(run.net, checkpoint.network, path)
+    run.criterion.load_state_dict(checkpoint.training["criterion"])
+    torch.set_rng_state(checkpoint.training["rng"])
     set_fake_quant(run.net, position.quantized)
     set_observing(run.net, position.quantized and not position.done)
     run.net.to(run.device)

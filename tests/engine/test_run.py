@@ -7,6 +7,7 @@ import torch
 from rich.console import Console
 
 from mtzoo.engine import loop
+from mtzoo.engine import run as run_module
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.integer_step import to_integers
 from mtzoo.engine.run import stages, start_run, train
@@ -46,6 +47,12 @@ class Interrupter:
         return self.step(*args)
 
 
+def interrupted(*args, **kwargs):
+    raise KeyboardInterrupt
+
+
+NUMBERED = ("with-bn-0001", "with-bn-0002", "with-bn-0003", "with-bn-0004", "fusion-bn-c1-0001", "fusion-bn-c1-0002",
+            "fusion-bn-c2-0001", "fusion-bn-c2-0002")
 LAST = ("with-bn-float-last", "with-bn-last", "fusion-bn-c1-last", "fusion-bn-c2-last")
 
 
@@ -53,34 +60,42 @@ LAST = ("with-bn-float-last", "with-bn-last", "fusion-bn-c1-last", "fusion-bn-c2
 def test_an_interrupted_run_ends_as_the_uninterrupted_one(images, tmp_path, monkeypatch):
     """Bit for bit, in the float phase, under fake-quant, after each fold and with frozen observers; loss balance too.
 
-    Each phase has 4 iterations, a checkpoint after the second, and crosses from one epoch into the next.
+    Each phase has 4 iterations, checkpoints after the second and the last, and crosses from one epoch into the next.
     """
     config = tiny_config(images, loss_balance="uncertainty")
     go(config, tmp_path / "whole")
     interrupter = Interrupter(monkeypatch)
     # (iterations done before the interrupt, the file the next process has to start from)
-    for done, start in ((3, "with-bn-0001"), (2, "with-bn-init"), (3, "with-bn-0002"), (2, "fusion-bn-c1-init"),
+    for done, start in ((3, "with-bn-0001"), (2, "with-bn-init"), (3, "with-bn-0003"), (2, "fusion-bn-c1-init"),
                         (3, "fusion-bn-c1-0001"), (2, "fusion-bn-c2-init"), (3, "fusion-bn-c2-0001")):
         interrupter.left = done
         with pytest.raises(KeyboardInterrupt):
             go(config, tmp_path / "parts", resume=True)
         assert WorkDir(tmp_path / "parts", config, keep=9).latest()[0].stem == start
     interrupter.left = None
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "evaluate", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            go(config, tmp_path / "parts", resume=True)
+    assert WorkDir(tmp_path / "parts", config, keep=9).latest()[0].stem == "fusion-bn-c2-0002"  # trained, not yet evaluated
     finished = go(config, tmp_path / "parts", resume=True)
     for name in LAST:
         whole, parts = (load_checkpoint(tmp_path / folder / f"{name}.pt") for folder in ("whole", "parts"))
         assert whole.network.keys() == parts.network.keys()
         different = [key for key, value in whole.network.items() if not torch.equal(value, parts.network[key])]
         assert not different, name
+        balance, other = (checkpoint.training["criterion"] for checkpoint in (whole, parts))
+        assert all(torch.equal(value, other[key]) for key, value in balance.items())
         for key in ("name", "metrics", "curve"):
             assert [h[key] for h in whole.history] == [h[key] for h in parts.history], key
+    assert len(balance) == 2
+    assert all(balance.values())
     assert [record.name for record in finished.history] == ["with-bn-float", "with-bn", "fusion-bn-c1", "fusion-bn-c2"]
     to_integers(finished)
     again = go(config, tmp_path / "parts", resume=True)  # as after an interrupt in verify or bench
     assert [record.name for record in again.history] == [record.name for record in finished.history]
     names = {path.stem for path in (tmp_path / "whole").glob("*.pt")}
-    assert names == {*LAST, "with-bn-float-init", "with-bn-init", "fusion-bn-c1-init", "fusion-bn-c2-init", "with-bn-0001",
-                     "with-bn-0002", "fusion-bn-c1-0001", "fusion-bn-c2-0001"}
+    assert names == {*LAST, "with-bn-float-init", "with-bn-init", "fusion-bn-c1-init", "fusion-bn-c2-init", *NUMBERED}
     bn = {name: sum(".bn." in key for key in load_checkpoint(tmp_path / "whole" / f"{name}.pt").network) for name in LAST}
     assert bn["with-bn-float-last"] == bn["with-bn-last"] > bn["fusion-bn-c1-last"] > bn["fusion-bn-c2-last"] == 0
 
