@@ -23,14 +23,13 @@ def check_network(config: ExperimentConfig) -> None:
     post-processing cannot read, patterns that match nothing, BN that no fold takes away.
     """
     height, width = config.deploy_geometry.input_hw
-    with torch.device("meta"):
-        net = build_network(config.graphs).eval()
-        MultiTaskLoss(config)
-        try:
-            outputs = net(torch.empty(1, 3, height, width))
-        except RuntimeError as error:  # shapes that do not meet
-            raise UserError(f"the network cannot read an image of {height}x{width} (deploy_geometry.input_hw): "
-                            f"{' '.join(str(error).split())}") from error
+    MultiTaskLoss(config)
+    net = build_network(config.graphs).eval().to("meta")  # initializing on "meta" itself would import torch._dynamo, for seconds
+    try:
+        outputs = net(torch.empty(1, 3, height, width, device="meta"))
+    except RuntimeError as error:  # shapes that do not meet
+        raise UserError(f"the network cannot read an image of {height}x{width} (deploy_geometry.input_hw): "
+                        f"{' '.join(str(error).split())}") from error
     for task in config.tasks:
         _check_outputs(task, outputs, height)
     prepare(net, quantization_of(config))

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.ops import generalized_box_iou_loss
 
 from mtzoo.losses.labelled import attached_zero
 from mtzoo.ops.assign import (
@@ -67,6 +66,10 @@ class DetectionLoss(nn.Module):
     def _losses(self, logits: Tensor, boxes: Tensor, gt: GroundTruth, positives: Positives,
                 weights: Tensor) -> dict[str, Tensor]:
         """logits (N, L, K), boxes (N, L, 4) of labelled samples, weights (N, L, K) -> the two scalars."""
+        from torchvision.ops import (
+            generalized_box_iou_loss,  # here, because it takes seconds to import and few commands train
+        )
+
         images, locations, owners, quality, share = positives
         count = share.sum().clamp(min=1.0)
         wanted = torch.zeros_like(logits)
