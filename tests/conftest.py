@@ -14,3 +14,21 @@ def shared_data() -> Path:
     if not (folder / "camvid").is_dir():
         pytest.skip(f"no real images in {folder}: set MTZOO_DATA to the folder that holds camvid/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def frozen():
+    """The network of step 3 as fake-quant; do not change it."""
+    from tests.export.helpers import frozen_net  # here, because most tests export nothing
+
+    return frozen_net()
+
+
+@pytest.fixture(scope="session")
+def model_path(frozen, tmp_path_factory):
+    """A deploy model with post-processing; do not change it."""
+    from tests.export.helpers import export
+
+    path = tmp_path_factory.mktemp("export") / "tiny.onnx"
+    export(frozen, path, 3, postprocess=True)
+    return path

@@ -1,0 +1,93 @@
+"""The main job from its command line: alone, with one task, and in two processes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from mtzoo.cli.main import main
+from mtzoo.engine.checkpoint import load_checkpoint
+from mtzoo.export.load import read_deploy_file
+from tests.tiny import config_values, write_config, write_images
+
+pytestmark = pytest.mark.slow
+
+STEPS = ["with-bn-float", "with-bn", "fusion-bn-c1", "fusion-bn-c2", "int-inference"]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return write_images(tmp_path_factory.mktemp("quant_train") / "data")
+
+
+@pytest.fixture(scope="module")
+def config(root):
+    return write_config(root / "tiny.py", config_values(root))
+
+
+@pytest.fixture(scope="module")
+def finished(config, root):
+    """The work dir of a finished run."""
+    assert main(["quant-train", "--config", str(config), "--work-dir", str(root / "run")]) == 0
+    return root / "run"
+
+
+def test_a_run_leaves_a_verified_model_and_a_report(finished):
+    report = json.loads((finished / "report.json").read_text())
+    assert [step["name"] for step in report["steps"]] == STEPS
+    assert report["steps"][3]["metrics"].keys() == report["steps"][4]["metrics"].keys()
+    assert report["verify"]["values"] > 0
+    assert report["verify"]["mismatches"] == {"integer": 0, "onnxruntime": 0, "openvino": 0}
+    assert all(value > 0 for value in report["latency_ms"].values())
+    model = finished / "int-inference-export-last.onnx"
+    assert report["bytes"][model.name] == model.stat().st_size
+    assert {f"{prefix}-last.pt" for prefix in ("with-bn", "fusion-bn-c1", "fusion-bn-c2", "int-inference")} \
+        <= {path.name for path in finished.glob("*.pt")}
+    html = (finished / "report.html").read_text()
+    assert all(f">{name}<" in html for name in STEPS)
+
+
+def test_the_deploy_model_equals_step_2_in_every_metric(finished):
+    """The same evaluator on the fake-quant network and on the file, run by OpenVINO: bit for bit means equal here."""
+    steps = {step["name"]: step["metrics"] for step in json.loads((finished / "report.json").read_text())["steps"]}
+    assert steps["int-inference"] == steps["fusion-bn-c2"]
+    assert any(value > 0 for value in steps["int-inference"].values())
+
+
+def test_a_finished_run_resumes_into_its_report(finished, config, capsys):
+    (finished / "report.json").unlink()
+    assert main(["quant-train", "--config", str(config), "--work-dir", str(finished), "--resume"]) == 0
+    out = capsys.readouterr().out
+    assert "resumed from" in out
+    assert "iterations in" not in out  # nothing is trained again
+    assert json.loads((finished / "report.json").read_text())["verify"]["mismatches"]["openvino"] == 0
+
+
+def test_one_task_alone_has_no_boxes(config, tmp_path):
+    options = ["--cfg-options", "int_inference_export_input_shape={'image': (1, 3, 64, 96)}"]
+    assert main(["quant-train", "--config", str(config), "--tasks", "seg", "--pipeline-test",
+                 "--work-dir", str(tmp_path / "run"), *options]) == 0
+    info = read_deploy_file(tmp_path / "run" / "int-inference-export-last.onnx").info
+    assert [value.name for value in info.inputs] == ["image"]
+    assert [value.name for value in info.outputs] == ["seg.labels"]
+
+
+def test_two_processes_train_one_network(config, tmp_path):
+    """torchrun on the CPU: gradients are averaged, one of the two speaks and writes, and the run delivers."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "mtzoo",
+               "quant-train", "--config", str(config), "--work-dir", str(tmp_path / "run"), "--ctx", "cpu",
+               "--cfg-options", "env.checkpoint_interval=1"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, env=environment, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("with-bn-float 4/4  loss") == 1
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert [step["name"] for step in report["steps"]] == STEPS
+    assert report["verify"]["mismatches"] == {"integer": 0, "onnxruntime": 0, "openvino": 0}
+    moved = [load_checkpoint(tmp_path / "run" / f"with-bn-float-{tag}.pt").network["nodes.backbone.stem.conv.weight"]
+             for tag in ("init", "last")]
+    assert not torch.equal(*moved)
