@@ -84,7 +84,7 @@ def _read_single(images: Path, path: Path) -> LabelledImage:
     """A JSON of labels/100k: {"name": stem, "frames": [{"objects": [...]}]}."""
     content = read_json(path)
     image = existing(inside(images, f"{member(content, 'name', str, str(path))}.jpg", str(path)), str(path))
-    frames = [{"labels": frame.get("objects")} for frame in member(content, "frames", list, str(path))[:1]]
+    frames = [{"labels": member(frame, "objects", list, str(path))} for frame in member(content, "frames", list, str(path))[:1]]
     return _read_frames(image, [(str(path), ("boxes", "lane", "drivable"), frame) for frame in frames])
 
 
@@ -98,22 +98,22 @@ def _read_frames(image: Path, frames: list[tuple[str, tuple[str, ...], Any]]) ->
             if kind in kinds:
                 background = LANES.index("background") if kind == "lane" else AREAS.index("background")
                 found.masks.setdefault(kind, np.full(hw, background, np.uint8))
-        for row, label in enumerate(frame.get("labels") or ()):
+        labels = [] if frame.get("labels") is None else member(frame, "labels", list, where)
+        for row, label in enumerate(labels):
             _add_label(found, label, kinds, f"{where} labels[{row}]")
     return found
 
 
 def _add_label(found: LabelledImage, label: Any, kinds: tuple[str, ...], where: str) -> None:
     category = member(label, "category", str, where)
+    attributes = {} if label.get("attributes") is None else member(label, "attributes", dict, where)
     if label.get("box2d") is not None and "boxes" in kinds:
         name = OLD_NAMES.get(category, category)
         if name not in OBJECTS:
             raise UserError(f"{where}: category '{category}' is none of BDD100K's{did_you_mean(category, OBJECTS)}; mend the label")
         corners = [member(label["box2d"], key, (int, float), where) for key in ("x1", "y1", "x2", "y2")]
-        crowd = bool((label.get("attributes") or {}).get("crowd"))
-        found.add_box(name, tuple(map(float, corners)), where, crowd)
+        found.add_box(name, tuple(map(float, corners)), where, crowd=bool(attributes.get("crowd")))
     elif label.get("poly2d") is not None:
-        attributes = label.get("attributes") or {}
         lane, area = _lane_of(category, attributes), _area_of(category, attributes)
         for vertices, types in _polylines(label["poly2d"], where):
             if lane in LANES and "lane" in kinds:

@@ -15,7 +15,7 @@ from mtzoo.data.convert.classes import TRAIN_CLASSES, common_class
 from mtzoo.data.convert.drawing import bounding_box, draw_polygon
 from mtzoo.data.convert.layout import existing, find_folder, image_stems, member, points, read_json
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
-from mtzoo.data.images import read_mask
+from mtzoo.data.images import read_mask, upright_hw
 from mtzoo.errors import UserError
 from mtzoo.structures import IGNORE
 
@@ -63,7 +63,10 @@ def _entries(src: Path, split: str, instances: tuple[str, ...], classes: tuple[s
 def _read(image: Path, name: str, polygons: Path, instances: tuple[str, ...], classes: tuple[str, ...],
           id_mask: tuple[Path, np.ndarray] | None) -> LabelledImage:
     content = read_json(polygons)
-    hw = member(content, "imgHeight", int, str(polygons)), member(content, "imgWidth", int, str(polygons))
+    hw = upright_hw(image)
+    told = member(content, "imgHeight", int, str(polygons)), member(content, "imgWidth", int, str(polygons))
+    if told != hw:
+        raise UserError(f"{polygons}: imgHeight, imgWidth are {told[0]}, {told[1]}, but the image is {hw[0]} x {hw[1]}; mend one")
     found = LabelledImage(image, name, hw, boxes=[], masks={"seg": np.full(hw, IGNORE, np.uint8)})
     for row, thing in enumerate(member(content, "objects", list, str(polygons))):
         where = f"{polygons}: objects[{row}]"
@@ -77,15 +80,8 @@ def _read(image: Path, name: str, polygons: Path, instances: tuple[str, ...], cl
         if id_mask is None and label != UNPAINTED:
             draw_polygon(found.masks["seg"], corners, classes.index(kind) if kind in classes else IGNORE)
     if id_mask is not None:
-        found.masks["seg"] = _train_ids(id_mask[0], id_mask[1], hw)
+        found.masks["seg"] = cv2.LUT(read_mask(id_mask[0]), id_mask[1])
     return found
-
-
-def _train_ids(path: Path, table: np.ndarray, hw: tuple[int, int]) -> np.ndarray:
-    mask = read_mask(path)
-    if mask.shape != hw:
-        raise UserError(f"{path}: the mask is {mask.shape[1]}x{mask.shape[0]}, its polygons' image {hw[1]}x{hw[0]}; restore one")
-    return cv2.LUT(mask, table)
 
 
 FORMAT = Format("cityscapes", "Cityscapes", LAYOUT, open_cityscapes)

@@ -84,7 +84,7 @@ def convert(form: Format, src: Path, out: Path, options: Options, on_progress: O
     summary = Summary()
     total, done = sum(map(len, splits.values())), 0
     with target.writing() as folder:
-        writers = {split: SplitWriter(folder / split, src, options.copy_images) for split in splits}
+        writers = {split: SplitWriter(folder / split, options.copy_images) for split in splits}
         for split, entries in splits.items():
             for image in _read_all(entries, translate, writers[split], options.workers):
                 _count(summary, split, image)

@@ -33,7 +33,8 @@ def open_labelme(src: Path) -> SourceSet:
     splits: dict[str, list[Entry]] = {}
     for path in sorted(src.rglob("*.json")):
         top = path.relative_to(src).parts[0]
-        splits.setdefault(top if top in ("train", "val") else ALL, []).append(partial(_read, src, path))
+        split = top if top in ("train", "val") else ALL
+        splits.setdefault(split, []).append(partial(_read, src, path, src if split == ALL else src / top))
     if not splits:
         raise UserError(f"{src}: no JSON in it; --src has to hold {LAYOUT}")
     if ALL in splits and len(splits) > 1:
@@ -42,7 +43,7 @@ def open_labelme(src: Path) -> SourceSet:
     return SourceSet(splits, Vocabulary(labelled=None, masks=masks))
 
 
-def _read(src: Path, path: Path) -> LabelledImage:
+def _read(src: Path, path: Path, base: Path) -> LabelledImage:
     content = read_json(path)
     named = member(content, "imagePath", str, str(path))
     # "../images/a.jpg" is common, and fine as long as it stays in --src
@@ -52,7 +53,8 @@ def _read(src: Path, path: Path) -> LabelledImage:
     told = content.get("imageHeight"), content.get("imageWidth")
     if None not in told and told != hw:
         raise UserError(f"{path}: imageHeight, imageWidth are {told[0]}, {told[1]}, but the image is {hw[0]} x {hw[1]}; mend one")
-    found = LabelledImage(image, image.relative_to(src).as_posix(), hw, boxes=[])
+    name = image.relative_to(base if image.is_relative_to(base) else src).as_posix()
+    found = LabelledImage(image, name, hw, boxes=[])
     shapes = member(content, "shapes", list, str(path))
     areas: list[tuple[list[tuple[float, float]], str]] = []
     for row, shape in enumerate(shapes):

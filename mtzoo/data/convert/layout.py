@@ -1,6 +1,7 @@
 """Finding and reading the files of a published layout, with one line for each thing that is not as it should be."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,13 +81,15 @@ def member(entry: object, key: str, kind: type | tuple[type, ...], where: str) -
 
 
 def numbers(values: Iterable[object], where: str) -> list[float]:
-    """Texts or numbers as floats. Raises UserError naming the first that is none."""
+    """Texts or numbers as finite floats. Raises UserError naming the first that is none."""
     found = []
     for value in values:
         try:
             found.append(float(value))
-        except (TypeError, ValueError):
-            raise UserError(f"{where}: {value!r} is no number; mend the row") from None
+        except (TypeError, ValueError, OverflowError):
+            raise UserError(f"{where}: {value!r:.80} is no number; mend the row") from None
+        if not math.isfinite(found[-1]):
+            raise UserError(f"{where}: {value!r} is not finite; mend the row")
     return found
 
 

@@ -66,13 +66,14 @@ class OutFolder:
 class SplitWriter:
     """Images, masks and boxes of one split. `write_image` may be called in threads, each image once."""
 
-    def __init__(self, folder: Path, src: Path, copy_images: bool) -> None:
-        self.folder, self.src, self.copy_images = folder, src.resolve(), copy_images
+    def __init__(self, folder: Path, copy_images: bool) -> None:
+        self.folder, self.copy_images = folder, copy_images
         self._images: dict[str, LabelledImage] = {}
         folder.mkdir()
 
     def write_image(self, image: LabelledImage) -> None:
-        """Link or copy the image, write its masks, remember its boxes. Raises UserError for a second image of that name."""
+        """Link or copy the image, write its masks, remember its boxes. Raises UserError for a second image of that name, and for
+        a mask of another size."""
         kept = replace(image, masks={})  # masks of thousands of images would not fit into memory
         if self._images.setdefault(image.name, kept) is not kept:
             raise UserError(f"{image.path}: a second image called '{image.name}', after {self._images[image.name].path}; rename one")
@@ -80,7 +81,12 @@ class SplitWriter:
         target.parent.mkdir(parents=True, exist_ok=True)
         self._place(image.path, target)
         for kind, mask in image.masks.items():
+            if mask.shape != image.hw:
+                raise UserError(f"{image.path}: the image is {image.hw[1]}x{image.hw[0]}, its {kind} mask "
+                                f"{mask.shape[1]}x{mask.shape[0]}; restore one")
             path = (self.folder / kind / image.name).with_suffix(".png")
+            if path.exists():
+                raise UserError(f"{image.path}: another image has the same name but for its ending, and a mask too; rename one")
             path.parent.mkdir(parents=True, exist_ok=True)
             # imwrite reports a full disk as False at best; write_bytes raises
             path.write_bytes(cv2.imencode(".png", mask)[1].tobytes())

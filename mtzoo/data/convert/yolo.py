@@ -46,7 +46,9 @@ def _from_yaml(src: Path, path: Path) -> tuple[dict[str, list[Entry]], tuple[str
         if listed is None:
             raise UserError(f"{path}: '{split}' is missing; name its folder of images or its list")
         places = listed if isinstance(listed, list) else [listed]
-        splits[split] = [entry for place in places for entry in _entries(root, _place(root, place, path), names)]
+        folders = [_place(root, place, path) for place in places]
+        base = folders[0] if len(folders) == 1 and folders[0].is_dir() else root  # images are named from here on
+        splits[split] = [entry for folder in folders for entry in _entries(root, folder, names, base)]
     return splits, names
 
 
@@ -84,19 +86,20 @@ def _from_folders(src: Path) -> tuple[dict[str, list[Entry]], tuple[str, ...]]:
     names = tuple(line for _, line in read_lines(listed))
     images = find_folder(src, ("images",), LAYOUT)
     if (images / "train").is_dir():
-        return {split: list(_entries(src, images / split, names)) for split in ("train", "val") if (images / split).is_dir()}, names
-    return {ALL: list(_entries(src, images, names))}, names
+        folders = {split: images / split for split in ("train", "val") if (images / split).is_dir()}
+        return {split: list(_entries(src, folder, names, folder)) for split, folder in folders.items()}, names
+    return {ALL: list(_entries(src, images, names, images))}, names
 
 
-def _entries(root: Path, place: Path, names: tuple[str, ...]) -> Iterator[Entry]:
-    """Entries of a folder of images, or of a text file that lists them."""
+def _entries(root: Path, place: Path, names: tuple[str, ...], base: Path) -> Iterator[Entry]:
+    """Entries of a folder of images, or of a text file that lists them; their names begin at `base`."""
     if place.is_dir():
         images = list(image_stems(place).values())
     else:
         images = [existing(inside(root, line.removeprefix("./"), where), where) for where, line in read_lines(place)]
     for image in images:
         if image.suffix.lower() in IMAGE_SUFFIXES:
-            yield partial(_read, image, image.relative_to(root).as_posix(), _labels_of(root, image), names)
+            yield partial(_read, image, image.relative_to(base).as_posix(), _labels_of(root, image), names)
 
 
 def _labels_of(root: Path, image: Path) -> Path:
@@ -117,7 +120,7 @@ def _read(image: Path, name: str, labels: Path, names: tuple[str, ...]) -> Label
 
 
 def _add_row(found: LabelledImage, row: list[str], names: tuple[str, ...], where: str) -> None:
-    if not row[0].isdigit() or int(row[0]) >= len(names):
+    if not row[0].isdecimal() or int(row[0]) >= len(names):
         raise UserError(f"{where}: class '{row[0]}'; the set has classes 0..{len(names) - 1}, mend the row")
     if len(row) != BOX_COLUMNS and (len(row) < 7 or len(row) % 2 == 0):
         raise UserError(f"{where}: {len(row)} columns; a box has {BOX_COLUMNS} (class cx cy w h), a polygon 7, 9, 11, ...")

@@ -45,7 +45,7 @@ def test_idd_is_drawn_from_polygons(tmp_path):
 def test_what_is_missing_or_wrong_is_named(tmp_path):
     write_cityscapes(tmp_path / "src")
     write_mask(tmp_path / "src/gtFine/train/aachen/aachen_000000_000019_gtFine_labelIds.png", np.zeros((8, 8), np.uint8))
-    with pytest.raises(UserError, match=rf"labelIds.png: the mask is 8x8, its polygons' image {HW[1]}x{HW[0]}"):
+    with pytest.raises(UserError, match=rf"leftImg8bit.png: the image is {HW[1]}x{HW[0]}, its seg mask 8x8"):
         converted("cityscapes", tmp_path / "src", tmp_path / "out")
     polygons = tmp_path / "src/gtFine/train/aachen/aachen_000000_000019_gtFine_polygons.json"
     write_text(polygons, '{"imgHeight": 48, "imgWidth": 64}')

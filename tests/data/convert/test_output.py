@@ -8,7 +8,7 @@ import pytest
 from mtzoo.data.convert import Options
 from mtzoo.errors import UserError
 from tests.data.convert.helpers import converted, write_image, write_text
-from tests.data.convert.layouts import KITTI_ROWS, write_kitti
+from tests.data.convert.layouts import KITTI_ROWS, write_kitti, write_tusimple
 
 
 @pytest.fixture
@@ -91,6 +91,16 @@ def test_one_image_cannot_be_split(tmp_path):
     write_text(tmp_path / "src" / "label_2" / "0.txt", KITTI_ROWS[0])
     with pytest.raises(UserError, match="1 labelled images found; at least 2 are needed"):
         converted("kitti", tmp_path / "src", tmp_path / "out")
+
+
+def test_images_of_one_stem_cannot_share_a_mask(tmp_path):
+    write_tusimple(tmp_path / "src")
+    clip = tmp_path / "src" / "clips" / "0313-1" / "1"
+    write_image(clip / "20.png")
+    rows = tmp_path / "src" / "label_data_0313.json"
+    write_text(rows, *(row.replace("2/20.jpg", "1/20.png") for row in rows.read_text().splitlines()), rows.read_text().splitlines()[1])
+    with pytest.raises(UserError, match=r"1/20\.(png|jpg): another image has the same name but for its ending"):
+        converted("tusimple", tmp_path / "src", tmp_path / "out")
 
 
 def test_options_check_themselves():

@@ -8,10 +8,10 @@ from tests.data.convert.layouts import write_yolo
 def test_shares_become_pixels_and_polygons_boxes(tmp_path):
     write_yolo(tmp_path / "src")
     result = converted("yolo", tmp_path / "src", tmp_path / "out")
-    name = "images/train/train.jpg"
+    name = "train.jpg"
     assert result.boxes() == [(name, "vehicle", [24, 12, 16, 24], 0),
                               (name, "traffic_light", pytest.approx([6.4, 4.8, 6.4, 9.6], abs=1e-3), 0)]
-    assert [image["file_name"] for image in result.coco()["images"]] == ["images/train/empty.jpg", name]
+    assert [image["file_name"] for image in result.coco()["images"]] == ["empty.jpg", name]
 
 
 def test_without_yaml_folders_and_classes_txt_serve(tmp_path):
@@ -21,8 +21,8 @@ def test_without_yaml_folders_and_classes_txt_serve(tmp_path):
     write_text(tmp_path / "src" / "classes.txt", "stop sign")
     result = converted("yolo", tmp_path / "src", tmp_path / "out")
     assert result.summary.images == {"train": 9, "val": 1}
-    assert result.boxes() == [("images/a.jpg", "stop sign", [0, 0, 64, 48], 0)]
-    assert result.coco("val")["images"][0]["file_name"] == "images/j.jpg", "the last are val"
+    assert result.boxes() == [("a.jpg", "stop sign", [0, 0, 64, 48], 0)]
+    assert result.coco("val")["images"][0]["file_name"] == "j.jpg", "the last are val"
 
 
 def test_lists_of_images_stay_inside(tmp_path):
