@@ -1,5 +1,6 @@
 """XML that others wrote: no document type, hence no entity that could grow or read a file."""
 
+from functools import partial
 from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
@@ -16,7 +17,7 @@ def read_xml(path: Path) -> Element:
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
-    parser.StartDoctypeDeclHandler = _Refusal(path)
+    parser.StartDoctypeDeclHandler = partial(_refuse_doctype, path)
     try:
         parser.Parse(read_bytes(path), True)
     except expat.ExpatError as error:
@@ -24,12 +25,8 @@ def read_xml(path: Path) -> Element:
     return builder.close()
 
 
-class _Refusal:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __call__(self, name: str, system: str | None, public: str | None, has_internal: int) -> None:
-        raise UserError(f"{self.path}: declares a document type '{name}', which label files have no need of; remove it")
+def _refuse_doctype(path: Path, name: str, system: str | None, public: str | None, has_internal: int) -> None:
+    raise UserError(f"{path}: declares a document type '{name}', which label files have no need of; remove it")
 
 
 def text_of(element: Element, path: str, where: str) -> str:
