@@ -14,9 +14,9 @@ import numpy as np
 
 from mtzoo.data.convert.classes import TRAIN_CLASSES, common_class
 from mtzoo.data.convert.drawing import draw_polygon, draw_polyline, flatten_curves, lane_width
-from mtzoo.data.convert.layout import existing, find_folder, image_stems, inside, member, points, read_json
+from mtzoo.data.convert.layout import existing, find_folder, image_stems, inside, member, points, read_ids, read_json
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
-from mtzoo.data.images import read_mask, upright_hw
+from mtzoo.data.images import upright_hw
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError, did_you_mean
 
@@ -160,7 +160,7 @@ def _semantic(root: Path, split: str) -> Iterator[Entry]:
 
 
 def _read_semantic(image: Path, mask: Path) -> LabelledImage:
-    return LabelledImage(image, f"10k/{image.name}", upright_hw(image), masks={"seg": read_mask(mask)})
+    return LabelledImage(image, f"10k/{image.name}", upright_hw(image), masks={"seg": read_ids(mask, len(TRAIN_CLASSES))})
 
 
 FORMAT = Format("bdd100k", "BDD100K", LAYOUT, open_bdd100k)

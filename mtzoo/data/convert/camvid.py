@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from mtzoo.data.convert.classes import PAINT
-from mtzoo.data.convert.layout import ALL, image_stems, listed_splits, read_lines
+from mtzoo.data.convert.layout import ALL, image_stems, listed_splits, read_ids, read_lines
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
 from mtzoo.data.images import read_image, read_mask, upright_hw
 from mtzoo.data.sources import IGNORE_CATEGORY
@@ -126,22 +126,13 @@ def _is_colored(mask: Path) -> bool:
 def _read(image: Path, mask: Path, fine: bool) -> LabelledImage:
     found = LabelledImage(image, image.name, upright_hw(image))
     if not fine:
-        ids = _checked(mask, len(ELEVEN) + 1)
+        ids = read_ids(mask, len(ELEVEN) + 1)
         found.masks["seg"] = np.where(ids == len(ELEVEN), np.uint8(IGNORE), ids)  # 11 is void
         return found
-    ids = found.masks["seg"] = _ids_of_colors(mask) if _is_colored(mask) else _checked(mask, len(NAMES))
+    ids = found.masks["seg"] = _ids_of_colors(mask) if _is_colored(mask) else read_ids(mask, len(NAMES))
     lanes = found.masks["lane"] = np.isin(ids, [NAMES.index(name) for name in LANES]).astype(np.uint8)
     lanes[ids == NAMES.index("Void")] = IGNORE
     return found
-
-
-def _checked(path: Path, count: int) -> np.ndarray:
-    """An index mask with values below `count`, or 255."""
-    ids = read_mask(path)
-    wrong = np.unique(ids[(ids >= count) & (ids != IGNORE)])
-    if wrong.size:
-        raise UserError(f"{path}: mask value {wrong[0]} is none of CamVid's 0..{count - 1}; restore the mask")
-    return ids
 
 
 def _ids_of_colors(path: Path) -> np.ndarray:

@@ -81,6 +81,8 @@ def convert(form: Format, src: Path, out: Path, options: Options, on_progress: O
     opened = form.open(src)
     splits = split_off_val(opened.splits, options.val_share)
     translate = Translation(opened.vocabulary, options, form.roads_only)
+    if opened.vocabulary.labelled is not None:
+        _check_rename(options.rename, translate.seen, src)
     summary = Summary()
     total, done = sum(map(len, splits.values())), 0
     with target.writing() as folder:

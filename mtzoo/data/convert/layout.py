@@ -6,11 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mtzoo.data.convert.records import Entry
-from mtzoo.data.images import IMAGE_SUFFIXES, read_bytes
+from mtzoo.data.images import IMAGE_SUFFIXES, read_bytes, read_mask
 from mtzoo.data.masks import list_stems
 from mtzoo.errors import UserError
 from mtzoo.files import safe_relative
+from mtzoo.structures import IGNORE
 
 ALL = "all"
 """Key of the entries of a set that has no split of its own."""
@@ -62,6 +65,15 @@ def read_lines(path: Path) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         if line.strip():
             yield f"{path}:{number}", line.strip()
+
+
+def read_ids(path: Path, count: int) -> np.ndarray:
+    """(H, W) uint8 mask of class ids below `count`, or 255. Raises UserError naming another value."""
+    ids = read_mask(path)
+    wrong = np.unique(ids[(ids >= count) & (ids != IGNORE)])
+    if wrong.size:
+        raise UserError(f"{path}: mask value {wrong[0]} is none of this format's 0..{count - 1}; restore the mask")
+    return ids
 
 
 def read_json(path: Path) -> Any:

@@ -59,6 +59,9 @@ def test_the_lists_of_2020_add_up(tmp_path):
     assert (result.mask("seg", "10k/a") == 8).all(), "train id 13, car -> vehicle"
     assert "seg_default" in result.summary.tasks
     assert [image["file_name"] for image in result.coco()["images"]] == ["a.jpg"], "nobody looked for boxes in the 10k set"
+    write_mask(src / "labels" / "sem_seg" / "masks" / "val" / "a.png", np.full(HW, 19, np.uint8))
+    with pytest.raises(UserError, match=r"val/a.png: mask value 19 is none of this format's 0..18"):
+        converted("bdd100k", tmp_path / "src", tmp_path / "out2")
 
 
 def test_one_json_for_each_image(tmp_path):

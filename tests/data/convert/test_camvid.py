@@ -56,7 +56,7 @@ def test_colors_and_values_of_nobody_are_named(tmp_path):
         converted("camvid", tmp_path / "src", tmp_path / "out")
     write_camvid(tmp_path / "src11")
     write_mask(tmp_path / "src11" / "trainannot" / "train_1.png", np.full(HW, 12, np.uint8))
-    with pytest.raises(UserError, match=r"train_1.png: mask value 12 is none of CamVid's 0..11"):
+    with pytest.raises(UserError, match=r"train_1.png: mask value 12 is none of this format's 0..11"):
         converted("camvid", tmp_path / "src11", tmp_path / "out")
 
 
