@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def inside(root: Path, text: object, where: str) -> Path:
 
 def existing(path: Path, where: str) -> Path:
     """`path`, which a label file names. Raises UserError if there is no such file."""
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path.is_file, False for a name longer than any file's
         raise UserError(f"{where}: no such file {path}; restore it or drop the entry")
     return path
 

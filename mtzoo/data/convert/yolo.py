@@ -4,9 +4,10 @@ The data set's YAML names the splits and classes (Ultralytics' layout); without 
 images/{train,val} and labels/{train,val}. An image without a text file shows no object.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -39,7 +40,7 @@ def _from_yaml(src: Path, path: Path) -> tuple[dict[str, list[Entry]], tuple[str
     if not isinstance(content, Mapping):
         raise UserError(f"{path}: no mapping; keys 'train', 'val' and 'names' are wanted")
     names = _names(content.get("names"), path)
-    root = _root(src, content.get("path"), path)
+    root = _root(src, content.get("path"))
     splits = {}
     for split in ("train", "val"):
         listed = content.get(split)
@@ -61,10 +62,10 @@ def _names(value: Any, path: Path) -> tuple[str, ...]:
     return tuple(str(name) for name in value)
 
 
-def _root(src: Path, given: Any, path: Path) -> Path:
+def _root(src: Path, given: Any) -> Path:
     """`path` of the YAML where that is a folder of `src`; else `src`: it often tells where the author kept the set."""
-    if isinstance(given, str) and (src / given).is_dir() and (src / given).resolve().is_relative_to(src.resolve()):
-        return inside(src, given, str(path)) if PurePosixPath(given).parts else src
+    if isinstance(given, str) and os.path.isdir(src / given) and (src / given).resolve().is_relative_to(src.resolve()):
+        return src / given
     return src
 
 
@@ -74,7 +75,7 @@ def _place(root: Path, text: Any, path: Path) -> Path:
     while isinstance(place, str) and place.startswith("../"):
         place = place.removeprefix("../")
     found = inside(root, place, str(path))
-    if not found.exists():
+    if not os.path.exists(found):
         raise UserError(f"{path}: '{text}': no such folder or list in {root}; restore it or mend the entry")
     return found
 

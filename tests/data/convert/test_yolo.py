@@ -35,6 +35,17 @@ def test_lists_of_images_stay_inside(tmp_path):
         converted("yolo", tmp_path / "src", tmp_path / "out2")
 
 
+def test_path_of_the_yaml_counts_only_inside(tmp_path):
+    write_yolo(tmp_path / "src" / "set")
+    lines = ["train: images/train", "val: images/val", "names: [car, light]"]
+    for given in ("set", str(tmp_path / "src" / "set"), "./set"):
+        write_text(tmp_path / "src" / "data.yaml", f"path: {given}", *lines)
+        assert len(converted("yolo", tmp_path / "src", tmp_path / "out").boxes()) == 2
+    write_text(tmp_path / "src" / "data.yaml", f"path: {tmp_path}", *lines)
+    with pytest.raises(UserError, match=r"data.yaml: 'images/train': no such folder or list in .*src;"):
+        converted("yolo", tmp_path / "src", tmp_path / "out")
+
+
 @pytest.mark.parametrize(("row", "message"), [
     ("2 0.5 0.5 0.1 0.1", r"train.txt:1: class '2'; the set has classes 0..1"),
     ("0 0.5 0.5 0.1", r"train.txt:1: 4 columns; a box has 5"),
