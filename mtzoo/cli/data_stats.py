@@ -52,12 +52,12 @@ def object_tables(stats: DataStats, classes: Classes) -> list[Table]:
     """A table of boxes by class and size for each detection task."""
     tables = []
     for task, counts in stats.objects.items():
-        table = Table(title=f"{task}: objects in {stats.labelled[task]} labelled images")
+        table = Table(title=f"{task}: objects in {stats.labelled[task]} images", caption="images: where the class is labelled")
         table.add_column("class")
-        for size in (*SIZES, "all"):
-            table.add_column(size, justify="right")
-        for name, row in zip(classes[task], counts):
-            table.add_row(name, *(f"{n:,}" for n in row), f"{row.sum():,}")
+        for column in ("images", *SIZES, "all"):
+            table.add_column(column, justify="right")
+        for name, known, row in zip(classes[task], stats.known[task], counts):
+            table.add_row(name, *(f"{n:,}" for n in (known, *row, row.sum())))
         tables.append(table)
     return tables
 
@@ -82,8 +82,8 @@ def pixel_tables(stats: DataStats, classes: Classes) -> list[Table]:
 def stats_picture(stats: DataStats, classes: Classes) -> np.ndarray:
     """A chart of each task, one below the other. (H, W, 3) uint8 BGR."""
     legend = list(zip(SIZES, SIZE_COLORS))
-    charts = [bar_picture(f"{task}: objects by size", [_object_bar(name, row) for name, row in zip(classes[task], counts)],
-                          legend=legend, width=WIDTH) for task, counts in stats.objects.items()]
+    charts = [bar_picture(f"{task}: objects by size", object_bars(classes[task], stats.known[task], counts), legend=legend, width=WIDTH)
+              for task, counts in stats.objects.items()]
     for task, counts in stats.pixels.items():
         labelled = max(int(counts[:-1].sum()), 1)
         bars = [Bar(name, ((float(n), class_color(name)),), f"{100 * n / labelled:.2f} %") for name, n in zip(classes[task], counts)]
@@ -91,5 +91,8 @@ def stats_picture(stats: DataStats, classes: Classes) -> np.ndarray:
     return contact_sheet([[chart] for chart in charts], cell_width=WIDTH)
 
 
-def _object_bar(name: str, counts: np.ndarray) -> Bar:
-    return Bar(name, tuple((float(n), color) for n, color in zip(counts, SIZE_COLORS)), f"{counts.sum():,}")
+def object_bars(names: Sequence[str], known: np.ndarray, counts: np.ndarray) -> list[Bar]:
+    """A bar of sizes for each class. known: (K,) images in which it is labelled; counts: (K, 4)."""
+    notes = [f"{row.sum():,}" if images else "not labelled" for images, row in zip(known, counts)]
+    return [Bar(name, tuple((float(n), color) for n, color in zip(row, SIZE_COLORS)), note)
+            for name, row, note in zip(names, counts, notes)]

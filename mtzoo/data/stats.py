@@ -22,13 +22,15 @@ class DataStats:
     """images: of all folders, each once; labelled: task -> images with labels of it.
 
     objects: detection task -> (K, 4) int64, boxes by class and SIZES; pixels: segmentation task -> (K + 1,) int64, pixels by
-    class, those to ignore last.
+    class, those to ignore last; known: detection task -> (K,) int64, images in which the class is labelled: elsewhere no
+    object of it says nothing.
     """
 
     images: int = 0
     labelled: dict[str, int] = field(default_factory=dict)
     objects: dict[str, np.ndarray] = field(default_factory=dict)
     pixels: dict[str, np.ndarray] = field(default_factory=dict)
+    known: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def count_sources(tasks: Sequence[TaskData], on_progress: Callable[[int, int], None] | None = None,
@@ -63,6 +65,7 @@ def _empty(tasks: Sequence[TaskData]) -> DataStats:
     stats = DataStats(labelled={task.task: 0 for task in tasks})
     for task in tasks:
         if task.kind == "detection":
+            stats.known[task.task] = np.zeros(len(task.classes), dtype=np.int64)
             stats.objects[task.task] = np.zeros((len(task.classes), len(SIZES)), dtype=np.int64)
         else:
             stats.pixels[task.task] = np.zeros(len(task.classes) + 1, dtype=np.int64)
@@ -80,6 +83,7 @@ def _count_pixels(record: Record) -> dict[str, np.ndarray]:
 def _add(stats: DataStats, record: Record, pixels: dict[str, np.ndarray]) -> None:
     for task, boxes in record.boxes.items():
         stats.labelled[task] += 1
+        stats.known[task] += boxes.known
         stats.objects[task] += object_sizes(boxes, len(stats.objects[task]))
     for task, counts in pixels.items():
         stats.labelled[task] += 1

@@ -1,8 +1,10 @@
 """`mtzoo data view` and `mtzoo data stats`."""
 
 import cv2
+import numpy as np
 import pytest
 
+from mtzoo.cli.data_stats import object_bars
 from mtzoo.cli.main import main
 from mtzoo.config import ExperimentConfig
 from tests.tiny import tiny_config, write_images
@@ -39,7 +41,7 @@ def test_stats_are_tables_and_a_picture(config, tmp_path, capsys):
     told = capsys.readouterr().out
     assert told.startswith("6 images in train\n")
     yellow = next(line for line in told.splitlines() if "yellow" in line)
-    assert [cell.strip() for cell in yellow.strip("│┃| ").replace("┃", "│").split("│")] == ["yellow", "0", "3", "0", "0", "3"]
+    assert [cell.strip() for cell in yellow.strip("│┃| ").replace("┃", "│").split("│")] == ["yellow", "6", "0", "3", "0", "0", "3"]
     shares = [float(line.split("%")[0].split("│")[-1]) for line in told.splitlines() if "%" in line]
     assert len(shares) == 3
     assert sum(shares) == pytest.approx(100, abs=0.02)
@@ -47,3 +49,8 @@ def test_stats_are_tables_and_a_picture(config, tmp_path, capsys):
     assert main(["data", "stats", "tiny", "--out", str(picture)]) == 2
     assert "exists already" in capsys.readouterr().err
     assert main(["data", "stats", "tiny", "--out", str(tmp_path / "stats.svg")]) == 2
+
+
+def test_a_class_without_labels_is_not_a_class_without_objects():
+    bars = object_bars(["sign", "boat"], np.array([3, 0]), np.array([[0, 0, 0, 0], [0, 0, 0, 0]]))
+    assert [bar.note for bar in bars] == ["0", "not labelled"]
