@@ -19,6 +19,7 @@ REQUIREMENTS = [
     "faster-coco-eval>=1.6",
     "safetensors>=0.4",
     "rich>=13",
+    "pyyaml>=6",
     "tensorboard>=2.14",
     # The main job exports, verifies and measures, and `mtzoo predict` works right after the install: no extra for these.
     "onnx>=1.16",

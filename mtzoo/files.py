@@ -1,8 +1,8 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and names of files that others wrote down."""
 
 import os
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mtzoo.errors import UserError
 
@@ -25,3 +25,14 @@ def write_whole(path: Path, data: bytes, advice: str) -> None:
     finally:
         with suppress(OSError):  # gone after the rename; elsewhere it may never have come to be
             part.unlink()
+
+
+def safe_relative(text: str) -> PurePosixPath | None:
+    """A path that a file of others names, as one below whatever root; None if it would leave the root or names nothing.
+
+    Backslashes count as slashes: files written on Windows have them.
+    """
+    path = PurePosixPath(text.replace("\\", "/"))
+    if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in text:
+        return None
+    return path

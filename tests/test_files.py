@@ -3,7 +3,7 @@ import os
 import pytest
 
 from mtzoo.errors import UserError
-from mtzoo.files import write_whole
+from mtzoo.files import safe_relative, write_whole
 
 
 def test_a_file_is_written_with_its_folder(tmp_path):
@@ -31,3 +31,12 @@ def test_a_file_where_the_folder_should_be_is_told(tmp_path):
     (tmp_path / "out").write_bytes(b"")
     with pytest.raises(UserError, match="cannot be written"):
         write_whole(tmp_path / "out" / "a.json", b"", "choose another --out")
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("a/b.jpg", "a/b.jpg"), ("./a.jpg", "a.jpg"), ("a\\b.jpg", "a/b.jpg"), ("", None), (".", None), ("/etc/passwd", None),
+    ("a/../../b", None), ("..\\b", None), ("C:\\b", None), ("a\0b", None),
+])
+def test_names_in_files_stay_below_their_root(text, expected):
+    found = safe_relative(text)
+    assert (str(found) if found else None) == expected

@@ -1,32 +1,7 @@
-"""What all tasks of 4pe_resize share: the trunk, geometry, data, solver. `vargnet_v2_g8g8_0_5x`."""
+"""What all tasks of 4pe_resize share: network and geometry, solver, synthetic scenes."""
 
 from mmengine.config import read_base
 
 with read_base():
-    from ..common.schedules import solver
+    from ..common.resize import *
     from ..common.synthetic import data_root, sources
-
-nodes = dict(
-    backbone=dict(type="VarGNetV2", width=0.5, group_base=8),
-    neck=dict(type="UnetNeck", inputs=["backbone"], group_base=8),
-)
-
-# 720x1280, 940x1824, 1080x1920 and 1080x2280 become 540 rows (or 1140 columns) before the crop
-train_geometry = dict(resize_hw=[540, 1140], resize_type="min_max_pairs", crop_hw=[512, 960])
-
-# 1080x1920 -> 540x960 -> less 28 rows above
-deploy_geometry = dict(resized_hw=[540, 960], drop_top=28, input_hw=[512, 960])
-int_inference_export_input_shape = dict(image=(1, 3, 512, 960), im_hw=(1, 2))
-
-quantization = dict(weight_bits=8, activation_bits=8, scale_mode="power_of_two")
-
-fusion_bn_patterns = {1: ["nodes.backbone.*", "nodes.neck.*"], 2: ["nodes.*"]}
-
-loss_balance = "fixed"
-env = dict(default_ctx="auto", workers=2, seed=0, amp="auto")
-pipeline_test = dict(iterations=6, batch_size=2)
-
-# starting points of the task files
-_boxes = dict(score_threshold=0.05, pre_nms_top_k=200, nms_iou=0.6, top_k=100)
-_detection_loss = dict(type="DetectionLoss", weight=1.0)
-_segmentation_loss = dict(type="SegmentationLoss", weight=1.0)

@@ -52,6 +52,12 @@ def parse_options(pairs: list[str]) -> dict[str, Any]:
     return options
 
 
+def check_new_folder(out: Path) -> None:
+    """Raises UserError if --out is there already and is anything but an empty folder."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"--out {out}: exists already and is not empty; name a new folder, nothing is overwritten")
+
+
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     """What `train` and `quant-train` share."""
     add_config_arguments(parser)

@@ -11,6 +11,7 @@ import numpy as np
 
 from mtzoo.data.sources import IGNORE_CATEGORY, CocoBoxes, Fault, expand_path
 from mtzoo.errors import UserError, did_you_mean
+from mtzoo.files import safe_relative
 from mtzoo.structures import Boxes
 
 OUTSIDE_TOLERANCE = 1.0
@@ -98,10 +99,9 @@ def _images(entries: list, path: Path, faults: list[Fault]) -> dict[int, CocoIma
 def _image_problem(entry: object, images: dict[int, CocoImage], files: set[str]) -> str | None:
     if not isinstance(entry, dict) or not _is_id(entry.get("id")) or not isinstance(entry.get("file_name"), str):
         return "needs an integer 'id' and a 'file_name'; mend the entry"
-    name = PurePosixPath(entry["file_name"].replace("\\", "/"))
-    if not name.parts:
+    if not PurePosixPath(entry["file_name"]).parts:
         return "file_name is empty; name the image file"
-    if name.is_absolute() or ".." in name.parts or ":" in name.parts[0] or "\0" in entry["file_name"]:
+    if safe_relative(entry["file_name"]) is None:
         return f"file_name '{entry['file_name']}' leaves the images folder; write it relative to the folder, without '..'"
     if not all(_is_id(entry.get(key)) and entry[key] > 0 for key in ("width", "height")):
         return f"'{entry['file_name']}' needs 'width' and 'height' in pixels; add them"

@@ -1,8 +1,10 @@
 """Image and mask files -> arrays, with the faults of section "bad input" told in one line each."""
 
+import struct
 import warnings
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -22,6 +24,7 @@ UNMAPPED = 254
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_GREY, _PNG_PALETTE = 0, 3
 _JPEG_END = b"\xff\xd9"
+_EXIF_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -39,8 +42,32 @@ def read_bytes(path: Path) -> bytes:
 
 def header_hw(data: bytes, path: Path) -> tuple[int, int]:
     """(height, width) as the header says, nothing decoded. Raises UserError beyond MAX_PIXELS or for no image at all."""
+    return _header_hw(BytesIO(data), path)
+
+
+def upright_hw(path: Path) -> tuple[int, int]:
+    """(height, width) that `read_image` would give, read from the file's header alone. Raises UserError as that does."""
     try:
-        with Image.open(BytesIO(data)) as image:
+        with open(path, "rb") as file:
+            height, width = _header_hw(file, path)
+            file.seek(0)
+            return (width, height) if _is_turned(file) else (height, width)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); restore it or check its permissions") from None
+
+
+def _is_turned(file: BinaryIO) -> bool:
+    """Whether a JPEG's EXIF orientation turns the image by 90 degrees. PNGs are not asked: Pillow would decode them first."""
+    with Image.open(file) as image:
+        try:
+            return image.format == "JPEG" and image.getexif().get(_EXIF_ORIENTATION, 1) in _TURNED
+        except (ValueError, SyntaxError, struct.error):
+            return False  # a damaged EXIF block; OpenCV ignores it, too
+
+
+def _header_hw(file: BinaryIO, path: Path) -> tuple[int, int]:
+    try:
+        with Image.open(file) as image:
             width, height = image.size
     except Image.DecompressionBombError:
         raise UserError(f"{path}: its header asks for more than {MAX_PIXELS // 10**6} million pixels; scale it down") from None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtzoo.data.images import UNMAPPED, apply_table, header_hw, read_image, read_mask
+from mtzoo.data.images import UNMAPPED, apply_table, header_hw, read_image, read_mask, upright_hw
 from mtzoo.errors import UserError
 
 
@@ -98,3 +98,18 @@ def test_values_without_a_class_are_named_and_counted(tmp_path):
     np.testing.assert_array_equal(apply_table(np.array([[0, 1]], np.uint8), table, tmp_path / "m.png", "s"), [[1, 0]])
     with pytest.raises(UserError, match=r"m.png: mask value 7 \(2 px\) has no class; .* source 's'"):
         apply_table(np.array([[0, 7, 7]], np.uint8), table, tmp_path / "m.png", "s")
+
+
+def test_upright_size_of_a_header(tmp_path):
+    image = Image.new("RGB", (40, 20))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    image.save(tmp_path / "turned.jpg", exif=exif)
+    image.save(tmp_path / "plain.png")
+    assert upright_hw(tmp_path / "turned.jpg") == read_image(tmp_path / "turned.jpg").shape[:2] == (40, 20)
+    assert upright_hw(tmp_path / "plain.png") == (20, 40)
+    with pytest.raises(UserError, match=r"gone.png: cannot be read"):
+        upright_hw(tmp_path / "gone.png")
+    (tmp_path / "no.png").write_text("text")
+    with pytest.raises(UserError, match=r"no.png: not an image"):
+        upright_hw(tmp_path / "no.png")

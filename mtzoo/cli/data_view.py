@@ -1,0 +1,56 @@
+"""`mtzoo data view`: samples as the network sees them in training, with their labels, on one sheet."""
+
+import argparse
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mtzoo.cli.arguments import check_new_folder, config_from_arguments
+from mtzoo.config import ExperimentConfig
+from mtzoo.data import MultiTaskDataset, TrainPipeline
+from mtzoo.engine.evaluate import task_data
+from mtzoo.errors import UserError
+from mtzoo.files import write_whole
+from mtzoo.visualization.draw import draw_ground_truth
+from mtzoo.visualization.sheet import contact_sheet
+from mtzoo.visualization.text import TextStyle, draw_label
+
+SHEET = "samples.png"
+CAPTION_COLOR = (40, 40, 40)
+
+
+def add_view_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=f"new folder: {SHEET}")
+    parser.add_argument("--num", type=int, default=12, help="samples (12)")
+    parser.add_argument("--columns", type=int, default=3, help="samples side by side (3)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed, other samples and transforms (0)")
+
+
+def run_view(args: argparse.Namespace) -> int:
+    if args.num < 1 or args.columns < 1:
+        raise UserError(f"--num {args.num} --columns {args.columns}: both have to be at least 1")
+    check_new_folder(args.out)
+    config = config_from_arguments(args)
+    pictures = draw_samples(config, args.num, args.seed)
+    rows = [pictures[i:i + args.columns] for i in range(0, len(pictures), args.columns)]
+    width = pictures[0].shape[1]
+    sheet = contact_sheet(rows, cell_width=min(width, 640))
+    write_whole(args.out / SHEET, cv2.imencode(".png", sheet)[1].tobytes(), "choose another --out")
+    print(f"{len(pictures)} samples of {width}x{pictures[0].shape[0]}: {args.out / SHEET}")
+    return 0
+
+
+def draw_samples(config: ExperimentConfig, num: int, seed: int) -> list[np.ndarray]:
+    """The first `num` samples of a training's first epoch with this seed, labels drawn over them. (H, W, 3) uint8 BGR each."""
+    dataset = MultiTaskDataset(task_data(config, "train"), TrainPipeline(config.train_geometry, config.photometric), seed=seed)
+    sampler = dataset.sampler(max(num, len(dataset)))
+    pictures = []
+    for draw in islice(sampler, num):
+        sample = dataset[draw]
+        picture = draw_ground_truth(sample, config.classes)
+        text = f"{sample.source}: {sample.path.name}"
+        draw_label(picture, text, (0, 0), CAPTION_COLOR, TextStyle.for_image(picture.shape[:2]))
+        pictures.append(picture)
+    return pictures

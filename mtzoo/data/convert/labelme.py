@@ -1,0 +1,105 @@
+"""LabelMe: a JSON for each image with shapes of free names, as the annotation tool writes them.
+
+Rectangles, circles and polygons are boxed. Polygons called like a surface of seg_default paint a seg mask, where everything
+else stays unlabelled; lines called like a lane class paint a lane mask.
+"""
+
+import math
+import posixpath
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mtzoo.data.convert.classes import MASK_CLASSES, PAINT, TRAIN_CLASSES, common_class, plain_name
+from mtzoo.data.convert.drawing import bounding_box, draw_polygon, draw_polyline, lane_width
+from mtzoo.data.convert.layout import ALL, existing, inside, member, points, read_json
+from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
+from mtzoo.data.images import upright_hw
+from mtzoo.errors import UserError
+from mtzoo.structures import IGNORE
+
+LAYOUT = "*.json of LabelMe, in subfolders too (train/ and val/ are the splits), with the images they name"
+THINGS = ("vehicle", "person", "cyclist", "traffic_light", "sign")
+SEG = MASK_CLASSES["seg"]
+LANES = MASK_CLASSES["lane"]
+LANE_NAMES = {**{name: name for name in LANES[1:]}, "lane": PAINT, "lane line": PAINT}
+AREA_SHAPES, LINE_SHAPES = ("polygon", "rectangle", "circle"), ("linestrip", "line")
+
+
+def open_labelme(src: Path) -> SourceSet:
+    """Raises UserError if there is no JSON."""
+    splits: dict[str, list[Entry]] = {}
+    for path in sorted(src.rglob("*.json")):
+        top = path.relative_to(src).parts[0]
+        split = top if top in ("train", "val") else ALL
+        splits.setdefault(split, []).append(partial(_read, src, path, src if split == ALL else src / top))
+    if not splits:
+        raise UserError(f"{src}: no JSON in it; --src has to hold {LAYOUT}")
+    if ALL in splits and len(splits) > 1:
+        splits = {ALL: [entry for entries in splits.values() for entry in entries]}
+    masks = {"seg": {name: name for name in SEG}, "lane": {name: name for name in LANES}}
+    return SourceSet(splits, Vocabulary(labelled=None, masks=masks))
+
+
+def _read(src: Path, path: Path, base: Path) -> LabelledImage:
+    content = read_json(path)
+    named = member(content, "imagePath", str, str(path))
+    # "../images/a.jpg" is common, and fine as long as it stays in --src
+    relative = posixpath.normpath(posixpath.join(path.parent.relative_to(src).as_posix(), named.replace("\\", "/")))
+    image = existing(inside(src, relative, str(path)), str(path))
+    hw = upright_hw(image)
+    told = content.get("imageHeight"), content.get("imageWidth")
+    if None not in told and told != hw:
+        raise UserError(f"{path}: imageHeight, imageWidth are {told[0]}, {told[1]}, but the image is {hw[0]} x {hw[1]}; mend one")
+    name = image.relative_to(base if image.is_relative_to(base) else src).as_posix()
+    found = LabelledImage(image, name, hw, boxes=[])
+    shapes = member(content, "shapes", list, str(path))
+    areas: list[tuple[list[tuple[float, float]], str]] = []
+    for row, shape in enumerate(shapes):
+        _add_shape(found, shape, areas, f"{path}: shapes[{row}]")
+    if any(name not in THINGS for _, name in areas):
+        found.masks["seg"] = np.full(hw, IGNORE, np.uint8)
+        for corners, name in areas:
+            draw_polygon(found.masks["seg"], corners, SEG.index(name))
+    return found
+
+
+def _add_shape(found: LabelledImage, shape: Any, areas: list[tuple[list[tuple[float, float]], str]], where: str) -> None:
+    label, kind = member(shape, "label", str, where), shape.get("shape_type") or "polygon"
+    corners = points(shape.get("points"), where)
+    surface = _surface(label)
+    if kind in LINE_SHAPES:
+        lane = LANE_NAMES.get(plain_name(label))
+        if lane is None:
+            found.left_out.append(f"{where}: line '{label}' is no lane class ({', '.join(LANE_NAMES)})")
+            return
+        mask = found.masks.setdefault("lane", np.zeros(found.hw, np.uint8))
+        draw_polyline(mask, corners, LANES.index(lane), lane_width(found.hw[0]))
+    elif kind not in AREA_SHAPES or not corners:
+        found.left_out.append(f"{where}: shape_type '{kind}' of '{label}' has no area")
+    else:
+        if surface is None or surface in THINGS:
+            found.add_box(label, bounding_box(_outline(corners, kind)), where)
+        if surface is not None and kind == "polygon":
+            areas.append((corners, surface))
+
+
+def _surface(label: str) -> str | None:
+    """The class of seg_default that a polygon of this name is."""
+    name = plain_name(label)
+    known = {plain_name(own): own for own in SEG} | TRAIN_CLASSES
+    return known.get(name) or (target if (target := common_class(name)) in SEG else None)
+
+
+def _outline(corners: list[tuple[float, float]], kind: str) -> list[tuple[float, float]]:
+    """Points that span the shape: a circle is its centre and a point of its rim."""
+    if kind != "circle" or len(corners) < 2:
+        return corners
+    (x, y), rim = corners[0], corners[1]
+    radius = math.dist((x, y), rim)
+    return [(x - radius, y - radius), (x + radius, y + radius)]
+
+
+FORMAT = Format("labelme", "LabelMe", LAYOUT, open_labelme)

@@ -1,0 +1,153 @@
+"""The converted set on disk: whole or not at all, and never over something that is not a conversion's."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from mtzoo.data.convert.records import LabelledImage
+from mtzoo.errors import UserError
+
+RECEIPT = "convert.json"
+VERSION = 1
+
+
+class OutFolder:
+    """Where a conversion goes. Raises UserError if `out` holds anything but an untouched earlier conversion, or lies in `src`."""
+
+    def __init__(self, out: Path, src: Path) -> None:
+        self.out = out
+        if out.resolve().is_relative_to(src.resolve()):
+            raise UserError(f"--out {out}: lies inside --src; choose a folder outside of the data set, which stays as it is")
+        self.earlier = _is_filled(out)
+        if self.earlier:
+            _check_untouched(out)
+
+    @contextmanager
+    def writing(self) -> Iterator[Path]:
+        """A hidden folder beside `out` to write into; it becomes `out` at the end, and is gone after an error."""
+        part = self.out.parent / f".{self.out.name}.part-{os.getpid()}"
+        try:
+            part.mkdir(parents=True)
+            yield part
+            self._take_place(part)
+        except OSError as error:
+            raise UserError(f"{self.out}: cannot be written ({error.strerror}); free space or choose another --out") from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+    def _take_place(self, part: Path) -> None:
+        if not self.earlier:
+            os.replace(part, self.out)
+            return
+        old = self.out.parent / f".{self.out.name}.old-{os.getpid()}"
+        os.rename(self.out, old)
+        try:
+            os.replace(part, self.out)
+        except OSError:
+            os.rename(old, self.out)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+
+    @staticmethod
+    def write_receipt(folder: Path, content: Mapping[str, Any]) -> None:
+        """Last of all: it holds a fingerprint of every other file."""
+        receipt = {"written_by": "mtzoo data convert", "version": VERSION, **content, "fingerprint": fingerprint(folder)}
+        (folder / RECEIPT).write_text(json.dumps(receipt, indent=1) + "\n")
+
+
+class SplitWriter:
+    """Images, masks and boxes of one split. `write_image` may be called in threads, each image once."""
+
+    def __init__(self, folder: Path, copy_images: bool) -> None:
+        self.folder, self.copy_images = folder, copy_images
+        self._images: dict[str, LabelledImage] = {}
+        folder.mkdir()
+
+    def write_image(self, image: LabelledImage) -> None:
+        """Link or copy the image, write its masks, remember its boxes. Raises UserError for a second image of that name, and for
+        a mask of another size."""
+        kept = replace(image, masks={})  # masks of thousands of images would not fit into memory
+        if self._images.setdefault(image.name, kept) is not kept:
+            raise UserError(f"{image.path}: a second image called '{image.name}', after {self._images[image.name].path}; rename one")
+        target = self.folder / "images" / image.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._place(image.path, target)
+        for kind, mask in image.masks.items():
+            if mask.shape != image.hw:
+                raise UserError(f"{image.path}: the image is {image.hw[1]}x{image.hw[0]}, its {kind} mask "
+                                f"{mask.shape[1]}x{mask.shape[0]}; restore one")
+            path = (self.folder / kind / image.name).with_suffix(".png")
+            if path.exists():
+                raise UserError(f"{image.path}: another image has the same name but for its ending, and a mask too; rename one")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # imwrite reports a full disk as False at best; write_bytes raises
+            path.write_bytes(cv2.imencode(".png", mask)[1].tobytes())
+
+    def write_boxes(self, categories: list[str]) -> None:
+        """boxes.json of the images that were looked through for objects, in the order of their names; no file for none."""
+        labelled = [image for _, image in sorted(self._images.items()) if image.boxes is not None]
+        if not labelled or not categories:
+            return
+        images, annotations = [], []
+        for number, image in enumerate(labelled):
+            images.append({"id": number, "file_name": image.name, "height": image.hw[0], "width": image.hw[1]})
+            for box in image.boxes or ():
+                x1, y1, x2, y2 = (round(v, 3) for v in box.xyxy)
+                if x2 > x1 and y2 > y1:
+                    annotations.append({"id": len(annotations) + 1, "image_id": number, "category_id": categories.index(box.name) + 1,
+                                        "bbox": [x1, y1, round(x2 - x1, 3), round(y2 - y1, 3)],
+                                        "area": round((x2 - x1) * (y2 - y1), 3), "iscrowd": int(box.crowd)})
+        content = {"images": images, "annotations": annotations,
+                   "categories": [{"id": k, "name": name} for k, name in enumerate(categories, start=1)]}
+        (self.folder / "boxes.json").write_text(json.dumps(content))
+
+    def _place(self, image: Path, target: Path) -> None:
+        if self.copy_images:
+            shutil.copyfile(image, target)
+            return
+        try:
+            target.symlink_to(image.resolve())
+        except OSError as error:
+            raise UserError(f"{target}: cannot be made a link ({error.strerror}); use --copy-images") from error
+
+
+def fingerprint(folder: Path) -> str:
+    """sha256 over path, size and time of every file but the receipt: shows whether anybody added, removed or changed one."""
+    digest = hashlib.sha256()
+    for parent, folders, files in os.walk(folder):
+        folders.sort()
+        for file in sorted(files):
+            path = Path(parent) / file
+            relative = path.relative_to(folder).as_posix()
+            if relative != RECEIPT:
+                stat = path.lstat()
+                digest.update(f"{relative}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _is_filled(out: Path) -> bool:
+    if not out.exists():
+        return False
+    if not out.is_dir():
+        raise UserError(f"--out {out}: is a file; name a new folder")
+    return any(out.iterdir())
+
+
+def _check_untouched(out: Path) -> None:
+    """Raises UserError unless `out` is what an earlier conversion left."""
+    receipt: Any = None
+    with suppress(OSError, ValueError):
+        receipt = json.loads((out / RECEIPT).read_text())
+    if not isinstance(receipt, dict) or receipt.get("written_by") != "mtzoo data convert":
+        raise UserError(f"--out {out}: exists, is not empty and is no earlier conversion; name a new folder, nothing is overwritten")
+    if receipt.get("fingerprint") != fingerprint(out):
+        raise UserError(f"--out {out}: is an earlier conversion, but files in it were added, removed or changed since; "
+                        "name a new folder or delete it, nothing is overwritten")

@@ -1,0 +1,53 @@
+"""Pascal VOC: Annotations/*.xml over JPEGImages, as the VOC 2012 development kit describes them.
+
+Coordinates are 1-based and inclusive; `difficult` objects become ignore regions.
+"""
+
+from functools import partial
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from mtzoo.data.convert.layout import find_folder, image_stems, listed_splits, numbers
+from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
+from mtzoo.data.convert.safe_xml import read_xml, text_of
+from mtzoo.data.images import upright_hw
+from mtzoo.errors import UserError
+
+LAYOUT = "Annotations/*.xml and JPEGImages/ or images/, with ImageSets/Main/{train,val}.txt if there are"
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+def open_voc(src: Path) -> SourceSet:
+    """Every XML with its image. Raises UserError for an XML whose image is missing."""
+    annotations = find_folder(src, ("Annotations", "annotations"), LAYOUT)
+    images = image_stems(find_folder(src, ("JPEGImages", "images"), LAYOUT))
+    entries: dict[str, Entry] = {}
+    for path in sorted(annotations.rglob("*.xml")):
+        stem = path.relative_to(annotations).with_suffix("").as_posix()
+        if stem not in images:
+            raise UserError(f"{path}: no image '{stem}' in {src} belongs to it; restore it or remove the XML")
+        entries[stem] = partial(_read, images[stem], path, f"{stem}{images[stem].suffix}")
+    lists = {split: src / "ImageSets" / "Main" / f"{split}.txt" for split in ("train", "val")}
+    return SourceSet(listed_splits(entries, lists), Vocabulary(labelled=None))
+
+
+def _read(image: Path, path: Path, name: str) -> LabelledImage:
+    root = read_xml(path)
+    found = LabelledImage(image, name, upright_hw(image), boxes=[])
+    _check_size(root, found.hw, path)
+    for row, thing in enumerate(root.iter("object")):
+        where = f"{path}: object[{row}]"
+        xmin, ymin, xmax, ymax = numbers((text_of(thing, f"bndbox/{corner}", where) for corner in CORNERS), where)
+        difficult = (thing.findtext("difficult") or "0").strip() == "1"
+        found.add_box(text_of(thing, "name", where), (xmin - 1, ymin - 1, xmax, ymax), where, crowd=difficult)
+    return found
+
+
+def _check_size(root: Element, hw: tuple[int, int], path: Path) -> None:
+    """Some tools write 0x0 where they do not know the size; any other size has to be the image's."""
+    width, height = (int(numbers([root.findtext(f"size/{side}") or "0"], str(path))[0]) for side in ("width", "height"))
+    if width and height and (height, width) != hw:
+        raise UserError(f"{path}: size {width}x{height}, but the image is {hw[1]}x{hw[0]}; mend one")
+
+
+FORMAT = Format("voc", "Pascal VOC", LAYOUT, open_voc)

@@ -1,0 +1,62 @@
+import math
+
+import pytest
+
+from mtzoo.data.convert.kitti import visible_face
+from mtzoo.errors import UserError
+from tests.data.convert.helpers import converted, write_text
+from tests.data.convert.layouts import KITTI_ROWS, write_kitti
+
+BOX = (0.0, 0.0, 100.0, 50.0)
+
+
+def test_straight_ahead_the_face_is_the_whole_box():
+    assert visible_face(-math.pi / 2, 1.6, 4.0, BOX)[:2] == ("vehicle_rear", pytest.approx(BOX))
+    assert visible_face(math.pi / 2, 1.6, 4.0, BOX)[:2] == ("vehicle_front", pytest.approx(BOX))
+
+
+def test_aslant_the_face_stands_where_the_vehicle_comes_from_or_goes_to():
+    share = 1.6 / (1.6 + 4.0)  # at 45 degrees
+    left, right = (0.0, 0.0, 100 * share, 50.0), (100 * (1 - share), 0.0, 100.0, 50.0)
+    faces = {degrees: visible_face(math.radians(degrees), 1.6, 4.0, BOX) for degrees in (-45, -135, 45, 135)}
+    assert faces[-45][:2] == ("vehicle_rear", pytest.approx(left)), "drives away to the right: its rear is left"
+    assert faces[-135][:2] == ("vehicle_rear", pytest.approx(right))
+    assert faces[45][:2] == ("vehicle_front", pytest.approx(right)), "comes to the right: its front is right"
+    assert faces[135][:2] == ("vehicle_front", pytest.approx(left))
+    assert faces[45][2] == pytest.approx(share)
+
+
+def test_rows_become_boxes_and_ignore_regions(tmp_path):
+    write_kitti(tmp_path / "src")
+    result = converted("kitti", tmp_path / "src", tmp_path / "out")
+    assert result.categories() == ["cyclist", "person", "vehicle_rear", "vehicle_front", "vehicle", "ignore"]
+    first = [box for box in result.boxes() if box[0] == "000000.png"]
+    rear = pytest.approx([10, 8, 30, 20], abs=0.1)
+    assert first[0] == ("000000.png", "vehicle", [10, 8, 30, 20], 0)
+    assert first[1] == ("000000.png", "vehicle_rear", rear, 0)
+    assert first[2:] == [("000000.png", "vehicle", [42, 8, 18, 20], 0), ("000000.png", "vehicle_front", [42, 8, 18, 20], 1),
+                         ("000000.png", "person", [2, 5, 6, 35], 0), ("000000.png", "ignore", [50, 30, 12, 14], 0)]
+
+
+def test_image_sets_make_the_split(tmp_path):
+    write_kitti(tmp_path / "src")
+    write_text(tmp_path / "src" / "ImageSets" / "train.txt", "000002")
+    write_text(tmp_path / "src" / "ImageSets" / "val.txt", "000000", "000001")
+    assert converted("kitti", tmp_path / "src", tmp_path / "out").summary.images == {"train": 1, "val": 2}
+    write_text(tmp_path / "src" / "ImageSets" / "val.txt", "000009")
+    with pytest.raises(UserError, match=r"val.txt:1: '000009' has no image with labels"):
+        converted("kitti", tmp_path / "src", tmp_path / "out2")
+
+
+@pytest.mark.parametrize(("row", "message"), [
+    ("Car 0.00 0 -1.57 10 8 40", r"000001.txt:1: 7 columns; KITTI object labels have 15"),
+    (KITTI_ROWS[0].replace("Car", "Boat"), r"000001.txt:1: type 'Boat' is none of KITTI's"),
+    (KITTI_ROWS[0].replace("40.00", "wide"), r"000001.txt:1: 'wide' is no number"),
+    (KITTI_ROWS[0].replace("40.00", "nan"), r"000001.txt:1: 'nan' is not finite"),
+])
+def test_a_bad_row_is_named(row, message, tmp_path):
+    write_kitti(tmp_path / "src")
+    write_text(tmp_path / "src" / "training" / "label_2" / "000001.txt", row)
+    with pytest.raises(UserError, match=message):
+        converted("kitti", tmp_path / "src", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

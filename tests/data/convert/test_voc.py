@@ -1,0 +1,52 @@
+import pytest
+
+from mtzoo.data.convert import Options
+from mtzoo.errors import UserError
+from tests.data.convert.helpers import converted, write_image, write_text
+from tests.data.convert.layouts import VOC_XML, write_voc
+
+
+def test_one_based_corners_and_difficult_objects(tmp_path):
+    write_voc(tmp_path / "src")
+    result = converted("voc", tmp_path / "src", tmp_path / "out")
+    assert result.boxes() == [("b.jpg", "vehicle", [10, 20, 20, 10], 0), ("b.jpg", "speedlimit", [39, 0, 25, 10], 1)]
+    assert result.categories("val") == ["vehicle", "speedlimit"]
+
+
+def test_categories_are_renamed(tmp_path):
+    write_voc(tmp_path / "src")
+    result = converted("voc", tmp_path / "src", tmp_path / "out", Options(rename={"speedlimit": "sign"}))
+    assert result.categories() == ["vehicle", "sign"]
+    with pytest.raises(UserError, match=r"--rename speedlimt=sign: .* has no category 'speedlimt'; did you mean 'speedlimit'"):
+        converted("voc", tmp_path / "src", tmp_path / "out2", Options(rename={"speedlimt": "sign"}))
+    assert not (tmp_path / "out2").exists()
+
+
+def test_entities_are_refused(tmp_path):
+    write_voc(tmp_path / "src")
+    bomb = '<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;">]>' + VOC_XML.format(name="a").replace("car", "&c;")
+    write_text(tmp_path / "src" / "Annotations" / "a.xml", bomb)
+    with pytest.raises(UserError, match=r"a.xml: declares a document type 'a'"):
+        converted("voc", tmp_path / "src", tmp_path / "out")
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("<xmin>11</xmin>", "", r"a.xml: object\[0\]: no <bndbox/xmin> in <object>"),
+    ("<xmin>11</xmin>", "<xmin>l1</xmin>", r"a.xml: object\[0\]: 'l1' is no number"),
+    ("<width>64</width>", "<width>640</width>", r"a.xml: size 640x48, but the image is 64x48"),
+    ("</annotation>", "", r"a.xml: not XML"),
+])
+def test_a_bad_file_is_named(old, new, message, tmp_path):
+    write_voc(tmp_path / "src")
+    write_text(tmp_path / "src" / "Annotations" / "a.xml", VOC_XML.format(name="a").replace(old, new))
+    with pytest.raises(UserError, match=message):
+        converted("voc", tmp_path / "src", tmp_path / "out")
+
+
+def test_every_annotation_needs_its_image(tmp_path):
+    write_voc(tmp_path / "src")
+    write_text(tmp_path / "src" / "Annotations" / "c.xml", VOC_XML.format(name="c"))
+    with pytest.raises(UserError, match=r"c.xml: no image 'c'"):
+        converted("voc", tmp_path / "src", tmp_path / "out")
+    write_image(tmp_path / "src" / "JPEGImages" / "c.png")
+    assert converted("voc", tmp_path / "src", tmp_path / "out").summary.images == {"train": 1, "val": 1}, "as ImageSets lists"
