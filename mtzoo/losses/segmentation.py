@@ -15,14 +15,22 @@ LOVASZ_BINS = 1024
 
 
 def subsample_mask(mask: Tensor, grid_hw: tuple[int, int]) -> Tensor:
-    """Masks (N, H, W) at the pixel centres of a coarser grid (N, h, w); H and W are multiples of h and w.
+    """Masks (N, H, W) at the cell centres of a coarser grid (N, h, w); H and W are multiples of h and w.
 
-    Raises ValueError if they are not.
+    The centre of a cell of even size lies between two pixels, so cells take the one after and the one before it in turn:
+    always the same one would teach a shift of half a pixel, which thin poles do not forgive. Raises ValueError for other sizes.
     """
     ratio = mask.shape[1] // grid_hw[0]
     if (grid_hw[0] * ratio, grid_hw[1] * ratio) != tuple(mask.shape[1:]):
         raise ValueError(f"masks of {tuple(mask.shape[1:])} pixels are no whole multiple of the logits' {grid_hw}")
-    return mask[:, ratio // 2::ratio, ratio // 2::ratio]
+    rows, columns = (_central_pixels(count, ratio, mask.device) for count in grid_hw)
+    return mask[:, rows[:, None], columns]
+
+
+def _central_pixels(cells: int, size: int, device: torch.device) -> Tensor:
+    """(cells,) index of a pixel next to each cell's centre; cells are `size` pixels long."""
+    cell = torch.arange(cells, device=device)
+    return cell * size + size // 2 - (cell % 2 if size % 2 == 0 else 0)
 
 
 def mean_of_hardest(losses: Tensor, weights: Tensor, ratio: float) -> Tensor:

@@ -77,8 +77,20 @@ def test_dice_by_hand():
 
 def test_masks_are_taken_at_the_grids_pixel_centers():
     mask = torch.arange(16, dtype=torch.uint8)[None, None, :].expand(1, 8, 16)
-    assert subsample_mask(mask, (2, 4))[0, 0].tolist() == [2, 6, 10, 14]
+    assert subsample_mask(mask, (2, 4))[0, 0].tolist() == [2, 5, 10, 13]
     assert subsample_mask(mask, (8, 16)).shape == (1, 8, 16)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 8])
+def test_subsampling_shifts_nothing(size):
+    """On average the pixels taken lie at the cells' centres, in both directions."""
+    columns = torch.arange(8 * size, dtype=torch.uint8).expand(1, 8 * size, -1)
+    centres = (torch.arange(8) + 0.5) * size
+    for mask in (columns, columns.mT):
+        taken = subsample_mask(mask, (8, 8)).float() + 0.5  # the middle of a pixel
+        offset = taken - (centres if mask is columns else centres[:, None])
+        assert offset.mean() == 0
+        assert offset.abs().max() <= 0.5
 
 
 def test_masks_of_another_aspect_are_an_error():
@@ -91,8 +103,7 @@ def test_cross_entropy_is_torchs_on_the_grid(upsample):
     logits, masks = random_case()
     loss = SegmentationLoss(num_classes=K, lovasz_weight=0.0, logit_upsample=upsample)({"logits": logits}, batch_of(masks), TASK)
     enlarged = F.interpolate(logits, scale_factor=upsample, mode="bilinear") if upsample > 1 else logits
-    step = 4 // upsample
-    expected = F.cross_entropy(enlarged, masks[:, step // 2::step, step // 2::step].long(), ignore_index=IGNORE)
+    expected = F.cross_entropy(enlarged, subsample_mask(masks, tuple(enlarged.shape[-2:])).long(), ignore_index=IGNORE)
     assert list(loss) == ["loss_ce"]
     assert loss["loss_ce"].item() == pytest.approx(expected.item())
 
