@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtzoo.errors import UserError
+from mtzoo.errors import UserError, one_line
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
     from mtzoo.cli.predict_output import Output
@@ -92,7 +92,7 @@ def predict_files(model: "DeployModel", files: list[tuple[Path, Path]], output: 
                 predict_image(model, path, name, output)
         except UnreadableFile as error:
             unreadable += 1
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {one_line(str(error))}", file=sys.stderr)
             output.add_unreadable(path, str(error))
     return unreadable
 
@@ -102,12 +102,15 @@ class UnreadableFile(Exception):
 
 
 def predict_image(model: "DeployModel", path: Path, name: Path, output: "Output") -> None:
-    from mtzoo.data.images import read_image
+    from mtzoo.data.images import UPRIGHT, exif_orientation, read_image
 
     try:
         image = read_image(path)
     except UserError as error:
         raise UnreadableFile(str(error)) from error
+    if (orientation := exif_orientation(path)) != UPRIGHT:
+        print(f"note: {path}: EXIF orientation {orientation} is not applied; boxes and label maps are in the pixels as stored",
+              file=sys.stderr)
     output.add_image(path, name, image, model.predict(image))
 
 

@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 
 from mtzoo.data.cache import ImageCache
 from mtzoo.data.groups import Group, Record, build_groups
-from mtzoo.data.images import apply_table, read_image, read_mask
+from mtzoo.data.images import apply_table, image_size_problem, mask_size_problem, read_image, read_mask
 from mtzoo.data.pipeline import EvalPipeline, TrainPipeline
 from mtzoo.data.sampler import Draw, WeightedEpochSampler
 from mtzoo.data.sources import TaskData
@@ -22,16 +22,16 @@ def read_arrays(record: Record) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Decode a record: image (H, W, 3) BGR and, by task, masks (H, W) of class ids. Raises UserError for every fault."""
     image = read_image(record.path)
     hw = image.shape[:2]
-    if record.hw is not None and record.hw != hw:
-        raise UserError(f"{record.path}: the image is {hw[1]}x{hw[0]}, its annotations say {record.hw[1]}x{record.hw[0]}; mend one")
+    if problem := image_size_problem(record.path, hw, record.hw):
+        raise UserError(f"{record.path}: {problem}")
     raw: dict[Path, np.ndarray] = {}
     masks: dict[str, np.ndarray] = {}
     for task, file in record.masks.items():
         if file.path not in raw:
             raw[file.path] = read_mask(file.path)
         mask = raw[file.path]
-        if mask.shape != hw:
-            raise UserError(f"{file.path}: the mask is {mask.shape[1]}x{mask.shape[0]}, its image {hw[1]}x{hw[0]}; make them equal")
+        if problem := mask_size_problem(record.path, hw, mask.shape):
+            raise UserError(f"{file.path}: {problem}")
         masks[task] = apply_table(mask, file.table, file.path, file.source)
     return image, masks
 

@@ -1,5 +1,6 @@
 """All tasks' sources -> groups of records by images folder, so that one loaded image serves every task it has labels for."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 
 from mtzoo.data.coco import read_coco_boxes
 from mtzoo.data.masks import MaskFile, read_mask_folder
+from mtzoo.data.names import leaving_links, link_problem
 from mtzoo.data.rendered import ensure_rendered
 from mtzoo.data.sources import CocoBoxes, Fault, MaskFolder, Source, SyntheticScenes, TaskData, expand_path
 from mtzoo.errors import UserError
@@ -96,13 +98,16 @@ def _build_group(folder: Path, members: list[tuple[TaskData, Source]], faults: l
                                                  "check its paths"))
         names[task.task] = f"{names[task.task]}+{source.name}" if task.task in names else source.name
     weight = max(source.weight for _, source in members)
-    return Group(folder, name, weight, names, _existing(records, faults))
+    return Group(folder, name, weight, names, _existing(folder, records, faults))
 
 
-def _existing(records: dict[str, Record], faults: list[Fault]) -> list[Record]:
+def _existing(folder: Path, records: dict[str, Record], faults: list[Fault]) -> list[Record]:
     kept = []
-    for _, record in sorted(records.items()):
-        if record.path.is_file():
+    leaving = leaving_links(folder, records)
+    for file, record in sorted(records.items()):
+        if file in leaving:
+            faults.append(Fault(str(record.path), "", link_problem(leaving[file])))
+        elif os.path.isfile(record.path):  # false too for names that no file system takes
             kept.append(record)
         else:
             faults.append(Fault(str(record.path), "", "no such image file; restore it or drop it from the annotations"))
