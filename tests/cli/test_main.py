@@ -79,6 +79,15 @@ def test_a_users_mistake_is_one_line(verb, capsys):
     assert capsys.readouterr().err == "error: boxes.json: annotations[3]: bbox has no area; drop it\n"
 
 
+def test_a_mistake_with_odd_names_in_it_is_one_line_too(verb, capsys):
+    def run(args):
+        raise UserError("a\nb\udce9.png: mend it")
+
+    verb(run)
+    assert cli.main(["list"]) == 2
+    assert capsys.readouterr().err == "error: a\\nb\\udce9.png: mend it\n"
+
+
 def test_an_interrupt_is_130_and_a_bug_keeps_its_traceback(verb):
     def interrupted(args):
         raise KeyboardInterrupt
