@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mtzoo.data.header import Header, read_header
+from mtzoo.data.header import Header, is_cut_off, read_header
 from mtzoo.errors import UserError
 from mtzoo.files import read_whole
 from mtzoo.structures import IGNORE
 
-MAX_PIXELS = 50_000_000  # a decoder happily allocates what a forged header asks for, up to 12 bytes a pixel
+MAX_PIXELS = 40_000_000  # a decoder happily allocates what a forged header asks for, up to 12 bytes a pixel
 MAX_FILE_BYTES = 256 << 20
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 UPRIGHT = 1  # the EXIF orientation of an image that is shown as it is stored
@@ -20,7 +20,6 @@ UNMAPPED = 254
 """What a mask table gives for a value without a class; class ids stay below."""
 
 _PNG_GREY, _PNG_PALETTE = 0, 3
-_JPEG_END = b"\xff\xd9"
 _EXIF_ORIENTATION = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
 
@@ -37,13 +36,18 @@ def read_bytes(path: Path) -> bytes:
 
 
 def probe(data: bytes, path: Path) -> Header:
-    """The header, nothing decoded. Raises UserError beyond MAX_PIXELS or for no image at all."""
+    """The header, nothing decoded. Raises UserError for no image, one cut off, or beyond MAX_PIXELS or its own file."""
     header = read_header(data)
     if header is None:
         raise UserError(f"{path}: no JPEG, PNG, BMP or WebP image, or a damaged one; restore or remove it")
     height, width = header.hw
     if width * height > MAX_PIXELS:
         raise UserError(f"{path}: {width}x{height} is more than {MAX_PIXELS // 10**6} million pixels; scale it down")
+    if not header.fits(len(data)):
+        raise UserError(f"{path}: {len(data):,} bytes cannot hold the {width}x{height} pixels that its header tells of; "
+                        "restore or remove it")
+    if is_cut_off(data, header):
+        raise UserError(f"{path}: the {header.kind} is cut off ({len(data):,} bytes); restore or remove it")
     return header
 
 
@@ -54,8 +58,6 @@ def read_image(path: Path) -> np.ndarray:
     """
     data = read_bytes(path)
     header = probe(data, path)
-    if header.kind == "JPEG" and data.rfind(_JPEG_END) < header.end:  # one that comes earlier ends a preview
-        raise UserError(f"{path}: the JPEG is cut off ({len(data)} bytes); restore or remove it")
     image = _decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None or image.shape[:2] != header.hw:
         raise UserError(f"{path}: cannot be decoded; restore or remove it")

@@ -29,7 +29,7 @@ def test_all_faults_in_one_pass(tiny):
     faults = check_sources([tiny.boxes_task(), tiny.boxes_task(), tiny.masks_task()])
     assert all("\n" not in str(fault) for fault in faults)
     expected = ["images[4]: file_name '../up.png' leaves", "annotations[0] id=10: bbox", "e.png: no image 'e'",
-                "gone.png: no such image file", "a.png: cannot be decoded", "b.png: mask value 77 (3072 px)",
+                "gone.png: no such image file", "a.png: the PNG is cut off", "b.png: mask value 77 (3072 px)",
                 "c.png: the mask is 64x40", "d.png: no JPEG, PNG, BMP or WebP image"]
     assert len(faults) == len(expected)
     for words in expected:

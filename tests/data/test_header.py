@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtzoo.data.header import read_header
+from mtzoo.data.header import is_cut_off, read_header
 
 
 def encoded(kind: str, **options: object) -> bytes:
@@ -49,6 +49,20 @@ def test_a_header_cut_anywhere_is_none_or_whole(kind):
     assert found[0] is None
     assert all(header in (None, whole) for header in found)
     assert found.index(whole) == whole.end
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_file_cut_anywhere_behind_its_header_is_cut_off(kind):
+    data = encoded(kind)
+    header = read_header(data)
+    assert not is_cut_off(data, header)
+    assert not is_cut_off(data + b"more", header)
+    assert all(is_cut_off(data[:n], header) for n in range(header.end, len(data)))
+
+
+def test_no_file_holds_more_than_its_bytes_can_tell():
+    jpeg, png, webp = (read_header(encoded(kind)) for kind in ("JPEG", "PNG", "WebP"))
+    assert [jpeg.fits(1), jpeg.fits(2), png.fits(1), png.fits(3), webp.fits(1)] == [False, True, False, True, True]
 
 
 @pytest.mark.parametrize("data", [

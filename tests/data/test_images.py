@@ -84,12 +84,39 @@ def test_other_formats_cut_off(tmp_path, suffix, kept):
     cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
     data = path.read_bytes()
     path.write_bytes(data[:int(kept * len(data))])
-    with pytest.raises(UserError, match=f"x{suffix}: (cannot be decoded|no JPEG, PNG)"):
+    with pytest.raises(UserError, match=f"x{suffix}: (the PNG is cut off|cannot be decoded|no JPEG, PNG)"):
         read_image(path)
 
 
+def test_a_part_longer_than_its_png_is_refused_before_anything_is_allocated(tmp_path, monkeypatch):
+    path = tmp_path / "x.png"
+    data = png(struct.pack(">IIBBBBB", 4, 4, 8, 0, 0, 0, 0), zlib.compress(bytes(20)))
+    path.write_bytes(data)
+    assert read_mask(path).shape == (4, 4)
+    path.write_bytes(data[:33] + struct.pack(">I", 800_000_000) + data[37:])
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    for read in (read_image, read_mask):
+        with pytest.raises(UserError, match="x.png: the PNG is cut off"):
+            read(path)
+
+
 def test_header_is_read_without_decoding(tmp_path):
-    assert probe(png_header(640, 480), tmp_path).hw == (480, 640)
+    assert probe(png_header(64, 48), tmp_path).hw == (48, 64)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_size_that_the_file_cannot_hold_is_refused(tmp_path, monkeypatch, suffix):
+    path = tmp_path / f"x{suffix}"
+    assert cv2.imwrite(str(path), np.full((1000, 7000, 3), 128, np.uint8))  # nothing takes less room than one grey
+    data = path.read_bytes()
+    assert read_image(path).shape == (1000, 7000, 3)
+    form, size = (">HH", (1000, 7000)) if suffix == ".jpg" else (">II", (7000, 1000))
+    forged = data.replace(struct.pack(form, *size), struct.pack(form, *((5000, 7000) if suffix == ".jpg" else (7000, 5000))))
+    assert forged != data
+    path.write_bytes(forged[:20_000] + b"\xff\xd9")
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(UserError, match=f"x{suffix}: [0-9,]+ bytes cannot hold the 7000x5000 pixels"):
+        read_image(path)
 
 
 def test_a_forged_size_is_refused_before_anything_is_allocated(tmp_path, monkeypatch):
@@ -97,7 +124,7 @@ def test_a_forged_size_is_refused_before_anything_is_allocated(tmp_path, monkeyp
     path.write_bytes(png_header(30000, 30000))
     monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
     tracemalloc.start()
-    with pytest.raises(UserError, match="x.png: 30000x30000 is more than 50 million pixels; scale it down"):
+    with pytest.raises(UserError, match="x.png: 30000x30000 is more than 40 million pixels; scale it down"):
         read_image(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
