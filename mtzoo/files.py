@@ -1,8 +1,9 @@
-"""Files that are there whole or not at all, and names of files that others wrote down."""
+"""Files that are there whole or not at all."""
 
 import os
+import stat
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from mtzoo.errors import UserError
 
@@ -27,12 +28,19 @@ def write_whole(path: Path, data: bytes, advice: str) -> None:
             part.unlink()
 
 
-def safe_relative(text: str) -> PurePosixPath | None:
-    """A path that a file of others names, as one below whatever root; None if it would leave the root or names nothing.
+def read_whole(path: Path, what: str, limit: int, advice: str) -> bytes:
+    """The content of a file that somebody else may have written. what: e.g. "annotation file".
 
-    Backslashes count as slashes: files written on Windows have them.
+    Raises UserError with `advice` when it is missing, a folder or a device, not readable, or larger than `limit` bytes.
     """
-    path = PurePosixPath(text.replace("\\", "/"))
-    if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in text:
-        return None
-    return path
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
+            raise UserError(f"{path}: a folder, pipe or device, no {what}; {advice}")
+        if status.st_size > limit:
+            raise UserError(f"{path}: {status.st_size:,} bytes; {limit:,} are the most that is read of one {what}: make it smaller")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such {what}; {advice}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check its permissions, or {advice}") from None

@@ -5,7 +5,7 @@ Boxes are `xyxy` in pixels of the image they belong to. Images are uint8, BGR.
 Label maps and masks are uint8; `IGNORE` marks pixels nobody labelled.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,12 +37,19 @@ class Boxes:
     known: np.ndarray
 
 
+class BadImage(NamedTuple):
+    """An image that could not be read, or not with its labels. fault: which file is at fault, why, and what to do."""
+
+    path: Path
+    fault: str
+
+
 @dataclass
 class Sample:
     """One image with what is known about it. Tasks absent from `boxes` and `masks` are not labelled here.
 
     image: (H, W, 3) uint8 BGR; affine: (2, 3) float64, original pixels -> image pixels (continuous coordinates: the
-    corner of the first pixel is 0); masks: task -> (H, W) uint8.
+    corner of the first pixel is 0); masks: task -> (H, W) uint8; skipped: bad images whose place it takes.
     """
 
     image: np.ndarray
@@ -52,6 +59,7 @@ class Sample:
     affine: np.ndarray
     boxes: dict[str, Boxes] = field(default_factory=dict)
     masks: dict[str, np.ndarray] = field(default_factory=dict)
+    skipped: tuple[BadImage, ...] = ()
 
 
 @dataclass
@@ -59,7 +67,7 @@ class Batch:
     """Collated samples of one input size.
 
     images: (N, 3, H, W) uint8 BGR; affines: (N, 2, 3) float64; boxes: task -> N entries, None where not labelled;
-    masks: task -> (N, H, W) uint8, all IGNORE where not labelled.
+    masks: task -> (N, H, W) uint8, all IGNORE where not labelled; skipped: bad images that others have replaced here.
     """
 
     images: Tensor
@@ -69,6 +77,7 @@ class Batch:
     sources: list[str]
     boxes: dict[str, list[Boxes | None]]
     masks: dict[str, Tensor]
+    skipped: tuple[BadImage, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -76,8 +85,7 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         """The same batch with images and masks on `device`; boxes stay in host memory until targets need them."""
         masks = {k: v.to(device, non_blocking=True) for k, v in self.masks.items()}
-        return Batch(self.images.to(device, non_blocking=True), self.affines, self.original_hws, self.paths,
-                     self.sources, self.boxes, masks)
+        return replace(self, images=self.images.to(device, non_blocking=True), masks=masks)
 
 
 class Detections(NamedTuple):

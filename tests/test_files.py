@@ -3,7 +3,7 @@ import os
 import pytest
 
 from mtzoo.errors import UserError
-from mtzoo.files import safe_relative, write_whole
+from mtzoo.files import read_whole, write_whole
 
 
 def test_a_file_is_written_with_its_folder(tmp_path):
@@ -33,10 +33,11 @@ def test_a_file_where_the_folder_should_be_is_told(tmp_path):
         write_whole(tmp_path / "out" / "a.json", b"", "choose another --out")
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("a/b.jpg", "a/b.jpg"), ("./a.jpg", "a.jpg"), ("a\\b.jpg", "a/b.jpg"), ("", None), (".", None), ("/etc/passwd", None),
-    ("a/../../b", None), ("..\\b", None), ("C:\\b", None), ("a\0b", None),
-])
-def test_names_in_files_stay_below_their_root(text, expected):
-    found = safe_relative(text)
-    assert (str(found) if found else None) == expected
+def test_what_cannot_be_read_is_told_with_advice(tmp_path):
+    (tmp_path / "a.json").write_bytes(b"12345")
+    assert read_whole(tmp_path / "a.json", "list", 5, "mend") == b"12345"
+    for path, limit, words in ((tmp_path / "a.json", 4, "a.json: 5 bytes; 4 are the most that is read of one list"),
+                               (tmp_path / "b.json", 4, "b.json: no such list; mend"), (tmp_path, 4, "no list; mend"),
+                               (tmp_path / "a.json" / "b", 4, r"cannot be read \(Not a directory\).*mend")):
+        with pytest.raises(UserError, match=words):
+            read_whole(path, "list", limit, "mend")

@@ -2,8 +2,8 @@
 
 data_root = "$MTZOO_DATA"
 
-_boxes_of = dict(type="CocoBoxes")
-_masks_of = dict(type="MaskFolder")
+_boxes_of = dict(type="CocoBoxes", follow_links=True)  # images are links into --src, unless they were copied
+_masks_of = dict(type="MaskFolder", follow_links=True)
 _train, _val = "{data_root}/train", "{data_root}/val"
 
 # lane masks: 0 background, 1 solid, 2 dashed, 3 curb, 4 paint of which nobody says whether it is solid or dashed

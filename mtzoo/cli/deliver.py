@@ -12,6 +12,7 @@ import openvino
 import torch
 
 from mtzoo.cli.models import export_spec, model_predictor
+from mtzoo.data.images import read_image
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
 from mtzoo.engine.integer_step import compare, require_equal, to_integers
 from mtzoo.engine.pictures import draw_stage, pick_samples
@@ -71,7 +72,7 @@ def input_tensor(sample: Sample) -> torch.Tensor:
 
 def originals(samples: list[Sample]) -> Iterator[np.ndarray]:
     for sample in samples:
-        yield cv2.imread(str(sample.path), cv2.IMREAD_COLOR)
+        yield read_image(sample.path)
 
 
 def evaluate_deployed(run: Run, path: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mtzoo import __version__
-from mtzoo.errors import UserError, did_you_mean
+from mtzoo.errors import UserError, did_you_mean, one_line
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

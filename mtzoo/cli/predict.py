@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtzoo.errors import UserError
+from mtzoo.errors import UserError, one_line
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
     from mtzoo.cli.predict_output import Output
@@ -92,7 +92,7 @@ def predict_files(model: "DeployModel", files: list[tuple[Path, Path]], output: 
                 predict_image(model, path, name, output)
         except UnreadableFile as error:
             unreadable += 1
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {one_line(str(error))}", file=sys.stderr)
             output.add_unreadable(path, str(error))
     return unreadable
 

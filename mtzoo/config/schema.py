@@ -153,13 +153,15 @@ class SolverStep:
 @dataclass(frozen=True)
 class Env:
     """Where and how it runs. default_ctx: "cpu", or GPU indices such as "0,1"; amp: "auto" takes bf16 where it is faster;
-    cache_mb: bound of the cache of decoded images that all workers share, MiB; intervals in iterations."""
+    cache_mb: bound of the cache of decoded images that all workers share, MiB; max_bad_images: share (0..1) of the training
+    images that may turn out unreadable, beyond it the run stops; intervals in iterations."""
 
     default_ctx: str = "auto"
     workers: int = 2
     seed: int = 0
     amp: Literal["auto", "bf16", "off"] = "auto"
     cache_mb: int = 512
+    max_bad_images: float = 0.01
     log_interval: int = 20
     checkpoint_interval: int = 500
     keep_checkpoints: int = 2
@@ -170,6 +172,8 @@ class Env:
         for name in ("workers", "cache_mb", "seed"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name}={getattr(self, name)}: 0 or more is wanted")
+        if not 0 <= self.max_bad_images <= 1:
+            raise UserError(f"max_bad_images={self.max_bad_images}: a share in 0..1 is wanted")
 
 
 @dataclass(frozen=True)

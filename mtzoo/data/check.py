@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mtzoo.data.groups import Record, collect_groups
-from mtzoo.data.images import UNMAPPED, read_image, read_mask, unmapped_message
+from mtzoo.data.images import UNMAPPED, image_size_problem, mask_size_problem, read_image, read_mask, unmapped_message
 from mtzoo.data.sources import Fault, TaskData
 from mtzoo.errors import UserError
 
@@ -39,9 +39,8 @@ def check_record(record: Record) -> list[Fault]:
         except UserError as error:
             faults.append(_file_fault(path, error))
             continue
-        if image_hw is not None and mask.shape != image_hw:
-            faults.append(Fault(str(path), "", f"the mask is {mask.shape[1]}x{mask.shape[0]}, its image "
-                                               f"{image_hw[1]}x{image_hw[0]}; make them equal"))
+        if image_hw is not None and (problem := mask_size_problem(record.path, image_hw, mask.shape)):
+            faults.append(Fault(str(path), "", problem))
         present = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
         for file in record.masks.values():
             if file.path == path and (file.table[present] == UNMAPPED).any():
@@ -54,10 +53,8 @@ def _decoded_hw(record: Record) -> tuple[tuple[int, int] | None, list[Fault]]:
         hw = read_image(record.path).shape[:2]
     except UserError as error:
         return None, [_file_fault(record.path, error)]
-    if record.hw is None or record.hw == hw:
-        return hw, []
-    return hw, [Fault(str(record.path), "", f"the image is {hw[1]}x{hw[0]}, its annotations say {record.hw[1]}x{record.hw[0]}; "
-                                            "mend one")]
+    problem = image_size_problem(record.path, hw, record.hw)
+    return hw, [Fault(str(record.path), "", problem)] if problem else []
 
 
 def _file_fault(path: Path, error: UserError) -> Fault:

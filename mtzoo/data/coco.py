@@ -1,21 +1,24 @@
 """COCO JSON -> boxes per image of one detection task, and every fault of the file in one pass."""
 
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
+from mtzoo.data.images import MAX_PIXELS
+from mtzoo.data.json_file import read_json
+from mtzoo.data.names import name_problem, posix_name
 from mtzoo.data.sources import IGNORE_CATEGORY, CocoBoxes, Fault, expand_path
-from mtzoo.errors import UserError, did_you_mean
-from mtzoo.files import safe_relative
+from mtzoo.errors import UserError, did_you_mean, listed, shown
 from mtzoo.structures import Boxes
 
 OUTSIDE_TOLERANCE = 1.0
 """Pixels a box may reach over the image's edge: rounding of other tools. It is clipped."""
+
+_FAR = 1e9  # pixels; an integer in JSON may be too large for a float
+_ADVICE = "give a COCO annotation file as the source's `annotations`"
 
 
 @dataclass(frozen=True)
@@ -41,42 +44,38 @@ def load_coco(path: Path) -> CocoFile:
     try:
         stat = path.stat()
     except OSError:
-        raise UserError(f"{path}: no such annotation file; check the source's `annotations`") from None
+        raise UserError(f"{path}: no such annotation file; {_ADVICE}") from None
     return _load_coco(path, stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=8)
 def _load_coco(path: Path, mtime_ns: int, size: int) -> CocoFile:
-    try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not JSON ({error}); give a COCO annotation file") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); check the source's `annotations`") from None
+    content = read_json(path, "annotation file", _ADVICE)
     if not isinstance(content, dict):
-        raise UserError(f"{path}: JSON, but not COCO: the top level is no object; give a COCO annotation file")
+        raise UserError(f"{path}: JSON, but not COCO: the top level is no object; {_ADVICE}")
     for key in ("images", "annotations", "categories"):
         if not isinstance(content.get(key), list):
-            raise UserError(f"{path}: JSON, but not COCO: no list '{key}'; give a COCO annotation file")
+            raise UserError(f"{path}: JSON, but not COCO: no list '{key}'; {_ADVICE}")
     faults: list[Fault] = []
     categories = _categories(content["categories"], path, faults)
     images = _images(content["images"], path, faults)
+    seen: set[int] = set()
     for row, entry in enumerate(content["annotations"]):
-        problem = _add_annotation(entry, images, categories)
+        problem = _annotation_problem(entry, seen) or _add_box(entry, images, categories)
         if problem:
             number = entry.get("id") if isinstance(entry, dict) else None
-            faults.append(Fault(str(path), f"annotations[{row}] id={number}", problem))
+            faults.append(Fault(str(path), f"annotations[{row}] id={shown(number)}", problem))
     return CocoFile(images, categories, faults)
 
 
 def _categories(entries: list, path: Path, faults: list[Fault]) -> dict[int, str]:
     categories: dict[int, str] = {}
     for row, entry in enumerate(entries):
-        where = f"categories[{row}]"
-        if not isinstance(entry, dict) or not _is_id(entry.get("id")) or not isinstance(entry.get("name"), str):
-            faults.append(Fault(str(path), where, "needs an integer 'id' and a 'name'; mend the entry"))
-        elif entry["id"] in categories:
-            faults.append(Fault(str(path), where, f"category id {entry['id']} is there twice; give each its own"))
+        problem = _entry_problem(entry, "name")
+        if not problem and entry["id"] in categories:
+            problem = f"category id {entry['id']} is there twice; give each its own"
+        if problem:
+            faults.append(Fault(str(path), f"categories[{row}]", problem))
         else:
             categories[entry["id"]] = entry["name"]
     return categories
@@ -86,58 +85,80 @@ def _images(entries: list, path: Path, faults: list[Fault]) -> dict[int, CocoIma
     images: dict[int, CocoImage] = {}
     files: set[str] = set()
     for row, entry in enumerate(entries):
-        problem = _image_problem(entry, images, files)
+        problem = _entry_problem(entry, "file_name") or _image_problem(entry, images, files)
         if problem:
             faults.append(Fault(str(path), f"images[{row}]", problem))
             continue
-        file = str(PurePosixPath(entry["file_name"]))
+        file = posix_name(entry["file_name"])
         files.add(file)
         images[entry["id"]] = CocoImage(file, (entry["height"], entry["width"]), [])
     return images
 
 
-def _image_problem(entry: object, images: dict[int, CocoImage], files: set[str]) -> str | None:
-    if not isinstance(entry, dict) or not _is_id(entry.get("id")) or not isinstance(entry.get("file_name"), str):
-        return "needs an integer 'id' and a 'file_name'; mend the entry"
-    if not PurePosixPath(entry["file_name"]).parts:
-        return "file_name is empty; name the image file"
-    if safe_relative(entry["file_name"]) is None:
-        return f"file_name '{entry['file_name']}' leaves the images folder; write it relative to the folder, without '..'"
-    if not all(_is_id(entry.get(key)) and entry[key] > 0 for key in ("width", "height")):
-        return f"'{entry['file_name']}' needs 'width' and 'height' in pixels; add them"
+def _entry_problem(entry: object, text: str) -> str | None:
+    """What is wrong with an entry that has to be an object with an integer id and a text."""
+    if not isinstance(entry, dict):
+        return f"{shown(entry)} is no object; mend the entry"
+    if _is_id(entry.get("id")) and isinstance(entry.get(text), str):
+        return None
+    return f"needs an integer 'id' and a '{text}', not {shown(entry.get('id'))} and {shown(entry.get(text))}; mend the entry"
+
+
+def _image_problem(entry: dict, images: dict[int, CocoImage], files: set[str]) -> str | None:
+    file_name = shown(entry["file_name"])
+    if problem := name_problem(entry["file_name"]):
+        return f"file_name {file_name} {problem}"
+    width, height = entry.get("width"), entry.get("height")
+    if not (_is_id(width) and _is_id(height) and width > 0 and height > 0):
+        return f"{file_name} needs 'width' and 'height' in pixels, not {shown(width)} and {shown(height)}; mend the entry"
+    if width * height > MAX_PIXELS:
+        return f"{file_name} of {shown(width)}x{shown(height)} is more than {MAX_PIXELS // 10**6} million pixels; scale it down"
     if entry["id"] in images:
         return f"image id {entry['id']} is there twice; give each image its own"
-    if str(PurePosixPath(entry["file_name"])) in files:
-        return f"file_name '{entry['file_name']}' is there twice; merge its entries"
+    if posix_name(entry["file_name"]) in files:
+        return f"file_name {file_name} is there twice; merge its entries"
     return None
 
 
-def _add_annotation(entry: object, images: dict[int, CocoImage], categories: dict[int, str]) -> str | None:
-    """Append a checked box to its image, or say what is wrong with it."""
+def _annotation_problem(entry: object, seen: set[int]) -> str | None:
+    """What is wrong with an annotation apart from its box. seen: ids so far; an annotation may do without one."""
     if not isinstance(entry, dict):
-        return "is no object; mend the entry"
-    image_id, category_id = entry.get("image_id"), entry.get("category_id")
+        return f"{shown(entry)} is no object; mend the entry"
+    number, crowd = entry.get("id"), entry.get("iscrowd", 0)
+    if number is not None and not _is_id(number):
+        return "its id is no integer; mend the entry"
+    if number in seen:
+        return f"annotation id {number} is there twice; drop the copy, or give each its own"
+    if number is not None:
+        seen.add(number)
+    if crowd not in (0, 1):
+        return f"iscrowd {shown(crowd)} is neither 0 nor 1; mend the entry"
+    return None
+
+
+def _add_box(entry: dict, images: dict[int, CocoImage], categories: dict[int, str]) -> str | None:
+    """Append a checked box to its image, or say what is wrong with it."""
+    image_id, category_id, bbox = entry.get("image_id"), entry.get("category_id"), entry.get("bbox")
     if not _is_id(image_id) or image_id not in images:
-        return f"image_id {image_id!r} is not in 'images'; add the image or drop the annotation"
+        return f"image_id {shown(image_id)} is not in 'images'; add the image or drop the annotation"
     if not _is_id(category_id) or category_id not in categories:
-        return f"category_id {category_id!r} is not in 'categories'; add the category or drop the annotation"
-    bbox = entry.get("bbox")
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(isinstance(v, (int, float)) for v in bbox):
-        return f"bbox {bbox!r} is not [x, y, width, height]; mend the entry"
+        return f"category_id {shown(category_id)} is not in 'categories'; add the category or drop the annotation"
+    if not isinstance(bbox, list) or len(bbox) != 4 or not all(type(v) in (int, float) for v in bbox):
+        return f"bbox {shown(bbox)} is not [x, y, width, height]; mend the entry"
+    if not all(-_FAR < v < _FAR for v in bbox):  # false for NaN too
+        return f"bbox {shown(bbox)} is not finite or too large; mend or drop the annotation"
     x, y, w, h = (float(v) for v in bbox)
-    if not all(map(math.isfinite, (x, y, w, h))):
-        return f"bbox {bbox} is not finite; mend or drop the annotation"
     if w <= 0 or h <= 0:
-        return f"bbox {bbox} has no area; mend or drop the annotation"
+        return f"bbox {shown(bbox)} has no area; mend or drop the annotation"
     image = images[image_id]
     height, width = image.hw
     overhang = max(-x, -y, x + w - width, y + h - height)
     if overhang > OUTSIDE_TOLERANCE:
-        return f"bbox {bbox} reaches {overhang:g} px outside '{image.file}' ({width}x{height}); clip or drop it"
+        return f"bbox {shown(bbox)} reaches {overhang:g} px outside '{image.file}' ({width}x{height}); clip or drop it"
     x2, y2 = min(x + w, width), min(y + h, height)
     x, y = max(x, 0.0), max(y, 0.0)
     if x2 <= x or y2 <= y:
-        return f"bbox {bbox} lies outside '{image.file}' ({width}x{height}); drop the annotation"
+        return f"bbox {shown(bbox)} lies outside '{image.file}' ({width}x{height}); drop the annotation"
     image.boxes.append((category_id, x, y, x2 - x, y2 - y, bool(entry.get("iscrowd", 0))))
     return None
 
@@ -175,7 +196,7 @@ def map_categories(spec: CocoBoxes, names: dict[int, str], task: str, classes: S
         known[[k for k in target.values() if k >= 0]] = True
     if not known.any():
         raise UserError(f"{where}: no category of {spec.annotations} maps to a class ({', '.join(classes)}); "
-                        f"its categories: {', '.join(sorted(names.values())) or 'none'}; set categories={{...}}")
+                        f"its categories: {listed(names.values()) or 'none'}; set categories={{...}}")
     return CategoryMap(target, known)
 
 

@@ -1,7 +1,7 @@
 """Datasets: several tasks' sources as one stream of samples for training, and folder by folder for evaluation."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,29 +9,33 @@ from torch.utils.data import Dataset
 
 from mtzoo.data.cache import ImageCache
 from mtzoo.data.groups import Group, Record, build_groups
-from mtzoo.data.images import apply_table, read_image, read_mask
+from mtzoo.data.images import apply_table, image_size_problem, mask_size_problem, read_image, read_mask
 from mtzoo.data.pipeline import EvalPipeline, TrainPipeline
 from mtzoo.data.sampler import Draw, WeightedEpochSampler
 from mtzoo.data.sources import TaskData
 from mtzoo.errors import UserError
 from mtzoo.ops.affine import scale_shift
-from mtzoo.structures import Sample
+from mtzoo.structures import BadImage, Sample
+
+ATTEMPTS = 16
+"""Images of a folder that are tried for one place of an epoch. With a tenth of them bad, a run of 16 has odds of 1 in 10^16."""
+_STAND_IN = 1  # a stream of random numbers of its own, apart from the transforms'
 
 
 def read_arrays(record: Record) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Decode a record: image (H, W, 3) BGR and, by task, masks (H, W) of class ids. Raises UserError for every fault."""
     image = read_image(record.path)
     hw = image.shape[:2]
-    if record.hw is not None and record.hw != hw:
-        raise UserError(f"{record.path}: the image is {hw[1]}x{hw[0]}, its annotations say {record.hw[1]}x{record.hw[0]}; mend one")
+    if problem := image_size_problem(record.path, hw, record.hw):
+        raise UserError(f"{record.path}: {problem}")
     raw: dict[Path, np.ndarray] = {}
     masks: dict[str, np.ndarray] = {}
     for task, file in record.masks.items():
         if file.path not in raw:
             raw[file.path] = read_mask(file.path)
         mask = raw[file.path]
-        if mask.shape != hw:
-            raise UserError(f"{file.path}: the mask is {mask.shape[1]}x{mask.shape[0]}, its image {hw[1]}x{hw[0]}; make them equal")
+        if problem := mask_size_problem(record.path, hw, mask.shape):
+            raise UserError(f"{file.path}: {problem}")
         masks[task] = apply_table(mask, file.table, file.path, file.source)
     return image, masks
 
@@ -49,11 +53,20 @@ def read_sample(record: Record, cache: ImageCache | None = None, index: int = 0)
                   affine=scale_shift(1.0, 1.0), boxes=dict(record.boxes), masks=masks)
 
 
+def _is_bad(record: Record) -> bool:
+    try:
+        read_arrays(record)
+    except UserError:
+        return True
+    return False
+
+
 class MultiTaskDataset(Dataset[Sample]):
     """Training samples of all tasks; an image with labels of several tasks is loaded once, with all of them.
 
     Items are asked for by `Draw`s of its `sampler()`: the random transforms depend on (seed, epoch, position) alone, so a
-    run does not change with the number of workers. cache_mb: RAM for decoded images, shared by forked workers.
+    run does not change with the number of workers. Where a drawn image is bad, another of its folder takes the place, and
+    the sample says so. cache_mb: RAM for decoded images, shared by forked workers.
     """
 
     def __init__(self, tasks: Sequence[TaskData], pipeline: TrainPipeline, *, seed: int = 0, cache_mb: int = 0) -> None:
@@ -66,8 +79,31 @@ class MultiTaskDataset(Dataset[Sample]):
         return len(self.records)
 
     def __getitem__(self, draw: Draw) -> Sample:
-        rng = np.random.default_rng((self.seed, draw.epoch, draw.position))
-        return self.pipeline(read_sample(self.records[draw.index], self.cache, draw.index), rng)
+        """The sample of a draw. Raises UserError when ATTEMPTS images in a row are bad."""
+        skipped: list[BadImage] = []
+        for index in self._candidates(draw):
+            record = self.records[index]
+            try:
+                sample = read_sample(record, self.cache, index)
+            except UserError as error:
+                skipped.append(BadImage(record.path, str(error)))
+                continue
+            rng = np.random.default_rng((self.seed, draw.epoch, draw.position))
+            return replace(self.pipeline(sample, rng), skipped=tuple(skipped))
+        raise UserError(f"{skipped[0].fault} (so are the next {ATTEMPTS - 1} images drawn from its folder; "
+                        "`mtzoo data check` lists all)")
+
+    def _candidates(self, draw: Draw) -> Iterator[int]:
+        """The drawn record, then others of its group: a function of the draw alone, as the transforms are."""
+        yield draw.index
+        starts = np.cumsum([0, *(len(group.records) for group in self.groups)])
+        group = int(np.searchsorted(starts, draw.index, side="right")) - 1
+        rng = np.random.default_rng((self.seed, draw.epoch, draw.position, _STAND_IN))
+        yield from rng.integers(starts[group], starts[group + 1], ATTEMPTS - 1).tolist()
+
+    def still_bad(self, paths: Collection[Path]) -> set[Path]:
+        """Those of `paths` that are images of this set and cannot be read."""
+        return {record.path for record in self.records if record.path in paths and _is_bad(record)}
 
     def sampler(self, samples_per_epoch: int | None = None, rank: int = 0, world_size: int = 1) -> WeightedEpochSampler:
         """Draws in proportion to weight * images of each folder."""

@@ -1,5 +1,6 @@
 """All tasks' sources -> groups of records by images folder, so that one loaded image serves every task it has labels for."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 
 from mtzoo.data.coco import read_coco_boxes
 from mtzoo.data.masks import MaskFile, read_mask_folder
+from mtzoo.data.names import leaving_links, link_problem
 from mtzoo.data.rendered import ensure_rendered
 from mtzoo.data.sources import CocoBoxes, Fault, MaskFolder, Source, SyntheticScenes, TaskData, expand_path
 from mtzoo.errors import UserError
@@ -47,7 +49,7 @@ def build_groups(tasks: Sequence[TaskData]) -> list[Group]:
 
 def collect_groups(tasks: Sequence[TaskData]) -> tuple[list[Group], list[Fault]]:
     """The groups in the order of their first source, and every fault found without opening an image."""
-    by_folder: dict[Path, list[tuple[TaskData, Source]]] = {}
+    by_folder: dict[Path, list[tuple[TaskData, CocoBoxes | MaskFolder]]] = {}
     faults: list[Fault] = []
     for task in tasks:
         for source in task.sources:
@@ -79,7 +81,7 @@ def images_folder(source: CocoBoxes | MaskFolder) -> Path:
     return folder.resolve()
 
 
-def _build_group(folder: Path, members: list[tuple[TaskData, Source]], faults: list[Fault]) -> Group:
+def _build_group(folder: Path, members: list[tuple[TaskData, CocoBoxes | MaskFolder]], faults: list[Fault]) -> Group:
     name = members[0][1].name
     records: dict[str, Record] = {}
     names: dict[str, str] = {}
@@ -96,13 +98,16 @@ def _build_group(folder: Path, members: list[tuple[TaskData, Source]], faults: l
                                                  "check its paths"))
         names[task.task] = f"{names[task.task]}+{source.name}" if task.task in names else source.name
     weight = max(source.weight for _, source in members)
-    return Group(folder, name, weight, names, _existing(records, faults))
+    leaving = {} if all(source.follow_links for _, source in members) else leaving_links(folder, records)
+    return Group(folder, name, weight, names, _existing(records, leaving, faults))
 
 
-def _existing(records: dict[str, Record], faults: list[Fault]) -> list[Record]:
+def _existing(records: dict[str, Record], leaving: dict[str, Path], faults: list[Fault]) -> list[Record]:
     kept = []
-    for _, record in sorted(records.items()):
-        if record.path.is_file():
+    for file, record in sorted(records.items()):
+        if file in leaving:
+            faults.append(Fault(str(record.path), "", link_problem(leaving[file])))
+        elif os.path.isfile(record.path):  # false too for names that no file system takes
             kept.append(record)
         else:
             faults.append(Fault(str(record.path), "", "no such image file; restore it or drop it from the annotations"))

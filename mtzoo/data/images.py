@@ -1,106 +1,134 @@
-"""Image and mask files -> arrays, with the faults of section "bad input" told in one line each."""
+"""Image and mask files -> arrays; what is wrong with a file is told in one line."""
 
-import struct
-import warnings
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from mtzoo.data.header import Header, is_cut_off, read_header
 from mtzoo.errors import UserError
+from mtzoo.files import read_whole
 from mtzoo.structures import IGNORE
 
-# Pillow warns from 89 million pixels on; the limit below is an error, and its own filter would not be thread-safe.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-
-MAX_PIXELS = 100_000_000  # a decoder happily allocates what a forged header asks for
+MAX_PIXELS = 40_000_000  # a decoder happily allocates what a forged header asks for, up to 12 bytes a pixel
+MAX_FILE_BYTES = 256 << 20
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+UPRIGHT = 1  # the EXIF orientation of an image that is shown as it is stored
 UNMAPPED = 254
 """What a mask table gives for a value without a class; class ids stay below."""
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_GREY, _PNG_PALETTE = 0, 3
-_JPEG_END = b"\xff\xd9"
-_EXIF_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
+_EXIF_ORIENTATION = 0x0112
+_QUARTER_TURNS = (5, 6, 7, 8)
+_HEAD_BYTES = 1 << 16
+
+# What is wrong with a file is told below, in one line; OpenCV would add several of its own.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def read_bytes(path: Path) -> bytes:
-    """The file's content. Raises UserError when it is missing, unreadable or empty."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; restore it or drop it from the annotations") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
+    """The file's content. Raises UserError when it is missing, unreadable, empty or above MAX_FILE_BYTES."""
+    data = read_whole(path, "image file", MAX_FILE_BYTES, "restore it or drop it from the annotations")
     if not data:
         raise UserError(f"{path}: the file is empty; restore it")
     return data
 
 
-def header_hw(data: bytes, path: Path) -> tuple[int, int]:
-    """(height, width) as the header says, nothing decoded. Raises UserError beyond MAX_PIXELS or for no image at all."""
-    return _header_hw(BytesIO(data), path)
-
-
-def upright_hw(path: Path) -> tuple[int, int]:
-    """(height, width) that `read_image` would give, read from the file's header alone. Raises UserError as that does."""
-    try:
-        with open(path, "rb") as file:
-            height, width = _header_hw(file, path)
-            file.seek(0)
-            return (width, height) if _is_turned(file) else (height, width)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); restore it or check its permissions") from None
-
-
-def _is_turned(file: BinaryIO) -> bool:
-    """Whether a JPEG's EXIF orientation turns the image by 90 degrees. PNGs are not asked: Pillow would decode them first."""
-    with Image.open(file) as image:
-        try:
-            return image.format == "JPEG" and image.getexif().get(_EXIF_ORIENTATION, 1) in _TURNED
-        except (ValueError, SyntaxError, struct.error):
-            return False  # a damaged EXIF block; OpenCV ignores it, too
-
-
-def _header_hw(file: BinaryIO, path: Path) -> tuple[int, int]:
-    try:
-        with Image.open(file) as image:
-            width, height = image.size
-    except Image.DecompressionBombError:
-        raise UserError(f"{path}: its header asks for more than {MAX_PIXELS // 10**6} million pixels; scale it down") from None
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
-        raise UserError(f"{path}: not an image, or a damaged one; restore or remove it") from None
+def probe(data: bytes, path: Path) -> Header:
+    """The header, nothing decoded. Raises UserError for no image, one cut off, or beyond MAX_PIXELS or its own file."""
+    header = read_header(data)
+    if header is None:
+        raise UserError(f"{path}: no JPEG, PNG, BMP or WebP image, or a damaged one; restore or remove it")
+    height, width = header.hw
     if width * height > MAX_PIXELS:
         raise UserError(f"{path}: {width}x{height} is more than {MAX_PIXELS // 10**6} million pixels; scale it down")
-    return height, width
+    if not header.fits(len(data)):
+        raise UserError(f"{path}: {len(data):,} bytes cannot hold the {width}x{height} pixels that its header tells of; "
+                        "restore or remove it")
+    if is_cut_off(data, header):
+        raise UserError(f"{path}: the {header.kind} is cut off ({len(data):,} bytes); restore or remove it")
+    return header
 
 
 def read_image(path: Path) -> np.ndarray:
-    """(H, W, 3) uint8 BGR, turned upright by its EXIF orientation, as viewers show it."""
+    """(H, W, 3) uint8 BGR, turned upright by its EXIF orientation, as viewers and labelling tools show it.
+
+    Grey becomes three equal channels, 16 bits the upper 8 of them, alpha is dropped. Raises UserError for every fault.
+    """
     data = read_bytes(path)
-    header_hw(data, path)
-    if data[:2] == b"\xff\xd8" and data.rfind(_JPEG_END) < 0:
-        raise UserError(f"{path}: the JPEG is cut off ({len(data)} bytes); restore or remove it")
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
+    header = probe(data, path)
+    image = _decode(data, cv2.IMREAD_COLOR)
+    if image is None or image.shape[:2] not in (header.hw, header.hw[::-1]):
         raise UserError(f"{path}: cannot be decoded; restore or remove it")
     return image
+
+
+def upright_hw(path: Path) -> tuple[int, int]:
+    """(height, width) that `read_image` gives, from the head of the file. Raises UserError for no image."""
+    try:
+        with open(path, "rb") as file:
+            header = read_header(file.read(_HEAD_BYTES))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); restore it or check its permissions") from None
+    if header is None:  # no image, or a JPEG that begins with a large preview
+        header = probe(read_bytes(path), path)
+    turned = header.kind == "JPEG" and exif_orientation(path) in _QUARTER_TURNS  # of PNGs Pillow would decode the pixels first
+    return header.hw[::-1] if turned else header.hw
+
+
+def _decode(data: bytes, flags: int) -> np.ndarray | None:
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:  # most damage gives None, some of it this
+        return None
+
+
+def exif_orientation(path: Path) -> int:
+    """1..8 as EXIF counts them, 1 (upright) where a readable image says nothing."""
+    try:
+        with Image.open(path) as image:
+            orientation = image.getexif().get(_EXIF_ORIENTATION)
+    except Exception:  # damage of the EXIF block may show in any way, and is none of the pixels'
+        return UPRIGHT
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else UPRIGHT
+
+
+def turn_hint(path: Path, hw: tuple[int, int], label_hw: tuple[int, int]) -> str:
+    """What explains labels of `label_hw` on an image read as `hw`: made on the pixels as stored, unturned; else nothing."""
+    orientation = exif_orientation(path) if hw == label_hw[::-1] else UPRIGHT
+    if orientation not in _QUARTER_TURNS:
+        return ""
+    return f" (EXIF orientation {orientation} turns it, the labels are of the pixels as stored: take the tag out)"
+
+
+def image_size_problem(path: Path, hw: tuple[int, int], annotated_hw: tuple[int, int] | None) -> str | None:
+    """What to say of an image of `hw` whose annotations give another size."""
+    if annotated_hw in (None, hw):
+        return None
+    return (f"the image is {hw[1]}x{hw[0]}, its annotations say {annotated_hw[1]}x{annotated_hw[0]}"
+            f"{turn_hint(path, hw, annotated_hw)}; mend one")
+
+
+def mask_size_problem(path: Path, hw: tuple[int, int], mask_hw: tuple[int, int]) -> str | None:
+    """What to say of a mask of another size than its image, the file `path` of `hw`."""
+    if mask_hw == hw:
+        return None
+    return f"the mask is {mask_hw[1]}x{mask_hw[0]}, its image {hw[1]}x{hw[0]}{turn_hint(path, hw, mask_hw)}; make them equal"
 
 
 def read_mask(path: Path) -> np.ndarray:
     """(H, W) uint8 raw values of a one-channel PNG; palette images give indices, not colours."""
     data = read_bytes(path)
-    header_hw(data, path)
-    if data[:8] != _PNG_SIGNATURE:
+    header = probe(data, path)
+    if header.kind != "PNG":
         raise UserError(f"{path}: masks have to be PNG files, other formats change the values; save it as PNG")
     depth, color = data[24], data[25]
     if color not in (_PNG_GREY, _PNG_PALETTE):
         raise UserError(f"{path}: the mask has several channels; save class ids as a one-channel or palette PNG")
-    mask = _palette_indices(data) if color == _PNG_PALETTE else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if mask is None or mask.ndim != 2:
+    mask = _palette_indices(data) if color == _PNG_PALETTE else _decode(data, cv2.IMREAD_UNCHANGED)
+    if mask is None or mask.shape != header.hw:
         raise UserError(f"{path}: cannot be decoded; restore or remove it")
     if color == _PNG_GREY and depth < 8:
         return mask // (255 // (2**depth - 1))  # decoders stretch 1, 2 and 4 bits to the full range
@@ -113,9 +141,9 @@ def read_mask(path: Path) -> np.ndarray:
 
 def _palette_indices(data: bytes) -> np.ndarray | None:
     try:
-        with Image.open(BytesIO(data)) as image:
+        with Image.open(BytesIO(data), formats=("PNG",)) as image:
             return np.array(image, dtype=np.uint8)
-    except (OSError, ValueError, SyntaxError):
+    except Exception:  # a damaged file can fail anywhere in the reader
         return None
 
 

@@ -42,6 +42,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
         sources=[sample.source for sample in samples],
         boxes={task: [sample.boxes.get(task) for sample in samples] for task in box_tasks},
         masks={task: torch.from_numpy(np.stack([sample.masks.get(task, unlabelled) for sample in samples])) for task in mask_tasks},
+        skipped=tuple(bad for sample in samples for bad in sample.skipped),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mtzoo.data.images import IMAGE_SUFFIXES, UNMAPPED
+from mtzoo.data.names import leaving_links, link_problem
 from mtzoo.data.sources import Fault, MaskFolder, expand_path
 from mtzoo.errors import UserError
 from mtzoo.structures import IGNORE
@@ -39,16 +40,20 @@ def label_table(spec: MaskFolder, task: str, classes: Sequence[str]) -> np.ndarr
 
 
 def read_mask_folder(spec: MaskFolder, task: str, classes: Sequence[str]) -> tuple[dict[str, MaskFile], list[Fault]]:
-    """{image file relative to the images folder: its mask}, and faults: masks without an image, two images of one stem."""
+    """{image file relative to the images folder: its mask}, and faults: masks without an image, two images of one
+    stem, links out of the folders."""
     table = label_table(spec, task, classes)
     images_root, masks_root = expand_path(spec.images), expand_path(spec.masks)
     endings = (spec.image_suffix,) if spec.image_suffix else IMAGE_SUFFIXES
     images, faults = list_stems(images_root, endings, spec.name)
     masks, mask_faults = list_stems(masks_root, (spec.mask_suffix,), spec.name)
     faults += mask_faults
+    leaving = {} if spec.follow_links else leaving_links(masks_root.resolve(), masks.values())
     pairs: dict[str, MaskFile] = {}
     for stem, mask in masks.items():
-        if stem in images:
+        if mask in leaving:
+            faults.append(Fault(str(masks_root / mask), "", link_problem(leaving[mask])))
+        elif stem in images:
             pairs[images[stem]] = MaskFile(masks_root / mask, table, spec.name)
         else:
             faults.append(Fault(str(masks_root / mask), "", f"no image '{stem}' in {images_root} belongs to this mask; "
@@ -64,6 +69,8 @@ def list_stems(root: Path, endings: Sequence[str], source: str) -> tuple[dict[st
     faults: list[Fault] = []
     for folder, folders, files in os.walk(root):
         folders.sort()
+        links = [path for name in folders if os.path.islink(path := os.path.join(folder, name))]
+        faults += [Fault(path, "", "a link to a folder is not followed; put the folder there or name it as a source") for path in links]
         for file in sorted(files):
             ending = next((e for e in endings if file.lower().endswith(e.lower())), None)
             if ending is None or file.startswith("."):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from mtzoo.errors import UserError
+from mtzoo.errors import UserError, one_line
 from mtzoo.structures import IGNORE
 
 IGNORE_CATEGORY = "ignore"
@@ -35,7 +35,8 @@ class CocoBoxes:
 
     categories: category of the file -> class of the task, or "ignore"; categories of a class's own name need no entry.
     labels: the task's classes this source labels; by default those that some category of the file maps to. The task's
-    other classes are unknown here, not background.
+    other classes are unknown here, not background. follow_links: images may be links that lead out of their folder, as
+    `mtzoo data convert` makes them; without it such a link is a fault.
     """
 
     images: str
@@ -44,6 +45,7 @@ class CocoBoxes:
     weight: float = 1.0
     categories: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] | None = None
+    follow_links: bool = False
 
     def __post_init__(self) -> None:
         _check_common(self)
@@ -56,6 +58,7 @@ class MaskFolder:
     label_map: mask value -> class id, or 255 to ignore; by default values are class ids. A value it lacks is an error.
     ignore_value: mask value of pixels nobody labelled. image_suffix, mask_suffix: how the file names end when the stems
     alone differ, e.g. "_leftImg8bit.png" and "_gtFine_labelIds.png". An image without a mask is not labelled here.
+    follow_links: as in CocoBoxes, for masks too.
     """
 
     images: str
@@ -66,6 +69,7 @@ class MaskFolder:
     ignore_value: int = IGNORE
     image_suffix: str | None = None
     mask_suffix: str = ".png"
+    follow_links: bool = False
 
     def __post_init__(self) -> None:
         _check_common(self)
@@ -142,4 +146,4 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.file, self.where, self.message) if part)
+        return one_line(": ".join(part for part in (self.file, self.where, self.message) if part))

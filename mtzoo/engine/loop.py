@@ -13,6 +13,7 @@ from torch.nn.utils import clip_grad_norm_
 from mtzoo.config import ExperimentConfig, Phase
 from mtzoo.data.dataset import MultiTaskDataset
 from mtzoo.data.loader import Loader, make_loader
+from mtzoo.engine.bad_images import BadImages
 from mtzoo.engine.distributed import average_gradients, wrap
 from mtzoo.engine.losses import MultiTaskLoss, compute_loss
 from mtzoo.engine.optim import build_optimizer, build_schedule
@@ -42,10 +43,14 @@ class PhaseResult:
 
 
 class BatchStream:
-    """Batches without end, epoch after epoch, starting at any iteration of the run."""
+    """Batches without end, epoch after epoch, starting at any iteration of the run.
 
-    def __init__(self, config: ExperimentConfig, dataset: MultiTaskDataset, batch_size: int, *, rank: int = 0,
-                 world_size: int = 1, pin_memory: bool = False) -> None:
+    bad_images: counts what is skipped, when the batch is taken and not when a worker has read it: resume counts alike.
+    """
+
+    def __init__(self, config: ExperimentConfig, dataset: MultiTaskDataset, batch_size: int, bad_images: BadImages, *,
+                 rank: int = 0, world_size: int = 1, pin_memory: bool = False) -> None:
+        self.bad_images = bad_images
         self.sampler = dataset.sampler(config.samples_per_epoch, rank, world_size)
         self.global_batch = batch_size * world_size
         workers = config.env.workers
@@ -60,11 +65,15 @@ class BatchStream:
         return phase.iterations or max(1, math.ceil((phase.epochs or 0) * self.per_epoch))
 
     def start_at(self, iteration: int):
-        """Yield batches from `iteration` on, as an uninterrupted run would see them."""
+        """Yield batches from `iteration` on, as an uninterrupted run would see them.
+
+        Raises UserError when more images are bad than env.max_bad_images allows.
+        """
         epoch, done = divmod(iteration, self.per_epoch)
         while True:
             self.sampler.set_epoch(epoch, done * self.global_batch)
             for _, batch in zip(range(self.per_epoch - done), self.loader):
+                self.bad_images.add(batch.skipped)
                 yield batch
             epoch, done = epoch + 1, 0
 

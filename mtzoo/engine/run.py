@@ -12,6 +12,7 @@ from rich.console import Console
 from mtzoo.config import ExperimentConfig, Phase
 from mtzoo.data.dataset import MultiTaskDataset
 from mtzoo.data.pipeline import TrainPipeline
+from mtzoo.engine.bad_images import BadImages
 from mtzoo.engine.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -51,7 +52,7 @@ class StageRecord:
 @dataclass
 class Run:
     """State of a run in memory. criterion: the losses, whose learnt balance lives through all stages; history: finished
-    stages, oldest first."""
+    stages, oldest first; bad_images: those of its training set."""
 
     config: ExperimentConfig
     work_dir: WorkDir
@@ -61,6 +62,7 @@ class Run:
     criterion: MultiTaskLoss
     net: MultiTaskNet | None = None
     history: list[StageRecord] = field(default_factory=list)
+    bad_images: BadImages = field(default_factory=lambda: BadImages(0, 0.0))
 
     @property
     def bf16(self) -> bool:
@@ -72,7 +74,8 @@ class Run:
     def checkpoint(self, position: Position, phase: PhaseState | None = None) -> Checkpoint:
         """The present state as a checkpoint. phase: how far the optimizer is, None before and after a phase."""
         network = {k: v.detach().cpu() for k, v in self.net.state_dict().items()}
-        training = {"criterion": self.criterion.state_dict(), "phase": vars(phase) if phase else None, "rng": torch.get_rng_state()}
+        training = {"criterion": self.criterion.state_dict(), "phase": vars(phase) if phase else None, "rng": torch.get_rng_state(),
+                    "bad_images": self.bad_images.state()}
         return Checkpoint(dict(self.config.resolved), position, network, training, [asdict(h) for h in self.history])
 
 
@@ -109,9 +112,12 @@ def train(run: Run, *, float_only: bool, resume: bool, load_from: Path | None, o
     config = run.config
     held = run.work_dir.latest() if resume else None
     dataset = make_dataset(run)
+    run.bad_images = BadImages(len(dataset), config.env.max_bad_images)
     position = None
     if held is not None:
         restore(run, *held)
+        if counted := held[1].training.get("bad_images"):  # checkpoints of older versions have none
+            run.bad_images.load_state(counted, dataset.still_bad)
         position = held[1].progress
         if position.done:  # it may have been cut off before its listener was through
             on_main(lambda: on_stage_end(run, position.step, position.quantized))
@@ -124,7 +130,7 @@ def train(run: Run, *, float_only: bool, resume: bool, load_from: Path | None, o
         if position is not None and ((step, quantized) < (position.step, position.quantized) or begun and position.done):
             continue
         phase = shortened(phase, config.pipeline_test) if run.pipeline_test else phase
-        stream = BatchStream(config, dataset, phase.batch_size, rank=rank(), world_size=world_size(),
+        stream = BatchStream(config, dataset, phase.batch_size, run.bad_images, rank=rank(), world_size=world_size(),
                              pin_memory=run.device.type == "cuda")
         if begun:
             saved = held[1].training["phase"]
@@ -163,6 +169,8 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
         set_observing(run.net, False)
     run.console.print(f"{name}: {total} iterations in {format_seconds(result.seconds)}, data wait "
                       f"{100 * result.data_wait:.1f}%; evaluating", highlight=False)
+    if summary := run.bad_images.summary():
+        run.console.print(f"{name}: {summary}", highlight=False)
     on_main(lambda: finish_stage(run, name, result, Position(step, quantized, total, True)))
 
 

@@ -70,13 +70,17 @@ def test_argparse_never_leaves_by_itself(verb, argv, status, capsys):
     assert cli.main(argv) == status
 
 
-def test_a_users_mistake_is_one_line(verb, capsys):
+@pytest.mark.parametrize(("message", "line"), [
+    ("boxes.json: annotations[3]: bbox has no area; drop it", "boxes.json: annotations[3]: bbox has no area; drop it"),
+    ("a\nb\udce9.png: mend it", "a\\nb\\udce9.png: mend it"),
+])
+def test_a_users_mistake_is_one_line(verb, capsys, message, line):
     def run(args):
-        raise UserError("boxes.json: annotations[3]: bbox has no area; drop it")
+        raise UserError(message)
 
     verb(run)
     assert cli.main(["list"]) == 2
-    assert capsys.readouterr().err == "error: boxes.json: annotations[3]: bbox has no area; drop it\n"
+    assert capsys.readouterr().err == f"error: {line}\n"
 
 
 def test_an_interrupt_is_130_and_a_bug_keeps_its_traceback(verb):

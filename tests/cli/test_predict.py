@@ -3,6 +3,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from mtzoo.cli import main as cli
 from mtzoo.cli import predict
@@ -74,6 +75,16 @@ def test_unreadable_files_are_named_and_the_others_done(model, tmp_path, capsys)
     err = capsys.readouterr().err
     assert f"error: {tmp_path / 'in' / 'broken.jpg'}: " in err
     assert "Traceback" not in err
+
+
+def test_a_photo_is_turned_upright_and_so_are_the_answers(model, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (100, 60)).save(tmp_path / "a.jpg", exif=exif)
+    assert run(model, tmp_path / "a.jpg", out=tmp_path / "out") == 0
+    (image,) = json.loads((tmp_path / "out" / "results.json").read_text())["images"]
+    assert (image["height"], image["width"]) == (100, 60)
+    assert cv2.imread(str(tmp_path / "out" / image["overlay"])).shape == (100, 60, 3)
 
 
 def test_a_video_gives_a_video_of_the_same_size_and_length(model, tmp_path):

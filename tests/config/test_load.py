@@ -115,6 +115,7 @@ def put(values, dotted, value):
     ("sources.boxes", 1, r"^sources\.boxes: a dict is wanted, got 1"),
     ("env.workers", "two", r"^env\.workers='two': int is wanted"),
     ("env.workers", -1, r"^env: workers=-1: 0 or more"),
+    ("env.max_bad_images", 1.5, r"^env: max_bad_images=1.5: a share in 0..1"),
     ("env.log_interval", 0, r"^env: log_interval=0: a number above 0"),
     ("env.amp", "fp16", r"^env\.amp='fp16': one of 'auto', 'bf16', 'off'"),
     ("samples_per_epoch", 0, "^samples_per_epoch=0"),

@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import cv2
 import numpy as np
@@ -95,11 +96,59 @@ def break_mask_value(tiny):
     (break_mask_size, "masks/a.png: the mask is 64x40, its image 64x48"),
     (break_mask_value, r"masks/a.png: mask value 9 \(3072 px\) has no class"),
 ])
-def test_faults_of_an_image_are_told_when_it_is_read(tiny, damage, words):
+def test_faults_of_an_image_are_told_with_its_stand_in(tiny, damage, words):
     dataset = MultiTaskDataset([tiny.boxes_task(), tiny.masks_task()], PIPELINE)
     damage(tiny)
-    with pytest.raises(UserError, match=words):
-        dataset[Draw(0, 0, 0)]
+    (bad,) = {bad for position in range(9) for bad in dataset[Draw(0, position, 0)].skipped}
+    assert bad.path == tiny.root / "images" / "a.png"
+    assert re.search(words, bad.fault)
+
+
+def test_a_draw_of_a_bad_image_says_all_too(tiny):
+    tasks = [tiny.boxes_task(), tiny.masks_task()]
+    (tiny.root / "images" / "a.png").write_bytes(b"junk")
+    plain, cached = MultiTaskDataset(tasks, PIPELINE, seed=1), MultiTaskDataset(tasks, PIPELINE, seed=1, cache_mb=1)
+    stand_ins = []
+    for position in range(40):
+        sample = plain[Draw(2, position, 0)]
+        assert_same(sample, cached[Draw(2, position, 0)])
+        assert {bad.path.stem for bad in sample.skipped} == {"a"}
+        stand_ins.append(sample.path.stem)
+        same = plain[Draw(2, position, "abcd".index(sample.path.stem))]
+        assert not same.skipped
+        assert_same(sample, same)  # the transforms are the place's, not the image's
+    assert set(stand_ins) == set("bcd")
+    assert [plain[Draw(3, i, 0)].path.stem for i in range(40)] != stand_ins
+
+
+def test_stand_ins_come_from_the_same_folder(tiny, tmp_path):
+    (tmp_path / "more").mkdir()
+    for stem in "abc":
+        cv2.imwrite(str(tmp_path / "more" / f"{stem}.png"), np.zeros((48, 64, 3), np.uint8))
+    (tiny.root / "masks" / "d.png").unlink()
+    other = tiny.masks_source(name="other", images=str(tmp_path / "more"))
+    dataset = MultiTaskDataset([TaskData("seg", "segmentation", ("road", "sky", "tree"), (tiny.masks_source(), other))], PIPELINE)
+    assert len(dataset) == 6
+    for folder, index in (("images", 0), ("more", 5)):
+        dataset.records[index].path.write_bytes(b"junk")
+        samples = [dataset[Draw(0, position, index)] for position in range(20)]
+        assert {s.path.parent.name for s in samples} == {folder}
+        assert all(s.skipped for s in samples)
+
+
+def test_a_folder_without_one_good_image_stops_at_once(tiny):
+    dataset = MultiTaskDataset([tiny.masks_task()], PIPELINE)
+    for stem in "abcd":
+        (tiny.root / "images" / f"{stem}.png").write_bytes(b"junk")
+    with pytest.raises(UserError, match=r"images/b.png: no JPEG.* \(so are the next 15 images drawn from its folder;"):
+        dataset[Draw(0, 0, 1)]
+
+
+def test_images_that_have_been_mended_are_bad_no_more(tiny):
+    dataset = MultiTaskDataset([tiny.masks_task()], PIPELINE)
+    a, b = (tiny.root / "images" / f"{stem}.png" for stem in "ab")
+    b.write_bytes(b"junk")
+    assert dataset.still_bad({a, b, tiny.root / "images" / "dropped.png"}) == {b}
 
 
 def test_faults_of_label_files_are_told_at_once(tiny):

@@ -1,4 +1,6 @@
+import os
 import struct
+import tracemalloc
 import zlib
 
 import cv2
@@ -6,7 +8,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtzoo.data.images import UNMAPPED, apply_table, header_hw, read_image, read_mask, upright_hw
+from mtzoo.data.images import (
+    MAX_FILE_BYTES,
+    UNMAPPED,
+    apply_table,
+    exif_orientation,
+    probe,
+    read_image,
+    read_mask,
+    turn_hint,
+    upright_hw,
+)
 from mtzoo.errors import UserError
 
 
@@ -27,8 +39,8 @@ def test_image_is_bgr(tmp_path):
 
 
 @pytest.mark.parametrize(("content", "words"), [
-    (b"", "file is empty"), (b"no image at all", "not an image"), (png_header(30000, 30000), "million pixels"),
-    (png_header(12000, 9000), "million pixels"), (png_header(4, 4), "cannot be decoded"),
+    (b"", "file is empty"), (b"no image at all", "no JPEG, PNG, BMP or WebP image"), (png_header(30000, 30000), "million pixels"),
+    (png_header(9000, 6000), "million pixels"), (png_header(4, 4), "cannot be decoded"),
 ])
 def test_unreadable_images(tmp_path, content, words):
     path = tmp_path / "x.png"
@@ -40,7 +52,7 @@ def test_unreadable_images(tmp_path, content, words):
 
 
 def test_a_missing_image(tmp_path):
-    with pytest.raises(UserError, match="no such file"):
+    with pytest.raises(UserError, match="no such image file"):
         read_image(tmp_path / "none.jpg")
 
 
@@ -52,8 +64,145 @@ def test_a_cut_off_jpeg(tmp_path):
         read_image(path)
 
 
+def test_a_cut_off_jpeg_with_a_whole_preview(tmp_path):
+    """The preview in the EXIF block ends as an image does."""
+    path = tmp_path / "x.jpg"
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    data, preview = (cv2.imencode(".jpg", image)[1].tobytes() for image in (pixels, pixels[:8, :8]))
+    data = data[:2] + b"\xff\xe1" + struct.pack(">H", 2 + len(preview)) + preview + data[2:]
+    path.write_bytes(data)
+    assert read_image(path).shape == (64, 64, 3)
+    assert data[:-500].count(b"\xff\xd9") == 1  # the preview's
+    path.write_bytes(data[:-500])
+    with pytest.raises(UserError, match="cut off"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".webp"])
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.95])
+def test_other_formats_cut_off(tmp_path, suffix, kept):
+    path = tmp_path / f"x{suffix}"
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    data = path.read_bytes()
+    path.write_bytes(data[:int(kept * len(data))])
+    with pytest.raises(UserError, match=f"x{suffix}: (the PNG is cut off|cannot be decoded|no JPEG, PNG)"):
+        read_image(path)
+
+
+def test_a_part_longer_than_its_png_is_refused_before_anything_is_allocated(tmp_path, monkeypatch):
+    path = tmp_path / "x.png"
+    data = png(struct.pack(">IIBBBBB", 4, 4, 8, 0, 0, 0, 0), zlib.compress(bytes(20)))
+    path.write_bytes(data)
+    assert read_mask(path).shape == (4, 4)
+    path.write_bytes(data[:33] + struct.pack(">I", 800_000_000) + data[37:])
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    for read in (read_image, read_mask):
+        with pytest.raises(UserError, match="x.png: the PNG is cut off"):
+            read(path)
+
+
 def test_header_is_read_without_decoding(tmp_path):
-    assert header_hw(png_header(640, 480), tmp_path) == (480, 640)
+    assert probe(png_header(64, 48), tmp_path).hw == (48, 64)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_size_that_the_file_cannot_hold_is_refused(tmp_path, monkeypatch, suffix):
+    path = tmp_path / f"x{suffix}"
+    assert cv2.imwrite(str(path), np.full((1000, 7000, 3), 128, np.uint8))  # nothing takes less room than one grey
+    data = path.read_bytes()
+    assert read_image(path).shape == (1000, 7000, 3)
+    form, size = (">HH", (1000, 7000)) if suffix == ".jpg" else (">II", (7000, 1000))
+    forged = data.replace(struct.pack(form, *size), struct.pack(form, *((5000, 7000) if suffix == ".jpg" else (7000, 5000))))
+    assert forged != data
+    path.write_bytes(forged[:20_000] + b"\xff\xd9")
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(UserError, match=f"x{suffix}: [0-9,]+ bytes cannot hold the 7000x5000 pixels"):
+        read_image(path)
+
+
+def test_a_forged_size_is_refused_before_anything_is_allocated(tmp_path, monkeypatch):
+    path = tmp_path / "x.png"
+    path.write_bytes(png_header(30000, 30000))
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    tracemalloc.start()
+    with pytest.raises(UserError, match="x.png: 30000x30000 is more than 40 million pixels; scale it down"):
+        read_image(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+def test_a_file_too_large_is_not_read(tmp_path):
+    path = tmp_path / "x.png"
+    path.write_bytes(png_header(4, 4))
+    os.truncate(path, MAX_FILE_BYTES + 1)  # a hole: no disk is filled
+    with pytest.raises(UserError, match="x.png: 268,435,457 bytes; 268,435,456 are the most that is read of one image file"):
+        read_image(path)
+
+
+def test_a_pipe_is_refused_and_does_not_wait(tmp_path):
+    os.mkfifo(tmp_path / "x.png")
+    with pytest.raises(UserError, match="x.png: a folder, pipe or device"):
+        read_image(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize(("stored", "expected"), [
+    (np.array([[7, 200]], np.uint8), [[7] * 3, [200] * 3]),
+    (np.array([[[1, 2, 3, 0], [9, 8, 7, 255]]], np.uint8), [[1, 2, 3], [9, 8, 7]]),
+    (np.array([[0x12FF, 0xFFFF]], np.uint16), [[0x12] * 3, [255] * 3]),
+    (np.array([[[0x0100, 0x0200, 0x0300, 0], [0, 0, 0, 0]]], np.uint16), [[1, 2, 3], [0, 0, 0]]),
+])
+def test_grey_alpha_and_16_bits_become_bgr(tmp_path, stored, expected):
+    cv2.imwrite(str(tmp_path / "x.png"), stored)
+    np.testing.assert_array_equal(read_image(tmp_path / "x.png")[0], expected)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "CMYK"])
+def test_every_mode_gives_three_channels(tmp_path, mode):
+    suffix = "jpg" if mode == "CMYK" else "png"
+    Image.new("RGB", (4, 3), (255, 255, 255)).convert(mode).save(tmp_path / f"x.{suffix}")
+    image = read_image(tmp_path / f"x.{suffix}")
+    assert image.shape == (3, 4, 3)
+    assert image.min() >= 254
+
+
+def write_turned(path, orientation, hw=(48, 64)):
+    """An image with its upper left pixels white, and an EXIF orientation."""
+    pixels = np.zeros((*hw, 3), np.uint8)
+    pixels[:8, :8] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(path, exif=exif)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+@pytest.mark.parametrize(("orientation", "hw", "white"), [
+    (1, (48, 64), (slice(2, 6), slice(2, 6))), (3, (48, 64), (slice(-6, -2), slice(-6, -2))),
+    (6, (64, 48), (slice(2, 6), slice(-6, -2))),
+])
+def test_exif_turns_upright(tmp_path, suffix, orientation, hw, white):
+    path = tmp_path / f"x.{suffix}"
+    write_turned(path, orientation)
+    image = read_image(path)
+    assert image.shape == (*hw, 3)
+    assert image[white].min() > 200
+    assert image[20:28, 20:28].max() < 50
+    assert exif_orientation(path) == orientation
+
+
+def test_a_turn_explains_swapped_sizes_only(tmp_path):
+    path = tmp_path / "x.jpg"
+    write_turned(path, 6)
+    assert "EXIF orientation 6" in turn_hint(path, (48, 64), (64, 48))
+    assert turn_hint(path, (48, 64), (32, 48)) == ""
+    write_turned(path, 3)
+    assert turn_hint(path, (48, 64), (64, 48)) == ""
+
+
+@pytest.mark.parametrize("orientation", [0, 9])
+def test_an_orientation_that_is_none_counts_as_upright(tmp_path, orientation):
+    write_turned(tmp_path / "x.jpg", orientation)
+    assert exif_orientation(tmp_path / "x.jpg") == 1
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
@@ -108,8 +257,10 @@ def test_upright_size_of_a_header(tmp_path):
     image.save(tmp_path / "plain.png")
     assert upright_hw(tmp_path / "turned.jpg") == read_image(tmp_path / "turned.jpg").shape[:2] == (40, 20)
     assert upright_hw(tmp_path / "plain.png") == (20, 40)
+    image.save(tmp_path / "preview.jpg", exif=exif.tobytes() + bytes(60_000), comment=bytes(60_000))  # its head is longer
+    assert upright_hw(tmp_path / "preview.jpg") == (40, 20)
     with pytest.raises(UserError, match=r"gone.png: cannot be read"):
         upright_hw(tmp_path / "gone.png")
     (tmp_path / "no.png").write_text("text")
-    with pytest.raises(UserError, match=r"no.png: not an image"):
+    with pytest.raises(UserError, match=r"no.png: no JPEG, PNG, BMP or WebP image"):
         upright_hw(tmp_path / "no.png")

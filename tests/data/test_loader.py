@@ -47,18 +47,30 @@ def test_a_task_without_labels_is_not_in_the_batch(dataset):
 def epochs(dataset, workers):
     sampler = dataset.sampler()
     loader = make_loader(dataset, sampler, 2, workers)
-    images = []
+    images, skipped = [], []
     for epoch in range(2):
         sampler.set_epoch(epoch)
-        images += [batch.images for batch in loader]
-    return torch.stack(images)
+        for batch in loader:
+            images.append(batch.images)
+            skipped.append(batch.skipped)
+    return torch.stack(images), skipped
 
 
 def test_the_number_of_workers_changes_nothing(dataset):
-    expected = epochs(dataset, 0)
+    expected, _ = epochs(dataset, 0)
     assert expected.shape[0] == 4
     assert (expected[0] != expected[2]).any()
-    assert torch.equal(expected, epochs(dataset, 2))
+    assert torch.equal(expected, epochs(dataset, 2)[0])
+
+
+def test_nor_does_it_where_an_image_is_bad(dataset, tiny):
+    (tiny.root / "images" / "b.png").write_bytes(b"junk")
+    expected, skipped = epochs(dataset, 0)
+    assert sorted(len(batch) for batch in skipped)[0] == 0  # the batches without it tell nothing
+    assert {bad.path.stem for batch in skipped for bad in batch} == {"b"}
+    images, skipped_by_workers = epochs(dataset, 2)
+    assert torch.equal(expected, images)
+    assert skipped_by_workers == skipped
 
 
 def test_eval_loader_gives_samples_in_order(tiny):
@@ -69,9 +81,10 @@ def test_eval_loader_gives_samples_in_order(tiny):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_fault_leaves_a_worker_as_one_line(dataset, tiny, workers):
+def test_a_fault_leaves_a_worker_as_one_line(tiny, workers):
+    (eval_set,) = eval_sets([tiny.masks_task()], EvalPipeline(DeployGeometry((48, 64), 16, (32, 64))))
     (tiny.root / "images" / "b.png").write_bytes(b"junk")
-    loader = make_loader(dataset, dataset.sampler(), 2, workers)
+    loader = make_eval_loader(eval_set.dataset, 2, workers)
     with pytest.raises(UserError) as error:
         list(loader)
-    assert str(error.value) == f"{tiny.root}/images/b.png: not an image, or a damaged one; restore or remove it"
+    assert str(error.value).startswith(f"{tiny.root}/images/b.png: no JPEG, PNG, BMP or WebP image, or a damaged one; restore")

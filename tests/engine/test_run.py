@@ -6,6 +6,7 @@ import pytest
 import torch
 from rich.console import Console
 
+from mtzoo.config import config_from_dict
 from mtzoo.engine import loop
 from mtzoo.engine import run as run_module
 from mtzoo.engine.checkpoint import load_checkpoint
@@ -13,7 +14,7 @@ from mtzoo.engine.integer_step import to_integers
 from mtzoo.engine.run import stages, start_run, train
 from mtzoo.engine.work_dir import WorkDir
 from mtzoo.errors import UserError
-from tests.tiny import phase, tiny_config, write_images
+from tests.tiny import config_values, phase, tiny_config, write_images
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,52 @@ def test_an_interrupted_run_ends_as_the_uninterrupted_one(images, tmp_path, monk
     assert names == {*LAST, "with-bn-float-init", "with-bn-init", "fusion-bn-c1-init", "fusion-bn-c2-init", *NUMBERED}
     bn = {name: sum(".bn." in key for key in load_checkpoint(tmp_path / "whole" / f"{name}.pt").network) for name in LAST}
     assert bn["with-bn-float-last"] == bn["with-bn-last"] > bn["fusion-bn-c1-last"] > bn["fusion-bn-c2-last"] == 0
+
+
+def break_image(root, number):
+    (root / "images" / f"{number}.png").write_bytes(b"junk")
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """Six training images, the second of them bad; the others, good, for validation."""
+    root = write_images(tmp_path / "damaged")
+    values = config_values(root, ["seg"], solver=float_solver(iterations=6))
+    good = write_images(tmp_path / "good")
+    values["sources"]["val"] = {"type": "MaskFolder", "images": str(good / "images"), "masks": str(good / "masks")}
+    values["tasks"]["seg"]["val"] = ["val"]
+    values["env"]["max_bad_images"] = 0.2
+    break_image(root, 1)
+    return root, values
+
+
+@pytest.mark.slow
+def test_a_bad_image_is_told_once_skipped_and_counted_and_resume_is_exact(damaged, tmp_path, monkeypatch, capsys):
+    _, values = damaged
+    config = config_from_dict(values)
+    whole = go(config, tmp_path / "whole", float_only=True)
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1
+    assert told[0].startswith(f"skipped: {tmp_path}/damaged/images/1.png: no JPEG, PNG")
+    assert whole.bad_images.draws >= 2  # six iterations of two images are two epochs
+    interrupter = Interrupter(monkeypatch)
+    interrupter.left = 5
+    with pytest.raises(KeyboardInterrupt):
+        go(config, tmp_path / "parts", float_only=True)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    interrupter.left = None
+    resumed = go(config, tmp_path / "parts", resume=True, float_only=True)
+    assert capsys.readouterr().err == ""  # the checkpoint knows what has been told
+    assert all(torch.equal(v, resumed.net.state_dict()[k]) for k, v in whole.net.state_dict().items())
+    assert resumed.bad_images.state() == whole.bad_images.state()
+
+
+def test_too_many_bad_images_stop_in_one_line(damaged, tmp_path):
+    root, values = damaged
+    break_image(root, 4)
+    with pytest.raises(UserError, match=r"images/[14].png: no JPEG.* \(2 of 6 training images are bad so far, and "
+                                        r"env.max_bad_images=0.2 is the share that may be; `mtzoo data check` lists all\)$"):
+        go(config_from_dict(values), tmp_path / "run", float_only=True)
 
 
 @pytest.mark.slow

@@ -12,8 +12,8 @@ import numpy as np
 from mtzoo.data.convert.records import Entry
 from mtzoo.data.images import IMAGE_SUFFIXES, read_bytes, read_mask
 from mtzoo.data.masks import list_stems
-from mtzoo.errors import UserError
-from mtzoo.files import safe_relative
+from mtzoo.data.names import name_problem, posix_name
+from mtzoo.errors import UserError, shown
 from mtzoo.structures import IGNORE
 
 ALL = "all"
@@ -30,10 +30,10 @@ def find_folder(src: Path, names: Sequence[str], layout: str) -> Path:
 
 def inside(root: Path, text: object, where: str) -> Path:
     """root/text for a path that an annotation names. Raises UserError if it is none or would leave `root`."""
-    relative = safe_relative(text) if isinstance(text, str) else None
-    if relative is None:
-        raise UserError(f"{where}: path {text!r} is empty or leaves {root}; write it relative to that folder, without '..'")
-    return root / relative
+    problem = name_problem(text) if isinstance(text, str) else "is no text; write a file name"
+    if problem:
+        raise UserError(f"{where}: path {shown(text)} {problem}")
+    return root / posix_name(text)
 
 
 def existing(path: Path, where: str) -> Path:

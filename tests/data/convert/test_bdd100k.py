@@ -94,5 +94,5 @@ def test_a_bad_label_is_named(change, message, tmp_path):
 def test_an_image_outside_is_refused(tmp_path):
     write_bdd100k(tmp_path / "src")
     write_json(tmp_path / "src" / "labels" / "bdd100k_labels_images_train.json", [{"name": "../val/val.jpg", "labels": []}])
-    with pytest.raises(UserError, match=r"frame 0: path '../val/val.jpg' is empty or leaves"):
+    with pytest.raises(UserError, match=r"frame 0: path '../val/val.jpg' leaves its folder"):
         converted("bdd100k", tmp_path / "src", tmp_path / "out")

@@ -26,7 +26,7 @@ def test_own_names_stay(tmp_path):
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"imagePath": "../../../a.jpg"}, r"a.json: path '../a.jpg' is empty or leaves"),
+    ({"imagePath": "../../../a.jpg"}, r"a.json: path '../a.jpg' leaves its folder"),
     ({"imageWidth": 60}, r"a.json: imageHeight, imageWidth are 48, 60, but the image is 48 x 64"),
     ({"shapes": [{"label": "car", "points": 3}]}, r"a.json: shapes\[0\]: a list of points \[x, y\] is wanted, got 3"),
     ({"shapes": [{"points": [[1, 2]]}]}, r"a.json: shapes\[0\]: 'label' is None; a text is wanted there"),

@@ -22,7 +22,7 @@ def test_tusimple_draws_lanes_where_they_are(tmp_path):
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"raw_file": "../20.jpg"}, r"label_data_0313.json:1: path '../20.jpg' is empty or leaves"),
+    ({"raw_file": "../20.jpg"}, r"label_data_0313.json:1: path '../20.jpg' leaves its folder"),
     ({"raw_file": "clips/9/20.jpg"}, r"label_data_0313.json:1: no such file"),
     ({"raw_file": "clips/" + 300 * "9"}, r"label_data_0313.json:1: no such file"),
     ({"lanes": [[1, 2]]}, r"label_data_0313.json:1: lanes\[0\] has 2 values, h_samples 4"),

@@ -31,7 +31,7 @@ def test_lists_of_images_stay_inside(tmp_path):
     write_text(tmp_path / "src" / "train.txt", "./images/train/train.jpg")
     assert converted("yolo", tmp_path / "src", tmp_path / "out").summary.images == {"train": 1, "val": 2}
     write_text(tmp_path / "src" / "train.txt", "images/train/train.jpg", "../../secret.jpg")
-    with pytest.raises(UserError, match=r"train.txt:2: path '../../secret.jpg' is empty or leaves"):
+    with pytest.raises(UserError, match=r"train.txt:2: path '../../secret.jpg' leaves its folder"):
         converted("yolo", tmp_path / "src", tmp_path / "out2")
 
 

@@ -1,0 +1,27 @@
+"""JSON files that others wrote: with or without a byte order mark, of any size and depth."""
+
+import json
+from pathlib import Path
+
+from mtzoo.errors import UserError
+from mtzoo.files import read_whole
+
+MAX_BYTES = 512 << 20  # parsed it takes several times as much memory; COCO's largest file has 450 MiB
+
+
+def read_json(path: Path, what: str, advice: str) -> object:
+    """The parsed content, in UTF-8, or in UTF-16 or UTF-32. what: e.g. "annotation file".
+
+    Raises UserError with `advice` for a file that cannot be read, is larger than MAX_BYTES or no JSON, with the line.
+    """
+    data = read_whole(path, what, MAX_BYTES, advice)
+    try:
+        return json.loads(data.decode(json.detect_encoding(data)))
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}: not JSON (line {line}: byte 0x{error.object[error.start]:02x} is no {error.encoding}); "
+                        "save the file as UTF-8") from None
+    except RecursionError:
+        raise UserError(f"{path}: nested too deep for JSON that is meant; {advice}") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON ({error}); {advice}") from None
