@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import time
 import types
 from pathlib import Path
 
@@ -35,13 +34,11 @@ def test_every_verb_file_keeps_the_contract():
         assert text, name
 
 
-def test_help_lists_every_verb_and_is_quick():
-    start = time.perf_counter()
+def test_help_lists_every_verb_and_imports_nothing_heavy():
     out = subprocess.run([sys.executable, "-X", "importtime", "-m", "mtzoo", "--help"], cwd=ROOT, capture_output=True, text=True)
     assert out.returncode == 0
     assert all(name in out.stdout for name in cli.discover_verbs())
     assert not [m for m in ("torch", "cv2", "mmengine", "numpy") if f"| {m}\n" in out.stderr], "--help imports a heavy package"
-    assert time.perf_counter() - start < 5  # 0.1 s on an idle machine; tests share theirs
 
 
 def test_version(capsys):
