@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 HW = (60, 84)
+TURNED = (2, 5, 14)  # of base_images: those that EXIF turns by 90 degrees
 SIZES = (0, 1, 2, 59, 61, 255, 256, 4096, 7000, 16383, 30000, 65535, 2**24 - 1, 2**31 - 1, 2**31, 2**32 - 1)
 
 

@@ -44,11 +44,11 @@ def tasks_of(folder: Path, receipt: dict) -> list[TaskData]:
     """The set's labels as tasks over all their classes."""
     tasks = []
     if (folder / "boxes.json").exists():
-        source = CocoBoxes(str(folder / "images"), str(folder / "boxes.json"), "boxes")
+        source = CocoBoxes(str(folder / "images"), str(folder / "boxes.json"), "boxes", follow_links=True)
         names = [name for name in receipt["categories"] if name != "ignore"]
         tasks.append(TaskData("det", "detection", names, (source,)))
     for kind, classes in receipt["mask_classes"].items():
-        source = MaskFolder(str(folder / "images"), str(folder / kind), kind)
+        source = MaskFolder(str(folder / "images"), str(folder / kind), kind, follow_links=True)
         tasks.append(TaskData(kind, "segmentation", classes, (source,)))
     return tasks
 
