@@ -3,8 +3,6 @@
 # many at a time as there are cores.
 #   bash tools/test.sh
 #   bash tools/test.sh tests/quantization -m "not slow"     # arguments go to one pytest as they are
-# Folders do not share a process because data loaders fork, which a process that has had OpenVINO's and torch's threads in it
-# does not always survive.
 set -uo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 make_env dev

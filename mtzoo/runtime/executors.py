@@ -1,13 +1,17 @@
 """ONNX Runtime and OpenVINO behind one call: feeds by name in, outputs by name out."""
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import onnx
 
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.runtime.regroup import regroup
+
+if TYPE_CHECKING:
+    import openvino
 
 Precision = Literal["f32", "bf16"]
 Arrays = dict[str, np.ndarray]
@@ -39,19 +43,28 @@ class OnnxRuntimeExecutor:
         return dict(zip(self.output_names, self._session.run(list(self.output_names), dict(feeds))))
 
 
+@cache
+def _openvino_core() -> "openvino.Core":
+    """One for the process, never freed: with the last Core goes the signal stack that its CPU plugin has set up, and the next
+    signal that Python handles, such as the end of a data loader's worker, kills the process."""
+    import openvino
+
+    return openvino.Core()
+
+
 class OpenVinoExecutor:
     """OpenVINO on the CPU. Integer models are regrouped for its kernels; float ones may run in bf16."""
 
     def __init__(self, model: onnx.ModelProto, threads: int, precision: Precision = "f32") -> None:
         try:
-            import openvino
+            import openvino  # noqa: F401  # to tell of its absence
         except ImportError as error:
             raise UserError(f"OpenVINO is not installed ({error}); pip install openvino") from error
         # Precision is stated because the default on CPUs with bf16 units is bf16, also for the float ends of an integer
         # network. Dynamic quantization would round activations once more.
         options = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY",
                    "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
-        core = openvino.Core()
+        core = _openvino_core()
         compiled = core.compile_model(core.read_model(regroup(model).SerializeToString()), "CPU", options)
         self._request = compiled.create_infer_request()
         self.output_names = tuple(output.name for output in model.graph.output)
