@@ -41,15 +41,20 @@ def probe(data: bytes, path: Path) -> Header:
     header = read_header(data)
     if header is None:
         raise UserError(f"{path}: no JPEG, PNG, BMP or WebP image, or a damaged one; restore or remove it")
+    _check_pixels(header, path)
     height, width = header.hw
-    if width * height > MAX_PIXELS:
-        raise UserError(f"{path}: {width}x{height} is more than {MAX_PIXELS // 10**6} million pixels; scale it down")
     if not header.fits(len(data)):
         raise UserError(f"{path}: {len(data):,} bytes cannot hold the {width}x{height} pixels that its header tells of; "
                         "restore or remove it")
     if is_cut_off(data, header):
         raise UserError(f"{path}: the {header.kind} is cut off ({len(data):,} bytes); restore or remove it")
     return header
+
+
+def _check_pixels(header: Header, path: Path) -> None:
+    height, width = header.hw
+    if width * height > MAX_PIXELS:
+        raise UserError(f"{path}: {width}x{height} is more than {MAX_PIXELS // 10**6} million pixels; scale it down")
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -66,7 +71,7 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def upright_hw(path: Path) -> tuple[int, int]:
-    """(height, width) that `read_image` gives, from the head of the file. Raises UserError for no image."""
+    """(height, width) that `read_image` gives, from the head of the file. Raises UserError for no image, or beyond MAX_PIXELS."""
     try:
         with open(path, "rb") as file:
             header = read_header(file.read(_HEAD_BYTES))
@@ -74,6 +79,7 @@ def upright_hw(path: Path) -> tuple[int, int]:
         raise UserError(f"{path}: cannot be read ({error.strerror}); restore it or check its permissions") from None
     if header is None:  # no image, or a JPEG that begins with a large preview
         header = probe(read_bytes(path), path)
+    _check_pixels(header, path)
     turned = header.kind == "JPEG" and exif_orientation(path) in _QUARTER_TURNS  # of PNGs Pillow would decode the pixels first
     return header.hw[::-1] if turned else header.hw
 

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -30,7 +30,7 @@ class PhaseState:
     iteration: int
     optimizer: dict[str, Any]
     schedule: dict[str, Any]
-    progress: dict[str, Any] = field(default_factory=dict)
+    progress: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,7 @@ def train_phase(net: nn.Module, criterion: MultiTaskLoss, phase: Phase, stream: 
         start = resume.iteration
         optimizer.load_state_dict(resume.optimizer)
         schedule.load_state_dict(resume.schedule)
-        if resume.progress:  # checkpoints of older versions have none
-            progress.load_state(resume.progress)
+        progress.load_state(resume.progress)
     net.train()
     model = wrap(net, device)
     batches = stream.start_at(start)

@@ -29,6 +29,7 @@ from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.progress import Progress, format_seconds
 from mtzoo.engine.stages import fold_for_step, network_at, quantization_of
 from mtzoo.engine.work_dir import WorkDir
+from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import calibrate, is_prepared, prepare, set_fake_quant, set_observing
@@ -116,8 +117,7 @@ def train(run: Run, *, float_only: bool, resume: bool, load_from: Path | None, o
     position = None
     if held is not None:
         restore(run, *held)
-        if counted := held[1].training.get("bad_images"):  # checkpoints of older versions have none
-            run.bad_images.load_state(counted, dataset.still_bad)
+        run.bad_images.load_state(held[1].training["bad_images"], dataset.still_bad)
         position = held[1].progress
         if position.done:  # it may have been cut off before its listener was through
             on_main(lambda: on_stage_end(run, position.step, position.quantized))
@@ -221,12 +221,18 @@ def load_weights(run: Run, path: Path) -> None:
 
 
 def restore(run: Run, path: Path, checkpoint: Checkpoint) -> None:
-    """Rebuild the network at the checkpoint's point of the run, folds replayed."""
-    position = checkpoint.progress
+    """Rebuild the network at the checkpoint's point of the run, folds replayed.
+
+    Raises UserError for a checkpoint without all that training needs, of an older version.
+    """
+    position, training = checkpoint.progress, checkpoint.training
+    if missing := sorted({"criterion", "phase", "rng", "bad_images"} - training.keys()):
+        raise UserError(f"{path}: training cannot go on from it, an older version wrote it without '{missing[0]}'; "
+                        "start anew in another --work-dir")
     run.net = network_at(run.config, position.step, position.quantized)
     load_network_state(run.net, checkpoint.network, path)
-    run.criterion.load_state_dict(checkpoint.training["criterion"])
-    torch.set_rng_state(checkpoint.training["rng"])
+    run.criterion.load_state_dict(training["criterion"])
+    torch.set_rng_state(training["rng"])
     set_fake_quant(run.net, position.quantized)
     set_observing(run.net, position.quantized and not position.done)
     run.net.to(run.device)

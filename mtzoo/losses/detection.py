@@ -66,9 +66,8 @@ class DetectionLoss(nn.Module):
     def _losses(self, logits: Tensor, boxes: Tensor, gt: GroundTruth, positives: Positives,
                 weights: Tensor) -> dict[str, Tensor]:
         """logits (N, L, K), boxes (N, L, 4) of labelled samples, weights (N, L, K) -> the two scalars."""
-        from torchvision.ops import (
-            generalized_box_iou_loss,  # here, because it takes seconds to import and few commands train
-        )
+        # Imported here because it takes seconds, and few commands train.
+        from torchvision.ops import generalized_box_iou_loss
 
         images, locations, owners, quality, share = positives
         count = share.sum().clamp(min=1.0)

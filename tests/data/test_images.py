@@ -261,6 +261,9 @@ def test_upright_size_of_a_header(tmp_path):
     assert upright_hw(tmp_path / "preview.jpg") == (40, 20)
     with pytest.raises(UserError, match=r"gone.png: cannot be read"):
         upright_hw(tmp_path / "gone.png")
+    (tmp_path / "huge.png").write_bytes(png_header(9000, 6000))
+    with pytest.raises(UserError, match=r"huge.png: .* million pixels"):
+        upright_hw(tmp_path / "huge.png")
     (tmp_path / "no.png").write_text("text")
     with pytest.raises(UserError, match=r"no.png: no JPEG, PNG, BMP or WebP image"):
         upright_hw(tmp_path / "no.png")

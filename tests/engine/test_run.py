@@ -9,7 +9,7 @@ from rich.console import Console
 from mtzoo.config import config_from_dict
 from mtzoo.engine import loop
 from mtzoo.engine import run as run_module
-from mtzoo.engine.checkpoint import load_checkpoint
+from mtzoo.engine.checkpoint import load_checkpoint, save_checkpoint
 from mtzoo.engine.integer_step import to_integers
 from mtzoo.engine.run import stages, start_run, train
 from mtzoo.engine.work_dir import WorkDir
@@ -156,6 +156,18 @@ def test_a_finished_run_resumes_into_nothing(images, tmp_path, monkeypatch):
     again = go(config, tmp_path / "run", resume=True, float_only=True, on_stage_end=lambda run, *at: told.append(at))
     assert told == [(0, False)]
     assert all(torch.equal(v, again.net.state_dict()[k]) for k, v in first.net.state_dict().items())
+
+
+@pytest.mark.slow
+def test_a_checkpoint_of_an_older_version_is_told(images, tmp_path):
+    config = tiny_config(images, ["seg"], solver=float_solver(iterations=1))
+    go(config, tmp_path / "run", float_only=True)
+    last = tmp_path / "run" / "with-bn-float-last.pt"
+    checkpoint = load_checkpoint(last)
+    del checkpoint.training["criterion"]
+    save_checkpoint(last, checkpoint)
+    with pytest.raises(UserError, match=r"with-bn-float-last\.pt: .*older version wrote it without 'criterion'; start anew"):
+        go(config, tmp_path / "run", float_only=True, resume=True)
 
 
 def test_what_is_trained_is_the_solvers_table(images):

@@ -14,7 +14,7 @@ import numpy as np
 
 from mtzoo.data.convert.classes import TRAIN_CLASSES, common_class
 from mtzoo.data.convert.drawing import draw_polygon, draw_polyline, flatten_curves, lane_width
-from mtzoo.data.convert.layout import existing, find_folder, image_stems, inside, member, points, read_ids, read_json
+from mtzoo.data.convert.layout import existing, find_folder, image_stems, inside, member, points, read_ids, read_labels
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
 from mtzoo.data.images import upright_hw
 from mtzoo.data.sources import IGNORE_CATEGORY
@@ -72,7 +72,7 @@ def _frames(root: Path, split: str) -> Iterator[Entry]:
 
 
 def _frame_list(path: Path) -> list[Any]:
-    content = read_json(path)
+    content = read_labels(path)
     if isinstance(content, Mapping):  # newer Scalabel files carry a head
         return member(content, "frames", list, str(path))
     if not isinstance(content, list):
@@ -82,7 +82,7 @@ def _frame_list(path: Path) -> list[Any]:
 
 def _read_single(images: Path, path: Path) -> LabelledImage:
     """A JSON of labels/100k: {"name": stem, "frames": [{"objects": [...]}]}."""
-    content = read_json(path)
+    content = read_labels(path)
     image = existing(inside(images, f"{member(content, 'name', str, str(path))}.jpg", str(path)), str(path))
     frames = [{"labels": member(frame, "objects", list, str(path))} for frame in member(content, "frames", list, str(path))[:1]]
     return _read_frames(image, [(str(path), ("boxes", "lane", "drivable"), frame) for frame in frames])

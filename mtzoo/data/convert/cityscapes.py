@@ -13,7 +13,7 @@ import numpy as np
 
 from mtzoo.data.convert.classes import TRAIN_CLASSES, common_class
 from mtzoo.data.convert.drawing import bounding_box, draw_polygon
-from mtzoo.data.convert.layout import existing, find_folder, image_stems, member, points, read_json
+from mtzoo.data.convert.layout import existing, find_folder, image_stems, member, points, read_labels
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
 from mtzoo.data.images import read_mask, upright_hw
 from mtzoo.errors import UserError
@@ -62,7 +62,7 @@ def _entries(src: Path, split: str, instances: tuple[str, ...], classes: tuple[s
 
 def _read(image: Path, name: str, polygons: Path, instances: tuple[str, ...], classes: tuple[str, ...],
           id_mask: tuple[Path, np.ndarray] | None) -> LabelledImage:
-    content = read_json(polygons)
+    content = read_labels(polygons)
     hw = upright_hw(image)
     told = member(content, "imgHeight", int, str(polygons)), member(content, "imgWidth", int, str(polygons))
     if told != hw:

@@ -14,7 +14,7 @@ import numpy as np
 
 from mtzoo.data.convert.classes import MASK_CLASSES, PAINT, TRAIN_CLASSES, common_class, plain_name
 from mtzoo.data.convert.drawing import bounding_box, draw_polygon, draw_polyline, lane_width
-from mtzoo.data.convert.layout import ALL, existing, inside, member, points, read_json
+from mtzoo.data.convert.layout import ALL, existing, inside, member, points, read_labels
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
 from mtzoo.data.images import upright_hw
 from mtzoo.errors import UserError
@@ -44,7 +44,7 @@ def open_labelme(src: Path) -> SourceSet:
 
 
 def _read(src: Path, path: Path, base: Path) -> LabelledImage:
-    content = read_json(path)
+    content = read_labels(path)
     named = member(content, "imagePath", str, str(path))
     # "../images/a.jpg" is common, and fine as long as it stays in --src
     relative = posixpath.normpath(posixpath.join(path.parent.relative_to(src).as_posix(), named.replace("\\", "/")))

@@ -1,6 +1,5 @@
 """Finding and reading the files of a published layout, with one line for each thing that is not as it should be."""
 
-import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from mtzoo.data.convert.records import Entry
-from mtzoo.data.images import IMAGE_SUFFIXES, read_bytes, read_mask
+from mtzoo.data.images import IMAGE_SUFFIXES, read_mask
+from mtzoo.data.json_file import read_json
 from mtzoo.data.masks import list_stems
 from mtzoo.data.names import name_problem, posix_name
 from mtzoo.errors import UserError, shown
@@ -77,12 +77,9 @@ def read_ids(path: Path, count: int) -> np.ndarray:
     return ids
 
 
-def read_json(path: Path) -> Any:
-    """Parsed JSON. Raises UserError if it cannot be read or is none."""
-    try:
-        return json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not JSON ({error}); restore it") from None
+def read_labels(path: Path) -> Any:
+    """The content of a JSON file of labels. Raises UserError if it cannot be read or is none."""
+    return read_json(path, "label file", "restore it")
 
 
 def member(entry: object, key: str, kind: type | tuple[type, ...], where: str) -> Any:

@@ -85,11 +85,13 @@ class SplitWriter:
                 raise UserError(f"{image.path}: the image is {image.hw[1]}x{image.hw[0]}, its {kind} mask "
                                 f"{mask.shape[1]}x{mask.shape[0]}; restore one")
             path = (self.folder / kind / image.name).with_suffix(".png")
-            if path.exists():
-                raise UserError(f"{image.path}: another image has the same name but for its ending, and a mask too; rename one")
             path.parent.mkdir(parents=True, exist_ok=True)
-            # imwrite reports a full disk as False at best; write_bytes raises
-            path.write_bytes(cv2.imencode(".png", mask)[1].tobytes())
+            try:
+                with open(path, "xb") as file:  # x: of two threads with one name, one fails
+                    file.write(cv2.imencode(".png", mask)[1].tobytes())  # imwrite reports a full disk as False at best
+            except FileExistsError:
+                raise UserError(f"{image.path}: another image has the same name but for its ending, and a mask too; "
+                                "rename one") from None
 
     def write_boxes(self, categories: list[str]) -> None:
         """boxes.json of the images that were looked through for objects, in the order of their names; no file for none."""
