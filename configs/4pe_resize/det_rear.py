@@ -3,15 +3,7 @@
 from mmengine.config import read_base
 
 with read_base():
+    from ..common.tasks import _tasks
     from .utils import *
 
-tasks = dict(det_rear=dict(
-    kind="detection",
-    classes=["vehicle_rear", "vehicle_front"],
-    nodes=["backbone", "neck",
-           dict(name="det_rear_head", type="PerLocationDetectionHead", inputs=["neck"], strides=[8, 16, 32])],
-    train=["synth_boxes_train"],
-    val=["synth_boxes_val"],
-    loss=_detection_loss,
-    boxes=_boxes,
-))
+tasks = dict(det_rear=_tasks["det_rear"])

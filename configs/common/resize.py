@@ -24,8 +24,3 @@ fusion_bn_patterns = {1: ["nodes.backbone.*", "nodes.neck.*"], 2: ["nodes.*"]}
 loss_balance = "fixed"
 env = dict(default_ctx="auto", workers=2, seed=0, amp="auto")
 pipeline_test = dict(iterations=6, batch_size=2)
-
-# starting points of the task files
-_boxes = dict(score_threshold=0.05, pre_nms_top_k=200, nms_iou=0.6, top_k=100)
-_detection_loss = dict(type="DetectionLoss", weight=1.0)
-_segmentation_loss = dict(type="SegmentationLoss", weight=1.0)

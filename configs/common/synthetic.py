@@ -7,7 +7,7 @@ _train = dict(_scenes, num=1000, seed=1)
 _val = dict(_scenes, num=60, seed=2)
 
 sources = dict(
-    synth_boxes_train=dict(_train, labels="boxes"), synth_boxes_val=dict(_val, labels="boxes"),
-    synth_seg_train=dict(_train, labels="seg"), synth_seg_val=dict(_val, labels="seg"),
-    synth_lane_train=dict(_train, labels="lane"), synth_lane_val=dict(_val, labels="lane"),
+    boxes_train=dict(_train, labels="boxes"), boxes_val=dict(_val, labels="boxes"),
+    seg_train=dict(_train, labels="seg"), seg_val=dict(_val, labels="seg"),
+    lane_train=dict(_train, labels="lane"), lane_val=dict(_val, labels="lane"),
 )

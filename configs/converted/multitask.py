@@ -10,28 +10,11 @@ from mmengine.config import read_base
 with read_base():
     from ..common.converted import data_root, sources
     from ..common.resize import *
+    from ..common.tasks import _segmentation_loss, _tasks
 
-_detected = dict(
-    det_cyclist_light=["cyclist", "traffic_light"],
-    det_person=["person"],
-    det_rear=["vehicle_rear", "vehicle_front"],
-    det_vehicle_sign=["vehicle", "sign"],
-)
-_segmented = dict(
-    seg_default=("seg", ["sky", "building", "pole", "road", "sidewalk",
-                         "vegetation", "sign", "fence", "vehicle", "person", "cyclist", "traffic_light"]),
-    seg_lane=("lane", ["background", "solid", "dashed", "curb"]),
-    seg_paint=("paint", ["background", "paint"]),
-    seg_drivable=("drivable", ["direct", "alternative", "background"]),
-)
-
-tasks = dict()
-for _name, _classes in _detected.items():
-    tasks[_name] = dict(
-        kind="detection", classes=_classes, train=["boxes_train"], val=["boxes_val"], loss=_detection_loss, boxes=_boxes,
-        nodes=["backbone", "neck",
-               dict(name=_name + "_head", type="PerLocationDetectionHead", inputs=["neck"], strides=[8, 16, 32])])
-for _name, (_source, _classes) in _segmented.items():
+tasks = dict(_tasks)
+for _name, _source, _classes in (("seg_paint", "paint", ["background", "paint"]),
+                                 ("seg_drivable", "drivable", ["direct", "alternative", "background"])):
     tasks[_name] = dict(
         kind="segmentation", classes=_classes, train=[_source + "_train"], val=[_source + "_val"], loss=_segmentation_loss,
         nodes=["backbone", "neck",

@@ -16,6 +16,7 @@ from mtzoo.models.task_graph import NodeSpec
 
 TABLES = ("nodes", "sources")  # named specs that tasks refer to
 TASK_KEYS = ("kind", "classes", "nodes", "train", "val", "loss", "boxes", "labels", "quantization")
+BOX_INPUTS = ("im_hw", "crop_xy")
 TOP_KEYS = (*TABLES, "data_root", "tasks", "train_geometry", "deploy_geometry", "int_inference_export_input_shape", "solver",
             "fusion_bn_patterns", "photometric", "quantization", "env", "loss_balance", "samples_per_epoch", "pipeline_test")
 
@@ -79,7 +80,7 @@ def _check_second_key(key: str, values: Mapping[str, Any]) -> None:
 
 
 def select_tasks(values: dict[str, Any], tasks: Sequence[str] | None) -> dict[str, Any]:
-    """The config with only `tasks`; without detection `im_hw` goes too."""
+    """The config with only `tasks`; without detection what only boxes need of the export's inputs goes too."""
     if not tasks:
         return values
     known = values.get("tasks", {})
@@ -92,7 +93,7 @@ def select_tasks(values: dict[str, Any], tasks: Sequence[str] | None) -> dict[st
     selected = {**values, "tasks": kept}
     shape = values.get("int_inference_export_input_shape")
     if isinstance(shape, Mapping) and all(not isinstance(t, Mapping) or t.get("kind") != "detection" for t in kept.values()):
-        selected["int_inference_export_input_shape"] = {key: value for key, value in shape.items() if key != "im_hw"}
+        selected["int_inference_export_input_shape"] = {key: value for key, value in shape.items() if key not in BOX_INPUTS}
     return selected
 
 

@@ -178,11 +178,12 @@ class Env:
 
 @dataclass(frozen=True)
 class ExportInput:
-    """Shapes of the deploy model's inputs. image: (1, 3, H, W); im_hw: (1, 2), the original's height and width, which box
-    decoding needs and segmentation does not know."""
+    """Shapes of the deploy model's inputs. image: (1, 3, H, W); im_hw: (1, 2), the original's height and width, and crop_xy:
+    (1, 2), left and top of a crop's window: box decoding needs them, segmentation does not know them."""
 
     image: tuple[int, int, int, int]
     im_hw: tuple[int, int] | None = None
+    crop_xy: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -259,3 +260,10 @@ class ExperimentConfig:
             raise UserError(f"{where}.im_hw: no detection task is left that reads it; remove im_hw")
         if shape.im_hw not in (None, (1, 2)):
             raise UserError(f"{where}.im_hw={shape.im_hw}: its shape is (1, 2), height and width")
+        crops = detects and self.deploy_geometry.window is not None
+        if crops and shape.crop_xy is None:
+            raise UserError(f"{where}: boxes of a crop need 'crop_xy', where its window stands; add crop_xy=(1, 2)")
+        if not crops and shape.crop_xy is not None:
+            raise UserError(f"{where}.crop_xy: only detection tasks with deploy_geometry.window read it; remove crop_xy")
+        if shape.crop_xy not in (None, (1, 2)):
+            raise UserError(f"{where}.crop_xy={shape.crop_xy}: its shape is (1, 2), left and top")

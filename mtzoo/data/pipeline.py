@@ -36,7 +36,8 @@ class EvalPipeline:
     geometry: DeployGeometry
 
     def __call__(self, sample: Sample) -> Sample:
-        return replace(sample, image=self.geometry.apply(sample.image), affine=self.geometry.affine(sample.original_hw))
+        view = self.geometry.view(sample.original_hw)
+        return replace(sample, image=view.show(sample.image), affine=view.affine)
 
 
 def pick_focus(sample: Sample, rng: np.random.Generator) -> tuple[float, float] | None:

@@ -18,7 +18,7 @@ from mtzoo.ops.boxes import RAW_LIMIT, box_strides
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess import BoxDecoder
 
-IM_HW = "im_hw"
+IM_HW, CROP_XY = "im_hw", "crop_xy"
 LOWEST = -1e30  # a score no network gives
 FLOAT = {"to": TensorProto.FLOAT}
 LAST = {"axes": [-1], "keepdims": 0}
@@ -142,10 +142,14 @@ class BoxEmitter:
     def _to_original(self, boxes: str) -> str:
         """Boxes (k, 4) of input pixels -> original pixels, clipped to the original image."""
         b, op, geometry = self.b, self.op, self.geometry
-        ratios = op("Div", [b.constant(np.array([geometry.resized_hw], dtype=np.float32)), IM_HW], "ratios")  # (1, 2)
-        scale = op("ReduceMin", [ratios], "scale", axes=[1], keepdims=1)  # (1, 1) input pixels per original pixel
-        shift = b.constant(np.array([0, geometry.drop_top, 0, geometry.drop_top], dtype=np.float32))
-        moved = op("Div", [op("Add", [boxes, shift], "boxes_resized"), scale], "boxes_original")
+        if geometry.window is not None:  # full resolution
+            shift = op("Gather", [CROP_XY, b.integers(0, 1, 0, 1)], "crop_xyxy", axis=1)  # (1, 4)
+            moved = op("Add", [boxes, shift], "boxes_original")
+        else:
+            ratios = op("Div", [b.constant(np.array([geometry.resized_hw], dtype=np.float32)), IM_HW], "ratios")  # (1, 2)
+            scale = op("ReduceMin", [ratios], "scale", axes=[1], keepdims=1)  # (1, 1) input pixels per original pixel
+            shift = b.constant(np.array([0, geometry.drop_top, 0, geometry.drop_top], dtype=np.float32))
+            moved = op("Div", [op("Add", [boxes, shift], "boxes_resized"), scale], "boxes_original")
         limit = op("Gather", [IM_HW, b.integers(1, 0, 1, 0)], "original_whwh", axis=1)  # (1, 4)
         return op("Min", [op("Max", [moved, b.float(0)], "boxes_above_0"), limit], "boxes_clipped")
 

@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 17
 IR_VERSION = 8  # the one that came with opset 17: old runtimes read it
+RESIZE_NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 SPELT_OUT = 8  # constants of at most so many elements have them in their names
 
 Attribute = int | float | str | Sequence[int] | Sequence[float]
@@ -35,6 +36,11 @@ class GraphBuilder:
         name = name or f"t{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **(attributes or {})))
         return name
+
+    def upsample_nearest_2x(self, x: str, name: str) -> str:
+        """(N, C, h, w) of any type -> (N, C, 2 h, 2 w), each value four times."""
+        scales = self.constant(np.array([1, 1, 2, 2], dtype=np.float32))
+        return self.op("Resize", [x, "", scales], name, RESIZE_NEAREST)
 
     def top_k(self, x: str, k: int, name: str) -> tuple[str, str]:
         """The k largest along the last axis, sorted. Returns (values, indices). OpenVINO does not order equal values."""

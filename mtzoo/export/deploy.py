@@ -12,13 +12,15 @@ import onnx
 import torch
 
 from mtzoo.errors import UserError
-from mtzoo.export.boxes import IM_HW, BoxEmitter
+from mtzoo.export.boxes import CROP_XY, IM_HW, BoxEmitter
 from mtzoo.export.builder import ELEMENT_TYPES, GraphBuilder
+from mtzoo.export.image import emit_image
 from mtzoo.export.info import DeployInfo, TaskInfo, TensorInfo
 from mtzoo.export.labels import emit_label_map
-from mtzoo.export.network import IMAGE, emit_network
+from mtzoo.export.network import emit_network
 from mtzoo.files import write_whole
 from mtzoo.models import MultiTaskNet, NodeSpec
+from mtzoo.ops.color import InputFormat
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess import BoxDecoder
 from mtzoo.quantization import integer_state
@@ -31,7 +33,7 @@ DTYPES = {element: np.dtype(dtype).name for dtype, element in ELEMENT_TYPES.item
 @dataclass(frozen=True)
 class ExportSpec:
     """What an export has to know beyond the network. step: 0..3; graphs: task -> node specs the network was built from;
-    config, config_hash: the resolved config as plain data, to be carried along."""
+    config, config_hash: the resolved config as plain data, to be carried along; input_format: of the images it will read."""
 
     step: int
     tasks: Mapping[str, TaskInfo]
@@ -39,6 +41,7 @@ class ExportSpec:
     graphs: Mapping[str, Sequence[NodeSpec]]
     config: Mapping[str, Any]
     config_hash: str
+    input_format: InputFormat = "bgr"
 
 
 def export_model(net: MultiTaskNet, spec: ExportSpec, path: Path, *, postprocess: bool, keep_raw: bool = False) -> DeployInfo:
@@ -50,24 +53,24 @@ def export_model(net: MultiTaskNet, spec: ExportSpec, path: Path, *, postprocess
     """
     was_training = net.training
     net.eval()
-    model = build_model(net, spec.tasks, spec.geometry, quantized=True, postprocess=postprocess, keep_raw=keep_raw)
+    model = build_model(net, spec.tasks, spec.geometry, spec.input_format, quantized=True, postprocess=postprocess,
+                        keep_raw=keep_raw)
     net.train(was_training)
     exponents = _exponents(net)
     info = DeployInfo(step=spec.step, integer=bool(exponents), parameters=sum(p.numel() for p in net.parameters()),
                       tasks=spec.tasks, geometry=spec.geometry, graphs=spec.graphs, inputs=_tensors(model.graph.input),
                       outputs=_tensors(model.graph.output), config_hash=spec.config_hash, config=spec.config,
-                      exponents=exponents)
+                      input_format=spec.input_format, exponents=exponents)
     write_model(model, info, path)
     return info
 
 
-def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: DeployGeometry, *, quantized: bool,
-                postprocess: bool, keep_raw: bool = False) -> onnx.ModelProto:
+def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: DeployGeometry,
+                input_format: InputFormat = "bgr", *, quantized: bool, postprocess: bool, keep_raw: bool = False) -> onnx.ModelProto:
     """The ONNX model of `net` for one image. quantized=False: the same network in plain floats, for float runtimes."""
-    height, width = geometry.input_hw
     builder = GraphBuilder()
-    builder.add_input(IMAGE, np.uint8, (1, 3, height, width))
-    maps = emit_network(builder, net, quantized=quantized)
+    image = emit_image(builder, input_format, geometry.input_hw)
+    maps = emit_network(builder, net, image, quantized=quantized)
     shapes = output_shapes(net, geometry.input_hw)
     if keep_raw or not postprocess:
         for name in maps:
@@ -75,6 +78,8 @@ def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: Depl
     if postprocess:
         if any(isinstance(task.decoder, BoxDecoder) for task in tasks.values()):
             builder.add_input(IM_HW, np.float32, (1, 2))
+            if geometry.window is not None:
+                builder.add_input(CROP_XY, np.float32, (1, 2))
         for name, task in tasks.items():
             _emit_task(builder, name, task, geometry, maps, shapes)
     return builder.model("mtzoo")

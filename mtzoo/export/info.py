@@ -7,7 +7,9 @@ from typing import Any
 
 from mtzoo.errors import UserError
 from mtzoo.models import NodeSpec
-from mtzoo.ops.geometry import DeployGeometry
+from mtzoo.ops.camera import Camera
+from mtzoo.ops.color import InputFormat
+from mtzoo.ops.geometry import CropWindow, DeployGeometry
 from mtzoo.postprocess import BoxDecoder, Decoder, LabelMapDecoder
 
 FORMAT = "mtzoo-deploy-1"
@@ -36,7 +38,8 @@ class TensorInfo:
 class DeployInfo:
     """step: 0..3 of the training run; integer: made of integers only, so that it can be verified; parameters: of the network
     as trained; graphs: task -> node specs, from which the network is rebuilt; config: the resolved config, as plain data;
-    exponents: layer -> {"weight": [e per output channel], "output": e}, scale = 2^e, of an integer network.
+    input_format: of the image inputs, see `mtzoo.ops.color`; exponents: layer -> {"weight": [e per output channel], "output": e},
+    scale = 2^e, of an integer network.
     """
 
     step: int
@@ -49,6 +52,7 @@ class DeployInfo:
     outputs: tuple[TensorInfo, ...]
     config_hash: str
     config: Mapping[str, Any] = field(repr=False)
+    input_format: InputFormat = "bgr"
     exponents: Mapping[str, Mapping[str, Any]] = field(repr=False, default_factory=dict)
 
     def to_json(self) -> str:
@@ -70,11 +74,24 @@ class DeployInfo:
 
 def _built(values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that are more than plain data."""
-    geometry = {k: tuple(v) if isinstance(v, list) else v for k, v in values["geometry"].items()}
     tasks = {name: TaskInfo(t["kind"], tuple(t["classes"]), DECODERS[t["kind"]](**t["decoder"]))
              for name, t in values["tasks"].items()}
     graphs = {task: tuple(NodeSpec(n["name"], n["type"], tuple(n["inputs"]), n["params"]) for n in nodes)
               for task, nodes in values["graphs"].items()}
     tensors = {key: tuple(TensorInfo(t["name"], t["dtype"], tuple(t["shape"])) for t in values[key])
                for key in ("inputs", "outputs")}
-    return {"geometry": DeployGeometry(**geometry), "tasks": tasks, "graphs": graphs, **tensors}
+    return {"geometry": _geometry(values["geometry"]), "tasks": tasks, "graphs": graphs, **tensors}
+
+
+def _geometry(values: Mapping[str, Any]) -> DeployGeometry:
+    fields = _with_tuples(values)
+    if fields.get("window"):
+        window = _with_tuples(fields["window"])
+        camera = window["camera"] and Camera(**_with_tuples(window["camera"]))
+        fields["window"] = CropWindow(**{**window, "camera": camera})
+    return DeployGeometry(**fields)
+
+
+def _with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON knows lists only."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

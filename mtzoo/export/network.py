@@ -4,7 +4,6 @@ Quantized form: int8 weights and int32 biases as initializers, standard Quantize
 Upsampling and concatenation move 8-bit integers. Of the equal forms this is the one OpenVINO runs fastest (docs/deploy.md).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,9 +20,7 @@ from mtzoo.quantization import read_program
 from mtzoo.quantization.fake_quant import BIAS_LIMIT
 from mtzoo.quantization.graph import IMAGES, Call
 
-IMAGE = "image"
 IMAGE_ZERO = 128
-RESIZE_NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 
 
 @dataclass(frozen=True)
@@ -54,10 +51,10 @@ class NetworkEmitter:
         elif isinstance(module, ConvBNAct):
             value = self._conv(call, module)
         elif isinstance(module, Concat):
-            value = self._same_grid(call, "Concat", [], {"axis": 1})
+            value = self._concat(call)
         elif isinstance(module, UpsampleNearest2x):
-            scales = self.builder.constant(np.array([1, 1, 2, 2], dtype=np.float32))
-            value = self._same_grid(call, "Resize", ["", scales], RESIZE_NEAREST)
+            source = self.values[call.inputs[0]]
+            value = Value(self.builder.upsample_nearest_2x(source.tensor, call.name), source.scale, source.zero_point)
         else:
             raise UserError(f"layer '{call.name}': no ONNX rule for {type(module).__name__}; add one to mtzoo/export/network.py")
         self.values[call.name] = value
@@ -72,16 +69,16 @@ class NetworkEmitter:
         return self.floats[name]
 
     def _image(self, call: Call) -> Value:
-        b, scale = self.builder, 2.0**ImageQuant.exponent
+        b, image, scale = self.builder, self.values[call.inputs[0]].tensor, 2.0**ImageQuant.exponent
         if self.quantized:  # one operator subtracts 128 and scales: the integers go straight into the first convolution
-            return Value(IMAGE, b.float(scale), b.constant(np.uint8(IMAGE_ZERO)))
-        x = b.op("Cast", [IMAGE], attributes={"to": TensorProto.FLOAT})
+            return Value(image, b.float(scale), b.constant(np.uint8(IMAGE_ZERO)))
+        x = b.op("Cast", [image], attributes={"to": TensorProto.FLOAT})
         return Value(b.op("Mul", [b.op("Sub", [x, b.float(IMAGE_ZERO)]), b.float(scale)]))
 
-    def _same_grid(self, call: Call, kind: str, extra: list[str], attributes: Mapping[str, int | str]) -> Value:
-        """An operator that moves numbers; quantized ones as the integers they are."""
+    def _concat(self, call: Call) -> Value:
+        """Quantized inputs, which are on one grid, as the integers they are."""
         sources = [self.values[name] for name in call.inputs]
-        tensor = self.builder.op(kind, [*(s.tensor for s in sources), *extra], call.name, attributes)
+        tensor = self.builder.op("Concat", [source.tensor for source in sources], call.name, {"axis": 1})
         return Value(tensor, sources[0].scale, sources[0].zero_point)
 
     def _conv(self, call: Call, layer: ConvBNAct) -> Value:
@@ -133,15 +130,15 @@ class NetworkEmitter:
 
 
 @torch.no_grad()
-def emit_network(builder: GraphBuilder, net: MultiTaskNet, *, quantized: bool) -> dict[str, str]:
-    """Write `net` reading the uint8 tensor `image` (N, 3, H, W). Returns {"det_person.cls_s8": float tensor}.
+def emit_network(builder: GraphBuilder, net: MultiTaskNet, image: str, *, quantized: bool) -> dict[str, str]:
+    """Write `net` reading the uint8 tensor `image` (N, 3, H, W) BGR. Returns {"det_person.cls_s8": float tensor}.
 
     With quantized=False a prepared network is written as plain floats (weights on their grids, activations unrounded):
     what float runtimes are measured on. The returned tensors carry the outputs' names.
     """
     program = read_program(net)
     emitter = NetworkEmitter(builder, quantized=quantized)
-    emitter.values[IMAGES] = Value(IMAGE)
+    emitter.values[IMAGES] = Value(image)
     for call in program.calls:
         emitter.emit(call)
     outputs = {}

@@ -7,6 +7,7 @@ import numpy as np
 
 from mtzoo.errors import UserError
 from mtzoo.ops import affine
+from mtzoo.ops.camera import Camera
 
 PAD_VALUE = 128  # zero after the normalisation (x - 128) / 128
 
@@ -32,16 +33,93 @@ def resize(image: np.ndarray, hw: tuple[int, int], is_mask: bool = False) -> np.
 
 
 @dataclass(frozen=True)
-class DeployGeometry:
-    """Keep-ratio resize into `resized_hw`, drop the top rows, pad right and below to `input_hw`.
+class CropWindow:
+    """Where a window of full resolution stands in the original: around the camera's vanishing point, where far things are.
 
-    resized_hw: the box (height, width) the original is fitted into, e.g. (540, 960) for 1080x1920, a half by an image
-    pyramid; drop_top: rows cut off above; input_hw: what the network sees, multiples of `stride`.
+    Give `camera`, or `vanishing_point` (x, y) in pixels of an original of `original_hw`. In an image of another size the point
+    lies at the same share of width and height. anchor: the point's place in the window, (x, y) as shares of its sides.
     """
 
-    resized_hw: tuple[int, int]
-    drop_top: int
+    vanishing_point: tuple[float, float] | None = None
+    original_hw: tuple[int, int] | None = None
+    camera: Camera | None = None
+    anchor: tuple[float, float] = (0.5, 0.5)
+
+    def __post_init__(self) -> None:
+        if (self.camera is None) == (self.vanishing_point is None) or (self.vanishing_point is None) != (self.original_hw is None):
+            raise UserError("window: give either 'camera', or 'vanishing_point' and 'original_hw', the size it was seen in")
+        if self.original_hw is not None and min(self.original_hw) <= 0:
+            raise UserError(f"window: original_hw={self.original_hw}: positive numbers of pixels are wanted")
+        (x, y), (height, width) = self._point()
+        if not (0 <= x <= width and 0 <= y <= height):
+            raise UserError(f"window: the vanishing point ({x:.0f}, {y:.0f}) lies outside of the {width}x{height} image; "
+                            "check the camera's parameters")
+        if not all(0 <= share <= 1 for share in self.anchor):
+            raise UserError(f"window: anchor={self.anchor}: shares in 0..1 are wanted")
+
+    def _point(self) -> tuple[tuple[float, float], tuple[int, int]]:
+        if self.camera is not None:
+            return self.camera.vanishing_point(), self.camera.original_hw
+        return self.vanishing_point, self.original_hw
+
+    def place(self, original_hw: tuple[int, int], window_hw: tuple[int, int]) -> tuple[int, int]:
+        """(left, top) of the window in whole pixels; it never reaches beyond the original if that is large enough."""
+        (x, y), (height, width) = self._point()
+        left = round(x * original_hw[1] / width - self.anchor[0] * window_hw[1])
+        top = round(y * original_hw[0] / height - self.anchor[1] * window_hw[0])
+        return (min(max(left, 0), max(original_hw[1] - window_hw[1], 0)),
+                min(max(top, 0), max(original_hw[0] - window_hw[0], 0)))
+
+
+@dataclass(frozen=True)
+class View:
+    """What the network sees of one original: resized to `resized_hw`, cut off `left` and `top` pixels from the corner, and
+    cut or padded right and below to `input_hw`. scale: input pixels per original pixel."""
+
+    original_hw: tuple[int, int]
+    scale: float
+    left: int
+    top: int
     input_hw: tuple[int, int]
+
+    @property
+    def affine(self) -> np.ndarray:
+        """(2, 3) original pixels -> input pixels."""
+        return affine.scale_shift(self.scale, self.scale, -float(self.left), -float(self.top))
+
+    @property
+    def visible(self) -> tuple[float, float, float, float]:
+        """The rectangle of the original that is seen, xyxy in original pixels."""
+        height, width = self.original_hw
+        return (self.left / self.scale, self.top / self.scale, min((self.left + self.input_hw[1]) / self.scale, float(width)),
+                min((self.top + self.input_hw[0]) / self.scale, float(height)))
+
+    def show(self, image: np.ndarray, is_mask: bool = False, fill: int = PAD_VALUE) -> np.ndarray:
+        """The original (H, W, 3) or its mask (H, W) as the network's input, (input_h, input_w[, 3]) uint8."""
+        height, width = self.input_hw
+        hw = (round(image.shape[0] * self.scale), round(image.shape[1] * self.scale))
+        shown = resize(image, hw, is_mask)[self.top:self.top + height, self.left:self.left + width]
+        if shown.shape[:2] == (height, width):
+            return np.ascontiguousarray(shown)
+        out = np.full((height, width, *image.shape[2:]), fill, dtype=np.uint8)
+        out[:shown.shape[0], :shown.shape[1]] = shown
+        return out
+
+
+@dataclass(frozen=True)
+class DeployGeometry:
+    """How a deploy model looks at an original. One of two ways; both pad right and below to `input_hw`, what the network
+    sees, in multiples of its `stride`.
+
+    Resize: `resized_hw` is the box (height, width) the original is fitted into, e.g. (540, 960) for 1080x1920, where
+    shrinking to a half is the mean of 2x2 pixels, an image pyramid's; `drop_top` rows are cut off above.
+    Crop: `window` places input_hw at full resolution.
+    """
+
+    input_hw: tuple[int, int]
+    resized_hw: tuple[int, int] | None = None
+    drop_top: int = 0
+    window: CropWindow | None = None
     stride: int = 32
 
     def __post_init__(self) -> None:
@@ -50,30 +128,27 @@ class DeployGeometry:
                 padded = -(-size // self.stride) * self.stride
                 raise UserError(f"input_hw={self.input_hw}: {name} {size} is not a multiple of the network's stride "
                                 f"{self.stride}; pad to {padded}")
+        if self.window is not None:
+            if self.resized_hw is not None or self.drop_top:
+                raise UserError("'window' is cut at full resolution; remove 'resized_hw' and 'drop_top', or 'window'")
+        elif self.resized_hw is None:
+            raise UserError("neither 'resized_hw' nor 'window' is given; add one")
+        else:
+            self._check_resized()
+
+    def _check_resized(self) -> None:
         rows = self.resized_hw[0] - self.drop_top
         if self.drop_top < 0 or rows <= 0 or rows > self.input_hw[0] or self.resized_hw[1] > self.input_hw[1]:
             raise UserError(f"resized_hw={self.resized_hw} less drop_top={self.drop_top} rows does not fit "
                             f"input_hw={self.input_hw}; enlarge input_hw or drop more rows")
 
-    def scale(self, original_hw: tuple[int, int]) -> float:
-        """Input pixels per original pixel."""
-        return min(self.resized_hw[0] / original_hw[0], self.resized_hw[1] / original_hw[1])
-
-    def affine(self, original_hw: tuple[int, int]) -> np.ndarray:
-        """(2, 3) original pixels -> input pixels."""
-        scale = self.scale(original_hw)
-        return affine.scale_shift(scale, scale, 0.0, -float(self.drop_top))
-
-    def apply(self, image: np.ndarray, is_mask: bool = False, fill: int = PAD_VALUE) -> np.ndarray:
-        """An original image (H, W, 3) or mask (H, W) as the network's input, (input_h, input_w[, 3]) uint8."""
-        scale = self.scale(image.shape[:2])
-        hw = (round(image.shape[0] * scale), round(image.shape[1] * scale))
-        resized = resize(image, hw, is_mask)[self.drop_top:]
-        if resized.shape[:2] == tuple(self.input_hw):
-            return np.ascontiguousarray(resized)
-        out = np.full((*self.input_hw, *image.shape[2:]), fill, dtype=np.uint8)
-        out[:resized.shape[0], :resized.shape[1]] = resized
-        return out
+    def view(self, original_hw: tuple[int, int]) -> View:
+        """What is seen of an original of this (height, width)."""
+        if self.window is not None:
+            left, top = self.window.place(original_hw, self.input_hw)
+            return View(original_hw, 1.0, left, top, self.input_hw)
+        scale = min(self.resized_hw[0] / original_hw[0], self.resized_hw[1] / original_hw[1])
+        return View(original_hw, scale, 0, self.drop_top, self.input_hw)
 
 
 def label_map_to_original(label_map: np.ndarray, map_stride: int, to_input: np.ndarray, original_hw: tuple[int, int],

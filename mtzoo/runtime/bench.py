@@ -17,15 +17,14 @@ import onnx
 import torch
 
 from mtzoo.errors import UserError
-from mtzoo.export.boxes import IM_HW
 from mtzoo.export.deploy import build_model
 from mtzoo.export.info import DeployInfo
 from mtzoo.export.load import fake_quant_network, network_outputs, read_deploy_file, stored_integers
-from mtzoo.export.network import IMAGE
 from mtzoo.models import MultiTaskNet
 from mtzoo.postprocess import to_prediction
 from mtzoo.quantization import set_fake_quant
 from mtzoo.runtime.executors import Arrays, OnnxRuntimeExecutor, OpenVinoExecutor
+from mtzoo.runtime.feeds import feeds_for, seen_image
 
 WARM_UP = 3
 INT8, BF16 = "openvino int8", "openvino bf16"
@@ -65,7 +64,8 @@ def bench(model_path: Path, threads: int = 2, runs: int = 50, on_round: Callable
     net = fake_quant_network(file, stored_integers(file))
     set_fake_quant(net, False)
     postprocess = any("." in t.name and t.name.rpartition(".")[2] in ("labels", "boxes") for t in file.info.outputs)
-    plain = build_model(net, file.info.tasks, file.info.geometry, quantized=False, postprocess=postprocess)
+    plain = build_model(net, file.info.tasks, file.info.geometry, file.info.input_format, quantized=False,
+                        postprocess=postprocess)
     feeds = _feeds(file.info)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -84,13 +84,13 @@ def _variants(info: DeployInfo, net: MultiTaskNet, plain: onnx.ModelProto, integ
     """Name -> one inference."""
     executors = {FLOAT_RUNTIMES[0]: OnnxRuntimeExecutor(plain, threads), FLOAT_RUNTIMES[1]: OpenVinoExecutor(plain, threads),
                  BF16: OpenVinoExecutor(plain, threads, precision="bf16"), INT8: OpenVinoExecutor(integer, threads)}
-    images = torch.from_numpy(feeds[IMAGE]).contiguous(memory_format=torch.channels_last)
+    images = torch.from_numpy(seen_image(info, feeds)).contiguous(memory_format=torch.channels_last)
     hw = info.geometry.input_hw
     decoders = {name: task.decoder for name, task in info.tasks.items()}
 
     def torch_float() -> object:
         outputs = network_outputs(net, images)
-        return to_prediction(outputs, [info.geometry.affine(hw)], [hw], decoders) if postprocess else outputs
+        return to_prediction(outputs, [info.geometry.view(hw).affine], [hw], decoders) if postprocess else outputs
 
     calls: dict[str, Callable[[], object]] = {"torch fp32": torch_float}
     calls |= {name: lambda executor=executor: executor.run(feeds) for name, executor in executors.items()}
@@ -114,9 +114,8 @@ def _interleaved(calls: Mapping[str, Callable[[], object]], runs: int,
 
 def _feeds(info: DeployInfo) -> Arrays:
     """Noise: how long a convolution takes does not depend on what it sees, and NMS finds few boxes in it."""
-    images = np.random.default_rng(0).integers(0, 256, (1, 3, *info.geometry.input_hw), dtype=np.uint8)
-    feeds = {IMAGE: images, IM_HW: np.array([info.geometry.input_hw], dtype=np.float32)}
-    return {tensor.name: feeds[tensor.name] for tensor in info.inputs}
+    hw = info.geometry.input_hw
+    return feeds_for(info, np.random.default_rng(0).integers(0, 256, (*hw, 3), dtype=np.uint8), hw)
 
 
 def _machine() -> str:

@@ -1,19 +1,20 @@
 """A deploy model, ready to look at images."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from mtzoo.errors import UserError
-from mtzoo.export.boxes import IM_HW
 from mtzoo.export.info import DeployInfo
 from mtzoo.export.load import read_deploy_file
-from mtzoo.export.network import IMAGE
-from mtzoo.ops.geometry import label_map_to_original
+from mtzoo.ops.geometry import CropWindow, label_map_to_original
 from mtzoo.postprocess import LabelMapDecoder, to_prediction
 from mtzoo.runtime.executors import Arrays, Executor, build_executor
+from mtzoo.runtime.feeds import check_feeds, feeds_for
 from mtzoo.structures import Detections, Prediction, RawOutputs
 
 
@@ -22,7 +23,6 @@ class DeployModel:
 
     def __init__(self, info: DeployInfo, executor: Executor) -> None:
         self.info, self.executor = info, executor
-        self.needs_original_size = any(tensor.name == IM_HW for tensor in info.inputs)
 
     @classmethod
     def load(cls, path: Path, executor: str = "openvino", threads: int | None = None) -> "DeployModel":
@@ -38,29 +38,28 @@ class DeployModel:
         """Task -> class names, in the order of their ids."""
         return {name: task.classes for name, task in self.info.tasks.items()}
 
-    def run(self, images: np.ndarray, im_hw: np.ndarray) -> Arrays:
-        """The model as it is: images (1, 3, H, W) uint8 BGR, im_hw (1, 2) float32 original height and width -> outputs by
-        name. Raises UserError for another shape or dtype."""
-        expected = next(tensor for tensor in self.info.inputs if tensor.name == IMAGE)
-        if images.shape != expected.shape or images.dtype != np.uint8:
-            raise UserError(f"images are {images.dtype} {images.shape}; the model reads {expected.dtype} {expected.shape}")
-        feeds = {IMAGE: images}
-        if self.needs_original_size:
-            feeds[IM_HW] = np.asarray(im_hw, dtype=np.float32).reshape(1, 2)
+    def at(self, window: CropWindow) -> "DeployModel":
+        """The same model with its window elsewhere. Raises UserError if the model reads no window."""
+        if self.info.geometry.window is None:
+            raise UserError("the model sees the whole image, not a window of it; name a crop model, e.g. of 4pe_crop")
+        return DeployModel(replace(self.info, geometry=replace(self.info.geometry, window=window)), self.executor)
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays:
+        """The model as it is: inputs by name -> outputs by name. Raises UserError for inputs it does not read."""
+        check_feeds(self.info, feeds)
         return self.executor.run(feeds)
 
     def predict(self, image: np.ndarray) -> Prediction:
         """An image (H, W, 3) uint8 BGR of any size -> what the model says, in its pixels."""
-        return self.predict_input(self.info.geometry.apply(image), image.shape[:2])
+        return self.predict_input(self.info.geometry.view(image.shape[:2]).show(image), image.shape[:2])
 
     def predict_input(self, image: np.ndarray, original_hw: tuple[int, int]) -> Prediction:
-        """The same from an image (input_h, input_w, 3) that `geometry.apply` has made from one of `original_hw`."""
-        batch = np.ascontiguousarray(image.transpose(2, 0, 1)[None])  # (1, 3, H, W)
-        return self.prediction(self.run(batch, np.array([original_hw])), original_hw)
+        """The same from an image (input_h, input_w, 3) that `geometry.view(original_hw)` has shown."""
+        return self.prediction(self.run(feeds_for(self.info, image, original_hw)), original_hw)
 
     def prediction(self, outputs: Arrays, original_hw: tuple[int, int]) -> Prediction:
         """What the outputs of one image mean, in original pixels. A file without post-processing gets it here."""
-        to_input, result = self.info.geometry.affine(original_hw), Prediction()
+        to_input, result = self.info.geometry.view(original_hw).affine, Prediction()
         for name, task in self.info.tasks.items():
             if f"{name}.labels" in outputs and isinstance(task.decoder, LabelMapDecoder):
                 labels = outputs[f"{name}.labels"][0, 0]

@@ -15,13 +15,12 @@ import torch
 from torch import Tensor
 
 from mtzoo.errors import UserError
-from mtzoo.export.boxes import IM_HW
 from mtzoo.export.builder import GraphBuilder
 from mtzoo.export.info import DeployInfo
 from mtzoo.export.load import fake_quant_network, integer_network, network_outputs, read_deploy_file, stored_integers
-from mtzoo.export.network import IMAGE
 from mtzoo.postprocess import BoxDecoder, LabelMapDecoder, label_map, to_prediction
 from mtzoo.runtime.executors import Arrays, Executor, build_executor
+from mtzoo.runtime.feeds import feeds_for, seen_image
 from mtzoo.runtime.model import DeployModel, raw_outputs
 from mtzoo.structures import Detections, RawOutputs, flatten_outputs
 
@@ -86,14 +85,14 @@ def verify(model_path: Path, images: Iterable[np.ndarray], *, threads: int = 1,
     done = 0
     for image in itertools.chain([first], images):
         original_hw = image.shape[:2]
-        batch = torch.from_numpy(file.info.geometry.apply(image)).permute(2, 0, 1)[None].contiguous()
+        feeds = feeds_for(file.info, file.info.geometry.view(original_hw).show(image), original_hw)
+        batch = torch.from_numpy(seen_image(file.info, feeds))
         expected = network_outputs(reference, batch)
         with torch.no_grad():
             actual = integer(batch)
         _compare_raw(tallies["integer"], expected, actual)
         _compare_labels(tallies["integer"], file.info, expected, _labels(file.info, actual))
         for name in RUNTIMES:
-            feeds = _feeds(file.info, batch, original_hw)
             _compare_raw(tallies[name], expected, raw_outputs(_only(raw[name].run(feeds), shapes)))
             _compare_deployed(tallies[name], file.info, as_they_are[name], feeds, expected, original_hw)
         done += 1
@@ -119,11 +118,6 @@ def with_raw_outputs(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...
 
 def _blank(info: DeployInfo) -> Tensor:
     return torch.zeros(1, 3, *info.geometry.input_hw, dtype=torch.uint8)
-
-
-def _feeds(info: DeployInfo, batch: Tensor, original_hw: tuple[int, int]) -> Arrays:
-    feeds = {IMAGE: batch.numpy(), IM_HW: np.array([original_hw], dtype=np.float32)}
-    return _only(feeds, [tensor.name for tensor in info.inputs])
 
 
 def _only(arrays: Arrays, names: Iterable[str]) -> Arrays:
@@ -157,7 +151,7 @@ def _compare_deployed(tally: Tally, info: DeployInfo, executor: Executor, feeds:
     boxes = {task: expected[task] for task, t in info.tasks.items()
              if isinstance(t.decoder, BoxDecoder) and f"{task}.boxes" in outputs}
     decoders = {task: info.tasks[task].decoder for task in boxes}
-    wanted = to_prediction(boxes, [info.geometry.affine(original_hw)], [original_hw], decoders)[0].detections
+    wanted = to_prediction(boxes, [info.geometry.view(original_hw).affine], [original_hw], decoders)[0].detections
     found = DeployModel(info, executor).prediction(outputs, original_hw).detections if boxes else {}
     for task, detections in wanted.items():
         size, differing, error = compare_detections(detections, found[task])

@@ -33,8 +33,11 @@ def shrunk(name: str) -> ExperimentConfig:
     """The config with a small image; its network, tasks, losses and quantization as they are."""
     values = load_config(find_config(name)).resolved
     shape = {**values["int_inference_export_input_shape"], "image": [1, 3, *HW]}
+    deploy = {**values["deploy_geometry"], "input_hw": list(HW)}
+    if "window" not in deploy:
+        deploy |= {"resized_hw": list(HW), "drop_top": 0}
     return config_from_dict({**values, "train_geometry": {**values["train_geometry"], "crop_hw": list(HW)},
-                             "deploy_geometry": {"resized_hw": list(HW), "drop_top": 0, "input_hw": list(HW)},
+                             "deploy_geometry": deploy,
                              "int_inference_export_input_shape": shape})
 
 

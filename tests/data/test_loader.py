@@ -74,7 +74,7 @@ def test_nor_does_it_where_an_image_is_bad(dataset, tiny):
 
 
 def test_eval_loader_gives_samples_in_order(tiny):
-    (eval_set,) = eval_sets([tiny.masks_task()], EvalPipeline(DeployGeometry((48, 64), 16, (32, 64))))
+    (eval_set,) = eval_sets([tiny.masks_task()], EvalPipeline(DeployGeometry((32, 64), (48, 64), drop_top=16)))
     batches = list(make_eval_loader(eval_set.dataset, 3, 0))
     assert [b.images.shape for b in batches] == [(3, 3, 32, 64), (1, 3, 32, 64)]
     assert [s.path.stem for b in batches for s in b.samples] == list("abcd")
@@ -82,7 +82,7 @@ def test_eval_loader_gives_samples_in_order(tiny):
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_fault_leaves_a_worker_as_one_line(tiny, workers):
-    (eval_set,) = eval_sets([tiny.masks_task()], EvalPipeline(DeployGeometry((48, 64), 16, (32, 64))))
+    (eval_set,) = eval_sets([tiny.masks_task()], EvalPipeline(DeployGeometry((32, 64), (48, 64), drop_top=16)))
     (tiny.root / "images" / "b.png").write_bytes(b"junk")
     loader = make_eval_loader(eval_set.dataset, 2, workers)
     with pytest.raises(UserError) as error:

@@ -38,7 +38,7 @@ def random_maps(shapes, seed, *, steps=6, offset=-3.0):
 def check(outputs, maps, decoder, original_hw, geometry=GEOMETRY):
     """Compare with the reference; returns the number of boxes."""
     decoded = decode_detections({name: torch.from_numpy(value) for name, value in maps.items()}, decoder)[0]
-    wanted = to_original(decoded, geometry.affine(original_hw), original_hw)
+    wanted = to_original(decoded, geometry.view(original_hw).affine, original_hw)
     count = int(outputs["det.count"][0])
     boxes, scores, classes = (outputs[f"det.{key}"][0] for key in ("boxes", "scores", "classes"))
     assert count == len(wanted.boxes)

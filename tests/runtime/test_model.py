@@ -1,23 +1,37 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from mtzoo.errors import UserError
+from mtzoo.export import export_model
 from mtzoo.export.load import network_outputs
+from mtzoo.ops.color import decode, encode
+from mtzoo.ops.geometry import CropWindow, DeployGeometry
 from mtzoo.postprocess import to_prediction
-from mtzoo.runtime import DeployModel
-from tests.export.helpers import GEOMETRY, NETWORK_RUNTIMES, TASKS, export
+from mtzoo.runtime import DeployModel, verify
+from tests.export.helpers import GEOMETRY, HW, NETWORK_RUNTIMES, TASKS, export, spec
 
 
 def photo(hw=(144, 180), seed=0):
     return np.random.default_rng(seed).integers(0, 256, (*hw, 3), dtype=np.uint8)
 
 
+def feeds(images):
+    return {"image": images, "im_hw": np.array([[144, 180]], np.float32)}
+
+
 def reference(net, image):
-    batch = torch.from_numpy(GEOMETRY.apply(image)).permute(2, 0, 1)[None]
     hw = image.shape[:2]
+    return reference_of_input(net, GEOMETRY.view(hw).show(image), hw)
+
+
+def reference_of_input(net, shown, hw, to_input=None):
+    batch = torch.from_numpy(shown).permute(2, 0, 1)[None]
     decoders = {name: task.decoder for name, task in TASKS.items()}
-    return to_prediction(network_outputs(net, batch), [GEOMETRY.affine(hw)], [hw], decoders)[0]
+    to_input = GEOMETRY.view(hw).affine if to_input is None else to_input
+    return to_prediction(network_outputs(net, batch), [to_input], [hw], decoders)[0]
 
 
 def check(found, expected):
@@ -45,7 +59,7 @@ def test_a_file_of_raw_maps_predicts_the_same(frozen, tmp_path):
 def test_classes_and_outputs(model_path):
     model = DeployModel.load(model_path, executor="onnxruntime", threads=1)
     assert model.classes == {"det": ("blue", "yellow"), "seg": ("sky", "ground", "thing")}
-    outputs = model.run(np.zeros((1, 3, 64, 96), np.uint8), np.array([[144, 180]]))
+    outputs = model.run(feeds(np.zeros((1, 3, 64, 96), np.uint8)))
     assert set(outputs) == {"det.boxes", "det.scores", "det.classes", "det.count", "seg.labels"}
 
 
@@ -53,4 +67,48 @@ def test_classes_and_outputs(model_path):
 def test_images_of_another_kind(model_path, images):
     model = DeployModel.load(model_path, executor="onnxruntime", threads=1)
     with pytest.raises(UserError, match=r"the model reads uint8 \(1, 3, 64, 96\)"):
-        model.run(images, np.array([[144, 180]]))
+        model.run(feeds(images))
+
+
+def test_inputs_that_are_missing(model_path):
+    model = DeployModel.load(model_path, executor="onnxruntime", threads=1)
+    with pytest.raises(UserError, match=r"inputs image; the model reads image, im_hw"):
+        model.run({"image": np.zeros((1, 3, 64, 96), np.uint8)})
+
+
+def test_a_model_of_the_whole_image_has_no_window(model_path):
+    model = DeployModel.load(model_path, executor="onnxruntime", threads=1)
+    with pytest.raises(UserError, match="sees the whole image"):
+        model.at(CropWindow((5, 5), (10, 10)))
+
+
+@pytest.mark.parametrize("kind", ["rgb", "yuv444", "nv12"])
+@pytest.mark.parametrize("executor", NETWORK_RUNTIMES)
+def test_other_input_formats_are_what_the_network_sees(frozen, tmp_path, kind, executor):
+    path = tmp_path / f"{kind}.onnx"
+    export_model(frozen, replace(spec(3), input_format=kind), path, postprocess=True)
+    report = verify(path, [photo(), photo((90, 200), seed=1)]) if executor == "openvino" else None
+    assert report is None or report.passed
+    model = DeployModel.load(path, executor=executor, threads=1)
+    shown = GEOMETRY.view((144, 180)).show(photo())
+    seen = decode(encode(shown, kind), kind)[0].transpose(1, 2, 0)
+    found, expected = model.predict_input(shown, (144, 180)), reference_of_input(frozen, seen, (144, 180))
+    check(found, expected)
+
+
+@pytest.mark.parametrize("executor", NETWORK_RUNTIMES)
+def test_a_crop_s_boxes_are_in_pixels_of_the_photo(frozen, tmp_path, executor):
+    geometry = DeployGeometry(HW, window=CropWindow((70, 60), (144, 180)))
+    export_model(frozen, replace(spec(3), geometry=geometry), tmp_path / "crop.onnx", postprocess=True)
+    model = DeployModel.load(tmp_path / "crop.onnx", executor=executor, threads=1)
+    assert [tensor.name for tensor in model.info.inputs] == ["image", "im_hw", "crop_xy"]
+    for moved, window in ((model, geometry.window), (model.at(CropWindow((110, 90), (144, 180))), CropWindow((110, 90), (144, 180)))):
+        view = replace(geometry, window=window).view((144, 180))
+        found = moved.predict(photo())
+        check(found, reference_of_input(frozen, view.show(photo()), (144, 180), view.affine))
+        assert found.detections["det"].boxes[:, 0].min() >= view.left
+        outside = np.ones((144, 180), bool)
+        outside[view.top:view.top + HW[0], view.left:view.left + HW[1]] = False
+        assert (found.label_maps["seg"][outside] == 0).all()
+    if executor == "openvino":
+        assert verify(tmp_path / "crop.onnx", [photo()]).passed

@@ -1,0 +1,16 @@
+"""What 4pe_crop changes of 4pe_resize: `vargnet_v2_g8g4_0_5x`, full resolution, scenes as large as the camera's image."""
+
+from mmengine.config import read_base
+
+with read_base():
+    from ..common.resize import *
+    from ..common.synthetic_1080p import data_root, sources
+
+nodes["neck"]["group_base"] = 4
+
+# A crop of any image at full resolution: 720x1280, 940x1824, 1080x1920, 1080x2280. Half of them aim at an object or a lane.
+train_geometry = dict(crop_hw=[448, 1216], resize_type="none", focus_prob=0.5)
+
+# The window stands where the camera sees the end of a straight road; --vanishing-point or --camera at run time place it anew.
+deploy_geometry = dict(input_hw=[448, 1280], window=dict(vanishing_point=[960, 510], original_hw=[1080, 1920]))
+int_inference_export_input_shape = dict(image=(1, 3, 448, 1280), im_hw=(1, 2), crop_xy=(1, 2))

@@ -1,0 +1,32 @@
+"""The image inputs of a deploy model as ONNX: whatever format they have, the network behind reads uint8 BGR."""
+
+import numpy as np
+from onnx import TensorProto
+
+from mtzoo.export.builder import GraphBuilder
+from mtzoo.ops.color import CHROMA_ZERO, FRACTION_BITS, IMAGE, IMAGE_UV, IMAGE_Y, YUV_TO_BGR, InputFormat, input_shapes
+
+
+def emit_image(builder: GraphBuilder, kind: InputFormat, input_hw: tuple[int, int]) -> str:
+    """Add the image inputs of a format. Returns a uint8 tensor (1, 3, H, W) BGR, equal to `mtzoo.ops.color.decode`."""
+    for name, shape in input_shapes(kind, input_hw).items():
+        builder.add_input(name, np.uint8, shape)
+    if kind == "rgb":
+        return builder.op("Gather", [IMAGE, builder.integers(2, 1, 0)], "image.bgr", {"axis": 1})
+    if kind == "yuv444":
+        return _yuv_to_bgr(builder, IMAGE)
+    if kind == "nv12":
+        chroma = builder.op("Transpose", [IMAGE_UV], "image.uv", {"perm": [0, 3, 1, 2]})
+        chroma = builder.upsample_nearest_2x(chroma, "image.uv_full")
+        return _yuv_to_bgr(builder, builder.op("Concat", [IMAGE_Y, chroma], "image.yuv", {"axis": 1}))
+    return IMAGE
+
+
+def _yuv_to_bgr(b: GraphBuilder, yuv: str) -> str:
+    """A 1x1 convolution with dyadic weights, whose float32 sums are exact; QuantizeLinear rounds half to even and clips."""
+    matrix = YUV_TO_BGR / 2**FRACTION_BITS
+    weight = b.constant(matrix.reshape(3, 3, 1, 1).astype(np.float32))
+    bias = b.constant((-CHROMA_ZERO * matrix[:, 1:].sum(axis=1)).astype(np.float32))
+    floats = b.op("Cast", [yuv], "image.yuv_float", {"to": TensorProto.FLOAT})
+    bgr = b.op("Conv", [floats, weight, bias], "image.bgr_float", {"kernel_shape": [1, 1]})
+    return b.op("QuantizeLinear", [bgr, b.float(1.0), b.constant(np.uint8(0))], "image.bgr")

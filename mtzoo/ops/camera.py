@@ -1,0 +1,47 @@
+"""Where a camera sees the end of a straight, level road: its vanishing point."""
+
+from dataclasses import dataclass
+from math import cos, radians, sin
+
+import numpy as np
+
+from mtzoo.errors import UserError
+
+LARGEST_ANGLE = 60.0  # degrees; a camera turned further does not look ahead
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera, calibrated on images of `original_hw` (height, width); lens distortion has been removed.
+
+    focal: (x, y) in pixels; center: principal point (x, y) in pixels, the corner of the first pixel is (0, 0).
+    Angles in degrees against a vehicle that drives straight ahead: yaw_deg > 0 looks to the right, pitch_deg > 0 looks up,
+    roll_deg > 0 is turned clockwise as seen from behind.
+    """
+
+    original_hw: tuple[int, int]
+    focal: tuple[float, float]
+    center: tuple[float, float]
+    yaw_deg: float = 0.0
+    pitch_deg: float = 0.0
+    roll_deg: float = 0.0
+
+    def __post_init__(self) -> None:
+        if min(self.original_hw) <= 0 or not all(0 < f < float("inf") for f in self.focal):
+            raise UserError(f"camera: original_hw={self.original_hw}, focal={self.focal}: positive numbers of pixels are wanted")
+        for name in ("yaw_deg", "pitch_deg", "roll_deg"):
+            if not abs(getattr(self, name)) <= LARGEST_ANGLE:
+                raise UserError(f"camera: {name}={getattr(self, name)}: an angle within {LARGEST_ANGLE:g} degrees is wanted")
+
+    def rotation(self) -> np.ndarray:
+        """(3, 3): directions of the vehicle (x right, y down, z ahead) -> directions of the camera."""
+        yaw, pitch, roll = (radians(angle) for angle in (self.yaw_deg, self.pitch_deg, self.roll_deg))
+        turn = np.array([[cos(yaw), 0, -sin(yaw)], [0, 1, 0], [sin(yaw), 0, cos(yaw)]])
+        tilt = np.array([[1, 0, 0], [0, cos(pitch), sin(pitch)], [0, -sin(pitch), cos(pitch)]])
+        spin = np.array([[cos(roll), sin(roll), 0], [-sin(roll), cos(roll), 0], [0, 0, 1]])
+        return spin @ tilt @ turn
+
+    def vanishing_point(self) -> tuple[float, float]:
+        """(x, y) in pixels of an original of `original_hw`; may lie outside of it."""
+        x, y, z = self.rotation() @ np.array([0.0, 0.0, 1.0])
+        return float(self.center[0] + self.focal[0] * x / z), float(self.center[1] + self.focal[1] * y / z)

@@ -1,0 +1,34 @@
+"""An image as a deploy model's inputs."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mtzoo.errors import UserError
+from mtzoo.export.boxes import CROP_XY, IM_HW
+from mtzoo.export.info import DeployInfo
+from mtzoo.ops.color import decode, encode
+from mtzoo.runtime.executors import Arrays
+
+
+def feeds_for(info: DeployInfo, image: np.ndarray, original_hw: tuple[int, int]) -> Arrays:
+    """All inputs of the model by name. image: (input_h, input_w, 3) uint8 BGR as `info.geometry.view(original_hw)` shows it."""
+    view = info.geometry.view(original_hw)
+    arrays = {**encode(image, info.input_format), IM_HW: np.array([original_hw], dtype=np.float32),
+              CROP_XY: np.array([[view.left, view.top]], dtype=np.float32)}
+    return {tensor.name: arrays[tensor.name] for tensor in info.inputs}
+
+
+def seen_image(info: DeployInfo, feeds: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(1, 3, input_h, input_w) uint8 BGR: what the network inside the model sees of these inputs."""
+    return decode(feeds, info.input_format)
+
+
+def check_feeds(info: DeployInfo, feeds: Mapping[str, np.ndarray]) -> None:
+    """Raises UserError for inputs that are missing, unknown, or of another dtype or shape than the model reads."""
+    if set(feeds) != {tensor.name for tensor in info.inputs}:
+        raise UserError(f"inputs {', '.join(sorted(feeds))}; the model reads {', '.join(t.name for t in info.inputs)}")
+    for tensor in info.inputs:
+        found = feeds[tensor.name]
+        if found.shape != tensor.shape or found.dtype != np.dtype(tensor.dtype):
+            raise UserError(f"input '{tensor.name}' is {found.dtype} {found.shape}; the model reads {tensor.dtype} {tensor.shape}")
