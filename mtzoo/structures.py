@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 IGNORE = 255
+Xyxy = tuple[float, float, float, float]
 
 
 class FeatureSpec(NamedTuple):

@@ -6,7 +6,6 @@ Its answers and 4pe_resize's are merged: `mtzoo predict --resize M1 --crop M2`.
 from mmengine.config import read_base
 
 with read_base():
-    from ..common.tasks import _tasks
     from .utils import *
 
 tasks = dict(_tasks)

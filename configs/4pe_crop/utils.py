@@ -5,6 +5,7 @@ from mmengine.config import read_base
 with read_base():
     from ..common.resize import *
     from ..common.synthetic_1080p import data_root, sources
+    from ..common.tasks import *
 
 nodes["neck"]["group_base"] = 4
 

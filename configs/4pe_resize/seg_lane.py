@@ -3,7 +3,6 @@
 from mmengine.config import read_base
 
 with read_base():
-    from ..common.tasks import _tasks
     from .utils import *
 
 tasks = dict(seg_lane=_tasks["seg_lane"])

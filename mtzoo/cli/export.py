@@ -3,7 +3,9 @@
     mtzoo export work_dirs/4pe_resize-multitask/int-inference-last.pt --out model.onnx
     mtzoo export work_dirs/4pe_resize-multitask/with-bn-last.pt --out with-bn.onnx
 
-A checkpoint of step 3 gives label maps and boxes in original pixels, those of steps 0 to 2 raw maps.
+--input-format lets the model read what a camera delivers: the way to BGR is inside, exact. --cfg-options deploy_geometry...
+fits it to another camera (docs/deploy.md). A checkpoint of step 3 gives label maps and boxes in original pixels, those of
+steps 0 to 2 raw maps.
 """
 
 import argparse
@@ -21,12 +23,16 @@ HELP = "write a checkpoint as an ONNX deploy model"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", type=Path, help="a .pt file that train or quant-train wrote")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the .onnx file; default: beside the checkpoint")
+    parser.add_argument("--input-format", metavar="bgr|rgb|yuv444|nv12",
+                        help="of the image the model reads; default: the config's, bgr")
+    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="override keys of the checkpoint's config")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--raw", action="store_true", help="raw maps only, also at step 3")
     form.add_argument("--keep-raw", action="store_true", help="raw maps besides label maps and boxes")
 
 
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.cli.arguments import parse_options
     from mtzoo.cli.models import export_spec, load_checkpoint_network
     from mtzoo.engine.run import INTEGER_STEP
     from mtzoo.export import export_model
@@ -34,7 +40,10 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or args.checkpoint.with_suffix(".onnx")
     if out.suffix != ".onnx":
         raise UserError(f"--out {out}: the file has to end in .onnx; its sidecar gets the same name with .json")
-    net, config, step = load_checkpoint_network(args.checkpoint, {})
+    options = parse_options(args.cfg_options)
+    if args.input_format:
+        options["int_inference_export_input_shape.format"] = args.input_format
+    net, config, step = load_checkpoint_network(args.checkpoint, options)
     if args.keep_raw and step != INTEGER_STEP:
         raise UserError(f"{args.checkpoint}: a checkpoint of step {step}, whose export has raw maps only; leave --keep-raw out")
     info = export_model(net, export_spec(config, step), out, postprocess=step == INTEGER_STEP and not args.raw,

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from mtzoo.config import ExperimentConfig, config_from_dict, config_hash
+from mtzoo.config.build import build
 from mtzoo.config.load import override
+from mtzoo.data.json_file import read_json
 from mtzoo.data.loader import EvalBatch
 from mtzoo.engine.checkpoint import load_checkpoint, load_network_state
 from mtzoo.engine.evaluate import Predictor
@@ -14,8 +16,10 @@ from mtzoo.engine.stages import network_at
 from mtzoo.export.deploy import ExportSpec
 from mtzoo.export.info import TaskInfo
 from mtzoo.models import MultiTaskNet, build_network
+from mtzoo.ops.geometry import CropWindow
 from mtzoo.quantization import load_integer_state, set_fake_quant
 from mtzoo.runtime.model import DeployModel
+from mtzoo.runtime.pair import ModelPair
 from mtzoo.structures import Prediction
 
 
@@ -40,12 +44,26 @@ def load_checkpoint_network(path: Path, options: Mapping[str, Any]) -> tuple[Mul
 def export_spec(config: ExperimentConfig, step: int) -> ExportSpec:
     """What an export of the config's network carries along."""
     tasks = {task.name: TaskInfo(task.kind, task.classes, task.decoder) for task in config.tasks}
-    return ExportSpec(step, tasks, config.deploy_geometry, config.graphs, config.resolved, config_hash(config))
+    return ExportSpec(step, tasks, config.deploy_geometry, config.graphs, config.resolved, config_hash(config),
+                      config.int_inference_export_input_shape.format)
 
 
 def model_config(model: DeployModel, options: Mapping[str, Any]) -> ExperimentConfig:
     """The config a deploy model carries, with overrides."""
     return config_from_dict(override(model.info.config, options))
+
+
+def load_pair(resize: Path, crop: Path, window: CropWindow | None, executor: str, threads: int | None) -> ModelPair:
+    """Two deploy models as one, merged by the rule in the crop model's config. window: instead of the crop model's own."""
+    models = [DeployModel.load(path, executor=executor, threads=threads) for path in (resize, crop)]
+    rule = model_config(models[1], {}).merge
+    return ModelPair(models[0], models[1].at(window) if window else models[1], rule)
+
+
+def read_window(path: Path) -> CropWindow:
+    """A JSON file with what `deploy_geometry.window` of a config holds. Raises UserError naming the file and the key."""
+    values = read_json(path, "window file", "name a JSON file with 'vanishing_point' and 'original_hw', or 'camera'")
+    return build(CropWindow, values, str(path))
 
 
 def model_predictor(model: DeployModel) -> Predictor:

@@ -1,9 +1,11 @@
-"""Run a deploy model on images, folders of images and videos.
+"""Run a deploy model, or a resize and a crop model as a pair, on images, folders of images and videos.
 
   mtzoo predict MODEL photo.jpg drive/ clip.mp4 --out seen
+  mtzoo predict --resize MODEL --crop MODEL drive/ --out seen
 
 Under --out: overlays/ in original size (a video gives a video), labels/TASK/ with label maps as PNG of class ids (of images),
-and results.json. MODEL is an .onnx file or the name of a zoo model (`mtzoo list`).
+and results.json. MODEL is an .onnx file or the name of a zoo model (`mtzoo list`). A pair's answers are merged by the rules
+in the crop model's config; --window places its window by your camera (docs/deploy.md).
 Unreadable files are named and left out; the exit code is then 2.
 """
 
@@ -16,7 +18,7 @@ from mtzoo.errors import UserError, one_line
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
     from mtzoo.cli.predict_output import Output
-    from mtzoo.runtime import DeployModel
+    from mtzoo.runtime import DeployModel, ModelPair
 
 HELP = "run a deploy model on images or video: overlays, label maps, results.json"
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
@@ -24,8 +26,13 @@ FAULTY = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="an .onnx deploy model, or a zoo model's name")
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="IMAGES|VIDEO", help="image or video files, or folders of them")
+    parser.add_argument("paths", nargs="+", metavar="[MODEL] IMAGES|VIDEO",
+                        help="an .onnx deploy model or a zoo model's name (not with --resize and --crop), then image or video "
+                             "files, or folders of them")
+    parser.add_argument("--resize", metavar="MODEL", help="of a pair: the model of the whole image")
+    parser.add_argument("--crop", metavar="MODEL", help="of a pair: the model of a window at full resolution")
+    parser.add_argument("--window", type=Path, metavar="FILE", help="where a crop model's window stands: JSON with "
+                                                                    "'vanishing_point' and 'original_hw', or 'camera'")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the answers go")
     parser.add_argument("--executor", choices=("openvino", "onnxruntime"), default="openvino", help="what runs the model (openvino)")
     parser.add_argument("--threads", type=_positive, help="CPU threads; by default what the executor takes")
@@ -36,22 +43,41 @@ def run(args: argparse.Namespace) -> int:
     from mtzoo.cli.predict_output import Output
     from mtzoo.locate import find_model
 
-    files = list_inputs(args.inputs, args.out)
-    path = find_model(args.model)
-    model = load_model(path, args.executor, args.threads)
+    models, inputs = split_paths(args)
+    files = list_inputs(inputs, args.out)
+    paths = {role: find_model(name) for role, name in models.items()}
+    model = load_models(paths, args.window, args.executor, args.threads)
     output = Output(args.out, model.classes, args.min_score)
     try:
         unreadable = predict_files(model, files, output)
     finally:  # what was done stays, also after ctrl-c or a full disk
-        output.write_results({"model": path.name, "executor": args.executor, "min_score": args.min_score})
+        output.write_results({**{role: path.name for role, path in paths.items()}, "executor": args.executor,
+                              "min_score": args.min_score})
     print(f"{len(files) - unreadable} of {len(files)} files done: {args.out}")
     return FAULTY if unreadable else 0
 
 
-def load_model(path: Path, executor: str, threads: int | None) -> "DeployModel":
+def split_paths(args: argparse.Namespace) -> tuple[dict[str, str], list[Path]]:
+    """({"model": name} or {"resize": name, "crop": name}, inputs). Raises UserError for half a pair or nothing to look at."""
+    if (args.resize is None) != (args.crop is None):
+        raise UserError("--resize and --crop go together; name both models, or one model before the images")
+    models = {"resize": args.resize, "crop": args.crop} if args.resize else {"model": args.paths[0]}
+    inputs = args.paths if args.resize else args.paths[1:]
+    if not inputs:
+        raise UserError(f"no image to run {args.paths[0]} on; name image or video files, or folders of them, after the model")
+    return models, [Path(text) for text in inputs]
+
+
+def load_models(paths: dict[str, Path], window: Path | None, executor: str, threads: int | None) -> "DeployModel | ModelPair":
+    """One model, or two as a pair; a crop model's window where the file `window` says."""
+    from mtzoo.cli.models import load_pair, read_window
     from mtzoo.runtime import DeployModel
 
-    return DeployModel.load(path, executor=executor, threads=threads)
+    place = read_window(window) if window else None
+    if "model" in paths:
+        model = DeployModel.load(paths["model"], executor=executor, threads=threads)
+        return model.at(place) if place else model
+    return load_pair(paths["resize"], paths["crop"], place, executor, threads)
 
 
 def list_inputs(inputs: list[Path], out: Path) -> list[tuple[Path, Path]]:
@@ -79,7 +105,7 @@ def list_inputs(inputs: list[Path], out: Path) -> list[tuple[Path, Path]]:
     return files
 
 
-def predict_files(model: "DeployModel", files: list[tuple[Path, Path]], output: "Output") -> int:
+def predict_files(model: "DeployModel | ModelPair", files: list[tuple[Path, Path]], output: "Output") -> int:
     """Predict every file; a file that cannot be read is told on stderr and recorded. Returns how many those were."""
     from rich.progress import track
 
@@ -101,17 +127,17 @@ class UnreadableFile(Exception):
     """One input is at fault; the others go on."""
 
 
-def predict_image(model: "DeployModel", path: Path, name: Path, output: "Output") -> None:
+def predict_image(model: "DeployModel | ModelPair", path: Path, name: Path, output: "Output") -> None:
     from mtzoo.data.images import read_image
 
     try:
         image = read_image(path)
     except UserError as error:
         raise UnreadableFile(str(error)) from error
-    output.add_image(path, name, image, model.predict(image))
+    output.add_image(path, name, image, model.predict(image), model.window(image.shape[:2]))
 
 
-def predict_video(model: "DeployModel", path: Path, name: Path, output: "Output") -> None:
+def predict_video(model: "DeployModel | ModelPair", path: Path, name: Path, output: "Output") -> None:
     import cv2
 
     capture = cv2.VideoCapture(str(path))
@@ -122,7 +148,7 @@ def predict_video(model: "DeployModel", path: Path, name: Path, output: "Output"
             raise UnreadableFile(f"{path}: no frame of this video can be decoded; convert it, e.g. to H.264 in .mp4")
         with output.open_video(path, name, frame.shape[:2], capture.get(cv2.CAP_PROP_FPS)) as video:
             while good:
-                video.add_frame(frame, model.predict(frame))
+                video.add_frame(frame, model.predict(frame), model.window(frame.shape[:2]))
                 good, frame = capture.read()
         if video.frames < announced:
             print(f"note: {path}: {video.frames} of {announced} announced frames could be decoded", file=sys.stderr)

@@ -11,7 +11,7 @@ import numpy as np
 
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
-from mtzoo.structures import Prediction
+from mtzoo.structures import Prediction, Xyxy
 from mtzoo.visualization.draw import draw_prediction
 
 JPEG_QUALITY = 92
@@ -31,11 +31,12 @@ class Output:
         self._videos: list[dict[str, Any]] = []
         self._unreadable: list[dict[str, str]] = []
 
-    def add_image(self, path: Path, name: Path, image: np.ndarray, prediction: Prediction) -> None:
-        """Write overlay and label maps of one image. image: (H, W, 3) uint8 BGR, its prediction in the same pixels."""
+    def add_image(self, path: Path, name: Path, image: np.ndarray, prediction: Prediction, window: Xyxy | None) -> None:
+        """Write overlay and label maps of one image. image: (H, W, 3) uint8 BGR, its prediction in the same pixels; window: what
+        a crop model saw of it."""
         name = self._unique(name)
         overlay = Path("overlays") / name.with_suffix(".jpg")
-        picture = draw_prediction(image, prediction, self.classes, min_score=self.min_score)
+        picture = draw_prediction(image, prediction, self.classes, min_score=self.min_score, window=window)
         self._write_image(overlay, picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         maps = {}
         for task, labels in prediction.label_maps.items():
@@ -43,7 +44,7 @@ class Output:
             self._write_image(target, labels, [])
             maps[task] = target.as_posix()
         self._images.append({"file": str(path), "height": image.shape[0], "width": image.shape[1], "overlay": overlay.as_posix(),
-                             "label_maps": maps, "boxes": self.boxes(prediction)})
+                             "window": window, "label_maps": maps, "boxes": self.boxes(prediction)})
 
     def open_video(self, path: Path, name: Path, hw: tuple[int, int], fps: float) -> "VideoOutput":
         """A context manager that takes frames of `hw`; on leaving, the video stands in the results."""
@@ -105,9 +106,9 @@ class VideoOutput:
     def frames(self) -> int:
         return len(self.record["frames"])
 
-    def add_frame(self, frame: np.ndarray, prediction: Prediction) -> None:
+    def add_frame(self, frame: np.ndarray, prediction: Prediction, window: Xyxy | None) -> None:
         """Draw and append one frame, (H, W, 3) uint8 BGR."""
-        self.writer.write(draw_prediction(frame, prediction, self.output.classes, min_score=self.output.min_score))
+        self.writer.write(draw_prediction(frame, prediction, self.output.classes, min_score=self.output.min_score, window=window))
         self.record["frames"].append({"frame": self.frames, "boxes": self.output.boxes(prediction)})
 
     def __enter__(self) -> "VideoOutput":

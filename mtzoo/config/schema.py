@@ -12,9 +12,11 @@ from mtzoo.data.photometric import Photometric
 from mtzoo.data.sources import Source
 from mtzoo.errors import UserError
 from mtzoo.models.task_graph import NodeSpec
+from mtzoo.ops.color import InputFormat
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess.boxes import BoxDecoder
 from mtzoo.postprocess.label_map import LabelMapDecoder
+from mtzoo.postprocess.merge import MergeRule
 from mtzoo.quantization import QConfig
 
 Kind = Literal["detection", "segmentation"]
@@ -179,16 +181,19 @@ class Env:
 @dataclass(frozen=True)
 class ExportInput:
     """Shapes of the deploy model's inputs. image: (1, 3, H, W); im_hw: (1, 2), the original's height and width, and crop_xy:
-    (1, 2), left and top of a crop's window: box decoding needs them, segmentation does not know them."""
+    (1, 2), left and top of a crop's window: box decoding needs them, segmentation does not know them; format: of the
+    image, see `mtzoo.ops.color`."""
 
     image: tuple[int, int, int, int]
     im_hw: tuple[int, int] | None = None
     crop_xy: tuple[int, int] | None = None
+    format: InputFormat = "bgr"
 
 
 @dataclass(frozen=True)
 class ExperimentConfig:
-    """A whole resolved config. `resolved` is the plain dict it was built from, good for JSON."""
+    """A whole resolved config. merge: how answers of a crop's config and a resize's become one; `resolved` is the plain dict
+    it was built from, good for JSON."""
 
     name: str
     tasks: tuple[TaskConfig, ...]
@@ -203,6 +208,7 @@ class ExperimentConfig:
     loss_balance: Literal["fixed", "uncertainty"]
     samples_per_epoch: int | None
     pipeline_test: Phase
+    merge: MergeRule
     resolved: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
 
     @property

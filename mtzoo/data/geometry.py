@@ -72,7 +72,8 @@ class TrainGeometry:
     """Resize, scale jitter, random crop and mirror, as one window.
 
     crop_hw: output size, multiples of the network's stride. resize_type: "min_max_pairs" fits the image into short and
-    long side resize_hw, keeping its aspect; "none" leaves it at full resolution. scale_range: jitter on top, log-uniform.
+    long side resize_hw, keeping its aspect; "none" leaves it at full resolution. crop_type: a "random" window or the "center"
+    one, which `focus_prob` moves all the same. scale_range: jitter on top, log-uniform.
     min_visible, min_size: see window_boxes. focus_prob: how often the crop is centred on a pixel or box of a class drawn
     evenly among the classes in the image, so that rare ones are seen more.
     """
@@ -80,6 +81,7 @@ class TrainGeometry:
     crop_hw: tuple[int, int]
     resize_hw: tuple[int, int] = (540, 1140)
     resize_type: Literal["min_max_pairs", "none"] = "min_max_pairs"
+    crop_type: Literal["random", "center"] = "random"
     scale_range: tuple[float, float] = (1.0, 1.0)
     flip_prob: float = 0.5
     min_visible: float = 0.3
@@ -89,6 +91,8 @@ class TrainGeometry:
     def __post_init__(self) -> None:
         if self.resize_type not in ("min_max_pairs", "none"):
             raise UserError(f"resize_type='{self.resize_type}' has to be 'min_max_pairs' or 'none'")
+        if self.crop_type not in ("random", "center"):
+            raise UserError(f"crop_type='{self.crop_type}' has to be 'random' or 'center'")
         if min(self.crop_hw) <= 0 or min(self.resize_hw) <= 0:
             raise UserError(f"crop_hw={self.crop_hw}, resize_hw={self.resize_hw}: sizes have to be positive")
         if not 0 < self.scale_range[0] <= self.scale_range[1]:
@@ -111,11 +115,13 @@ class TrainGeometry:
             scale = jitter * resized[axis] / original_hw[axis]
             side = max(round(self.crop_hw[axis] / scale), 1)
             free = original_hw[axis] - side
-            if focus is None:
-                offset = int(rng.integers(min(free, 0), max(free, 0) + 1))
-            else:
+            if focus is not None:
                 offset = round(focus[1 - axis] - side / 2)
                 offset = min(max(offset, min(free, 0)), max(free, 0))
+            elif self.crop_type == "center":
+                offset = free // 2
+            else:
+                offset = int(rng.integers(min(free, 0), max(free, 0) + 1))
             sides.append(side)
             offsets.append(offset)
         flip = bool(rng.random() < self.flip_prob)

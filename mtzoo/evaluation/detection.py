@@ -9,6 +9,7 @@ import numpy as np
 from mtzoo.structures import Prediction, Sample
 
 MAX_DETECTIONS = 100  # per image, as COCO counts
+SIZES = ("all", "small", "medium", "large")  # in the order of its tools
 
 
 def coco_backends() -> dict[str, tuple[type, type]]:
@@ -75,6 +76,21 @@ class CocoBoxMetric:
             metrics |= {f"{name}/{label}": float(v) for label, v in zip(self.classes, per_class[:, column])}
         return metrics
 
+    def by_size(self) -> dict[str, dict[str, float]]:
+        """{"AP": {"all", "small", "medium", "large"}, "AP50": ...}, means over classes, percent; NaN without ground truth.
+
+        COCO's sizes by area in original pixels: small below 32 x 32, large from 96 x 96 on.
+        """
+        if not self._truths or not self._results:
+            value = 0.0 if any(not t["iscrowd"] for t in self._truths) else float("nan")
+            return {name: dict.fromkeys(SIZES, value) for name in ("AP", "AP50")}
+        precision = self._precision()  # (T, R, K, A)
+        found = {}
+        for name, values in (("AP", precision.mean(axis=(0, 1))), ("AP50", precision[0].mean(axis=0))):  # (K, A)
+            seen = np.ma.masked_less(values, 0)  # -1 is a class without such ground truth
+            found[name] = dict(zip(SIZES, (100 * seen.mean(axis=0)).filled(np.nan).tolist()))
+        return found
+
     def _average_precision(self) -> np.ndarray:
         """(K, 2) AP and AP50 in percent, NaN where a class has no ground truth."""
         has_truth = np.zeros(len(self.classes), dtype=bool)
@@ -82,13 +98,14 @@ class CocoBoxMetric:
         values = np.where(has_truth, 0.0, np.nan)[:, None].repeat(2, axis=1)
         if not has_truth.any() or not self._results:
             return values
-        precision = self._precision()  # (T, R, K): IoU thresholds, recall steps, classes
+        precision = self._precision()[..., SIZES.index("all")]
         values[has_truth, 0] = 100 * precision.mean(axis=(0, 1))[has_truth]
         values[has_truth, 1] = 100 * precision[0].mean(axis=0)[has_truth]
         return values
 
     def _precision(self) -> np.ndarray:
-        """COCO's interpolated precision over all areas: (T, R, K), -1 where a class has no ground truth."""
+        """COCO's interpolated precision (T, R, K, A): IoU thresholds, recall steps, classes, SIZES; -1 where a class has no
+        ground truth of that size."""
         with contextlib.redirect_stdout(io.StringIO()):  # both tools print their progress
             truth = self._coco()
             truth.dataset = {"info": {}, "images": self._images, "annotations": self._truths,
@@ -99,4 +116,4 @@ class CocoBoxMetric:
             evaluation.params.maxDets = [1, 10, MAX_DETECTIONS]
             evaluation.evaluate()
             evaluation.accumulate()
-        return evaluation.eval["precision"][:, :, :, 0, -1]
+        return evaluation.eval["precision"][..., -1]

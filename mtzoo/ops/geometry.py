@@ -8,6 +8,7 @@ import numpy as np
 from mtzoo.errors import UserError
 from mtzoo.ops import affine
 from mtzoo.ops.camera import Camera
+from mtzoo.structures import Xyxy
 
 PAD_VALUE = 128  # zero after the normalisation (x - 128) / 128
 
@@ -88,7 +89,7 @@ class View:
         return affine.scale_shift(self.scale, self.scale, -float(self.left), -float(self.top))
 
     @property
-    def visible(self) -> tuple[float, float, float, float]:
+    def visible(self) -> Xyxy:
         """The rectangle of the original that is seen, xyxy in original pixels."""
         height, width = self.original_hw
         return (self.left / self.scale, self.top / self.scale, min((self.left + self.input_hw[1]) / self.scale, float(width)),

@@ -2,7 +2,8 @@
 
 from mtzoo.postprocess.boxes import BoxDecoder, DecodedBoxes, decode_detections
 from mtzoo.postprocess.label_map import LabelMapDecoder, label_map
+from mtzoo.postprocess.merge import MergeRule, merge
 from mtzoo.postprocess.prediction import Decoder, to_original, to_prediction
 
-__all__ = ["BoxDecoder", "DecodedBoxes", "Decoder", "LabelMapDecoder", "decode_detections", "label_map", "to_original",
-           "to_prediction"]
+__all__ = ["BoxDecoder", "DecodedBoxes", "Decoder", "LabelMapDecoder", "MergeRule", "decode_detections", "label_map",
+           "merge", "to_original", "to_prediction"]

@@ -2,6 +2,8 @@
 
 from mtzoo.runtime.executors import EXECUTORS, OnnxRuntimeExecutor, OpenVinoExecutor, build_executor
 from mtzoo.runtime.model import DeployModel
+from mtzoo.runtime.pair import ModelPair
 from mtzoo.runtime.verify import VerifyReport, verify
 
-__all__ = ["EXECUTORS", "DeployModel", "OnnxRuntimeExecutor", "OpenVinoExecutor", "VerifyReport", "build_executor", "verify"]
+__all__ = ["EXECUTORS", "DeployModel", "ModelPair", "OnnxRuntimeExecutor", "OpenVinoExecutor", "VerifyReport",
+           "build_executor", "verify"]

@@ -71,10 +71,10 @@ def bench(model_path: Path, threads: int = 2, runs: int = 50, on_round: Callable
     torch.set_num_threads(threads)
     try:
         variants = _variants(file.info, net, plain, file.model, feeds, threads, postprocess)
-        times = _interleaved(variants, runs, on_round)
+        times = interleaved(variants, runs, on_round)
     finally:
         torch.set_num_threads(before)
-    return BenchReport(_machine(), threads, runs, {name: statistics.median(t) for name, t in times.items()},
+    return BenchReport(machine(), threads, runs, {name: statistics.median(t) for name, t in times.items()},
                        {name: min(t) for name, t in times.items()},
                        {"int8": file.size, "fp32": plain.ByteSize()}, file.info.parameters)
 
@@ -97,7 +97,7 @@ def _variants(info: DeployInfo, net: MultiTaskNet, plain: onnx.ModelProto, integ
     return calls
 
 
-def _interleaved(calls: Mapping[str, Callable[[], object]], runs: int,
+def interleaved(calls: Mapping[str, Callable[[], object]], runs: int,
                  on_round: Callable[[int], None] | None) -> dict[str, list[float]]:
     """Milliseconds of each call in each round."""
     times: dict[str, list[float]] = {name: [] for name in calls}
@@ -118,7 +118,7 @@ def _feeds(info: DeployInfo) -> Arrays:
     return feeds_for(info, np.random.default_rng(0).integers(0, 256, (*hw, 3), dtype=np.uint8), hw)
 
 
-def _machine() -> str:
+def machine() -> str:
     """Model of the CPU and its number of cores."""
     model = platform.processor() or platform.machine()
     try:

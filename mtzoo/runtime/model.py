@@ -15,7 +15,7 @@ from mtzoo.ops.geometry import CropWindow, label_map_to_original
 from mtzoo.postprocess import LabelMapDecoder, to_prediction
 from mtzoo.runtime.executors import Arrays, Executor, build_executor
 from mtzoo.runtime.feeds import check_feeds, feeds_for
-from mtzoo.structures import Detections, Prediction, RawOutputs
+from mtzoo.structures import Detections, Prediction, RawOutputs, Xyxy
 
 
 class DeployModel:
@@ -37,6 +37,11 @@ class DeployModel:
     def classes(self) -> dict[str, tuple[str, ...]]:
         """Task -> class names, in the order of their ids."""
         return {name: task.classes for name, task in self.info.tasks.items()}
+
+    def window(self, original_hw: tuple[int, int]) -> Xyxy | None:
+        """What a crop model sees of an image of this size, xyxy in its pixels; None for a model of the whole image."""
+        geometry = self.info.geometry
+        return geometry.view(original_hw).visible if geometry.window else None
 
     def at(self, window: CropWindow) -> "DeployModel":
         """The same model with its window elsewhere. Raises UserError if the model reads no window."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from mtzoo.structures import IGNORE, Prediction, Sample
+from mtzoo.structures import IGNORE, Prediction, Sample, Xyxy
 from mtzoo.visualization.colors import ColorBGR, class_color
 from mtzoo.visualization.text import Rect, TextStyle, draw_label, draw_legend, place_label
 
@@ -14,18 +14,22 @@ BACKGROUND = "background"
 
 DENSE_ALPHA, SPARSE_ALPHA = 0.45, 0.85
 IGNORED_COLOR: ColorBGR = (160, 160, 160)
+WINDOW_COLOR: ColorBGR = (255, 255, 255)
 Classes = Mapping[str, Sequence[str]]
 Box = tuple[np.ndarray, str, ColorBGR]  # xyxy, text, colour
 
 
 def draw_prediction(image: np.ndarray, prediction: Prediction, classes: Classes, *, min_score: float = 0.3,
-                    legend: bool = True) -> np.ndarray:
+                    window: Xyxy | None = None, legend: bool = True) -> np.ndarray:
     """Label maps, boxes with names and scores, and a legend over an image.
 
     image: (H, W, 3) uint8 BGR; prediction: boxes and maps in its pixels; classes: task -> class names;
-    min_score: weaker boxes are left out. Returns (H, W, 3) uint8 BGR.
+    min_score: weaker boxes are left out; window: what a crop model saw, framed. Returns (H, W, 3) uint8 BGR.
     """
     out = paint_label_maps(image, prediction.label_maps, classes)
+    if window is not None:
+        x1, y1, x2, y2 = _corners(np.array(window))
+        cv2.rectangle(out, (x1, y1), (x2 - 1, y2 - 1), WINDOW_COLOR, TextStyle.for_image(image.shape[:2]).thickness)
     boxes: list[Box] = []
     for task, found in prediction.detections.items():
         for xyxy, score, label in zip(found.boxes, found.scores, found.labels):

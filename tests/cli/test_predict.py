@@ -15,6 +15,9 @@ class FakeModel:
 
     classes = {"det_person": ("person",), "seg_default": ("sky", "road")}
 
+    def window(self, original_hw):
+        return None
+
     def predict(self, image):
         h, w = image.shape[:2]
         boxes = np.array([[w / 4, h / 4, w / 2, h / 2], [0, 0, 5, 5]], np.float32)
@@ -28,7 +31,7 @@ class FakeModel:
 def model(monkeypatch, tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(b"")
-    monkeypatch.setattr(predict, "load_model", lambda path, executor, threads: FakeModel())
+    monkeypatch.setattr(predict, "load_models", lambda paths, window, executor, threads: FakeModel())
     return path
 
 

@@ -28,6 +28,16 @@ def test_4pe_crop_stays_at_full_resolution():
         np.testing.assert_allclose(window.affine, [[1, 0, -window.x], [0, 1, -window.y]])
 
 
+def test_a_centre_crop_is_in_the_middle_unless_it_aims():
+    geometry = TrainGeometry(crop_hw=(448, 1216), resize_type="none", crop_type="center", flip_prob=0)
+    for original in ((720, 1280), (940, 1824), (1080, 1920), (1080, 2280)):
+        window = geometry.draw(original, np.random.default_rng(1))
+        assert (window.y, window.x) == ((original[0] - 448) // 2, (original[1] - 1216) // 2)
+    assert geometry.draw((1080, 1920), np.random.default_rng(1), focus=(960, 1070)).y == 1080 - 448
+    with pytest.raises(UserError, match="crop_type='centre'"):
+        TrainGeometry(crop_hw=(448, 1216), crop_type="centre")
+
+
 def marked(hw, boxes):
     """An image and a mask with bright rectangles, sizes in whole pixels."""
     image, mask = np.zeros((*hw, 3), np.uint8), np.zeros(hw, np.uint8)

@@ -97,3 +97,26 @@ def test_both_tools_give_the_same_figures():
     one, other = (measure(*pairs, backend=backend) for backend in coco_backends())
     assert one == pytest.approx(other, abs=1e-9)
     assert 5 < one["AP"] < 95
+
+
+def test_sizes_are_coco_s_areas_in_original_pixels():
+    """One small, one medium and one large car; the small one is missed, the large one found half."""
+    small, medium, large = [0, 0, 20, 20], [100, 100, 150, 150], [200, 200, 400, 350]
+    half = [200, 200, 400, 290]  # IoU 0.6
+    metric = CocoBoxMetric(TASK, CLASSES)
+    metric.add(found([medium, half], [0.9, 0.8], [0, 0]), truth([small, medium, large], [0, 0, 0]))
+    sizes = metric.by_size()
+    assert sizes["AP50"]["small"] == 0
+    assert sizes["AP50"]["medium"] == sizes["AP"]["medium"] == pytest.approx(100)
+    assert sizes["AP50"]["large"] == pytest.approx(100)
+    assert sizes["AP"]["large"] == pytest.approx(30)  # 0.50, 0.55 and 0.60 of ten thresholds
+    assert sizes["AP50"]["all"] == pytest.approx(metric.compute()["AP50"])
+
+
+def test_sizes_without_ground_truth_are_nan():
+    metric = CocoBoxMetric(TASK, CLASSES)
+    metric.add(found([BOX], [0.9], [0]), truth([BOX], [0]))
+    assert np.isnan(metric.by_size()["AP"]["small"])
+    nothing = CocoBoxMetric(TASK, CLASSES)
+    nothing.add(found([], [], []), truth([], []))
+    assert np.isnan(list(nothing.by_size()["AP"].values())).all()

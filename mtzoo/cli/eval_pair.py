@@ -1,0 +1,101 @@
+"""Evaluate a resize and a crop model, each alone and merged, by box size, and measure the pair against one network.
+
+    mtzoo eval-pair --resize resize.onnx --crop crop.onnx
+    mtzoo eval-pair --resize resize.onnx --crop crop.onnx --cfg-options data_root=DIR --runs 0
+
+The data are the validation sources of the crop model's config, in original pixels. Latencies are of OpenVINO: both networks and
+the merge, against the resize network on the whole image at full resolution. Let nothing else run meanwhile.
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
+    from mtzoo.config import ExperimentConfig
+    from mtzoo.engine.pair import BoxFigures
+    from mtzoo.runtime import ModelPair
+    from mtzoo.runtime.bench_pair import PairBenchReport
+
+HELP = "AP of a resize and a crop model, alone and merged, and the pair's latency"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--resize", required=True, metavar="MODEL", help="the model of the whole image")
+    parser.add_argument("--crop", required=True, metavar="MODEL", help="the model of a window at full resolution")
+    parser.add_argument("--window", type=Path, metavar="FILE", help="where the window stands, as for `mtzoo predict`")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N images of each folder")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
+    parser.add_argument("--runs", type=int, default=30, help="interleaved rounds of the latency, 0 for none (30)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="override keys of the crop model's config")
+
+
+def run(args: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from mtzoo.cli.arguments import parse_options
+    from mtzoo.cli.models import load_pair, model_config, read_window
+    from mtzoo.engine.pair import evaluate_pair
+    from mtzoo.files import write_whole
+    from mtzoo.locate import find_model
+
+    resize = find_model(args.resize)
+    pair = load_pair(resize, find_model(args.crop), read_window(args.window) if args.window else None, "openvino", args.threads)
+    config = model_config(pair.crop, parse_options(args.cfg_options))
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("evaluating", total=None)
+        boxes, maps = evaluate_pair(pair, config, limit=args.limit, on_image=lambda done: bar.update(task, completed=done))
+    print_figures(boxes, maps)
+    latency = measure(pair, resize, config, args) if args.runs else None
+    if args.json:
+        figures = {"boxes": boxes, "mIoU": maps, "latency": latency and asdict(latency)}
+        write_whole(args.json, json.dumps(figures, indent=1).encode(), "choose another --json")
+    return 0
+
+
+def measure(pair: "ModelPair", resize: Path, config: "ExperimentConfig", args: argparse.Namespace) -> "PairBenchReport":
+    """Latencies on the first validation image, printed."""
+    from mtzoo.data.dataset import eval_sets
+    from mtzoo.engine.evaluate import task_data
+    from mtzoo.engine.pair import as_read
+    from mtzoo.runtime.bench_pair import bench_pair
+
+    image = eval_sets(task_data(config, "val"), as_read)[0].dataset[0].image
+    report = bench_pair(pair, resize, image, args.threads, args.runs)
+    print_latency(report)
+    return report
+
+
+def print_figures(boxes: "dict[str, BoxFigures]", maps: dict[str, dict[str, float]]) -> None:
+    """A row for each task and who, AP50 and AP by size."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from mtzoo.evaluation.detection import SIZES
+
+    table = Table(title="percent; sizes by area in original pixels: small below 32x32, large from 96x96")
+    for column in ("task", "who", *(f"AP50 {size}" for size in SIZES), *(f"AP {size}" for size in SIZES)):
+        table.add_column(column, justify="left" if column in ("task", "who") else "right")
+    tasks = list(next(iter(boxes.values())))
+    for task in tasks:
+        for who, figures in boxes.items():
+            cells = [f"{figures[task][name][size]:.1f}" for name in ("AP50", "AP") for size in SIZES]
+            table.add_row(task if who == next(iter(boxes)) else "", who, *cells)
+        table.add_section()
+    console = Console()
+    console.print(table)
+    for task in next(iter(maps.values())):
+        console.print(f"{task} mIoU: " + ", ".join(f"{who} {values[task]:.1f}" for who, values in maps.items()), highlight=False)
+
+
+def print_latency(report: "PairBenchReport") -> None:
+    """One line for each part, then the ratio."""
+    height, width = report.original_hw
+    parts = ", ".join(f"{name} {ms:.1f} ms" for name, ms in report.latency_ms.items())
+    print(f"{report.machine}; {report.threads} threads, batch 1, {width}x{height}, median of {report.runs} interleaved runs\n{parts}\n"
+          f"pair {report.pair_ms:.1f} ms, one network on the whole image {report.latency_ms['whole image']:.1f} ms: "
+          f"the pair is {report.speedup:.2f} times as fast")
