@@ -1,6 +1,8 @@
 """Two networks on one image, resize for what is near and large, crop for what is far and small: their answers made one.
 
-The rules are those of Horizon's 4pe pair; all coordinates are original pixels.
+After Horizon's 4pe pair, which drops resize boxes that IoU and intersection over own area against the crop's show to be
+duplicates or false. Here the better scored of two duplicates stays: a crop network is not always the better one. All
+coordinates are original pixels.
 """
 
 from dataclasses import dataclass
@@ -17,18 +19,19 @@ from mtzoo.structures import Detections, Prediction, Xyxy
 class MergeRule:
     """Which of two boxes of one class stays, inside the crop's window and on its border.
 
-    duplicate_iou: a resize box whose IoU with a crop box reaches it goes. duplicate_iog: so does one of whose own area a crop
-    box covers that share; and a crop box cut by the window's border goes if a resize box covers that share of it.
-    border: a crop box that comes so near to the window's border, in pixels, was cut by it. false_side, false_score: a resize
-    box inside the window with both sides below false_side pixels, which no crop box touches with IoU 0.1, is false if it
-    scores below false_score: the crop network sees such things better.
+    duplicate_iou: two boxes whose IoU reaches it are one thing; so is a resize box of whose own area a crop box covers the
+    share duplicate_iog. Of duplicates the one of the higher score stays, where the crop box's counts crop_factor times: it sees
+    more pixels. border: a crop box that comes so near to the window's border, in pixels, was cut by it: it displaces nothing,
+    and goes if a resize box covers duplicate_iog of it. false_side, false_score: a resize box inside the window with both
+    sides below false_side pixels, which no crop box touches with IoU 0.1, is false if it scores below false_score.
     """
 
     duplicate_iou: float = 0.5
-    duplicate_iog: float = 0.7
+    duplicate_iog: float = 0.9
+    crop_factor: float = 1.0
     border: float = 4.0
-    false_side: float = 64.0
-    false_score: float = 0.3
+    false_side: float = 32.0
+    false_score: float = 0.1
 
     def __post_init__(self) -> None:
         for name in ("duplicate_iou", "duplicate_iog"):
@@ -36,9 +39,9 @@ class MergeRule:
                 raise UserError(f"{name}={getattr(self, name)} has to lie in 0..1, 0 excluded")
         if not 0 <= self.false_score <= 1:
             raise UserError(f"false_score={self.false_score} has to lie in 0..1")
-        for name in ("border", "false_side"):
+        for name in ("crop_factor", "border", "false_side"):
             if not 0 <= getattr(self, name) < float("inf"):
-                raise UserError(f"{name}={getattr(self, name)}: a number of pixels, 0 or more, is wanted")
+                raise UserError(f"{name}={getattr(self, name)}: a number of 0 or more is wanted")
 
 
 CONFIRMING_IOU = 0.1
@@ -67,35 +70,29 @@ def merge_label_maps(resize: np.ndarray, crop: np.ndarray, window: Xyxy) -> np.n
 
 
 def merge_detections(resize: Detections, crop: Detections, window: Xyxy, rule: MergeRule) -> Detections:
-    """Boxes of one task: the resize network's less its duplicates and false ones, the crop's less its cut pieces."""
+    """Boxes of one task: those of both, less one of each two that are duplicates, false resize boxes and cut pieces."""
     near, far = torch.from_numpy(resize.boxes), torch.from_numpy(crop.boxes)
-    same_class = torch.from_numpy(resize.labels[:, None] == crop.labels[None])  # (R, C)
-    overlap = pairwise_iou(near, far) * same_class
-    covered = pairwise_ioa(near, far) * same_class  # share of the resize box that a crop box covers
-    piece = (pairwise_ioa(far, near).T * same_class).numpy()  # share of the crop box that a resize box covers
-    overlap, covered = overlap.numpy(), covered.numpy()
+    same_class = resize.labels[:, None] == crop.labels[None]  # (R, C)
+    overlap = pairwise_iou(near, far).numpy() * same_class
+    covered = pairwise_ioa(near, far).numpy() * same_class  # share of the resize box that the crop box covers
+    piece = pairwise_ioa(far, near).numpy().T * same_class  # share of the crop box that the resize box covers
 
     cut = _touches_border(crop.boxes, window, rule.border)
-    whole = ~cut[None]
-    duplicate = ((overlap >= rule.duplicate_iou) | (covered >= rule.duplicate_iog)) & whole
-    reached = _reaches_into(resize.boxes, window)
-    unseen = ~(overlap >= CONFIRMING_IOU).any(axis=1)
+    better = rule.crop_factor * crop.scores[None] >= resize.scores[:, None]
+    same_thing = (overlap >= rule.duplicate_iou) & ~cut
+    worse_resize = ((same_thing | (covered >= rule.duplicate_iog) & ~cut) & better).any(axis=1)
+    worse_crop = (same_thing & ~better).any(axis=0) | (cut & (piece >= rule.duplicate_iog).any(axis=0))
+
     small = (resize.boxes[:, 2:] - resize.boxes[:, :2]).max(axis=1, initial=0) < rule.false_side
+    unseen = ~(overlap >= CONFIRMING_IOU).any(axis=1)
     false = _inside(resize.boxes, window) & small & unseen & (resize.scores < rule.false_score)
-    stays = ~(reached & duplicate.any(axis=1)) & ~false
-    is_piece = cut & (piece[stays] >= rule.duplicate_iog).any(axis=0)
-    return _by_score([_rows(resize, stays), _rows(crop, ~is_piece)])
+    return _by_score([_rows(resize, ~worse_resize & ~false), _rows(crop, ~worse_crop)])
 
 
 def _touches_border(boxes: np.ndarray, window: Xyxy, border: float) -> np.ndarray:
     x1, y1, x2, y2 = window
     inner = np.array([x1 + border, y1 + border, x2 - border, y2 - border])
     return (boxes[:, :2] <= inner[:2]).any(axis=1) | (boxes[:, 2:] >= inner[2:]).any(axis=1)
-
-
-def _reaches_into(boxes: np.ndarray, window: Xyxy) -> np.ndarray:
-    x1, y1, x2, y2 = window
-    return (boxes[:, 0] < x2) & (boxes[:, 2] > x1) & (boxes[:, 1] < y2) & (boxes[:, 3] > y1)
 
 
 def _inside(boxes: np.ndarray, window: Xyxy) -> np.ndarray:

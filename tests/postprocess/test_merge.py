@@ -24,12 +24,24 @@ def merged_rows(resize, crop, rule=DEFAULTS):
     return [(*map(float, box), round(float(score), 3)) for box, score in zip(result.boxes, result.scores)]
 
 
-def test_of_two_boxes_of_one_thing_the_crop_s_stays():
-    assert merged_rows(found((150, 120, 190, 150, 0.9)), found((152, 121, 192, 151, 0.6))) == [(152, 121, 192, 151, 0.6)]
+RESIZE_BOX, CROP_BOX = (150, 120, 190, 150), (152, 121, 192, 151)
+
+
+@pytest.mark.parametrize(("near", "far", "left"), [(0.6, 0.9, (*CROP_BOX, 0.9)), (0.9, 0.6, (*RESIZE_BOX, 0.9)),
+                                                   (0.7, 0.7, (*CROP_BOX, 0.7))])
+def test_of_two_boxes_of_one_thing_the_better_scored_stays(near, far, left):
+    assert merged_rows(found((*RESIZE_BOX, near)), found((*CROP_BOX, far))) == [pytest.approx(left)]
+
+
+def test_the_crop_can_be_given_the_right_of_way():
+    left = merged_rows(found((*RESIZE_BOX, 0.9)), found((*CROP_BOX, 0.6)), MergeRule(crop_factor=100))
+    assert left == [pytest.approx((*CROP_BOX, 0.6))]
 
 
 def test_a_resize_box_within_a_crop_box_is_a_duplicate_whatever_its_iou():
-    assert merged_rows(found((150, 120, 160, 130, 0.9)), found((140, 110, 200, 180, 0.6))) == [(140, 110, 200, 180, 0.6)]
+    large = (140, 110, 200, 180)
+    assert merged_rows(found((150, 120, 160, 130, 0.5)), found((*large, 0.6))) == [pytest.approx((*large, 0.6))]
+    assert len(merged_rows(found((150, 120, 160, 130, 0.7)), found((*large, 0.6)))) == 2  # a better one is a thing before another
 
 
 def test_other_classes_do_not_meet():
@@ -51,9 +63,9 @@ def test_a_piece_nobody_else_sees_stays():
 
 
 def test_a_small_weak_box_that_the_crop_does_not_confirm_is_false():
-    small, strong, large = (150, 120, 170, 140, 0.2), (200, 120, 220, 140, 0.8), (120, 105, 220, 195, 0.2)
+    small, strong, large = (150, 120, 170, 140, 0.08), (200, 120, 220, 140, 0.8), (120, 105, 220, 195, 0.08)
     assert merged_rows(found(small, strong, large), found()) == [pytest.approx(strong), pytest.approx(large)]
-    confirmed = found(small), found((152, 120, 180, 141, 0.1))
+    confirmed = found(small), found((152, 120, 180, 141, 0.01))
     assert len(merged_rows(*confirmed, MergeRule(duplicate_iou=0.99, duplicate_iog=0.99))) == 2
 
 
