@@ -71,23 +71,22 @@ def measure(pair: "ModelPair", resize: Path, config: "ExperimentConfig", args: a
 
 
 def print_figures(boxes: "dict[str, BoxFigures]", maps: dict[str, dict[str, float]]) -> None:
-    """A row for each task and who, AP50 and AP by size."""
+    """A table each for AP50 and AP, with a row for each task and who and a column for each size; then lanes."""
     from rich.console import Console
     from rich.table import Table
 
     from mtzoo.evaluation.detection import SIZES
 
-    table = Table(title="percent; sizes by area in original pixels: small below 32x32, large from 96x96")
-    for column in ("task", "who", *(f"AP50 {size}" for size in SIZES), *(f"AP {size}" for size in SIZES)):
-        table.add_column(column, justify="left" if column in ("task", "who") else "right")
-    tasks = list(next(iter(boxes.values())))
-    for task in tasks:
-        for who, figures in boxes.items():
-            cells = [f"{figures[task][name][size]:.1f}" for name in ("AP50", "AP") for size in SIZES]
-            table.add_row(task if who == next(iter(boxes)) else "", who, *cells)
-        table.add_section()
     console = Console()
-    console.print(table)
+    for metric in ("AP50", "AP"):
+        table = Table("task", "who", title=f"{metric}, percent; small is below 32x32 original pixels, large from 96x96")
+        for size in SIZES:
+            table.add_column(size, justify="right")
+        for task in next(iter(boxes.values())):
+            for who, figures in boxes.items():
+                table.add_row(task if who == next(iter(boxes)) else "", who, *(f"{figures[task][metric][s]:.1f}" for s in SIZES))
+            table.add_section()
+        console.print(table)
     for task in next(iter(maps.values())):
         console.print(f"{task} mIoU: " + ", ".join(f"{who} {values[task]:.1f}" for who, values in maps.items()), highlight=False)
 
