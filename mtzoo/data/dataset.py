@@ -143,10 +143,12 @@ class MultiTaskDataset(Dataset[Sample]):
         """Those of `paths` that are images of this set and cannot be read."""
         return {record.path for record in self.records if record.path in paths and _is_bad(record)}
 
-    def sampler(self, samples_per_epoch: int | None = None, rank: int = 0, world_size: int = 1) -> WeightedEpochSampler:
+    def sampler(self, samples_per_epoch: int | None = None, rank: int = 0, world_size: int = 1,
+                shuffle_chunk_size: int = 0) -> WeightedEpochSampler:
         """Draws in proportion to weight * images of each folder."""
         return WeightedEpochSampler([len(g.records) for g in self.groups], [g.weight for g in self.groups], seed=self.seed,
-                                    samples_per_epoch=samples_per_epoch, rank=rank, world_size=world_size)
+                                    samples_per_epoch=samples_per_epoch, rank=rank, world_size=world_size,
+                                    shuffle_chunk_size=shuffle_chunk_size)
 
 
 class EvalDataset(Dataset[Sample]):
