@@ -1,6 +1,7 @@
 """Image and mask files -> arrays; what is wrong with a file is told in one line."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from mtzoo.data.header import Header, is_cut_off, read_header
+from mtzoo.data.lookup import look_up
 from mtzoo.errors import UserError
 from mtzoo.files import read_whole
 from mtzoo.structures import IGNORE
@@ -193,19 +195,21 @@ def apply_table(mask: np.ndarray, table: np.ndarray, path: Path, source: str) ->
 
     Raises UserError naming the values that have no class.
     """
-    kept = _kept_ids(table)
-    if kept and (mask + np.uint8(1)).max() <= kept:  # IGNORE, the highest value, has become 0
+    kept = kept_ids(table.tobytes())
+    signed = mask.view(np.int8)  # IGNORE is -1, then
+    if kept and signed.min() >= -1 and signed.max() < kept:
         return mask
-    labels = cv2.LUT(mask, table)
+    labels = look_up(mask, table)
     if (labels == UNMAPPED).any():
         raise UserError(f"{path}: {unmapped_message(mask, table, source)}")
     return labels
 
 
-def _kept_ids(table: np.ndarray) -> int:
-    """How many class ids from 0 on the table leaves as they are; 0 if it does not leave IGNORE."""
-    changed = np.flatnonzero((table != np.arange(256)) | (table == UNMAPPED))  # 254 is among them, whatever it stands for
-    return int(changed[0]) if table[IGNORE] == IGNORE else 0
+@lru_cache(maxsize=64)
+def kept_ids(table: bytes) -> int:
+    """How many class ids from 0 on a table of 256 values leaves as they are; 0 if it does not leave IGNORE."""
+    kept = next((value for value, label in enumerate(table) if label != value or label == UNMAPPED))
+    return kept if table[IGNORE] == IGNORE else 0
 
 
 def unmapped_message(mask: np.ndarray, table: np.ndarray, source: str) -> str:

@@ -252,13 +252,14 @@ def test_values_without_a_class_are_named_and_counted(tmp_path):
         apply_table(np.array([[0, 7, 7]], np.uint8), table, tmp_path / "m.png", "s")
 
 
-@pytest.mark.parametrize("classes", [3, UNMAPPED])
-def test_masks_of_class_ids_are_taken_as_they_are(tmp_path, classes):
+@pytest.mark.parametrize("classes", [3, 127, 128, UNMAPPED])
+def test_masks_of_class_ids_stay_as_they_are(tmp_path, classes):
     table = np.full(256, UNMAPPED, np.uint8)
     table[:classes] = np.arange(classes)
     table[IGNORE] = IGNORE
     mask = np.array([[0, classes - 1, IGNORE]], np.uint8)
-    assert apply_table(mask, table, tmp_path, "s") is mask
+    np.testing.assert_array_equal(apply_table(mask, table, tmp_path, "s"), mask)
+    assert apply_table(mask[:, ::2], table, tmp_path, "s").base is mask  # not copied
     with pytest.raises(UserError, match=rf"mask value {classes} \(1 px\) has no class"):
         apply_table(np.array([[0, classes]], np.uint8), table, tmp_path, "s")
     table[IGNORE] = UNMAPPED
