@@ -14,7 +14,8 @@ T = TypeVar("T")
 def build(cls: type[T], values: object, where: str) -> T:
     """Build dataclass `cls` from the mapping `values`, nested dataclasses and containers too.
 
-    where: the key of `values` in the config, for messages. Raises UserError for unknown, missing or ill-typed keys.
+    where: the key of `values` in the config, for messages. Raises UserError for unknown, missing or ill-typed keys. What other
+    toolkits call a key stands in the class's `OTHER_NAMES`, if it has them: {their name: ours}.
     """
     if isinstance(values, cls):
         return values
@@ -22,7 +23,10 @@ def build(cls: type[T], values: object, where: str) -> T:
         raise UserError(_at(where, f"a dict of {cls.__name__}'s keys is wanted, got {values!r}"))
     hints = typing.get_type_hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cls)}
+    other_names = getattr(cls, "OTHER_NAMES", {})
     for key in values:
+        if key in other_names:
+            raise UserError(f"{_join(where, key)}: unknown key; it is called '{_join(where, other_names[key])}' here")
         if key not in fields:
             raise UserError(f"{_join(where, key)}: unknown key{did_you_mean(str(key), fields)}")
     for name, field in fields.items():

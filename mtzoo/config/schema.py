@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from mtzoo.data.geometry import TrainGeometry
 from mtzoo.data.photometric import Photometric
@@ -154,14 +154,23 @@ class SolverStep:
 
 @dataclass(frozen=True)
 class Env:
-    """Where and how it runs. default_ctx: "cpu", or GPU indices such as "0,1"; amp: "auto" takes bf16 where it is faster;
-    cache_mb: bound of the cache of decoded images that all workers share, MiB; max_bad_images: share (0..1) of the training
-    images that may turn out unreadable, beyond it the run stops; intervals in iterations."""
+    """Where and how it runs. default_ctx: "cpu", or GPU indices such as "0,1"; workers: processes that read and prepare images;
+    threads: of the CPU, for the network in training, 0: as many as torch takes by itself; amp: "auto" takes bf16 where it is
+    faster; shuffle_chunk_size: images of a folder that stay together when an epoch is shuffled, for disks that are slow to seek,
+    0: none do; cache_mb: bound of the cache of decoded images that all workers share, MiB; max_bad_images: share (0..1) of the
+    training images that may turn out unreadable, beyond it the run stops; intervals in iterations.
+
+    OTHER_NAMES: what other toolkits call a key -> what it is called here.
+    """
+
+    OTHER_NAMES: ClassVar[Mapping[str, str]] = {"load_threads": "workers", "num_workers": "workers", "ctx": "default_ctx"}
 
     default_ctx: str = "auto"
     workers: int = 2
+    threads: int = 0
     seed: int = 0
     amp: Literal["auto", "bf16", "off"] = "auto"
+    shuffle_chunk_size: int = 0
     cache_mb: int = 512
     max_bad_images: float = 0.01
     log_interval: int = 20
@@ -171,7 +180,7 @@ class Env:
 
     def __post_init__(self) -> None:
         check_positive(self, "log_interval", "checkpoint_interval", "keep_checkpoints", "calibration_batches")
-        for name in ("workers", "cache_mb", "seed"):
+        for name in ("workers", "threads", "cache_mb", "seed", "shuffle_chunk_size"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name}={getattr(self, name)}: 0 or more is wanted")
         if not 0 <= self.max_bad_images <= 1:

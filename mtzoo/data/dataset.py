@@ -3,13 +3,23 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from torch.utils.data import Dataset
 
 from mtzoo.data.cache import ImageCache
 from mtzoo.data.groups import Group, Record, build_groups
-from mtzoo.data.images import apply_table, image_size_problem, mask_size_problem, read_image, read_mask
+from mtzoo.data.images import (
+    Reduction,
+    apply_table,
+    decode_image,
+    decode_mask,
+    full_size,
+    image_size_problem,
+    mask_size_problem,
+    read_bytes,
+)
 from mtzoo.data.pipeline import EvalPipeline, TrainPipeline
 from mtzoo.data.sampler import Draw, WeightedEpochSampler
 from mtzoo.data.sources import TaskData
@@ -22,35 +32,60 @@ ATTEMPTS = 16
 _STAND_IN = 1  # a stream of random numbers of its own, apart from the transforms'
 
 
-def read_arrays(record: Record) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Decode a record: image (H, W, 3) BGR and, by task, masks (H, W) of class ids. Raises UserError for every fault."""
-    image = read_image(record.path)
-    hw = image.shape[:2]
+class RecordFiles(NamedTuple):
+    """The content of a record's files. masks: one of several tasks is there once."""
+
+    image: bytes
+    masks: dict[Path, bytes]
+
+
+def read_files(record: Record) -> RecordFiles:
+    """Read, nothing decoded. Raises UserError for a file that cannot be read."""
+    masks = dict.fromkeys(file.path for file in record.masks.values())
+    return RecordFiles(read_bytes(record.path), {path: read_bytes(path) for path in masks})
+
+
+def decode_files(record: Record, files: RecordFiles, reduction: Reduction = full_size) -> Sample:
+    """A record as a sample in original pixels; its image may be smaller, and then its affine says so.
+
+    Raises UserError for every fault of image and masks.
+    """
+    image, factor = decode_image(files.image, record.path, reduction)
+    hw = (image.shape[0] * factor, image.shape[1] * factor)
     if problem := image_size_problem(record.path, hw, record.hw):
         raise UserError(f"{record.path}: {problem}")
-    raw: dict[Path, np.ndarray] = {}
+    raw = {path: decode_mask(data, path) for path, data in files.masks.items()}
     masks: dict[str, np.ndarray] = {}
     for task, file in record.masks.items():
-        if file.path not in raw:
-            raw[file.path] = read_mask(file.path)
         mask = raw[file.path]
         if problem := mask_size_problem(record.path, hw, mask.shape):
             raise UserError(f"{file.path}: {problem}")
         masks[task] = apply_table(mask, file.table, file.path, file.source)
-    return image, masks
+    return _sample(record, image, factor, masks)
 
 
-def read_sample(record: Record, cache: ImageCache | None = None, index: int = 0) -> Sample:
-    """A record as a sample in original pixels; arrays from the cache are read-only."""
+def _sample(record: Record, image: np.ndarray, factor: int, masks: dict[str, np.ndarray]) -> Sample:
+    return Sample(image=image, path=record.path, source=record.source, affine=scale_shift(1 / factor, 1 / factor),
+                  original_hw=(image.shape[0] * factor, image.shape[1] * factor), boxes=dict(record.boxes), masks=masks)
+
+
+def read_arrays(record: Record) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """A record's image (H, W, 3) BGR and, by task, masks (H, W) of class ids. Raises UserError for every fault."""
+    sample = decode_files(record, read_files(record))
+    return sample.image, sample.masks
+
+
+def read_sample(record: Record, cache: ImageCache | None = None, index: int = 0, reduction: Reduction = full_size) -> Sample:
+    """A record as a sample, see `decode_files`; arrays from the cache are read-only."""
     stored = cache.get(index) if cache else None
     if stored is not None:
-        image, masks = stored[0], dict(zip(record.masks, stored[1:]))
-    else:
-        image, masks = read_arrays(record)
-        if cache:
-            cache.put(index, [image, *masks.values()])
-    return Sample(image=image, path=record.path, source=record.source, original_hw=image.shape[:2],
-                  affine=scale_shift(1.0, 1.0), boxes=dict(record.boxes), masks=masks)
+        image, *masks, factor = stored
+        return _sample(record, image, int(factor[0, 0]), dict(zip(record.masks, masks)))
+    sample = decode_files(record, read_files(record), reduction)
+    if cache:
+        factor = np.full((1, 1), sample.original_hw[0] // sample.image.shape[0], dtype=np.uint8)
+        cache.put(index, [sample.image, *sample.masks.values(), factor])
+    return sample
 
 
 def _is_bad(record: Record) -> bool:
@@ -84,14 +119,17 @@ class MultiTaskDataset(Dataset[Sample]):
         for index in self._candidates(draw):
             record = self.records[index]
             try:
-                sample = read_sample(record, self.cache, index)
+                sample = read_sample(record, self.cache, index, self.pipeline.geometry.reduction)
             except UserError as error:
                 skipped.append(BadImage(record.path, str(error)))
                 continue
-            rng = np.random.default_rng((self.seed, draw.epoch, draw.position))
-            return replace(self.pipeline(sample, rng), skipped=tuple(skipped))
+            return replace(self.pipeline(sample, self.rng(draw)), skipped=tuple(skipped))
         raise UserError(f"{skipped[0].fault} (so are the next {ATTEMPTS - 1} images drawn from its folder; "
                         "`mtzoo data check` lists all)")
+
+    def rng(self, draw: Draw) -> np.random.Generator:
+        """The random numbers of a place's transforms."""
+        return np.random.default_rng((self.seed, draw.epoch, draw.position))
 
     def _candidates(self, draw: Draw) -> Iterator[int]:
         """The drawn record, then others of its group: a function of the draw alone, as the transforms are."""
@@ -105,10 +143,12 @@ class MultiTaskDataset(Dataset[Sample]):
         """Those of `paths` that are images of this set and cannot be read."""
         return {record.path for record in self.records if record.path in paths and _is_bad(record)}
 
-    def sampler(self, samples_per_epoch: int | None = None, rank: int = 0, world_size: int = 1) -> WeightedEpochSampler:
+    def sampler(self, samples_per_epoch: int | None = None, rank: int = 0, world_size: int = 1,
+                shuffle_chunk_size: int = 0) -> WeightedEpochSampler:
         """Draws in proportion to weight * images of each folder."""
         return WeightedEpochSampler([len(g.records) for g in self.groups], [g.weight for g in self.groups], seed=self.seed,
-                                    samples_per_epoch=samples_per_epoch, rank=rank, world_size=world_size)
+                                    samples_per_epoch=samples_per_epoch, rank=rank, world_size=world_size,
+                                    shuffle_chunk_size=shuffle_chunk_size)
 
 
 class EvalDataset(Dataset[Sample]):

@@ -1,6 +1,6 @@
 """Training geometry: one random window of the original, resized once. Its affine maps everything else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -33,10 +33,15 @@ class Window:
         matrix = affine.scale_shift(scale_x, scale_y, -self.x * scale_x, -self.y * scale_y)
         return affine.compose(affine.scale_shift(-1, 1, self.out_hw[1]), matrix) if self.flip else matrix
 
-    def image(self, image: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint8 original -> (*out_hw, 3), padded with PAD_VALUE."""
-        shrinks = self.out_hw[0] / self.height < _AREA_BELOW
-        return self._show(image, cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR, PAD_VALUE)
+    def image(self, image: np.ndarray, reduced: int = 1) -> np.ndarray:
+        """(H, W, 3) uint8 original -> (*out_hw, 3), padded with PAD_VALUE.
+
+        reduced: how many times smaller than the original the image has been decoded; the window lies on that grid.
+        """
+        window = self if reduced == 1 else replace(self, x=self.x // reduced, y=self.y // reduced, width=self.width // reduced,
+                                                   height=self.height // reduced)
+        shrinks = window.out_hw[0] / window.height < _AREA_BELOW
+        return window._show(image, cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR, PAD_VALUE)
 
     def mask(self, mask: np.ndarray) -> np.ndarray:
         """(H, W) uint8 original -> out_hw, nearest, padded with IGNORE."""
@@ -75,7 +80,7 @@ class TrainGeometry:
     long side resize_hw, keeping its aspect; "none" leaves it at full resolution. crop_type: a "random" window or the "center"
     one, which `focus_prob` moves all the same. scale_range: jitter on top, log-uniform.
     min_visible, min_size: see window_boxes. focus_prob: how often the crop is centred on a pixel or box of a class drawn
-    evenly among the classes in the image, so that rare ones are seen more.
+    evenly among the classes in the image, so that rare ones are seen more. reduced_decode: see `reduction`.
     """
 
     crop_hw: tuple[int, int]
@@ -87,6 +92,7 @@ class TrainGeometry:
     min_visible: float = 0.3
     min_size: float = 4.0
     focus_prob: float = 0.0
+    reduced_decode: bool = False
 
     def __post_init__(self) -> None:
         if self.resize_type not in ("min_max_pairs", "none"):
@@ -105,24 +111,35 @@ class TrainGeometry:
         """Size of the whole image after the resize, before jitter and crop: (720, 1280) -> (540, 960)."""
         return keep_ratio_hw(original_hw, self.resize_hw) if self.resize_type == "min_max_pairs" else original_hw
 
-    def draw(self, original_hw: tuple[int, int], rng: np.random.Generator, focus: tuple[float, float] | None = None) -> Window:
-        """A random window. focus: a point (x, y) of the original to be near the centre of the crop."""
+    def reduction(self, original_hw: tuple[int, int]) -> int:
+        """How many times smaller a JPEG may be decoded: 1, 2, 4 or 8. At most what every window shrinks it by anyway, and 1
+        without `reduced_decode`."""
+        if not self.reduced_decode:
+            return 1
+        resized = self.resized_hw(original_hw)
+        scale = self.scale_range[1] * max(resized[0] / original_hw[0], resized[1] / original_hw[1])
+        return next((factor for factor in (8, 4, 2) if scale * factor <= 1), 1)
+
+    def draw(self, original_hw: tuple[int, int], rng: np.random.Generator, focus: tuple[float, float] | None = None,
+             grid: int = 1) -> Window:
+        """A random window. focus: a point (x, y) of the original to be near the centre of the crop; grid: what the window's
+        sides and offsets, and the original's sides, are multiples of."""
         low, high = np.log(self.scale_range)
         jitter = float(np.exp(rng.uniform(low, high)))
         resized = self.resized_hw(original_hw)
         sides, offsets = [], []
         for axis in (0, 1):
             scale = jitter * resized[axis] / original_hw[axis]
-            side = max(round(self.crop_hw[axis] / scale), 1)
-            free = original_hw[axis] - side
+            side = max(round(self.crop_hw[axis] / scale / grid), 1)
+            free = original_hw[axis] // grid - side
             if focus is not None:
-                offset = round(focus[1 - axis] - side / 2)
+                offset = round(focus[1 - axis] / grid - side / 2)
                 offset = min(max(offset, min(free, 0)), max(free, 0))
             elif self.crop_type == "center":
                 offset = free // 2
             else:
                 offset = int(rng.integers(min(free, 0), max(free, 0) + 1))
-            sides.append(side)
-            offsets.append(offset)
+            sides.append(side * grid)
+            offsets.append(offset * grid)
         flip = bool(rng.random() < self.flip_prob)
         return Window(offsets[1], offsets[0], sides[1], sides[0], tuple(self.crop_hw), flip)

@@ -1,5 +1,7 @@
 """Image and mask files -> arrays; what is wrong with a file is told in one line."""
 
+from collections.abc import Callable
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from mtzoo.data.header import Header, is_cut_off, read_header
+from mtzoo.data.lookup import look_up
 from mtzoo.errors import UserError
 from mtzoo.files import read_whole
 from mtzoo.structures import IGNORE
@@ -19,6 +22,10 @@ UPRIGHT = 1  # the EXIF orientation of an image that is shown as it is stored
 UNMAPPED = 254
 """What a mask table gives for a value without a class; class ids stay below."""
 
+Reduction = Callable[[tuple[int, int]], int]
+"""(height, width) of an image -> how many times smaller it may be decoded: 1, 2, 4 or 8. The same for (width, height)."""
+
+_REDUCED = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 _PNG_GREY, _PNG_PALETTE = 0, 3
 _EXIF_ORIENTATION = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
@@ -62,12 +69,38 @@ def read_image(path: Path) -> np.ndarray:
 
     Grey becomes three equal channels, 16 bits the upper 8 of them, alpha is dropped. Raises UserError for every fault.
     """
-    data = read_bytes(path)
+    return decode_image(read_bytes(path), path)[0]
+
+
+def full_size(hw: tuple[int, int]) -> int:
+    """The Reduction that never makes an image smaller."""
+    return 1
+
+
+def decode_image(data: bytes, path: Path, reduction: Reduction = full_size) -> tuple[np.ndarray, int]:
+    """The image in a file's content, see `read_image`, and how many times smaller than the original it has been decoded.
+
+    Only a JPEG is decoded smaller, and only by what divides both its sides: then each pixel stands for a whole square of the
+    original, however EXIF turns it. One that the decoder cannot give smaller is decoded in full, so no more images are bad.
+    """
     header = probe(data, path)
-    image = _decode(data, cv2.IMREAD_COLOR)
-    if image is None or image.shape[:2] not in (header.hw, header.hw[::-1]):
+    factor = reduction(header.hw) if header.kind == "JPEG" else 1
+    while any(side % factor for side in header.hw):
+        factor //= 2
+    image = _decode_color(data, header, factor)
+    if image is None and factor > 1:
+        factor = 1
+        image = _decode_color(data, header, factor)
+    if image is None:
         raise UserError(f"{path}: cannot be decoded; restore or remove it")
-    return image
+    return image, factor
+
+
+def _decode_color(data: bytes, header: Header, factor: int) -> np.ndarray | None:
+    """(H / factor, W / factor, 3), or None when it cannot be decoded or has another size than its header tells."""
+    image = _decode(data, _REDUCED[factor])
+    hw = (header.hw[0] // factor, header.hw[1] // factor)
+    return image if image is not None and image.shape[:2] in (hw, hw[::-1]) else None
 
 
 def upright_hw(path: Path) -> tuple[int, int]:
@@ -126,7 +159,11 @@ def mask_size_problem(path: Path, hw: tuple[int, int], mask_hw: tuple[int, int])
 
 def read_mask(path: Path) -> np.ndarray:
     """(H, W) uint8 raw values of a one-channel PNG; palette images give indices, not colours."""
-    data = read_bytes(path)
+    return decode_mask(read_bytes(path), path)
+
+
+def decode_mask(data: bytes, path: Path) -> np.ndarray:
+    """The mask in a file's content, see `read_mask`."""
     header = probe(data, path)
     if header.kind != "PNG":
         raise UserError(f"{path}: masks have to be PNG files, other formats change the values; save it as PNG")
@@ -154,11 +191,25 @@ def _palette_indices(data: bytes) -> np.ndarray | None:
 
 
 def apply_table(mask: np.ndarray, table: np.ndarray, path: Path, source: str) -> np.ndarray:
-    """Mask values -> class ids by a (256,) table. Raises UserError naming the values that have no class."""
-    labels = cv2.LUT(mask, table)
+    """Mask values -> class ids by a (256,) table; the mask itself where the table changes none of its values.
+
+    Raises UserError naming the values that have no class.
+    """
+    kept = kept_ids(table.tobytes())
+    signed = mask.view(np.int8)  # IGNORE is -1, then
+    if kept and signed.min() >= -1 and signed.max() < kept:
+        return mask
+    labels = look_up(mask, table)
     if (labels == UNMAPPED).any():
         raise UserError(f"{path}: {unmapped_message(mask, table, source)}")
     return labels
+
+
+@lru_cache(maxsize=64)
+def kept_ids(table: bytes) -> int:
+    """How many class ids from 0 on a table of 256 values leaves as they are; 0 if it does not leave IGNORE."""
+    kept = next((value for value, label in enumerate(table) if label != value or label == UNMAPPED))
+    return kept if table[IGNORE] == IGNORE else 0
 
 
 def unmapped_message(mask: np.ndarray, table: np.ndarray, source: str) -> str:

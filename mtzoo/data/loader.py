@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import BatchSampler, DataLoader, Dataset
+from torch.utils.data import BatchSampler, DataLoader, Dataset, default_collate
 
 from mtzoo.data.dataset import EvalDataset, MultiTaskDataset
 from mtzoo.data.sampler import Draw, WeightedEpochSampler
@@ -26,7 +26,12 @@ class EvalBatch:
 
 def stack_images(samples: Sequence[Sample]) -> Tensor:
     """(N, 3, H, W) uint8 in channels_last memory: the layout images are read in, and the one convolutions want on CPU."""
-    return torch.from_numpy(np.stack([sample.image for sample in samples])).permute(0, 3, 1, 2)
+    return _stack([sample.image for sample in samples]).permute(0, 3, 1, 2)
+
+
+def _stack(arrays: Sequence[np.ndarray]) -> Tensor:
+    """N uint8 arrays of one shape -> (N, ...). In a worker torch puts them straight into the memory it shares with the trainer."""
+    return default_collate([torch.from_numpy(a if a.flags.writeable else a.copy()) for a in arrays])
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
@@ -41,7 +46,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
         paths=[sample.path for sample in samples],
         sources=[sample.source for sample in samples],
         boxes={task: [sample.boxes.get(task) for sample in samples] for task in box_tasks},
-        masks={task: torch.from_numpy(np.stack([sample.masks.get(task, unlabelled) for sample in samples])) for task in mask_tasks},
+        masks={task: _stack([sample.masks.get(task, unlabelled) for sample in samples]) for task in mask_tasks},
         skipped=tuple(bad for sample in samples for bad in sample.skipped),
     )
 
@@ -67,7 +72,7 @@ class Loader:
             yield batch
 
 
-def make_loader(dataset: MultiTaskDataset, sampler: WeightedEpochSampler, batch_size: int, workers: int, *,
+def make_loader(dataset: MultiTaskDataset, sampler: WeightedEpochSampler | Sequence[Draw], batch_size: int, workers: int, *,
                 drop_last: bool = True, pin_memory: bool = False) -> Loader:
     """Batches of one epoch at a time; call `sampler.set_epoch` before each. Workers live on between epochs."""
     return Loader(DataLoader(_Guarded(dataset), batch_sampler=BatchSampler(sampler, batch_size, drop_last),

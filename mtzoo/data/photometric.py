@@ -1,14 +1,22 @@
 """Colour changes on uint8 BGR images: one matrix, one table, and now and then grey, blur or noise."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from mtzoo.data.lookup import look_up
 from mtzoo.errors import UserError
 
 _BGR_TO_YIQ = np.array([[0.114, 0.587, 0.299], [-0.321, -0.275, 0.596], [0.311, -0.523, 0.212]])
 _YIQ_TO_BGR = np.linalg.inv(_BGR_TO_YIQ)
+_QUARTER_TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
+# (4, 12): what a colour matrix (3, 4) is a sum of: luma, chroma, chroma a quarter turn on, and the offset
+_PARTS = np.stack([np.hstack([linear, np.full((3, 1), offset)]).ravel() for linear, offset in (
+    (_YIQ_TO_BGR[:, :1] @ _BGR_TO_YIQ[:1], 0), (_YIQ_TO_BGR[:, 1:] @ _BGR_TO_YIQ[1:], 0),
+    (_YIQ_TO_BGR[:, 1:] @ _QUARTER_TURN @ _BGR_TO_YIQ[1:], 0), (np.zeros((3, 3)), 1))])
+_LEVELS = np.arange(256) / 255
 
 
 @dataclass(frozen=True)
@@ -38,9 +46,9 @@ class Photometric:
         """(H, W, 3) uint8 BGR -> a changed copy, or `image` itself when the draw says so."""
         if rng.random() >= self.prob:
             return image
-        image = cv2.transform(image, self._color_matrix(rng).astype(np.float32))
+        image = cv2.transform(image, self._color_matrix(rng))
         if self.gamma:
-            image = cv2.LUT(image, _gamma_table(2.0 ** rng.uniform(-self.gamma, self.gamma)))
+            image = look_up(image, _gamma_table(2.0 ** rng.uniform(-self.gamma, self.gamma)))
         if rng.random() < self.blur_prob:
             image = cv2.GaussianBlur(image, (3, 3) if rng.random() < 0.5 else (5, 5), 0)
         if self.noise and rng.random() < self.noise_prob:
@@ -48,22 +56,22 @@ class Photometric:
         return image
 
     def _color_matrix(self, rng: np.random.Generator) -> np.ndarray:
-        """(3, 4): saturation and hue in YIQ, then contrast about mid-grey and brightness, all linear in BGR."""
+        """(3, 4) float32: saturation and hue in YIQ, then contrast about mid-grey and brightness, all linear in BGR."""
         saturation = 0.0 if rng.random() < self.grey_prob else 1 + rng.uniform(-self.saturation, self.saturation)
-        angle = 2 * np.pi * rng.uniform(-self.hue, self.hue)
-        turn = np.eye(3)
-        turn[1:, 1:] = saturation * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        angle = 2 * math.pi * rng.uniform(-self.hue, self.hue)
         contrast = 1 + rng.uniform(-self.contrast, self.contrast)
         gain = 1 + rng.uniform(-self.brightness, self.brightness)
-        linear = gain * contrast * (_YIQ_TO_BGR @ turn @ _BGR_TO_YIQ)
-        offset = np.full((3, 1), gain * 128 * (1 - contrast))
-        return np.hstack([linear, offset])
+        scale = gain * contrast
+        weights = (scale, scale * saturation * math.cos(angle), scale * saturation * math.sin(angle), gain * 128 * (1 - contrast))
+        return (weights @ _PARTS).reshape(3, 4).astype(np.float32)
 
 
 def _gamma_table(gamma: float) -> np.ndarray:
-    return np.rint(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
+    return np.rint(255 * _LEVELS ** gamma).astype(np.uint8)
 
 
 def _add_noise(image: np.ndarray, rng: np.random.Generator, level: int) -> np.ndarray:
-    noise = rng.integers(0, 2 * level + 1, image.shape, dtype=np.uint8)
-    return cv2.addWeighted(image, 1.0, noise, 1.0, -level)
+    """Plus -level..level, as good as evenly: random bytes, scaled while they are added, are drawn several times as fast."""
+    noise = rng.integers(0, 256, image.shape, dtype=np.uint8)
+    scale = (2 * level + 1) / 256
+    return cv2.addWeighted(image, 1.0, noise, scale, scale / 2 - level - 0.5)

@@ -17,11 +17,11 @@ class Draw(NamedTuple):
     index: int
 
 
-def epoch_order(sizes: Sequence[int], weights: Sequence[float], samples: int, seed: int, epoch: int) -> np.ndarray:
+def epoch_order(sizes: Sequence[int], weights: Sequence[float], samples: int, seed: int, epoch: int, chunk: int = 0) -> np.ndarray:
     """(samples,) int64 record indices of an epoch over groups laid out one after the other.
 
     A group of n images and weight w gets a share w n / sum(w n), rounded up or down at random without bias (systematic
-    sampling); inside a group each shuffled pass ends before the next begins.
+    sampling); inside a group each shuffled pass ends before the next begins. chunk: see `shuffled_pass`.
     """
     rng = np.random.default_rng((seed, epoch))
     shares = np.asarray(sizes, dtype=np.float64) * np.asarray(weights, dtype=np.float64)
@@ -33,24 +33,40 @@ def epoch_order(sizes: Sequence[int], weights: Sequence[float], samples: int, se
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     order = [np.zeros(0, dtype=np.int64)]
     for start, size, quota in zip(starts, sizes, quotas):
-        passes = [rng.permutation(size) for _ in range(-(-quota // size))]
+        passes = [shuffled_pass(size, chunk, rng) for _ in range(-(-quota // size))]
         order += [start + np.concatenate(passes)[:quota]] if quota else []
-    return rng.permutation(np.concatenate(order))
+    if not chunk:
+        return rng.permutation(np.concatenate(order))
+    groups = rng.permutation(np.repeat(np.arange(len(order)), [len(part) for part in order]))
+    mixed = np.empty(len(groups), dtype=np.int64)
+    for group, part in enumerate(order):  # mixed with the others', a group's images keep their order: chunk after chunk
+        mixed[groups == group] = part
+    return mixed
+
+
+def shuffled_pass(size: int, chunk: int, rng: np.random.Generator) -> np.ndarray:
+    """(size,) int64: 0..size - 1 shuffled. chunk: so many neighbours stay together, shuffled among themselves, as do the chunks;
+    0 shuffles all at once."""
+    if not chunk:
+        return rng.permutation(size)
+    starts = rng.permutation(np.arange(0, size, chunk))
+    return np.concatenate([rng.permutation(np.arange(start, min(start + chunk, size))) for start in starts])
 
 
 class WeightedEpochSampler(Sampler[Draw]):
     """Draws for one epoch at a time; `set_epoch(epoch, start)` before each, `start` > 0 to resume inside it.
 
     samples_per_epoch: draws of all ranks together, by default the number of images. Rank r of n takes every n-th draw.
+    shuffle_chunk_size: images that stay neighbours, see `shuffled_pass`.
     """
 
     def __init__(self, sizes: Sequence[int], weights: Sequence[float], *, seed: int, samples_per_epoch: int | None = None,
-                 rank: int = 0, world_size: int = 1) -> None:
+                 rank: int = 0, world_size: int = 1, shuffle_chunk_size: int = 0) -> None:
         if not sizes or min(sizes) < 1:
             raise UserError("no images to train on; check the data sources")
         self.sizes, self.weights, self.seed = tuple(sizes), tuple(weights), seed
         self.samples = samples_per_epoch or sum(sizes)
-        self.rank, self.world_size = rank, world_size
+        self.rank, self.world_size, self.shuffle_chunk_size = rank, world_size, shuffle_chunk_size
         self.epoch, self.start = 0, 0
 
     def set_epoch(self, epoch: int, start: int = 0) -> None:
@@ -62,7 +78,7 @@ class WeightedEpochSampler(Sampler[Draw]):
 
     def __iter__(self) -> Iterator[Draw]:
         epoch, start, count = self.epoch, self.start, len(self)
-        order = epoch_order(self.sizes, self.weights, self.samples, self.seed, epoch)
+        order = epoch_order(self.sizes, self.weights, self.samples, self.seed, epoch, self.shuffle_chunk_size)
         for step in range(count):
             position = start + step * self.world_size + self.rank
             yield Draw(epoch, position, int(order[position]))

@@ -51,7 +51,7 @@ class BatchStream:
     def __init__(self, config: ExperimentConfig, dataset: MultiTaskDataset, batch_size: int, bad_images: BadImages, *,
                  rank: int = 0, world_size: int = 1, pin_memory: bool = False) -> None:
         self.bad_images = bad_images
-        self.sampler = dataset.sampler(config.samples_per_epoch, rank, world_size)
+        self.sampler = dataset.sampler(config.samples_per_epoch, rank, world_size, config.env.shuffle_chunk_size)
         self.global_batch = batch_size * world_size
         workers = config.env.workers
         self.loader: Loader = make_loader(dataset, self.sampler, batch_size, workers, pin_memory=pin_memory)

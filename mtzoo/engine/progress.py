@@ -17,12 +17,14 @@ def format_seconds(seconds: float) -> str:
 
 
 class Progress:
-    """Running means of a phase's losses and times, printed every `interval` iterations.
+    """Running means of a phase's losses and times, printed every `interval` iterations; times also at the end of each epoch.
 
+    start: iterations done before this process; per_epoch: iterations of an epoch, 0 where there is none to speak of.
     curve: [(iteration, {loss name: mean since the last point})], what the report draws.
     """
 
-    def __init__(self, name: str, total: int, interval: int, log_dir: Path, console: Console, start: int = 0) -> None:
+    def __init__(self, name: str, total: int, interval: int, log_dir: Path, console: Console, start: int = 0,
+                 per_epoch: int = 0) -> None:
         self.name, self.total, self.interval, self.console = name, total, interval, console
         self.writer = SummaryWriter(str(log_dir / name))
         self.started, self.start = time.perf_counter(), start
@@ -32,6 +34,7 @@ class Progress:
         self.images = 0
         self.waited = self.total_waited = 0.0
         self.window_started = self.started
+        self.per_epoch, self.epoch_waited, self.epoch_started = per_epoch, 0.0, self.started
 
     def add(self, iteration: int, losses: dict[str, float], images: int, waited: float, lr: float) -> None:
         """One finished iteration. waited: seconds spent waiting for its batch."""
@@ -41,8 +44,11 @@ class Progress:
         self.images += images
         self.waited += waited
         self.total_waited += waited
+        self.epoch_waited += waited
         if iteration % self.interval == 0 or iteration == self.total:
             self._print(iteration, lr)
+        if self.per_epoch and iteration % self.per_epoch == 0:
+            self._print_epoch(iteration // self.per_epoch)
 
     def _print(self, iteration: int, lr: float) -> None:
         now = time.perf_counter()
@@ -59,6 +65,14 @@ class Progress:
         self.writer.add_scalar("data_wait", self.waited / window, iteration)
         self.curve.append((iteration, means))
         self.sums, self.images, self.waited, self.window_started = {}, 0, 0.0, now
+
+    def _print_epoch(self, epoch: int) -> None:
+        """After a resume inside of an epoch, of what this process has seen of it."""
+        now = time.perf_counter()
+        seconds = now - self.epoch_started
+        share = 100 * self.epoch_waited / seconds
+        self.console.print(f"{self.name} epoch {epoch} in {format_seconds(seconds)}, data wait {share:.1f}%", highlight=False)
+        self.epoch_waited, self.epoch_started = 0.0, now
 
     def state(self) -> dict[str, Any]:
         """What a resumed run has to know to go on with curve and times, as plain values."""

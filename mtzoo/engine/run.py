@@ -93,7 +93,9 @@ def stages(config: ExperimentConfig, float_only: bool) -> list[tuple[int, bool, 
 
 def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resume: bool, pipeline_test: bool,
               console: Console) -> Run:
-    """Claim the work dir and seed everything."""
+    """Claim the work dir, seed everything, take the threads that the config gives."""
+    if config.env.threads:
+        torch.set_num_threads(config.env.threads)
     device = select_device(ctx or config.env.default_ctx, rank())
     join(device)
     folder = WorkDir(work_dir, config, config.env.keep_checkpoints)
@@ -151,7 +153,7 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
     config, name = run.config, run.stage_name(step, quantized)
     total = stream.iterations(phase)
     progress = Progress(name, total, config.env.log_interval, run.work_dir.path / "tensorboard", run.console,
-                        resume.iteration if resume else 0)
+                        resume.iteration if resume else 0, stream.per_epoch)
     freeze_after = FREEZE_OBSERVERS_AT * total if quantized and step == INTEGER_STEP - 1 else total
 
     def before_step(iteration: int) -> None:

@@ -72,6 +72,8 @@ def put(values, dotted, value):
     # unknown keys, at every level
     ("solvr", [], r"^solvr: unknown key; did you mean 'solver'"),
     ("env.worker", 1, r"^env\.worker: unknown key; did you mean 'workers'"),
+    ("env.load_threads", 4, r"^env\.load_threads: unknown key; it is called 'env\.workers' here$"),
+    ("env.shuffle_chunk", 4, r"^env\.shuffle_chunk: unknown key; did you mean 'shuffle_chunk_size'"),
     ("solver.0.flot_phase", {}, r"^solver\[0\]\.flot_phase: unknown key; did you mean 'float_phase'"),
     ("solver.0.float_phase.optimizer.lrr", 1, r"^solver\[0\]\.float_phase\.optimizer\.lrr: unknown key; did you mean 'lr'"),
     ("solver.0.float_phase.schedule", {"typ": "poly"}, r"schedule\.typ: unknown key; did you mean 'type'"),
@@ -115,6 +117,8 @@ def put(values, dotted, value):
     ("sources.boxes", 1, r"^sources\.boxes: a dict is wanted, got 1"),
     ("env.workers", "two", r"^env\.workers='two': int is wanted"),
     ("env.workers", -1, r"^env: workers=-1: 0 or more"),
+    ("env.threads", -1, r"^env: threads=-1: 0 or more"),
+    ("env.shuffle_chunk_size", -1, r"^env: shuffle_chunk_size=-1: 0 or more"),
     ("env.max_bad_images", 1.5, r"^env: max_bad_images=1.5: a share in 0..1"),
     ("env.log_interval", 0, r"^env: log_interval=0: a number above 0"),
     ("env.amp", "fp16", r"^env\.amp='fp16': one of 'auto', 'bf16', 'off'"),

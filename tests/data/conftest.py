@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from mtzoo.data import CocoBoxes, MaskFolder, TaskData
 
@@ -60,4 +61,27 @@ def tiny(tmp_path: Path) -> TinyData:
                         {"id": 11, "image_id": 0, "category_id": 2, "bbox": [30, 8, 10, 30], "iscrowd": 1},
                         {"id": 12, "image_id": 1, "category_id": 3, "bbox": [0, 0, 64, 48]}],
     })
+    return data
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> TinyData:
+    """Four JPEGs p..s of 96x160, black with a white rectangle, the second one turned by EXIF; its mask (1 in it, 0 around) and
+    its box "car" for each."""
+    root = tmp_path / "photos"
+    (root / "images").mkdir(parents=True)
+    (root / "masks").mkdir()
+    images, annotations = [], []
+    for i, stem in enumerate("pqrs"):
+        mask = np.zeros((96, 160), np.uint8)
+        mask[20 + 7 * i:60 + 7 * i, 31:90 + 11 * i] = 1
+        exif = Image.Exif()
+        exif[0x0112] = 6 if stem == "q" else 1
+        stored = np.rot90(mask) if stem == "q" else mask  # 6: a viewer turns it clockwise
+        Image.fromarray(np.repeat(255 * stored[..., None], 3, axis=2)).save(root / "images" / f"{stem}.jpg", exif=exif, quality=95)
+        cv2.imwrite(str(root / "masks" / f"{stem}.png"), mask)
+        images.append({"id": i, "file_name": f"{stem}.jpg", "width": 160, "height": 96})
+        annotations.append({"id": i, "image_id": i, "category_id": 1, "bbox": [31, 20 + 7 * i, 59 + 11 * i, 40]})
+    data = TinyData(root)
+    data.write_coco({"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "car"}]})
     return data

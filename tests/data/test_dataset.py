@@ -5,9 +5,12 @@ import cv2
 import numpy as np
 import pytest
 
-from mtzoo.data import EvalPipeline, MultiTaskDataset, TaskData, TrainGeometry, TrainPipeline, eval_sets
+from mtzoo.data import EvalPipeline, MultiTaskDataset, Photometric, TaskData, TrainGeometry, TrainPipeline, eval_sets
+from mtzoo.data.dataset import read_sample
+from mtzoo.data.images import full_size, read_image
 from mtzoo.data.sampler import Draw
 from mtzoo.errors import UserError
+from mtzoo.ops.affine import map_boxes
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.structures import IGNORE
 
@@ -77,6 +80,58 @@ def test_eval_keeps_labels_in_original_pixels(tiny):
     np.testing.assert_array_equal(sample.boxes["det"].xyxy[0], [4, 8, 24, 18])
     assert sample.masks["seg"].shape == sample.original_hw == (48, 64)
     assert (sample.masks["seg"][:4] == IGNORE).all()
+
+
+SMALLER = TrainPipeline(TrainGeometry(crop_hw=(32, 64), resize_hw=(48, 1000), scale_range=(0.4, 1.0), focus_prob=0.5,
+                                      reduced_decode=True), Photometric(prob=0))
+
+
+def tasks_of(photos):
+    return [photos.boxes_task(("car",)), photos.masks_task(("ground", "car"))]
+
+
+def test_labels_fit_images_decoded_smaller(photos):
+    dataset = MultiTaskDataset(tasks_of(photos), SMALLER, seed=2)
+    for position in range(60):
+        record = dataset.records[position % 4]
+        assert read_sample(record, reduction=SMALLER.geometry.reduction).image.shape == (48, 80, 3)
+        sample = dataset[Draw(0, position, position % 4)]
+        assert sample.original_hw == (96, 160)
+        mask, inside = sample.masks["seg"], sample.masks["seg"] != IGNORE
+        bright = sample.image[..., 0] > 127
+        edge = cv2.dilate(mask, np.ones((3, 3))) != cv2.erode(mask, np.ones((3, 3)))
+        assert (bright == (mask == 1))[inside & ~edge].all()
+        (box,), (mapped,) = sample.boxes["det"].xyxy, map_boxes(sample.affine, record.boxes["det"].xyxy)
+        np.testing.assert_array_equal(box, mapped.clip(0, [64, 32, 64, 32]))
+        ys, xs = np.nonzero(mask == 1)
+        assert np.abs(box - [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]).max() <= 0.51
+
+
+def test_an_image_decoded_smaller_says_so_by_its_affine(photos):
+    dataset = MultiTaskDataset(tasks_of(photos), SMALLER)
+    full, small = (read_sample(dataset.records[1], reduction=reduction) for reduction in (full_size, lambda hw: 4))
+    assert (full.original_hw, small.original_hw) == ((96, 160), (96, 160))
+    np.testing.assert_array_equal(small.affine, [[0.25, 0, 0], [0, 0.25, 0]])
+    np.testing.assert_array_equal(small.masks["seg"], full.masks["seg"])
+    assert np.abs(small.image - cv2.resize(full.image, (40, 24), interpolation=cv2.INTER_AREA).astype(int)).mean() < 2
+
+
+def test_a_draw_says_all_of_images_decoded_smaller(photos):
+    plain, cached = (MultiTaskDataset(tasks_of(photos), SMALLER, seed=1, cache_mb=mb) for mb in (0, 1))
+    for draw in (Draw(0, 5, 0), Draw(3, 0, 1)):
+        for _ in range(2):  # read, then from the cache
+            assert_same(plain[draw], cached[draw])
+    assert 0 < cached.cache.used_bytes < 2 * (96 * 160 * 3)  # two full images alone would take more
+
+
+def test_evaluation_decodes_in_full(photos, monkeypatch):
+    (eval_set,) = eval_sets(tasks_of(photos), DEPLOY)
+    flags, imdecode = [], cv2.imdecode
+    monkeypatch.setattr(cv2, "imdecode", lambda data, flag: flags.append(flag) or imdecode(data, flag))
+    shown = [eval_set.dataset[i] for i in range(4)]
+    assert set(flags) == {cv2.IMREAD_COLOR, cv2.IMREAD_UNCHANGED}
+    for sample in shown:
+        np.testing.assert_array_equal(sample.image, DEPLOY.geometry.view((96, 160)).show(read_image(sample.path)))
 
 
 def break_image_size(tiny):

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -143,3 +144,41 @@ def test_bad_settings_are_told(changes):
         TrainGeometry(**{"crop_hw": (64, 64), **changes})
 
 
+@pytest.mark.parametrize(("original", "changes", "factor"), [
+    ((1080, 1920), {}, 2), ((1920, 1080), {}, 2), ((1080, 2280), {}, 2), ((2160, 3840), {}, 4), ((4320, 7680), {}, 8),
+    ((720, 1280), {}, 1), ((940, 1824), {}, 1), ((1080, 1920), {"scale_range": (0.3, 1.01)}, 1),
+    ((1080, 1920), {"scale_range": (0.3, 0.5)}, 4), ((1080, 1920), {"resize_type": "none"}, 1),
+    ((1080, 1920), {"reduced_decode": False}, 1),
+])
+def test_reduction_is_at_most_what_every_window_shrinks_by(original, changes, factor):
+    geometry = TrainGeometry(**{"crop_hw": (512, 960), "reduced_decode": True, **changes})
+    assert geometry.reduction(original) == factor
+    rng = np.random.default_rng(0)
+    windows = [geometry.draw(original, rng, grid=factor) for _ in range(20)]
+    assert all(w.height >= factor * 512 and w.width >= factor * 960 for w in windows)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from([2, 4, 8]), st.booleans())
+def test_windows_on_a_grid_show_a_smaller_image_where_the_affine_says(seed, grid, focus):
+    """Of a linear ramp each pixel's value is its original coordinate, x in the first channel, y in the second."""
+    rng = np.random.default_rng(seed)
+    hw = (grid * int(rng.integers(8, 30)), grid * int(rng.integers(8, 30)))
+    ys, xs = np.indices(hw)
+    ramp = np.stack([xs, ys, ys], axis=2).astype(np.float32)
+    small = cv2.resize(ramp, (hw[1] // grid, hw[0] // grid), interpolation=cv2.INTER_AREA)
+    geometry = TrainGeometry(crop_hw=(16, 24), resize_hw=(min(hw) // grid, 1000), scale_range=(0.7, 1.0), flip_prob=0.5)
+    window = geometry.draw(hw, rng, (hw[1] / 2, hw[0] / 3) if focus else None, grid)
+    assert all(side % grid == 0 for side in (window.x, window.y, window.width, window.height))
+    seen = window.mask(np.zeros(hw, np.uint8)) == 0
+    shown = window.image(small, grid)
+    for channel, centers in ((0, np.arange(24)[None, :] + 0.5), (1, np.arange(16)[:, None] + 0.5)):
+        coordinate = (centers - window.affine[channel, 2]) / window.affine[channel, channel] - 0.5
+        assert abs(np.median((shown[..., channel] - coordinate)[seen])) < 0.1  # half a pixel of the smaller image is 1, 2 or 4
+
+
+def test_a_grid_of_one_is_none():
+    geometry = TrainGeometry(crop_hw=(64, 64), scale_range=(0.5, 2.0))
+    for focus in (None, (30.0, 50.0)):
+        first, second = (geometry.draw((201, 307), np.random.default_rng(0), focus, *grid) for grid in ((), (1,)))
+        assert first == second

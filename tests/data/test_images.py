@@ -12,7 +12,9 @@ from mtzoo.data.images import (
     MAX_FILE_BYTES,
     UNMAPPED,
     apply_table,
+    decode_image,
     exif_orientation,
+    full_size,
     probe,
     read_image,
     read_mask,
@@ -20,6 +22,7 @@ from mtzoo.data.images import (
     upright_hw,
 )
 from mtzoo.errors import UserError
+from mtzoo.structures import IGNORE
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -247,6 +250,84 @@ def test_values_without_a_class_are_named_and_counted(tmp_path):
     np.testing.assert_array_equal(apply_table(np.array([[0, 1]], np.uint8), table, tmp_path / "m.png", "s"), [[1, 0]])
     with pytest.raises(UserError, match=r"m.png: mask value 7 \(2 px\) has no class; .* source 's'"):
         apply_table(np.array([[0, 7, 7]], np.uint8), table, tmp_path / "m.png", "s")
+
+
+@pytest.mark.parametrize("classes", [3, 127, 128, UNMAPPED])
+def test_masks_of_class_ids_stay_as_they_are(tmp_path, classes):
+    table = np.full(256, UNMAPPED, np.uint8)
+    table[:classes] = np.arange(classes)
+    table[IGNORE] = IGNORE
+    mask = np.array([[0, classes - 1, IGNORE]], np.uint8)
+    np.testing.assert_array_equal(apply_table(mask, table, tmp_path, "s"), mask)
+    assert apply_table(mask[:, ::2], table, tmp_path, "s").base is mask  # not copied
+    with pytest.raises(UserError, match=rf"mask value {classes} \(1 px\) has no class"):
+        apply_table(np.array([[0, classes]], np.uint8), table, tmp_path, "s")
+    table[IGNORE] = UNMAPPED
+    with pytest.raises(UserError, match=r"mask value 255 \(1 px\) has no class"):
+        apply_table(mask, table, tmp_path, "s")
+
+
+def write_picture(path, hw, orientation=1, **options):
+    """A smooth picture without symmetry, as an image with an EXIF orientation."""
+    pixels = cv2.resize(np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8), hw[::-1], interpolation=cv2.INTER_CUBIC)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(path, exif=exif, **options)
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_jpeg_decoded_smaller_shows_the_means_of_squares_upright(tmp_path, factor, orientation):
+    path = tmp_path / "x.jpg"
+    write_picture(path, (96, 160), orientation, quality=95)
+    full, small = read_image(path), decode_image(path.read_bytes(), path, lambda hw: factor)
+    assert small[1] == factor
+    means = full.reshape(full.shape[0] // factor, factor, full.shape[1] // factor, factor, 3).mean(axis=(1, 3))
+    assert small[0].shape == means.shape
+    assert np.abs(small[0] - means).mean() < 1  # a pixel's shift would be 3 and more
+
+
+@pytest.mark.parametrize(("hw", "asked", "given"), [((96, 160), 1, 1), ((90, 160), 4, 2), ((95, 160), 8, 1), ((96, 100), 8, 4)])
+def test_sides_are_whole_multiples(tmp_path, hw, asked, given):
+    path = tmp_path / "x.jpg"
+    write_picture(path, hw)
+    image, factor = decode_image(path.read_bytes(), path, lambda found: asked if found == hw else 1)
+    assert (image.shape[:2], factor) == ((hw[0] // given, hw[1] // given), given)
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "webp"])
+def test_other_formats_are_decoded_in_full(tmp_path, suffix):
+    path = tmp_path / f"x.{suffix}"
+    write_picture(path, (96, 160))
+    image, factor = decode_image(path.read_bytes(), path, lambda hw: 8)
+    assert factor == 1
+    np.testing.assert_array_equal(image, read_image(path))
+
+
+def test_what_cannot_be_given_smaller_is_decoded_in_full(tmp_path, monkeypatch):
+    path = tmp_path / "x.jpg"
+    write_picture(path, (96, 160))
+    full, imdecode = read_image(path), cv2.imdecode
+    monkeypatch.setattr(cv2, "imdecode", lambda data, flags: imdecode(data, flags) if flags == cv2.IMREAD_COLOR else None)
+    image, factor = decode_image(path.read_bytes(), path, lambda hw: 2)
+    assert factor == 1
+    np.testing.assert_array_equal(image, full)
+
+
+@pytest.mark.parametrize("reduction", [full_size, lambda hw: 2])
+def test_what_is_damaged_is_refused_at_every_size(tmp_path, monkeypatch, reduction):
+    path = tmp_path / "x.jpg"
+    write_picture(path, (96, 160))
+    data = path.read_bytes()
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
+    with pytest.raises(UserError, match="x.jpg: cannot be decoded"):
+        decode_image(data, path, reduction)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(UserError, match="x.jpg: the JPEG is cut off"):
+        decode_image(data[:-200], path, reduction)
+    forged = data.replace(struct.pack(">HH", 96, 160), struct.pack(">HH", 9600, 16000))
+    with pytest.raises(UserError, match="x.jpg: 16000x9600 is more than 40 million pixels"):
+        decode_image(forged, path, reduction)
 
 
 def test_upright_size_of_a_header(tmp_path):

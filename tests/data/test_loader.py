@@ -5,6 +5,7 @@ import torch
 from mtzoo.data import (
     EvalPipeline,
     MultiTaskDataset,
+    Photometric,
     TrainGeometry,
     TrainPipeline,
     collate,
@@ -40,6 +41,19 @@ def test_collate_keeps_what_is_not_labelled_apart(dataset):
     assert batch.affines.shape == (2, 2, 3)
 
 
+def test_collate_takes_views_of_the_cache(dataset, recwarn):
+    whole = TrainPipeline(TrainGeometry(crop_hw=(48, 64), resize_hw=(48, 64), flip_prob=0), Photometric(prob=0))
+    dataset.pipeline = whole  # the window is the image, so it is the cached one itself
+    dataset[Draw(0, 0, 1)]
+    sample = dataset[Draw(0, 0, 1)]
+    assert not sample.image.flags.writeable
+    before = sample.image.copy()
+    batch = collate([sample])
+    batch.images.zero_()
+    np.testing.assert_array_equal(sample.image, before)
+    assert not [w for w in recwarn if "writable" in str(w.message)]
+
+
 def test_a_task_without_labels_is_not_in_the_batch(dataset):
     assert list(collate([dataset[Draw(0, 0, 3)]]).boxes) == []
 
@@ -61,6 +75,14 @@ def test_the_number_of_workers_changes_nothing(dataset):
     assert expected.shape[0] == 4
     assert (expected[0] != expected[2]).any()
     assert torch.equal(expected, epochs(dataset, 2)[0])
+
+
+def test_nor_does_it_where_images_are_decoded_smaller(photos):
+    geometry = TrainGeometry(crop_hw=(32, 64), resize_hw=(48, 1000), reduced_decode=True)
+    tasks = [photos.boxes_task(("car",)), photos.masks_task(("ground", "car"))]
+    for cache_mb in (0, 1):
+        dataset = MultiTaskDataset(tasks, TrainPipeline(geometry), cache_mb=cache_mb)
+        assert torch.equal(epochs(dataset, 0)[0], epochs(dataset, 2)[0])
 
 
 def test_nor_does_it_where_an_image_is_bad(dataset, tiny):

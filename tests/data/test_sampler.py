@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtzoo.data.sampler import WeightedEpochSampler, epoch_order
+from mtzoo.data.sampler import WeightedEpochSampler, epoch_order, shuffled_pass
 from mtzoo.errors import UserError
 
 
@@ -19,10 +19,11 @@ def test_epochs_and_seeds_differ_and_repeat():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 40), st.floats(0.01, 20)), min_size=1, max_size=5), st.integers(1, 200), st.integers(0, 9))
-def test_shares_follow_weight_times_images_and_passes_do_not_repeat(groups, samples, epoch):
+@given(st.lists(st.tuples(st.integers(1, 40), st.floats(0.01, 20)), min_size=1, max_size=5), st.integers(1, 200), st.integers(0, 9),
+       st.sampled_from([0, 1, 7, 100]))
+def test_shares_follow_weight_times_images_and_passes_do_not_repeat(groups, samples, epoch, chunk):
     sizes, weights = zip(*groups)
-    order = epoch_order(sizes, weights, samples, 0, epoch)
+    order = epoch_order(sizes, weights, samples, 0, epoch, chunk)
     assert len(order) == samples
     shares = np.multiply(sizes, weights)
     ideal = samples * shares / shares.sum()
@@ -37,8 +38,31 @@ def test_rare_groups_come_up_over_the_epochs():
     assert 20 <= drawn <= 60  # 400 * 10 * 10 / 1010 = 39.6
 
 
-def test_resume_inside_an_epoch():
-    sampler = WeightedEpochSampler([7, 4], [1.0, 3.0], seed=3)
+def test_neighbours_stay_together_and_are_shuffled():
+    order = shuffled_pass(50, 8, np.random.default_rng(0))
+    assert sorted(order) == list(range(50))
+    chunks = [order[i] // 8 for i in range(50)]
+    runs = [chunk for i, chunk in enumerate(chunks) if i == 0 or chunk != chunks[i - 1]]
+    assert len(runs) == 7  # 6 of 8 images and one of 2, each in one piece
+    assert runs != sorted(runs)
+    first = order[:np.argmax(np.array(chunks) != chunks[0])]
+    assert list(first) != sorted(first)
+    assert set(shuffled_pass(50, 50, np.random.default_rng(0))) == set(range(50))
+
+
+def test_chunks_of_several_folders_are_mixed_and_stay_in_their_order():
+    order = epoch_order([400, 200], [1.0, 1.0], 600, seed=0, epoch=0, chunk=20)
+    assert sorted(order) == list(range(600))
+    for start, end in ((0, 400), (400, 600)):
+        chunks = order[(order >= start) & (order < end)] // 20
+        assert (np.diff(chunks) != 0).sum() == (end - start) // 20 - 1
+    first = (order[:300] < 400).mean()
+    assert 0.55 < first < 0.78  # a folder's images are everywhere
+
+
+@pytest.mark.parametrize("chunk", [0, 3])
+def test_resume_inside_an_epoch(chunk):
+    sampler = WeightedEpochSampler([7, 4], [1.0, 3.0], seed=3, shuffle_chunk_size=chunk)
     sampler.set_epoch(2)
     whole = list(sampler)
     sampler.set_epoch(2, start=5)

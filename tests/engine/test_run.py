@@ -57,6 +57,16 @@ NUMBERED = ("with-bn-0001", "with-bn-0002", "with-bn-0003", "with-bn-0004", "fus
 LAST = ("with-bn-float-last", "with-bn-last", "fusion-bn-c1-last", "fusion-bn-c2-last")
 
 
+def test_a_run_takes_the_threads_that_its_config_gives(images, tmp_path, monkeypatch):
+    taken = []
+    monkeypatch.setattr(torch, "set_num_threads", taken.append)
+    for threads in (0, 3):
+        env = {**config_values(images)["env"], "threads": threads}
+        start_run(tiny_config(images, env=env), tmp_path / str(threads), ctx="cpu", resume=False, pipeline_test=False,
+                  console=Console(file=io.StringIO()))
+    assert taken == [3]
+
+
 @pytest.mark.slow
 def test_an_interrupted_run_ends_as_the_uninterrupted_one(images, tmp_path, monkeypatch):
     """Bit for bit, in the float phase, under fake-quant, after each fold and with frozen observers; loss balance too.

@@ -1,0 +1,77 @@
+"""How fast images come in training: each stage, all on one core against decoding alone, and with worker processes.
+
+    mtzoo bench-data 4pe_resize/seg_default --images 200
+
+The training sources are read as in training, but without the cache of decoded images. Let nothing else run meanwhile.
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mtzoo.cli.arguments import add_config_options, config_from_arguments
+from mtzoo.cli.progress import show_progress
+from mtzoo.config import ExperimentConfig
+from mtzoo.data import MultiTaskDataset, TrainPipeline
+from mtzoo.data.bench import InputSpeed, bench_input, cores
+from mtzoo.engine.evaluate import task_data
+from mtzoo.errors import UserError
+from mtzoo.files import write_whole
+
+HELP = "images/s of the training data, by stage and by worker processes"
+BUSY_BELOW = 0.95
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", metavar="CONFIG", help="a config file, or a shipped one's name")
+    add_config_options(parser)
+    parser.add_argument("--images", type=int, default=64, metavar="N", help="images, drawn as for the first epoch (64)")
+    parser.add_argument("--workers", type=int, default=None, metavar="N", help="worker processes at most; by default one for each core")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+
+
+def run(args: argparse.Namespace) -> int:
+    workers = cores() if args.workers is None else args.workers
+    if args.images < 1 or workers < 1:
+        raise UserError(f"--images {args.images} --workers {workers}: both have to be at least 1")
+    config = config_from_arguments(args)
+    pipeline = TrainPipeline(config.train_geometry, config.photometric)
+    dataset = MultiTaskDataset(task_data(config, "train"), pipeline, seed=config.env.seed)
+    with show_progress("measuring") as on_progress:
+        speed = bench_input(dataset, args.images, batch_size_of(config), workers, on_progress)
+    print_speed(config.name, speed)
+    if args.json:
+        values = asdict(speed) | {"config": config.name, "scaling": speed.scaling}
+        write_whole(args.json, json.dumps(values, indent=1).encode(), "choose another --json")
+    return 0
+
+
+def batch_size_of(config: ExperimentConfig) -> int:
+    """That of the first training phase."""
+    step = config.solver[0]
+    return (step.float_phase or step.quant_phase).batch_size
+
+
+def print_speed(name: str, speed: InputSpeed) -> None:
+    """A row for each stage, end to end against decoding alone, then with workers."""
+    table = Table(title=f"{name}: {speed.images} images, batch {speed.batch_size}, medians of {speed.rounds} rounds")
+    for column in ("one core", "images/s", "ms an image", "of decoding alone"):
+        table.add_column(column, justify="left" if column == "one core" else "right")
+    for stage, rate in speed.stages.items():
+        table.add_row(stage, f"{rate:,.0f}", f"{1e3 / rate:.2f}", "")
+    table.add_section()
+    table.add_row("end to end", f"{speed.end_to_end:.1f}", f"{1e3 / speed.end_to_end:.2f}", f"{100 * speed.bound_share:.1f} %")
+    table.add_row("decoding alone", f"{speed.bound:.1f}", f"{1e3 / speed.bound:.2f}", "100 %")
+    table.add_section()
+    for workers, rate in speed.loaders.items():
+        title = f"loader, {workers} worker{'s' if workers > 1 else ''}"
+        table.add_row(title, f"{rate:.1f}", f"{1e3 / rate:.2f}", f"{speed.scaling[workers]:.2f} x one worker")
+    console = Console()
+    console.print(table)
+    if speed.core_share < BUSY_BELOW:
+        console.print(f"the measuring process had {100 * speed.core_share:.0f} % of its core: the machine is busy or the disk slow, "
+                      "measure again", highlight=False)

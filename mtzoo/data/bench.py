@@ -1,0 +1,175 @@
+"""How fast training images come: each stage, all of them on one core, and through the loader with workers.
+
+The measure is the decode-only bound: what a core reaches that reads and decodes the same images and masks and does nothing
+else. Whatever is compared takes turns, batch by batch and round by round, so that a busy machine slows all of it alike.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import cycle, islice
+from statistics import median
+
+import cv2
+import numpy as np
+import torch
+
+from mtzoo.data.dataset import MultiTaskDataset, decode_files, read_files
+from mtzoo.data.groups import Record
+from mtzoo.data.loader import collate, make_loader
+from mtzoo.data.sampler import Draw
+from mtzoo.errors import UserError
+
+STAGES = ("read", "decode", "geometry", "photometric", "collate")
+ROUNDS = 5
+LOADER_IMAGES = 64  # at the least, of each worker in a round
+
+
+@dataclass(frozen=True)
+class InputSpeed:
+    """stages: images/s of each; end_to_end, bound: of all stages and of nothing but decoding, one core each; bound_share:
+    median of their ratio in a round; loaders: worker processes -> images/s; core_share: how much of its core the measuring
+    process was given, below 0.95 the machine was busy or the disk slow."""
+
+    images: int
+    batch_size: int
+    rounds: int
+    stages: dict[str, float]
+    end_to_end: float
+    bound: float
+    bound_share: float
+    loaders: dict[int, float]
+    core_share: float
+
+    @property
+    def scaling(self) -> dict[int, float]:
+        """Worker processes -> how many times as fast as one."""
+        return {workers: speed / self.loaders[1] for workers, speed in self.loaders.items()}
+
+
+def bench_input(dataset: MultiTaskDataset, images: int, batch_size: int, max_workers: int,
+                on_round: Callable[[int, int], None] | None = None) -> InputSpeed:
+    """Measure with the first `images` draws of the first epoch; all files are read once before, so they come from RAM.
+
+    max_workers: the loader is tried with 1, 2, 4 ... of them, up to this; on_round(done, total). Raises UserError for a
+    cache, which would leave nothing to decode, and for the first bad image.
+    """
+    if images < 1 or max_workers < 1:
+        raise UserError(f"images={images}, max_workers={max_workers}: both have to be at least 1")
+    if dataset.cache is not None:
+        raise UserError("a dataset with a cache decodes nothing the second time; make it with cache_mb=0")
+    draws = list(islice(cycle(dataset.sampler()), images))
+    batches = [draws[i:i + batch_size] for i in range(0, images, batch_size)]
+    counts = worker_counts(max_workers)
+    total = ROUNDS * (1 + len(counts))
+    rounds, loaders, done = [], {count: [] for count in counts}, 0
+    with _one_thread():
+        _one_core(dataset, batches, 0)  # warms the page cache and the allocator
+        for i in range(ROUNDS):
+            rounds.append(_one_core(dataset, batches, i))
+            for count in counts if i % 2 else counts[::-1]:
+                loaders[count].append(_loader_speed(dataset, draws, batch_size, count))
+            done += 1 + len(counts)
+            if on_round:
+                on_round(done, total)
+    speeds = {name: images / median(seconds[name] for seconds in rounds) for name in (*STAGES, "bound", "end to end")}
+    return InputSpeed(images, batch_size, ROUNDS, {name: speeds[name] for name in STAGES}, speeds["end to end"], speeds["bound"],
+                      median(seconds["bound"] / seconds["end to end"] for seconds in rounds),
+                      {count: median(found) for count, found in loaders.items()},
+                      median(seconds["cpu"] / seconds["wall"] for seconds in rounds))
+
+
+def worker_counts(most: int) -> list[int]:
+    """1, 2, 4 ... and `most` itself."""
+    return sorted({most, *(2**i for i in range(most.bit_length()))})
+
+
+def _one_core(dataset: MultiTaskDataset, batches: Sequence[Sequence[Draw]], turn: int) -> dict[str, float]:
+    """Seconds of a core for each stage, the bound and end to end over all batches; who is first changes from batch to batch.
+
+    They are of CPU time: what other processes take of the core is not counted. "wall" has all of it.
+    """
+    seconds = dict.fromkeys((*STAGES, "bound", "end to end"), 0.0)
+    passes = [_decode_only, _end_to_end, _staged]
+    wall, cpu = time.perf_counter(), time.process_time()
+    for i, batch in enumerate(batches):
+        first = (i + turn) % len(passes)
+        for measure in (*passes[first:], *passes[:first]):
+            measure(dataset, batch, seconds)
+    return seconds | {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+
+
+def _decode_only(dataset: MultiTaskDataset, draws: Sequence[Draw], seconds: dict[str, float]) -> None:
+    start = time.process_time()
+    for draw in draws:
+        decode_only(dataset.records[draw.index])
+    seconds["bound"] += time.process_time() - start
+
+
+def decode_only(record: Record) -> list[np.ndarray | None]:
+    """Image and masks of a record in full size, each file once, as OpenCV gives them: nothing is checked, nothing changed."""
+    files = [(record.path, cv2.IMREAD_COLOR)]
+    files += [(path, cv2.IMREAD_UNCHANGED) for path in dict.fromkeys(mask.path for mask in record.masks.values())]
+    return [cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flags) for path, flags in files]
+
+
+def _end_to_end(dataset: MultiTaskDataset, draws: Sequence[Draw], seconds: dict[str, float]) -> None:
+    """What the loader does without workers."""
+    start = time.process_time()
+    collate([dataset[draw] for draw in draws])
+    seconds["end to end"] += time.process_time() - start
+
+
+def _staged(dataset: MultiTaskDataset, draws: Sequence[Draw], seconds: dict[str, float]) -> None:
+    """The same, with a look at the clock between the stages."""
+    pipeline, samples = dataset.pipeline, []
+    for draw in draws:
+        record, rng = dataset.records[draw.index], dataset.rng(draw)
+        times = [time.process_time()]
+        files = read_files(record)
+        times.append(time.process_time())
+        sample = decode_files(record, files, pipeline.geometry.reduction)
+        times.append(time.process_time())
+        sample = pipeline.cut(sample, rng)
+        times.append(time.process_time())
+        samples.append(pipeline.recolor(sample, rng))
+        times.append(time.process_time())
+        for name, start, end in zip(STAGES, times, times[1:]):
+            seconds[name] += end - start
+    start = time.process_time()
+    collate(samples)
+    seconds["collate"] += time.process_time() - start
+
+
+def _loader_speed(dataset: MultiTaskDataset, draws: Sequence[Draw], batch_size: int, workers: int) -> float:
+    """Images/s out of a loader that nobody has to wait for. Its start is not counted, nor its end, when workers run idle."""
+    timed = -(-LOADER_IMAGES // batch_size) * workers
+    ahead = 2 * workers
+    order = list(islice(cycle(draws), batch_size * (ahead + timed + ahead)))
+    batches = iter(make_loader(dataset, order, batch_size, workers))
+    for _ in range(ahead):
+        next(batches)
+    start = time.perf_counter()
+    for _ in range(timed):
+        next(batches)
+    return timed * batch_size / (time.perf_counter() - start)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """A core each: neither torch nor OpenCV helps itself to the others."""
+    threads, cv_threads = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        cv2.setNumThreads(cv_threads)
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
