@@ -14,10 +14,18 @@ import math
 from pathlib import Path
 
 from mtzoo.cli.arguments import add_config_arguments, check_new_folder, config_from_arguments, run_console
-from mtzoo.cli.ptq_delivery import KEPT_FILES, Delivery, compare_integer, compare_mixed, measure_base
+from mtzoo.cli.ptq_delivery import (
+    KEPT_FILES,
+    Delivery,
+    compare_as_configured,
+    compare_integer,
+    compare_mixed,
+    measure_base,
+)
 from mtzoo.compression import EQUALIZE, Corrections
-from mtzoo.engine.calibration import batches_of, calibration_images
-from mtzoo.engine.ptq import Job, fold_all, load_float_network
+from mtzoo.config import ExperimentConfig
+from mtzoo.engine.calibration import Batches, calibration_images
+from mtzoo.engine.ptq import Job, check_scales, float_layers, fold_all, load_float_network
 from mtzoo.errors import UserError
 from mtzoo.evaluation.comparison import failing_tasks
 
@@ -43,21 +51,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     check_numbers(args)
     config = config_from_arguments(args)
-    save_dir = args.save_dir or Path("work_dirs") / f"{config.name.replace('/', '-')}-ptq"
+    check_scales(config)
+    save_dir = args.save_dir or default_save_dir(config, args.tasks)
     check_new_folder(save_dir, "--save-dir", KEPT_FILES)
     console = run_console()
     net = load_float_network(config, args.model_path)
-    batches = batches_of(calibration_images(config, args.calib_images))
+    batches = Batches(calibration_images(config, args.calib_images))
     job = Job(config, fold_all(net, config), batches, Corrections(args.equalize, args.bias_correction))
     console.print(f"{config.name}: observer {config.quantization.observer} on {args.calib_images} training images, "
                   f"equalize {args.equalize}, bias correction {'on' if args.bias_correction else 'off'}", highlight=False)
     delivery = Delivery(job, save_dir, args.model_path, args.limit, args.threads if args.bench else None, console)
     base = measure_base(delivery, net)
-    result = compare_integer(delivery, base)
-    good = result.differing[0] == 0
-    if args.max_drop is None or not failing_tasks(base.metrics, result.metrics, job.kinds, args.max_drop):
-        return 0 if good else 1
-    return 0 if compare_mixed(delivery, base, result, args.max_drop) and good else 1
+    layers = float_layers(job)
+    result = compare_as_configured(delivery, base, layers) if layers else compare_integer(delivery, base)
+    good = result.differing is None or result.differing[0] == 0
+    if args.max_drop is not None and failing_tasks(base.metrics, result.metrics, job.kinds, args.max_drop):
+        good &= compare_mixed(delivery, base, result, args.max_drop)
+    return 0 if good else 1
+
+
+def default_save_dir(config: ExperimentConfig, tasks: str) -> Path:
+    """work_dirs/<config>[-<tasks>]-ptq."""
+    parts = [config.name.replace("/", "-"), *([tasks.replace(",", "+")] if tasks else []), "ptq"]
+    return Path("work_dirs") / "-".join(parts)
 
 
 def check_numbers(args: argparse.Namespace) -> None:

@@ -16,9 +16,10 @@ from mtzoo.cli.models import export_spec, model_predictor
 from mtzoo.engine.checkpoint import save_checkpoint
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
 from mtzoo.engine.pictures import pick_samples
-from mtzoo.engine.ptq import FOLDED_STEP, Job, Mixed, integer_network, spare_parts
+from mtzoo.engine.ptq import FOLDED_STEP, Job, Mixed, integer_network, mixed_network, spare_parts
 from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.engine.sensitivity import (
+    ADVICE,
     Noise,
     draw_noise,
     fingerprint,
@@ -87,7 +88,7 @@ def compare_integer(delivery: Delivery, base: Variant) -> Variant:
     job, prefix = delivery.job, delivery.job.config.solver[INTEGER_STEP].prefix
     delivery.say("integers: calibrating and converting")
     net, checkpoint = integer_network(job)
-    save_checkpoint(delivery.save_dir / f"{prefix}-last.pt", checkpoint)
+    save_checkpoint(delivery.save_dir / f"{prefix}-last.pt", checkpoint, ADVICE)
     path = delivery.save_dir / f"{prefix}-export-last.onnx"
     export_model(net, export_spec(job.config, INTEGER_STEP), path, postprocess=True)
     delivery.say("integers: verifying and evaluating the deploy model")
@@ -95,6 +96,13 @@ def compare_integer(delivery: Delivery, base: Variant) -> Variant:
     result = Variant("integers", delivery.evaluate_file(path), path.stat().st_size,
                      differing=(sum(report.mismatches.values()), sum(sum(t.values.values()) for t in report.executors.values())))
     return show_comparison(delivery, base, result, path, "comparison.json")
+
+
+def compare_as_configured(delivery: Delivery, base: Variant, layers: Sequence[str]) -> Variant:
+    """The same for a config that leaves `layers` in float, or their inputs: there is no integer network to make."""
+    delivery.say(f"the config leaves {len(layers)} layers in float, or their inputs, {layers[0]} first: no integer network")
+    net, checkpoint = mixed_network(delivery.job, ())
+    return deliver_mixed(delivery, base, Mixed(net, checkpoint, tuple(layers), {}))
 
 
 def show_comparison(delivery: Delivery, base: Variant, result: Variant, path: Path, file: str) -> Variant:
@@ -108,7 +116,7 @@ def show_comparison(delivery: Delivery, base: Variant, result: Variant, path: Pa
     runtime = "" if delivery.threads is None else f"; OpenVINO, {delivery.threads} threads"
     delivery.console.print(comparison_table(base, result, job.kinds, f"{job.config.name}, {images}{runtime}"))
     write_whole(delivery.save_dir / file, json.dumps(comparison_values(base, result, job.kinds), indent=1).encode(),
-                "choose another --save-dir")
+                ADVICE)
     delivery.say(f"deploy model: {path} ({path.stat().st_size:,} bytes)")
     return result
 
@@ -151,11 +159,11 @@ def sensitivity(delivery: Delivery, tasks: list[str]) -> Noise:
 def deliver_mixed(delivery: Delivery, base: Variant, mixed: Mixed) -> Variant:
     """Write and compare the network with float parts, as its file runs. Executors are compared, equality is not claimed."""
     job = delivery.job
-    save_checkpoint(delivery.save_dir / "mixed-last.pt", mixed.checkpoint)
+    save_checkpoint(delivery.save_dir / "mixed-last.pt", mixed.checkpoint, ADVICE)
     path = delivery.save_dir / "mixed-export-last.onnx"
     export_model(mixed.net, export_spec(job.config, FOLDED_STEP), path, postprocess=True)
     distances = verify_mixed(mixed.net, path, originals(pick_samples(job.config, VERIFY_IMAGES)))
-    delivery.say(f"mixed: {len(mixed.parts)} parts in float, so NOT an integer network; executors may differ in the last bits:")
+    delivery.say(f"mixed: {len(mixed.parts)} parts or layers in float, NOT an integer network; executors differ where float sums do:")
     for name, distance in distances.items():
         delivery.say(f"  {name}: {distance.differing:,} of {distance.values:,} raw values differ from torch, by {distance.largest:.1e} "
                      "at most")

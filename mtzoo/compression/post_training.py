@@ -11,6 +11,9 @@ from mtzoo.compression.equalize import EQUALIZE, activation_ranges, equalize
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.quantization import QConfigMap, calibrate, prepare
 
+FEW = 8
+"""Batches of which a mean or a noise is known well enough; all their feature maps are in memory at once."""
+
 
 @dataclass(frozen=True)
 class Corrections:
@@ -35,8 +38,14 @@ def quantize(folded: nn.Module, qconfigs: QConfigMap, batches: Sequence[Tensor],
     prepare(net, qconfigs)
     calibrate(net, batches)
     if corrections.biases:
-        correct_biases(net, reference, batches)
+        correct_biases(net, reference, few(batches))
     return net.eval()
+
+
+def few(batches: Sequence[Tensor]) -> list[Tensor]:
+    """At most FEW of the batches, evenly spread."""
+    count = min(FEW, len(batches))
+    return [batches[i * len(batches) // count] for i in range(count)]
 
 
 def equalized(folded: nn.Module, batches: Sequence[Tensor], how: str) -> nn.Module:

@@ -1,6 +1,7 @@
 """Training images as the deployed network will see them, for what is measured on a few of them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -33,6 +34,8 @@ def calibration_images(config: ExperimentConfig, count: int) -> Tensor:
     shares = even_shares([len(group.records) for group in groups], count)
     originals = [image for i, (group, share) in enumerate(zip(groups, shares))
                  for image in _read(group, share, np.random.default_rng((config.env.seed, i)))]
+    # Folders are mixed: a moving average would else be that of the last one.
+    originals = [originals[i] for i in np.random.default_rng(config.env.seed).permutation(count)]
     if all(is_one_colour(image) for image in originals):
         raise UserError(f"the calibration set shows nothing: each of its {count} images is of one colour; give images of the "
                         "scenes that the network will see")
@@ -40,9 +43,23 @@ def calibration_images(config: ExperimentConfig, count: int) -> Tensor:
     return torch.from_numpy(np.stack(shown)).permute(0, 3, 1, 2)
 
 
-def batches_of(images: Tensor) -> list[Tensor]:
-    """Normalised (BATCH, 3, H, W) float32 in channels_last memory, as the network reads them; the last may be smaller."""
-    return [normalize_image(part).contiguous(memory_format=torch.channels_last) for part in images.split(BATCH)]
+@dataclass(frozen=True, eq=False)
+class Batches(Sequence[Tensor]):
+    """images (N, 3, H, W) uint8 as normalised (BATCH, 3, H, W) float32 in channels_last memory; the last may be smaller.
+
+    Each is made when it is asked for: in float all of them would take four times the memory.
+    """
+
+    images: Tensor
+
+    def __len__(self) -> int:
+        return -(-len(self.images) // BATCH)
+
+    def __getitem__(self, index: int) -> Tensor:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        part = self.images[index * BATCH:(index + 1) * BATCH]
+        return normalize_image(part).contiguous(memory_format=torch.channels_last)
 
 
 def even_shares(sizes: Sequence[int], count: int) -> list[int]:

@@ -5,17 +5,18 @@ from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
 from mtzoo.compression import Corrections, quantize
 from mtzoo.config import ExperimentConfig, config_from_dict
+from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, load_checkpoint, load_network_state
 from mtzoo.engine.device import exact_float32
 from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.engine.stages import fold_for_step, network_at, quantization_of
 from mtzoo.errors import UserError
 from mtzoo.models import MultiTaskNet
-from mtzoo.quantization import convert, freeze, integer_state
+from mtzoo.quantization import convert, freeze, integer_state, prepare, read_program
 from mtzoo.quantization.qconfig import node_of
 
 FOLDED_STEP = 2
@@ -23,11 +24,11 @@ FOLDED_STEP = 2
 
 @dataclass(frozen=True)
 class Job:
-    """What is quantized, and how. folded: the float network without BN; batches: of `batches_of`."""
+    """What is quantized, and how. folded: the float network without BN; batches: calibration images."""
 
     config: ExperimentConfig
     folded: MultiTaskNet
-    batches: Sequence[Tensor]
+    batches: Batches
     corrections: Corrections
 
     @property
@@ -60,6 +61,22 @@ def fold_all(net: MultiTaskNet, config: ExperimentConfig) -> MultiTaskNet:
     for step in range(1, FOLDED_STEP + 1):
         fold_for_step(folded, config, step)
     return folded.eval()
+
+
+def check_scales(config: ExperimentConfig) -> None:
+    """Raises UserError for scales that no exported network can have."""
+    qconfigs = quantization_of(config)
+    for config_ in (qconfigs.default, *qconfigs.overrides.values()):
+        if not config_.power_of_two:
+            raise UserError(f"quantization.scale_mode='{config_.scale_mode}': fake-quant only, it cannot be converted; "
+                            "use power_of_two")
+
+
+def float_layers(job: Job) -> list[str]:
+    """Layers that the config itself leaves in float, or whose input it does: with any there is no integer network."""
+    net = deepcopy(job.folded)
+    prepare(net, quantization_of(job.config))
+    return [call.name for call in read_program(net).convs if call.module.bias_quant is None]
 
 
 def integer_network(job: Job) -> tuple[nn.Module, Checkpoint]:

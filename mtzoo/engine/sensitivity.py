@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping
-from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import cv2
 from rich.table import Table
 
 from mtzoo.compression import exact_outputs, network_parts, part_noise, part_pattern
-from mtzoo.compression.post_training import equalized
+from mtzoo.compression.post_training import equalized, few
 from mtzoo.data.json_file import read_json
 from mtzoo.engine.device import exact_float32
 from mtzoo.engine.ptq import Job
@@ -31,26 +30,27 @@ Noise = dict[str, dict[str, float]]
 def fingerprint(job: Job, checkpoint: Path) -> dict[str, Any]:
     """What the noise depends on: a table of other values is not reused."""
     return {"checkpoint": hashlib.sha256(checkpoint.read_bytes()).hexdigest(), "tasks": sorted(job.config.classes),
-            "quantization": _plain(asdict(job.config.quantization)), "seed": job.config.env.seed,
+            "quantization": _plain(asdict(job.config.quantization)),
             "heads": {t.name: _plain(asdict(t.quantization)) for t in job.config.tasks if t.quantization},
-            "calib_images": sum(len(batch) for batch in job.batches), "equalize": job.corrections.equalize}
+            "calib_images": hashlib.sha256(job.batches.images.contiguous().numpy().tobytes()).hexdigest(),
+            "equalize": job.corrections.equalize}
 
 
 def measure_noise(job: Job, known: Noise, on_part: Callable[[str, Noise], None]) -> Noise:
-    """The noise of every part on the calibration images; `known` parts are not measured again. on_part: told after each one.
+    """The noise of every part on a few calibration images; `known` parts are not measured again. on_part: told after each one.
 
     No correction of biases is in it: what it mends depends on all parts together.
     """
     with exact_float32():
         net = equalized(job.folded, job.batches, job.corrections.equalize)
-        net = deepcopy(net)
         prepare(net, quantization_of(job.config))
         calibrate(net, job.batches)
-        exact = exact_outputs(net.eval(), job.batches)
+        batches = few(job.batches)
+        exact = exact_outputs(net.eval(), batches)
         noise = dict(known)
         for part, layers in parts_of(job).items():
             if part not in noise:
-                noise[part] = part_noise(net, layers, job.batches, exact)
+                noise[part] = part_noise(net, layers, batches, exact)
                 on_part(part, noise)
     return noise
 

@@ -135,3 +135,15 @@ def test_black_images_show_nothing_and_a_full_folder_stays(root, tmp_path, capsy
 def test_the_float_checkpoint_is_not_changed(root):
     assert not load_checkpoint(root / "float.pt").progress.quantized
     assert all(torch.isfinite(v.float()).all() for v in load_checkpoint(root / "float.pt").network.values())
+
+
+@pytest.mark.slow
+def test_a_config_that_leaves_layers_in_float_gives_no_integer_network(root, tmp_path, capsys):
+    out = tmp_path / "out"
+    option = "quantization={'not_quant_pattern': ['nodes.backbone.stem']}"
+    assert ptq(root, "--tasks", "seg", "--save-dir", out, "--cfg-options", option) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "no integer network" in text
+    assert "not promised" in text
+    assert {path.name for path in out.glob("*.pt")} == {"mixed-last.pt"}
+    assert ptq(root, "--save-dir", tmp_path / "x", "--cfg-options", "quantization={'scale_mode': 'float'}") == 2

@@ -3,8 +3,8 @@ from copy import deepcopy
 import torch
 
 from mtzoo.compression import correct_biases
-from mtzoo.compression.bias_correction import channel_means
-from mtzoo.quantization import QConfig, QConfigMap, calibrate, convert, freeze, prepare
+from mtzoo.compression.bias_correction import Results, channel_means
+from mtzoo.quantization import QConfig, QConfigMap, calibrate, convert, freeze, prepare, read_program
 from tests.quantization.helpers import differing, images, outputs
 
 
@@ -27,7 +27,7 @@ def test_means_of_all_outputs_come_back(folded, batches):
     before = mean_error(folded, net, batches)
     changes = correct_biases(net, folded, batches)
     assert max(changes.values()) > 0
-    assert len(changes) == sum(1 for name, _ in net.named_modules() if name.endswith(".conv") and name[:-5] in changes)
+    assert list(changes) == [call.name for call in read_program(net).convs]
     assert mean_error(folded, net, batches) < 0.05 * before
 
 
@@ -46,3 +46,14 @@ def test_the_corrected_network_is_still_exact(folded, batches):
     freeze(net)
     x = images(2, seed=9)
     assert differing(outputs(net, (x.float() - 128) / 128), outputs(convert(net), x)) == 0
+
+
+def test_results_are_dropped_after_their_last_reader(folded, batches):
+    program, kept = read_program(folded), 0
+    results = Results(program, batches)
+    with torch.no_grad():
+        for call in program.calls:
+            results.store(call, [call.module(*inputs) for inputs in results.inputs(call)])
+            kept = max(kept, len(results.values))
+    assert not results.values
+    assert kept < len(program.calls) / 4

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from mtzoo.engine.calibration import BATCH, batches_of, calibration_images, even_shares, is_one_colour
+from mtzoo.engine.calibration import BATCH, Batches, calibration_images, even_shares, is_one_colour
 from mtzoo.errors import UserError
 from tests.tiny import HW, tiny_config, write_images
 
@@ -72,5 +72,6 @@ def test_one_colour_allows_for_noise_but_not_for_a_second_colour():
 
 def test_batches_are_normalised_and_hold_all():
     images = torch.full((BATCH + 1, 3, 4, 4), 128, dtype=torch.uint8)
-    assert [len(batch) for batch in batches_of(images)] == [BATCH, 1]
-    assert float(batches_of(images)[0].abs().max()) == 0
+    assert [len(batch) for batch in Batches(images)] == [BATCH, 1]
+    assert len(Batches(images)) == 2
+    assert float(Batches(images)[0].abs().max()) == 0

@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from mtzoo.compression import Corrections
 from mtzoo.config import config_from_dict
-from mtzoo.engine.calibration import batches_of, calibration_images
+from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.ptq import (
     Job,
+    check_scales,
+    float_layers,
     fold_all,
     integer_network,
     load_float_network,
@@ -45,7 +49,7 @@ def path(config, tmp_path):
 
 @pytest.fixture
 def job(config, path):
-    batches = batches_of(calibration_images(config, 4))
+    batches = Batches(calibration_images(config, 4))
     return Job(config, fold_all(load_float_network(config, path), config), batches, Corrections())
 
 
@@ -88,6 +92,18 @@ def test_the_integer_checkpoint_holds_integers_of_step_3(job):
     _, checkpoint = integer_network(job)
     assert checkpoint.progress.step == 3
     assert {v.dtype for v in checkpoint.network.values()} == {torch.int8, torch.int32}
+
+
+def test_what_the_config_leaves_in_float_is_found(job):
+    assert float_layers(job) == []
+    left = replace(job, config=with_float_layers(job.config, ["nodes.seg_head.spatial"]))
+    # the concat behind it joins a float map with an integer one, so its reader has no integer input
+    assert float_layers(left) == ["nodes.seg_head.spatial", "nodes.seg_head.pointwise"]
+
+
+def test_scales_of_any_value_are_refused(tmp_path):
+    with pytest.raises(UserError, match="scale_mode='float'.*use power_of_two"):
+        check_scales(tiny_config(tmp_path, quantization={"scale_mode": "float"}))
 
 
 def test_float_parts_come_back_from_the_mixed_checkpoint(job):
