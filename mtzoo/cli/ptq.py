@@ -84,5 +84,3 @@ def check_numbers(args: argparse.Namespace) -> None:
         raise UserError(f"--threads {args.threads}: has to be at least 1")
     if args.max_drop is not None and not 0 <= args.max_drop < math.inf:
         raise UserError(f"--max-drop {args.max_drop}: points of mIoU or AP50, 0 or more, e.g. 0.5")
-    if args.calib_images < 1:
-        raise UserError(f"--calib-images {args.calib_images}: ranges cannot be observed on no image; give at least 1, better 32")

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import onnx
 import torch
@@ -13,6 +14,7 @@ from torch import nn
 
 from mtzoo.cli.deliver import originals
 from mtzoo.cli.models import export_spec, model_predictor
+from mtzoo.config import config_from_dict
 from mtzoo.engine.checkpoint import save_checkpoint
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
 from mtzoo.engine.pictures import pick_samples
@@ -62,9 +64,16 @@ class Delivery:
         self.console.print(text, highlight=False)
 
     def evaluate_network(self, net: nn.Module) -> dict[str, float]:
-        """Metrics of a torch network, float or rounding."""
+        """Metrics of a torch network."""
         config = self.job.config
         return evaluate(raw_predictor(network_executor(net, torch.device("cpu")), config), config, limit=self.limit)
+
+    def evaluate_mixed(self, net: MultiTaskNet) -> dict[str, float]:
+        """Metrics of a network with float parts, as the file that would be made of it."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "mixed.onnx"
+            export_model(net, export_spec(self.job.config, FOLDED_STEP), path, postprocess=True)
+            return self.evaluate_file(path)
 
     def evaluate_file(self, path: Path) -> dict[str, float]:
         """Metrics of a deploy model, with its own post-processing."""
@@ -102,7 +111,7 @@ def compare_as_configured(delivery: Delivery, base: Variant, layers: Sequence[st
     """The same for a config that leaves `layers` in float, or their inputs: there is no integer network to make."""
     delivery.say(f"the config leaves {len(layers)} layers in float, or their inputs, {layers[0]} first: no integer network")
     net, checkpoint = mixed_network(delivery.job, ())
-    return deliver_mixed(delivery, base, Mixed(net, checkpoint, tuple(layers), {}))
+    return deliver_mixed(delivery, base, Mixed(net, checkpoint, tuple(layers), delivery.evaluate_mixed(net)))
 
 
 def show_comparison(delivery: Delivery, base: Variant, result: Variant, path: Path, file: str) -> Variant:
@@ -136,12 +145,13 @@ def compare_mixed(delivery: Delivery, base: Variant, integers: Variant, max_drop
         delivery.say(f"in float: {', '.join(p.removeprefix('nodes.') for p in parts)}: largest drop "
                      f"{max(drop for drop in drops.values() if not math.isnan(drop)):.2f}")
 
-    mixed = spare_parts(job, rank_parts(job, noise, failing), delivery.evaluate_network, is_good, on_try)
+    mixed = spare_parts(job, rank_parts(job, noise, failing), delivery.evaluate_mixed, is_good, on_try)
     if mixed is None:
         delivery.say(f"--max-drop {max_drop:g} cannot be reached with half of the network in integers; train with quantization: "
                      f"mtzoo quant-train --load-from {delivery.checkpoint}")
         return False
-    return is_good(deliver_mixed(delivery, base, mixed).metrics)
+    deliver_mixed(delivery, base, mixed)
+    return True
 
 
 def sensitivity(delivery: Delivery, tasks: list[str]) -> Noise:
@@ -157,15 +167,15 @@ def sensitivity(delivery: Delivery, tasks: list[str]) -> Noise:
 
 
 def deliver_mixed(delivery: Delivery, base: Variant, mixed: Mixed) -> Variant:
-    """Write and compare the network with float parts, as its file runs. Executors are compared, equality is not claimed."""
+    """Write and compare the network with float parts. Executors are compared, equality is not claimed."""
     job = delivery.job
     save_checkpoint(delivery.save_dir / "mixed-last.pt", mixed.checkpoint, ADVICE)
     path = delivery.save_dir / "mixed-export-last.onnx"
-    export_model(mixed.net, export_spec(job.config, FOLDED_STEP), path, postprocess=True)
+    export_model(mixed.net, export_spec(config_from_dict(mixed.checkpoint.config), FOLDED_STEP), path, postprocess=True)
     distances = verify_mixed(mixed.net, path, originals(pick_samples(job.config, VERIFY_IMAGES)))
     delivery.say(f"mixed: {len(mixed.parts)} parts or layers in float, NOT an integer network; executors differ where float sums do:")
     for name, distance in distances.items():
         delivery.say(f"  {name}: {distance.differing:,} of {distance.values:,} raw values differ from torch, by {distance.largest:.1e} "
                      "at most")
-    result = Variant("mixed", delivery.evaluate_file(path), path.stat().st_size)
+    result = Variant("mixed", mixed.metrics, path.stat().st_size)
     return show_comparison(delivery, base, result, path, "comparison-mixed.json")

@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
+import torch
 
 from mtzoo.compression import Corrections, quantize
 from mtzoo.config import ExperimentConfig, config_from_dict
@@ -39,7 +39,7 @@ class Job:
 def load_float_network(config: ExperimentConfig, path: Path) -> MultiTaskNet:
     """The network of a float checkpoint, BN live, in eval mode. Nodes that only tasks left out by the config need are dropped.
 
-    Raises UserError for a checkpoint that rounds, whose BN is folded, or that is of another network.
+    Raises UserError for a checkpoint that rounds, whose BN is folded, that is of another network or not finite.
     """
     checkpoint = load_checkpoint(path)
     position = checkpoint.progress
@@ -52,6 +52,9 @@ def load_float_network(config: ExperimentConfig, path: Path) -> MultiTaskNet:
     if set(checkpoint.config.get("tasks", {})) > set(config.classes):  # --tasks: of the others' heads nothing is needed
         state = {name: value for name, value in state.items() if node_of(name) in net.nodes}
     load_network_state(net, state, path)
+    wild = next((name for name, value in state.items() if not bool(torch.isfinite(value).all())), None)
+    if wild is not None:
+        raise UserError(f"{path}: '{wild}' holds values that are not finite, its training diverged; use another checkpoint")
     return net.eval()
 
 
@@ -79,7 +82,7 @@ def float_layers(job: Job) -> list[str]:
     return [call.name for call in read_program(net).convs if call.module.bias_quant is None]
 
 
-def integer_network(job: Job) -> tuple[nn.Module, Checkpoint]:
+def integer_network(job: Job) -> tuple[MultiTaskNet, Checkpoint]:
     """The network on its grids, as fake-quant, and its checkpoint of step 3.
 
     Raises UserError for a config that leaves something in float, or a layer whose sums could leave the exact range.
@@ -91,7 +94,7 @@ def integer_network(job: Job) -> tuple[nn.Module, Checkpoint]:
     return net, Checkpoint(dict(job.config.resolved), Progress(INTEGER_STEP, True, 0, True), dict(integer_state(net)))
 
 
-def mixed_network(job: Job, patterns: Sequence[str]) -> tuple[nn.Module, Checkpoint]:
+def mixed_network(job: Job, patterns: Sequence[str]) -> tuple[MultiTaskNet, Checkpoint]:
     """The network with the layers of `patterns` left in float, and its checkpoint: of step 2, for it is no integer network."""
     config = with_float_layers(job.config, patterns)
     with exact_float32():
@@ -117,13 +120,13 @@ def with_float_layers(config: ExperimentConfig, patterns: Sequence[str]) -> Expe
 class Mixed:
     """A network with some parts in float that keeps every task within the allowed drop."""
 
-    net: nn.Module
+    net: MultiTaskNet
     checkpoint: Checkpoint
     parts: tuple[str, ...]
     metrics: dict[str, float]
 
 
-def spare_parts(job: Job, ranking: Sequence[tuple[str, str]], measure: Callable[[nn.Module], dict[str, float]],
+def spare_parts(job: Job, ranking: Sequence[tuple[str, str]], measure: Callable[[MultiTaskNet], dict[str, float]],
                 is_good: Callable[[dict[str, float]], bool], on_try: Callable[[Sequence[str], dict[str, float]], None]) -> Mixed | None:
     """Leave the first, the first two, ... parts in float until the metrics are good; None if half of them do not suffice.
 

@@ -72,7 +72,12 @@ def test_the_worst_parts_stay_in_float_and_nothing_is_called_exact(root, tmp_pat
     assert "not promised" in text
     values = json.loads((out / "comparison-mixed.json").read_text())
     assert values["drops"]["seg"] <= 0.9 * drop
-    assert not read_deploy_file(out / "mixed-export-last.onnx").info.integer
+    info = read_deploy_file(out / "mixed-export-last.onnx").info
+    assert not info.integer
+    assert info.config == load_checkpoint(out / "mixed-last.pt").config
+    assert info.config["quantization"]["not_quant_pattern"]
+    assert main(["eval", str(out / "mixed-export-last.onnx"), "--json", str(tmp_path / "m.json")]) == 0
+    assert json.loads((tmp_path / "m.json").read_text())["seg/mIoU"] == values["result"]["metrics"]["seg/mIoU"]
     assert read_deploy_file(out / "int-inference-export-last.onnx").info.integer
     assert main(["eval", str(out / "mixed-last.pt"), "--json", str(tmp_path / "m.json")]) == 0
     assert abs(json.loads((tmp_path / "m.json").read_text())["seg/mIoU"] - values["result"]["metrics"]["seg/mIoU"]) < 0.5

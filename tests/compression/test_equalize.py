@@ -37,6 +37,8 @@ def test_pairs_have_one_reader_a_relu_and_no_skip_between(folded):
     assert "nodes.backbone.stages.1.1.out_conv.pointwise" not in firsts  # a skip is added to it
     assert "nodes.backbone.stages.1.0.shortcut" not in firsts  # a concat reads it
     assert not any(name.endswith(("classify", "cls.0", "box.0")) for name in firsts)
+    folded.nodes["backbone"].stages[1][1].conv.spatial.relu = False
+    assert len(equalizable_pairs(read_program(folded))) == len(pairs) - 1
 
 
 @pytest.mark.parametrize("by_activations", [False, True])
