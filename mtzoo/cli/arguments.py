@@ -3,6 +3,7 @@
 import argparse
 import ast
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,10 @@ def parse_options(pairs: list[str]) -> dict[str, Any]:
     return options
 
 
-def check_new_folder(out: Path) -> None:
-    """Raises UserError if --out is there already and is anything but an empty folder."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"--out {out}: exists already and is not empty; name a new folder, nothing is overwritten")
+def check_new_folder(out: Path, option: str = "--out", may_hold: Collection[str] = ()) -> None:
+    """Raises UserError if the option's folder is there already and holds anything but files called as in `may_hold`."""
+    if out.exists() and (not out.is_dir() or any(path.name not in may_hold for path in out.iterdir())):
+        raise UserError(f"{option} {out}: exists already and is not empty; name a new folder, nothing is overwritten")
 
 
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from mtzoo.files import write_whole
 
 SUFFIX = ".pt"
 FORMAT = "mtzoo-checkpoint-1"
+RESUME_ADVICE = "go on with --resume; the previous checkpoint is whole"
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,16 @@ class Checkpoint:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+def save_checkpoint(path: Path, checkpoint: Checkpoint, advice: str = RESUME_ADVICE) -> None:
     """Write a checkpoint: `path` is the old file or the new one, never a part.
 
-    Raises UserError when the disk is full or not writable; what was there before stays whole.
+    Raises UserError with `advice` when the disk is full or not writable; what was there before stays whole.
     """
     values = {"format": FORMAT, "config": checkpoint.config, "progress": asdict(checkpoint.progress),
               "network": checkpoint.network, "training": checkpoint.training, "history": checkpoint.history}
     buffer = io.BytesIO()
     torch.save(values, buffer)
-    write_whole(path, buffer.getvalue(), "go on with --resume; the previous checkpoint is whole")
+    write_whole(path, buffer.getvalue(), advice)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -27,12 +27,13 @@ IMAGE_ZERO = 128
 class Value:
     """A result: `tensor` holds floats, or 8-bit integers of one grid: float = (tensor - zero_point) * scale.
 
-    scale, zero_point: names of constants, None for floats.
+    scale, zero_point: names of constants, None for floats; grid: (scale, smallest integer), what makes two of them one.
     """
 
     tensor: str
     scale: str | None = None
     zero_point: str | None = None
+    grid: tuple[float, int] | None = None
 
 
 class NetworkEmitter:
@@ -54,7 +55,7 @@ class NetworkEmitter:
             value = self._concat(call)
         elif isinstance(module, UpsampleNearest2x):
             source = self.values[call.inputs[0]]
-            value = Value(self.builder.upsample_nearest_2x(source.tensor, call.name), source.scale, source.zero_point)
+            value = Value(self.builder.upsample_nearest_2x(source.tensor, call.name), source.scale, source.zero_point, source.grid)
         else:
             raise UserError(f"layer '{call.name}': no ONNX rule for {type(module).__name__}; add one to mtzoo/export/network.py")
         self.values[call.name] = value
@@ -71,15 +72,17 @@ class NetworkEmitter:
     def _image(self, call: Call) -> Value:
         b, image, scale = self.builder, self.values[call.inputs[0]].tensor, 2.0**ImageQuant.exponent
         if self.quantized:  # one operator subtracts 128 and scales: the integers go straight into the first convolution
-            return Value(image, b.float(scale), b.constant(np.uint8(IMAGE_ZERO)))
+            return Value(image, b.float(scale), b.constant(np.uint8(IMAGE_ZERO)), (scale, -IMAGE_ZERO))
         x = b.op("Cast", [image], attributes={"to": TensorProto.FLOAT})
         return Value(b.op("Mul", [b.op("Sub", [x, b.float(IMAGE_ZERO)]), b.float(scale)]))
 
     def _concat(self, call: Call) -> Value:
-        """Quantized inputs, which are on one grid, as the integers they are."""
+        """Inputs on one grid as the integers they are. With layers left in float they may be on several: then all as floats."""
         sources = [self.values[name] for name in call.inputs]
+        if len({source.grid for source in sources}) > 1:
+            return Value(self.builder.op("Concat", [self.as_float(name) for name in call.inputs], call.name, {"axis": 1}))
         tensor = self.builder.op("Concat", [source.tensor for source in sources], call.name, {"axis": 1})
-        return Value(tensor, sources[0].scale, sources[0].zero_point)
+        return Value(tensor, sources[0].scale, sources[0].zero_point, sources[0].grid)
 
     def _conv(self, call: Call, layer: ConvBNAct) -> Value:
         b, name, conv = self.builder, call.name, layer.conv
@@ -104,7 +107,7 @@ class NetworkEmitter:
         quant = layer.act_quant
         scale = b.initializer(f"{name}.output_scale", to_numpy(quant.scale))
         zero_point = b.constant(np.int8(0) if quant.signed else np.uint8(0))
-        return Value(b.op("QuantizeLinear", [y, scale, zero_point]), scale, zero_point)
+        return Value(b.op("QuantizeLinear", [y, scale, zero_point]), scale, zero_point, (float(quant.scale), quant.low))
 
     def _weight(self, name: str, layer: ConvBNAct) -> str:
         b, weight, quant = self.builder, layer.conv.weight, layer.weight_quant

@@ -33,14 +33,20 @@ class ConvBNAct(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
         """x (N, C_in, H, W), skip (N, C_out, H/stride, W/stride) or None -> (N, C_out, H/stride, W/stride)."""
+        return self.activate(self.accumulate(x, skip))
+
+    def accumulate(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
+        """The sum before ReLU and rounding; shapes as in `forward`."""
         conv = self.conv
         weight = conv.weight if self.weight_quant is None else self.weight_quant(conv.weight)
         bias = conv.bias if self.bias_quant is None or conv.bias is None else self.bias_quant(conv.bias)
         y = F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
         if self.bn is not None:
             y = self.bn(y)
-        if skip is not None:
-            y = y + skip
+        return y if skip is None else y + skip
+
+    def activate(self, y: Tensor) -> Tensor:
+        """ReLU and rounding of the sum, which they overwrite."""
         if self.act_quant is not None:
             return self.act_quant(y)  # an unsigned quantizer clamps at 0, which is the ReLU
         return F.relu(y, inplace=True) if self.relu else y

@@ -97,6 +97,14 @@ def _variants(info: DeployInfo, net: MultiTaskNet, plain: onnx.ModelProto, integ
     return calls
 
 
+def compare_latency(models: Mapping[str, onnx.ModelProto], info: DeployInfo, threads: int, runs: int) -> dict[str, float]:
+    """Name -> median ms of models with the same inputs in OpenVINO, in interleaved rounds: a base and what was made of it."""
+    feeds = _feeds(info)
+    executors = {name: OpenVinoExecutor(model, threads) for name, model in models.items()}
+    times = interleaved({name: lambda e=executor: e.run(feeds) for name, executor in executors.items()}, runs, None)
+    return {name: statistics.median(t) for name, t in times.items()}
+
+
 def interleaved(calls: Mapping[str, Callable[[], object]], runs: int,
                  on_round: Callable[[int], None] | None) -> dict[str, list[float]]:
     """Milliseconds of each call in each round."""

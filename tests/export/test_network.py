@@ -63,13 +63,14 @@ def test_live_bn_is_written_as_it_is():
         assert np.abs(found[name] - value).mean() < 0.02 * np.abs(value).mean(), name
 
 
-def test_layers_left_in_float_stay_float():
-    net = float_net()
-    prepare(net, QConfigMap(overrides={"seg_head": QConfig(not_quant_pattern=("nodes.seg_head.*",))}))
+@pytest.mark.parametrize("layer", ["classify", "spatial", "context"])  # the last two are joined by a Concat
+def test_layers_left_in_float_stay_float(layer):
+    net, pattern = float_net(), "nodes.seg_head.*" if layer == "classify" else f"nodes.seg_head.{layer}"
+    prepare(net, QConfigMap(overrides={"seg_head": QConfig(not_quant_pattern=(pattern,))}))
     calibrate(net, [(images().float() - 128) / 128])
     model = raw_model(net.eval(), quantized=True)
     kinds = {t.name: t.data_type for t in model.graph.initializer}
-    assert kinds["nodes.seg_head.classify.weight"] == TensorProto.FLOAT
+    assert kinds[f"nodes.seg_head.{layer}.weight"] == TensorProto.FLOAT
     assert kinds["nodes.det_head.cls.0.weight"] == TensorProto.INT8
     found = run_model(model, {"image": images(1).numpy()}, "onnxruntime")["seg.logits"]
     expected = reference(net, images(1))["seg.logits"]

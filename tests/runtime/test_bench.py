@@ -4,7 +4,8 @@ import pytest
 
 from mtzoo.cli.main import main
 from mtzoo.errors import UserError
-from mtzoo.runtime.bench import bench
+from mtzoo.export.load import read_deploy_file
+from mtzoo.runtime.bench import bench, compare_latency
 
 VARIANTS = {"torch fp32", "onnxruntime fp32", "openvino fp32", "openvino bf16", "openvino int8"}
 
@@ -22,3 +23,11 @@ def test_all_variants_are_measured(model_path, tmp_path, capsys):
 def test_numbers_below_one(model_path):
     with pytest.raises(UserError, match="runs=0"):
         bench(model_path, 1, 0)
+
+
+@pytest.mark.slow
+def test_two_models_side_by_side(model_path):
+    file = read_deploy_file(model_path)
+    times = compare_latency({"base": file.model, "result": file.model}, file.info, threads=1, runs=2)
+    assert set(times) == {"base", "result"}
+    assert all(t > 0 for t in times.values())

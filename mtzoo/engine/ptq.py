@@ -1,0 +1,144 @@
+"""Post-training quantization of a config's network: from its float checkpoint to integers, or to integers with float parts."""
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mtzoo.compression import Corrections, quantize
+from mtzoo.config import ExperimentConfig, config_from_dict
+from mtzoo.engine.calibration import Batches
+from mtzoo.engine.checkpoint import Checkpoint, Progress, load_checkpoint, load_network_state
+from mtzoo.engine.device import exact_float32
+from mtzoo.engine.run import INTEGER_STEP
+from mtzoo.engine.stages import fold_for_step, network_at, quantization_of
+from mtzoo.errors import UserError
+from mtzoo.models import MultiTaskNet
+from mtzoo.quantization import convert, freeze, integer_state, prepare, read_program
+from mtzoo.quantization.qconfig import node_of
+
+FOLDED_STEP = 2
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is quantized, and how. folded: the float network without BN; batches: calibration images."""
+
+    config: ExperimentConfig
+    folded: MultiTaskNet
+    batches: Batches
+    corrections: Corrections
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        return {task.name: task.kind for task in self.config.tasks}
+
+
+def load_float_network(config: ExperimentConfig, path: Path) -> MultiTaskNet:
+    """The network of a float checkpoint, BN live, in eval mode. Nodes that only tasks left out by the config need are dropped.
+
+    Raises UserError for a checkpoint that rounds, whose BN is folded, that is of another network or not finite.
+    """
+    checkpoint = load_checkpoint(path)
+    position = checkpoint.progress
+    if position.step != 0 or position.quantized:
+        state = "integers" if position.step == INTEGER_STEP else "fake-quant"
+        raise UserError(f"{path}: a checkpoint of step {position.step} with {state}; ptq starts from a float one, of `mtzoo train` or "
+                        "named -float-last")
+    net = network_at(config, 0, quantized=False)
+    state = checkpoint.network
+    if set(checkpoint.config.get("tasks", {})) > set(config.classes):  # --tasks: of the others' heads nothing is needed
+        state = {name: value for name, value in state.items() if node_of(name) in net.nodes}
+    load_network_state(net, state, path)
+    wild = next((name for name, value in state.items() if not bool(torch.isfinite(value).all())), None)
+    if wild is not None:
+        raise UserError(f"{path}: '{wild}' holds values that are not finite, its training diverged; use another checkpoint")
+    return net.eval()
+
+
+def fold_all(net: MultiTaskNet, config: ExperimentConfig) -> MultiTaskNet:
+    """A copy without BN: the same function in float."""
+    folded = deepcopy(net)
+    for step in range(1, FOLDED_STEP + 1):
+        fold_for_step(folded, config, step)
+    return folded.eval()
+
+
+def check_scales(config: ExperimentConfig) -> None:
+    """Raises UserError for scales that no exported network can have."""
+    qconfigs = quantization_of(config)
+    for config_ in (qconfigs.default, *qconfigs.overrides.values()):
+        if not config_.power_of_two:
+            raise UserError(f"quantization.scale_mode='{config_.scale_mode}': fake-quant only, it cannot be converted; "
+                            "use power_of_two")
+
+
+def float_layers(job: Job) -> list[str]:
+    """Layers that the config itself leaves in float, or whose input it does: with any there is no integer network."""
+    net = deepcopy(job.folded)
+    prepare(net, quantization_of(job.config))
+    return [call.name for call in read_program(net).convs if call.module.bias_quant is None]
+
+
+def integer_network(job: Job) -> tuple[MultiTaskNet, Checkpoint]:
+    """The network on its grids, as fake-quant, and its checkpoint of step 3.
+
+    Raises UserError for a config that leaves something in float, or a layer whose sums could leave the exact range.
+    """
+    with exact_float32():
+        net = quantize(job.folded, quantization_of(job.config), job.batches, job.corrections)
+    freeze(net)
+    convert(net)  # proves the bound of each layer
+    return net, Checkpoint(dict(job.config.resolved), Progress(INTEGER_STEP, True, 0, True), dict(integer_state(net)))
+
+
+def mixed_network(job: Job, patterns: Sequence[str]) -> tuple[MultiTaskNet, Checkpoint]:
+    """The network with the layers of `patterns` left in float, and its checkpoint: of step 2, for it is no integer network."""
+    config = with_float_layers(job.config, patterns)
+    with exact_float32():
+        net = quantize(job.folded, quantization_of(config), job.batches, job.corrections)
+    state = {key: value.detach().clone() for key, value in net.state_dict().items()}
+    return net, Checkpoint(dict(config.resolved), Progress(FOLDED_STEP, True, 0, True), state)
+
+
+def with_float_layers(config: ExperimentConfig, patterns: Sequence[str]) -> ExperimentConfig:
+    """The config with further `not_quant_pattern`s, in its default and in the heads that say their own."""
+
+    def more(quantization: dict[str, object]) -> dict[str, object]:
+        return {**quantization, "not_quant_pattern": [*quantization.get("not_quant_pattern", ()), *patterns]}
+
+    values = dict(config.resolved)
+    values["quantization"] = more(values.get("quantization", {}))
+    values["tasks"] = {name: {**task, "quantization": more(task["quantization"])} if task.get("quantization") else task
+                       for name, task in values["tasks"].items()}
+    return config_from_dict(values)
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A network with some parts in float that keeps every task within the allowed drop."""
+
+    net: MultiTaskNet
+    checkpoint: Checkpoint
+    parts: tuple[str, ...]
+    metrics: dict[str, float]
+
+
+def spare_parts(job: Job, ranking: Sequence[tuple[str, str]], measure: Callable[[MultiTaskNet], dict[str, float]],
+                is_good: Callable[[dict[str, float]], bool], on_try: Callable[[Sequence[str], dict[str, float]], None]) -> Mixed | None:
+    """Leave the first, the first two, ... parts in float until the metrics are good; None if half of them do not suffice.
+
+    ranking: (part, its not_quant_pattern), the worst first; more than half of a network in float is no quantized network.
+    """
+    for count in range(1, len(ranking) // 2 + 1):
+        parts, patterns = zip(*ranking[:count])
+        net, checkpoint = mixed_network(job, patterns)
+        metrics = measure(net)
+        on_try(parts, metrics)
+        if is_good(metrics):
+            return Mixed(net, checkpoint, parts, metrics)
+    return None
+
+

@@ -1,0 +1,37 @@
+"""A float checkpoint whose validation masks are its own answers: 100 % in float, and less wherever rounding changes a label."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from mtzoo.config import ExperimentConfig
+from mtzoo.data.loader import collate_eval
+from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
+from mtzoo.engine.evaluate import network_executor, raw_predictor
+from mtzoo.engine.pictures import pick_samples
+from mtzoo.engine.stages import network_at
+from mtzoo.layers import normalize_image
+from mtzoo.models import MultiTaskNet
+from tests.quantization.helpers import randomize
+
+
+def write_checkpoint(path: Path, config: ExperimentConfig) -> MultiTaskNet:
+    """A network with random weights, and BN statistics of the validation images, as step 0 leaves it in float."""
+    net = network_at(config, 0, quantized=False)
+    samples = pick_samples(config, 6)
+    randomize(net, normalize_image(collate_eval(samples).images))
+    save_checkpoint(path, Checkpoint(dict(config.resolved), Progress(0, False, 4, True), net.state_dict()))
+    return net.eval()
+
+
+@torch.no_grad()
+def write_own_masks(net: MultiTaskNet, config: ExperimentConfig) -> None:
+    """Replace the masks by what the network says."""
+    samples = pick_samples(config, 6)
+    predict = raw_predictor(network_executor(net, torch.device("cpu")), config)
+    for sample, prediction in zip(samples, predict(collate_eval(samples))):
+        mask = prediction.label_maps["seg"]
+        assert len(np.unique(mask)) > 1
+        cv2.imwrite(str(sample.path.parents[1] / "masks" / sample.path.name), mask)

@@ -1,0 +1,154 @@
+"""`mtzoo ptq` from its command line."""
+
+import json
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from mtzoo.cli.main import main
+from mtzoo.config import load_config
+from mtzoo.engine.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
+from mtzoo.engine.stages import network_at
+from mtzoo.export.load import read_deploy_file
+from tests.cli.ptq_helpers import write_checkpoint, write_own_masks
+from tests.tiny import HW, config_values, write_config, write_images
+
+FOUR_BITS = "quantization={'weight_bits': 4}"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Data, config and a float checkpoint; the masks are the checkpoint's own answers."""
+    root = write_images(tmp_path_factory.mktemp("ptq") / "data")
+    path = write_config(root / "tiny.py", config_values(root))
+    config = load_config(path)
+    write_own_masks(write_checkpoint(root / "float.pt", config), config)
+    return root
+
+
+def ptq(root, *arguments, count=4):
+    return main(["ptq", "--config", str(root / "tiny.py"), "--model-path", str(root / "float.pt"), "--calib-images", str(count),
+                 "--no-bench", *map(str, arguments)])
+
+
+@pytest.mark.slow
+def test_integers_equal_on_every_executor_and_compared(root, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert ptq(root, "--save-dir", out, "--equalize", "activations") == 0
+    values = json.loads((out / "comparison.json").read_text())
+    assert values["base"]["metrics"]["seg/mIoU"] == 100
+    assert 20 < values["result"]["metrics"]["seg/mIoU"] < 100
+    assert values["result"]["differing"][0] == 0
+    assert values["result"]["differing"][1] > 1000
+    assert values["result"]["bytes"] < values["base"]["bytes"]
+    assert "verify: differing values" in capsys.readouterr().out
+    assert read_deploy_file(out / "int-inference-export-last.onnx").info.integer
+    # the checkpoint is one of step 3 like any other: the same metrics, the same file
+    assert main(["eval", str(out / "int-inference-last.pt"), "--json", str(tmp_path / "m.json")]) == 0
+    assert json.loads((tmp_path / "m.json").read_text())["seg/mIoU"] == values["result"]["metrics"]["seg/mIoU"]
+    assert main(["export", str(out / "int-inference-last.pt"), "--out", str(tmp_path / "again.onnx")]) == 0
+    weights = [{t.name: t.raw_data for t in onnx.load(file).graph.initializer}
+               for file in (out / "int-inference-export-last.onnx", tmp_path / "again.onnx")]
+    assert weights[0] == weights[1]
+    assert main(["verify", str(tmp_path / "again.onnx"), "--images", str(root / "images"), "--limit", "1"]) == 0
+    assert ptq(root, "--save-dir", out) == 2
+    assert "is not empty" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_worst_parts_stay_in_float_and_nothing_is_called_exact(root, tmp_path, capsys):
+    out = tmp_path / "out"
+    options = ("--save-dir", out, "--tasks", "seg", "--cfg-options", FOUR_BITS)
+    whole = tmp_path / "whole"
+    assert ptq(root, "--tasks", "seg", "--save-dir", whole, "--cfg-options", FOUR_BITS) == 0
+    drop = json.loads((whole / "comparison.json").read_text())["drops"]["seg"]
+    assert drop > 1
+    assert ptq(root, *options, "--max-drop", 0.9 * drop) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "NOT an integer network" in text
+    assert "not promised" in text
+    values = json.loads((out / "comparison-mixed.json").read_text())
+    assert values["drops"]["seg"] <= 0.9 * drop
+    info = read_deploy_file(out / "mixed-export-last.onnx").info
+    assert not info.integer
+    assert info.config == load_checkpoint(out / "mixed-last.pt").config
+    assert info.config["quantization"]["not_quant_pattern"]
+    assert main(["eval", str(out / "mixed-export-last.onnx"), "--json", str(tmp_path / "m.json")]) == 0
+    assert json.loads((tmp_path / "m.json").read_text())["seg/mIoU"] == values["result"]["metrics"]["seg/mIoU"]
+    assert read_deploy_file(out / "int-inference-export-last.onnx").info.integer
+    assert main(["eval", str(out / "mixed-last.pt"), "--json", str(tmp_path / "m.json")]) == 0
+    assert abs(json.loads((tmp_path / "m.json").read_text())["seg/mIoU"] - values["result"]["metrics"]["seg/mIoU"]) < 0.5
+    assert main(["verify", str(out / "mixed-export-last.onnx"), "--images", str(root / "images")]) == 2
+    # a second run finds the table of the first
+    kept = (out / "sensitivity.json").read_text()
+    for file in out.iterdir():
+        if file.name not in ("sensitivity.json", "sensitivity.png"):
+            file.unlink()
+    assert ptq(root, *options, "--max-drop", 0) == 1
+    text = " ".join(capsys.readouterr().out.split())
+    assert "parts measured before" in text
+    assert "cannot be reached" in text
+    assert "mtzoo quant-train --load-from" in text
+    assert (out / "sensitivity.json").read_text() == kept
+
+
+@pytest.mark.parametrize(("arguments", "count", "message"), [
+    ([], 0, "--calib-images 0: ranges cannot be observed on no image"),
+    ([], 7, "the training sources have 6 images"),
+    (["--max-drop", "-1"], 4, "--max-drop -1"),
+    (["--max-drop", "nan"], 4, "--max-drop nan"),
+    (["--limit", "0"], 4, "--limit 0"),
+    (["--threads", "0"], 4, "--threads 0"),
+    (["--cfg-options", "quantization.observer=msee"], 4, "did you mean 'mse'"),
+    (["--cfg-options", "nodes.backbone.width=0.5"], 4, "checkpoint of another network"),
+])
+def test_bad_arguments_are_one_line(root, tmp_path, capsys, arguments, count, message):
+    assert ptq(root, "--save-dir", tmp_path / "out", *arguments, count=count) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_checkpoint_that_rounds_is_one_line(root, tmp_path, capsys, step):
+    config = load_config(root / "tiny.py")
+    net = network_at(config, min(step, 2), quantized=True)
+    save_checkpoint(tmp_path / "x.pt", Checkpoint(dict(config.resolved), Progress(step, True, 0, True), net.state_dict()))
+    assert ptq(root, "--model-path", tmp_path / "x.pt", "--save-dir", tmp_path / "out") == 2
+    assert "ptq starts from a float one" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_black_images_show_nothing_and_a_full_folder_stays(root, tmp_path, capsys):
+    dark = write_images(tmp_path / "dark")
+    for path in (dark / "images").iterdir():
+        cv2.imwrite(str(path), np.zeros((*HW, 3), np.uint8))
+    config = write_config(tmp_path / "dark.py", config_values(dark))
+    assert ptq(root, "--config", config, "--save-dir", tmp_path / "out") == 2
+    assert "the calibration set shows nothing" in capsys.readouterr().err
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    assert ptq(root, "--save-dir", tmp_path / "full") == 2
+    assert "--save-dir" in capsys.readouterr().err
+    assert (tmp_path / "full" / "mine.txt").read_text() == "mine"
+
+
+def test_the_float_checkpoint_is_not_changed(root):
+    assert not load_checkpoint(root / "float.pt").progress.quantized
+    assert all(torch.isfinite(v.float()).all() for v in load_checkpoint(root / "float.pt").network.values())
+
+
+@pytest.mark.slow
+def test_a_config_that_leaves_layers_in_float_gives_no_integer_network(root, tmp_path, capsys):
+    out = tmp_path / "out"
+    option = "quantization={'not_quant_pattern': ['nodes.backbone.stem']}"
+    assert ptq(root, "--tasks", "seg", "--save-dir", out, "--cfg-options", option) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "no integer network" in text
+    assert "not promised" in text
+    assert {path.name for path in out.glob("*.pt")} == {"mixed-last.pt"}
+    assert ptq(root, "--save-dir", tmp_path / "x", "--cfg-options", "quantization={'scale_mode': 'float'}") == 2

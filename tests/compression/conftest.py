@@ -1,0 +1,25 @@
+"""A tiny float network with its BN folded, and normalised images."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from mtzoo.layers import normalize_image
+from mtzoo.models import MultiTaskNet, build_network
+from mtzoo.quantization import fold_bn
+from tests.quantization.helpers import images, randomize
+from tests.tiny import tiny_graphs
+
+
+@pytest.fixture
+def batches() -> list[Tensor]:
+    return [normalize_image(images(2, seed)) for seed in range(3)]
+
+
+@pytest.fixture
+def folded(batches: list[Tensor]) -> MultiTaskNet:
+    torch.manual_seed(0)
+    net = build_network(tiny_graphs())
+    randomize(net, batches[0])
+    fold_bn(net, ["nodes.*"])
+    return net.eval()

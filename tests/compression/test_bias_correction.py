@@ -1,0 +1,59 @@
+from copy import deepcopy
+
+import torch
+
+from mtzoo.compression import correct_biases
+from mtzoo.compression.bias_correction import Results, channel_means
+from mtzoo.quantization import QConfig, QConfigMap, calibrate, convert, freeze, prepare, read_program
+from tests.quantization.helpers import differing, images, outputs
+
+
+def rounding(folded, batches, **changes):
+    net = deepcopy(folded)
+    prepare(net, QConfigMap(QConfig(**changes)))
+    calibrate(net, batches)
+    return net.eval()
+
+
+def mean_error(a, b, batches):
+    """Mean over outputs of the largest shift of a channel's mean."""
+    shifts = [(channel_means([outputs(a, x)[k] for x in batches]) - channel_means([outputs(b, x)[k] for x in batches])).abs().max()
+              for k in outputs(a, batches[0])]
+    return float(sum(shifts)) / len(shifts)
+
+
+def test_means_of_all_outputs_come_back(folded, batches):
+    net = rounding(folded, batches, weight_bits=4)
+    before = mean_error(folded, net, batches)
+    changes = correct_biases(net, folded, batches)
+    assert max(changes.values()) > 0
+    assert list(changes) == [call.name for call in read_program(net).convs]
+    assert mean_error(folded, net, batches) < 0.05 * before
+
+
+def test_a_bias_that_was_wrong_is_put_right(folded, batches):
+    net = rounding(folded, batches)
+    layer = net.nodes["seg_head"].classify
+    with torch.no_grad():
+        layer.conv.bias += 5.0
+    assert correct_biases(net, folded, batches)["nodes.seg_head.classify"] > 4.5
+    assert torch.allclose(layer.conv.bias, folded.nodes["seg_head"].classify.conv.bias, atol=0.5)
+
+
+def test_the_corrected_network_is_still_exact(folded, batches):
+    net = rounding(folded, batches)
+    correct_biases(net, folded, batches)
+    freeze(net)
+    x = images(2, seed=9)
+    assert differing(outputs(net, (x.float() - 128) / 128), outputs(convert(net), x)) == 0
+
+
+def test_results_are_dropped_after_their_last_reader(folded, batches):
+    program, kept = read_program(folded), 0
+    results = Results(program, batches)
+    with torch.no_grad():
+        for call in program.calls:
+            results.store(call, [call.module(*inputs) for inputs in results.inputs(call)])
+            kept = max(kept, len(results.values))
+    assert not results.values
+    assert kept < len(program.calls) / 4
