@@ -12,7 +12,7 @@ from tests.quantization.helpers import differing, images, outputs
 @pytest.mark.parametrize("how", ["none", "activations"])
 def test_every_observer_ends_in_an_exact_network_and_the_float_one_is_untouched(folded, batches, observer, how):
     before = {k: v.clone() for k, v in folded.state_dict().items()}
-    net = quantize(folded, QConfigMap(QConfig(observer=observer)), batches, Corrections(equalize=how))
+    net = quantize(folded, QConfigMap(QConfig(observer=observer)), batches, Corrections(equalize=how, biases=True))
     freeze(net)
     x = images(1, seed=7)
     assert differing(outputs(net, (x.float() - 128) / 128), outputs(convert(net), x)) == 0
