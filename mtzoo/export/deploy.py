@@ -56,13 +56,18 @@ def export_model(net: MultiTaskNet, spec: ExportSpec, path: Path, *, postprocess
     model = build_model(net, spec.tasks, spec.geometry, spec.input_format, quantized=True, postprocess=postprocess,
                         keep_raw=keep_raw)
     net.train(was_training)
+    info = describe(model, net, spec)
+    write_model(model, info, path)
+    return info
+
+
+def describe(model: onnx.ModelProto, net: MultiTaskNet, spec: ExportSpec) -> DeployInfo:
+    """What the model made of `net` will say of itself."""
     exponents = _exponents(net)
-    info = DeployInfo(step=spec.step, integer=bool(exponents), parameters=sum(p.numel() for p in net.parameters()),
+    return DeployInfo(step=spec.step, integer=bool(exponents), parameters=sum(p.numel() for p in net.parameters()),
                       tasks=spec.tasks, geometry=spec.geometry, graphs=spec.graphs, inputs=_tensors(model.graph.input),
                       outputs=_tensors(model.graph.output), config_hash=spec.config_hash, config=spec.config,
                       input_format=spec.input_format, exponents=exponents)
-    write_model(model, info, path)
-    return info
 
 
 def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: DeployGeometry,
