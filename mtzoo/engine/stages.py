@@ -7,6 +7,9 @@ from mtzoo.config import ExperimentConfig
 from mtzoo.models import MultiTaskNet, build_network
 from mtzoo.quantization import QConfigMap, fold_bn, prepare
 
+FLOAT_STEP, FOLDED_STEP = 0, 2
+"""The step with all BN live, and the last with fake-quant, whose BN is folded."""
+
 
 def quantization_of(config: ExperimentConfig) -> QConfigMap:
     """The config's quantization: a default, and what single heads say of themselves."""
