@@ -16,8 +16,8 @@ from mtzoo.quantization.integer import IntegerNet
 from mtzoo.quantization.prepare import calibrate, is_prepared, prepare, set_fake_quant, set_observing
 from mtzoo.quantization.qconfig import QConfig, QConfigMap
 from mtzoo.quantization.quant_aware import quant_aware
-from mtzoo.quantization.state import freeze, integer_state, load_integer_state
+from mtzoo.quantization.state import freeze, inexact_layers, integer_state, load_integer_state
 
 __all__ = ["IntegerNet", "Program", "QConfig", "QConfigMap", "build_integer_net", "calibrate", "convert", "fold_bn", "freeze",
-           "grids", "integer_state", "is_prepared", "layers_with_bn", "load_integer_state", "prepare", "quant_aware",
+           "grids", "inexact_layers", "integer_state", "is_prepared", "layers_with_bn", "load_integer_state", "prepare", "quant_aware",
            "read_program", "set_fake_quant", "set_observing", "trace"]
