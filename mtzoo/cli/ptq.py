@@ -26,7 +26,7 @@ from mtzoo.cli.delivery import Delivery, measure_base, passed
 from mtzoo.cli.ptq_delivery import KEPT_FILES, compare_as_configured, compare_integer, compare_mixed
 from mtzoo.compression import EQUALIZE, Corrections
 from mtzoo.engine.calibration import Batches, calibration_images
-from mtzoo.engine.ptq import Job, check_scales, float_layers, fold_all, load_float_network
+from mtzoo.engine.ptq import Job, check_scales, fold_all, left_inexact, load_float_network, structured_as
 from mtzoo.errors import UserError
 from mtzoo.evaluation.comparison import failing_tasks
 
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     limit, threads = measuring_from_arguments(args)
     if args.max_drop is not None and not 0 <= args.max_drop < math.inf:
         raise UserError(f"--max-drop {args.max_drop}: points of mIoU or AP50, 0 or more, e.g. 0.5")
-    config = config_from_arguments(args)
+    config = structured_as(config_from_arguments(args), args.model_path)
     check_scales(config)
     save_dir = save_dir_from_arguments(config, args, "ptq")
     check_new_folder(save_dir, "--save-dir", KEPT_FILES)
@@ -63,8 +63,7 @@ def run(args: argparse.Namespace) -> int:
                   f"equalize {args.equalize}, bias correction {'on' if args.bias_correction else 'off'}", highlight=False)
     delivery = Delivery(config, save_dir, limit, threads, console)
     base = measure_base(delivery, net, job.folded)
-    layers = float_layers(job)
-    result = compare_as_configured(delivery, job, base, layers) if layers else compare_integer(delivery, job, base)
+    result = compare_as_configured(delivery, job, base) if left_inexact(job) else compare_integer(delivery, job, base)
     good = passed(result)
     if args.max_drop is not None and failing_tasks(base.variant.metrics, result.metrics, delivery.kinds, args.max_drop):
         good &= compare_mixed(delivery, job, args.model_path, base, result, args.max_drop)
