@@ -11,9 +11,10 @@ from pathlib import Path
 from rich.console import Console
 
 from mtzoo.cli.arguments import parse_options
-from mtzoo.cli.models import load_checkpoint_network, model_config, model_predictor
+from mtzoo.cli.models import model_config, model_predictor
 from mtzoo.engine.device import select_device
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
+from mtzoo.engine.stages import load_checkpoint_network
 from mtzoo.evaluation.table import format_table
 from mtzoo.locate import find_model
 from mtzoo.runtime.model import DeployModel

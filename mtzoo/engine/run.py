@@ -22,19 +22,19 @@ from mtzoo.engine.checkpoint import (
 )
 from mtzoo.engine.checkpoint import Progress as Position
 from mtzoo.engine.device import select_device, use_bf16
+from mtzoo.engine.distillation import build_distiller
 from mtzoo.engine.distributed import join, on_main, rank, world_size
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor, task_data
 from mtzoo.engine.loop import BatchStream, PhaseResult, PhaseState, train_phase
 from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.progress import Progress, format_seconds
-from mtzoo.engine.stages import fold_for_step, network_at, quantization_of
+from mtzoo.engine.stages import INTEGER_STEP, fold_for_step, network_at, quantization_of
 from mtzoo.engine.work_dir import WorkDir
 from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import calibrate, is_prepared, prepare, set_fake_quant, set_observing
 
-INTEGER_STEP = 3
 PIPELINE_TEST_IMAGES = 8  # of each validation folder
 FREEZE_OBSERVERS_AT = 0.5  # of the last quantized phase: then scales stay, and weights settle on their grids
 
@@ -76,7 +76,7 @@ class Run:
         """The present state as a checkpoint. phase: how far the optimizer is, None before and after a phase."""
         network = {k: v.detach().cpu() for k, v in self.net.state_dict().items()}
         training = {"criterion": self.criterion.state_dict(), "phase": vars(phase) if phase else None, "rng": torch.get_rng_state(),
-                    "bad_images": self.bad_images.state()}
+                    "bad_images": self.bad_images.state(), "teacher": self.criterion.teacher}
         return Checkpoint(dict(self.config.resolved), position, network, training, [asdict(h) for h in self.history])
 
 
@@ -98,12 +98,13 @@ def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resu
         torch.set_num_threads(config.env.threads)
     device = select_device(ctx or config.env.default_ctx, rank())
     join(device)
+    distiller = build_distiller(config, device)
     folder = WorkDir(work_dir, config, config.env.keep_checkpoints)
     on_main(lambda: folder.claim(resume, pipeline_test))
     random.seed(config.env.seed)
     np.random.seed(config.env.seed)
     torch.manual_seed(config.env.seed)
-    return Run(config, folder, device, console, pipeline_test, MultiTaskLoss(config).to(device))
+    return Run(config, folder, device, console, pipeline_test, MultiTaskLoss(config, distiller).to(device))
 
 
 StageListener = Callable[["Run", int, bool], None]
@@ -231,6 +232,9 @@ def restore(run: Run, path: Path, checkpoint: Checkpoint) -> None:
     if missing := sorted({"criterion", "phase", "rng", "bad_images"} - training.keys()):
         raise UserError(f"{path}: training cannot go on from it, an older version wrote it without '{missing[0]}'; "
                         "start anew in another --work-dir")
+    if training.get("teacher") != run.criterion.teacher:  # the path may differ, the file may not
+        raise UserError(f"{run.config.distillation.teacher}: not the teacher that the run in {path.parent} has learnt from; resume "
+                        "with the same file, or start anew in another --work-dir")
     run.net = network_at(run.config, position.step, position.quantized)
     load_network_state(run.net, checkpoint.network, path)
     run.criterion.load_state_dict(training["criterion"])
