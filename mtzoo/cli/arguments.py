@@ -12,6 +12,7 @@ from rich.console import Console
 from mtzoo.config import ExperimentConfig, load_config
 from mtzoo.engine.checks import check_network
 from mtzoo.engine.distributed import is_main
+from mtzoo.engine.retraining import Retraining
 from mtzoo.engine.work_dir import MARKER
 from mtzoo.errors import UserError
 from mtzoo.locate import find_config
@@ -78,6 +79,43 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--load-from", type=Path, metavar="CKPT", help="start from the weights of a float checkpoint")
     parser.add_argument("--pipeline-test", action="store_true", help="everything, briefly, on the validation set")
+
+
+def add_retraining_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the tools share that train a finished network on."""
+    parser.add_argument("--retraining-iters", type=int, metavar="N", required=True, help="iterations")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="default: that of the config's phase")
+    parser.add_argument("--learning-rate", type=float, metavar="LR", help="at the start; default: from the config's phase")
+    parser.add_argument("--num-workers", type=int, metavar="N", help="processes that read images; default env.workers")
+    add_distillation_argument(parser)
+    parser.add_argument("--ctx", metavar="cpu|0", help="device; default env.default_ctx")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the save dir")
+
+
+def retraining_from_arguments(args: argparse.Namespace) -> Retraining:
+    """Raises UserError for numbers that cannot be."""
+    return Retraining(args.retraining_iters, args.batch_size, args.learning_rate, args.num_workers)
+
+
+def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
+    """How the result is compared with its base."""
+    parser.add_argument("--limit", type=int, metavar="N", help="evaluate on at most N images of each folder")
+    parser.add_argument("--no-bench", dest="bench", action="store_false", help="measure no latency: that needs a quiet machine")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of the latency measurement (2)")
+
+
+def measuring_from_arguments(args: argparse.Namespace) -> tuple[int | None, int | None]:
+    """(images of each validation folder, threads of the latency measurement or None). Raises UserError for others below 1."""
+    for name in ("limit", "threads"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise UserError(f"--{name} {getattr(args, name)}: has to be at least 1")
+    return args.limit, args.threads if args.bench else None
+
+
+def save_dir_from_arguments(config: ExperimentConfig, args: argparse.Namespace, verb: str) -> Path:
+    """--save-dir, or work_dirs/<config>[-<tasks>]-<verb>."""
+    parts = [config.name.replace("/", "-"), *([args.tasks.replace(",", "+")] if args.tasks else []), verb]
+    return args.save_dir or Path("work_dirs") / "-".join(parts)
 
 
 def work_dir_from_arguments(config: ExperimentConfig, args: argparse.Namespace) -> Path:

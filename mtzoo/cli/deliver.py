@@ -16,7 +16,7 @@ from mtzoo.data.images import read_image
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
 from mtzoo.engine.integer_step import compare, require_equal, to_integers
 from mtzoo.engine.pictures import draw_stage, pick_samples
-from mtzoo.engine.run import INTEGER_STEP, PIPELINE_TEST_IMAGES, Run, StageRecord
+from mtzoo.engine.run import INTEGER_STEP, Run, StageRecord
 from mtzoo.evaluation.table import format_table
 from mtzoo.export.deploy import export_model
 from mtzoo.models.costs import node_costs
@@ -78,7 +78,7 @@ def originals(samples: list[Sample]) -> Iterator[np.ndarray]:
 def evaluate_deployed(run: Run, path: Path) -> None:
     """Step 3's metrics are those of the file itself, run by OpenVINO with its own post-processing."""
     predict = model_predictor(DeployModel.load(path))
-    metrics = evaluate(predict, run.config, batch_size=1, limit=PIPELINE_TEST_IMAGES if run.pipeline_test else None)
+    metrics = evaluate(predict, run.config, batch_size=1, limit=run.eval_limit)
     name = run.config.solver[INTEGER_STEP].prefix
     run.history.append(StageRecord(name, metrics))
     draw_stage(predict, run.config, run.work_dir.path / "pictures" / name, pick_samples(run.config, PICTURES))

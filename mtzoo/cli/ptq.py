@@ -13,17 +13,18 @@ import argparse
 import math
 from pathlib import Path
 
-from mtzoo.cli.arguments import add_config_arguments, check_new_folder, config_from_arguments, run_console
-from mtzoo.cli.ptq_delivery import (
-    KEPT_FILES,
-    Delivery,
-    compare_as_configured,
-    compare_integer,
-    compare_mixed,
-    measure_base,
+from mtzoo.cli.arguments import (
+    add_config_arguments,
+    add_measuring_arguments,
+    check_new_folder,
+    config_from_arguments,
+    measuring_from_arguments,
+    run_console,
+    save_dir_from_arguments,
 )
+from mtzoo.cli.delivery import Delivery, measure_base, passed
+from mtzoo.cli.ptq_delivery import KEPT_FILES, compare_as_configured, compare_integer, compare_mixed
 from mtzoo.compression import EQUALIZE, Corrections
-from mtzoo.config import ExperimentConfig
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.ptq import Job, check_scales, float_layers, fold_all, load_float_network
 from mtzoo.errors import UserError
@@ -43,16 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bias-correction", action=argparse.BooleanOptionalAction, default=DEFAULTS.biases,
                         help="take back what rounding shifts the channels' means by")
     parser.add_argument("--max-drop", type=float, metavar="D", help="points of mIoU or AP50 that a task may lose")
-    parser.add_argument("--limit", type=int, metavar="N", help="evaluate on at most N images of each folder")
-    parser.add_argument("--no-bench", dest="bench", action="store_false", help="measure no latency: that needs a quiet machine")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads of the latency measurement (2)")
+    add_measuring_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    check_numbers(args)
+    limit, threads = measuring_from_arguments(args)
+    if args.max_drop is not None and not 0 <= args.max_drop < math.inf:
+        raise UserError(f"--max-drop {args.max_drop}: points of mIoU or AP50, 0 or more, e.g. 0.5")
     config = config_from_arguments(args)
     check_scales(config)
-    save_dir = args.save_dir or default_save_dir(config, args.tasks)
+    save_dir = save_dir_from_arguments(config, args, "ptq")
     check_new_folder(save_dir, "--save-dir", KEPT_FILES)
     console = run_console()
     net = load_float_network(config, args.model_path)
@@ -60,27 +61,11 @@ def run(args: argparse.Namespace) -> int:
     job = Job(config, fold_all(net, config), batches, Corrections(args.equalize, args.bias_correction))
     console.print(f"{config.name}: observer {config.quantization.observer} on {args.calib_images} training images, "
                   f"equalize {args.equalize}, bias correction {'on' if args.bias_correction else 'off'}", highlight=False)
-    delivery = Delivery(job, save_dir, args.model_path, args.limit, args.threads if args.bench else None, console)
-    base = measure_base(delivery, net)
+    delivery = Delivery(config, save_dir, limit, threads, console)
+    base = measure_base(delivery, net, job.folded)
     layers = float_layers(job)
-    result = compare_as_configured(delivery, base, layers) if layers else compare_integer(delivery, base)
-    good = result.differing is None or result.differing[0] == 0
-    if args.max_drop is not None and failing_tasks(base.metrics, result.metrics, job.kinds, args.max_drop):
-        good &= compare_mixed(delivery, base, result, args.max_drop)
+    result = compare_as_configured(delivery, job, base, layers) if layers else compare_integer(delivery, job, base)
+    good = passed(result)
+    if args.max_drop is not None and failing_tasks(base.variant.metrics, result.metrics, delivery.kinds, args.max_drop):
+        good &= compare_mixed(delivery, job, args.model_path, base, result, args.max_drop)
     return 0 if good else 1
-
-
-def default_save_dir(config: ExperimentConfig, tasks: str) -> Path:
-    """work_dirs/<config>[-<tasks>]-ptq."""
-    parts = [config.name.replace("/", "-"), *([tasks.replace(",", "+")] if tasks else []), "ptq"]
-    return Path("work_dirs") / "-".join(parts)
-
-
-def check_numbers(args: argparse.Namespace) -> None:
-    """Raises UserError for numbers that cannot be, before anything is read."""
-    if args.limit is not None and args.limit < 1:
-        raise UserError(f"--limit {args.limit}: has to be at least 1")
-    if args.threads < 1:
-        raise UserError(f"--threads {args.threads}: has to be at least 1")
-    if args.max_drop is not None and not 0 <= args.max_drop < math.inf:
-        raise UserError(f"--max-drop {args.max_drop}: points of mIoU or AP50, 0 or more, e.g. 0.5")

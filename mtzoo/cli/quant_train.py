@@ -13,7 +13,7 @@ import sys
 from mtzoo.cli.arguments import add_training_arguments, config_from_arguments, run_console, work_dir_from_arguments
 from mtzoo.cli.deliver import deliver, export_stage
 from mtzoo.engine.distributed import is_main, leave
-from mtzoo.engine.run import start_run, train
+from mtzoo.engine.run import stages, start_run, train, weights_of
 
 HELP = "train in four quantization steps, export, verify, bench, report"
 
@@ -28,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     work_dir = work_dir_from_arguments(config, args)
     started = start_run(config, work_dir, ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)
     try:
-        finished = train(started, float_only=False, resume=args.resume, load_from=args.load_from, on_stage_end=export_stage)
+        finished = train(started, stages(config, float_only=False), resume=args.resume, initialize=weights_of(args.load_from),
+                         on_stage_end=export_stage)
         if not is_main():
             return 0
         command = "mtzoo " + shlex.join(sys.argv[1:])

@@ -8,7 +8,7 @@ import argparse
 
 from mtzoo.cli.arguments import add_training_arguments, config_from_arguments, run_console, work_dir_from_arguments
 from mtzoo.engine.distributed import is_main, leave
-from mtzoo.engine.run import start_run, train
+from mtzoo.engine.run import stages, start_run, train, weights_of
 from mtzoo.errors import UserError
 from mtzoo.evaluation.table import format_table
 
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     work_dir = work_dir_from_arguments(config, args)
     started = start_run(config, work_dir, ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)
     try:
-        finished = train(started, float_only=True, resume=args.resume, load_from=args.load_from, on_stage_end=lambda *_: None)
+        finished = train(started, stages(config, float_only=True), resume=args.resume, initialize=weights_of(args.load_from))
     finally:
         leave()
     if is_main():

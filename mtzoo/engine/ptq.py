@@ -13,13 +13,11 @@ from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, load_checkpoint, load_network_state
 from mtzoo.engine.device import exact_float32
 from mtzoo.engine.run import INTEGER_STEP
-from mtzoo.engine.stages import fold_for_step, network_at, quantization_of
+from mtzoo.engine.stages import FOLDED_STEP, fold_for_step, network_at, quantization_of
 from mtzoo.errors import UserError
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import convert, freeze, integer_state, prepare, read_program
 from mtzoo.quantization.qconfig import node_of
-
-FOLDED_STEP = 2
 
 
 @dataclass(frozen=True)
@@ -30,10 +28,6 @@ class Job:
     folded: MultiTaskNet
     batches: Batches
     corrections: Corrections
-
-    @property
-    def kinds(self) -> dict[str, str]:
-        return {task.name: task.kind for task in self.config.tasks}
 
 
 def load_float_network(config: ExperimentConfig, path: Path) -> MultiTaskNet:

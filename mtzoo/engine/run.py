@@ -1,9 +1,10 @@
 """A run: the four steps of quantized training, or the float phase alone; resumable anywhere."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -39,6 +40,14 @@ PIPELINE_TEST_IMAGES = 8  # of each validation folder
 FREEZE_OBSERVERS_AT = 0.5  # of the last quantized phase: then scales stay, and weights settle on their grids
 
 
+class Stage(NamedTuple):
+    """A stretch of training: its step, whether fake-quant is in, its phase."""
+
+    step: int
+    quantized: bool
+    phase: Phase
+
+
 @dataclass
 class StageRecord:
     """What the report shows of a stage: "with-bn-float", "with-bn", "fusion-bn-c1", ..."""
@@ -52,14 +61,15 @@ class StageRecord:
 
 @dataclass
 class Run:
-    """State of a run in memory. criterion: the losses, whose learnt balance lives through all stages; history: finished
-    stages, oldest first; bad_images: those of its training set."""
+    """State of a run in memory. eval_limit: images of each validation folder; criterion: the losses, whose learnt balance lives
+    through all stages; history: finished stages, oldest first; bad_images: those of its training set."""
 
     config: ExperimentConfig
     work_dir: WorkDir
     device: torch.device
     console: Console
     pipeline_test: bool
+    eval_limit: int | None
     criterion: MultiTaskLoss
     net: MultiTaskNet | None = None
     history: list[StageRecord] = field(default_factory=list)
@@ -80,20 +90,21 @@ class Run:
         return Checkpoint(dict(self.config.resolved), position, network, training, [asdict(h) for h in self.history])
 
 
-def stages(config: ExperimentConfig, float_only: bool) -> list[tuple[int, bool, Phase]]:
-    """(step, quantized, phase) of every training stage, in order."""
+def stages(config: ExperimentConfig, float_only: bool) -> list[Stage]:
+    """Every training stage of the solver, in order."""
     table = []
     for step, solver in enumerate(config.solver[:INTEGER_STEP]):
         if solver.float_phase:
-            table.append((step, False, solver.float_phase))
+            table.append(Stage(step, False, solver.float_phase))
         if solver.quant_phase and not float_only:
-            table.append((step, True, solver.quant_phase))
+            table.append(Stage(step, True, solver.quant_phase))
     return table
 
 
-def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resume: bool, pipeline_test: bool,
-              console: Console) -> Run:
-    """Claim the work dir, seed everything, take the threads that the config gives."""
+def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resume: bool, console: Console,
+              pipeline_test: bool = False, eval_limit: int | None = None) -> Run:
+    """Claim the work dir, seed everything, take the threads that the config gives. eval_limit: images of each validation
+    folder that a stage is judged by."""
     if config.env.threads:
         torch.set_num_threads(config.env.threads)
     device = select_device(ctx or config.env.default_ctx, rank())
@@ -104,15 +115,20 @@ def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resu
     random.seed(config.env.seed)
     np.random.seed(config.env.seed)
     torch.manual_seed(config.env.seed)
-    return Run(config, folder, device, console, pipeline_test, MultiTaskLoss(config, distiller).to(device))
+    return Run(config, folder, device, console, pipeline_test, PIPELINE_TEST_IMAGES if pipeline_test else eval_limit,
+               MultiTaskLoss(config, distiller).to(device))
 
 
 StageListener = Callable[["Run", int, bool], None]
 """Called with (run, step, quantized) when a stage is trained and evaluated."""
 
 
-def train(run: Run, *, float_only: bool, resume: bool, load_from: Path | None, on_stage_end: StageListener) -> Run:
-    """Train all stages, or those that an interrupted run has left; the last one's network stays in `run.net`."""
+def train(run: Run, table: Sequence[Stage], *, resume: bool, initialize: Callable[[Run], None] | None = None,
+          on_stage_end: StageListener = lambda *_: None) -> Run:
+    """Train the stages of `table`, or those that an interrupted run has left; the last one's network stays in `run.net`.
+
+    initialize: gives the fresh float network in `run.net` the weights that it starts from; a resumed run has its own.
+    """
     config = run.config
     held = run.work_dir.latest() if resume else None
     dataset = make_dataset(run)
@@ -126,9 +142,9 @@ def train(run: Run, *, float_only: bool, resume: bool, load_from: Path | None, o
             on_main(lambda: on_stage_end(run, position.step, position.quantized))
     else:
         run.net = network_at(config, 0, quantized=False).to(run.device)
-        if load_from is not None:
-            load_weights(run, load_from)
-    for step, quantized, phase in stages(config, float_only):
+        if initialize is not None:
+            initialize(run)
+    for step, quantized, phase in table:
         begun = position is not None and (step, quantized) == (position.step, position.quantized)
         if position is not None and ((step, quantized) < (position.step, position.quantized) or begun and position.done):
             continue
@@ -181,7 +197,7 @@ def finish_stage(run: Run, name: str, result: PhaseResult, position: Position) -
     """Evaluate the trained network and write the stage's `-last`."""
     run.net.eval()
     metrics = evaluate(raw_predictor(network_executor(run.net, run.device), run.config), run.config,
-                       limit=PIPELINE_TEST_IMAGES if run.pipeline_test else None)
+                       limit=run.eval_limit)
     run.history.append(StageRecord(name, metrics, result.curve, result.seconds, result.data_wait))
     path = run.work_dir.file(position.step, "last" if position.quantized else "float-last")
     save_checkpoint(path, run.checkpoint(position))
@@ -194,7 +210,7 @@ def enter_stage(run: Run, stream: BatchStream, step: int, quantized: bool) -> No
     if not is_prepared(run.net):
         prepare(run.net, quantization_of(run.config))
         run.net.to(run.device)
-    folded = fold_for_step(run.net, run.config, step)
+    folded = [layer for earlier in range(1, step + 1) for layer in fold_for_step(run.net, run.config, earlier)]
     if folded:
         run.console.print(f"step {step}: folded the BN of {len(folded)} convolutions", highlight=False)
     batches = stream.start_at(0)
@@ -217,10 +233,14 @@ def shortened(phase: Phase, short: Phase) -> Phase:
     return replace(phase, epochs=short.epochs, iterations=short.iterations, batch_size=short.batch_size)
 
 
-def load_weights(run: Run, path: Path) -> None:
-    """Start from a float checkpoint, of this network or of one that shares nodes with it."""
-    loaded, left = load_matching(run.net, load_checkpoint(path).network, path)
-    run.console.print(f"{path}: {len(loaded)} tensors loaded, {len(left)} start anew", highlight=False)
+def weights_of(path: Path | None) -> Callable[[Run], None] | None:
+    """For `train`: start from a float checkpoint, of this network or of one that shares nodes with it. None: from noise."""
+
+    def load(run: Run) -> None:
+        loaded, left = load_matching(run.net, load_checkpoint(path).network, path)
+        run.console.print(f"{path}: {len(loaded)} tensors loaded, {len(left)} start anew", highlight=False)
+
+    return None if path is None else load
 
 
 def restore(run: Run, path: Path, checkpoint: Checkpoint) -> None:

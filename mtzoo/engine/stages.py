@@ -13,7 +13,8 @@ from mtzoo.engine.checkpoint import load_checkpoint, load_network_state
 from mtzoo.models import MultiTaskNet, build_network
 from mtzoo.quantization import QConfigMap, fold_bn, load_integer_state, prepare, set_fake_quant
 
-INTEGER_STEP = 3
+FLOAT_STEP, FOLDED_STEP, INTEGER_STEP = 0, 2, 3
+"""The step with all BN live, the last with fake-quant, whose BN is folded, and the one of integers."""
 
 
 def quantization_of(config: ExperimentConfig) -> QConfigMap:

@@ -14,12 +14,15 @@ NOT_MEASURED = "-"
 
 @dataclass(frozen=True)
 class Variant:
-    """A network as it was measured. metrics: of `Evaluator.compute`, percent; bytes: of its ONNX form; latency_ms: median, None if
+    """A network as it was measured. metrics: of `Evaluator.compute`, percent; bytes: of its ONNX form; parameters; macs:
+    multiply-accumulates of one image; latency_ms: median, None if
     not measured; differing: (values that differ between executors, values compared), None where equality is not promised."""
 
     name: str
     metrics: Mapping[str, float]
     bytes: int
+    parameters: int
+    macs: int
     latency_ms: float | None = None
     differing: tuple[int, int] | None = None
 
@@ -46,6 +49,8 @@ def comparison_table(base: Variant, result: Variant, kinds: Mapping[str, str], t
         key = f"{task}/{MAIN_METRIC[kinds[task]]}"
         table.add_row(f"{task} {MAIN_METRIC[kinds[task]]}, %", _points(base.metrics[key]), _points(result.metrics[key]), _change(drop))
     table.add_section()
+    for name, was, now in (("parameters", base.parameters, result.parameters), ("MACs, million", base.macs / 1e6, result.macs / 1e6)):
+        table.add_row(name, f"{was:,.0f}", f"{now:,.0f}", "" if was == now else f"{100 * (now / was - 1):+.1f} %")
     table.add_row("bytes", f"{base.bytes:,}", f"{result.bytes:,}", f"{base.bytes / result.bytes:.2f} x smaller")
     if base.latency_ms and result.latency_ms:
         table.add_row("latency, ms", f"{base.latency_ms:.1f}", f"{result.latency_ms:.1f}",

@@ -11,7 +11,7 @@ from mtzoo.engine import loop
 from mtzoo.engine import run as run_module
 from mtzoo.engine.checkpoint import load_checkpoint, save_checkpoint
 from mtzoo.engine.integer_step import to_integers
-from mtzoo.engine.run import stages, start_run, train
+from mtzoo.engine.run import stages, start_run, train, weights_of
 from mtzoo.engine.work_dir import WorkDir
 from mtzoo.errors import UserError
 from tests.tiny import config_values, phase, tiny_config, write_images
@@ -25,7 +25,7 @@ def images(tmp_path_factory):
 def go(config, work_dir, *, resume=False, float_only=False, pipeline_test=False, load_from=None, on_stage_end=lambda *_: None):
     console = Console(file=io.StringIO(), width=200)
     run = start_run(config, work_dir, ctx="cpu", resume=resume, pipeline_test=pipeline_test, console=console)
-    return train(run, float_only=float_only, resume=resume, load_from=load_from, on_stage_end=on_stage_end)
+    return train(run, stages(config, float_only), resume=resume, initialize=weights_of(load_from), on_stage_end=on_stage_end)
 
 
 def float_solver(**changes):

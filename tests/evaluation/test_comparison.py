@@ -1,14 +1,15 @@
 import io
 import json
 import math
+from dataclasses import replace
 
 from rich.console import Console
 
 from mtzoo.evaluation.comparison import Variant, comparison_table, comparison_values, failing_tasks, task_drops
 
 KINDS = {"seg": "segmentation", "det": "detection"}
-BASE = Variant("float", {"seg/mIoU": 60.0, "det/AP50": 40.0, "det/AP": 20.0}, 4000, 20.0)
-RESULT = Variant("integers", {"seg/mIoU": 59.25, "det/AP50": 41.0, "det/AP": 21.0}, 1000, 5.0, (0, 1234))
+BASE = Variant("float", {"seg/mIoU": 60.0, "det/AP50": 40.0, "det/AP": 20.0}, 4000, 990, 7_000_000, 20.0)
+RESULT = Variant("integers", {"seg/mIoU": 59.25, "det/AP50": 41.0, "det/AP": 21.0}, 1000, 990, 3_500_000, 5.0, (0, 1234))
 
 
 def text(base, result):
@@ -29,11 +30,13 @@ def test_a_row_says_base_result_and_change():
     assert any(all(part in row for part in ("det AP50, %", "40.00", "41.00", "+1.00")) for row in rows)
     assert any(all(part in row for part in ("bytes", "4,000", "1,000", "4.00 x smaller")) for row in rows)
     assert any(all(part in row for part in ("latency", "20.0", "5.0", "4.00 x as fast")) for row in rows)
+    assert any(all(part in row for part in ("MACs, million", "7", "4", "-50.0 %")) for row in rows)
     assert any("0 of 1,234" in row for row in rows)
 
 
 def test_what_was_not_measured_or_not_promised_says_so():
-    plain = text(Variant("float", BASE.metrics, 4000), Variant("mixed", {**RESULT.metrics, "seg/mIoU": math.nan}, 1000))
+    mixed = Variant("mixed", {**RESULT.metrics, "seg/mIoU": math.nan}, 1000, 990, 7_000_000)
+    plain = text(replace(BASE, latency_ms=None), mixed)
     assert "not promised" in plain
     assert "no ground truth" in plain
     assert "as fast" not in plain

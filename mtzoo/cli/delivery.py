@@ -1,0 +1,126 @@
+"""What every compression tool hands over: checkpoint, deploy model, proof of equality, and the comparison with the base."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import onnx
+import torch
+from rich.console import Console
+from torch import nn
+
+from mtzoo.cli.deliver import originals
+from mtzoo.cli.models import export_spec, model_predictor
+from mtzoo.config import ExperimentConfig, config_from_dict
+from mtzoo.engine.checkpoint import Checkpoint, save_checkpoint
+from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
+from mtzoo.engine.pictures import pick_samples
+from mtzoo.engine.run import INTEGER_STEP
+from mtzoo.engine.sensitivity import ADVICE
+from mtzoo.evaluation.comparison import Variant, comparison_table, comparison_values
+from mtzoo.export.deploy import build_model, export_model
+from mtzoo.export.load import read_deploy_file
+from mtzoo.files import write_whole
+from mtzoo.models import MultiTaskNet
+from mtzoo.models.costs import node_costs
+from mtzoo.runtime.bench import compare_latency
+from mtzoo.runtime.model import DeployModel
+from mtzoo.runtime.verify import verify
+
+VERIFY_IMAGES = 8
+BENCH_RUNS = 30
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Where results go and how they are measured. config: of the base; limit: images of each validation folder; threads: of the
+    latency measurement, None without one."""
+
+    config: ExperimentConfig
+    save_dir: Path
+    limit: int | None
+    threads: int | None
+    console: Console
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        return {task.name: task.kind for task in self.config.tasks}
+
+    def say(self, text: str) -> None:
+        self.console.print(text, highlight=False)
+
+    def evaluate_network(self, net: nn.Module) -> dict[str, float]:
+        """Metrics of a torch network."""
+        execute = network_executor(net, torch.device("cpu"))
+        return evaluate(raw_predictor(execute, self.config), self.config, limit=self.limit)
+
+    def evaluate_file(self, path: Path) -> dict[str, float]:
+        """Metrics of a deploy model, with its own post-processing."""
+        return evaluate(model_predictor(DeployModel.load(path)), self.config, batch_size=1, limit=self.limit)
+
+
+@dataclass(frozen=True)
+class Base:
+    """What a result is compared with: as measured, and as the ONNX model that a float runtime would be given."""
+
+    variant: Variant
+    model: onnx.ModelProto
+
+
+def measure_base(delivery: Delivery, net: MultiTaskNet, folded: MultiTaskNet) -> Base:
+    """A float network as it was trained. folded: the same without BN, which is what runs and counts."""
+    delivery.say("float: evaluating")
+    model = float_model(delivery.config, folded)
+    parameters, macs = network_costs(folded, delivery.config)
+    return Base(Variant("float", delivery.evaluate_network(net), model.ByteSize(), parameters, macs), model)
+
+
+def float_model(config: ExperimentConfig, folded: MultiTaskNet) -> onnx.ModelProto:
+    """A float network without BN in ONNX, with post-processing."""
+    spec = export_spec(config, INTEGER_STEP)
+    return build_model(folded, spec.tasks, spec.geometry, spec.input_format, quantized=False, postprocess=True)
+
+
+def network_costs(net: MultiTaskNet, config: ExperimentConfig) -> tuple[int, int]:
+    """(parameters, multiply-accumulates of one deploy image)."""
+    costs = node_costs(net, config.deploy_geometry.input_hw)
+    return sum(c.params for c in costs), sum(c.macs for c in costs)
+
+
+def deliver_integer(delivery: Delivery, base: Base, name: str, net: MultiTaskNet, checkpoint: Checkpoint) -> Variant:
+    """Write, verify and measure a network on its grids, print and save the comparison.
+
+    net: frozen; checkpoint: of step 3, whose config says what the network is. Files: `<prefix>-last.pt`,
+    `<prefix>-export-last.onnx` with its sidecar, `comparison.json`.
+    """
+    config = config_from_dict(checkpoint.config)
+    prefix = config.solver[INTEGER_STEP].prefix
+    save_checkpoint(delivery.save_dir / f"{prefix}-last.pt", checkpoint, ADVICE)
+    path = delivery.save_dir / f"{prefix}-export-last.onnx"
+    export_model(net, export_spec(config, INTEGER_STEP), path, postprocess=True)
+    delivery.say(f"{name}: verifying and evaluating the deploy model")
+    report = verify(path, originals(pick_samples(config, VERIFY_IMAGES)))
+    differing = sum(report.mismatches.values()), sum(sum(t.values.values()) for t in report.executors.values())
+    parameters, macs = network_costs(net, config)
+    result = Variant(name, delivery.evaluate_file(path), path.stat().st_size, parameters, macs, differing=differing)
+    return show_comparison(delivery, base, result, path, "comparison.json")
+
+
+def show_comparison(delivery: Delivery, base: Base, result: Variant, path: Path, file: str) -> Variant:
+    """Measure the latency of both if asked to, print and save the table; the result with its latency."""
+    before, kinds = base.variant, delivery.kinds
+    if delivery.threads is not None:
+        model = read_deploy_file(path)
+        times = compare_latency({"base": base.model, "result": model.model}, model.info, delivery.threads, BENCH_RUNS)
+        before, result = replace(before, latency_ms=times["base"]), replace(result, latency_ms=times["result"])
+    images = "all validation images" if delivery.limit is None else f"{delivery.limit} images of each validation folder"
+    runtime = "" if delivery.threads is None else f"; OpenVINO, {delivery.threads} threads"
+    delivery.console.print(comparison_table(before, result, kinds, f"{delivery.config.name}, {images}{runtime}"))
+    write_whole(delivery.save_dir / file, json.dumps(comparison_values(before, result, kinds), indent=1).encode(), ADVICE)
+    delivery.say(f"deploy model: {path} ({path.stat().st_size:,} bytes)")
+    return result
+
+
+def passed(result: Variant) -> bool:
+    """Whether all executors gave what was validated, where that is promised."""
+    return result.differing is None or result.differing[0] == 0

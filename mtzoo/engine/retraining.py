@@ -1,0 +1,82 @@
+"""Training a finished network on, as every compression tool does: the config's own phase, shortened and milder."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from mtzoo.config import ExperimentConfig, config_from_dict
+from mtzoo.engine.distributed import leave
+from mtzoo.engine.run import Run, Stage, start_run, train
+from mtzoo.engine.stages import FLOAT_STEP, FOLDED_STEP
+from mtzoo.errors import UserError
+
+FLOAT_RATE = 0.25
+"""Of the float phase's learning rate: the network has been trained, what was taken from it is to be made good."""
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """iterations; batch_size, learning_rate (at the start of the phase) and workers: None for what the config says."""
+
+    iterations: int
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        for option, value in (("--retraining-iters", self.iterations), ("--batch-size", self.batch_size)):
+            if value is not None and value < 1:
+                raise UserError(f"{option} {value}: has to be at least 1")
+        if self.learning_rate is not None and not 0 < self.learning_rate < 1:
+            raise UserError(f"--learning-rate {self.learning_rate}: has to lie between 0 and 1")
+        if self.workers is not None and self.workers < 0:
+            raise UserError(f"--num-workers {self.workers}: has to be 0 or more")
+
+
+def retraining_config(config: ExperimentConfig, retraining: Retraining, *, quantized: bool) -> ExperimentConfig:
+    """The config with one phase of `retraining`: in float at step 0 with live BN, or quantized at step 2 with all BN folded.
+
+    Everything stands in the config, so that a work dir knows whose run it holds.
+    """
+    values = deepcopy(dict(config.resolved))
+    step, key = (FOLDED_STEP, "quant_phase") if quantized else (FLOAT_STEP, "float_phase")
+    solver = dict(values["solver"][step])
+    phase: dict[str, Any] = dict(solver.get(key) or {})
+    phase.pop("epochs", None)
+    phase["iterations"] = retraining.iterations
+    schedule = dict(phase.get("schedule", {}))
+    schedule["warmup_iterations"] = min(schedule.get("warmup_iterations", 0), retraining.iterations // 10)
+    phase["schedule"] = schedule
+    if retraining.batch_size is not None:
+        phase["batch_size"] = retraining.batch_size
+    if retraining.learning_rate is not None:
+        phase["optimizer"] = {**phase.get("optimizer", {}), "lr": retraining.learning_rate}
+    elif not quantized and config.solver[FLOAT_STEP].float_phase:
+        phase["optimizer"] = {**phase["optimizer"], "lr": FLOAT_RATE * config.solver[FLOAT_STEP].float_phase.optimizer.lr}
+    values["solver"] = [*values["solver"][:step], {**solver, key: phase}, *values["solver"][step + 1:]]
+    if retraining.workers is not None:
+        values["env"] = {**values.get("env", {}), "workers": retraining.workers}
+    return config_from_dict(values)
+
+
+def retrain(config: ExperimentConfig, save_dir: Path, *, quantized: bool, initialize: Callable[[Run], None], console: Console,
+            ctx: str | None = None, resume: bool = False, eval_limit: int | None = None) -> Run:
+    """Run the one phase of a `retraining_config` in `save_dir`; the trained network stays in the run, on the CPU.
+
+    initialize: puts the weights to start from into `run.net`, a float network with live BN. Checkpoints are those of a
+    training's step 0 (`<prefix>-float-last.pt`) or step 2 (`<prefix>-last.pt`), also for --resume.
+    """
+    step = FOLDED_STEP if quantized else FLOAT_STEP
+    solver = config.solver[step]
+    phase = solver.quant_phase if quantized else solver.float_phase
+    run = start_run(config, save_dir, ctx=ctx, resume=resume, console=console, eval_limit=eval_limit)
+    try:
+        train(run, [Stage(step, quantized, phase)], resume=resume, initialize=initialize)
+    finally:
+        leave()
+    run.net.cpu().eval()
+    return run
