@@ -19,7 +19,7 @@ TASK_KEYS = ("kind", "classes", "nodes", "train", "val", "loss", "boxes", "label
 BOX_INPUTS = ("im_hw", "crop_xy")
 TOP_KEYS = (*TABLES, "data_root", "tasks", "train_geometry", "deploy_geometry", "int_inference_export_input_shape", "solver",
             "fusion_bn_patterns", "photometric", "quantization", "env", "loss_balance", "samples_per_epoch", "pipeline_test",
-            "merge", "distillation")
+            "merge", "distillation", "sparsity")
 
 
 def load_config(path: Path, options: Mapping[str, Any] | None = None, tasks: Sequence[str] | None = None) -> ExperimentConfig:

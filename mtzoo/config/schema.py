@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from mtzoo.compression.sparsity import Sparsity
 from mtzoo.config.distillation import Distillation
 from mtzoo.data.geometry import TrainGeometry
 from mtzoo.data.photometric import Photometric
@@ -220,6 +221,7 @@ class ExperimentConfig:
     pipeline_test: Phase
     merge: MergeRule
     distillation: Distillation | None = None
+    sparsity: Sparsity | None = None
     resolved: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
 
     @property

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from mtzoo.compression import Sparsifier
 from mtzoo.config import ExperimentConfig, Phase
 from mtzoo.data.dataset import MultiTaskDataset
 from mtzoo.data.pipeline import TrainPipeline
@@ -171,11 +172,16 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
     total = stream.iterations(phase)
     progress = Progress(name, total, config.env.log_interval, run.work_dir.path / "tensorboard", run.console,
                         resume.iteration if resume else 0, stream.per_epoch)
+    sparsifier = Sparsifier(run.net, config.sparsity, total) if config.sparsity else None
     freeze_after = FREEZE_OBSERVERS_AT * total if quantized and step == INTEGER_STEP - 1 else total
 
     def before_step(iteration: int) -> None:
         if quantized and iteration > freeze_after:
             set_observing(run.net, False)
+
+    def after_step(iteration: int) -> None:
+        if sparsifier is not None:
+            sparsifier.after_step(iteration)
 
     def on_checkpoint(state: PhaseState) -> None:
         checkpoint = run.checkpoint(Position(step, quantized, state.iteration, False), state)
@@ -183,11 +189,14 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
         run.console.print(f"saved {path}", highlight=False)
 
     result = train_phase(run.net, run.criterion, phase, stream, progress, checkpoint_interval=config.env.checkpoint_interval,
-                         device=run.device, bf16=run.bf16, resume=resume, before_step=before_step, on_checkpoint=on_checkpoint)
+                         device=run.device, bf16=run.bf16, resume=resume, before_step=before_step, after_step=after_step,
+                         on_checkpoint=on_checkpoint)
     if quantized:
         set_observing(run.net, False)
     run.console.print(f"{name}: {total} iterations in {format_seconds(result.seconds)}, data wait "
                       f"{100 * result.data_wait:.1f}%; evaluating", highlight=False)
+    if sparsifier is not None:
+        run.console.print(f"{name}: {sparsifier.summary()}", highlight=False)
     if summary := run.bad_images.summary():
         run.console.print(f"{name}: {summary}", highlight=False)
     on_main(lambda: finish_stage(run, name, result, Position(step, quantized, total, True)))
@@ -237,8 +246,12 @@ def weights_of(path: Path | None) -> Callable[[Run], None] | None:
     """For `train`: start from a float checkpoint, of this network or of one that shares nodes with it. None: from noise."""
 
     def load(run: Run) -> None:
-        loaded, left = load_matching(run.net, load_checkpoint(path).network, path)
+        checkpoint = load_checkpoint(path)
+        loaded, left = load_matching(run.net, checkpoint.network, path)
         run.console.print(f"{path}: {len(loaded)} tensors loaded, {len(left)} start anew", highlight=False)
+        if checkpoint.config.get("sparsity") and run.config.sparsity is None:
+            run.console.print(f"{path}: its zero weights will not be kept: the config has no 'sparsity'; there it is "
+                              f"{checkpoint.config['sparsity']}", highlight=False)
 
     return None if path is None else load
 

@@ -1,4 +1,4 @@
-"""Whole runs with a teacher: through all steps, and interrupted."""
+"""Whole runs with a teacher and with zero weights: through all steps, and interrupted."""
 
 import shutil
 
@@ -22,11 +22,12 @@ def images(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def values(images):
-    """A wider teacher, a feature of it, and losses of outputs."""
+    """A wider teacher, a feature of it, losses of outputs, and zero weights that grow until the second iteration."""
     wider = config_values(images)
     wider["nodes"]["backbone"]["width"] = 0.5
     save_teacher(images / "teacher.pt", wider)
-    return config_values(images, distillation={"teacher": str(images / "teacher.pt"), "features": {"backbone.stages.2": 1.0}})
+    return config_values(images, distillation={"teacher": str(images / "teacher.pt"), "features": {"backbone.stages.2": 1.0}},
+                         sparsity={"ratio": 0.6, "interval": 1})
 
 
 @pytest.mark.slow
@@ -43,6 +44,7 @@ def test_an_interrupted_run_ends_as_the_uninterrupted_one(images, values, tmp_pa
             go(again, tmp_path / "parts", resume=True)
     interrupter.left = None
     go(config, tmp_path / "parts", resume=True)
+    gone = {}
     for name in LAST:
         whole, parts = (load_checkpoint(tmp_path / folder / f"{name}.pt") for folder in ("whole", "parts"))
         assert all(torch.equal(value, parts.network[key]) for key, value in whole.network.items()), name
@@ -50,6 +52,10 @@ def test_an_interrupted_run_ends_as_the_uninterrupted_one(images, values, tmp_pa
         projections, other = (checkpoint.training["criterion"] for checkpoint in (whole, parts))
         assert list(projections) == ["distiller.projections.backbone/stages/2.weight"]
         assert all(torch.equal(value, other[key]) for key, value in projections.items())
+        zeros = {key: value == 0 for key, value in whole.network.items() if key.endswith("conv.weight")}
+        gone = gone if gone else zeros
+        assert all(bool(zeros[key][mask].all()) for key, mask in gone.items()), name  # through fake-quant and folds
+    assert sum(int(mask.sum()) for mask in gone.values()) > 0.5 * sum(mask.numel() for mask in gone.values())
     assert not any("projection" in name or "teacher" in name for name in whole.network)
     for record in finished.history:
         assert {"distil.det.cls", "distil.det.box", "distil.seg.logits", "distil.backbone.stages.2"} <= set(record.curve[-1][1])
