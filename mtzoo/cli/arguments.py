@@ -29,13 +29,17 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", default="", metavar="A,B", help="keep only these tasks")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE",
                         help="override keys of the config, e.g. env.workers=4 solver.0.float_phase.epochs=2")
+    parser.set_defaults(distill_from=None)  # of verbs that train nothing
 
 
 def config_from_arguments(args: argparse.Namespace) -> ExperimentConfig:
     """The resolved config that the arguments ask for; its network can be built, quantized and folded."""
     tasks = [name.strip() for name in args.tasks.split(",")] if args.tasks else []
     path = find_config(args.config)
-    config = load_config(path, parse_options(args.cfg_options), tasks)
+    options = parse_options(args.cfg_options)
+    if args.distill_from is not None:
+        options["distillation.teacher"] = str(args.distill_from)
+    config = load_config(path, options, tasks)
     try:
         check_network(config)
     except UserError as error:
@@ -60,9 +64,16 @@ def check_new_folder(out: Path, option: str = "--out", may_hold: Collection[str]
         raise UserError(f"{option} {out}: exists already and is not empty; name a new folder, nothing is overwritten")
 
 
+def add_distillation_argument(parser: argparse.ArgumentParser) -> None:
+    """--distill-from, for every verb that trains. Call it after `add_config_options`."""
+    parser.add_argument("--distill-from", type=Path, metavar="CKPT",
+                        help="learn from this network's answers, too: distillation.teacher of the config")
+
+
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     """What `train` and `quant-train` share."""
     add_config_arguments(parser)
+    add_distillation_argument(parser)
     parser.add_argument("--work-dir", type=Path, metavar="DIR", help="where the run is kept; default work_dirs/CONFIG")
     parser.add_argument("--ctx", metavar="cpu|0,1", help="devices; default env.default_ctx")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
@@ -76,6 +87,7 @@ def add_retraining_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, metavar="N", help="default: that of the config's phase")
     parser.add_argument("--learning-rate", type=float, metavar="LR", help="at the start; default: from the config's phase")
     parser.add_argument("--num-workers", type=int, metavar="N", help="processes that read images; default env.workers")
+    add_distillation_argument(parser)
     parser.add_argument("--ctx", metavar="cpu|0", help="device; default env.default_ctx")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the save dir")
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from mtzoo.compression.sparsity import Sparsity
+from mtzoo.config.distillation import Distillation
 from mtzoo.data.geometry import TrainGeometry
 from mtzoo.data.photometric import Photometric
 from mtzoo.data.sources import Source
@@ -218,6 +220,8 @@ class ExperimentConfig:
     samples_per_epoch: int | None
     pipeline_test: Phase
     merge: MergeRule
+    distillation: Distillation | None = None
+    sparsity: Sparsity | None = None
     resolved: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
 
     @property

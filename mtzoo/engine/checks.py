@@ -2,6 +2,7 @@
 
 import torch
 
+from mtzoo.compression import sparse_layers
 from mtzoo.config import ExperimentConfig, TaskConfig
 from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.stages import fold_for_step, quantization_of
@@ -32,6 +33,8 @@ def check_network(config: ExperimentConfig) -> None:
                         f"{' '.join(str(error).split())}") from error
     for task in config.tasks:
         _check_outputs(task, outputs, height)
+    if config.sparsity is not None:
+        sparse_layers(net, config.sparsity)
     prepare(net, quantization_of(config))
     for step in range(1, LAST_FOLD + 1):
         fold_for_step(net, config, step)
