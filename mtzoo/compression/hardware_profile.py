@@ -89,12 +89,12 @@ def load_profile(name_or_path: str) -> HardwareProfile:
     return _build(path, values)
 
 
-def save_profile(path: Path, profile: HardwareProfile) -> str:
-    """The profile as YAML text, with a first line that says what it is."""
+def profile_text(name: str, profile: HardwareProfile) -> str:
+    """The profile as YAML text of a file called `name`, with a first line that says what it is."""
     values = {f.name: getattr(profile, f.name) for f in fields(profile)}
     values["precisions"] = list(profile.precisions)
-    return f"# hardware profile of mtzoo, see docs/compression.md; use it as --deploy-hardware {path.name}\n" + yaml.safe_dump(
-        values, sort_keys=False)
+    title = f"# hardware profile of mtzoo, see docs/compression.md; use it as --deploy-hardware {name}\n"
+    return title + yaml.safe_dump(values, sort_keys=False)
 
 
 def _build(path: Path, values: object) -> HardwareProfile:
