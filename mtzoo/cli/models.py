@@ -32,7 +32,7 @@ def load_checkpoint_network(path: Path, options: Mapping[str, Any]) -> tuple[Mul
     position = checkpoint.progress
     config = config_from_dict(override(checkpoint.config, options))
     if position.step == INTEGER_STEP:
-        net = build_network(config.graphs)
+        net = build_network(config.graphs, config.channels)
         load_integer_state(net, checkpoint.network)
     else:
         net = network_at(config, position.step, position.quantized)
@@ -45,7 +45,7 @@ def export_spec(config: ExperimentConfig, step: int) -> ExportSpec:
     """What an export of the config's network carries along."""
     tasks = {task.name: TaskInfo(task.kind, task.classes, task.decoder) for task in config.tasks}
     return ExportSpec(step, tasks, config.deploy_geometry, config.graphs, config.resolved, config_hash(config),
-                      config.int_inference_export_input_shape.format)
+                      config.int_inference_export_input_shape.format, config.channels)
 
 
 def model_config(model: DeployModel, options: Mapping[str, Any]) -> ExperimentConfig:

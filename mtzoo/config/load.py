@@ -19,7 +19,7 @@ TASK_KEYS = ("kind", "classes", "nodes", "train", "val", "loss", "boxes", "label
 BOX_INPUTS = ("im_hw", "crop_xy")
 TOP_KEYS = (*TABLES, "data_root", "tasks", "train_geometry", "deploy_geometry", "int_inference_export_input_shape", "solver",
             "fusion_bn_patterns", "photometric", "quantization", "env", "loss_balance", "samples_per_epoch", "pipeline_test",
-            "merge")
+            "merge", "channels")
 
 
 def load_config(path: Path, options: Mapping[str, Any] | None = None, tasks: Sequence[str] | None = None) -> ExperimentConfig:
@@ -111,7 +111,8 @@ def config_from_dict(values: Mapping[str, Any]) -> ExperimentConfig:
     used = {k: v for k, v in values.items() if k not in (*TABLES, "data_root", "tasks")}
     used["tasks"] = tuple(_task(name, task, values) for name, task in tasks.items())
     defaults = {"photometric": {}, "quantization": {}, "env": {}, "loss_balance": "fixed", "samples_per_epoch": None,
-                "pipeline_test": {"iterations": 4, "batch_size": 2}, "merge": {}, "resolved": values}
+                "pipeline_test": {"iterations": 4, "batch_size": 2}, "merge": {}, "channels": {},
+                "resolved": values}
     return build(ExperimentConfig, {**defaults, **used}, "")
 
 

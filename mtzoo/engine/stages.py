@@ -23,7 +23,7 @@ def network_at(config: ExperimentConfig, step: int, quantized: bool) -> MultiTas
     Raises UserError for specs that do not fit together.
     """
     torch.manual_seed(config.env.seed)
-    net = build_network(config.graphs)
+    net = build_network(config.graphs, config.channels)
     if quantized:
         prepare(net, quantization_of(config))
     for earlier in range(1, step + 1):
