@@ -16,6 +16,7 @@ from pathlib import Path
 from mtzoo.cli.arguments import (
     add_config_arguments,
     add_measuring_arguments,
+    adopt_checkpoint,
     check_new_folder,
     config_from_arguments,
     measuring_from_arguments,
@@ -56,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
     save_dir = save_dir_from_arguments(config, args, "ptq")
     check_new_folder(save_dir, "--save-dir", KEPT_FILES)
     console = run_console()
+    config = adopt_checkpoint(config, args.model_path, console)
     net = load_float_network(config, args.model_path)
     batches = Batches(calibration_images(config, args.calib_images))
     job = Job(config, fold_all(net, config), batches, Corrections(args.equalize, args.bias_correction))

@@ -12,6 +12,7 @@ from mtzoo.config.build import build, convert
 from mtzoo.config.schema import ExperimentConfig, LossSpec, TaskConfig
 from mtzoo.data.sources import SOURCES, Source
 from mtzoo.errors import UserError, did_you_mean
+from mtzoo.models.channel_plan import node_channels
 from mtzoo.models.task_graph import NodeSpec
 
 TABLES = ("nodes", "sources")  # named specs that tasks refer to
@@ -92,10 +93,18 @@ def select_tasks(values: dict[str, Any], tasks: Sequence[str] | None) -> dict[st
             raise UserError(f"--tasks {task}: the config has no such task{did_you_mean(task, known)}")
     kept = {name: task for name, task in known.items() if name in tasks}
     selected = {**values, "tasks": kept}
+    if isinstance(values.get("channels"), Mapping):
+        selected["channels"] = node_channels(values["channels"], _node_names(kept))
     shape = values.get("int_inference_export_input_shape")
     if isinstance(shape, Mapping) and all(not isinstance(t, Mapping) or t.get("kind") != "detection" for t in kept.values()):
         selected["int_inference_export_input_shape"] = {key: value for key, value in shape.items() if key not in BOX_INPUTS}
     return selected
+
+
+def _node_names(tasks: Mapping[str, Any]) -> set[str]:
+    """Names of the nodes that some tasks need."""
+    nodes = [node for task in tasks.values() if isinstance(task, Mapping) for node in task.get("nodes", ())]
+    return {str(node.get("name")) if isinstance(node, Mapping) else str(node) for node in nodes}
 
 
 def config_from_dict(values: Mapping[str, Any]) -> ExperimentConfig:

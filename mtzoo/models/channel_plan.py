@@ -1,6 +1,6 @@
 """Widths of single layers that differ from what the node specs say: how a pruned network is written down and built again."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import nn
@@ -41,9 +41,9 @@ def apply_channels(net: nn.Module, plan: ChannelPlan) -> None:
         _check_fit(net)
 
 
-def node_channels(plan: ChannelPlan, nodes: Mapping[str, object]) -> dict[str, LayerChannels]:
+def node_channels(plan: ChannelPlan, nodes: Collection[str]) -> dict[str, LayerChannels]:
     """The part of a plan that concerns some nodes, by name: what is left of it with fewer tasks."""
-    return {name: channels for name, channels in plan.items() if name.split(".")[1:2] and name.split(".")[1] in nodes}
+    return {name: channels for name, channels in plan.items() if str(name).split(".")[1:2] in [[node] for node in nodes]}
 
 
 def _check(name: str, layer: ConvBNAct, channels: LayerChannels) -> None:
