@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from mtzoo.export.labels import emit_label_map
 from mtzoo.export.network import emit_network
 from mtzoo.files import write_whole
 from mtzoo.models import MultiTaskNet, NodeSpec
+from mtzoo.models.channel_plan import ChannelPlan
 from mtzoo.ops.color import InputFormat
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess import BoxDecoder
@@ -33,7 +34,8 @@ DTYPES = {element: np.dtype(dtype).name for dtype, element in ELEMENT_TYPES.item
 @dataclass(frozen=True)
 class ExportSpec:
     """What an export has to know beyond the network. step: 0..3; graphs: task -> node specs the network was built from;
-    config, config_hash: the resolved config as plain data, to be carried along; input_format: of the images it will read."""
+    config, config_hash: the resolved config as plain data, to be carried along; input_format: of the images it will read;
+    channels: layers narrower than their specs."""
 
     step: int
     tasks: Mapping[str, TaskInfo]
@@ -42,6 +44,7 @@ class ExportSpec:
     config: Mapping[str, Any]
     config_hash: str
     input_format: InputFormat = "bgr"
+    channels: ChannelPlan = field(default_factory=dict)
 
 
 def export_model(net: MultiTaskNet, spec: ExportSpec, path: Path, *, postprocess: bool, keep_raw: bool = False) -> DeployInfo:
@@ -67,7 +70,7 @@ def describe(model: onnx.ModelProto, net: MultiTaskNet, spec: ExportSpec) -> Dep
     return DeployInfo(step=spec.step, integer=bool(exponents), parameters=sum(p.numel() for p in net.parameters()),
                       tasks=spec.tasks, geometry=spec.geometry, graphs=spec.graphs, inputs=_tensors(model.graph.input),
                       outputs=_tensors(model.graph.output), config_hash=spec.config_hash, config=spec.config,
-                      input_format=spec.input_format, exponents=exponents)
+                      input_format=spec.input_format, channels=spec.channels, exponents=exponents)
 
 
 def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: DeployGeometry,
