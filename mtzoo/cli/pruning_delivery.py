@@ -11,7 +11,7 @@ from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.pruning import PruningPlan, pruned_config
 from mtzoo.engine.pruning_record import ADVICE, PICTURE, draw_plan, plan_table
-from mtzoo.engine.ptq import Job, float_layers, fold_all, integer_network
+from mtzoo.engine.ptq import Job, fold_all, integer_network, left_inexact
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
 from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.engine.stages import FLOAT_STEP
@@ -81,11 +81,12 @@ def compare_pruned(delivery: Delivery, net: MultiTaskNet, pruned: MultiTaskNet, 
                    batches: Batches) -> Variant | None:
     """Quantize the original and the pruned network (with its config) in the same way, deliver and compare.
 
-    None for a config that leaves layers in float: of it no integer network can be made.
+    None for a config that keeps layers from being integers.
     """
     job = int8_job(config, pruned, batches)
-    if layers := float_layers(job):
-        delivery.say(f"the config leaves {len(layers)} layers in float, or their inputs, {layers[0]} first: no integer network")
+    if layers := left_inexact(job):
+        name, why = next(iter(layers.items()))
+        delivery.say(f"no integer network: {len(layers)} layers cannot be in one, '{name}' {why} first")
         return None
     delivery.say(f"{ORIGINAL}: calibrating, converting, evaluating")
     base = integer_base(delivery, net, batches)
