@@ -103,6 +103,7 @@ def report_sparsity(delivery: Delivery, dense: onnx.ModelProto) -> None:
     """Print and save what the zeros are worth."""
     prefix = delivery.config.solver[INTEGER_STEP].prefix
     file = read_deploy_file(delivery.save_dir / f"{prefix}-export-last.onnx")
+    dense.metadata_props.MergeFrom(file.model.metadata_props)  # as large in both
     dense_sizes, sizes = stored(dense), stored(file.model)
     latency = {} if delivery.threads is None else compare_sparse(dense, file.model, file.info, delivery.threads, BENCH_RUNS)
     delivery.console.print(sparsity_table(dense_sizes, sizes, latency))
