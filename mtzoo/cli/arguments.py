@@ -10,7 +10,10 @@ from typing import Any
 
 from rich.console import Console
 
-from mtzoo.config import ExperimentConfig, load_config
+from mtzoo.config import ExperimentConfig, config_from_dict, load_config
+from mtzoo.config.channels import adopt_channels
+from mtzoo.data.json_file import read_json
+from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.checks import check_network
 from mtzoo.engine.distributed import is_main
 from mtzoo.engine.retraining import Retraining
@@ -51,6 +54,30 @@ def config_from_arguments(args: argparse.Namespace, more: Mapping[str, Any] = Ma
     return config
 
 
+def adopt_for_training(config: ExperimentConfig, args: argparse.Namespace, work_dir: Path, console: Console) -> ExperimentConfig:
+    """The config with the channel plan of the run that --resume goes on with, or of the checkpoint that --load-from names."""
+    marker = work_dir / MARKER
+    if args.resume and marker.is_file():
+        held = read_json(marker, "marker of a work dir", "choose another --work-dir")
+        return _adopt(config, held.get("config", {}) if isinstance(held, dict) else {}, marker, console)
+    return config if args.load_from is None else adopt_checkpoint(config, args.load_from, console)
+
+
+def adopt_checkpoint(config: ExperimentConfig, path: Path, console: Console) -> ExperimentConfig:
+    """The config with the channel plan and the sparsity of a checkpoint that is to be loaded; any other leaves it as it is."""
+    return _adopt(config, load_checkpoint(path).config, path, console)
+
+
+def _adopt(config: ExperimentConfig, held: Mapping[str, Any], path: Path, console: Console) -> ExperimentConfig:
+    adopted = adopt_channels(config, held, path)
+    if adopted is not config:
+        console.print(f"{path}: a pruned network, {len(adopted.channels)} layers are narrower than the config says", highlight=False)
+    if adopted.sparsity is None and held.get("sparsity"):
+        adopted = config_from_dict({**adopted.resolved, "sparsity": held["sparsity"]})
+        console.print(f"{path}: a sparse network, its zeros are kept", highlight=False)
+    return adopted
+
+
 def parse_options(pairs: list[str]) -> dict[str, Any]:
     """["a.b=1", "c=[2,3]", "d=text"] -> {"a.b": 1, "c": [2, 3], "d": "text"}."""
     options = {}
@@ -85,9 +112,9 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pipeline-test", action="store_true", help="everything, briefly, on the validation set")
 
 
-def add_retraining_arguments(parser: argparse.ArgumentParser) -> None:
+def add_retraining_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """What the tools share that train a finished network on."""
-    parser.add_argument("--retraining-iters", type=int, metavar="N", required=True, help="iterations")
+    parser.add_argument("--retraining-iters", type=int, metavar="N", required=required, help="iterations")
     parser.add_argument("--batch-size", type=int, metavar="N", help="default: that of the config's phase")
     parser.add_argument("--learning-rate", type=float, metavar="LR", help="at the start; default: from the config's phase")
     parser.add_argument("--num-workers", type=int, metavar="N", help="processes that read images; default env.workers")

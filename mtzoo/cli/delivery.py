@@ -1,8 +1,10 @@
 """What every compression tool hands over: checkpoint, deploy model, proof of equality, and the comparison with the base."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import onnx
 import torch
@@ -15,17 +17,21 @@ from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.engine.checkpoint import Checkpoint, save_checkpoint
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
 from mtzoo.engine.pictures import pick_samples
+from mtzoo.engine.ptq import integer_checkpoint, mixed_checkpoint
 from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.engine.sensitivity import ADVICE
+from mtzoo.engine.stages import FOLDED_STEP
 from mtzoo.evaluation.comparison import Variant, comparison_table, comparison_values
 from mtzoo.export.deploy import build_model, export_model
 from mtzoo.export.load import read_deploy_file
 from mtzoo.files import write_whole
 from mtzoo.models import MultiTaskNet
 from mtzoo.models.costs import node_costs
+from mtzoo.quantization import inexact_layers
 from mtzoo.runtime.bench import compare_latency
 from mtzoo.runtime.model import DeployModel
 from mtzoo.runtime.verify import verify
+from mtzoo.runtime.verify_mixed import verify_mixed
 
 VERIFY_IMAGES = 8
 BENCH_RUNS = 30
@@ -104,6 +110,41 @@ def deliver_integer(delivery: Delivery, base: Base, name: str, net: MultiTaskNet
     parameters, macs = network_costs(net, config)
     result = Variant(name, delivery.evaluate_file(path), path.stat().st_size, parameters, macs, differing=differing)
     return show_comparison(delivery, base, result, path, "comparison.json")
+
+
+def deliver_quantized(delivery: Delivery, base: Base, name: str, net: MultiTaskNet, config: ExperimentConfig) -> Variant:
+    """Deliver a trained fake-quant network as what its config allows it to be: integers, or a network that is not exact."""
+    if inexact_layers(net):
+        return deliver_mixed(delivery, base, net, mixed_checkpoint(net, config), evaluate_mixed(delivery, net))
+    return deliver_integer(delivery, base, name, net, integer_checkpoint(net, config))
+
+
+def evaluate_mixed(delivery: Delivery, net: MultiTaskNet) -> dict[str, float]:
+    """Metrics of a network that is not exact, as the file that would be made of it."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "mixed.onnx"
+        export_model(net, export_spec(delivery.config, FOLDED_STEP), path, postprocess=True)
+        return delivery.evaluate_file(path)
+
+
+def deliver_mixed(delivery: Delivery, base: Base, net: MultiTaskNet, checkpoint: Checkpoint, metrics: Mapping[str, float]) -> Variant:
+    """Write and compare a network that is not exact. Executors are compared, equality is not claimed.
+
+    checkpoint: of step 2; metrics: of `evaluate_mixed`. Files: `mixed-last.pt`, `mixed-export-last.onnx` with its sidecar,
+    `comparison-mixed.json`.
+    """
+    config = config_from_dict(checkpoint.config)
+    save_checkpoint(delivery.save_dir / "mixed-last.pt", checkpoint, ADVICE)
+    path = delivery.save_dir / "mixed-export-last.onnx"
+    export_model(net, export_spec(config, FOLDED_STEP), path, postprocess=True)
+    reasons = inexact_layers(net)
+    first, why = next(iter(reasons.items()))
+    delivery.say(f"mixed: NOT an integer network: {len(reasons)} layers keep it from being one, '{first}' {why}")
+    for name, distance in verify_mixed(net, path, originals(pick_samples(config, VERIFY_IMAGES))).items():
+        delivery.say(f"  {name}: {distance.differing:,} of {distance.values:,} raw values differ from torch, by {distance.largest:.1e} "
+                     "at most")
+    result = Variant("mixed", metrics, path.stat().st_size, *network_costs(net, config))
+    return show_comparison(delivery, base, result, path, "comparison-mixed.json")
 
 
 def show_comparison(delivery: Delivery, base: Base, result: Variant, path: Path, file: str) -> Variant:

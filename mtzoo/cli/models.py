@@ -22,7 +22,7 @@ def export_spec(config: ExperimentConfig, step: int) -> ExportSpec:
     """What an export of the config's network carries along."""
     tasks = {task.name: TaskInfo(task.kind, task.classes, task.decoder) for task in config.tasks}
     return ExportSpec(step, tasks, config.deploy_geometry, config.graphs, config.resolved, config_hash(config),
-                      config.int_inference_export_input_shape.format)
+                      config.int_inference_export_input_shape.format, config.channels)
 
 
 def model_config(model: DeployModel, options: Mapping[str, Any]) -> ExperimentConfig:

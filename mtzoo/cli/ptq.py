@@ -16,6 +16,7 @@ from pathlib import Path
 from mtzoo.cli.arguments import (
     add_config_arguments,
     add_measuring_arguments,
+    adopt_checkpoint,
     check_new_folder,
     config_from_arguments,
     measuring_from_arguments,
@@ -26,7 +27,7 @@ from mtzoo.cli.delivery import Delivery, measure_base, passed
 from mtzoo.cli.ptq_delivery import KEPT_FILES, compare_as_configured, compare_integer, compare_mixed
 from mtzoo.compression import EQUALIZE, Corrections
 from mtzoo.engine.calibration import Batches, calibration_images
-from mtzoo.engine.ptq import Job, check_scales, float_layers, fold_all, load_float_network
+from mtzoo.engine.ptq import Job, check_scales, fold_all, left_inexact, load_float_network
 from mtzoo.errors import UserError
 from mtzoo.evaluation.comparison import failing_tasks
 
@@ -56,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
     save_dir = save_dir_from_arguments(config, args, "ptq")
     check_new_folder(save_dir, "--save-dir", KEPT_FILES)
     console = run_console()
+    config = adopt_checkpoint(config, args.model_path, console)
     net = load_float_network(config, args.model_path)
     batches = Batches(calibration_images(config, args.calib_images))
     job = Job(config, fold_all(net, config), batches, Corrections(args.equalize, args.bias_correction))
@@ -63,8 +65,7 @@ def run(args: argparse.Namespace) -> int:
                   f"equalize {args.equalize}, bias correction {'on' if args.bias_correction else 'off'}", highlight=False)
     delivery = Delivery(config, save_dir, limit, threads, console)
     base = measure_base(delivery, net, job.folded)
-    layers = float_layers(job)
-    result = compare_as_configured(delivery, job, base, layers) if layers else compare_integer(delivery, job, base)
+    result = compare_as_configured(delivery, job, base) if left_inexact(job) else compare_integer(delivery, job, base)
     good = passed(result)
     if args.max_drop is not None and failing_tasks(base.variant.metrics, result.metrics, delivery.kinds, args.max_drop):
         good &= compare_mixed(delivery, job, args.model_path, base, result, args.max_drop)

@@ -15,12 +15,18 @@ def build(cls: type[T], values: object, where: str) -> T:
     """Build dataclass `cls` from the mapping `values`, nested dataclasses and containers too.
 
     where: the key of `values` in the config, for messages. Raises UserError for unknown, missing or ill-typed keys. What other
-    toolkits call a key stands in the class's `OTHER_NAMES`, if it has them: {their name: ours}.
+    toolkits call a key stands in the class's `OTHER_NAMES`, if it has them: {their name: ours}; a class that reads their keys
+    has `in_own_names`.
     """
     if isinstance(values, cls):
         return values
     if not isinstance(values, Mapping):
         raise UserError(_at(where, f"a dict of {cls.__name__}'s keys is wanted, got {values!r}"))
+    if hasattr(cls, "in_own_names"):
+        try:
+            values = cls.in_own_names(values)
+        except UserError as error:
+            raise UserError(_join(where, error)) from error
     hints = typing.get_type_hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cls)}
     other_names = getattr(cls, "OTHER_NAMES", {})

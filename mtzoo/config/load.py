@@ -12,6 +12,7 @@ from mtzoo.config.build import build, convert
 from mtzoo.config.schema import ExperimentConfig, LossSpec, TaskConfig
 from mtzoo.data.sources import SOURCES, Source
 from mtzoo.errors import UserError, did_you_mean
+from mtzoo.models.channel_plan import node_channels
 from mtzoo.models.task_graph import NodeSpec
 
 TABLES = ("nodes", "sources")  # named specs that tasks refer to
@@ -19,7 +20,7 @@ TASK_KEYS = ("kind", "classes", "nodes", "train", "val", "loss", "boxes", "label
 BOX_INPUTS = ("im_hw", "crop_xy")
 TOP_KEYS = (*TABLES, "data_root", "tasks", "train_geometry", "deploy_geometry", "int_inference_export_input_shape", "solver",
             "fusion_bn_patterns", "photometric", "quantization", "env", "loss_balance", "samples_per_epoch", "pipeline_test",
-            "merge", "distillation", "sparsity")
+            "merge", "distillation", "sparsity", "channels")
 
 
 def load_config(path: Path, options: Mapping[str, Any] | None = None, tasks: Sequence[str] | None = None) -> ExperimentConfig:
@@ -97,10 +98,18 @@ def select_tasks(values: dict[str, Any], tasks: Sequence[str] | None) -> dict[st
     if isinstance(taught, Mapping) and isinstance(taught.get("outputs"), Mapping):
         outputs = {name: weight for name, weight in taught["outputs"].items() if name.partition(".")[0] not in known.keys() - kept}
         selected["distillation"] = {**taught, "outputs": outputs}
+    if isinstance(values.get("channels"), Mapping):
+        selected["channels"] = node_channels(values["channels"], _node_names(kept))
     shape = values.get("int_inference_export_input_shape")
     if isinstance(shape, Mapping) and all(not isinstance(t, Mapping) or t.get("kind") != "detection" for t in kept.values()):
         selected["int_inference_export_input_shape"] = {key: value for key, value in shape.items() if key not in BOX_INPUTS}
     return selected
+
+
+def _node_names(tasks: Mapping[str, Any]) -> set[str]:
+    """Names of the nodes that some tasks need."""
+    nodes = [node for task in tasks.values() if isinstance(task, Mapping) for node in task.get("nodes", ())]
+    return {str(node.get("name")) if isinstance(node, Mapping) else str(node) for node in nodes}
 
 
 def config_from_dict(values: Mapping[str, Any]) -> ExperimentConfig:
@@ -116,7 +125,8 @@ def config_from_dict(values: Mapping[str, Any]) -> ExperimentConfig:
     used = {k: v for k, v in values.items() if k not in (*TABLES, "data_root", "tasks")}
     used["tasks"] = tuple(_task(name, task, values) for name, task in tasks.items())
     defaults = {"photometric": {}, "quantization": {}, "env": {}, "loss_balance": "fixed", "samples_per_epoch": None,
-                "pipeline_test": {"iterations": 4, "batch_size": 2}, "merge": {}, "resolved": values}
+                "pipeline_test": {"iterations": 4, "batch_size": 2}, "merge": {}, "channels": {},
+                "resolved": values}
     return build(ExperimentConfig, {**defaults, **used}, "")
 
 

@@ -25,7 +25,7 @@ def check_network(config: ExperimentConfig) -> None:
     """
     height, width = config.deploy_geometry.input_hw
     MultiTaskLoss(config)
-    net = build_network(config.graphs).eval()
+    net = build_network(config.graphs, config.channels).eval()
     try:
         outputs = net(torch.zeros(1, 3, height, width))  # a "meta" tensor would be quicker, but imports torch._dynamo for seconds
     except RuntimeError as error:  # shapes that do not meet

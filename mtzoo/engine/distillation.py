@@ -113,7 +113,7 @@ def build_distiller(config: ExperimentConfig, device: torch.device) -> Distiller
     path = Path(spec.teacher)
     teacher, _, _ = load_checkpoint_network(path, {})
     torch.manual_seed(config.env.seed)  # of the projections: the same in each process
-    student = build_network(config.graphs).eval()
+    student = build_network(config.graphs, config.channels).eval()
     features = [name for name, weight in spec.features.items() if weight]
     _check_features(student, features, f"{KEY}.features")
     _check_features(teacher, features, f"{path}: {KEY}.features")

@@ -16,7 +16,7 @@ from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.engine.stages import FOLDED_STEP, fold_for_step, network_at, quantization_of
 from mtzoo.errors import UserError
 from mtzoo.models import MultiTaskNet
-from mtzoo.quantization import convert, freeze, integer_state, prepare, read_program
+from mtzoo.quantization import convert, freeze, inexact_layers, integer_state, prepare
 from mtzoo.quantization.qconfig import node_of
 
 
@@ -39,8 +39,8 @@ def load_float_network(config: ExperimentConfig, path: Path) -> MultiTaskNet:
     position = checkpoint.progress
     if position.step != 0 or position.quantized:
         state = "integers" if position.step == INTEGER_STEP else "fake-quant"
-        raise UserError(f"{path}: a checkpoint of step {position.step} with {state}; ptq starts from a float one, of `mtzoo train` or "
-                        "named -float-last")
+        raise UserError(f"{path}: a checkpoint of step {position.step} with {state}; a float one is wanted, of `mtzoo train` or named "
+                        "-float-last")
     net = network_at(config, 0, quantized=False)
     state = checkpoint.network
     if set(checkpoint.config.get("tasks", {})) > set(config.classes):  # --tasks: of the others' heads nothing is needed
@@ -69,11 +69,11 @@ def check_scales(config: ExperimentConfig) -> None:
                             "use power_of_two")
 
 
-def float_layers(job: Job) -> list[str]:
-    """Layers that the config itself leaves in float, or whose input it does: with any there is no integer network."""
+def left_inexact(job: Job) -> dict[str, str]:
+    """Layer -> why, of those that the config itself keeps from being integers: with any there is no integer network."""
     net = deepcopy(job.folded)
     prepare(net, quantization_of(job.config))
-    return [call.name for call in read_program(net).convs if call.module.bias_quant is None]
+    return inexact_layers(net)
 
 
 def integer_network(job: Job) -> tuple[MultiTaskNet, Checkpoint]:
@@ -83,9 +83,23 @@ def integer_network(job: Job) -> tuple[MultiTaskNet, Checkpoint]:
     """
     with exact_float32():
         net = quantize(job.folded, quantization_of(job.config), job.batches, job.corrections)
+    return net, integer_checkpoint(net, job.config)
+
+
+def integer_checkpoint(net: MultiTaskNet, config: ExperimentConfig) -> Checkpoint:
+    """The checkpoint of step 3 of a folded and observed fake-quant network, which is put on its grids, in place.
+
+    Raises UserError as `integer_network`.
+    """
     freeze(net)
     convert(net)  # proves the bound of each layer
-    return net, Checkpoint(dict(job.config.resolved), Progress(INTEGER_STEP, True, 0, True), dict(integer_state(net)))
+    return Checkpoint(dict(config.resolved), Progress(INTEGER_STEP, True, 0, True), dict(integer_state(net)))
+
+
+def mixed_checkpoint(net: MultiTaskNet, config: ExperimentConfig) -> Checkpoint:
+    """The checkpoint of step 2 of a folded and observed network that is no integer network."""
+    state = {key: value.detach().clone() for key, value in net.state_dict().items()}
+    return Checkpoint(dict(config.resolved), Progress(FOLDED_STEP, True, 0, True), state)
 
 
 def mixed_network(job: Job, patterns: Sequence[str]) -> tuple[MultiTaskNet, Checkpoint]:
@@ -93,8 +107,7 @@ def mixed_network(job: Job, patterns: Sequence[str]) -> tuple[MultiTaskNet, Chec
     config = with_float_layers(job.config, patterns)
     with exact_float32():
         net = quantize(job.folded, quantization_of(config), job.batches, job.corrections)
-    state = {key: value.detach().clone() for key, value in net.state_dict().items()}
-    return net, Checkpoint(dict(config.resolved), Progress(FOLDED_STEP, True, 0, True), state)
+    return net, mixed_checkpoint(net, config)
 
 
 def with_float_layers(config: ExperimentConfig, patterns: Sequence[str]) -> ExperimentConfig:

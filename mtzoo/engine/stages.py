@@ -29,7 +29,7 @@ def network_at(config: ExperimentConfig, step: int, quantized: bool) -> MultiTas
     Raises UserError for specs that do not fit together.
     """
     torch.manual_seed(config.env.seed)
-    net = build_network(config.graphs)
+    net = build_network(config.graphs, config.channels)
     if quantized:
         prepare(net, quantization_of(config))
     for earlier in range(1, step + 1):
@@ -52,7 +52,7 @@ def load_checkpoint_network(path: Path, options: Mapping[str, Any]) -> tuple[Mul
     position = checkpoint.progress
     config = config_from_dict(override(checkpoint.config, options))
     if position.step == INTEGER_STEP:
-        net = build_network(config.graphs)
+        net = build_network(config.graphs, config.channels)
         load_integer_state(net, checkpoint.network)
     else:
         net = network_at(config, position.step, position.quantized)

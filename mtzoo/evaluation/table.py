@@ -41,3 +41,22 @@ def format_table(metrics: Mapping[str, float]) -> Table:
         table.add_row(name if name != previous else "", label, *(_cell(row.get(c)) for c in columns))
         previous = name
     return table
+
+
+def side_by_side(forms: Mapping[str, Mapping[str, float]]) -> Table:
+    """A row per task, source and metric, the mean over classes; a column per form of a network, then what the last one gains.
+
+    forms: form -> metrics as from Evaluator.compute; all have the same keys.
+    """
+    first, *_, last = forms
+    table = Table("task", "metric", *forms, "", title="percent")
+    table.columns[0].overflow = "fold"
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for key, value in forms[first].items():
+        name, label, _ = _split_key(key)
+        if label == "all":
+            gain = forms[last][key] - value
+            table.add_row(name, key.rpartition("/")[2], *(_cell(form[key]) for form in forms.values()),
+                          "" if math.isnan(gain) else f"{gain:+.2f}")
+    return table

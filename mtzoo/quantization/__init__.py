@@ -5,6 +5,8 @@
     fold_bn(net, ["nodes.*"])
     freeze(net)                            weights and biases on their grids
     integer_net = convert(net)             integers only; equal to `net`, value by value
+
+or, for training in one stage, all but the loop in two calls: `quant_aware(net, qconfigs)`, `convert(net)`.
 """
 
 from mtzoo.quantization.convert import build_integer_net, convert
@@ -13,8 +15,9 @@ from mtzoo.quantization.graph import Program, grids, read_program, trace
 from mtzoo.quantization.integer import IntegerNet
 from mtzoo.quantization.prepare import calibrate, is_prepared, prepare, set_fake_quant, set_observing
 from mtzoo.quantization.qconfig import QConfig, QConfigMap
-from mtzoo.quantization.state import freeze, integer_state, load_integer_state
+from mtzoo.quantization.quant_aware import quant_aware
+from mtzoo.quantization.state import freeze, inexact_layers, integer_state, load_integer_state
 
 __all__ = ["IntegerNet", "Program", "QConfig", "QConfigMap", "build_integer_net", "calibrate", "convert", "fold_bn", "freeze",
-           "grids", "integer_state", "is_prepared", "layers_with_bn", "load_integer_state", "prepare", "read_program",
-           "set_fake_quant", "set_observing", "trace"]
+           "grids", "inexact_layers", "integer_state", "is_prepared", "layers_with_bn", "load_integer_state", "prepare", "quant_aware",
+           "read_program", "set_fake_quant", "set_observing", "trace"]

@@ -47,7 +47,9 @@ def _check_names(qconfigs: QConfigMap, layers: list[str]) -> None:
     for config in {qconfigs.of_module(name) for name in layers}:
         for pattern in config.not_quant_pattern:
             if not any(fnmatchcase(name, pattern) for name in layers):
-                raise UserError(f"not_quant_pattern '{pattern}' matches no layer{did_you_mean(pattern, layers)}")
+                inside = f"*{pattern}*"  # what toolkits take that look for a part of the name
+                hint = f"; '{inside}' would" if any(fnmatchcase(name, inside) for name in layers) else did_you_mean(pattern, layers)
+                raise UserError(f"not_quant_pattern '{pattern}' matches no layer{hint}")
 
 
 def _is_quantized(call: Call, config: QConfig) -> bool:

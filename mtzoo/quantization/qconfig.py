@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from mtzoo.errors import UserError, did_you_mean
+from mtzoo.quantization.other_names import in_own_names
 
 CHOICES = {
     "scale_mode": ("power_of_two", "float"),
@@ -67,8 +69,14 @@ class QConfig:
         return self.scale_mode == "power_of_two"
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, object]) -> "QConfig":
-        """From a config's dict. Raises UserError for a key that does not exist."""
+    def in_own_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """A config's dict with what PaddleSlim calls a key or a value replaced by what it is called here."""
+        return in_own_names(values)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "QConfig":
+        """From a dict of its keys, or of PaddleSlim's. Raises UserError for a key that does not exist."""
+        values = in_own_names(values)
         known = [f.name for f in fields(cls)]
         for key in values:
             if key not in known:

@@ -23,17 +23,25 @@ from mtzoo.quantization.qconfig import QConfig, QConfigMap, node_of
 IntegerState = Mapping[str, Tensor]
 
 
+def inexact_layers(net: nn.Module) -> dict[str, str]:
+    """Layer -> why no integer network can have it, of a prepared network: what its QConfig says, not what is still to be done."""
+    return {call.name: why for call in read_program(net).convs if (why := _why_inexact(call.module)) is not None}
+
+
+def _why_inexact(layer: ConvBNAct) -> str | None:
+    if layer.bias_quant is None:
+        return "or its input is left in float (not prepared, or not_quant_pattern, op_types)"
+    if not layer.weight_quant.power_of_two:
+        return "has scale_mode='float'"
+    return None
+
+
 def check_convertible(net: nn.Module) -> None:
     """Raises UserError naming what stands between `net` and an integer network: live BN, float layers, float scales."""
     if live := layers_with_bn(net):
         raise UserError(f"layer '{live[0]}' ({len(live)} in all) still has BN; fold it first (fusion_bn_patterns)")
-    for call in read_program(net).convs:
-        if call.module.bias_quant is None:
-            raise UserError(f"layer '{call.name}' or its input is left in float (not prepared, or not_quant_pattern, op_types); "
-                            "an integer network needs every layer quantized")
-        if not call.module.weight_quant.power_of_two:
-            raise UserError(f"layer '{call.name}' has scale_mode='float'; only power_of_two converts to an exact integer "
-                            "network")
+    for layer, why in inexact_layers(net).items():
+        raise UserError(f"layer '{layer}' {why}; an exact integer network has power-of-two scales in every layer")
     if missing := unobserved(net):
         raise UserError(f"layer '{missing[0]}' has no activation scale yet; calibrate or train the network first")
 

@@ -119,7 +119,7 @@ def test_a_checkpoint_that_rounds_is_one_line(root, tmp_path, capsys, step):
     net = network_at(config, min(step, 2), quantized=True)
     save_checkpoint(tmp_path / "x.pt", Checkpoint(dict(config.resolved), Progress(step, True, 0, True), net.state_dict()))
     assert ptq(root, "--model-path", tmp_path / "x.pt", "--save-dir", tmp_path / "out") == 2
-    assert "ptq starts from a float one" in capsys.readouterr().err
+    assert "a float one is wanted" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -148,7 +148,7 @@ def test_a_config_that_leaves_layers_in_float_gives_no_integer_network(root, tmp
     option = "quantization={'not_quant_pattern': ['nodes.backbone.stem']}"
     assert ptq(root, "--tasks", "seg", "--save-dir", out, "--cfg-options", option) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "no integer network" in text
+    assert "NOT an integer network" in text
     assert "not promised" in text
     assert {path.name for path in out.glob("*.pt")} == {"mixed-last.pt"}
     assert ptq(root, "--save-dir", tmp_path / "x", "--cfg-options", "quantization={'scale_mode': 'float'}") == 2

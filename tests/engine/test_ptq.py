@@ -10,9 +10,9 @@ from mtzoo.engine.checkpoint import Checkpoint, Progress, load_checkpoint, save_
 from mtzoo.engine.ptq import (
     Job,
     check_scales,
-    float_layers,
     fold_all,
     integer_network,
+    left_inexact,
     load_float_network,
     mixed_network,
     spare_parts,
@@ -76,7 +76,7 @@ def test_a_task_alone_loads_from_a_checkpoint_of_all(config, path, tmp_path):
 def test_a_checkpoint_that_rounds_is_refused(config, tmp_path, step, quantized):
     net = network_at(config, min(step, 2), quantized)
     save_checkpoint(tmp_path / "x.pt", Checkpoint(dict(config.resolved), Progress(step, quantized, 0, True), net.state_dict()))
-    with pytest.raises(UserError, match=f"x.pt: a checkpoint of step {step} with .*; ptq starts from a float one"):
+    with pytest.raises(UserError, match=f"x.pt: a checkpoint of step {step} with .*; a float one is wanted"):
         load_float_network(config, tmp_path / "x.pt")
 
 
@@ -103,10 +103,10 @@ def test_the_integer_checkpoint_holds_integers_of_step_3(job):
 
 
 def test_what_the_config_leaves_in_float_is_found(job):
-    assert float_layers(job) == []
+    assert left_inexact(job) == {}
     left = replace(job, config=with_float_layers(job.config, ["nodes.seg_head.spatial"]))
     # the concat behind it joins a float map with an integer one, so its reader has no integer input
-    assert float_layers(left) == ["nodes.seg_head.spatial", "nodes.seg_head.pointwise"]
+    assert list(left_inexact(left)) == ["nodes.seg_head.spatial", "nodes.seg_head.pointwise"]
 
 
 def test_scales_of_any_value_are_refused(tmp_path):

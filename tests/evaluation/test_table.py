@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from mtzoo.evaluation.table import format_table
+from mtzoo.evaluation.table import format_table, side_by_side
 
 
 def test_rows_hold_the_values_of_their_task_and_class():
@@ -18,3 +18,14 @@ def test_rows_hold_the_values_of_their_task_and_class():
     assert ["seg", "all", "55.50", "91.00"] in lines
     assert ["road", "55.50"] in lines
     assert ["seg/night", "all", "12.25"] in lines
+
+
+def test_forms_stand_side_by_side_and_classes_are_left_out():
+    forms = {"fake-quant": {"det/AP50": 60.0, "det/AP50/car": 1.0, "seg/night/mIoU": float("nan")},
+             "integers": {"det/AP50": 58.5, "det/AP50/car": 2.0, "seg/night/mIoU": float("nan")}}
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(side_by_side(forms))
+    lines = [line.replace("│", " ").split() for line in console.export_text().splitlines()]
+    assert ["det", "AP50", "60.00", "58.50", "-1.50"] in lines
+    assert ["seg/night", "mIoU", *["no", "ground", "truth"] * 2] in lines
+    assert not any("car" in line for line in lines)

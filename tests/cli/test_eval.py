@@ -1,0 +1,64 @@
+"""`mtzoo eval` of both forms of a checkpoint."""
+
+import json
+
+import pytest
+
+from mtzoo.cli.main import main
+from mtzoo.data.loader import collate_eval
+from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
+from mtzoo.engine.pictures import pick_samples
+from mtzoo.engine.stages import fold_for_step, quantization_of
+from mtzoo.layers import normalize_image
+from mtzoo.quantization import calibrate, prepare
+from tests.cli.ptq_helpers import write_checkpoint, write_own_masks
+from tests.tiny import tiny_config, write_images
+
+
+def write_fake_quant(path, config, step):
+    """A checkpoint of that step with fake-quant in, whose masks are what it said in float."""
+    net = write_checkpoint(path, config)
+    write_own_masks(net, config)
+    prepare(net, quantization_of(config))
+    for earlier in range(1, step + 1):
+        fold_for_step(net, config, earlier)
+    calibrate(net, [normalize_image(collate_eval(pick_samples(config, 6)).images)])
+    save_checkpoint(path, Checkpoint(dict(config.resolved), Progress(step, True, 0, True), net.state_dict()))
+
+
+def metrics_of(path, tmp_path, *arguments):
+    assert main(["eval", str(path), "--json", str(tmp_path / "m.json"), *arguments]) == 0
+    return json.loads((tmp_path / "m.json").read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("step", "executor"), [(2, "openvino"), (0, "onnxruntime")])
+def test_both_forms_of_a_fake_quant_checkpoint(tmp_path, capsys, step, executor):
+    config = tiny_config(write_images(tmp_path / "data"), ["seg"])
+    write_fake_quant(tmp_path / "x.pt", config, step)
+    found = metrics_of(tmp_path / "x.pt", tmp_path, "--convert", "--executor", executor)
+    assert list(found) == ["fake-quant", f"integers, {executor}"]
+    fake, integers = found.values()
+    assert fake == metrics_of(tmp_path / "x.pt", tmp_path)
+    assert 20 < fake["seg/mIoU"] < 100
+    # with all BN folded the two are equal; folding itself moves weights to other grids
+    assert (fake == integers) == (step == 2)
+    assert abs(fake["seg/mIoU"] - integers["seg/mIoU"]) < 30
+    assert f"integers, {executor}" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.slow
+def test_what_is_not_exact_is_not_called_integers(tmp_path):
+    config = tiny_config(write_images(tmp_path / "data"), ["seg"], quantization={"not_quant_pattern": ["nodes.seg_head.*"]})
+    write_fake_quant(tmp_path / "x.pt", config, 2)
+    found = metrics_of(tmp_path / "x.pt", tmp_path, "--convert")
+    assert list(found) == ["fake-quant", "not exact, openvino"]
+
+
+def test_a_float_checkpoint_has_nothing_to_convert(tmp_path, capsys):
+    config = tiny_config(write_images(tmp_path / "data"), ["seg"])
+    write_checkpoint(tmp_path / "x.pt", config)
+    assert main(["eval", str(tmp_path / "x.pt"), "--convert"]) == 2
+    assert "x.pt: a float checkpoint" in capsys.readouterr().err
+    assert main(["eval", str(tmp_path / "x.onnx"), "--convert"]) == 2
+    assert "is converted already" in capsys.readouterr().err
