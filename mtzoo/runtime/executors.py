@@ -53,9 +53,12 @@ def _openvino_core() -> "openvino.Core":
 
 
 class OpenVinoExecutor:
-    """OpenVINO on the CPU. Integer models are regrouped for its kernels; float ones may run in bf16."""
+    """OpenVINO on the CPU. Integer models are regrouped for its kernels; float ones may run in bf16.
 
-    def __init__(self, model: onnx.ModelProto, threads: int, precision: Precision = "f32") -> None:
+    sparse_rate: layers with more than this share of zero weights may be stored compressed, which OpenVINO does where it can; 1: none.
+    """
+
+    def __init__(self, model: onnx.ModelProto, threads: int, precision: Precision = "f32", sparse_rate: float = 1.0) -> None:
         try:
             import openvino  # noqa: F401  # to tell of its absence
         except ImportError as error:
@@ -63,7 +66,7 @@ class OpenVinoExecutor:
         # Precision is stated because the default on CPUs with bf16 units is bf16, also for the float ends of an integer
         # network. Dynamic quantization would round activations once more.
         options = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY",
-                   "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
+                   "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0", "CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE": sparse_rate}
         core = _openvino_core()
         compiled = core.compile_model(core.read_model(regroup(model).SerializeToString()), "CPU", options)
         self._request = compiled.create_infer_request()
