@@ -9,6 +9,7 @@ import onnx
 
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.runtime.regroup import regroup
+from mtzoo.runtime.wide_integers import wide_integers_as_floats
 
 if TYPE_CHECKING:
     import openvino
@@ -53,7 +54,7 @@ def _openvino_core() -> "openvino.Core":
 
 
 class OpenVinoExecutor:
-    """OpenVINO on the CPU. Integer models are regrouped for its kernels; float ones may run in bf16."""
+    """OpenVINO on the CPU. Integer models are regrouped for its kernels, 16-bit ones mended; float ones may run in bf16."""
 
     def __init__(self, model: onnx.ModelProto, threads: int, precision: Precision = "f32") -> None:
         try:
@@ -65,7 +66,7 @@ class OpenVinoExecutor:
         options = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY",
                    "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
         core = _openvino_core()
-        compiled = core.compile_model(core.read_model(regroup(model).SerializeToString()), "CPU", options)
+        compiled = core.compile_model(core.read_model(wide_integers_as_floats(regroup(model)).SerializeToString()), "CPU", options)
         self._request = compiled.create_infer_request()
         self.output_names = tuple(output.name for output in model.graph.output)
 
