@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "quantization": {"layers"} | EVERYBODY,
     "compression": {"layers", "quantization"} | EVERYBODY,
     # the schema is made of these packages' own frozen dataclasses
-    "config": {"data", "quantization", "models", "postprocess"} | EVERYBODY,
+    "config": {"data", "quantization", "compression", "models", "postprocess"} | EVERYBODY,
     "export": {"models", "layers", "postprocess", "quantization"} | EVERYBODY,
     "runtime": {"models", "postprocess", "quantization", "export"} | EVERYBODY,
     "engine": {"layers", "models", *WORKERS, "quantization", "compression", "config", "export", "runtime"} | EVERYBODY,

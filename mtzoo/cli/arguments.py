@@ -3,13 +3,16 @@
 import argparse
 import ast
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from mtzoo.config import ExperimentConfig, load_config
+from mtzoo.config import ExperimentConfig, config_from_dict, load_config
+from mtzoo.config.channels import adopt_channels
+from mtzoo.data.json_file import read_json
+from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.checks import check_network
 from mtzoo.engine.distributed import is_main
 from mtzoo.engine.retraining import Retraining
@@ -29,18 +32,46 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", default="", metavar="A,B", help="keep only these tasks")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE",
                         help="override keys of the config, e.g. env.workers=4 solver.0.float_phase.epochs=2")
+    parser.set_defaults(distill_from=None)  # of verbs that train nothing
 
 
 def config_from_arguments(args: argparse.Namespace) -> ExperimentConfig:
     """The resolved config that the arguments ask for; its network can be built, quantized and folded."""
     tasks = [name.strip() for name in args.tasks.split(",")] if args.tasks else []
     path = find_config(args.config)
-    config = load_config(path, parse_options(args.cfg_options), tasks)
+    options = parse_options(args.cfg_options)
+    if args.distill_from is not None:
+        options["distillation.teacher"] = str(args.distill_from)
+    config = load_config(path, options, tasks)
     try:
         check_network(config)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     return config
+
+
+def adopt_for_training(config: ExperimentConfig, args: argparse.Namespace, work_dir: Path, console: Console) -> ExperimentConfig:
+    """The config with the channel plan of the run that --resume goes on with, or of the checkpoint that --load-from names."""
+    marker = work_dir / MARKER
+    if args.resume and marker.is_file():
+        held = read_json(marker, "marker of a work dir", "choose another --work-dir")
+        return _adopt(config, held.get("config", {}) if isinstance(held, dict) else {}, marker, console)
+    return config if args.load_from is None else adopt_checkpoint(config, args.load_from, console)
+
+
+def adopt_checkpoint(config: ExperimentConfig, path: Path, console: Console) -> ExperimentConfig:
+    """The config with the channel plan and the sparsity of a checkpoint that is to be loaded; any other leaves it as it is."""
+    return _adopt(config, load_checkpoint(path).config, path, console)
+
+
+def _adopt(config: ExperimentConfig, held: Mapping[str, Any], path: Path, console: Console) -> ExperimentConfig:
+    adopted = adopt_channels(config, held, path)
+    if adopted is not config:
+        console.print(f"{path}: a pruned network, {len(adopted.channels)} layers are narrower than the config says", highlight=False)
+    if adopted.sparsity is None and held.get("sparsity"):
+        adopted = config_from_dict({**adopted.resolved, "sparsity": held["sparsity"]})
+        console.print(f"{path}: a sparse network, its zeros are kept", highlight=False)
+    return adopted
 
 
 def parse_options(pairs: list[str]) -> dict[str, Any]:
@@ -60,9 +91,16 @@ def check_new_folder(out: Path, option: str = "--out", may_hold: Collection[str]
         raise UserError(f"{option} {out}: exists already and is not empty; name a new folder, nothing is overwritten")
 
 
+def add_distillation_argument(parser: argparse.ArgumentParser) -> None:
+    """--distill-from, for every verb that trains. Call it after `add_config_options`."""
+    parser.add_argument("--distill-from", type=Path, metavar="CKPT",
+                        help="learn from this network's answers, too: distillation.teacher of the config")
+
+
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     """What `train` and `quant-train` share."""
     add_config_arguments(parser)
+    add_distillation_argument(parser)
     parser.add_argument("--work-dir", type=Path, metavar="DIR", help="where the run is kept; default work_dirs/CONFIG")
     parser.add_argument("--ctx", metavar="cpu|0,1", help="devices; default env.default_ctx")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
@@ -70,12 +108,13 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pipeline-test", action="store_true", help="everything, briefly, on the validation set")
 
 
-def add_retraining_arguments(parser: argparse.ArgumentParser) -> None:
+def add_retraining_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """What the tools share that train a finished network on."""
-    parser.add_argument("--retraining-iters", type=int, metavar="N", required=True, help="iterations")
+    parser.add_argument("--retraining-iters", type=int, metavar="N", required=required, help="iterations")
     parser.add_argument("--batch-size", type=int, metavar="N", help="default: that of the config's phase")
     parser.add_argument("--learning-rate", type=float, metavar="LR", help="at the start; default: from the config's phase")
     parser.add_argument("--num-workers", type=int, metavar="N", help="processes that read images; default env.workers")
+    add_distillation_argument(parser)
     parser.add_argument("--ctx", metavar="cpu|0", help="device; default env.default_ctx")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the save dir")
 

@@ -15,13 +15,13 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from mtzoo.cli.arguments import parse_options
-from mtzoo.cli.models import export_spec, load_checkpoint_network, model_config, model_predictor
+from mtzoo.cli.models import export_spec, model_config, model_predictor
 from mtzoo.config import ExperimentConfig
 from mtzoo.engine.device import select_device
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
 from mtzoo.engine.ptq import integer_checkpoint
 from mtzoo.engine.run import INTEGER_STEP
-from mtzoo.engine.stages import FOLDED_STEP, fold_for_step
+from mtzoo.engine.stages import FOLDED_STEP, fold_for_step, load_checkpoint_network
 from mtzoo.errors import UserError
 from mtzoo.evaluation.table import format_table, side_by_side
 from mtzoo.export.deploy import export_model

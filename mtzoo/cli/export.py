@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mtzoo.cli.arguments import parse_options
-    from mtzoo.cli.models import export_spec, load_checkpoint_network
-    from mtzoo.engine.run import INTEGER_STEP
+    from mtzoo.cli.models import export_spec
+    from mtzoo.engine.stages import INTEGER_STEP, load_checkpoint_network
     from mtzoo.export import export_model
 
     out = args.out or args.checkpoint.with_suffix(".onnx")

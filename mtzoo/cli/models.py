@@ -1,4 +1,4 @@
-"""A checkpoint's or a deploy model's path -> something that predicts."""
+"""A deploy model's path -> something that predicts, and what an export carries along."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,43 +9,20 @@ from mtzoo.config.build import build
 from mtzoo.config.load import override
 from mtzoo.data.json_file import read_json
 from mtzoo.data.loader import EvalBatch
-from mtzoo.engine.checkpoint import load_checkpoint, load_network_state
 from mtzoo.engine.evaluate import Predictor
-from mtzoo.engine.run import INTEGER_STEP
-from mtzoo.engine.stages import network_at
 from mtzoo.export.deploy import ExportSpec
 from mtzoo.export.info import TaskInfo
-from mtzoo.models import MultiTaskNet, build_network
 from mtzoo.ops.geometry import CropWindow
-from mtzoo.quantization import load_integer_state, set_fake_quant
 from mtzoo.runtime.model import DeployModel
 from mtzoo.runtime.pair import ModelPair
 from mtzoo.structures import Prediction
-
-
-def load_checkpoint_network(path: Path, options: Mapping[str, Any]) -> tuple[MultiTaskNet, ExperimentConfig, int]:
-    """(network in eval mode, its config with overrides, step) of a checkpoint, rounding as it did in training.
-
-    Step 3's checkpoint holds integers, of which the fake-quant network is made again.
-    """
-    checkpoint = load_checkpoint(path)
-    position = checkpoint.progress
-    config = config_from_dict(override(checkpoint.config, options))
-    if position.step == INTEGER_STEP:
-        net = build_network(config.graphs)
-        load_integer_state(net, checkpoint.network)
-    else:
-        net = network_at(config, position.step, position.quantized)
-        load_network_state(net, checkpoint.network, path)
-        set_fake_quant(net, position.quantized)
-    return net.eval(), config, position.step
 
 
 def export_spec(config: ExperimentConfig, step: int) -> ExportSpec:
     """What an export of the config's network carries along."""
     tasks = {task.name: TaskInfo(task.kind, task.classes, task.decoder) for task in config.tasks}
     return ExportSpec(step, tasks, config.deploy_geometry, config.graphs, config.resolved, config_hash(config),
-                      config.int_inference_export_input_shape.format)
+                      config.int_inference_export_input_shape.format, config.channels)
 
 
 def model_config(model: DeployModel, options: Mapping[str, Any]) -> ExperimentConfig:

@@ -17,6 +17,7 @@ from pathlib import Path
 from mtzoo.cli.arguments import (
     add_config_arguments,
     add_measuring_arguments,
+    adopt_checkpoint,
     check_new_folder,
     config_from_arguments,
     measuring_from_arguments,
@@ -27,7 +28,7 @@ from mtzoo.cli.delivery import Delivery, measure_base, passed
 from mtzoo.cli.ptq_delivery import KEPT_FILES, compare_as_configured, compare_integer, compare_mixed
 from mtzoo.compression import EQUALIZE, Corrections
 from mtzoo.engine.calibration import Batches, calibration_images
-from mtzoo.engine.ptq import SPARE, Job, fold_all, left_inexact, load_float_network, structured_as
+from mtzoo.engine.ptq import SPARE, Job, fold_all, left_inexact, load_float_network
 from mtzoo.errors import UserError
 from mtzoo.evaluation.comparison import failing_tasks
 
@@ -53,10 +54,11 @@ def run(args: argparse.Namespace) -> int:
     limit, threads = measuring_from_arguments(args)
     if args.max_drop is not None and not 0 <= args.max_drop < math.inf:
         raise UserError(f"--max-drop {args.max_drop}: points of mIoU or AP50, 0 or more, e.g. 0.5")
-    config = structured_as(config_from_arguments(args), args.model_path)
+    config = config_from_arguments(args)
     save_dir = save_dir_from_arguments(config, args, "ptq")
     check_new_folder(save_dir, "--save-dir", KEPT_FILES)
     console = run_console()
+    config = adopt_checkpoint(config, args.model_path, console)
     net = load_float_network(config, args.model_path)
     batches = Batches(calibration_images(config, args.calib_images))
     job = Job(config, fold_all(net, config), batches, Corrections(args.equalize, args.bias_correction))

@@ -17,6 +17,7 @@ from mtzoo.cli.arguments import (
     add_config_arguments,
     add_measuring_arguments,
     add_retraining_arguments,
+    adopt_checkpoint,
     config_from_arguments,
     measuring_from_arguments,
     retraining_from_arguments,
@@ -25,7 +26,7 @@ from mtzoo.cli.arguments import (
 )
 from mtzoo.cli.delivery import Delivery, deliver_quantized, measure_base, passed
 from mtzoo.engine.distributed import is_main
-from mtzoo.engine.ptq import fold_all, load_float_network, structured_as
+from mtzoo.engine.ptq import fold_all, load_float_network
 from mtzoo.engine.retraining import retrain, retraining_config
 
 HELP = "train a float checkpoint on with quantization, in one stage, export, verify, compare"
@@ -42,9 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     limit, threads = measuring_from_arguments(args)
     retraining = retraining_from_arguments(args)
-    config = retraining_config(structured_as(config_from_arguments(args), args.model_path), retraining, quantized=True)
-    save_dir = save_dir_from_arguments(config, args, "quant")
     console = run_console()
+    config = adopt_checkpoint(config_from_arguments(args), args.model_path, console)
+    config = retraining_config(config, retraining, quantized=True)
+    save_dir = save_dir_from_arguments(config, args, "quant")
     net = load_float_network(config, args.model_path)
     trained = retrain(config, save_dir, quantized=True, initialize=lambda run: run.net.load_state_dict(net.state_dict()),
                       console=console, ctx=args.ctx, resume=args.resume, eval_limit=limit)

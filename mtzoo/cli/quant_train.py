@@ -10,8 +10,15 @@ import argparse
 import shlex
 import sys
 
-from mtzoo.cli.arguments import add_training_arguments, config_from_arguments, run_console, work_dir_from_arguments
+from mtzoo.cli.arguments import (
+    add_training_arguments,
+    adopt_for_training,
+    config_from_arguments,
+    run_console,
+    work_dir_from_arguments,
+)
 from mtzoo.cli.deliver import deliver, export_stage
+from mtzoo.engine.checks import check_integers
 from mtzoo.engine.distributed import is_main, leave
 from mtzoo.engine.run import stages, start_run, train, weights_of
 
@@ -24,8 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = config_from_arguments(args)
+    check_integers(config)
     console = run_console()
     work_dir = work_dir_from_arguments(config, args)
+    config = adopt_for_training(config, args, work_dir, console)
     started = start_run(config, work_dir, ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)
     try:
         finished = train(started, stages(config, float_only=False), resume=args.resume, initialize=weights_of(args.load_from),

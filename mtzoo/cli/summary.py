@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = config_from_arguments(args)
-    net = build_network(config.graphs)
+    net = build_network(config.graphs, config.channels)
     input_hw = config.deploy_geometry.input_hw
     costs = node_costs(net, input_hw)
     params, macs = sum(c.params for c in costs), sum(c.macs for c in costs)

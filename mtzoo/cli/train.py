@@ -6,7 +6,13 @@
 
 import argparse
 
-from mtzoo.cli.arguments import add_training_arguments, config_from_arguments, run_console, work_dir_from_arguments
+from mtzoo.cli.arguments import (
+    add_training_arguments,
+    adopt_for_training,
+    config_from_arguments,
+    run_console,
+    work_dir_from_arguments,
+)
 from mtzoo.engine.distributed import is_main, leave
 from mtzoo.engine.run import stages, start_run, train, weights_of
 from mtzoo.errors import UserError
@@ -25,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("solver[0] has no float_phase, which is what `train` runs; add one or use quant-train")
     console = run_console()
     work_dir = work_dir_from_arguments(config, args)
+    config = adopt_for_training(config, args, work_dir, console)
     started = start_run(config, work_dir, ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)
     try:
         finished = train(started, stages(config, float_only=True), resume=args.resume, initialize=weights_of(args.load_from))

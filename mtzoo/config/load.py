@@ -12,6 +12,7 @@ from mtzoo.config.build import build, convert
 from mtzoo.config.schema import ExperimentConfig, LossSpec, TaskConfig
 from mtzoo.data.sources import SOURCES, Source
 from mtzoo.errors import UserError, did_you_mean
+from mtzoo.models.channel_plan import node_channels
 from mtzoo.models.task_graph import NodeSpec
 
 TABLES = ("nodes", "sources")  # named specs that tasks refer to
@@ -19,7 +20,7 @@ TASK_KEYS = ("kind", "classes", "nodes", "train", "val", "loss", "boxes", "label
 BOX_INPUTS = ("im_hw", "crop_xy")
 TOP_KEYS = (*TABLES, "data_root", "tasks", "train_geometry", "deploy_geometry", "int_inference_export_input_shape", "solver",
             "fusion_bn_patterns", "photometric", "quantization", "env", "loss_balance", "samples_per_epoch", "pipeline_test",
-            "merge")
+            "merge", "distillation", "sparsity", "channels")
 
 
 def load_config(path: Path, options: Mapping[str, Any] | None = None, tasks: Sequence[str] | None = None) -> ExperimentConfig:
@@ -81,7 +82,8 @@ def _check_second_key(key: str, values: Mapping[str, Any]) -> None:
 
 
 def select_tasks(values: dict[str, Any], tasks: Sequence[str] | None) -> dict[str, Any]:
-    """The config with only `tasks`; without detection what only boxes need of the export's inputs goes too."""
+    """The config with only `tasks`: what is to be distilled of others goes, and without detection what only boxes need of the
+    export's inputs."""
     if not tasks:
         return values
     known = values.get("tasks", {})
@@ -92,10 +94,22 @@ def select_tasks(values: dict[str, Any], tasks: Sequence[str] | None) -> dict[st
             raise UserError(f"--tasks {task}: the config has no such task{did_you_mean(task, known)}")
     kept = {name: task for name, task in known.items() if name in tasks}
     selected = {**values, "tasks": kept}
+    taught = values.get("distillation")
+    if isinstance(taught, Mapping) and isinstance(taught.get("outputs"), Mapping):
+        outputs = {name: weight for name, weight in taught["outputs"].items() if name.partition(".")[0] not in known.keys() - kept}
+        selected["distillation"] = {**taught, "outputs": outputs}
+    if isinstance(values.get("channels"), Mapping):
+        selected["channels"] = node_channels(values["channels"], _node_names(kept))
     shape = values.get("int_inference_export_input_shape")
     if isinstance(shape, Mapping) and all(not isinstance(t, Mapping) or t.get("kind") != "detection" for t in kept.values()):
         selected["int_inference_export_input_shape"] = {key: value for key, value in shape.items() if key not in BOX_INPUTS}
     return selected
+
+
+def _node_names(tasks: Mapping[str, Any]) -> set[str]:
+    """Names of the nodes that some tasks need."""
+    nodes = [node for task in tasks.values() if isinstance(task, Mapping) for node in task.get("nodes", ())]
+    return {str(node.get("name")) if isinstance(node, Mapping) else str(node) for node in nodes}
 
 
 def config_from_dict(values: Mapping[str, Any]) -> ExperimentConfig:
@@ -111,13 +125,20 @@ def config_from_dict(values: Mapping[str, Any]) -> ExperimentConfig:
     used = {k: v for k, v in values.items() if k not in (*TABLES, "data_root", "tasks")}
     used["tasks"] = tuple(_task(name, task, values) for name, task in tasks.items())
     defaults = {"photometric": {}, "quantization": {}, "env": {}, "loss_balance": "fixed", "samples_per_epoch": None,
-                "pipeline_test": {"iterations": 4, "batch_size": 2}, "merge": {}, "resolved": values}
+                "pipeline_test": {"iterations": 4, "batch_size": 2}, "merge": {}, "channels": {},
+                "resolved": values}
     return build(ExperimentConfig, {**defaults, **used}, "")
 
 
 def config_hash(config: ExperimentConfig) -> str:
-    """sha256 of the resolved config, first 16 hex digits: which run made a file."""
-    text = json.dumps(config.resolved, sort_keys=True)
+    """sha256 of the resolved config, first 16 hex digits: which run made a file.
+
+    Where the teacher's file lies is left out: a run goes on when the file has moved, and itself checks that it is the same.
+    """
+    values = dict(config.resolved)
+    if isinstance(taught := values.get("distillation"), Mapping):
+        values["distillation"] = {key: value for key, value in taught.items() if key != "teacher"}
+    text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

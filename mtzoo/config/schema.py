@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from mtzoo.compression.sparsity import Sparsity
+from mtzoo.config.distillation import Distillation
 from mtzoo.data.geometry import TrainGeometry
 from mtzoo.data.photometric import Photometric
 from mtzoo.data.sources import Source
 from mtzoo.errors import UserError
+from mtzoo.models.channel_plan import LayerChannels
 from mtzoo.models.task_graph import NodeSpec
 from mtzoo.ops.color import InputFormat
 from mtzoo.ops.geometry import DeployGeometry
@@ -201,8 +204,8 @@ class ExportInput:
 
 @dataclass(frozen=True)
 class ExperimentConfig:
-    """A whole resolved config. merge: how answers of a crop's config and a resize's become one; `resolved` is the plain dict
-    it was built from, good for JSON."""
+    """A whole resolved config. merge: how answers of a crop's config and a resize's become one; channels: layers that `mtzoo
+    prune` made narrower than their specs; `resolved` is the plain dict it was built from, good for JSON."""
 
     name: str
     tasks: tuple[TaskConfig, ...]
@@ -218,6 +221,9 @@ class ExperimentConfig:
     samples_per_epoch: int | None
     pipeline_test: Phase
     merge: MergeRule
+    distillation: Distillation | None = None
+    sparsity: Sparsity | None = None
+    channels: Mapping[str, LayerChannels] = field(default_factory=dict)
     resolved: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
 
     @property

@@ -2,6 +2,7 @@
 
 import torch
 
+from mtzoo.compression import sparse_layers
 from mtzoo.config import ExperimentConfig, TaskConfig
 from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.stages import fold_for_step, quantization_of
@@ -9,7 +10,7 @@ from mtzoo.errors import UserError
 from mtzoo.models import build_network
 from mtzoo.ops.boxes import box_strides
 from mtzoo.postprocess.label_map import LabelMapDecoder
-from mtzoo.quantization import layers_with_bn, prepare
+from mtzoo.quantization import inexact_layers, layers_with_bn, prepare
 from mtzoo.structures import RawOutputs
 
 LAST_FOLD = 2
@@ -24,7 +25,7 @@ def check_network(config: ExperimentConfig) -> None:
     """
     height, width = config.deploy_geometry.input_hw
     MultiTaskLoss(config)
-    net = build_network(config.graphs).eval()
+    net = build_network(config.graphs, config.channels).eval()
     try:
         outputs = net(torch.zeros(1, 3, height, width))  # a "meta" tensor would be quicker, but imports torch._dynamo for seconds
     except RuntimeError as error:  # shapes that do not meet
@@ -32,12 +33,23 @@ def check_network(config: ExperimentConfig) -> None:
                         f"{' '.join(str(error).split())}") from error
     for task in config.tasks:
         _check_outputs(task, outputs, height)
+    if config.sparsity is not None:
+        sparse_layers(net, config.sparsity)
     prepare(net, quantization_of(config))
     for step in range(1, LAST_FOLD + 1):
         fold_for_step(net, config, step)
     if left := layers_with_bn(net):
         raise UserError(f"fusion_bn_patterns: after step {LAST_FOLD} '{left[0]}' ({len(left)} in all) would still have BN; "
                         f"add a pattern for it, e.g. {LAST_FOLD}: [\"nodes.*\"]")
+
+
+def check_integers(config: ExperimentConfig) -> None:
+    """Raises UserError for a config whose `quantization` keeps a layer from being integers: step 3 could not convert it."""
+    net = build_network(config.graphs, config.channels)
+    prepare(net, quantization_of(config))
+    for layer, why in inexact_layers(net).items():
+        raise UserError(f"quantization: layer '{layer}' {why}, so step 3 could not make an integer network; `mtzoo quant` and "
+                        "`mtzoo ptq` deliver such networks as what they are")
 
 
 def _check_outputs(task: TaskConfig, outputs: RawOutputs, height: int) -> None:

@@ -45,6 +45,11 @@ def wrap(net: nn.Module, device: torch.device) -> nn.Module:
     return DistributedDataParallel(net, device_ids=[device.index] if device.type == "cuda" else None)
 
 
+def unwrapped(net: nn.Module) -> nn.Module:
+    """The network that `wrap` was given."""
+    return net.module if isinstance(net, DistributedDataParallel) else net
+
+
 def average_gradients(module: nn.Module) -> None:
     """Average the gradients of a module outside of `wrap`: the learnt weights of a loss balance, which every process has."""
     if world_size() == 1:

@@ -80,11 +80,13 @@ class BatchStream:
 
 def train_phase(net: nn.Module, criterion: MultiTaskLoss, phase: Phase, stream: BatchStream, progress: Progress, *,
                 checkpoint_interval: int, device: torch.device, bf16: bool, resume: PhaseState | None,
-                before_step: Callable[[int], None], on_checkpoint: Callable[[PhaseState], None]) -> PhaseResult:
+                before_step: Callable[[int], None], after_step: Callable[[int], None],
+                on_checkpoint: Callable[[PhaseState], None]) -> PhaseResult:
     """Train `net`, and what `criterion` learns, in place for one phase.
 
-    before_step: called with the iteration about to run (observers are frozen there); on_checkpoint: called every
-    `checkpoint_interval` iterations and after the last one. Raises UserError when the loss is no longer a number.
+    before_step, after_step: called with the iteration about to run (observers are frozen there), and with the one whose update is
+    done (zero weights are kept there); on_checkpoint: called every `checkpoint_interval` iterations and after the last one.
+    Raises UserError when the loss is no longer a number.
     """
     total = progress.total
     optimizer = build_optimizer([net, criterion], phase.optimizer)
@@ -108,6 +110,7 @@ def train_phase(net: nn.Module, criterion: MultiTaskLoss, phase: Phase, stream: 
         if not math.isfinite(losses["loss"]):
             raise UserError(f"{progress.name}, iteration {iteration}: the loss is {losses['loss']}; lower the learning rate "
                             f"({lr:.2e}) or check the data (first image: {batch.paths[0]})")
+        after_step(iteration)
         schedule.step()
         progress.add(iteration, losses, len(batch), waited, lr)
         if iteration % checkpoint_interval == 0 or iteration == total:

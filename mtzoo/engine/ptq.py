@@ -19,11 +19,8 @@ from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import convert, freeze, inexact_layers, integer_state, prepare
 from mtzoo.quantization.qconfig import node_of
 
-STRUCTURE_KEYS = ("channels", "sparsity")
-"""Of a config: what pruning and sparsifying write into the config of the checkpoint that they make."""
 SPARE = {"float": "not_quant_pattern", "16bit": "int16_pattern"}
 """How a part can be spared from 8 bits -> the key of `quantization` that names it."""
-
 
 @dataclass(frozen=True)
 class Job:
@@ -55,13 +52,6 @@ def load_float_network(config: ExperimentConfig, path: Path) -> MultiTaskNet:
     if wild is not None:
         raise UserError(f"{path}: '{wild}' holds values that are not finite, its training diverged; use another checkpoint")
     return net.eval()
-
-
-def structured_as(config: ExperimentConfig, path: Path) -> ExperimentConfig:
-    """The config with what an earlier tool made of the network in checkpoint `path`: its channel plan, its masks' pattern."""
-    held = load_checkpoint(path).config
-    structure = {key: held[key] for key in STRUCTURE_KEYS if key in held}
-    return config_from_dict({**config.resolved, **structure}) if structure else config
 
 
 def fold_all(net: MultiTaskNet, config: ExperimentConfig) -> MultiTaskNet:

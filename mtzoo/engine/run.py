@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from mtzoo.compression import Sparsifier
 from mtzoo.config import ExperimentConfig, Phase
 from mtzoo.data.dataset import MultiTaskDataset
 from mtzoo.data.pipeline import TrainPipeline
@@ -23,19 +24,19 @@ from mtzoo.engine.checkpoint import (
 )
 from mtzoo.engine.checkpoint import Progress as Position
 from mtzoo.engine.device import select_device, use_bf16
+from mtzoo.engine.distillation import build_distiller
 from mtzoo.engine.distributed import join, on_main, rank, world_size
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor, task_data
 from mtzoo.engine.loop import BatchStream, PhaseResult, PhaseState, train_phase
 from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.progress import Progress, format_seconds
-from mtzoo.engine.stages import fold_for_step, network_at, quantization_of
+from mtzoo.engine.stages import INTEGER_STEP, fold_for_step, network_at, quantization_of
 from mtzoo.engine.work_dir import WorkDir
 from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import calibrate, is_prepared, prepare, set_fake_quant, set_observing
 
-INTEGER_STEP = 3
 PIPELINE_TEST_IMAGES = 8  # of each validation folder
 FREEZE_OBSERVERS_AT = 0.5  # of the last quantized phase: then scales stay, and weights settle on their grids
 
@@ -86,7 +87,7 @@ class Run:
         """The present state as a checkpoint. phase: how far the optimizer is, None before and after a phase."""
         network = {k: v.detach().cpu() for k, v in self.net.state_dict().items()}
         training = {"criterion": self.criterion.state_dict(), "phase": vars(phase) if phase else None, "rng": torch.get_rng_state(),
-                    "bad_images": self.bad_images.state()}
+                    "bad_images": self.bad_images.state(), "teacher": self.criterion.teacher}
         return Checkpoint(dict(self.config.resolved), position, network, training, [asdict(h) for h in self.history])
 
 
@@ -109,13 +110,14 @@ def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resu
         torch.set_num_threads(config.env.threads)
     device = select_device(ctx or config.env.default_ctx, rank())
     join(device)
+    distiller = build_distiller(config, device)
     folder = WorkDir(work_dir, config, config.env.keep_checkpoints)
     on_main(lambda: folder.claim(resume, pipeline_test))
     random.seed(config.env.seed)
     np.random.seed(config.env.seed)
     torch.manual_seed(config.env.seed)
     return Run(config, folder, device, console, pipeline_test, PIPELINE_TEST_IMAGES if pipeline_test else eval_limit,
-               MultiTaskLoss(config).to(device))
+               MultiTaskLoss(config, distiller).to(device))
 
 
 StageListener = Callable[["Run", int, bool], None]
@@ -170,11 +172,16 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
     total = stream.iterations(phase)
     progress = Progress(name, total, config.env.log_interval, run.work_dir.path / "tensorboard", run.console,
                         resume.iteration if resume else 0, stream.per_epoch)
+    sparsifier = Sparsifier(run.net, config.sparsity, total) if config.sparsity else None
     freeze_after = FREEZE_OBSERVERS_AT * total if quantized and step == INTEGER_STEP - 1 else total
 
     def before_step(iteration: int) -> None:
         if quantized and iteration > freeze_after:
             set_observing(run.net, False)
+
+    def after_step(iteration: int) -> None:
+        if sparsifier is not None:
+            sparsifier.after_step(iteration)
 
     def on_checkpoint(state: PhaseState) -> None:
         checkpoint = run.checkpoint(Position(step, quantized, state.iteration, False), state)
@@ -182,11 +189,14 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
         run.console.print(f"saved {path}", highlight=False)
 
     result = train_phase(run.net, run.criterion, phase, stream, progress, checkpoint_interval=config.env.checkpoint_interval,
-                         device=run.device, bf16=run.bf16, resume=resume, before_step=before_step, on_checkpoint=on_checkpoint)
+                         device=run.device, bf16=run.bf16, resume=resume, before_step=before_step, after_step=after_step,
+                         on_checkpoint=on_checkpoint)
     if quantized:
         set_observing(run.net, False)
     run.console.print(f"{name}: {total} iterations in {format_seconds(result.seconds)}, data wait "
                       f"{100 * result.data_wait:.1f}%; evaluating", highlight=False)
+    if sparsifier is not None:
+        run.console.print(f"{name}: {sparsifier.summary()}", highlight=False)
     if summary := run.bad_images.summary():
         run.console.print(f"{name}: {summary}", highlight=False)
     on_main(lambda: finish_stage(run, name, result, Position(step, quantized, total, True)))
@@ -236,8 +246,12 @@ def weights_of(path: Path | None) -> Callable[[Run], None] | None:
     """For `train`: start from a float checkpoint, of this network or of one that shares nodes with it. None: from noise."""
 
     def load(run: Run) -> None:
-        loaded, left = load_matching(run.net, load_checkpoint(path).network, path)
+        checkpoint = load_checkpoint(path)
+        loaded, left = load_matching(run.net, checkpoint.network, path)
         run.console.print(f"{path}: {len(loaded)} tensors loaded, {len(left)} start anew", highlight=False)
+        if checkpoint.config.get("sparsity") and run.config.sparsity is None:
+            run.console.print(f"{path}: its zero weights will not be kept: the config has no 'sparsity'; there it is "
+                              f"{checkpoint.config['sparsity']}", highlight=False)
 
     return None if path is None else load
 
@@ -251,6 +265,9 @@ def restore(run: Run, path: Path, checkpoint: Checkpoint) -> None:
     if missing := sorted({"criterion", "phase", "rng", "bad_images"} - training.keys()):
         raise UserError(f"{path}: training cannot go on from it, an older version wrote it without '{missing[0]}'; "
                         "start anew in another --work-dir")
+    if training.get("teacher") != run.criterion.teacher:  # the path may differ, the file may not
+        raise UserError(f"{run.config.distillation.teacher}: not the teacher that the run in {path.parent} has learnt from; resume "
+                        "with the same file, or start anew in another --work-dir")
     run.net = network_at(run.config, position.step, position.quantized)
     load_network_state(run.net, checkpoint.network, path)
     run.criterion.load_state_dict(training["criterion"])

@@ -1,14 +1,20 @@
 """The life of a network as a table: which BN is folded and whether fake-quant is in, at each point of a run."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import torch
 from torch import nn
 
-from mtzoo.config import ExperimentConfig
+from mtzoo.config import ExperimentConfig, config_from_dict
+from mtzoo.config.load import override
+from mtzoo.engine.checkpoint import load_checkpoint, load_network_state
 from mtzoo.models import MultiTaskNet, build_network
-from mtzoo.quantization import QConfigMap, fold_bn, prepare
+from mtzoo.quantization import QConfigMap, fold_bn, load_integer_state, prepare, set_fake_quant
 
-FLOAT_STEP, FOLDED_STEP = 0, 2
-"""The step with all BN live, and the last with fake-quant, whose BN is folded."""
+FLOAT_STEP, FOLDED_STEP, INTEGER_STEP = 0, 2, 3
+"""The step with all BN live, the last with fake-quant, whose BN is folded, and the one of integers."""
 
 
 def quantization_of(config: ExperimentConfig) -> QConfigMap:
@@ -23,7 +29,7 @@ def network_at(config: ExperimentConfig, step: int, quantized: bool) -> MultiTas
     Raises UserError for specs that do not fit together.
     """
     torch.manual_seed(config.env.seed)
-    net = build_network(config.graphs)
+    net = build_network(config.graphs, config.channels)
     if quantized:
         prepare(net, quantization_of(config))
     for earlier in range(1, step + 1):
@@ -35,3 +41,21 @@ def fold_for_step(net: nn.Module, config: ExperimentConfig, step: int) -> list[s
     """Fold what `fusion_bn_patterns` says of the step; names of the folded layers."""
     patterns = config.fusion_bn_patterns.get(step, ())
     return fold_bn(net, patterns) if patterns else []
+
+
+def load_checkpoint_network(path: Path, options: Mapping[str, Any]) -> tuple[MultiTaskNet, ExperimentConfig, int]:
+    """(network in eval mode, its config with overrides, step) of a checkpoint, rounding as it did in training.
+
+    Step 3's checkpoint holds integers, of which the fake-quant network is made again.
+    """
+    checkpoint = load_checkpoint(path)
+    position = checkpoint.progress
+    config = config_from_dict(override(checkpoint.config, options))
+    if position.step == INTEGER_STEP:
+        net = build_network(config.graphs, config.channels)
+        load_integer_state(net, checkpoint.network)
+    else:
+        net = network_at(config, position.step, position.quantized)
+        load_network_state(net, checkpoint.network, path)
+        set_fake_quant(net, position.quantized)
+    return net.eval(), config, position.step

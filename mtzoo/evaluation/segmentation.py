@@ -56,3 +56,31 @@ class MeanIoU:
             "pixel_accuracy": float(100 * hits.sum() / total) if total else float("nan"),
             **{f"IoU/{name}": float(value) for name, value in zip(self.classes, iou)},
         }
+
+
+class CellCounts:
+    """A mask counted by the cells of a label map: of how many of a cell's pixels each class is the truth.
+
+    Where many label maps of one image are scored, each then costs as much as it has cells, not pixels.
+    """
+
+    def __init__(self, mask: np.ndarray, cells: np.ndarray, num_cells: int, num_classes: int) -> None:
+        """mask: (H, W) uint8 truth; cells: (H, W) integers, the cell that each pixel takes its label from, -1 for label 0.
+
+        Raises ValueError on a label outside the classes.
+        """
+        known = mask != IGNORE
+        if known.any() and mask[known].max() >= num_classes:
+            raise ValueError(f"labels outside of 0..{num_classes - 1} in mask")
+        pairs = np.bincount((cells[known].astype(np.int64) + 1) * num_classes + mask[known],
+                            minlength=(num_cells + 1) * num_classes)
+        self.num_classes = num_classes
+        self.pairs = np.flatnonzero(pairs)
+        self.counts = pairs[self.pairs]
+
+    def confusion(self, label_map: np.ndarray) -> np.ndarray:
+        """(K, K) as `confusion_matrix` counts it. label_map: (h, w) uint8 of the cells."""
+        labels = np.concatenate([[0], label_map.ravel()])  # first the pixels outside of the map
+        cell, truth = np.divmod(self.pairs, self.num_classes)
+        matrix = np.bincount(truth * self.num_classes + labels[cell], weights=self.counts, minlength=self.num_classes**2)
+        return matrix.astype(np.int64).reshape(self.num_classes, self.num_classes)

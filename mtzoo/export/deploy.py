@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from mtzoo.export.labels import emit_label_map
 from mtzoo.export.network import emit_network
 from mtzoo.files import write_whole
 from mtzoo.models import MultiTaskNet, NodeSpec
+from mtzoo.models.channel_plan import ChannelPlan
 from mtzoo.ops.color import InputFormat
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess import BoxDecoder
@@ -33,7 +34,8 @@ DTYPES = {element: np.dtype(dtype).name for dtype, element in ELEMENT_TYPES.item
 @dataclass(frozen=True)
 class ExportSpec:
     """What an export has to know beyond the network. step: 0..3; graphs: task -> node specs the network was built from;
-    config, config_hash: the resolved config as plain data, to be carried along; input_format: of the images it will read."""
+    config, config_hash: the resolved config as plain data, to be carried along; input_format: of the images it will read;
+    channels: layers narrower than their specs."""
 
     step: int
     tasks: Mapping[str, TaskInfo]
@@ -42,6 +44,7 @@ class ExportSpec:
     config: Mapping[str, Any]
     config_hash: str
     input_format: InputFormat = "bgr"
+    channels: ChannelPlan = field(default_factory=dict)
 
 
 def export_model(net: MultiTaskNet, spec: ExportSpec, path: Path, *, postprocess: bool, keep_raw: bool = False) -> DeployInfo:
@@ -56,13 +59,18 @@ def export_model(net: MultiTaskNet, spec: ExportSpec, path: Path, *, postprocess
     model = build_model(net, spec.tasks, spec.geometry, spec.input_format, quantized=True, postprocess=postprocess,
                         keep_raw=keep_raw)
     net.train(was_training)
-    exponents = _exponents(net)
-    info = DeployInfo(step=spec.step, integer=bool(exponents), parameters=sum(p.numel() for p in net.parameters()),
-                      tasks=spec.tasks, geometry=spec.geometry, graphs=spec.graphs, inputs=_tensors(model.graph.input),
-                      outputs=_tensors(model.graph.output), config_hash=spec.config_hash, config=spec.config,
-                      input_format=spec.input_format, exponents=exponents)
+    info = describe(model, net, spec)
     write_model(model, info, path)
     return info
+
+
+def describe(model: onnx.ModelProto, net: MultiTaskNet, spec: ExportSpec) -> DeployInfo:
+    """What the model made of `net` will say of itself."""
+    exponents = _exponents(net)
+    return DeployInfo(step=spec.step, integer=bool(exponents), parameters=sum(p.numel() for p in net.parameters()),
+                      tasks=spec.tasks, geometry=spec.geometry, graphs=spec.graphs, inputs=_tensors(model.graph.input),
+                      outputs=_tensors(model.graph.output), config_hash=spec.config_hash, config=spec.config,
+                      input_format=spec.input_format, channels=spec.channels, exponents=exponents)
 
 
 def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: DeployGeometry,

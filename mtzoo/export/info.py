@@ -7,6 +7,7 @@ from typing import Any
 
 from mtzoo.errors import UserError
 from mtzoo.models import NodeSpec
+from mtzoo.models.channel_plan import ChannelPlan
 from mtzoo.ops.camera import Camera
 from mtzoo.ops.color import InputFormat
 from mtzoo.ops.geometry import CropWindow, DeployGeometry
@@ -38,8 +39,8 @@ class TensorInfo:
 class DeployInfo:
     """step: 0..3 of the training run; integer: made of integers only, so that it can be verified; parameters: of the network
     as trained; graphs: task -> node specs, from which the network is rebuilt; config: the resolved config, as plain data;
-    input_format: of the image inputs, see `mtzoo.ops.color`; exponents: layer -> {"weight": [e per output channel], "output": e},
-    scale = 2^e, of an integer network.
+    input_format: of the image inputs, see `mtzoo.ops.color`; channels: layers that are narrower than their specs; exponents:
+    layer -> {"weight": [e per output channel], "output": e}, scale = 2^e, of an integer network.
     """
 
     step: int
@@ -53,6 +54,7 @@ class DeployInfo:
     config_hash: str
     config: Mapping[str, Any] = field(repr=False)
     input_format: InputFormat = "bgr"
+    channels: ChannelPlan = field(default_factory=dict)
     exponents: Mapping[str, Mapping[str, Any]] = field(repr=False, default_factory=dict)
 
     def to_json(self) -> str:
@@ -80,7 +82,8 @@ def _built(values: Mapping[str, Any]) -> dict[str, Any]:
               for task, nodes in values["graphs"].items()}
     tensors = {key: tuple(TensorInfo(t["name"], t["dtype"], tuple(t["shape"])) for t in values[key])
                for key in ("inputs", "outputs")}
-    return {"geometry": _geometry(values["geometry"]), "tasks": tasks, "graphs": graphs, **tensors}
+    channels = {name: tuple(widths) for name, widths in values.get("channels", {}).items()}
+    return {"geometry": _geometry(values["geometry"]), "tasks": tasks, "graphs": graphs, "channels": channels, **tensors}
 
 
 def _geometry(values: Mapping[str, Any]) -> DeployGeometry:

@@ -89,14 +89,14 @@ def stored_integers(file: DeployFile) -> dict[str, Tensor]:
 
 def fake_quant_network(file: DeployFile, state: Mapping[str, Tensor]) -> MultiTaskNet:
     """The fake-quant torch network of a file, rebuilt from the file alone, in eval mode."""
-    net = build_network(file.info.graphs)
+    net = build_network(file.info.graphs, file.info.channels)
     load_integer_state(net, state)
     return net.eval()
 
 
 def integer_network(file: DeployFile, state: Mapping[str, Tensor]) -> IntegerNet:
     """The integer torch network of a file, rebuilt from the file alone."""
-    return build_integer_net(read_program(build_network(file.info.graphs)), state)
+    return build_integer_net(read_program(build_network(file.info.graphs, file.info.channels)), state)
 
 
 @torch.no_grad()

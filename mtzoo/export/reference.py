@@ -24,7 +24,7 @@ def reference_network(file: DeployFile) -> MultiTaskNet:
 
     Raises UserError for a file in which a layer's tensors are missing or misshapen.
     """
-    net = build_network(file.info.graphs)
+    net = build_network(file.info.graphs, file.info.channels)
     arrays = _initializers(file)
     zero_points = {node.input[1]: arrays.get(node.input[2]) for node in file.model.graph.node if node.op_type == "QuantizeLinear"}
     for call in read_program(net).convs:
@@ -38,7 +38,7 @@ def reference_network(file: DeployFile) -> MultiTaskNet:
 
 def output_steps(file: DeployFile) -> dict[str, Tensor]:
     """Raw output "seg.logits" -> (C,) or () how large a step of its integers is; outputs of float layers are left out."""
-    program, arrays = read_program(build_network(file.info.graphs)), _initializers(file)
+    program, arrays = read_program(build_network(file.info.graphs, file.info.channels)), _initializers(file)
     steps = {}
     for task, maps in program.outputs.items():
         for output, layer in maps.items():

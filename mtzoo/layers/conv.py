@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -50,6 +51,27 @@ class ConvBNAct(nn.Module):
         if self.act_quant is not None:
             return self.act_quant(y)  # an unsigned quantizer clamps at 0, which is the ReLU
         return F.relu(y, inplace=True) if self.relu else y
+
+
+@torch.no_grad()
+def narrow(layer: ConvBNAct, rows: Tensor, columns: Tensor, groups: int) -> None:
+    """Keep only some channels of a float layer, in place; its parameters are new objects.
+
+    rows: indices of the outputs that stay; columns: indices of the inputs that stay, within each group; groups: how many there
+    are of them now.
+    """
+    old, bn = layer.conv, layer.bn
+    weight = old.weight[rows][:, columns].contiguous(memory_format=torch.channels_last)
+    layer.conv = nn.Conv2d(len(columns) * groups, len(rows), old.kernel_size, old.stride, old.padding, groups=groups,
+                           bias=old.bias is not None, device=weight.device)
+    layer.conv.weight = nn.Parameter(weight)
+    if old.bias is not None:
+        layer.conv.bias = nn.Parameter(old.bias[rows])
+    if bn is not None:
+        layer.bn = nn.BatchNorm2d(len(rows), bn.eps, bn.momentum, device=weight.device)
+        state = {key: value[rows] if value.ndim else value for key, value in bn.state_dict().items()}
+        layer.bn.load_state_dict(state)
+    layer.train(layer.training)
 
 
 def grouped(channels: int, group_base: int) -> int:

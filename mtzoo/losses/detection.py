@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mtzoo.losses.labelled import attached_zero
+from mtzoo.losses.labelled import attached_zero, labelled_rows
 from mtzoo.ops.assign import (
     AlignmentPolicy,
     GroundTruth,
@@ -48,15 +48,14 @@ class DetectionLoss(nn.Module):
 
         Samples without labels of the task add nothing; both are 0, with a graph, if none has labels.
         """
-        entries = batch.boxes.get(task, [])
-        rows = [n for n, entry in enumerate(entries) if entry is not None]
+        rows = labelled_rows(batch, task)
         if not rows:
             zero = attached_zero(outputs)
             return {"loss_cls": zero, "loss_box": zero}
         logits, boxes, locations = flatten_levels(outputs)
         if len(rows) < len(logits):
             logits, boxes = logits[rows], boxes[rows]
-        labelled = [entries[n] for n in rows]
+        labelled = [batch.boxes[task][n] for n in rows]
         gt, ignored = gather_ground_truth(labelled, logits.device)
         known = torch.as_tensor(np.stack([entry.known for entry in labelled]), device=logits.device)  # (N, K)
         positives = assign_task_aligned(logits, boxes, locations, gt, self.policy)

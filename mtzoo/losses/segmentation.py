@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mtzoo.errors import UserError
-from mtzoo.losses.labelled import attached_zero
+from mtzoo.losses.labelled import attached_zero, labelled_rows
 from mtzoo.registry import LOSSES
 from mtzoo.structures import IGNORE, Batch
 
@@ -112,11 +112,10 @@ class SegmentationLoss(nn.Module):
 
         Samples without labels of the task add nothing; all are 0, with a graph, if none has labels.
         """
-        masks = batch.masks.get(task)
-        rows = [] if masks is None else (masks != IGNORE).flatten(1).any(dim=1).nonzero().flatten().tolist()
+        rows = labelled_rows(batch, task)
         if not rows:
             return dict.fromkeys(self._names(), attached_zero(outputs))
-        logits = outputs["logits"].float()
+        logits, masks = outputs["logits"].float(), batch.masks[task]
         if len(rows) < len(logits):
             logits, masks = logits[rows], masks[rows]
         return self._losses(logits, masks)

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import torch
 from torch import nn
 
 from mtzoo.errors import UserError, did_you_mean
+from mtzoo.models.channel_plan import ChannelPlan, apply_channels
 from mtzoo.models.multitask import MultiTaskNet
 from mtzoo.registry import NODES, check_params, find
 from mtzoo.structures import FeatureSpec
@@ -66,8 +68,11 @@ def build_node(spec: NodeSpec, in_specs: Sequence[FeatureSpec]) -> nn.Module:
         raise UserError(f"node '{spec.name}': {error}") from error
 
 
-def build_network(graphs: Mapping[str, Sequence[NodeSpec]]) -> MultiTaskNet:
-    """{task: its nodes, the last one being the head} -> the network in which equal names are shared."""
+def build_network(graphs: Mapping[str, Sequence[NodeSpec]], channels: ChannelPlan = MappingProxyType({})) -> MultiTaskNet:
+    """{task: its nodes, the last one being the head} -> the network in which equal names are shared.
+
+    channels: widths of the layers that are narrower than their specs. Raises UserError for what does not fit.
+    """
     merged = merge_graphs(graphs)
     nodes: dict[str, nn.Module] = {}
     out_specs: dict[str, Sequence[FeatureSpec]] = {"image": (IMAGE,)}
@@ -78,4 +83,5 @@ def build_network(graphs: Mapping[str, Sequence[NodeSpec]]) -> MultiTaskNet:
     users = {name: [task for task, graph in graphs.items() if any(n.name == name for n in graph)] for name in merged}
     heads = {task: graph[-1].name for task, graph in graphs.items()}
     net = MultiTaskNet(nodes, {name: spec.inputs for name, spec in merged.items()}, heads, users)
+    apply_channels(net, channels)
     return net.to(memory_format=torch.channels_last)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import onnx
@@ -24,7 +25,7 @@ from mtzoo.export.reference import reference_network
 from mtzoo.models import MultiTaskNet
 from mtzoo.postprocess import to_prediction
 from mtzoo.quantization import set_fake_quant
-from mtzoo.runtime.executors import Arrays, OnnxRuntimeExecutor, OpenVinoExecutor
+from mtzoo.runtime.executors import Arrays, OnnxRuntimeExecutor, OpenVinoExecutor, Precision
 from mtzoo.runtime.feeds import feeds_for, seen_image
 
 WARM_UP = 3
@@ -109,10 +110,14 @@ def _variants(info: DeployInfo, net: MultiTaskNet, plain: onnx.ModelProto, as_it
     return calls
 
 
-def compare_latency(models: Mapping[str, onnx.ModelProto], info: DeployInfo, threads: int, runs: int) -> dict[str, float]:
-    """Name -> median ms of models with the same inputs in OpenVINO, in interleaved rounds: a base and what was made of it."""
+def compare_latency(models: Mapping[str, onnx.ModelProto], info: DeployInfo, threads: int, runs: int,
+                    precisions: Mapping[str, Precision] = MappingProxyType({})) -> dict[str, float]:
+    """Name -> median ms of models with the same inputs in OpenVINO, in interleaved rounds: a base and what was made of it.
+
+    precisions: of the float operators of those models that are not to run them in "f32".
+    """
     feeds = _feeds(info)
-    executors = {name: OpenVinoExecutor(model, threads) for name, model in models.items()}
+    executors = {name: OpenVinoExecutor(model, threads, precisions.get(name, "f32")) for name, model in models.items()}
     times = interleaved({name: lambda e=executor: e.run(feeds) for name, executor in executors.items()}, runs, None)
     return {name: statistics.median(t) for name, t in times.items()}
 

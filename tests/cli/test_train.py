@@ -108,6 +108,16 @@ def test_what_cannot_work_is_one_line(config, capsys, tmp_path, options, message
     assert message in refused(["train", "--config", str(config), "--work-dir", str(tmp_path / "run"), *options], capsys)
 
 
+def test_a_teacher_is_named_by_an_option(finished, config, capsys, tmp_path):
+    command = ["train", "--config", str(config), "--pipeline-test", "--distill-from"]
+    assert main([*command, str(finished / "with-bn-float-last.pt"), "--work-dir", str(tmp_path / "run")]) == 0
+    saved = load_checkpoint(tmp_path / "run" / "with-bn-float-last.pt")
+    assert saved.config["distillation"] == {"teacher": str(finished / "with-bn-float-last.pt")}
+    assert saved.history[-1]["curve"][-1][1]["distil.seg.logits"] > 0
+    assert "gone.pt: no such checkpoint" in refused([*command, "gone.pt", "--work-dir", str(tmp_path / "other")], capsys)
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_config_without_a_float_phase_is_one_line(root, capsys, tmp_path):
     solver = values(root)["solver"]
     path = write_config(tmp_path / "c.py", values(root, solver=[{"prefix": "with-bn", "quant_phase": phase()}, *solver[1:]]))

@@ -1,11 +1,13 @@
-"""A tiny float network with its BN folded, and normalised images."""
+"""A tiny network with its BN folded, and normalised images; networks with BN that counts for something."""
+
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 import torch
 from torch import Tensor
 
 from mtzoo.layers import normalize_image
-from mtzoo.models import MultiTaskNet, build_network
+from mtzoo.models import MultiTaskNet, NodeSpec, build_network
 from mtzoo.quantization import fold_bn
 from tests.quantization.helpers import images, randomize
 from tests.tiny import tiny_graphs
@@ -23,3 +25,16 @@ def folded(batches: list[Tensor]) -> MultiTaskNet:
     randomize(net, batches[0])
     fold_bn(net, ["nodes.*"])
     return net.eval()
+
+
+@pytest.fixture
+def wide_net(batches: list[Tensor]) -> Callable[[Mapping[str, Sequence[NodeSpec]]], MultiTaskNet]:
+    """Specs -> a float network with live BN, the same one each time."""
+
+    def make(graphs: Mapping[str, Sequence[NodeSpec]]) -> MultiTaskNet:
+        torch.manual_seed(0)
+        net = build_network(graphs)
+        randomize(net, batches[0])
+        return net.eval()
+
+    return make

@@ -50,6 +50,18 @@ def test_the_hash_is_of_the_content_not_of_the_order(values):
     assert len(first) == 16
 
 
+def test_the_hash_knows_what_is_learnt_of_a_teacher_and_not_where_it_lies(values):
+    of = lambda **taught: config_hash(config_from_dict({**values, "distillation": taught}))  # noqa: E731
+    assert of(teacher="a.pt") == of(teacher="b/c.pt") != of(teacher="a.pt", weight=2.0)
+    assert of(teacher="a.pt") != config_hash(config_from_dict(values))
+
+
+def test_tasks_that_are_left_out_teach_nothing(values, tmp_path):
+    path = write_config(tmp_path / "mine.py", {**values, "distillation": {"teacher": "a.pt", "outputs": {
+        "det.cls_s8": 1.0, "seg": 2.0, "typo": 1.0}}})
+    assert load_config(path, tasks=["seg"]).distillation.outputs == {"seg": 2.0, "typo": 1.0}
+
+
 def test_a_file_gives_what_its_values_give(values, tmp_path):
     path = write_config(tmp_path / "mine.py", values)
     config = load_config(path)

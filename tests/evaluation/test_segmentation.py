@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtzoo.evaluation.segmentation import MeanIoU, confusion_matrix
+from mtzoo.evaluation.segmentation import CellCounts, MeanIoU, confusion_matrix
+from mtzoo.ops.geometry import label_map_cells, label_map_to_original
 from mtzoo.structures import IGNORE, Prediction, Sample
 
 TASK = "seg"
@@ -68,3 +69,23 @@ def test_a_mask_that_is_not_in_original_pixels_is_an_error():
 def test_labels_outside_of_the_classes_are_an_error(truth, predicted):
     with pytest.raises(ValueError, match="outside"):
         confusion_matrix(np.full((2, 2), truth, np.uint8), np.full((2, 2), predicted, np.uint8), 2)
+
+
+@pytest.mark.parametrize("shift", [0.0, 7.5])
+def test_counts_by_cells_are_counts_by_pixels(shift):
+    """Through the very way a label map takes to original pixels, dropped rows too."""
+    rng = np.random.default_rng(0)
+    hw, map_hw, stride = (53, 91), (24, 40), 2
+    to_input = np.array([[0.83, 0, 0.0], [0, 0.83, -shift]])
+    mask = rng.integers(0, 5, hw, dtype=np.uint8)
+    mask[rng.random(hw) < 0.2] = 255
+    cells = label_map_cells(map_hw, stride, to_input, hw)
+    assert cells.min() == (-1 if shift else 0)
+    counts = CellCounts(mask, cells, map_hw[0] * map_hw[1], 5)
+    for seed in range(3):
+        labels = np.random.default_rng(seed).integers(0, 5, map_hw, dtype=np.uint8)
+        wanted = confusion_matrix(mask, label_map_to_original(labels, stride, to_input, hw), 5)
+        assert np.array_equal(counts.confusion(labels), wanted)
+    mask[0, 0] = 5
+    with pytest.raises(ValueError, match="outside of 0..4"):
+        CellCounts(mask, cells, map_hw[0] * map_hw[1], 5)

@@ -1,0 +1,98 @@
+"""Profiles of deploy hardware: list them, measure this machine, check that a profile ranks networks as this machine does.
+
+    mtzoo hardware
+    mtzoo hardware --calibrate my-device.yaml
+    mtzoo hardware --check real_resize/multitask --profile my-device.yaml
+
+A profile is what `mtzoo compress --deploy-hardware` predicts latency from. Measure with nothing else running.
+"""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mtzoo.cli.arguments import parse_options
+from mtzoo.cli.models import export_spec
+from mtzoo.cli.progress import show_progress
+from mtzoo.compression.hardware_profile import HardwareProfile, known_profiles, load_profile, profile_text
+from mtzoo.config import load_config
+from mtzoo.engine.hardware import calibrate_host
+from mtzoo.engine.latency_check import NETWORKS, Ranked, rank_variants, spearman, variant_networks
+from mtzoo.errors import UserError
+from mtzoo.files import write_whole
+from mtzoo.locate import find_config
+
+HELP = "list, measure and check profiles of deploy hardware"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--calibrate", type=Path, metavar="FILE", help="measure this machine and write its profile")
+    parser.add_argument("--check", metavar="CONFIG", help=f"predicted against measured latency: {', '.join(NETWORKS)}")
+    parser.add_argument("--profile", metavar="FILE", help="for --check; default: this machine, measured first")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
+    parser.add_argument("--runs", type=int, default=30, help="rounds of --check (30)")
+    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="for --check: override keys of the config")
+
+
+def run(args: argparse.Namespace) -> int:
+    for name in ("threads", "runs"):
+        if getattr(args, name) < 1:
+            raise UserError(f"--{name} {getattr(args, name)}: has to be at least 1")
+    if args.profile and not args.check:
+        raise UserError("--profile goes with --check CONFIG")
+    if args.calibrate is not None:
+        calibrate(args.calibrate, args.threads)
+    if args.check:
+        check(args)
+    if args.calibrate is None and not args.check:
+        Console().print(profile_table({name: load_profile(name) for name in known_profiles()}))
+    return 0
+
+
+def calibrate(path: Path, threads: int) -> None:
+    """Measure and write a profile; nothing is overwritten."""
+    if path.suffix != ".yaml":
+        raise UserError(f"--calibrate {path}: the file has to end in .yaml")
+    if path.exists():
+        raise UserError(f"--calibrate {path}: exists already; name a new file")
+    profile = measured_profile(threads)
+    write_whole(path, profile_text(path.name, profile).encode(), "choose another --calibrate")
+    Console().print(profile_table({path.name: profile}))
+
+
+def measured_profile(threads: int) -> HardwareProfile:
+    with show_progress("measuring layers") as bar:
+        return calibrate_host(threads, bar)
+
+
+def check(args: argparse.Namespace) -> None:
+    """Print the ranking of a config's variants and its correlation with the measured one."""
+    config = load_config(find_config(args.check), parse_options(args.cfg_options), [])
+    profile = load_profile(args.profile) if args.profile else measured_profile(args.threads)
+    nets = {name: (net, export_spec(own, 3)) for name, (net, own) in variant_networks(config).items()}
+    with show_progress("measuring networks") as bar:
+        ranked = rank_variants(nets, profile, args.threads, args.runs, bar)
+    Console().print(ranking_table(config.name, ranked))
+    Console().print(f"Spearman's rank correlation of {len(ranked)} variants: {spearman(ranked):.3f}", highlight=False)
+
+
+def ranking_table(name: str, ranked: list[Ranked]) -> Table:
+    table = Table("variant", "predicted ms", "measured ms", "measured / predicted", title=f"{name}, OpenVINO, the fastest first")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for r in ranked:
+        table.add_row(r.name, f"{r.predicted_ms:.1f}", f"{r.measured_ms:.1f}", f"{r.measured_ms / r.predicted_ms:.2f}")
+    return table
+
+
+def profile_table(profiles: dict[str, HardwareProfile]) -> Table:
+    """A row for each profile and precision."""
+    table = Table("hardware", "precision", "1x1", "3x3", "group", "what it is", title="GMAC/s of convolutions")
+    for name, profile in profiles.items():
+        for precision in profile.precisions:
+            rates = profile.throughput_gmac_s[precision]
+            table.add_row(name, precision, *(f"{rates[kind]:g}" for kind in ("pointwise", "dense", "group")), profile.description)
+            name = ""
+    return table

@@ -1,0 +1,105 @@
+"""What `mtzoo prune` hands over: the plan, the narrower float network, and its integers against those of the original."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mtzoo.cli.delivery import Base, Delivery, deliver_integer, network_costs
+from mtzoo.cli.models import export_spec
+from mtzoo.compression import Corrections
+from mtzoo.config import ExperimentConfig
+from mtzoo.engine.calibration import Batches
+from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
+from mtzoo.engine.pruning import PruningPlan, pruned_config
+from mtzoo.engine.pruning_record import ADVICE, PICTURE, draw_plan, plan_table
+from mtzoo.engine.ptq import Job, fold_all, integer_network, left_inexact
+from mtzoo.engine.retraining import Retraining, retrain, retraining_config
+from mtzoo.engine.run import INTEGER_STEP
+from mtzoo.engine.stages import FLOAT_STEP
+from mtzoo.evaluation.comparison import Variant
+from mtzoo.export.deploy import export_model
+from mtzoo.export.load import DeployFile, read_deploy_file
+from mtzoo.models import MultiTaskNet
+from mtzoo.quantization import read_program
+from mtzoo.runtime.bench import compare_latency
+
+ORIGINAL, PRUNED = "original, int8", "pruned, int8"
+LATENCY_RUNS = 40
+LATENCY_THREADS = 2
+
+
+class LatencyMeter:
+    """How much quicker than the original's deploy model a pruned network's is, in OpenVINO, both in int8 in one run."""
+
+    def __init__(self, config: ExperimentConfig, net: MultiTaskNet, batches: Batches, threads: int | None) -> None:
+        self.config, self.batches, self.threads = config, Batches(batches.images[:1]), threads or LATENCY_THREADS
+        self.original = self._file(net)
+
+    def saved(self, pruned: MultiTaskNet) -> float:
+        """Share of the latency that is gone."""
+        file = self._file(pruned)
+        times = compare_latency({"original": self.original.model, "pruned": file.model}, file.info, self.threads, LATENCY_RUNS)
+        return 1 - times["pruned"] / times["original"]
+
+    def _file(self, net: MultiTaskNet) -> DeployFile:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            integers, _ = integer_network(int8_job(self.config, net, self.batches))
+            export_model(integers, export_spec(self.config, INTEGER_STEP), path, postprocess=True)
+            return read_deploy_file(path)
+
+
+def int8_job(config: ExperimentConfig, net: MultiTaskNet, batches: Batches) -> Job:
+    return Job(config, fold_all(net, config), batches, Corrections())
+
+
+def show_plan(delivery: Delivery, net: MultiTaskNet, pruned: MultiTaskNet, plan: PruningPlan, criterion: str) -> None:
+    """Print the table, write the picture. net: the original."""
+    program = read_program(net)
+    delivery.console.print(plan_table(plan, program))
+    draw_plan(delivery.save_dir / PICTURE, plan, program)
+    before, after = (network_costs(each, delivery.config) for each in (net, pruned))
+    shares = [f"{100 * (1 - b / a):.1f} % of the {name}" for name, a, b in zip(("parameters", "MACs"), before, after)]
+    measured = f" and {100 * plan.removed:.1f} % of the latency" if criterion == "latency" else ""
+    delivery.say(f"removed: {' and '.join(shares)}{measured}")
+
+
+def train_on(delivery: Delivery, pruned: MultiTaskNet, retraining: Retraining | None, *, ctx: str | None,
+             resume: bool) -> tuple[MultiTaskNet, ExperimentConfig]:
+    """The pruned network, trained on if that is asked for, and its config; its float checkpoint is written."""
+    config = pruned_config(delivery.config, pruned)
+    if retraining is not None:
+        config = retraining_config(config, retraining, quantized=False)
+        run = retrain(config, delivery.save_dir, quantized=False, console=delivery.console, ctx=ctx, resume=resume,
+                      initialize=lambda run: run.net.load_state_dict(pruned.state_dict()), eval_limit=delivery.limit)
+        return run.net, config
+    path = delivery.save_dir / f"{config.solver[FLOAT_STEP].prefix}-float-last.pt"
+    save_checkpoint(path, Checkpoint(dict(config.resolved), Progress(FLOAT_STEP, False, 0, True), pruned.state_dict()), ADVICE)
+    return pruned, config
+
+
+def compare_pruned(delivery: Delivery, net: MultiTaskNet, pruned: MultiTaskNet, config: ExperimentConfig,
+                   batches: Batches) -> Variant | None:
+    """Quantize the original and the pruned network (with its config) in the same way, deliver and compare.
+
+    None for a config that keeps layers from being integers.
+    """
+    job = int8_job(config, pruned, batches)
+    if layers := left_inexact(job):
+        name, why = next(iter(layers.items()))
+        delivery.say(f"no integer network: {len(layers)} layers cannot be in one, '{name}' {why} first")
+        return None
+    delivery.say(f"{ORIGINAL}: calibrating, converting, evaluating")
+    base = integer_base(delivery, net, batches)
+    delivery.say(f"{PRUNED}: calibrating and converting")
+    return deliver_integer(delivery, base, PRUNED, *integer_network(job))
+
+
+def integer_base(delivery: Delivery, net: MultiTaskNet, batches: Batches) -> Base:
+    """The original as an integer network, measured; no file is kept."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "original.onnx"
+        integers, _ = integer_network(int8_job(delivery.config, net, batches))
+        export_model(integers, export_spec(delivery.config, INTEGER_STEP), path, postprocess=True)
+        parameters, macs = network_costs(integers, delivery.config)
+        variant = Variant(ORIGINAL, delivery.evaluate_file(path), path.stat().st_size, parameters, macs)
+        return Base(variant, read_deploy_file(path).model)

@@ -1,0 +1,157 @@
+"""Which channels can only go together: the units of structured pruning (DepGraph's idea, arXiv 2301.12900, on our programs).
+
+A channel is an output of one convolution. A skip ties an output to the one it is added to; a group convolution ties the inputs of
+one group to each other and to that group's outputs, so that groups go whole; concatenation and upsampling only pass on. What hangs
+together is one unit, however many nodes and tasks it runs through. Channels that meet the image or are outputs of the network stay.
+
+A second kind of unit lies inside of group convolutions: one output of every group, the same number in each, which only the 1x1
+convolution behind it notices.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mtzoo.compression.union_find import UnionFind
+from mtzoo.layers import ConvBNAct
+from mtzoo.quantization import Program
+from mtzoo.quantization.graph import producers
+
+Channel = tuple[str, int]
+"""A convolution and the index of one of its outputs."""
+Scores = Mapping[str, np.ndarray]
+"""Convolution -> (C_out,) how much each of its outputs matters."""
+Unit = Mapping[str, tuple[int, ...]]
+"""Convolution -> the outputs that go together."""
+PROTECTED: Channel = ("", 0)
+"""Stands for the image and the network's outputs."""
+
+ALIGN = 8
+"""Outputs of a group that fill an int8 vector: groups of 12 run slower than groups of 16, and an odd number of groups slower than
+the next even one (docs/compression.md has the measurement)."""
+
+
+@dataclass(frozen=True)
+class ChannelGroup:
+    """Units that are alike, of which some may go. name: of the first convolution; units: the least important first; counts: how
+    many units may stay, falling, the first all of them; slices: whether its units are one output of every group."""
+
+    name: str
+    units: tuple[Unit, ...]
+    counts: tuple[int, ...]
+    slices: bool
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The convolutions whose outputs it holds."""
+        return tuple(dict.fromkeys(layer for unit in self.units for layer in unit))
+
+    def count_at(self, ratio: float) -> int:
+        """How many units stay when at most the share `ratio` of them goes."""
+        return min(count for count in self.counts if count >= len(self.units) * (1 - ratio) - 1e-9)
+
+    def removed(self, count: int) -> tuple[Unit, ...]:
+        """The units that go when `count` of them stay."""
+        return self.units[:len(self.units) - count]
+
+
+def channel_groups(program: Program, scores: Scores, align: int = ALIGN) -> list[ChannelGroup]:
+    """Every group of which something may go, in execution order.
+
+    scores: rank the units; align: group convolutions keep multiples of `align` outputs in each group, and all others multiples of
+    2 * align channels.
+    """
+    found = [*_whole_groups(program, scores, 2 * align), *_slice_groups(program, scores, align)]
+    order = {call.name: i for i, call in enumerate(program.calls)}
+    return sorted((group for group in found if len(group.counts) > 1), key=lambda group: order[group.name])
+
+
+def _whole_groups(program: Program, scores: Scores, multiple: int) -> list[ChannelGroup]:
+    by_layers: dict[tuple[str, ...], list[Unit]] = {}
+    for unit in _units(program):
+        by_layers.setdefault(tuple(unit), []).append(unit)
+    groups = []
+    for layers, units in by_layers.items():
+        units.sort(key=lambda unit: _score(unit, scores))
+        width = min(len(channels) for unit in units for channels in unit.values())
+        groups.append(ChannelGroup(layers[0], tuple(units), _counts(len(units), width, multiple), slices=False))
+    return groups
+
+
+def _units(program: Program) -> list[Unit]:
+    """What hangs together, without what is protected; convolutions and channels in order."""
+    ties, results = UnionFind[Channel](), _result_channels(program)
+    for call in program.convs:
+        conv, outputs, inputs = call.module.conv, results[call.name], results[call.inputs[0]]
+        for channel in outputs:
+            ties.add(channel)
+            if call.module.output == "accumulator":
+                ties.join(channel, PROTECTED)
+        if call.skip is not None:
+            for channel, other in zip(outputs, results[call.skip], strict=True):
+                ties.join(channel, other)
+        if conv.groups > 1:
+            members = zip(np.array_split(np.arange(len(inputs)), conv.groups), np.array_split(np.arange(len(outputs)), conv.groups))
+            for ins, outs in members:
+                first, *others = [*(inputs[i] for i in ins), *(outputs[i] for i in outs)]
+                for other in others:
+                    ties.join(first, other)
+    units = []
+    for members in ties.sets():
+        if PROTECTED not in members:
+            unit: dict[str, list[int]] = {}
+            for layer, index in members:
+                unit.setdefault(layer, []).append(index)
+            units.append({layer: tuple(indices) for layer, indices in unit.items()})
+    return units
+
+
+def _result_channels(program: Program) -> dict[str, list[Channel]]:
+    """Result -> where each of its channels comes from."""
+    found: dict[str, list[Channel]] = {}
+    for call in program.calls:
+        if isinstance(call.module, ConvBNAct):
+            found[call.name] = [(call.name, i) for i in range(call.module.conv.out_channels)]
+        elif call.inputs[0] in found:
+            found[call.name] = [channel for name in call.inputs for channel in found[name]]
+        else:
+            found[call.name] = [PROTECTED] * 3  # the image
+    return found
+
+
+def _slice_groups(program: Program, scores: Scores, align: int) -> list[ChannelGroup]:
+    """Of every group convolution whose outputs only dense convolutions read."""
+    made_by, bound = producers(program), set()
+    for call in program.convs:
+        bound |= set(made_by[call.skip]) | {call.name} if call.skip else set()
+        bound |= set(made_by[call.inputs[0]]) if call.module.conv.groups > 1 else set()
+    groups = []
+    for call in program.convs:
+        conv = call.module.conv
+        if conv.groups > 1 and call.name not in bound and call.module.output == "quantized":
+            per_group = conv.out_channels // conv.groups
+            ranked = np.argsort(scores[call.name].reshape(conv.groups, per_group), axis=1, kind="stable")
+            channels = ranked + np.arange(conv.groups)[:, None] * per_group
+            units = tuple({call.name: tuple(sorted(channels[:, j].tolist()))} for j in range(per_group))
+            groups.append(ChannelGroup(call.name, units, _counts(per_group, 1, align), slices=True))
+    return groups
+
+
+def _counts(units: int, width: int, multiple: int) -> tuple[int, ...]:
+    """How many of `units`, each `width` channels, may stay; never none."""
+    return (units, *(count for count in range(units - 1, 0, -1) if count * width % multiple == 0))
+
+
+def _score(unit: Unit, scores: Scores) -> float:
+    return float(sum(scores[layer][list(channels)].sum() for layer, channels in unit.items()))
+
+
+def removed_channels(choice: Mapping[str, int], groups: Sequence[ChannelGroup]) -> dict[str, set[int]]:
+    """Convolution -> outputs that go. choice: group -> how many of its units stay; groups that are not named keep all."""
+    removed: dict[str, set[int]] = {}
+    for group in groups:
+        for unit in group.removed(choice.get(group.name, len(group.units))):
+            for layer, channels in unit.items():
+                removed.setdefault(layer, set()).update(channels)
+    return removed

@@ -1,0 +1,117 @@
+"""What is known of a target: a small YAML file, shipped or of the user's own. See docs/compression.md."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import yaml
+
+from mtzoo.errors import UserError, did_you_mean
+
+FOLDER = Path(__file__).parent / "hardware"
+HOST = "host-cpu"
+"""The machine at hand: measured, not predicted."""
+PRECISIONS = ("fp32", "bf16", "int8")
+KINDS = ("pointwise", "dense", "group")
+"""Of convolutions: 1x1; larger kernels of one group; more than one group."""
+
+
+@dataclass(frozen=True)
+class HardwareProfile:
+    """A target in a few numbers, from which `predict_latency` ranks networks.
+
+    channel_alignment: channels (per group) are computed in blocks of so many. overhead_us: of each operator. bandwidth_gb_s: with
+    which operators without arithmetic read and write. throughput_gmac_s, conv_gvalues_s: precision -> kind of convolution -> giga
+    multiply-accumulates, and giga values read and written, per second. skip_gvalues_s: precision -> giga values per second that a
+    skip adds to a sum. sparse_speedup: precision -> factor for 1x1 convolutions of which `sparse_ratio` of the weights is zero, 1
+    where the runtime has no sparse kernels.
+    """
+
+    description: str
+    precisions: tuple[str, ...]
+    channel_alignment: int
+    overhead_us: float
+    bandwidth_gb_s: float
+    throughput_gmac_s: Mapping[str, Mapping[str, float]]
+    conv_gvalues_s: Mapping[str, Mapping[str, float]]
+    skip_gvalues_s: Mapping[str, float]
+    sparse_ratio: float = 0.75
+    sparse_speedup: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.precisions:
+            raise UserError("precisions is empty; name those that the hardware computes in, e.g. [fp32, int8]")
+        for precision in self.precisions:
+            if precision not in PRECISIONS:
+                raise UserError(f"precisions: '{precision}' is none of {', '.join(PRECISIONS)}{did_you_mean(precision, PRECISIONS)}")
+            for name in ("throughput_gmac_s", "conv_gvalues_s"):
+                rates = getattr(self, name).get(precision)
+                if not isinstance(rates, Mapping) or set(rates) != set(KINDS):
+                    raise UserError(f"{name}.{precision}: a rate for each of {', '.join(KINDS)} is wanted, got {rates!r}")
+                for kind, rate in rates.items():
+                    _positive(f"{name}.{precision}.{kind}", rate)
+            _positive(f"skip_gvalues_s.{precision}", self.skip_gvalues_s.get(precision))
+        if set(self.sparse_speedup) - set(self.precisions):
+            raise UserError(f"sparse_speedup={dict(self.sparse_speedup)}: only of its own precisions {', '.join(self.precisions)}")
+        for precision, factor in self.sparse_speedup.items():
+            _positive(f"sparse_speedup.{precision}", factor)
+        if not isinstance(self.channel_alignment, int):
+            raise UserError(f"channel_alignment={self.channel_alignment!r}: a whole number is wanted")
+        for name in ("channel_alignment", "overhead_us", "bandwidth_gb_s"):
+            _positive(name, getattr(self, name))
+        if not isinstance(self.sparse_ratio, float) or not 0 < self.sparse_ratio < 1:
+            raise UserError(f"sparse_ratio={self.sparse_ratio!r}: a share between 0 and 1 is wanted")
+
+
+def known_profiles() -> list[str]:
+    """Names that `load_profile` finds without a path."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load_profile(name_or_path: str) -> HardwareProfile:
+    """A shipped profile by its name, or a YAML file of the same keys.
+
+    Raises UserError with the known names, or naming the file and the key that does not fit. Nothing in the file is executed.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = FOLDER / f"{name_or_path}.yaml"
+        if name_or_path not in known_profiles():
+            names = [HOST, *known_profiles()]
+            raise UserError(f"hardware '{name_or_path}': not known{did_you_mean(name_or_path, names)}; there are {', '.join(names)}; "
+                            "or give a .yaml file that `mtzoo hardware --calibrate` wrote")
+    try:
+        values = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the hardware profile ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: no YAML ({' '.join(str(error).split())[:120]})") from error
+    return _build(path, values)
+
+
+def profile_text(name: str, profile: HardwareProfile) -> str:
+    """The profile as YAML text of a file called `name`, with a first line that says what it is."""
+    values = {f.name: getattr(profile, f.name) for f in fields(profile)}
+    values["precisions"] = list(profile.precisions)
+    title = f"# hardware profile of mtzoo, see docs/compression.md; use it as --deploy-hardware {name}\n"
+    return title + yaml.safe_dump(values, sort_keys=False)
+
+
+def _build(path: Path, values: object) -> HardwareProfile:
+    known = [f.name for f in fields(HardwareProfile)]
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: no hardware profile; it has to hold the keys {', '.join(known)}")
+    for key in values:
+        if key not in known:
+            raise UserError(f"{path}: {key}: unknown key{did_you_mean(str(key), known)}")
+    if isinstance(values.get("precisions"), list):
+        values = {**values, "precisions": tuple(values["precisions"])}
+    try:
+        return HardwareProfile(**values)
+    except (UserError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _positive(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise UserError(f"{name}={value!r}: a number above 0 is wanted")

@@ -1,0 +1,52 @@
+"""Taking channels out of a network for real."""
+
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from mtzoo.layers import Concat, ConvBNAct, UpsampleNearest2x, narrow
+from mtzoo.quantization import Program, read_program
+
+Removed = Mapping[str, Collection[int]]
+"""Convolution -> its outputs that go."""
+
+
+def kept_channels(program: Program, removed: Removed) -> dict[str, Tensor]:
+    """Result -> (C,) bool, which of its channels are still there."""
+    kept: dict[str, Tensor] = {}
+    for call in program.calls:
+        if isinstance(call.module, ConvBNAct):
+            kept[call.name] = torch.ones(call.module.conv.out_channels, dtype=torch.bool)
+            kept[call.name][list(removed.get(call.name, ()))] = False
+        elif isinstance(call.module, Concat | UpsampleNearest2x):
+            kept[call.name] = torch.cat([kept[name] for name in call.inputs])
+        else:
+            kept[call.name] = torch.ones(3, dtype=torch.bool)  # the image
+    return kept
+
+
+def prune(net: nn.Module, removed: Removed) -> None:
+    """Remove channels from a float network, in place: what is left computes as if the others gave 0.
+
+    removed: whole units of `mtzoo.compression.channels`. Raises ValueError for channels that cannot go alone.
+    """
+    program = read_program(net)
+    kept = kept_channels(program, removed)
+    for call in program.convs:
+        narrow_call(call.module, kept[call.inputs[0]], kept[call.name])
+        if call.skip is not None and not torch.equal(kept[call.skip], kept[call.name]):
+            raise ValueError(f"'{call.name}': its channels and those of its skip '{call.skip}' go together")
+
+
+def narrow_call(layer: ConvBNAct, inputs: Tensor, outputs: Tensor) -> None:
+    """Keep the marked channels of a layer, in place. inputs: (C_in,) bool; outputs: (C_out,) bool."""
+    groups = layer.conv.groups
+    if groups == 1:
+        narrow(layer, outputs.nonzero().flatten(), inputs.nonzero().flatten(), 1)
+        return
+    members, counts = inputs.view(groups, -1), outputs.view(groups, -1).sum(1)
+    alive = members.any(1)
+    if not torch.equal(alive, members.all(1)) or not torch.equal(alive, counts > 0) or counts[alive].unique().numel() > 1:
+        raise ValueError("the inputs of a group go together with its outputs, and each group keeps as many of these")
+    narrow(layer, outputs.nonzero().flatten(), torch.arange(members.shape[1]), int(alive.sum()))

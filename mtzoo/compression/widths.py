@@ -1,0 +1,82 @@
+"""What a network costs while its channels go, layer by layer, without building it anew each time."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import nn
+
+from mtzoo.compression.channels import Scores, Unit
+from mtzoo.layers import ConvBNAct, ImageQuant
+from mtzoo.quantization import Program
+
+Cost = Literal["params", "macs"]
+
+
+class Widths:
+    """Which channels of a program's convolutions are still there. positions: convolution -> H * W of its output."""
+
+    def __init__(self, program: Program, positions: Mapping[str, int], cost: Cost) -> None:
+        self.layers: dict[str, ConvBNAct] = {call.name: call.module for call in program.convs}
+        self.positions, self.cost = positions, cost
+        self.kept = {name: set(range(layer.conv.out_channels)) for name, layer in self.layers.items()}
+        made_by: dict[str, list[str]] = {}
+        for call in program.calls:
+            if call.name in self.layers:
+                made_by[call.name] = [call.name]
+            else:
+                made_by[call.name] = [] if isinstance(call.module, ImageQuant) else [s for name in call.inputs for s in made_by[name]]
+        self.sources = {call.name: made_by[call.inputs[0]] for call in program.convs}
+        self.readers: dict[str, set[str]] = {name: set() for name in self.layers}
+        for reader, sources in self.sources.items():
+            for source in sources:
+                self.readers[source].add(reader)
+
+    def total(self) -> int:
+        """Cost of the whole network as it is now."""
+        return sum(self._layer_cost(name, {}) for name in self.layers)
+
+    def saving(self, units: Sequence[Unit]) -> int:
+        """What the cost falls by when these units go."""
+        gone = self._still_there(units)
+        touched = set(gone).union(*(self.readers[name] for name in gone))
+        return sum(self._layer_cost(name, {}) - self._layer_cost(name, gone) for name in touched)
+
+    def score(self, units: Sequence[Unit], scores: Scores) -> float:
+        """How much those of the units' channels matter that are still there."""
+        return float(sum(scores[name][list(channels)].sum() for name, channels in self._still_there(units).items()))
+
+    def remove(self, units: Sequence[Unit]) -> None:
+        for name, channels in self._still_there(units).items():
+            self.kept[name] -= channels
+
+    def _still_there(self, units: Sequence[Unit]) -> dict[str, set[int]]:
+        channels: dict[str, set[int]] = {}
+        for unit in units:
+            for name, indices in unit.items():
+                channels.setdefault(name, set()).update(self.kept[name].intersection(indices))
+        return channels
+
+    def _layer_cost(self, name: str, gone: Mapping[str, set[int]]) -> int:
+        """Of a layer without the channels `gone`; a group convolution loses its groups whole."""
+        layer, sources = self.layers[name], self.sources[name]
+        conv, vectors = layer.conv, (layer.bn is not None) * 2 + (layer.conv.bias is not None)
+        inputs = sum(len(self.kept[s]) - len(gone.get(s, ())) for s in sources) if sources else conv.in_channels
+        outputs = len(self.kept[name]) - len(gone.get(name, ()))
+        per_output = (conv.in_channels // conv.groups if conv.groups > 1 else inputs) * conv.kernel_size[0] * conv.kernel_size[1]
+        return outputs * per_output * self.positions[name] if self.cost == "macs" else outputs * (per_output + vectors)
+
+
+@torch.no_grad()
+def output_positions(net: nn.Module, input_hw: tuple[int, int]) -> dict[str, int]:
+    """Convolution -> H * W of its output, for an image of input_hw pixels."""
+    found, handles = {}, []
+    for name, layer in net.named_modules():
+        if isinstance(layer, ConvBNAct):
+            handles.append(layer.register_forward_hook(lambda m, args, out, name=name: found.update({name: out[0, 0].numel()})))
+    training = net.training
+    net.eval()(torch.zeros(1, 3, *input_hw, device=next(net.parameters()).device))
+    net.train(training)
+    for handle in handles:
+        handle.remove()
+    return found

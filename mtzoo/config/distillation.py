@@ -1,0 +1,50 @@
+"""What a config says of distillation: learning from another network's answers."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mtzoo.errors import UserError
+
+FeatureLoss = Literal["correlation", "channel"]
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """A teacher, and which of its results the network learns, beside its labels.
+
+    teacher: a checkpoint of mtzoo, float, quantized or integer, of any network with the same tasks' outputs;
+    weight: factor of all of it; outputs: task ("det_person") or output ("det_person.box_s8") -> factor, an output's own before its
+    task's, others are not distilled; None: all tasks, 1; features: layer or block inside of the nodes ("neck.levels.1") -> factor;
+    temperature: what segmentation logits are divided by; channel_weight: factor of the channel-wise loss on segmentation
+    logits, beside the pixel-wise; feature_loss: see `mtzoo.losses.distillation`; unlabelled: images without labels of a
+    task teach it, too.
+    """
+
+    teacher: str
+    weight: float = 1.0
+    outputs: Mapping[str, float] | None = None
+    features: Mapping[str, float] = field(default_factory=dict)
+    temperature: float = 1.0
+    channel_weight: float = 0.0
+    feature_loss: FeatureLoss = "correlation"
+    unlabelled: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < math.inf:
+            raise UserError(f"temperature={self.temperature}: a number above 0 is wanted")
+        factors = {"weight": self.weight, "channel_weight": self.channel_weight,
+                   **{f"outputs.{name}": value for name, value in (self.outputs or {}).items()},
+                   **{f"features.{name}": value for name, value in self.features.items()}}
+        for name, value in factors.items():
+            if not 0 <= value < math.inf:
+                raise UserError(f"{name}={value}: a number of 0 or more is wanted")
+        if self.outputs is not None and not any(self.outputs.values()) and not any(self.features.values()):
+            raise UserError("outputs and features name nothing to learn; remove 'outputs' to learn all tasks'")
+
+    def output_weight(self, task: str, output: str) -> float:
+        """Factor of one output's loss."""
+        if self.outputs is None:
+            return 1.0
+        return self.outputs.get(f"{task}.{output}", self.outputs.get(task, 0.0))

@@ -1,0 +1,157 @@
+"""What each task loses when one channel group gets narrower: all points of a pass share one reading and one run of the images.
+
+A pass goes over the validation images once. Of each batch the original network's feature maps are kept, and every point runs only
+the layers that differ from it, for the tasks that the images have labels of. The metrics equal those of evaluating each pruned
+network by itself.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mtzoo.compression import ChannelGroup, removed_channels
+from mtzoo.compression.partial_run import PartialProgram, Results, needed_calls, pruned_part, run_calls
+from mtzoo.config import ExperimentConfig
+from mtzoo.data.dataset import eval_sets
+from mtzoo.data.loader import EvalBatch, make_eval_loader
+from mtzoo.data.pipeline import EvalPipeline
+from mtzoo.engine.device import exact_float32
+from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor, task_data
+from mtzoo.engine.pruning import without
+from mtzoo.evaluation.comparison import MAIN_METRIC
+from mtzoo.evaluation.detection import CocoBoxMetric
+from mtzoo.evaluation.segmentation import CellCounts, MeanIoU
+from mtzoo.layers import normalize_image
+from mtzoo.models import MultiTaskNet
+from mtzoo.ops.geometry import label_map_cells
+from mtzoo.postprocess import to_prediction
+from mtzoo.postprocess.label_map import label_map
+from mtzoo.quantization import Program, read_program
+from mtzoo.quantization.graph import IMAGES
+from mtzoo.structures import RawOutputs, Sample
+
+BATCH_SIZE = 4
+POINTS_PER_PASS = 12
+"""Their predictions of all images are in memory together; one run of the original is shared by so many points."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One channel group with `count` of its units left, everything else whole."""
+
+    group: str
+    count: int
+
+
+TaskMetrics = dict[str, float | None]
+"""Task -> its main metric in percent, see `mtzoo.evaluation.comparison.MAIN_METRIC`; NaN or None without ground truth."""
+
+
+def points_of(groups: Sequence[ChannelGroup], ratios: Sequence[float]) -> list[Point]:
+    """The points at which at most such shares of each group go; equal ones once, those that remove nothing not at all."""
+    found = [Point(group.name, count) for group in groups for count in dict.fromkeys(map(group.count_at, sorted(ratios)))
+             if count < len(group.units)]
+    return list(dict.fromkeys(found))
+
+
+class Score:
+    """Metrics of one network over all images seen so far: of those tasks whose outputs it has."""
+
+    def __init__(self, config: ExperimentConfig, tasks: Collection[str]) -> None:
+        self.kinds = {task.name: task.kind for task in config.tasks if task.name in tasks}
+        self.decoders = {task.name: task.decoder for task in config.tasks}
+        self.metrics = {task.name: CocoBoxMetric(task.name, task.classes) if task.kind == "detection"
+                        else MeanIoU(task.name, task.classes) for task in config.tasks if task.name in tasks}
+
+    def add(self, outputs: RawOutputs, samples: Sequence[Sample], counts: "MaskCounts") -> None:
+        """Count a batch's raw outputs of some tasks."""
+        boxes = {task: maps for task, maps in outputs.items() if self.kinds[task] == "detection"}
+        predictions = to_prediction(boxes, [s.affine for s in samples], [s.original_hw for s in samples], self.decoders)
+        for task in boxes:
+            for prediction, sample in zip(predictions, samples):
+                self.metrics[task].add(prediction, sample)
+        for task in outputs.keys() - boxes.keys():
+            labels = label_map(outputs[task]["logits"], self.decoders[task].upsample).cpu().numpy()
+            for n, sample in enumerate(samples):
+                if task in sample.masks:
+                    self.metrics[task].confusion += counts.of(task, n, labels[n].shape).confusion(labels[n])
+
+    def main(self) -> TaskMetrics:
+        return {task: metric.compute()[MAIN_METRIC[self.kinds[task]]] for task, metric in self.metrics.items()}
+
+
+class MaskCounts:
+    """The masks of a batch, counted by label-map cells once for all networks."""
+
+    def __init__(self, config: ExperimentConfig, samples: Sequence[Sample]) -> None:
+        self.samples, self.tasks = samples, {task.name: task for task in config.tasks}
+        self._found: dict[tuple[str, int], CellCounts] = {}
+
+    def of(self, task: str, n: int, map_hw: tuple[int, int]) -> CellCounts:
+        """For the n-th sample, whose label map has map_hw cells."""
+        if (task, n) not in self._found:
+            sample, spec = self.samples[n], self.tasks[task]
+            cells = label_map_cells(map_hw, spec.decoder.map_stride, sample.affine, sample.original_hw)
+            self._found[task, n] = CellCounts(sample.masks[task], cells, map_hw[0] * map_hw[1], len(spec.classes))
+        return self._found[task, n]
+
+
+def measure_original(config: ExperimentConfig, folded: MultiTaskNet, limit: int | None) -> TaskMetrics:
+    """The main metrics of the network as it is. limit: at most so many images of each folder."""
+    return _main(evaluate(raw_predictor(network_executor(folded, torch.device("cpu")), config), config, batch_size=BATCH_SIZE,
+                          limit=limit), config)
+
+
+def measure_from_scratch(config: ExperimentConfig, folded: MultiTaskNet, groups: Mapping[str, ChannelGroup], point: Point,
+                         limit: int | None) -> TaskMetrics:
+    """The same for a pruned network by itself: what `measure_points` is checked and timed against."""
+    return measure_original(config, without(folded, _removed(groups, point)), limit)
+
+
+@torch.no_grad()
+def measure_points(config: ExperimentConfig, folded: MultiTaskNet, groups: Mapping[str, ChannelGroup], points: Sequence[Point],
+                   original: TaskMetrics, limit: int | None = None,
+                   on_batch: Callable[[Results], None] = lambda results: None) -> dict[Point, TaskMetrics]:
+    """Main metrics at each point, in one pass. folded: the float network without BN; original: its own metrics, which tasks keep
+    that a group does not reach; on_batch: shown the feature maps that a batch's points share."""
+    program = read_program(folded)
+    parts = {point: pruned_part(program, _removed(groups, point)) for point in points}
+    scores = {point: Score(config, part.program.outputs) for point, part in parts.items()}
+    with exact_float32():
+        for batch, tasks in _batches(config, limit):
+            shared = _shared_results(program, parts.values(), tasks, batch.images)
+            on_batch(shared)
+            counts = MaskCounts(config, batch.samples)
+            for point, part in parts.items():
+                scores[point].add(part.outputs(shared, tasks), batch.samples, counts)
+    return {point: {**original, **score.main()} for point, score in scores.items()}
+
+
+def _batches(config: ExperimentConfig, limit: int | None) -> Iterator[tuple[EvalBatch, set[str]]]:
+    """The batches of `evaluate`, each with the tasks that it has labels of."""
+    for eval_set in eval_sets(task_data(config, "val"), EvalPipeline(config.deploy_geometry)):
+        seen = 0
+        for batch in make_eval_loader(eval_set.dataset, BATCH_SIZE, config.env.workers):
+            yield batch, {task for sample in batch.samples for task in (*sample.boxes, *sample.masks)}
+            seen += len(batch.samples)
+            if limit is not None and seen >= limit:
+                break
+
+
+def _shared_results(program: Program, parts: Collection[PartialProgram], tasks: Collection[str], images: Tensor) -> Results:
+    """The original's feature maps that some part reads, for the outputs of `tasks`."""
+    read = set().union(*(part.reads(tasks) for part in parts))
+    inputs = normalize_image(images).contiguous(memory_format=torch.channels_last)
+    calls = needed_calls(program, {"": {name: name for name in read}})
+    results = {IMAGES: inputs, **run_calls(calls, {IMAGES: inputs})}
+    return {name: results[name] for name in read}
+
+
+def _removed(groups: Mapping[str, ChannelGroup], point: Point) -> Mapping[str, Collection[int]]:
+    return removed_channels({point.group: point.count}, [groups[point.group]])
+
+
+def _main(metrics: Mapping[str, float], config: ExperimentConfig) -> TaskMetrics:
+    return {task.name: metrics[f"{task.name}/{MAIN_METRIC[task.kind]}"] for task in config.tasks}

@@ -1,0 +1,150 @@
+"""Structured pruning of a config's float network: which channels go, and the narrower network with its config."""
+
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from mtzoo.compression import (
+    IMPORTANCES,
+    TAYLOR,
+    ChannelGroup,
+    Choice,
+    Widths,
+    channel_groups,
+    choice_of,
+    order_steps,
+    output_positions,
+    prune,
+    removed_channels,
+    taylor_scores,
+    weight_scores,
+)
+from mtzoo.compression.channels import ALIGN, Scores
+from mtzoo.compression.pruning import Removed
+from mtzoo.compression.selection import Scope
+from mtzoo.config import ExperimentConfig
+from mtzoo.config.channels import channel_plan, with_channels
+from mtzoo.data.dataset import MultiTaskDataset
+from mtzoo.data.pipeline import TrainPipeline
+from mtzoo.engine.bad_images import BadImages
+from mtzoo.engine.evaluate import task_data
+from mtzoo.engine.loop import BatchStream
+from mtzoo.engine.losses import MultiTaskLoss, compute_loss
+from mtzoo.errors import UserError, did_you_mean
+from mtzoo.layers import normalize_image
+from mtzoo.models import MultiTaskNet
+from mtzoo.quantization import read_program
+
+Criterion = Literal["params", "macs", "latency"]
+CRITERIA = ("params", "macs", "latency")
+SCOPES = ("global", "uniform")
+TAYLOR_BATCHES, TAYLOR_BATCH_SIZE = 16, 4
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """ratio: share (0..1) of `criterion` that goes, None: whatever the limits of a sensitivity table let go; importance, scope: see
+    `mtzoo.compression`; align: channels of a group convolution's groups stay multiples of it."""
+
+    ratio: float | None
+    criterion: Criterion = "macs"
+    importance: str = TAYLOR
+    scope: Scope = "global"
+    align: int = ALIGN
+
+    def __post_init__(self) -> None:
+        if self.ratio is not None and not 0 < self.ratio < 1:
+            raise UserError(f"--pruning-ratio {self.ratio}: the share that goes, between 0 and 1, e.g. 0.3")
+        if self.importance not in IMPORTANCES:
+            raise UserError(f"--importance {self.importance}: no such method{did_you_mean(self.importance, IMPORTANCES)}")
+        if self.align < 1:
+            raise UserError(f"--align {self.align}: has to be at least 1")
+
+
+@dataclass(frozen=True)
+class PruningPlan:
+    """Every group of the network, and what stays of it. removed: share of the criterion that is gone."""
+
+    groups: tuple[ChannelGroup, ...]
+    choice: Choice
+    removed: float
+
+
+def importance_scores(config: ExperimentConfig, net: MultiTaskNet, importance: str) -> Scores:
+    """Scores of every convolution's channels; Taylor's see the losses of all tasks on a few training batches."""
+    if importance != TAYLOR:
+        return weight_scores(net, importance)
+    return taylor_scores(net, training_losses(config, net))
+
+
+def training_losses(config: ExperimentConfig, net: MultiTaskNet, batches: int = TAYLOR_BATCHES) -> Iterator[Tensor]:
+    """The multi-task loss of training batches, drawn with env.seed, one after another; BN runs on its statistics."""
+    pipeline = TrainPipeline(config.train_geometry, config.photometric)
+    dataset = MultiTaskDataset(task_data(config, "train"), pipeline, seed=config.env.seed)
+    stream = BatchStream(config, dataset, min(TAYLOR_BATCH_SIZE, len(dataset)), BadImages(len(dataset), config.env.max_bad_images))
+    criterion = MultiTaskLoss(config)
+    net.eval()
+    for batch in islice(stream.start_at(0), batches):
+        images = normalize_image(batch.images).contiguous(memory_format=torch.channels_last)
+        yield compute_loss(net, criterion, batch, images, bf16=False)[0]
+
+
+def plan_pruning(config: ExperimentConfig, net: MultiTaskNet, pruning: Pruning, *, limits: Mapping[str, int] | None = None,
+                 scores: Scores | None = None, latency_saved: Callable[[MultiTaskNet], float] | None = None) -> PruningPlan:
+    """Choose what goes.
+
+    limits: group -> how many units have to stay, of those that may be touched; scores: of `importance_scores`, made here if None;
+    latency_saved: share of the base's latency that a pruned network saves, for criterion "latency".
+    Raises UserError if there is nothing to prune, or not enough for the ratio.
+    """
+    program = read_program(net)
+    scores = importance_scores(config, net, pruning.importance) if scores is None else scores
+    groups = channel_groups(program, scores, pruning.align)
+    if not groups:
+        raise UserError(f"--align {pruning.align}: no layer has that many channels to give away; choose a smaller one")
+    cost = "params" if pruning.criterion == "params" else "macs"
+    widths = Widths(program, output_positions(net, config.deploy_geometry.input_hw), cost)
+    steps = list(order_steps(groups, scores, widths, pruning.scope, limits))
+    if pruning.ratio is None:
+        count, removed = len(steps), steps[-1].removed if steps else 0.0
+    elif pruning.criterion == "latency":
+        count, removed = shortest(len(steps), lambda n: latency_saved(without(net, removed_channels(choice_of(steps[:n]), groups))),
+                                  pruning.ratio)
+    else:
+        count, removed = shortest(len(steps), lambda n: steps[n - 1].removed, pruning.ratio)
+    if pruning.ratio is not None and removed < pruning.ratio:
+        what = "the limits of the sensitivity table" if limits is not None else f"--align {pruning.align}"
+        raise UserError(f"--pruning-ratio {pruning.ratio:g}: cannot be reached; with {what} at most {max(removed, 0):.3f} of the "
+                        f"{pruning.criterion} can go")
+    return PruningPlan(tuple(groups), choice_of(steps[:count]), removed)
+
+
+def shortest(steps: int, removed: Callable[[int], float], ratio: float) -> tuple[int, float]:
+    """(number of first steps that remove at least `ratio`, what they remove), by bisection; all of them if that is too little."""
+    low, high = 0, steps
+    best = removed(high) if steps else 0.0
+    while best >= ratio and high - low > 1:
+        middle = (low + high) // 2
+        value = removed(middle)
+        if value >= ratio:
+            high, best = middle, value
+        else:
+            low = middle
+    return high, best
+
+
+def without(net: MultiTaskNet, removed: Removed) -> MultiTaskNet:
+    """A copy of a float network without some channels, in eval mode."""
+    pruned = deepcopy(net)
+    prune(pruned, removed)
+    return pruned.eval()
+
+
+def pruned_config(config: ExperimentConfig, pruned: MultiTaskNet) -> ExperimentConfig:
+    """The config that builds a pruned network."""
+    return with_channels(config, channel_plan(config, pruned))

@@ -1,0 +1,85 @@
+"""What was removed, kept beside the result: as a file to go on from, a table and a picture."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import cv2
+from rich.table import Table
+
+from mtzoo.compression import removed_channels
+from mtzoo.compression.pruning import Removed
+from mtzoo.config import ExperimentConfig
+from mtzoo.config.build import convert
+from mtzoo.data.json_file import read_json
+from mtzoo.engine.pruning import Pruning, PruningPlan
+from mtzoo.errors import UserError
+from mtzoo.files import write_whole
+from mtzoo.quantization import Program
+from mtzoo.visualization.bars import Bar, bar_picture
+
+ADVICE = "choose another --save-dir"
+RECORD, PICTURE = "pruning.json", "pruning.png"
+KEPT_COLOR, REMOVED_COLOR = (180, 120, 60), (215, 215, 215)  # BGR
+
+
+def made_for(config: ExperimentConfig, checkpoint: Path, pruning: Pruning, limits: Mapping[str, int] | None) -> dict[str, Any]:
+    """What a plan depends on: with other values it is another plan."""
+    return {"checkpoint": hashlib.sha256(checkpoint.read_bytes()).hexdigest(), "tasks": sorted(config.classes), **asdict(pruning),
+            "limits": None if limits is None else dict(limits)}
+
+
+def save_record(path: Path, origin: Mapping[str, Any], plan: PruningPlan) -> None:
+    removed = {layer: sorted(channels) for layer, channels in removed_channels(plan.choice, plan.groups).items()}
+    values = {"made_for": origin, "removed": removed, "share_removed": plan.removed,
+              "groups": {g.name: {"units": len(g.units), "kept": plan.choice.get(g.name, len(g.units)), "layers": g.layers}
+                         for g in plan.groups}}
+    write_whole(path, json.dumps(values, indent=1).encode(), ADVICE)
+
+
+def load_record(path: Path, origin: Mapping[str, Any]) -> Removed:
+    """Convolution -> its outputs that go, of an interrupted run. Raises UserError if it was made for something else."""
+    values = read_json(path, "record of a pruning", "start anew without --resume, in another --save-dir")
+    held = values.get("made_for") if isinstance(values, dict) else None
+    if not isinstance(held, dict) or "removed" not in values:
+        raise UserError(f"{path}: no record of `mtzoo prune`; choose another --save-dir")
+    for key, value in origin.items():
+        if held.get(key) != value:
+            raise UserError(f"{path}: the run that --resume would go on with had another '{key}'; give the same or choose another "
+                            "--save-dir")
+    return convert(Mapping[str, tuple[int, ...]], values["removed"], f"{path}: removed")
+
+
+def plan_table(plan: PruningPlan, program: Program) -> Table:
+    """A row per narrowed channel group: how wide its first layer is before and after, and how many layers follow it."""
+    table = Table("channel group", "kind", "layers", "before", "after", "", title="narrowed channel groups")
+    table.columns[0].overflow = "fold"
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for name, kind, layers, before, after in _rows(plan, program):
+        table.add_row(name, kind, str(layers), str(before), str(after), f"{100 * (after / before - 1):+.0f} %")
+    return table
+
+
+def draw_plan(path: Path, plan: PruningPlan, program: Program) -> None:
+    """A bar per narrowed channel group, as PNG."""
+    bars = [Bar(name, ((after, KEPT_COLOR), (before - after, REMOVED_COLOR)), f"{before} -> {after}")
+            for name, _, _, before, after in _rows(plan, program)]
+    picture = bar_picture("channels before and after", bars, legend=[("kept", KEPT_COLOR), ("removed", REMOVED_COLOR)])
+    write_whole(path, cv2.imencode(".png", picture)[1].tobytes(), ADVICE)
+
+
+def _rows(plan: PruningPlan, program: Program) -> list[tuple[str, str, int, int, int]]:
+    """(name, kind, layers, channels before, after) of the groups that get narrower. Of slices: outputs in each group."""
+    widths = {call.name: call.module.conv.out_channels for call in program.convs}
+    rows = []
+    for group in plan.groups:
+        units, kept = len(group.units), plan.choice.get(group.name, len(group.units))
+        if kept < units:
+            before = units if group.slices else widths[group.name]
+            rows.append((group.name.removeprefix("nodes."), "outputs in each group" if group.slices else "channels",
+                         len(group.layers), before, before * kept // units))
+    return rows

@@ -1,0 +1,80 @@
+"""`mtzoo sensitivity` from its command line, and `mtzoo prune` with its table."""
+
+import json
+
+import cv2
+import pytest
+
+from mtzoo.cli.main import main
+from mtzoo.config import load_config
+from tests.cli.ptq_helpers import write_checkpoint, write_own_masks
+from tests.tiny import config_values, write_config, write_images
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = write_images(tmp_path_factory.mktemp("sensitivity") / "data")
+    path = write_config(root / "tiny.py", config_values(root))
+    config = load_config(path)
+    write_own_masks(write_checkpoint(root / "float.pt", config), config)
+    return root
+
+
+def network(root):
+    return ["--config", str(root / "tiny.py"), "--model-path", str(root / "float.pt"), "--importance", "l1", "--align", "4"]
+
+
+def sensitivity(root, out, *arguments):
+    return main(["sensitivity", *network(root), "--out", str(out), "--limit", "2", *arguments])
+
+
+@pytest.mark.slow
+def test_measured_kept_gone_on_with_and_pruned_by(root, tmp_path, capsys):
+    out = tmp_path / "t.json"
+    assert sensitivity(root, out, "--ratios", "0.5", "--compare-scratch", "2") == 0
+    printed = capsys.readouterr().out
+    assert "2 points by themselves: 0 with other metrics" in printed
+    assert "times less" in printed
+    assert cv2.imread(str(tmp_path / "t.png")) is not None
+    first = json.loads(out.read_text())
+    # cut off: what is there is not measured again
+    values = {**first, "points": first["points"][::2]}
+    out.write_text(json.dumps(values))
+    assert sensitivity(root, out, "--ratios", "0.5") == 0
+    assert f"{len(first['points'])} points, {len(values['points'])} measured before" in capsys.readouterr().out
+    assert json.loads(out.read_text()) == first
+    prune = ["prune", *network(root), "--calib-images", "4", "--no-bench", "--limit", "2", "--sensitivity", str(out)]
+    assert main([*prune, "--max-drop", "100", "--save-dir", str(tmp_path / "all")]) == 0
+    record = json.loads((tmp_path / "all" / "pruning.json").read_text())
+    smallest = {}
+    for point in first["points"]:
+        smallest[point["group"]] = min(point["count"], smallest.get(point["group"], 10**6))
+    assert {name: g["kept"] for name, g in record["groups"].items() if g["kept"] < g["units"]} == smallest
+    assert main([*prune, "--max-drop", "0", "--pruning-ratio", "0.9", "--save-dir", str(tmp_path / "no")]) == 2
+    assert "the limits of the sensitivity table" in capsys.readouterr().err
+    assert main([*prune, "--save-dir", str(tmp_path / "no")]) == 2
+    assert "go together" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--ratios", "0.1,x"], "--ratios 0.1,x: numbers with commas"),
+    (["--ratios", "0.1,1.5"], "each between 0 and 1"),
+    (["--ratios", "0.01"], "no group can lose that little"),
+    (["--limit", "0"], "--limit 0: has to be at least 1"),
+    (["--compare-scratch", "-1"], "--compare-scratch -1"),
+])
+def test_a_mistake_is_one_line_and_nothing_is_written(root, tmp_path, capsys, arguments, message):
+    assert sensitivity(root, tmp_path / "t.json", *arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_foreign_file_is_left_alone(root, tmp_path, capsys):
+    (tmp_path / "t.json").write_text('{"mine": 1}')
+    assert sensitivity(root, tmp_path / "t.json") == 2
+    assert "no table of `mtzoo sensitivity`" in capsys.readouterr().err
+    assert (tmp_path / "t.json").read_text() == '{"mine": 1}'
+    assert sensitivity(root, tmp_path / "t.txt") == 2
+    assert "has to end in .json" in capsys.readouterr().err

@@ -1,0 +1,29 @@
+"""Zero-masking, which pruning has to equal, and random plans."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from mtzoo.compression.channels import ChannelGroup, removed_channels
+from mtzoo.compression.pruning import Removed
+from mtzoo.quantization import read_program
+
+
+@torch.no_grad()
+def mask(net: nn.Module, removed: Removed) -> None:
+    """Let channels of a float network with BN give 0, in place."""
+    for call in read_program(net).convs:
+        layer = call.module
+        for parameter in (layer.conv.weight, layer.conv.bias) if layer.bn is None else (layer.bn.weight, layer.bn.bias):
+            if parameter is not None:
+                parameter[list(removed.get(call.name, ()))] = 0
+
+
+def random_choice(groups: list[ChannelGroup], seed: int) -> dict[str, int]:
+    """Group -> one of its counts; about half of the groups stay whole."""
+    rng = np.random.default_rng(seed)
+    return {g.name: int(rng.choice(g.counts[1:])) for g in groups if rng.random() < 0.5}
+
+
+def random_removal(groups: list[ChannelGroup], seed: int) -> Removed:
+    return removed_channels(random_choice(groups, seed), groups)

@@ -1,0 +1,99 @@
+import pytest
+
+from mtzoo.compression.channels import ChannelGroup, channel_groups, removed_channels
+from mtzoo.compression.importance import weight_scores
+from mtzoo.compression.pruning import prune
+from mtzoo.layers import ConvBNAct
+from mtzoo.models import NodeSpec, build_network
+from mtzoo.quantization import read_program
+from tests.compression.helpers import mask, random_choice
+from tests.quantization.helpers import differing, images, outputs
+from tests.tiny import detection_head, segmentation_head
+
+BACKBONE = NodeSpec("backbone", "VarGNetV2", params={"width": 0.5, "group_base": 8})
+
+
+def graphs(neck_base: int = 8):
+    neck = NodeSpec("neck", "UnetNeck", ("backbone",), {"group_base": neck_base})
+    return {"det": (BACKBONE, neck, detection_head()), "seg": (BACKBONE, neck, segmentation_head(channels=48, factor=2))}
+
+
+def groups_of(net, align=8) -> dict[str, ChannelGroup]:
+    groups = channel_groups(read_program(net), weight_scores(net, "l2"), align)
+    return {group.name: group for group in groups}
+
+
+def test_a_trunk_unit_runs_through_backbone_neck_and_every_head():
+    group = groups_of(build_network(graphs()))["nodes.backbone.stages.2.0.pointwise"]
+    assert len(group.units) == 8  # groups of 8 of 64 channels
+    assert {"nodes.backbone.stages.2.3.out_conv.pointwise", "nodes.backbone.stages.2.3.conv.spatial",
+            "nodes.backbone.stages.3.0.shortcut", "nodes.neck.levels.2.conv.pointwise", "nodes.neck.levels.1.conv.spatial",
+            "nodes.det_head.towers.1.0.spatial"} < set(group.layers)
+    assert "nodes.backbone.stages.2.3.conv.pointwise" not in group.layers  # inside of a block
+    assert not any("seg_head" in layer for layer in group.layers)  # it reads strides 4 and 8
+    assert group.counts == (8, 6, 4, 2)  # multiples of 16 channels: an odd number of groups is slower
+    unit = group.units[0]
+    first = unit["nodes.backbone.stages.2.0.pointwise"][0]
+    assert unit["nodes.backbone.stages.2.0.pointwise"] == tuple(range(first, first + 8))
+    assert unit["nodes.backbone.stages.2.1.conv.spatial"] == tuple(range(2 * first, 2 * first + 16))
+
+
+def test_slices_take_the_least_important_output_of_every_group():
+    net = build_network(graphs())
+    name = "nodes.backbone.stages.1.1.conv.spatial"  # 4 groups of 16 outputs
+    group = groups_of(net)[name]
+    assert group.slices
+    assert group.counts == (16, 8)
+    scores = weight_scores(net, "l2")[name].reshape(4, 16)
+    assert group.units[0][name] == tuple(int(i) * 16 + int(row.argmin()) for i, row in enumerate(scores))
+    whole = sorted(channel for unit in group.units for channel in unit[name])
+    assert whole == list(range(64))
+
+
+def test_single_channels_of_dense_layers_and_what_stays():
+    net = build_network(graphs())
+    groups = groups_of(net)
+    context = groups["nodes.seg_head.context"]  # upsampled and concatenated, read by a 1x1 convolution alone
+    assert context.counts == (48, 32, 16)
+    assert context.layers == ("nodes.seg_head.context",)
+    held = {layer for group in groups.values() for layer in group.layers}
+    ends = {name for name, m in net.named_modules() if isinstance(m, ConvBNAct) and m.output == "accumulator"}
+    assert ends
+    assert not held & ends
+    assert all(0 < count <= len(group.units) for group in groups.values() for count in group.counts)
+
+
+def test_alignment_one_lets_every_group_go_but_the_last():
+    groups = groups_of(build_network(graphs()), align=1)
+    assert groups["nodes.backbone.stages.2.0.pointwise"].counts == tuple(range(8, 0, -1))
+    assert groups["nodes.backbone.stages.1.1.conv.spatial"].counts == tuple(range(16, 0, -1))
+
+
+def test_a_neck_of_narrower_groups_is_cut_where_the_backbone_allows():
+    group = groups_of(build_network(graphs(neck_base=4)), align=4)["nodes.backbone.stages.1.0.pointwise"]
+    unit = group.units[0]
+    assert len(unit["nodes.neck.levels.1.conv.pointwise"]) == 8  # two of the neck's groups
+
+
+def test_count_at_a_ratio_never_takes_more():
+    group = ChannelGroup("a", ({"a": (0,)},) * 8, (8, 6, 4, 2), slices=False)
+    assert [group.count_at(ratio) for ratio in (0.1, 0.25, 0.3, 0.5, 0.99)] == [8, 6, 6, 4, 2]
+    assert len(group.removed(6)) == 2
+
+
+@pytest.mark.parametrize("neck_base", [4, 8])
+@pytest.mark.parametrize("seed", range(3))
+def test_every_choice_of_groups_can_go(seed, neck_base, wide_net):
+    """Channels gone for real and channels that give 0 are one function."""
+    pruned, masked = wide_net(graphs(neck_base)), wide_net(graphs(neck_base))
+    groups = list(groups_of(pruned, align=2).values())
+    removed = removed_channels(random_choice(groups, seed), groups)
+    assert removed
+    prune(pruned, removed)
+    mask(masked, removed)
+    x = (images(1, seed).float() - 128) / 128
+    one, other = outputs(pruned, x), outputs(masked, x)
+    assert one.keys() == other.keys()
+    for name in one:
+        assert float((one[name] - other[name]).abs().max()) <= 1e-4 * max(1.0, float(other[name].abs().max()))
+    assert differing(one, outputs(wide_net(graphs(neck_base)), x)) > 0

@@ -1,0 +1,58 @@
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from mtzoo.compression.hardware_profile import known_profiles, load_profile, profile_text
+from mtzoo.errors import UserError
+
+ARM = "generic-arm-a75"
+
+
+def write(path, **changes):
+    values = yaml.safe_load(profile_text("x", load_profile(ARM)))
+    path.write_text(yaml.safe_dump({k: v for k, v in {**values, **changes}.items() if v is not None}))
+    return str(path)
+
+
+def test_a_written_profile_is_read_again(tmp_path):
+    profile = replace(load_profile(ARM), overhead_us=3.0)
+    path = tmp_path / "mine.yaml"
+    path.write_text(profile_text(path.name, profile))
+    assert load_profile(str(path)) == profile
+    assert ARM in known_profiles()
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones():
+    with pytest.raises(UserError, match="hardware 'generic-arm-a57': not known.*generic-arm-a75.*host-cpu"):
+        load_profile("generic-arm-a57")
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"overhead_us": 0}, r"mine\.yaml: overhead_us=0: a number above 0"),
+    ({"overhead_us": None}, r"mine\.yaml: .*overhead_us"),
+    ({"bandwith_gb_s": 3}, r"mine\.yaml: bandwith_gb_s: unknown key.*bandwidth_gb_s"),
+    ({"precisions": ["int8", "int4"]}, r"'int4' is none of fp32, bf16, int8"),
+    ({"precisions": []}, "precisions is empty"),
+    ({"throughput_gmac_s": {"fp32": {"pointwise": 1}}}, r"throughput_gmac_s\.fp32: a rate for each of pointwise, dense, group"),
+    ({"channel_alignment": 2.5}, "channel_alignment=2.5: a whole number"),
+    ({"sparse_ratio": 1.0}, "sparse_ratio=1.0: a share"),
+    ({"sparse_speedup": {"bf16": 2.0}}, "sparse_speedup.*only of its own precisions"),
+])
+def test_what_does_not_fit_is_named(tmp_path, changes, message):
+    with pytest.raises(UserError, match=message):
+        load_profile(write(tmp_path / "mine.yaml", **changes))
+
+
+@pytest.mark.parametrize("text", ["- a list", "a: [", "!!python/object/apply:os.system ['true']", "just text"])
+def test_another_file_is_one_clear_line_and_executes_nothing(tmp_path, text):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"mine\.yaml: no ") as error:
+        load_profile(str(path))
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(UserError, match=r"none\.yaml: cannot read"):
+        load_profile(str(tmp_path / "none.yaml"))

@@ -1,0 +1,51 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mtzoo.compression.hardware_profile import KINDS, load_profile
+from mtzoo.compression.latency import predict_latency, result_shapes
+from mtzoo.models import build_network
+from mtzoo.quantization import read_program
+from tests.tiny import HW, tiny_graphs
+
+ARM = load_profile("generic-arm-a75")
+
+
+@pytest.fixture(scope="module")
+def net():
+    return build_network(tiny_graphs()).eval()
+
+
+def test_shapes_are_those_of_a_real_pass(net):
+    shapes, seen = result_shapes(net, HW), {}
+    hooks = [call.module.register_forward_hook(lambda module, args, output, name=call.name: seen.update({name: tuple(output.shape)}))
+             for call in read_program(net).calls]
+    net(torch.zeros(1, 3, *HW))
+    for hook in hooks:
+        hook.remove()
+    assert shapes == seen
+
+
+def test_more_work_takes_longer(net):
+    now = predict_latency(net, HW, ARM, "fp32")
+    assert predict_latency(net, (2 * HW[0], HW[1]), ARM, "fp32") > 1.5 * now - len(read_program(net).calls) * ARM.overhead_us * 1e-3
+    assert predict_latency(net, HW, ARM, "int8") < now
+    assert predict_latency(net, HW, replace(ARM, overhead_us=2 * ARM.overhead_us), "fp32") > now
+    assert predict_latency(net, HW, replace(ARM, channel_alignment=32), "fp32") > now  # groups of 8 are padded to 32
+
+
+def test_zeros_gain_only_where_the_hardware_has_kernels_for_them(net):
+    dense, sparse = (predict_latency(net, HW, ARM, "fp32", sparsity) for sparsity in (0.0, 0.75))
+    assert sparse < dense
+    assert predict_latency(net, HW, ARM, "fp32", 0.9) == sparse  # not beyond what is known
+    assert predict_latency(net, HW, ARM, "int8", 0.75) == predict_latency(net, HW, ARM, "int8", 0.0)
+
+
+def test_an_overhead_alone_counts_operators(net):
+    instant = {"fp32": dict.fromkeys(KINDS, 1e12)}
+    endless = replace(ARM, bandwidth_gb_s=1e12, overhead_us=1000.0, throughput_gmac_s=instant, conv_gvalues_s=instant,
+                      skip_gvalues_s={"fp32": 1e12}, precisions=("fp32",), sparse_speedup={})
+    program = read_program(net)
+    outputs = sum(len(maps) for maps in program.outputs.values())
+    assert predict_latency(net, HW, endless, "fp32") == pytest.approx(len(program.calls) + outputs, rel=1e-3)

@@ -1,0 +1,43 @@
+import pytest
+import torch
+
+from mtzoo.errors import UserError
+from mtzoo.layers import ConvBNAct
+from mtzoo.models import build_network
+from mtzoo.models.channel_plan import channels_of, node_channels
+from tests.tiny import tiny_graphs
+
+STAGE = "nodes.backbone.stages.1.1"  # (16, 32, 2) and (32, 16, 1) at width 0.25
+
+
+def test_a_plan_narrows_what_it_names():
+    plan = {f"{STAGE}.conv.spatial": (16, 16, 2), f"{STAGE}.conv.pointwise": (16, 16, 1)}
+    net = build_network(tiny_graphs(), plan)
+    assert {name: channels for name, channels in channels_of(net).items()
+            if channels != channels_of(build_network(tiny_graphs()))[name]} == plan
+    layer = net.get_submodule(f"{STAGE}.conv.spatial")
+    assert isinstance(layer, ConvBNAct)
+    assert layer.bn.num_features == 16
+    out = net(torch.zeros(2, 3, 64, 96))
+    assert out["seg"]["logits"].shape == (2, 3, 16, 24)
+    assert net.training
+
+
+@pytest.mark.parametrize(("plan", "message"), [
+    ({"nodes.backbone.sten": (3, 8, 1)}, "no layer 'nodes.backbone.sten'; did you mean 'nodes.backbone.stem'"),
+    ({f"{STAGE}.conv.spatial": (16, 17, 2)}, r"channels.*\[16, 17, 2\].*multiples of the groups"),
+    ({f"{STAGE}.conv.spatial": (16, 0, 1)}, "multiples of the groups"),
+    ({f"{STAGE}.conv.spatial": (16, 64, 2)}, "wider than the specs"),
+    ({f"{STAGE}.conv.spatial": (16, 32, 1)}, "wider than the specs"),  # dense needs more weights than there are
+    ({"nodes.seg_head.classify": (32, 2, 1)}, "an output of the network"),
+    ({f"{STAGE}.conv.spatial": (16, 16, 2)}, "do not fit together"),  # its reader still wants 32
+])
+def test_a_plan_that_does_not_fit_is_one_line(plan, message):
+    with pytest.raises(UserError, match=message) as caught:
+        build_network(tiny_graphs(), plan)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_plan_of_fewer_nodes():
+    plan = {"nodes.backbone.stem": (3, 8, 1), "nodes.det_head.cls.0": (8, 2, 1)}
+    assert node_channels(plan, {"backbone": None}) == {"nodes.backbone.stem": (3, 8, 1)}
