@@ -32,12 +32,13 @@ from mtzoo.cli.compress_report import candidate_table, draw_candidates
 from mtzoo.cli.compress_trial import Trial, train_candidate
 from mtzoo.cli.delivery import Base, Delivery, float_model, measure_base
 from mtzoo.cli.models import export_spec
+from mtzoo.compression import Corrections
 from mtzoo.compression.candidates import ORIGINAL, Candidate, all_candidates, of_strategy, order_of_trial
 from mtzoo.compression.hardware_profile import HOST, PRECISIONS, HardwareProfile, load_profile
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.candidates import folded_candidates, measured_latency, predicted_latency, pruned_network
 from mtzoo.engine.compress_state import STATE, CompressState, load_state, made_for
-from mtzoo.engine.ptq import check_scales, fold_all, load_float_network
+from mtzoo.engine.ptq import Job, fold_all, left_inexact, load_float_network
 from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.errors import UserError
 from mtzoo.evaluation.comparison import Variant
@@ -73,13 +74,15 @@ def run(args: argparse.Namespace) -> int:
     wanted = of_strategy(candidates, args.strategy)
     retraining, console = retraining_from_arguments(args), run_console()
     config = adopt_checkpoint(config_from_arguments(args), args.model_path, console)
-    check_scales(config)
     delivery = Delivery(config, save_dir_from_arguments(config, args, "compress"), limit, threads or args.threads, console)
     if not args.resume:
         check_new_folder(delivery.save_dir, "--save-dir")
     state = open_state(args, delivery)
     net = load_float_network(config, args.model_path)
     images = Batches(calibration_images(config, args.calib_images))
+    if layers := left_inexact(Job(config, fold_all(net, config), images, Corrections())):
+        name, why = next(iter(layers.items()))
+        raise UserError(f"quantization: {len(layers)} layers cannot be integers, '{name}' {why} first; compress makes whole networks so")
     pruned = pruned_network(config, net)
     speedups = rank(delivery, state, net, pruned, candidates, profile)
     order = order_of_trial(wanted, speedups, args.target_speedup)

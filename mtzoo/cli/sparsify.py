@@ -34,7 +34,7 @@ from mtzoo.cli.models import export_spec
 from mtzoo.compression import Corrections
 from mtzoo.compression.sparsity import UNSTRUCTURED
 from mtzoo.engine.calibration import Batches, calibration_images
-from mtzoo.engine.ptq import Job, check_scales, float_layers, fold_all, integer_network, load_float_network
+from mtzoo.engine.ptq import Job, fold_all, integer_network, left_inexact, load_float_network
 from mtzoo.engine.retraining import retrain, retraining_config
 from mtzoo.engine.sensitivity import ADVICE
 from mtzoo.engine.stages import INTEGER_STEP
@@ -64,16 +64,15 @@ def run(args: argparse.Namespace) -> int:
     config = retraining_config(config_from_arguments(args, sparsity_options(args)), retraining, quantized=False)
     if config.sparsity is None:
         raise UserError("what is to be zero is missing; add --ratio, e.g. 0.75, or --pattern 2:4, or 'sparsity' to the config")
-    check_scales(config)
     save_dir = save_dir_from_arguments(config, args, "sparsify")
     if not args.resume:
         check_new_folder(save_dir, "--save-dir")
     base_net = load_float_network(config, args.model_path)
     images = Batches(calibration_images(config, args.calib_images))
     base_job = Job(config, fold_all(base_net, config), images, Corrections())
-    if layers := float_layers(base_job):
-        raise UserError(f"quantization: leaves {len(layers)} layers in float, or their inputs, {layers[0]} first; sparsify ends in "
-                        "integers")
+    if layers := left_inexact(base_job):
+        name, why = next(iter(layers.items()))
+        raise UserError(f"quantization: {len(layers)} layers cannot be integers, '{name}' {why} first; sparsify ends in integers")
     trained = retrain(config, save_dir, quantized=False, console=run_console(), ctx=args.ctx, resume=args.resume, eval_limit=limit,
                       initialize=lambda run: run.net.load_state_dict(base_net.state_dict()))
     job = Job(config, fold_all(trained.net, config), images, Corrections())
