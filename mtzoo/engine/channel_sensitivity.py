@@ -6,12 +6,16 @@ network by itself.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from mtzoo.compression import ChannelGroup, removed_channels
+from mtzoo.compression.packed import pack
 from mtzoo.compression.partial_run import PartialProgram, Results, needed_calls, pruned_part, run_calls
 from mtzoo.config import ExperimentConfig
 from mtzoo.data.dataset import eval_sets
@@ -116,17 +120,34 @@ def measure_points(config: ExperimentConfig, folded: MultiTaskNet, groups: Mappi
                    on_batch: Callable[[Results], None] = lambda results: None) -> dict[Point, TaskMetrics]:
     """Main metrics at each point, in one pass. folded: the float network without BN; original: its own metrics, which tasks keep
     that a group does not reach; on_batch: shown the feature maps that a batch's points share."""
-    program = read_program(folded)
-    parts = {point: pruned_part(program, _removed(groups, point)) for point in points}
-    scores = {point: Score(config, part.program.outputs) for point, part in parts.items()}
-    with exact_float32():
+    plain, packed = read_program(folded), {}
+    program = pack(plain, packed)
+    parts = [PartialProgram(pack(pruned_part(plain, _removed(groups, point)).program, packed)) for point in points]
+    scores = [Score(config, part.program.outputs) for part in parts]
+    with exact_float32(), _one_thread_each() as pool:
         for batch, tasks in _batches(config, limit):
-            shared = _shared_results(program, parts.values(), tasks, batch.images)
+            shared = _shared_results(program, parts, tasks, batch.images)
             on_batch(shared)
-            counts = MaskCounts(config, batch.samples)
-            for point, part in parts.items():
-                scores[point].add(part.outputs(shared, tasks), batch.samples, counts)
-    return {point: {**original, **score.main()} for point, score in scores.items()}
+            add = partial(_add_batch, shared, tasks, batch, MaskCounts(config, batch.samples))
+            for done in [pool.submit(add, part, score) for part, score in zip(parts, scores)]:
+                done.result()
+    return {point: {**original, **score.main()} for point, score in zip(points, scores)}
+
+
+def _add_batch(shared: Results, tasks: Collection[str], batch: EvalBatch, counts: MaskCounts, part: PartialProgram,
+               score: Score) -> None:
+    score.add(part.outputs(shared, tasks), batch.samples, counts)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[ThreadPoolExecutor]:
+    """As many workers as torch has threads, one thread each: points side by side leave no core idle, layers split in two do."""
+    threads = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(threads, initializer=lambda: torch.set_num_threads(1)) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _batches(config: ExperimentConfig, limit: int | None) -> Iterator[tuple[EvalBatch, set[str]]]:
