@@ -18,7 +18,7 @@ HELP = "median latency and size, float against int8"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="an .onnx deploy model of step 3, or a zoo model's name")
+    parser.add_argument("model", help="an .onnx deploy model, or a zoo model's name")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
     parser.add_argument("--runs", type=int, default=50, help="interleaved rounds (50)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
@@ -48,15 +48,17 @@ def print_report(report: "BenchReport") -> None:
     from rich.table import Table
 
     table = Table(title=f"{report.machine}; {report.threads} threads, batch 1, {report.runs} interleaved runs")
-    for column in ("variant", "median ms", "minimum ms", "int8 is faster by"):
+    for column in ("variant", "median ms", "minimum ms", f"{report.form} is faster by"):
         table.add_column(column, justify="left" if column == "variant" else "right")
-    fastest = report.latency_ms["openvino int8"]
+    fastest = report.latency_ms[report.deployed]
     for name, median in report.latency_ms.items():
         table.add_row(name, f"{median:.1f}", f"{report.latency_min_ms[name]:.1f}", f"{median / fastest:.2f} x")
     console = Console()
     console.print(table)
-    size, parameters = report.bytes["int8"], report.parameters
-    console.print(f"file: int8 {size:,} bytes ({size / parameters:.2f} per parameter, {parameters:,} parameters), "
+    form, size, parameters = report.form, report.bytes[report.form], report.parameters
+    console.print(f"file: {form} {size:,} bytes ({size / parameters:.2f} per parameter, {parameters:,} parameters), "
                   f"fp32 {report.bytes['fp32']:,} bytes", highlight=False)
-    console.print(f"int8 is {report.speedup_over_float:.2f} times as fast as the faster fp32 runtime, "
+    console.print(f"{form} is {report.speedup_over_float:.2f} times as fast as the faster fp32 runtime, "
                   f"{report.speedup_over_bf16:.2f} times as fast as bf16", highlight=False)
+    if form != "int8":
+        console.print("mixed: NOT an integer network; what is not 8 bits runs in float", highlight=False)

@@ -13,6 +13,7 @@ from torch import nn
 
 from mtzoo.cli.deliver import originals
 from mtzoo.cli.models import export_spec, model_predictor
+from mtzoo.cli.verify import distance_table
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.engine.checkpoint import Checkpoint, save_checkpoint
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
@@ -140,9 +141,8 @@ def deliver_mixed(delivery: Delivery, base: Base, net: MultiTaskNet, checkpoint:
     reasons = inexact_layers(net)
     first, why = next(iter(reasons.items()))
     delivery.say(f"mixed: NOT an integer network: {len(reasons)} layers keep it from being one, '{first}' {why}")
-    for name, distance in verify_mixed(net, path, originals(pick_samples(config, VERIFY_IMAGES))).items():
-        delivery.say(f"  {name}: {distance.differing:,} of {distance.values:,} raw values differ from torch, by {distance.largest:.1e} "
-                     "at most")
+    distances = verify_mixed(net, read_deploy_file(path), originals(pick_samples(config, VERIFY_IMAGES)))
+    delivery.console.print(distance_table(distances))
     result = Variant("mixed", metrics, path.stat().st_size, *network_costs(net, config))
     return show_comparison(delivery, base, result, path, "comparison-mixed.json")
 

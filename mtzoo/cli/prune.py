@@ -33,7 +33,7 @@ from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.channel_sensitivity_table import Origin, load_table
 from mtzoo.engine.pruning import CRITERIA, SCOPES, Pruning, plan_pruning, without
 from mtzoo.engine.pruning_record import RECORD, load_record, made_for, save_record
-from mtzoo.engine.ptq import check_scales, load_float_network
+from mtzoo.engine.ptq import load_float_network
 from mtzoo.errors import UserError
 
 HELP = "remove channels of a float checkpoint, train it on, quantize, compare"
@@ -68,7 +68,6 @@ def run(args: argparse.Namespace) -> int:
     pruning = Pruning(args.pruning_ratio, args.criterion, args.importance, args.scope, args.align)
     retraining = retraining_from_arguments(args) if args.retraining_iters is not None else None
     config = config_from_arguments(args)
-    check_scales(config)
     save_dir = save_dir_from_arguments(config, args, "prune")
     record = save_dir / RECORD
     resume = args.resume and record.exists()

@@ -5,8 +5,9 @@
         --cfg-options quantization.observer=mse
 
 The save dir gets `int-inference-last.pt`, a checkpoint of step 3 like any other, its deploy model and `comparison.json`. Where a task
-falls by more than --max-drop, the parts of the network that rounding hurts most stay in float: `mixed-last.pt` and its deploy
-model are then written, too, which are not integer. Exit code 1: executors differ, or the drop cannot be kept.
+falls by more than --max-drop, the parts of the network that rounding hurts most stay in float, or in 16 bits with --spare 16bit:
+`mixed-last.pt` and its deploy model are then written, too, which are not integer.
+Exit code 1: executors differ, or the drop cannot be kept.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from mtzoo.cli.delivery import Delivery, measure_base, passed
 from mtzoo.cli.ptq_delivery import KEPT_FILES, compare_as_configured, compare_integer, compare_mixed
 from mtzoo.compression import EQUALIZE, Corrections
 from mtzoo.engine.calibration import Batches, calibration_images
-from mtzoo.engine.ptq import Job, check_scales, fold_all, left_inexact, load_float_network
+from mtzoo.engine.ptq import SPARE, Job, fold_all, left_inexact, load_float_network
 from mtzoo.errors import UserError
 from mtzoo.evaluation.comparison import failing_tasks
 
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bias-correction", action=argparse.BooleanOptionalAction, default=DEFAULTS.biases,
                         help="take back what rounding shifts the channels' means by")
     parser.add_argument("--max-drop", type=float, metavar="D", help="points of mIoU or AP50 that a task may lose")
+    parser.add_argument("--spare", choices=tuple(SPARE), default="float", help="what becomes of the parts to blame then (float)")
     add_measuring_arguments(parser)
 
 
@@ -53,7 +55,6 @@ def run(args: argparse.Namespace) -> int:
     if args.max_drop is not None and not 0 <= args.max_drop < math.inf:
         raise UserError(f"--max-drop {args.max_drop}: points of mIoU or AP50, 0 or more, e.g. 0.5")
     config = config_from_arguments(args)
-    check_scales(config)
     save_dir = save_dir_from_arguments(config, args, "ptq")
     check_new_folder(save_dir, "--save-dir", KEPT_FILES)
     console = run_console()
@@ -68,5 +69,5 @@ def run(args: argparse.Namespace) -> int:
     result = compare_as_configured(delivery, job, base) if left_inexact(job) else compare_integer(delivery, job, base)
     good = passed(result)
     if args.max_drop is not None and failing_tasks(base.variant.metrics, result.metrics, delivery.kinds, args.max_drop):
-        good &= compare_mixed(delivery, job, args.model_path, base, result, args.max_drop)
+        good &= compare_mixed(delivery, job, args.model_path, base, result, args.max_drop, args.spare)
     return 0 if good else 1

@@ -32,14 +32,15 @@ def compare_integer(delivery: Delivery, job: Job, base: Base) -> Variant:
 
 def compare_as_configured(delivery: Delivery, job: Job, base: Base) -> Variant:
     """The same for a config with which there is no integer network to make."""
-    net, checkpoint = mixed_network(job, ())
+    net, checkpoint = mixed_network(job)
     return deliver_mixed(delivery, base, net, checkpoint, evaluate_mixed(delivery, net))
 
 
-def compare_mixed(delivery: Delivery, job: Job, checkpoint: Path, base: Base, integers: Variant, max_drop: float) -> bool:
-    """Find the parts to blame and leave them in float until no task loses more than `max_drop`; whether that was reached.
+def compare_mixed(delivery: Delivery, job: Job, checkpoint: Path, base: Base, integers: Variant, max_drop: float,
+                  how: str) -> bool:
+    """Find the parts to blame and spare them until no task loses more than `max_drop`; whether that was reached.
 
-    checkpoint: where the job's network comes from.
+    checkpoint: where the job's network comes from; how: one of SPARE.
     """
     before, kinds = base.variant.metrics, delivery.kinds
     failing = failing_tasks(before, integers.metrics, kinds, max_drop)
@@ -51,10 +52,10 @@ def compare_mixed(delivery: Delivery, job: Job, checkpoint: Path, base: Base, in
 
     def on_try(parts: Sequence[str], metrics: dict[str, float]) -> None:
         drops = task_drops(before, metrics, kinds)
-        delivery.say(f"in float: {', '.join(p.removeprefix('nodes.') for p in parts)}: largest drop "
+        delivery.say(f"in {how}: {', '.join(p.removeprefix('nodes.') for p in parts)}: largest drop "
                      f"{max(drop for drop in drops.values() if not math.isnan(drop)):.2f}")
 
-    mixed = spare_parts(job, rank_parts(job, noise, failing), partial(evaluate_mixed, delivery), is_good, on_try)
+    mixed = spare_parts(job, rank_parts(job, noise, failing), partial(evaluate_mixed, delivery), is_good, on_try, how)
     if mixed is None:
         delivery.say(f"--max-drop {max_drop:g} cannot be reached with half of the network in integers; train with quantization: "
                      f"mtzoo quant-train --load-from {checkpoint}")

@@ -18,6 +18,7 @@ from mtzoo.cli.arguments import (
     work_dir_from_arguments,
 )
 from mtzoo.cli.deliver import deliver, export_stage
+from mtzoo.engine.checks import check_integers
 from mtzoo.engine.distributed import is_main, leave
 from mtzoo.engine.run import stages, start_run, train, weights_of
 
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = config_from_arguments(args)
+    check_integers(config)
     console = run_console()
     work_dir = work_dir_from_arguments(config, args)
     config = adopt_for_training(config, args, work_dir, console)

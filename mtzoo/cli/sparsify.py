@@ -35,7 +35,7 @@ from mtzoo.cli.pruning_delivery import ORIGINAL, int8_job, integer_base
 from mtzoo.compression.sparsity import UNSTRUCTURED
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.distributed import is_main
-from mtzoo.engine.ptq import check_scales, integer_network, left_inexact, load_float_network
+from mtzoo.engine.ptq import integer_network, left_inexact, load_float_network
 from mtzoo.engine.retraining import retrain, retraining_config
 from mtzoo.engine.sensitivity import ADVICE
 from mtzoo.engine.stages import INTEGER_STEP
@@ -63,7 +63,6 @@ def run(args: argparse.Namespace) -> int:
     limit, threads = measuring_from_arguments(args)
     retraining = retraining_from_arguments(args)
     config = config_from_arguments(args, sparsity_options(args))
-    check_scales(config)
     save_dir = save_dir_from_arguments(config, args, "sparsify")
     if not args.resume:
         check_new_folder(save_dir, "--save-dir")

@@ -2,7 +2,9 @@
 
     mtzoo verify work_dirs/4pe_resize-multitask/int-inference-export-last.onnx --images drive/
 
-The reference is the fake-quant torch network, rebuilt from the file. Exit code 0: none differs; 1: some do.
+The reference is the fake-quant torch network, rebuilt from the file. Exit code 0: none differs; 1: some do. Of a file that is no
+integer network (BN, float or 16-bit parts, scales of any value) equality is not promised: then it prints how far the
+runtimes are from torch.
 """
 
 import argparse
@@ -12,14 +14,18 @@ from typing import TYPE_CHECKING
 from mtzoo.errors import UserError
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
+    from rich.table import Table
+
     from mtzoo.runtime import VerifyReport
+    from mtzoo.runtime.verify_mixed import Distances
 
 HELP = "count the values that differ between executors: 0 of all"
 DIFFERS = 1
+NOT_PROMISED = "NOT an integer network: equality is not promised, the distances are those of float sums in another order"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="an .onnx deploy model of step 3, or a zoo model's name")
+    parser.add_argument("model", help="an .onnx deploy model, or a zoo model's name")
     parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of images of any size")
     parser.add_argument("--limit", type=int, metavar="N", help="at most N images, spread evenly")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of the runtimes (2)")
@@ -30,13 +36,21 @@ def run(args: argparse.Namespace) -> int:
     from rich.progress import track
 
     from mtzoo.data.images import read_image
+    from mtzoo.export.load import read_deploy_file
+    from mtzoo.export.reference import reference_network
     from mtzoo.locate import find_model
     from mtzoo.runtime import verify
+    from mtzoo.runtime.verify_mixed import verify_mixed
 
     files = list_images(args.images, args.limit)
     console = Console(stderr=True)
     images = (read_image(path) for path in track(files, "verifying", console=console, transient=True))
-    report = verify(find_model(args.model), images, threads=args.threads)
+    file = read_deploy_file(find_model(args.model))
+    if not file.info.integer:
+        Console().print(distance_table(verify_mixed(reference_network(file), file, images, threads=args.threads)))
+        Console().print(NOT_PROMISED, highlight=False)
+        return 0
+    report = verify(file.path, images, threads=args.threads)
     print_report(report)
     return 0 if report.passed else DIFFERS
 
@@ -76,3 +90,17 @@ def print_report(report: "VerifyReport") -> None:
     console = Console()
     console.print(table)
     console.print("equal" if report.passed else "NOT equal", highlight=False)
+
+
+def distance_table(distances: "Distances") -> "Table":
+    """A row per executor and task: how many raw values differ from torch, and by how much."""
+    from rich.table import Table
+
+    table = Table("executor", "task", "differing raw values", "largest difference", "in steps", title="distance from torch")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for executor, tasks in distances.items():
+        for task, found in tasks.items():
+            steps = "float" if found.steps is None else f"{found.steps:.2f}"
+            table.add_row(executor, task, f"{found.differing:,} of {found.values:,}", f"{found.largest:.1e}", steps)
+    return table

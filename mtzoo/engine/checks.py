@@ -10,7 +10,7 @@ from mtzoo.errors import UserError
 from mtzoo.models import build_network
 from mtzoo.ops.boxes import box_strides
 from mtzoo.postprocess.label_map import LabelMapDecoder
-from mtzoo.quantization import layers_with_bn, prepare
+from mtzoo.quantization import inexact_layers, layers_with_bn, prepare
 from mtzoo.structures import RawOutputs
 
 LAST_FOLD = 2
@@ -41,6 +41,15 @@ def check_network(config: ExperimentConfig) -> None:
     if left := layers_with_bn(net):
         raise UserError(f"fusion_bn_patterns: after step {LAST_FOLD} '{left[0]}' ({len(left)} in all) would still have BN; "
                         f"add a pattern for it, e.g. {LAST_FOLD}: [\"nodes.*\"]")
+
+
+def check_integers(config: ExperimentConfig) -> None:
+    """Raises UserError for a config whose `quantization` keeps a layer from being integers: step 3 could not convert it."""
+    net = build_network(config.graphs, config.channels)
+    prepare(net, quantization_of(config))
+    for layer, why in inexact_layers(net).items():
+        raise UserError(f"quantization: layer '{layer}' {why}, so step 3 could not make an integer network; `mtzoo quant` and "
+                        "`mtzoo ptq` deliver such networks as what they are")
 
 
 def _check_outputs(task: TaskConfig, outputs: RawOutputs, height: int) -> None:

@@ -19,6 +19,8 @@ from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import convert, freeze, inexact_layers, integer_state, prepare
 from mtzoo.quantization.qconfig import node_of
 
+SPARE = {"float": "not_quant_pattern", "16bit": "int16_pattern"}
+"""How a part can be spared from 8 bits -> the key of `quantization` that names it."""
 
 @dataclass(frozen=True)
 class Job:
@@ -60,15 +62,6 @@ def fold_all(net: MultiTaskNet, config: ExperimentConfig) -> MultiTaskNet:
     return folded.eval()
 
 
-def check_scales(config: ExperimentConfig) -> None:
-    """Raises UserError for scales that no exported network can have."""
-    qconfigs = quantization_of(config)
-    for config_ in (qconfigs.default, *qconfigs.overrides.values()):
-        if not config_.power_of_two:
-            raise UserError(f"quantization.scale_mode='{config_.scale_mode}': fake-quant only, it cannot be converted; "
-                            "use power_of_two")
-
-
 def left_inexact(job: Job) -> dict[str, str]:
     """Layer -> why, of those that the config itself keeps from being integers: with any there is no integer network."""
     net = deepcopy(job.folded)
@@ -102,20 +95,26 @@ def mixed_checkpoint(net: MultiTaskNet, config: ExperimentConfig) -> Checkpoint:
     return Checkpoint(dict(config.resolved), Progress(FOLDED_STEP, True, 0, True), state)
 
 
-def mixed_network(job: Job, patterns: Sequence[str]) -> tuple[MultiTaskNet, Checkpoint]:
-    """The network with the layers of `patterns` left in float, and its checkpoint: of step 2, for it is no integer network."""
-    config = with_float_layers(job.config, patterns)
+def mixed_network(job: Job, patterns: Sequence[str] = (), how: str = "float") -> tuple[MultiTaskNet, Checkpoint]:
+    """The network with the layers of `patterns` spared, and its checkpoint: of step 2, for it is no integer network.
+
+    how: one of SPARE.
+    """
+    config = with_spared_layers(job.config, patterns, how)
     with exact_float32():
         net = quantize(job.folded, quantization_of(config), job.batches, job.corrections)
     return net, mixed_checkpoint(net, config)
 
 
-def with_float_layers(config: ExperimentConfig, patterns: Sequence[str]) -> ExperimentConfig:
-    """The config with further `not_quant_pattern`s, in its default and in the heads that say their own."""
+def with_spared_layers(config: ExperimentConfig, patterns: Sequence[str], how: str) -> ExperimentConfig:
+    """The config with further patterns, in its default and in the heads that say their own."""
+    key = SPARE[how]
 
     def more(quantization: dict[str, object]) -> dict[str, object]:
-        return {**quantization, "not_quant_pattern": [*quantization.get("not_quant_pattern", ()), *patterns]}
+        return {**quantization, key: [*quantization.get(key, ()), *patterns]}
 
+    if not patterns:
+        return config
     values = dict(config.resolved)
     values["quantization"] = more(values.get("quantization", {}))
     values["tasks"] = {name: {**task, "quantization": more(task["quantization"])} if task.get("quantization") else task
@@ -125,7 +124,7 @@ def with_float_layers(config: ExperimentConfig, patterns: Sequence[str]) -> Expe
 
 @dataclass(frozen=True)
 class Mixed:
-    """A network with some parts in float that keeps every task within the allowed drop."""
+    """A network with some parts spared that keeps every task within the allowed drop."""
 
     net: MultiTaskNet
     checkpoint: Checkpoint
@@ -134,14 +133,15 @@ class Mixed:
 
 
 def spare_parts(job: Job, ranking: Sequence[tuple[str, str]], measure: Callable[[MultiTaskNet], dict[str, float]],
-                is_good: Callable[[dict[str, float]], bool], on_try: Callable[[Sequence[str], dict[str, float]], None]) -> Mixed | None:
-    """Leave the first, the first two, ... parts in float until the metrics are good; None if half of them do not suffice.
+                is_good: Callable[[dict[str, float]], bool], on_try: Callable[[Sequence[str], dict[str, float]], None],
+                how: str = "float") -> Mixed | None:
+    """Spare the first, the first two, ... parts until the metrics are good; None if half of them do not suffice.
 
-    ranking: (part, its not_quant_pattern), the worst first; more than half of a network in float is no quantized network.
+    ranking: (part, its pattern), the worst first; with more than half of it spared, a network is none of 8 bits; how: one of SPARE.
     """
     for count in range(1, len(ranking) // 2 + 1):
         parts, patterns = zip(*ranking[:count])
-        net, checkpoint = mixed_network(job, patterns)
+        net, checkpoint = mixed_network(job, patterns, how)
         metrics = measure(net)
         on_try(parts, metrics)
         if is_good(metrics):

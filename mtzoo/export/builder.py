@@ -9,6 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 17
 IR_VERSION = 8  # the one that came with opset 17: old runtimes read it
+WIDE_OPSET, WIDE_IR_VERSION = 21, 10  # the first with integers of 16 bits in QuantizeLinear
+WIDE_TYPES = (TensorProto.INT16, TensorProto.UINT16)
 RESIZE_NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 SPELT_OUT = 8  # constants of at most so many elements have them in their names
 
@@ -83,8 +85,22 @@ class GraphBuilder:
         """The checked model, with only the initializers that are read."""
         read = {name for node in self.nodes for name in node.input}
         used = [tensor for name, tensor in self.initializers.items() if name in read]
+        opset, ir_version = OPSET, IR_VERSION
+        if any(tensor.data_type in WIDE_TYPES for tensor in used):
+            opset, ir_version = WIDE_OPSET, WIDE_IR_VERSION
+            used += self._reduce_as_since_18()
         graph = helper.make_graph(self.nodes, graph_name, self.inputs, self.outputs, used)
-        model = helper.make_model(graph, producer_name="mtzoo", opset_imports=[helper.make_opsetid("", OPSET)],
-                                  ir_version=IR_VERSION)
+        model = helper.make_model(graph, producer_name="mtzoo", opset_imports=[helper.make_opsetid("", opset)],
+                                  ir_version=ir_version)
         onnx.checker.check_model(model, full_check=True)
         return model
+
+    def _reduce_as_since_18(self) -> list[onnx.TensorProto]:
+        """ReduceMax and ReduceMin read their axes as an input from opset 18 on; the constants that this adds."""
+        before = set(self.initializers)
+        for node in self.nodes:
+            axes = next((a for a in node.attribute if a.name == "axes"), None)
+            if node.op_type in ("ReduceMax", "ReduceMin") and axes is not None:
+                node.input.append(self.integers(*axes.ints))
+                node.attribute.remove(axes)
+        return [tensor for name, tensor in self.initializers.items() if name not in before]

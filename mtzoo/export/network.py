@@ -17,7 +17,7 @@ from mtzoo.layers import Concat, ConvBNAct, ImageQuant, UpsampleNearest2x
 from mtzoo.models import MultiTaskNet
 from mtzoo.ops.fixed_point import to_integers
 from mtzoo.quantization import read_program
-from mtzoo.quantization.fake_quant import BIAS_LIMIT
+from mtzoo.quantization.fake_quant import ActFakeQuant, AsymmetricFakeQuant
 from mtzoo.quantization.graph import IMAGES, Call
 
 IMAGE_ZERO = 128
@@ -104,10 +104,16 @@ class NetworkEmitter:
             y = b.op("Relu", [y])
         if layer.act_quant is None or not self.quantized:
             return Value(y)
-        quant = layer.act_quant
-        scale = b.initializer(f"{name}.output_scale", to_numpy(quant.scale))
-        zero_point = b.constant(np.int8(0) if quant.signed else np.uint8(0))
-        return Value(b.op("QuantizeLinear", [y, scale, zero_point]), scale, zero_point, (float(quant.scale), quant.low))
+        return self._rounded(name, y, layer.act_quant)
+
+    def _rounded(self, name: str, y: str, quant: ActFakeQuant) -> Value:
+        """Integers of 8 bits move on as such. Those of 16 are floats again at once: ONNX Runtime resizes no 16-bit integers."""
+        b, scale = self.builder, self.builder.initializer(f"{name}.output_scale", to_numpy(quant.scale))
+        zero_point = b.constant(stored_zero_point(quant))
+        integers = b.op("QuantizeLinear", [y, scale, zero_point])
+        if quant.bits == 8:
+            return Value(integers, scale, zero_point, (float(quant.scale), quant.low))
+        return Value(b.op("DequantizeLinear", [integers, scale, zero_point]))
 
     def _weight(self, name: str, layer: ConvBNAct) -> str:
         b, weight, quant = self.builder, layer.conv.weight, layer.weight_quant
@@ -117,19 +123,26 @@ class NetworkEmitter:
         integers = to_integers(weight, quant.scale.view(-1, 1, 1, 1), -quant.limit, quant.limit)
         if not self.quantized:
             return b.initializer(f"{name}.weight", to_numpy(integers * quant.scale.view(-1, 1, 1, 1)))
-        return self._dequantized(f"{name}.weight", integers.to(torch.int8), quant.scale)
+        return self._dequantized(f"{name}.weight", integers.to(torch.int8 if quant.limit < 2**7 else torch.int16), quant.scale)
 
     def _bias(self, name: str, layer: ConvBNAct) -> str:
         bias, quant = layer.conv.bias, layer.bias_quant
         if quant is None or not self.quantized:
             return self.builder.initializer(f"{name}.bias", to_numpy(bias))
-        scale = quant.accumulator.scale
-        return self._dequantized(f"{name}.bias", to_integers(bias, scale, -BIAS_LIMIT, BIAS_LIMIT).to(torch.int32), scale)
+        scale, limit = quant.accumulator.scale, quant.accumulator.bias_limit
+        return self._dequantized(f"{name}.bias", to_integers(bias, scale, -limit, limit).to(torch.int32), scale)
 
     def _dequantized(self, name: str, integers: Tensor, scale: Tensor) -> str:
         b = self.builder
         stored = [b.initializer(name, to_numpy(integers)), b.initializer(f"{name}_scale", to_numpy(scale))]
         return b.op("DequantizeLinear", stored, attributes={"axis": 0})
+
+
+def stored_zero_point(quant: ActFakeQuant) -> np.generic:
+    """The stored integer that means 0, in the type that integers of this quantizer are stored in."""
+    symmetric_signed = quant.signed and not isinstance(quant, AsymmetricFakeQuant)
+    stored = {(8, True): np.int8, (8, False): np.uint8, (16, True): np.int16, (16, False): np.uint16}[quant.bits, symmetric_signed]
+    return stored(0 if symmetric_signed else -quant.low)
 
 
 @torch.no_grad()

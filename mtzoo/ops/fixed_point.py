@@ -26,6 +26,15 @@ def scale_for(abs_max: Tensor, qmax: int, *, power_of_two: bool) -> Tensor:
     return (power_of_two_at_least(scale) if power_of_two else scale.clamp_min(MIN_SCALE)).float()
 
 
+def asymmetric_grid(ends: Tensor, steps: int, *, power_of_two: bool) -> tuple[Tensor, Tensor]:
+    """(scale, offset) of a range with zero inside. ends: [-f_min, f_max], both >= 0; steps: q_range, 255 for 8 bits.
+
+    scale = f_range / q_range, offset = round(0 - f_min / scale), clamped; float = (integer - offset) * scale. Both float32.
+    """
+    scale = scale_for(ends.sum(), steps, power_of_two=power_of_two)
+    return scale, torch.round(ends[0] / scale).clamp(0, steps)
+
+
 def exponent_of(scale: Tensor) -> Tensor:
     """int32 e with scale = 2^e. Raises ValueError if a scale is not a power of two."""
     mantissa, exponent = torch.frexp(scale)

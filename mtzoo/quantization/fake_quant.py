@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mtzoo.ops.fixed_point import EXACT_LIMIT, fake_quantize, fake_quantize_, scale_for
+from mtzoo.ops.fixed_point import EXACT_LIMIT, asymmetric_grid, fake_quantize, fake_quantize_, scale_for
 from mtzoo.quantization.observers import build_observer
 from mtzoo.quantization.qconfig import QConfig
 
 BIAS_LIMIT = EXACT_LIMIT - 1
+WIDE_BIAS_LIMIT = 2**30 - 1
+"""Of sums that are not exact anyway: an int32 with room for the products."""
 
 
 class RoundToGrid(torch.autograd.Function):
@@ -56,34 +58,84 @@ class RoundWeights(torch.autograd.Function):
         return grad, None, None
 
 
+def smallest(signed: bool, bits: int) -> int:
+    """Of the integers of a symmetric range."""
+    return -2 ** (bits - 1) if signed else 0
+
+
 class ActFakeQuant(nn.Module):
-    """8 bits for a feature map, one scale, zero point 0: [0, 255] where a ReLU ends the producer, else [-128, 127].
+    """8 bits for a feature map, one scale, zero point 0: [0, 255] where a ReLU ends the producer, else [-128, 127]; or 16.
 
     Stands for the ReLU as well. **Overwrites its input**, which no one else may need: passes over feature maps are what
     fake-quant costs, and in place they cost least.
     """
 
-    def __init__(self, config: QConfig, *, signed: bool) -> None:
+    def __init__(self, config: QConfig, *, signed: bool, symmetric: bool = True) -> None:
         super().__init__()
-        self.low, self.high = (-128, 127) if signed else (0, 255)
-        self.observer = build_observer(config, self.low, self.high)
+        self.signed, self.bits = signed, config.activation_bits
+        low = smallest(signed, self.bits)
+        self.observer = build_observer(config, low, low + 2**self.bits - 1, symmetric=symmetric)
         self.register_buffer("scale", torch.zeros(()))  # 0: never observed
         self.observing = self.enabled = False
 
     @property
-    def signed(self) -> bool:
-        return self.low < 0
+    def low(self) -> int:
+        """The smallest integer; value = integer * scale."""
+        return smallest(self.signed, self.bits)
+
+    @property
+    def high(self) -> int:
+        return self.low + 2**self.bits - 1
+
+    @property
+    def exact(self) -> bool:
+        """Whether an integer network can hold its results."""
+        return self.bits == 8
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W), before the ReLU -> the same shape, on the grid if enabled."""
         if self.observing and self.training:  # an evaluation leaves no trace
-            self.scale.copy_(self.observer.observe(x.detach()))
+            self.observe(x.detach())
         if self.enabled:
             return RoundToGrid.apply(x, self.scale, self.low, self.high, True)
         return x if self.signed else F.relu(x, inplace=True)
 
+    def observe(self, x: Tensor) -> None:
+        """Fit the scale to the range of what has been seen, `x` being the latest."""
+        self.scale.copy_(self.observer.observe(x))
+
     def extra_repr(self) -> str:
         return f"range=[{self.low}, {self.high}], observing={self.observing}, enabled={self.enabled}"
+
+
+class AsymmetricFakeQuant(ActFakeQuant):
+    """A range from f_min to f_max with a zero point, for a feature map that does not end in a ReLU. Zero is a point of the grid.
+
+    Stored integers are [0, 255] (or [0, 65535]); here they are counted from the zero point, as everywhere else.
+    """
+
+    def __init__(self, config: QConfig) -> None:
+        super().__init__(config, signed=True, symmetric=False)
+        self.register_buffer("zero_point", torch.zeros(()))  # the stored integer that means 0
+
+    @property
+    def low(self) -> int:
+        return -int(self.zero_point)
+
+    @property
+    def exact(self) -> bool:
+        return False
+
+    def observe(self, x: Tensor) -> None:
+        observer = self.observer
+        scale, zero_point = asymmetric_grid(observer.follow(x), 2**self.bits - 1, power_of_two=observer.power_of_two)
+        self.scale.copy_(scale)
+        self.zero_point.copy_(zero_point)
+
+
+def build_act_quant(config: QConfig, *, signed: bool) -> ActFakeQuant:
+    """signed: no ReLU ends the producer. Where one does, f_min is 0, and the range is the same with and without symmetry."""
+    return AsymmetricFakeQuant(config) if signed and not config.activation_symmetric else ActFakeQuant(config, signed=signed)
 
 
 @dataclass(frozen=True)
@@ -93,6 +145,7 @@ class ImageScale:
     scale: float
     low: int
     high: int
+    exact: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +165,24 @@ class Accumulator:
         """(C_out,): the grid of products of an input and a weight, and so of the bias."""
         return self.weight.scale * self.source.scale
 
+    @property
+    def exact(self) -> bool:
+        """Whether its sums are integers that float32 holds."""
+        return self.weight.exact and self.source.exact and (self.skip is None or self.skip.exact)
+
+    @property
+    def bias_limit(self) -> int:
+        """The largest integer of a bias."""
+        return BIAS_LIMIT if self.exact else WIDE_BIAS_LIMIT
+
     def weight_scale_that_fits(self) -> Tensor:
-        """(C_out,): from which weight scale on |sum| stays below half the exact limit, whatever the input.
+        """(C_out,): from which weight scale on |sum| stays below half the exact limit, whatever the input; of sums that are
+        not exact, from which on the bias fits.
 
         A channel of tiny weights and a large bias (a dead one, usually) would else have a bias of billions of steps.
         """
+        if not self.exact:
+            return self.conv.bias.abs() / self.source.scale / self.bias_limit
         largest = self.conv.weight.abs().sum((1, 2, 3)) * _magnitude(self.source) + self.conv.bias.abs() / self.source.scale
         if self.skip is not None:
             largest += self.skip.scale * _magnitude(self.skip) / self.source.scale
@@ -128,7 +194,7 @@ def _magnitude(quantizer: ActFakeQuant | ImageScale) -> int:
 
 
 class WeightFakeQuant(nn.Module):
-    """int8 weights, symmetric, a scale per output channel: the finest that clips nothing and keeps the sum exact.
+    """int8 weights, symmetric, a scale per output channel: the finest that clips nothing and keeps the sum exact; or int16.
 
     The scale follows the weights until `frozen`.
     """
@@ -142,11 +208,16 @@ class WeightFakeQuant(nn.Module):
         self.accumulator: Accumulator | None = None  # None: the input is not quantized
         self.enabled = False
 
+    @property
+    def exact(self) -> bool:
+        """Whether an integer network can hold these weights."""
+        return self.power_of_two and self.limit < 2**7
+
     @torch.no_grad()
     def refresh(self, weight: Tensor) -> None:
         """Fit the scale to `weight` (C_out, C_in / groups, k, k), unless frozen."""
         largest = weight.abs().amax((1, 2, 3))
-        if self.power_of_two and self.accumulator is not None and self.accumulator.conv.bias is not None:
+        if self.accumulator is not None and self.accumulator.conv.bias is not None:
             largest = torch.maximum(largest, self.accumulator.weight_scale_that_fits() * self.limit)
         if not self.per_channel:
             largest = largest.amax().expand_as(largest)
@@ -171,4 +242,4 @@ class BiasFakeQuant(nn.Module):
     def forward(self, bias: Tensor) -> Tensor:
         if not self.enabled:
             return bias
-        return RoundWeights.apply(bias, self.accumulator.scale, BIAS_LIMIT)
+        return RoundWeights.apply(bias, self.accumulator.scale, self.accumulator.bias_limit)

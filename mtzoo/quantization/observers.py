@@ -18,6 +18,11 @@ def abs_max(x: Tensor, *, signed: bool) -> Tensor:
     return torch.maximum(largest, -x.amin().float()) if signed else largest.clamp_min(0)
 
 
+def ends(x: Tensor) -> Tensor:
+    """[-min, max], (2,) float32, both at least 0: zero lies inside every range."""
+    return torch.stack([-x.amin(), x.amax()]).float().clamp_min(0)
+
+
 def sample(x: Tensor, *, signed: bool) -> Tensor:
     """At most SAMPLES values of x, or of relu(x) if unsigned, evenly spread: the same for the same input. (S,) float32."""
     flat = x.permute(0, *range(2, x.dim()), 1).reshape(-1)  # memory order of channels_last: no copy
@@ -28,48 +33,62 @@ def sample(x: Tensor, *, signed: bool) -> Tensor:
     return values if signed else values.relu()
 
 
-class AbsMaxObserver(nn.Module):
-    """The largest value ever seen."""
+class RangeObserver(nn.Module):
+    """Follows the range of a feature map: () its abs max, or [-min, max] (2,) if it is asymmetric. 0: nothing seen."""
 
-    def __init__(self, qmin: int, qmax: int, *, power_of_two: bool) -> None:
+    def __init__(self, qmin: int, qmax: int, *, power_of_two: bool, symmetric: bool) -> None:
         super().__init__()
-        self.signed, self.qmax, self.power_of_two = qmin < 0, qmax, power_of_two
-        self.register_buffer("value", torch.zeros(()))  # abs max so far; 0: nothing seen
+        self.signed, self.qmax, self.power_of_two, self.symmetric = qmin < 0, qmax, power_of_two, symmetric
+        self.register_buffer("value", torch.zeros(()) if symmetric else torch.zeros(2))
 
     def observe(self, x: Tensor) -> Tensor:
-        """One more batch; returns the scale () that the range so far asks for."""
-        self.value.copy_(torch.maximum(self.value, abs_max(x, signed=self.signed)))
-        return scale_for(self.value, self.qmax, power_of_two=self.power_of_two)
+        """One more batch, or one more source's part of it; returns the scale () that a symmetric range so far asks for."""
+        return scale_for(self.follow(x), self.qmax, power_of_two=self.power_of_two)
+
+    def follow(self, x: Tensor) -> Tensor:
+        """The same, but returns the range so far."""
+        raise NotImplementedError
+
+    def batch_range(self, x: Tensor) -> Tensor:
+        return abs_max(x, signed=self.signed) if self.symmetric else ends(x)
 
 
-class MovingAverageObserver(nn.Module):
-    """Moving average of each batch's abs max, or of a percentile of |x|.
+class AbsMaxObserver(RangeObserver):
+    """The largest range ever seen."""
 
-    sources: how many layers share this observer. A batch's figure is the largest of theirs, so the average moves once all
+    def follow(self, x: Tensor) -> Tensor:
+        return self.value.copy_(torch.maximum(self.value, self.batch_range(x)))
+
+
+class MovingAverageObserver(RangeObserver):
+    """Moving average of each batch's range, or of one that leaves out what lies beyond a percentile.
+
+    sources: how many layers share this observer. A batch's range is the widest of theirs, so the average moves once all
     of them have been seen.
     """
 
-    def __init__(self, qmin: int, qmax: int, *, power_of_two: bool, rate: float, percentile: float | None = None) -> None:
-        super().__init__()
-        self.signed, self.qmax, self.power_of_two = qmin < 0, qmax, power_of_two
+    def __init__(self, qmin: int, qmax: int, *, power_of_two: bool, symmetric: bool, rate: float,
+                 percentile: float | None = None) -> None:
+        super().__init__(qmin, qmax, power_of_two=power_of_two, symmetric=symmetric)
         self.rate, self.percentile = rate, percentile
         self.sources, self._seen, self._largest = 1, 0, torch.zeros(())
-        self.register_buffer("value", torch.zeros(()))  # the average; 0: nothing seen
 
-    def observe(self, x: Tensor) -> Tensor:
-        """One more source's part of a batch; returns the scale () that the range so far asks for."""
-        found = self._figure(x)
+    def follow(self, x: Tensor) -> Tensor:
+        found = self.batch_range(x)
         self._largest = found if self._seen == 0 else torch.maximum(self._largest, found)
         self._seen = (self._seen + 1) % self.sources
         value = torch.where(self.value == 0, self._largest, torch.lerp(self._largest, self.value, self.rate))
         if self._seen == 0:
             self.value.copy_(value)
-        return scale_for(value, self.qmax, power_of_two=self.power_of_two)
+        return value
 
-    def _figure(self, x: Tensor) -> Tensor:
+    def batch_range(self, x: Tensor) -> Tensor:
         if self.percentile is None:
-            return abs_max(x, signed=self.signed)
-        return torch.quantile(sample(x, signed=self.signed).abs(), self.percentile / 100)
+            return super().batch_range(x)
+        values, share = sample(x, signed=self.signed), self.percentile / 100
+        if self.symmetric:
+            return torch.quantile(values.abs(), share)
+        return torch.stack([-torch.quantile(values, 1 - share), torch.quantile(values, share)]).clamp_min(0)
 
 
 class MSEObserver(nn.Module):
@@ -78,23 +97,25 @@ class MSEObserver(nn.Module):
     def __init__(self, qmin: int, qmax: int) -> None:
         super().__init__()
         self.qmin, self.qmax = qmin, qmax
+        finer = (qmax - qmin + 1).bit_length() - 9  # 8 with 16 bits, which cover the same ranges in finer steps
+        self.exponents = [e - finer for e in MSE_EXPONENTS]
         self.register_buffer("errors", torch.zeros(len(MSE_EXPONENTS)))
 
     def observe(self, x: Tensor) -> Tensor:
         """One more batch; returns the scale () with the least error so far."""
         values = sample(x, signed=self.qmin < 0)
-        scales = [torch.tensor(2.0**e, device=x.device) for e in MSE_EXPONENTS]
+        scales = [torch.tensor(2.0**e, device=x.device) for e in self.exponents]
         self.errors += torch.stack([(fake_quantize(values, s, self.qmin, self.qmax) - values).square().mean()
                                     for s in scales])
         return torch.stack(scales)[self.errors.argmin()]
 
 
-def build_observer(config: QConfig, qmin: int, qmax: int) -> nn.Module:
+def build_observer(config: QConfig, qmin: int, qmax: int, *, symmetric: bool = True) -> nn.Module:
     """The observer a config names."""
     if config.observer == "mse":
         return MSEObserver(qmin, qmax)
     if config.observer == "abs_max":
-        return AbsMaxObserver(qmin, qmax, power_of_two=config.power_of_two)
+        return AbsMaxObserver(qmin, qmax, power_of_two=config.power_of_two, symmetric=symmetric)
     percentile = config.percentile if config.observer == "percentile" else None
-    return MovingAverageObserver(qmin, qmax, power_of_two=config.power_of_two, rate=config.moving_rate,
+    return MovingAverageObserver(qmin, qmax, power_of_two=config.power_of_two, symmetric=symmetric, rate=config.moving_rate,
                                  percentile=percentile)

@@ -8,7 +8,14 @@ from torch import Tensor, nn
 
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.layers import ConvBNAct, ImageQuant
-from mtzoo.quantization.fake_quant import Accumulator, ActFakeQuant, BiasFakeQuant, ImageScale, WeightFakeQuant
+from mtzoo.quantization.fake_quant import (
+    Accumulator,
+    ActFakeQuant,
+    BiasFakeQuant,
+    ImageScale,
+    WeightFakeQuant,
+    build_act_quant,
+)
 from mtzoo.quantization.graph import Call, Program, producers, read_program, sharing_groups
 from mtzoo.quantization.qconfig import QConfig, QConfigMap, node_of
 
@@ -28,7 +35,8 @@ def prepare(net: nn.Module, qconfigs: QConfigMap = DEFAULT) -> None:
     if is_prepared(net):
         raise UserError("the network already has quantizers; prepare it once")
     _check_names(qconfigs, [call.name for call in program.convs])
-    quantized = {call.name: config for call in program.convs if _is_quantized(call, config := qconfigs.of_module(call.name))}
+    quantized = {call.name: _with_width(call, config) for call in program.convs
+                 if _is_quantized(call, config := qconfigs.of_module(call.name))}
     device = next(net.parameters()).device
     _attach_activations(program, quantized)
     _attach_weights(program, quantized)
@@ -45,11 +53,16 @@ def _check_names(qconfigs: QConfigMap, layers: list[str]) -> None:
         if node not in nodes:
             raise UserError(f"qconfig override '{node}': no node is called so{did_you_mean(node, nodes)}")
     for config in {qconfigs.of_module(name) for name in layers}:
-        for pattern in config.not_quant_pattern:
-            if not any(fnmatchcase(name, pattern) for name in layers):
-                inside = f"*{pattern}*"  # what toolkits take that look for a part of the name
-                hint = f"; '{inside}' would" if any(fnmatchcase(name, inside) for name in layers) else did_you_mean(pattern, layers)
-                raise UserError(f"not_quant_pattern '{pattern}' matches no layer{hint}")
+        for key in ("not_quant_pattern", "int16_pattern"):
+            for pattern in getattr(config, key):
+                _check_pattern(key, pattern, layers)
+
+
+def _check_pattern(key: str, pattern: str, layers: list[str]) -> None:
+    if not any(fnmatchcase(name, pattern) for name in layers):
+        inside = f"*{pattern}*"  # what toolkits take that look for a part of the name
+        hint = f"; '{inside}' would" if any(fnmatchcase(name, inside) for name in layers) else did_you_mean(pattern, layers)
+        raise UserError(f"{key} '{pattern}' matches no layer{hint}")
 
 
 def _is_quantized(call: Call, config: QConfig) -> bool:
@@ -57,14 +70,18 @@ def _is_quantized(call: Call, config: QConfig) -> bool:
     return kind in config.op_types and not any(fnmatchcase(call.name, p) for p in config.not_quant_pattern)
 
 
+def _with_width(call: Call, config: QConfig) -> QConfig:
+    return config.wide() if any(fnmatchcase(call.name, p) for p in config.int16_pattern) else config
+
+
 def _attach_activations(program: Program, quantized: dict[str, QConfig]) -> None:
     for call in program.convs:
         config = quantized.get(call.name)
         if config is not None and "quantized" in (call.module.output, config.head_output):
-            call.module.act_quant = ActFakeQuant(config, signed=not call.module.relu)
+            call.module.act_quant = build_act_quant(config, signed=not call.module.relu)
     modules = {call.name: call.module for call in program.calls}
     for group in sharing_groups(program):
-        if all(name in quantized for name in group):
+        if all(name in quantized for name in group) and len({quantized[name].activation_bits for name in group}) == 1:
             _share(group, modules, quantized)
 
 

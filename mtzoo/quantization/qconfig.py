@@ -1,7 +1,7 @@
 """What is quantized, and how. A default for the whole network, overridden by node name: a head's config says its own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from mtzoo.errors import UserError, did_you_mean
@@ -20,17 +20,24 @@ OP_TYPES = ("conv2d", "group_conv2d")
 class QConfig:
     """How a part of the network is quantized. Raises UserError on construction for a value that cannot work.
 
-    scale_mode: "power_of_two" is exact on every executor; "float" (abs-max scales of any value) is fake-quant only.
-    weight_bits: 8, or 7 for x86 without VNNI, which adds pairs of u8 * s8 products in 16 bits and saturates.
+    scale_mode: "power_of_two" is exact on every executor; "float" takes the scale that the range asks for, of any value.
+    weight_bits: 8, or 7 for x86 without VNNI, which adds pairs of u8 * s8 products in 16 bits and saturates; 16.
+    activation_bits: 8 or 16.
+    activation_symmetric: False gives feature maps that do not end in a ReLU the range they have, and a zero point; those
+    after a ReLU begin at 0 either way.
     weight_granularity: a scale per output channel or per tensor; weights are observed by their abs max.
     observer: how an activation's range is found. moving_rate belongs to the moving average and the percentile.
     op_types: which convolutions are quantized, by kind ("group_conv2d": more than one group).
     not_quant_pattern: fnmatch patterns of module paths left in float ("nodes.seg_head.blocks.*").
+    int16_pattern: the same of those with 16 bits, weights and activations; float goes first.
     head_output: a head's last convolution keeps its 32-bit accumulator, or is rounded to 8 bits like all others.
+
+    Only symmetric ranges of 8 bits (weights: or less) with power-of-two scales make the exact integer network.
     """
 
     weight_bits: int = 8
     activation_bits: int = 8
+    activation_symmetric: bool = True
     scale_mode: str = "power_of_two"
     weight_granularity: str = "channel"
     observer: str = "moving_average_abs_max"
@@ -38,6 +45,7 @@ class QConfig:
     percentile: float = 99.99
     op_types: tuple[str, ...] = OP_TYPES
     not_quant_pattern: tuple[str, ...] = ()
+    int16_pattern: tuple[str, ...] = ()
     head_output: str = "accumulator"
 
     def __post_init__(self) -> None:
@@ -45,28 +53,32 @@ class QConfig:
             if getattr(self, key) not in known:
                 raise UserError(f"qconfig.{key}={getattr(self, key)!r}: not one of the choices"
                                 f"{did_you_mean(str(getattr(self, key)), known)}")
-        for key in ("op_types", "not_quant_pattern"):
+        for key in ("op_types", "not_quant_pattern", "int16_pattern"):
             object.__setattr__(self, key, _strings(key, getattr(self, key)))
         for name in self.op_types:
             if name not in OP_TYPES:
                 raise UserError(f"qconfig.op_types: no operator is called '{name}'{did_you_mean(name, OP_TYPES)}")
-        if self.weight_bits not in range(4, 9):
-            raise UserError(f"qconfig.weight_bits={self.weight_bits}: weights are stored as int8; take 8, 7 (x86 without "
-                            "VNNI), or less down to 4")
-        if self.activation_bits != 8:
-            raise UserError(f"qconfig.activation_bits={self.activation_bits}: only 8; the runtimes clamp activations at the "
-                            "ends of 8 bits, so another width could not give equal answers")
+        if self.weight_bits not in (*range(4, 9), 16):
+            raise UserError(f"qconfig.weight_bits={self.weight_bits}: weights are stored as int8 or int16; take 8, 7 (x86 without "
+                            "VNNI), less down to 4, or 16")
+        if self.activation_bits not in (8, 16):
+            raise UserError(f"qconfig.activation_bits={self.activation_bits}: 8, or 16 for parts that 8 bits hurt; the runtimes clamp "
+                            "at the ends of these types, so no other width would give what training saw")
         if not 0 < self.moving_rate < 1:
             raise UserError(f"qconfig.moving_rate={self.moving_rate}: has to lie between 0 and 1")
         if not 50 < self.percentile <= 100:
             raise UserError(f"qconfig.percentile={self.percentile}: in percent, above 50 and at most 100")
-        if self.observer == "mse" and self.scale_mode != "power_of_two":
-            raise UserError("qconfig.observer='mse' chooses among powers of two; use scale_mode='power_of_two', or "
-                            "observer='percentile'")
+        if self.observer == "mse" and not (self.power_of_two and self.activation_symmetric):
+            raise UserError("qconfig.observer='mse' chooses among powers of two of a symmetric range; use scale_mode='power_of_two' "
+                            "and activation_symmetric=True, or observer='percentile'")
 
     @property
     def power_of_two(self) -> bool:
         return self.scale_mode == "power_of_two"
+
+    def wide(self) -> "QConfig":
+        """The same in 16 bits, weights and activations."""
+        return replace(self, weight_bits=16, activation_bits=16)
 
     @classmethod
     def in_own_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,10 @@ def _why_inexact(layer: ConvBNAct) -> str | None:
         return "or its input is left in float (not prepared, or not_quant_pattern, op_types)"
     if not layer.weight_quant.power_of_two:
         return "has scale_mode='float'"
+    if not layer.weight_quant.exact:
+        return "has 16-bit weights"
+    if layer.act_quant is not None and not layer.act_quant.exact:
+        return "has activations of 16 bits" if layer.act_quant.bits == 16 else "has activation_symmetric=False"
     return None
 
 

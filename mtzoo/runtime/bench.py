@@ -21,6 +21,7 @@ from mtzoo.errors import UserError
 from mtzoo.export.deploy import build_model
 from mtzoo.export.info import DeployInfo
 from mtzoo.export.load import fake_quant_network, network_outputs, read_deploy_file, stored_integers
+from mtzoo.export.reference import reference_network
 from mtzoo.models import MultiTaskNet
 from mtzoo.postprocess import to_prediction
 from mtzoo.quantization import set_fake_quant
@@ -28,13 +29,16 @@ from mtzoo.runtime.executors import Arrays, OnnxRuntimeExecutor, OpenVinoExecuto
 from mtzoo.runtime.feeds import feeds_for, seen_image
 
 WARM_UP = 3
-INT8, BF16 = "openvino int8", "openvino bf16"
+INT8, MIXED = "int8", "mixed"
+"""What a file is called: of an integer network, or of one that is none."""
+BF16 = "openvino bf16"
 FLOAT_RUNTIMES = ("onnxruntime fp32", "openvino fp32")
 
 
 @dataclass(frozen=True)
 class BenchReport:
-    """latency_ms: variant -> median; latency_min_ms: the quickest round; bytes: of the int8 file and of the float graph."""
+    """form: of the file, "int8" or "mixed"; latency_ms: variant -> median; latency_min_ms: the quickest round; bytes: of the file,
+    under its form, and of the float graph."""
 
     machine: str
     threads: int
@@ -43,26 +47,33 @@ class BenchReport:
     latency_min_ms: Mapping[str, float]
     bytes: Mapping[str, int]
     parameters: int
+    form: str = INT8
+
+    @property
+    def deployed(self) -> str:
+        """The variant that is the file as it is."""
+        return f"openvino {self.form}"
 
     @property
     def speedup_over_float(self) -> float:
-        """How many times as fast as the faster of the two fp32 runtimes the int8 model is."""
-        return min(self.latency_ms[name] for name in FLOAT_RUNTIMES) / self.latency_ms[INT8]
+        """How many times as fast as the faster of the two fp32 runtimes the file is."""
+        return min(self.latency_ms[name] for name in FLOAT_RUNTIMES) / self.latency_ms[self.deployed]
 
     @property
     def speedup_over_bf16(self) -> float:
-        return self.latency_ms[BF16] / self.latency_ms[INT8]
+        return self.latency_ms[BF16] / self.latency_ms[self.deployed]
 
 
 def bench(model_path: Path, threads: int = 2, runs: int = 50, on_round: Callable[[int], None] | None = None) -> BenchReport:
     """Measure `runs` interleaved rounds on `threads` threads. on_round: told the number of rounds done.
 
-    Raises UserError if the file is no integer network's, or for numbers below 1.
+    Raises UserError for numbers below 1.
     """
     if threads < 1 or runs < 1:
         raise UserError(f"threads={threads}, runs={runs}: both have to be at least 1")
     file = read_deploy_file(model_path)
-    net = fake_quant_network(file, stored_integers(file))
+    form = INT8 if file.info.integer else MIXED
+    net = fake_quant_network(file, stored_integers(file)) if file.info.integer else reference_network(file)
     set_fake_quant(net, False)
     postprocess = any("." in t.name and t.name.rpartition(".")[2] in ("labels", "boxes") for t in file.info.outputs)
     plain = build_model(net, file.info.tasks, file.info.geometry, file.info.input_format, quantized=False,
@@ -77,14 +88,15 @@ def bench(model_path: Path, threads: int = 2, runs: int = 50, on_round: Callable
         torch.set_num_threads(before)
     return BenchReport(machine(), threads, runs, {name: statistics.median(t) for name, t in times.items()},
                        {name: min(t) for name, t in times.items()},
-                       {"int8": file.size, "fp32": plain.ByteSize()}, file.info.parameters)
+                       {form: file.size, "fp32": plain.ByteSize()}, file.info.parameters, form)
 
 
-def _variants(info: DeployInfo, net: MultiTaskNet, plain: onnx.ModelProto, integer: onnx.ModelProto, feeds: Arrays,
+def _variants(info: DeployInfo, net: MultiTaskNet, plain: onnx.ModelProto, as_it_is: onnx.ModelProto, feeds: Arrays,
               threads: int, postprocess: bool) -> dict[str, Callable[[], object]]:
     """Name -> one inference."""
     executors = {FLOAT_RUNTIMES[0]: OnnxRuntimeExecutor(plain, threads), FLOAT_RUNTIMES[1]: OpenVinoExecutor(plain, threads),
-                 BF16: OpenVinoExecutor(plain, threads, precision="bf16"), INT8: OpenVinoExecutor(integer, threads)}
+                 BF16: OpenVinoExecutor(plain, threads, precision="bf16"),
+                 f"openvino {INT8 if info.integer else MIXED}": OpenVinoExecutor(as_it_is, threads)}
     images = torch.from_numpy(seen_image(info, feeds)).contiguous(memory_format=torch.channels_last)
     hw = info.geometry.input_hw
     decoders = {name: task.decoder for name, task in info.tasks.items()}

@@ -9,6 +9,7 @@ import onnx
 
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.runtime.regroup import regroup
+from mtzoo.runtime.wide_integers import wide_integers_as_floats
 
 if TYPE_CHECKING:
     import openvino
@@ -53,7 +54,7 @@ def _openvino_core() -> "openvino.Core":
 
 
 class OpenVinoExecutor:
-    """OpenVINO on the CPU. Integer models are regrouped for its kernels; float ones may run in bf16.
+    """OpenVINO on the CPU. Integer models are regrouped for its kernels, 16-bit ones mended; float ones may run in bf16.
 
     sparse_rate: layers with more than this share of zero weights may be stored compressed, which OpenVINO does where it can; 1: none.
     """
@@ -68,7 +69,7 @@ class OpenVinoExecutor:
         options = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY",
                    "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0", "CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE": sparse_rate}
         core = _openvino_core()
-        compiled = core.compile_model(core.read_model(regroup(model).SerializeToString()), "CPU", options)
+        compiled = core.compile_model(core.read_model(wide_integers_as_floats(regroup(model)).SerializeToString()), "CPU", options)
         self._request = compiled.create_infer_request()
         self.output_names = tuple(output.name for output in model.graph.output)
 

@@ -36,12 +36,16 @@ def regroup(model: onnx.ModelProto, channels: int = CHANNELS_PER_GROUP) -> onnx.
     copy.CopyFrom(model)
     tensors = {tensor.name: tensor for tensor in copy.graph.initializer}
     dequantized = {node.output[0]: node.input[0] for node in copy.graph.node if node.op_type == "DequantizeLinear"}
+    eight_bits = {node.output[0] for node in copy.graph.node if node.op_type == "DequantizeLinear" and len(node.input) > 2
+                  and tensors[node.input[2]].data_type in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)}
     for node in copy.graph.node:
         if node.op_type != "Conv":
             continue
         group = next((attribute for attribute in node.attribute if attribute.name == "group"), None)
         stored = tensors.get(dequantized.get(node.input[1], ""))
         if group is None or group.i == 1 or stored is None or stored.data_type != onnx.TensorProto.INT8:
+            continue
+        if node.input[0] not in eight_bits:  # runs in float, where the zeros would only cost
             continue
         weight, group.i = widen_groups(numpy_helper.to_array(stored), group.i, channels)
         stored.CopyFrom(numpy_helper.from_array(weight, stored.name))

@@ -81,7 +81,8 @@ def test_the_worst_parts_stay_in_float_and_nothing_is_called_exact(root, tmp_pat
     assert read_deploy_file(out / "int-inference-export-last.onnx").info.integer
     assert main(["eval", str(out / "mixed-last.pt"), "--json", str(tmp_path / "m.json")]) == 0
     assert abs(json.loads((tmp_path / "m.json").read_text())["seg/mIoU"] - values["result"]["metrics"]["seg/mIoU"]) < 0.5
-    assert main(["verify", str(out / "mixed-export-last.onnx"), "--images", str(root / "images")]) == 2
+    assert main(["verify", str(out / "mixed-export-last.onnx"), "--images", str(root / "images"), "--limit", "1"]) == 0
+    assert "NOT an integer network: equality is not promised" in capsys.readouterr().out
     # a second run finds the table of the first
     kept = (out / "sensitivity.json").read_text()
     for file in out.iterdir():
@@ -151,4 +152,3 @@ def test_a_config_that_leaves_layers_in_float_gives_no_integer_network(root, tmp
     assert "NOT an integer network" in text
     assert "not promised" in text
     assert {path.name for path in out.glob("*.pt")} == {"mixed-last.pt"}
-    assert ptq(root, "--save-dir", tmp_path / "x", "--cfg-options", "quantization={'scale_mode': 'float'}") == 2

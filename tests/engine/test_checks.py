@@ -3,7 +3,7 @@ import copy
 import pytest
 
 from mtzoo.config import config_from_dict
-from mtzoo.engine.checks import check_network
+from mtzoo.engine.checks import check_integers, check_network
 from mtzoo.errors import UserError
 from tests.tiny import config_values
 
@@ -15,6 +15,19 @@ def values(tmp_path):
 
 def test_a_sound_config_passes(values):
     check_network(config_from_dict(values))
+
+
+@pytest.mark.parametrize(("quantization", "why"), [
+    ({"scale_mode": "float"}, "has scale_mode='float'"),
+    ({"activation_symmetric": False}, "has activation_symmetric=False"),
+    ({"int16_pattern": ["nodes.seg_head.*"]}, "has 16-bit weights"),
+    ({"activation_bits": 16}, "has activations of 16 bits"),
+    ({"not_quant_pattern": ["nodes.neck.*"]}, "left in float"),
+])
+def test_what_step_3_cannot_convert_is_told_before_training(values, quantization, why):
+    check_integers(config_from_dict(values))
+    with pytest.raises(UserError, match=f"^quantization: layer 'nodes.*{why}"):
+        check_integers(config_from_dict({**values, "quantization": quantization}))
 
 
 def head(values, task, **changes):

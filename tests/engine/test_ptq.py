@@ -9,14 +9,13 @@ from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
 from mtzoo.engine.ptq import (
     Job,
-    check_scales,
     fold_all,
     integer_network,
     left_inexact,
     load_float_network,
     mixed_network,
     spare_parts,
-    with_float_layers,
+    with_spared_layers,
 )
 from mtzoo.engine.sensitivity import (
     draw_noise,
@@ -104,20 +103,15 @@ def test_the_integer_checkpoint_holds_integers_of_step_3(job):
 
 def test_what_the_config_leaves_in_float_is_found(job):
     assert left_inexact(job) == {}
-    left = replace(job, config=with_float_layers(job.config, ["nodes.seg_head.spatial"]))
+    left = replace(job, config=with_spared_layers(job.config, ["nodes.seg_head.spatial"], "float"))
     # the concat behind it joins a float map with an integer one, so its reader has no integer input
     assert list(left_inexact(left)) == ["nodes.seg_head.spatial", "nodes.seg_head.pointwise"]
-
-
-def test_scales_of_any_value_are_refused(tmp_path):
-    with pytest.raises(UserError, match="scale_mode='float'.*use power_of_two"):
-        check_scales(tiny_config(tmp_path, quantization={"scale_mode": "float"}))
 
 
 def test_float_parts_come_back_from_the_mixed_checkpoint(job):
     net, checkpoint = mixed_network(job, ["nodes.seg_head.*"])
     assert checkpoint.progress.step == 2
-    config = with_float_layers(job.config, ["nodes.seg_head.*"])
+    config = with_spared_layers(job.config, ["nodes.seg_head.*"], "float")
     assert config.resolved == checkpoint.config
     again = network_at(config, 2, quantized=True)
     again.load_state_dict(checkpoint.network)
@@ -131,10 +125,18 @@ def test_float_parts_come_back_from_the_mixed_checkpoint(job):
 def test_a_head_with_its_own_quantization_is_left_in_float_too(tmp_path):
     values = config_values(tmp_path / "data")
     values["tasks"]["seg"]["quantization"] = {"weight_bits": 7, "not_quant_pattern": ["nodes.seg_head.blocks.*"]}
-    own = with_float_layers(config_from_dict(values), ["nodes.seg_head.classify"])
+    own = with_spared_layers(config_from_dict(values), ["nodes.seg_head.classify"], "float")
     assert quantization_of(own).of_module("nodes.seg_head.classify").not_quant_pattern \
         == ("nodes.seg_head.blocks.*", "nodes.seg_head.classify")
     assert quantization_of(own).default.not_quant_pattern == ("nodes.seg_head.classify",)
+
+
+def test_parts_can_be_kept_in_16_bits_too(job):
+    net, checkpoint = mixed_network(job, ["nodes.seg_head.*"], "16bit")
+    assert checkpoint.config["quantization"]["int16_pattern"] == ["nodes.seg_head.*"]
+    layer = net.nodes["seg_head"].spatial
+    assert (layer.act_quant.bits, layer.weight_quant.limit) == (16, 2**15 - 1)
+    assert net.nodes["det_head"].cls[0].weight_quant.limit == 127
 
 
 def test_parts_are_spared_one_after_the_other_until_it_is_good(job):

@@ -3,7 +3,14 @@ import torch
 
 from mtzoo.layers import ConvBNAct
 from mtzoo.ops.fixed_point import EXACT_LIMIT
-from mtzoo.quantization.fake_quant import Accumulator, ActFakeQuant, BiasFakeQuant, ImageScale, WeightFakeQuant
+from mtzoo.quantization.fake_quant import (
+    Accumulator,
+    ActFakeQuant,
+    BiasFakeQuant,
+    ImageScale,
+    WeightFakeQuant,
+    build_act_quant,
+)
 from mtzoo.quantization.qconfig import QConfig
 
 IMAGE = ImageScale(2.0**-7, -128, 127)
@@ -99,3 +106,46 @@ def test_frozen_scale_does_not_follow_the_weights() -> None:
     quant.frozen.fill_(True)
     quant(built.conv.weight * 8)
     assert torch.equal(quant.scale, before)
+
+
+@pytest.mark.parametrize("observer", ["abs_max", "moving_average_abs_max", "percentile"])
+def test_an_asymmetric_map_keeps_its_range_and_its_zero(observer: str) -> None:
+    config = QConfig(observer=observer, percentile=100, scale_mode="float", activation_symmetric=False)
+    quantizer = build_act_quant(config, signed=True)
+    quantizer.observing = quantizer.enabled = True
+    x = torch.cat([torch.rand(1, 2, 8, 8, generator=torch.Generator().manual_seed(0)) * 3 - 0.5, torch.zeros(1, 2, 8, 8)])
+    y = quantizer(x.clone())
+    step = float(quantizer.scale)
+    assert step == pytest.approx(float(x.max() - x.min()) / 255)
+    assert float((y - x).abs().max()) <= 0.501 * step
+    assert torch.equal(y[1], torch.zeros_like(y[1]))
+    assert (quantizer.low, quantizer.high - quantizer.low) == (-int(quantizer.zero_point), 255)
+    assert not quantizer.exact
+
+
+def test_after_a_relu_both_ranges_are_one() -> None:
+    quantizer = build_act_quant(QConfig(activation_symmetric=False), signed=False)
+    assert quantizer.exact
+    assert (quantizer.low, quantizer.high) == (0, 255)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_sixteen_bits_are_finer(signed: bool) -> None:
+    x = torch.randn(1, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    errors = []
+    for bits in (8, 16):
+        quantizer = build_act_quant(QConfig(activation_bits=bits, observer="mse"), signed=signed)
+        quantizer.observing = quantizer.enabled = True
+        errors.append(float((quantizer(x.clone()) - (x if signed else x.relu())).abs().mean()))
+    assert 0 < errors[1] < errors[0] / 100
+
+
+def test_a_large_bias_survives_scales_of_any_value() -> None:
+    built, quant = layer(config=QConfig(scale_mode="float"))
+    with torch.no_grad():
+        built.conv.weight[0] *= 1e-9
+        built.conv.bias[0] = 3.0
+    quant(built.conv.weight)
+    bias = BiasFakeQuant(quant.accumulator)
+    bias.enabled = True
+    assert float(bias(built.conv.bias.detach())[0]) == pytest.approx(3.0, rel=1e-5)

@@ -8,12 +8,14 @@ from mtzoo.quantization import QConfig, QConfigMap
     ({"scale_mode": "power_of_to"}, "did you mean 'power_of_two'"),
     ({"observer": "histogram"}, "qconfig.observer='histogram'"),
     ({"weight_bits": 9}, "weight_bits=9"),
-    ({"activation_bits": 4}, "only 8"),
+    ({"activation_bits": 4}, "activation_bits=4: 8, or 16"),
+    ({"int16_pattern": "nodes.*"}, "a list of strings"),
     ({"op_types": ["conv"]}, "did you mean 'conv2d'"),
     ({"not_quant_pattern": "nodes.*"}, "a list of strings"),
     ({"percentile": 0.999}, "in percent"),
     ({"moving_rate": 1.0}, "between 0 and 1"),
     ({"observer": "mse", "scale_mode": "float"}, "powers of two"),
+    ({"observer": "mse", "activation_symmetric": False}, "symmetric range"),
     ({"weight_bit": 8}, "did you mean 'weight_bits'"),
 ])
 def test_bad_values_name_the_key(values: dict[str, object], message: str) -> None:

@@ -1,0 +1,86 @@
+"""The torch network of any deploy model, exact or not: weights as they are stored, feature maps rounded where the graph rounds."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from mtzoo.errors import UserError
+from mtzoo.export.load import DeployFile
+from mtzoo.layers import ConvBNAct
+from mtzoo.models import MultiTaskNet, build_network
+from mtzoo.quantization import QConfig, read_program
+from mtzoo.quantization.fake_quant import ActFakeQuant, AsymmetricFakeQuant, build_act_quant
+
+Arrays = Mapping[str, np.ndarray]
+BN_PARTS = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "var": "running_var"}
+
+
+@torch.no_grad()
+def reference_network(file: DeployFile) -> MultiTaskNet:
+    """What the runtimes are compared with, rebuilt from the file alone, in eval mode; fake-quant on, where the file rounds.
+
+    Raises UserError for a file in which a layer's tensors are missing or misshapen.
+    """
+    net = build_network(file.info.graphs, file.info.channels)
+    arrays = _initializers(file)
+    zero_points = {node.input[1]: arrays.get(node.input[2]) for node in file.model.graph.node if node.op_type == "QuantizeLinear"}
+    for call in read_program(net).convs:
+        try:
+            _restore(call.name, call.module, arrays, zero_points.get(f"{call.name}.output_scale"))
+        except (KeyError, RuntimeError) as error:
+            raise UserError(f"{file.path}: layer '{call.name}' is damaged ({' '.join(str(error).split())}); export the model "
+                            "again") from error
+    return net.eval()
+
+
+def output_steps(file: DeployFile) -> dict[str, Tensor]:
+    """Raw output "seg.logits" -> (C,) or () how large a step of its integers is; outputs of float layers are left out."""
+    program, arrays = read_program(build_network(file.info.graphs, file.info.channels)), _initializers(file)
+    steps = {}
+    for task, maps in program.outputs.items():
+        for output, layer in maps.items():
+            stored = arrays.get(f"{layer}.output_scale", arrays.get(f"{layer}.bias_scale"))
+            if stored is not None:
+                steps[f"{task}.{output}"] = torch.from_numpy(stored.copy())
+    return steps
+
+
+def _initializers(file: DeployFile) -> dict[str, np.ndarray]:
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in file.model.graph.initializer}
+
+
+def _restore(name: str, layer: ConvBNAct, arrays: Arrays, zero_point: np.ndarray | None) -> None:
+    conv = layer.conv
+    conv.weight.copy_(_floats(f"{name}.weight", arrays))
+    if f"{name}.bias" in arrays:
+        conv.bias = nn.Parameter(_floats(f"{name}.bias", arrays))
+    if f"{name}.bn_gamma" in arrays:
+        for stored, part in BN_PARTS.items():
+            getattr(layer.bn, part).copy_(torch.from_numpy(arrays[f"{name}.bn_{stored}"].copy()))
+    else:
+        layer.bn = None
+    if zero_point is not None:
+        layer.act_quant = _quantizer(zero_point, float(arrays[f"{name}.output_scale"]), relu=layer.relu)
+
+
+def _floats(name: str, arrays: Arrays) -> Tensor:
+    """A stored tensor, or its integers times their scales, which belong to the first axis."""
+    value = torch.from_numpy(arrays[name].copy())
+    if value.is_floating_point():
+        return value
+    scale = torch.from_numpy(arrays[f"{name}_scale"].copy())
+    return value.float() * scale.view(-1, *[1] * (value.dim() - 1))
+
+
+def _quantizer(zero_point: np.ndarray, scale: float, *, relu: bool) -> ActFakeQuant:
+    symmetric = relu or np.issubdtype(zero_point.dtype, np.signedinteger)
+    config = QConfig(activation_bits=8 * zero_point.dtype.itemsize, activation_symmetric=symmetric, scale_mode="float")
+    quantizer = build_act_quant(config, signed=not relu)
+    quantizer.scale.fill_(scale)
+    if isinstance(quantizer, AsymmetricFakeQuant):
+        quantizer.zero_point.fill_(int(zero_point))
+    quantizer.enabled = True
+    return quantizer

@@ -1,0 +1,112 @@
+"""Networks that are not exact, through export and both runtimes."""
+
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+
+from mtzoo.errors import UserError
+from mtzoo.export.load import network_outputs, read_deploy_file
+from mtzoo.export.reference import output_steps, reference_network
+from mtzoo.layers import normalize_image
+from mtzoo.models import MultiTaskNet
+from mtzoo.quantization import QConfig, QConfigMap, calibrate, fold_bn, inexact_layers, prepare
+from mtzoo.runtime.verify_mixed import verify_mixed
+from mtzoo.structures import flatten_outputs
+from tests.export.helpers import export, float_net
+from tests.quantization.helpers import differing, images
+from tests.runtime.test_model import photo
+
+FORMATS = {
+    "float scales": QConfigMap(QConfig(scale_mode="float")),
+    "asymmetric": QConfigMap(QConfig(scale_mode="float", activation_symmetric=False)),
+    "asymmetric powers of two": QConfigMap(QConfig(activation_symmetric=False)),
+    "16-bit activations": QConfigMap(QConfig(activation_bits=16)),
+    "asymmetric 16 bits": QConfigMap(QConfig(activation_bits=16, activation_symmetric=False)),
+    "float head": QConfigMap(overrides={"seg_head": QConfig(op_types=())}),
+    "16-bit head": QConfigMap(overrides={"seg_head": QConfig(activation_bits=16, weight_bits=16)}),
+    "16-bit layers": QConfigMap(QConfig(int16_pattern=("nodes.backbone.stem", "nodes.seg_head.spatial"))),
+}
+
+
+def quantized(qconfigs: QConfigMap) -> MultiTaskNet:
+    net = float_net()
+    fold_bn(net, ["nodes.*"])
+    prepare(net, qconfigs)
+    calibrate(net, [normalize_image(images())])
+    return net.eval()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_network_comes_back_from_the_file(name: str, tmp_path: Path) -> None:
+    net = quantized(FORMATS[name])
+    assert inexact_layers(net)
+    info = export(net, tmp_path / "m.onnx", 2, postprocess=True)
+    assert not info.integer
+    again = reference_network(read_deploy_file(tmp_path / "m.onnx"))
+    x = images(1, seed=3)
+    assert differing(flatten_outputs(network_outputs(again, x)), flatten_outputs(network_outputs(net, x))) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FORMATS)
+def test_both_runtimes_run_it_as_torch_does(name: str, tmp_path: Path) -> None:
+    net = quantized(FORMATS[name])
+    export(net, tmp_path / "m.onnx", 2, postprocess=True)
+    distances = verify_mixed(net, read_deploy_file(tmp_path / "m.onnx"), [photo(seed=1)])
+    spread = {task: max(float(v.std()) for v in maps.values()) for task, maps in network_outputs(net, images(1)).items()}
+    for tasks in distances.values():
+        for task, found in tasks.items():
+            assert found.values > 1000
+            assert found.largest < 0.5 * spread[task]
+            assert (found.steps is None) == (name == "float head" and task == "seg")
+
+
+def test_types_in_the_file_are_those_of_each_head(tmp_path: Path) -> None:
+    export(quantized(FORMATS["16-bit head"]), tmp_path / "m.onnx", 2, postprocess=True)
+    model = onnx.load(tmp_path / "m.onnx")
+    types = {t.name: onnx.TensorProto.DataType.Name(t.data_type) for t in model.graph.initializer}
+    assert types["nodes.seg_head.classify.weight"] == "INT16"
+    assert types["nodes.det_head.cls.0.weight"] == "INT8"
+    zero_points = {node.input[1]: types[node.input[2]] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+    assert zero_points["nodes.seg_head.spatial.output_scale"] == "UINT16"
+    assert zero_points["nodes.backbone.stem.output_scale"] == "INT8"  # it has no ReLU
+    assert [o.version for o in model.opset_import] == [21]
+
+
+def test_wider_numbers_are_nearer_to_float() -> None:
+    """On the images that were observed: what others clip is no matter of bits."""
+    wanted = network_outputs(float_net(), images())["seg"]["logits"]
+
+    def error(config: QConfig) -> float:
+        return float((network_outputs(quantized(QConfigMap(config)), images())["seg"]["logits"] - wanted).square().mean())
+
+    assert error(QConfig(observer="abs_max", weight_bits=16, activation_bits=16)) < 1e-3 * error(QConfig(observer="abs_max"))
+
+
+def test_steps_are_those_of_the_outputs_integers(tmp_path: Path) -> None:
+    net = quantized(FORMATS["float head"])
+    export(net, tmp_path / "m.onnx", 2, postprocess=False)
+    steps = output_steps(read_deploy_file(tmp_path / "m.onnx"))
+    assert "seg.logits" not in steps
+    value = flatten_outputs(network_outputs(net, images(1)))["det.cls_s8"]
+    counts = value / steps["det.cls_s8"].view(-1, 1, 1)
+    torch.testing.assert_close(counts, counts.round(), rtol=0, atol=0.01)
+
+
+def test_networks_with_bn_and_no_quantizers_come_back_too(tmp_path: Path) -> None:
+    net = float_net()
+    export(net, tmp_path / "m.onnx", 0, postprocess=False)
+    again = reference_network(read_deploy_file(tmp_path / "m.onnx"))
+    x = images(1, seed=3)
+    assert differing(flatten_outputs(network_outputs(again, x)), flatten_outputs(network_outputs(net, x))) == 0
+
+
+def test_a_file_that_lacks_a_tensor_names_the_layer(tmp_path: Path) -> None:
+    export(quantized(FORMATS["float scales"]), tmp_path / "m.onnx", 2, postprocess=False)
+    file = read_deploy_file(tmp_path / "m.onnx")
+    stored = next(t for t in file.model.graph.initializer if t.name == "nodes.backbone.stem.weight_scale")
+    stored.name = "lost"
+    with pytest.raises(UserError, match="layer 'nodes.backbone.stem' is damaged"):
+        reference_network(file)
