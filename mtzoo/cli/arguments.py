@@ -5,6 +5,7 @@ import ast
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
@@ -35,11 +36,14 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(distill_from=None)  # of verbs that train nothing
 
 
-def config_from_arguments(args: argparse.Namespace) -> ExperimentConfig:
-    """The resolved config that the arguments ask for; its network can be built, quantized and folded."""
+def config_from_arguments(args: argparse.Namespace, more: Mapping[str, Any] = MappingProxyType({})) -> ExperimentConfig:
+    """The resolved config that the arguments ask for; its network can be built, quantized and folded.
+
+    more: keys of the config that the verb's own options set, after --cfg-options.
+    """
     tasks = [name.strip() for name in args.tasks.split(",")] if args.tasks else []
     path = find_config(args.config)
-    options = parse_options(args.cfg_options)
+    options = {**parse_options(args.cfg_options), **more}
     if args.distill_from is not None:
         options["distillation.teacher"] = str(args.distill_from)
     config = load_config(path, options, tasks)

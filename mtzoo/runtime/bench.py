@@ -78,7 +78,7 @@ def bench(model_path: Path, threads: int = 2, runs: int = 50, on_round: Callable
     postprocess = any("." in t.name and t.name.rpartition(".")[2] in ("labels", "boxes") for t in file.info.outputs)
     plain = build_model(net, file.info.tasks, file.info.geometry, file.info.input_format, quantized=False,
                         postprocess=postprocess)
-    feeds = _feeds(file.info)
+    feeds = noise_feeds(file.info)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -116,7 +116,7 @@ def compare_latency(models: Mapping[str, onnx.ModelProto], info: DeployInfo, thr
 
     precisions: of the float operators of those models that are not to run them in "f32".
     """
-    feeds = _feeds(info)
+    feeds = noise_feeds(info)
     executors = {name: OpenVinoExecutor(model, threads, precisions.get(name, "f32")) for name, model in models.items()}
     times = interleaved({name: lambda e=executor: e.run(feeds) for name, executor in executors.items()}, runs, None)
     return {name: statistics.median(t) for name, t in times.items()}
@@ -137,7 +137,7 @@ def interleaved(calls: Mapping[str, Callable[[], object]], runs: int,
     return times
 
 
-def _feeds(info: DeployInfo) -> Arrays:
+def noise_feeds(info: DeployInfo) -> Arrays:
     """Noise: how long a convolution takes does not depend on what it sees, and NMS finds few boxes in it."""
     hw = info.geometry.input_hw
     return feeds_for(info, np.random.default_rng(0).integers(0, 256, (*hw, 3), dtype=np.uint8), hw)

@@ -1,0 +1,161 @@
+"""Compress a float checkpoint for a target, by itself: rank candidates by latency, train the best, keep the fastest good one.
+
+    mtzoo compress --config real_resize/multitask --model-path with-bn-float-last.pt --retraining-iters 1000 --max-drop 1
+    mtzoo compress --config real_resize/multitask --model-path with-bn-float-last.pt --retraining-iters 1000 \\
+        --deploy-hardware generic-arm-a75 --target-speedup 2
+    mtzoo compress ... --resume
+
+Candidates are int8, bf16 where the hardware has it, pruned by 0.3, sparse by 0.75, and pairs. With host-cpu they are measured, with
+any other hardware predicted from its profile (`mtzoo hardware`), before anything is trained. Training distils from the original.
+The save dir gets a folder for each candidate tried, `compress.json` with all of them, and the winner as `compressed.onnx`.
+Exit code 1: no candidate tried holds --max-drop.
+"""
+
+import argparse
+import math
+import shutil
+from pathlib import Path
+
+from mtzoo.cli.arguments import (
+    add_config_arguments,
+    add_measuring_arguments,
+    add_retraining_arguments,
+    adopt_checkpoint,
+    check_new_folder,
+    config_from_arguments,
+    measuring_from_arguments,
+    retraining_from_arguments,
+    run_console,
+    save_dir_from_arguments,
+)
+from mtzoo.cli.compress_report import candidate_table, draw_candidates
+from mtzoo.cli.compress_trial import Trial, train_candidate
+from mtzoo.cli.delivery import Base, Delivery, float_model, measure_base
+from mtzoo.cli.models import export_spec
+from mtzoo.compression import Corrections
+from mtzoo.compression.candidates import ORIGINAL, Candidate, all_candidates, of_strategy, order_of_trial
+from mtzoo.compression.hardware_profile import HOST, PRECISIONS, HardwareProfile, load_profile
+from mtzoo.engine.calibration import Batches, calibration_images
+from mtzoo.engine.candidates import folded_candidates, measured_latency, predicted_latency, pruned_network
+from mtzoo.engine.compress_state import STATE, CompressState, load_state, made_for
+from mtzoo.engine.ptq import Job, fold_all, left_inexact, load_float_network
+from mtzoo.engine.run import INTEGER_STEP
+from mtzoo.errors import UserError
+from mtzoo.evaluation.comparison import Variant
+from mtzoo.export.deploy import sidecar_path
+from mtzoo.models import MultiTaskNet
+
+HELP = "compress for a target: rank candidates by latency, train, keep the fastest that is good enough"
+WINNER, PICTURE = "compressed.onnx", "compress.png"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_config_arguments(parser)
+    parser.add_argument("--model-path", type=Path, required=True, metavar="CKPT", help="a float checkpoint of this network")
+    parser.add_argument("--deploy-hardware", default=HOST, metavar="H", help=f"{HOST}, a profile's name or its .yaml file ({HOST})")
+    parser.add_argument("--strategy", metavar="A+B", help="only this candidate, e.g. int8 or prune+int8; default: it chooses by itself")
+    bound = parser.add_argument_group("what is wanted")
+    bound.add_argument("--target-speedup", type=float, metavar="X", help="times as fast as the original; the mildest that reaches it")
+    bound.add_argument("--max-drop", type=float, default=1.0, metavar="D", help="points of mIoU or AP50 that a task may lose (1)")
+    parser.add_argument("--calib-images", type=int, default=64, metavar="N", help="training images whose int8 ranges are observed (64)")
+    parser.add_argument("--save-dir", type=Path, metavar="DIR", help="a new folder; default work_dirs/CONFIG-compress")
+    add_retraining_arguments(parser)
+    add_measuring_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    limit, threads = measuring_from_arguments(args)
+    if args.target_speedup is not None and not 1 < args.target_speedup < math.inf:
+        raise UserError(f"--target-speedup {args.target_speedup}: more than 1 times as fast is wanted")
+    if not 0 <= args.max_drop < math.inf:
+        raise UserError(f"--max-drop {args.max_drop}: points of mIoU or AP50, 0 or more, e.g. 1")
+    profile = None if args.deploy_hardware == HOST else load_profile(args.deploy_hardware)
+    candidates = all_candidates(profile.precisions if profile else PRECISIONS)
+    wanted = of_strategy(candidates, args.strategy)
+    retraining, console = retraining_from_arguments(args), run_console()
+    config = adopt_checkpoint(config_from_arguments(args), args.model_path, console)
+    delivery = Delivery(config, save_dir_from_arguments(config, args, "compress"), limit, threads or args.threads, console)
+    if not args.resume:
+        check_new_folder(delivery.save_dir, "--save-dir")
+    state = open_state(args, delivery)
+    net = load_float_network(config, args.model_path)
+    images = Batches(calibration_images(config, args.calib_images))
+    if layers := left_inexact(Job(config, fold_all(net, config), images, Corrections())):
+        name, why = next(iter(layers.items()))
+        raise UserError(f"quantization: {len(layers)} layers cannot be integers, '{name}' {why} first; compress needs whole networks")
+    pruned = pruned_network(config, net)
+    speedups = rank(delivery, state, net, pruned, candidates, profile)
+    order = order_of_trial(wanted, speedups, args.target_speedup)
+    delivery.say(f"worth training, in this order: {', '.join(c.name for c in order)}")
+    trial = Trial(delivery, measured_base(delivery, state, net), net, pruned, args.model_path, retraining, images, args.max_drop,
+                  args.ctx)
+    winner = try_in_order(trial, state, order)
+    console.print(candidate_table(config.name, state, candidates, delivery.kinds))
+    draw_candidates(delivery.save_dir / PICTURE, state, candidates, delivery.kinds)
+    return hand_over(trial, state, winner)
+
+
+def open_state(args: argparse.Namespace, delivery: Delivery) -> CompressState:
+    """That of an interrupted run with --resume, or a new one."""
+    path = delivery.save_dir / STATE
+    origin = made_for(delivery.config, args.model_path, hardware=args.deploy_hardware, iterations=args.retraining_iters,
+                      batch_size=args.batch_size, learning_rate=args.learning_rate, limit=args.limit)
+    return load_state(path, origin) if args.resume and path.exists() else CompressState(path, origin)
+
+
+def rank(delivery: Delivery, state: CompressState, net: MultiTaskNet, pruned: MultiTaskNet, candidates: list[Candidate],
+         profile: HardwareProfile | None) -> dict[Candidate, float]:
+    """How many times as fast as the original each candidate is; measured or predicted once."""
+    if not state.latency_ms:
+        delivery.say(f"{len(candidates)} candidates: {'measuring on this machine' if profile is None else 'predicting'} their latency")
+        nets, spec = folded_candidates(delivery.config, net, pruned, candidates), export_spec(delivery.config, INTEGER_STEP)
+        latency = measured_latency(nets, spec, delivery.threads) if profile is None else predicted_latency(nets, spec, profile)
+        state.latency_ms = {candidate.name: ms for candidate, ms in latency.items()}
+        state.save()
+    delivery.console.print(candidate_table(delivery.config.name, state, candidates, delivery.kinds))
+    return {c: state.latency_ms[ORIGINAL.name] / state.latency_ms[c.name] for c in candidates}
+
+
+def measured_base(delivery: Delivery, state: CompressState, net: MultiTaskNet) -> Base:
+    """The original: evaluated once."""
+    folded = fold_all(net, delivery.config)
+    if state.base is not None:
+        return Base(state.base, float_model(delivery.config, folded))
+    base = measure_base(delivery, net, folded)
+    state.base = base.variant
+    state.save()
+    return base
+
+
+def try_in_order(trial: Trial, state: CompressState, order: list[Candidate]) -> Candidate | None:
+    """Train one after another until one holds the bound."""
+    for candidate in order:
+        if candidate.name not in state.results:
+            trial.delivery.say(f"{candidate.name}: training")
+            result, model = train_candidate(trial, candidate)
+            state.results[candidate.name] = result
+            state.models[candidate.name] = str(model.relative_to(trial.delivery.save_dir))
+            state.save()
+        if trial.holds(state.results[candidate.name]):
+            return candidate
+        trial.delivery.say(f"{candidate.name}: loses more than {trial.max_drop:g} points")
+    return None
+
+
+def hand_over(trial: Trial, state: CompressState, winner: Candidate | None) -> int:
+    """Put the winner's deploy model and its sidecar at the top of the save dir."""
+    say, folder = trial.delivery.say, trial.delivery.save_dir
+    if winner is None:
+        say(f"--max-drop {trial.max_drop:g}: none of the {len(state.results)} candidates that were trained holds it; all are kept in "
+            f"{folder}. Train longer (--retraining-iters) or allow more")
+        return 1
+    model, result = folder / state.models[winner.name], state.results[winner.name]
+    for source, target in ((model, folder / WINNER), (sidecar_path(model), sidecar_path(folder / WINNER))):
+        shutil.copyfile(source, target)
+    say(f"{winner.name}: {state.latency_ms[ORIGINAL.name] / state.latency_ms[winner.name]:.2f} times as fast as the original, "
+        f"{trial.base.variant.bytes / result.bytes:.2f} times smaller; {folder / WINNER} (checkpoint beside {model})")
+    return 0 if _is_exact(result) else 1
+
+
+def _is_exact(result: Variant) -> bool:
+    return result.differing is None or result.differing[0] == 0

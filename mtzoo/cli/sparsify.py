@@ -1,0 +1,128 @@
+"""Make weights zero: train a float network on while more and more of its weights go, then integers, export, verify, compare.
+
+    mtzoo sparsify --config real_resize/multitask --model-path with-bn-float-last.pt --ratio 0.75 --retraining-iters 4000 \\
+        --distill-from with-bn-float-last.pt
+    mtzoo sparsify --config real_resize/multitask --model-path with-bn-float-last.pt --pattern 2:4 --retraining-iters 4000
+
+The save dir gets the run with `with-bn-float-last.pt`, a float checkpoint for `quant-train --load-from` (with the same `sparsity`
+in the config the zeros stay), `int-inference-last.pt`, its deploy model, `comparison.json` and `sparsity.json`: sizes raw and as
+stored compressed, and what runtimes make of the zeros, against the same network with all weights. Exit code 1: executors differ.
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import onnx
+from rich.table import Table
+
+from mtzoo.cli.arguments import (
+    add_config_arguments,
+    add_measuring_arguments,
+    add_retraining_arguments,
+    check_new_folder,
+    config_from_arguments,
+    measuring_from_arguments,
+    retraining_from_arguments,
+    run_console,
+    save_dir_from_arguments,
+)
+from mtzoo.cli.delivery import BENCH_RUNS, Delivery, deliver_integer, measure_base, passed
+from mtzoo.cli.models import export_spec
+from mtzoo.compression import Corrections
+from mtzoo.compression.sparsity import UNSTRUCTURED
+from mtzoo.engine.calibration import Batches, calibration_images
+from mtzoo.engine.ptq import Job, fold_all, integer_network, left_inexact, load_float_network
+from mtzoo.engine.retraining import retrain, retraining_config
+from mtzoo.engine.sensitivity import ADVICE
+from mtzoo.engine.stages import INTEGER_STEP
+from mtzoo.errors import UserError
+from mtzoo.export.deploy import build_model
+from mtzoo.export.load import read_deploy_file
+from mtzoo.files import write_whole
+from mtzoo.runtime.sparse import SparseLatency, Stored, compare_sparse, stored
+
+HELP = "make weights zero while training, then integers, export, verify, compare"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_config_arguments(parser)
+    parser.add_argument("--model-path", type=Path, required=True, metavar="CKPT", help="a float checkpoint of this network")
+    parser.add_argument("--ratio", type=float, metavar="R", help="share of the weights to be zero; default: the config's sparsity")
+    parser.add_argument("--pattern", metavar="N:M", help=f"of M neighbouring weights N stay, e.g. 2:4; default {UNSTRUCTURED}")
+    add_retraining_arguments(parser)
+    parser.add_argument("--calib-images", type=int, default=64, metavar="N", help="training images whose ranges are observed (64)")
+    parser.add_argument("--save-dir", type=Path, metavar="DIR", help="a new folder; default work_dirs/CONFIG-sparsify")
+    add_measuring_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    limit, threads = measuring_from_arguments(args)
+    retraining = retraining_from_arguments(args)
+    config = retraining_config(config_from_arguments(args, sparsity_options(args)), retraining, quantized=False)
+    if config.sparsity is None:
+        raise UserError("what is to be zero is missing; add --ratio, e.g. 0.75, or --pattern 2:4, or 'sparsity' to the config")
+    save_dir = save_dir_from_arguments(config, args, "sparsify")
+    if not args.resume:
+        check_new_folder(save_dir, "--save-dir")
+    base_net = load_float_network(config, args.model_path)
+    images = Batches(calibration_images(config, args.calib_images))
+    base_job = Job(config, fold_all(base_net, config), images, Corrections())
+    if layers := left_inexact(base_job):
+        name, why = next(iter(layers.items()))
+        raise UserError(f"quantization: {len(layers)} layers cannot be integers, '{name}' {why} first; sparsify ends in integers")
+    trained = retrain(config, save_dir, quantized=False, console=run_console(), ctx=args.ctx, resume=args.resume, eval_limit=limit,
+                      initialize=lambda run: run.net.load_state_dict(base_net.state_dict()))
+    job = Job(config, fold_all(trained.net, config), images, Corrections())
+    delivery = Delivery(config, save_dir, limit, threads, trained.console)
+    base = measure_base(delivery, base_net, base_job.folded)
+    delivery.say("integers: calibrating and converting")
+    result = deliver_integer(delivery, base, "sparse integers", *integer_network(job))
+    report_sparsity(delivery, dense_model(base_job))
+    return 0 if passed(result) else 1
+
+
+def sparsity_options(args: argparse.Namespace) -> dict[str, Any]:
+    """--ratio and --pattern as keys of the config; the config's own where neither is given."""
+    if args.ratio is None and args.pattern is None:
+        return {}
+    return {"sparsity.ratio": args.ratio, "sparsity.pattern": args.pattern or UNSTRUCTURED}
+
+
+def dense_model(job: Job) -> onnx.ModelProto:
+    """The network before, in integers: what the zeros are compared with."""
+    spec = export_spec(job.config, INTEGER_STEP)
+    net, _ = integer_network(job)
+    return build_model(net, spec.tasks, spec.geometry, spec.input_format, quantized=True, postprocess=True)
+
+
+def report_sparsity(delivery: Delivery, dense: onnx.ModelProto) -> None:
+    """Print and save what the zeros are worth."""
+    prefix = delivery.config.solver[INTEGER_STEP].prefix
+    file = read_deploy_file(delivery.save_dir / f"{prefix}-export-last.onnx")
+    dense.metadata_props.MergeFrom(file.model.metadata_props)  # as large in both
+    dense_sizes, sizes = stored(dense), stored(file.model)
+    latency = {} if delivery.threads is None else compare_sparse(dense, file.model, file.info, delivery.threads, BENCH_RUNS)
+    delivery.console.print(sparsity_table(dense_sizes, sizes, latency))
+    for runtime, times in latency.items():
+        if not times.gains:
+            delivery.say(f"{runtime} gains nothing from the zeros ({times.speedup:.2f} x as fast): it multiplies by them, too")
+    values = {"dense": asdict(dense_sizes), "sparse": asdict(sizes), "latency": {name: asdict(t) for name, t in latency.items()}}
+    write_whole(delivery.save_dir / "sparsity.json", json.dumps(values, indent=1).encode(), ADVICE)
+
+
+def sparsity_table(dense: Stored, sparse: Stored, latency: dict[str, SparseLatency]) -> Table:
+    """Both as integer networks of the same layers."""
+    table = Table("", "dense integers", "sparse integers", "", title="the same layers with and without zeros")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    zeros = 100 * (1 - sparse.nonzero / sparse.weights)
+    table.add_row("weights that are not 0", f"{dense.nonzero:,}", f"{sparse.nonzero:,}", f"{zeros:.1f} % are 0")
+    for name, was, now in (("bytes of the file", dense.raw, sparse.raw), ("bytes, zipped", dense.deflated, sparse.deflated),
+                           ("bytes, as bit mask and non-zeros", dense.masked, sparse.masked)):
+        table.add_row(name, f"{was:,}", f"{now:,}", f"{was / now:.2f} x smaller")
+    for runtime, times in latency.items():
+        table.add_row(f"{runtime}, ms", f"{times.dense_ms:.1f}", f"{times.sparse_ms:.1f}", f"{times.speedup:.2f} x as fast")
+    return table

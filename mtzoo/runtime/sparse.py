@@ -1,0 +1,76 @@
+"""What zero weights are worth: in bytes, raw and as stored compressed, and in runtimes, which may compute with them all the same."""
+
+import math
+import statistics
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from mtzoo.export.info import DeployInfo
+from mtzoo.runtime.bench import interleaved, noise_feeds
+from mtzoo.runtime.executors import OnnxRuntimeExecutor, OpenVinoExecutor
+
+SPARSE_RATE = 0.3
+"""Share of zeros from which OpenVINO's option for sparse weights may store a layer's weights compressed."""
+GAIN = 1.05
+"""Less is the noise of the measurement."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An integer model's size. weights, nonzero: of the convolutions; raw: bytes of the file; deflated: of the file, zipped
+    (zlib, level 9); masked: of the file with each weight tensor as a bit mask and its non-zeros, where that is shorter."""
+
+    weights: int
+    nonzero: int
+    raw: int
+    deflated: int
+    masked: int
+
+
+def stored(model: onnx.ModelProto) -> Stored:
+    """Count and weigh a model whose weights are int8 initializers."""
+    content = model.SerializeToString()
+    weights = nonzero = saved = 0
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype == np.int8 and values.ndim == 4:
+            kept = int(np.count_nonzero(values))
+            weights, nonzero = weights + values.size, nonzero + kept
+            saved += max(0, values.size - kept - math.ceil(values.size / 8))
+    return Stored(weights, nonzero, len(content), len(zlib.compress(content, 9)), len(content) - saved)
+
+
+@dataclass(frozen=True)
+class SparseLatency:
+    """Medians in ms of one runtime: the dense model, and the one with zeros."""
+
+    dense_ms: float
+    sparse_ms: float
+
+    @property
+    def speedup(self) -> float:
+        return self.dense_ms / self.sparse_ms
+
+    @property
+    def gains(self) -> bool:
+        """Whether the runtime makes use of the zeros."""
+        return self.speedup >= GAIN
+
+
+def compare_sparse(dense: onnx.ModelProto, sparse: onnx.ModelProto, info: DeployInfo, threads: int,
+                   runs: int) -> dict[str, SparseLatency]:
+    """Runtime -> latency of two models of the same layers, in interleaved rounds; OpenVINO also with its option for sparse weights."""
+    option = "OpenVINO, sparse weights"
+    executors = {("OpenVINO", "dense"): OpenVinoExecutor(dense, threads), ("OpenVINO", "sparse"): OpenVinoExecutor(sparse, threads),
+                 (option, "sparse"): OpenVinoExecutor(sparse, threads, sparse_rate=SPARSE_RATE),
+                 ("ONNX Runtime", "dense"): OnnxRuntimeExecutor(dense, threads),
+                 ("ONNX Runtime", "sparse"): OnnxRuntimeExecutor(sparse, threads)}
+    feeds = noise_feeds(info)
+    times = interleaved({" ".join(key): lambda e=executor: e.run(feeds) for key, executor in executors.items()}, runs, None)
+    median = {key: statistics.median(times[" ".join(key)]) for key in executors}
+    median[option, "dense"] = median["OpenVINO", "dense"]
+    return {name: SparseLatency(median[name, "dense"], median[name, "sparse"]) for name in ("OpenVINO", option, "ONNX Runtime")}
