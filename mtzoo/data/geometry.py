@@ -56,6 +56,7 @@ class Window:
             shown = cv2.copyMakeBorder(shown, top, bottom, left, right, cv2.BORDER_CONSTANT, value=(fill, fill, fill))
         if shown.shape[:2] != self.out_hw:
             shown = cv2.resize(shown, self.out_hw[::-1], interpolation=interpolation)
+            return cv2.flip(shown, 1, dst=shown) if self.flip else shown
         return cv2.flip(shown, 1) if self.flip else np.ascontiguousarray(shown)
 
 

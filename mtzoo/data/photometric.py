@@ -48,7 +48,7 @@ class Photometric:
             return image
         image = cv2.transform(image, self._color_matrix(rng))
         if self.gamma:
-            image = look_up(image, _gamma_table(2.0 ** rng.uniform(-self.gamma, self.gamma)))
+            image = look_up(image, _gamma_table(2.0 ** rng.uniform(-self.gamma, self.gamma)), out=image)
         if rng.random() < self.blur_prob:
             image = cv2.GaussianBlur(image, (3, 3) if rng.random() < 0.5 else (5, 5), 0)
         if self.noise and rng.random() < self.noise_prob:
@@ -71,7 +71,8 @@ def _gamma_table(gamma: float) -> np.ndarray:
 
 
 def _add_noise(image: np.ndarray, rng: np.random.Generator, level: int) -> np.ndarray:
-    """Plus -level..level, as good as evenly: random bytes, scaled while they are added, are drawn several times as fast."""
-    noise = rng.integers(0, 256, image.shape, dtype=np.uint8)
+    """Plus -level..level, as good as evenly: random bytes, drawn eight at a time and scaled while they are added, are the quickest."""
+    words = rng.integers(0, 1 << 64, -(-image.size // 8), dtype=np.uint64)
+    noise = words.view(np.uint8)[:image.size].reshape(image.shape)
     scale = (2 * level + 1) / 256
     return cv2.addWeighted(image, 1.0, noise, scale, scale / 2 - level - 0.5)
