@@ -130,6 +130,10 @@ class MultiTaskDataset(Dataset[Sample]):
 
     def __getitem__(self, draw: Draw) -> Sample:
         """The sample of a draw. Raises UserError when ATTEMPTS images in a row are bad."""
+        return self.sample(draw, self.rng(draw))
+
+    def sample(self, draw: Draw, rng: np.random.Generator, out: np.ndarray | None = None) -> Sample:
+        """The same with the draw's `rng` at hand and, if given, with the image in `out`, (*crop_hw, 3) uint8."""
         skipped: list[BadImage] = []
         for index in self._candidates(draw):
             record = self.records[index]
@@ -138,9 +142,9 @@ class MultiTaskDataset(Dataset[Sample]):
             except UserError as error:
                 skipped.append(BadImage(record.path, str(error)))
                 continue
-            rng = self.rng(draw)
-            sample = self.pipeline.cut(sample, rng)  # lets go of the whole image: its memory, still in the CPU's cache, is used again
-            return replace(self.pipeline.recolor(sample, rng), skipped=tuple(skipped))
+            sample = self.pipeline.cut(sample, rng, out)
+            self.pipeline.recolor(sample, rng)
+            return replace(sample, skipped=tuple(skipped)) if skipped else sample
         raise UserError(f"{skipped[0].fault} (so are the next {ATTEMPTS - 1} images drawn from its folder; "
                         "`mtzoo data check` lists all)")
 
