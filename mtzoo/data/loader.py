@@ -1,5 +1,6 @@
 """Samples -> batches, in the background."""
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,8 +35,11 @@ def load_batch(dataset: MultiTaskDataset, draws: Sequence[Draw]) -> Batch:
 
 def empty_images(count: int, hw: tuple[int, int]) -> Tensor:
     """(count, *hw, 3) uint8; in a worker it is memory that the trainer shares."""
-    images = torch.empty((count, *hw, 3), dtype=torch.uint8)
-    return images if get_worker_info() is None else images.share_memory_()
+    shape = (count, *hw, 3)
+    if get_worker_info() is None:
+        return torch.empty(shape, dtype=torch.uint8)
+    storage = torch.UntypedStorage._new_shared(math.prod(shape))  # as torch's own collate does: share_memory_() would copy
+    return torch.empty(0, dtype=torch.uint8).set_(storage, 0, shape)
 
 
 def _stack(arrays: Sequence[np.ndarray]) -> Tensor:
