@@ -1,4 +1,4 @@
-"""Masks as runs of equal values: a tenth of the size, and there again five times as fast as out of a PNG."""
+"""Masks as runs of equal values: a fifteenth of the size, and there again more than twice as fast as out of a PNG."""
 
 import numpy as np
 
