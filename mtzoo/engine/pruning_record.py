@@ -54,13 +54,13 @@ def load_record(path: Path, origin: Mapping[str, Any]) -> Removed:
 
 
 def plan_table(plan: PruningPlan, program: Program) -> Table:
-    """A row per narrowed channel group: how wide its first layer is before and after, and how many layers follow it."""
-    table = Table("channel group", "kind", "layers", "before", "after", "", title="narrowed channel groups")
+    """A row per narrowed channel group: outputs of its first layer before and after, and how many layers it spans."""
+    table = Table("channel group", "outputs", "layers", "before", "after", "", title="narrowed channel groups")
     table.columns[0].overflow = "fold"
     for column in table.columns[2:]:
         column.justify = "right"
-    for name, kind, layers, before, after in _rows(plan, program):
-        table.add_row(name, kind, str(layers), str(before), str(after), f"{100 * (after / before - 1):+.0f} %")
+    for name, counted, layers, before, after in _rows(plan, program):
+        table.add_row(name, counted, str(layers), str(before), str(after), f"{100 * (after / before - 1):+.0f} %")
     return table
 
 
@@ -73,13 +73,13 @@ def draw_plan(path: Path, plan: PruningPlan, program: Program) -> None:
 
 
 def _rows(plan: PruningPlan, program: Program) -> list[tuple[str, str, int, int, int]]:
-    """(name, kind, layers, channels before, after) of the groups that get narrower. Of slices: outputs in each group."""
+    """(name, what is counted, layers, before, after) of the groups that get narrower: all outputs, or those in each group."""
     widths = {call.name: call.module.conv.out_channels for call in program.convs}
     rows = []
     for group in plan.groups:
         units, kept = len(group.units), plan.choice.get(group.name, len(group.units))
         if kept < units:
             before = units if group.slices else widths[group.name]
-            rows.append((group.name.removeprefix("nodes."), "outputs in each group" if group.slices else "channels",
+            rows.append((group.name.removeprefix("nodes."), "per group" if group.slices else "all",
                          len(group.layers), before, before * kept // units))
     return rows

@@ -10,20 +10,23 @@ import torch
 from torch import Tensor, nn
 
 from mtzoo.cli.models import export_spec
+from mtzoo.compression import channel_groups, weight_scores
 from mtzoo.config import ExperimentConfig, config_from_dict, load_config
 from mtzoo.config.schema import OptimizerSpec
 from mtzoo.engine.checks import check_network
 from mtzoo.engine.loop import train_step
 from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.optim import build_optimizer
+from mtzoo.engine.pruning import pruned_config, without
 from mtzoo.engine.stages import fold_for_step, network_at, quantization_of
 from mtzoo.export import export_model
 from mtzoo.layers import ConvBNAct, normalize_image
 from mtzoo.locate import find_config, list_configs
 from mtzoo.models import MultiTaskNet
-from mtzoo.quantization import calibrate, convert, freeze, prepare, set_observing
+from mtzoo.quantization import calibrate, convert, freeze, prepare, read_program, set_observing
 from mtzoo.runtime import verify
 from mtzoo.structures import Batch, Boxes, flatten_outputs
+from tests.compression.helpers import random_removal
 
 HW = (64, 96)
 SMALL = ("4pe_resize/seg_lane",)  # one life is lived among the fast tests
@@ -121,7 +124,22 @@ def marked(name: str):
 
 @pytest.mark.parametrize("name", [marked(name) for name in list_configs()])
 def test_from_float_to_integers(name, tmp_path):
-    config = shrunk(name)
+    size, parameters = live(shrunk(name), tmp_path)
+    assert size <= 1.3 * parameters + 200_000
+
+
+@pytest.mark.slow
+def test_a_pruned_network_lives_like_any_other(tmp_path):
+    config = shrunk("4pe_resize/multitask")
+    net = network_at(config, 0, quantized=False)
+    groups = channel_groups(read_program(net), weight_scores(net, "l2"), align=2)
+    pruned = without(net, random_removal(groups, seed=0))
+    assert sum(p.numel() for p in pruned.parameters()) < 0.8 * sum(p.numel() for p in net.parameters())
+    live(pruned_config(config, pruned), tmp_path)
+
+
+def live(config: ExperimentConfig, tmp_path: Path) -> tuple[int, int]:
+    """Train, quantize, fold, freeze, convert, export and verify a fresh network of the config: (bytes of its file, parameters)."""
     check_network(config)
     life = Life(config, network_at(config, 0, quantized=False), MultiTaskLoss(config))
     with_lively_bn(life.net)
@@ -154,7 +172,7 @@ def test_from_float_to_integers(name, tmp_path):
     report = verify(model, [image.permute(1, 2, 0).contiguous().numpy() for image in images])
     assert report.mismatches == {"integer": 0, "onnxruntime": 0, "openvino": 0}
     assert report.values >= sum(value.numel() for value in expected.values())
-    assert model.stat().st_size <= 1.3 * sum(p.numel() for p in life.net.parameters()) + 200_000
+    return model.stat().st_size, sum(p.numel() for p in life.net.parameters())
 
 
 def differing(a: Tensor, b: Tensor) -> int:
