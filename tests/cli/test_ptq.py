@@ -152,3 +152,32 @@ def test_a_config_that_leaves_layers_in_float_gives_no_integer_network(root, tmp
     assert "NOT an integer network" in text
     assert "not promised" in text
     assert {path.name for path in out.glob("*.pt")} == {"mixed-last.pt"}
+
+
+@pytest.mark.slow
+def test_each_head_has_its_own_format_through_eval_verify_and_bench(root, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert ptq(root, "--save-dir", out, "--cfg-options", "tasks.seg.quantization={'activation_bits': 16}",
+               "tasks.det.quantization={'op_types': []}") == 0
+    assert "NOT an integer network" in capsys.readouterr().out
+    model = str(out / "mixed-export-last.onnx")
+    values = json.loads((out / "comparison-mixed.json").read_text())["result"]
+    # the checkpoint and the file in both runtimes say nearly the same: a label at the border of two classes may fall to either side
+    for executor in ("openvino", "onnxruntime"):
+        assert main(["eval", model, "--executor", executor, "--json", str(tmp_path / "m.json")]) == 0
+        found = json.loads((tmp_path / "m.json").read_text())
+        assert abs(found["seg/mIoU"] - values["metrics"]["seg/mIoU"]) < 1
+    assert main(["eval", str(out / "mixed-last.pt"), "--json", str(tmp_path / "m.json")]) == 0
+    assert abs(json.loads((tmp_path / "m.json").read_text())["seg/mIoU"] - values["metrics"]["seg/mIoU"]) < 1
+    capsys.readouterr()
+    assert main(["verify", model, "--images", str(root / "images"), "--limit", "2"]) == 0
+    lines = [line.replace("│", " ").split() for line in capsys.readouterr().out.splitlines()]
+    seg = next(line for line in lines if line[:2] == ["openvino", "seg"])
+    assert float(seg[-1]) < 2.0**15  # in steps of its accumulator
+    assert ["det", "float"] in [[line[1], line[-1]] for line in lines if line[:1] == ["onnxruntime"]]
+    assert main(["bench", model, "--threads", "1", "--runs", "2", "--json", str(tmp_path / "b.json")]) == 0
+    assert "mixed: NOT an integer network" in capsys.readouterr().out
+    report = json.loads((tmp_path / "b.json").read_text())
+    assert report["form"] == "mixed"
+    assert report["latency_ms"]["openvino mixed"] > 0
+    assert report["bytes"]["mixed"] == (out / "mixed-export-last.onnx").stat().st_size
