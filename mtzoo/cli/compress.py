@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     images = Batches(calibration_images(config, args.calib_images))
     if layers := left_inexact(Job(config, fold_all(net, config), images, Corrections())):
         name, why = next(iter(layers.items()))
-        raise UserError(f"quantization: {len(layers)} layers cannot be integers, '{name}' {why} first; compress makes whole networks so")
+        raise UserError(f"quantization: {len(layers)} layers cannot be integers, '{name}' {why} first; compress needs whole networks")
     pruned = pruned_network(config, net)
     speedups = rank(delivery, state, net, pruned, candidates, profile)
     order = order_of_trial(wanted, speedups, args.target_speedup)

@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         pruned = without(net, load_record(record, origin))
     else:
         meter = LatencyMeter(config, net, batches, threads) if pruning.criterion == "latency" else None
-        plan = plan_pruning(config, net, pruning, limits=limits, latency_saved=meter and meter.saved)
+        plan = plan_pruning(config, net, pruning, limits=limits, meter=meter)
         pruned = without(net, removed_channels(plan.choice, plan.groups))
         show_plan(delivery, net, pruned, plan, pruning.criterion)
         save_record(record, origin, plan)

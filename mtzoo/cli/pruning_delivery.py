@@ -21,6 +21,7 @@ from mtzoo.export.load import DeployFile, read_deploy_file
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import read_program
 from mtzoo.runtime.bench import compare_latency
+from mtzoo.runtime.layer_times import layer_times
 
 ORIGINAL, PRUNED = "original, int8", "pruned, int8"
 LATENCY_RUNS = 40
@@ -33,6 +34,11 @@ class LatencyMeter:
     def __init__(self, config: ExperimentConfig, net: MultiTaskNet, batches: Batches, threads: int | None) -> None:
         self.config, self.batches, self.threads = config, Batches(batches.images[:1]), threads or LATENCY_THREADS
         self.original = self._file(net)
+
+    def layer_nanoseconds(self) -> dict[str, float]:
+        """Convolution -> its time in the original's deploy model."""
+        times = layer_times(self.original.model, self.original.info, self.threads, LATENCY_RUNS)
+        return {layer: 1e3 * microseconds for layer, microseconds in times.items()}
 
     def saved(self, pruned: MultiTaskNet) -> float:
         """Share of the latency that is gone."""

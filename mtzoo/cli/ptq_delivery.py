@@ -57,8 +57,8 @@ def compare_mixed(delivery: Delivery, job: Job, checkpoint: Path, base: Base, in
 
     mixed = spare_parts(job, rank_parts(job, noise, failing), partial(evaluate_mixed, delivery), is_good, on_try, how)
     if mixed is None:
-        delivery.say(f"--max-drop {max_drop:g} cannot be reached with half of the network in integers; train with quantization: "
-                     f"mtzoo quant-train --load-from {checkpoint}")
+        delivery.say(f"--max-drop {max_drop:g} cannot be reached with half of the network spared; train with quantization: "
+                     f"mtzoo quant --model-path {checkpoint}")
         return False
     deliver_mixed(delivery, base, mixed.net, mixed.checkpoint, mixed.metrics)
     return True

@@ -10,15 +10,23 @@ from mtzoo.compression.channels import Scores, Unit
 from mtzoo.layers import ConvBNAct, ImageQuant
 from mtzoo.quantization import Program
 
-Cost = Literal["params", "macs"]
+Cost = Literal["params", "macs", "latency"]
 
 
 class Widths:
-    """Which channels of a program's convolutions are still there. positions: convolution -> H * W of its output."""
+    """Which channels of a program's convolutions are still there.
 
-    def __init__(self, program: Program, positions: Mapping[str, int], cost: Cost) -> None:
+    positions: convolution -> H * W of its output; times: convolution -> nanoseconds, for cost "latency": a layer's time is taken
+    to fall with its multiply-accumulates, and one without a time to cost nothing.
+    """
+
+    def __init__(self, program: Program, positions: Mapping[str, int], cost: Cost, times: Mapping[str, float] | None = None) -> None:
         self.layers: dict[str, ConvBNAct] = {call.name: call.module for call in program.convs}
         self.positions, self.cost = positions, cost
+        self.rates: dict[str, float] = {}  # nanoseconds of a multiply-accumulate
+        if cost == "latency":
+            macs = {name: positions[name] * layer.conv.weight.numel() for name, layer in self.layers.items()}
+            self.rates = {name: times.get(name, 0.0) / macs[name] for name in self.layers}
         self.kept = {name: set(range(layer.conv.out_channels)) for name, layer in self.layers.items()}
         made_by: dict[str, list[str]] = {}
         for call in program.calls:
@@ -32,11 +40,11 @@ class Widths:
             for source in sources:
                 self.readers[source].add(reader)
 
-    def total(self) -> int:
+    def total(self) -> float:
         """Cost of the whole network as it is now."""
         return sum(self._layer_cost(name, {}) for name in self.layers)
 
-    def saving(self, units: Sequence[Unit]) -> int:
+    def saving(self, units: Sequence[Unit]) -> float:
         """What the cost falls by when these units go."""
         gone = self._still_there(units)
         touched = set(gone).union(*(self.readers[name] for name in gone))
@@ -57,14 +65,17 @@ class Widths:
                 channels.setdefault(name, set()).update(self.kept[name].intersection(indices))
         return channels
 
-    def _layer_cost(self, name: str, gone: Mapping[str, set[int]]) -> int:
+    def _layer_cost(self, name: str, gone: Mapping[str, set[int]]) -> float:
         """Of a layer without the channels `gone`; a group convolution loses its groups whole."""
         layer, sources = self.layers[name], self.sources[name]
         conv, vectors = layer.conv, (layer.bn is not None) * 2 + (layer.conv.bias is not None)
         inputs = sum(len(self.kept[s]) - len(gone.get(s, ())) for s in sources) if sources else conv.in_channels
         outputs = len(self.kept[name]) - len(gone.get(name, ()))
         per_output = (conv.in_channels // conv.groups if conv.groups > 1 else inputs) * conv.kernel_size[0] * conv.kernel_size[1]
-        return outputs * per_output * self.positions[name] if self.cost == "macs" else outputs * (per_output + vectors)
+        if self.cost == "params":
+            return outputs * (per_output + vectors)
+        macs = outputs * per_output * self.positions[name]
+        return macs if self.cost == "macs" else macs * self.rates[name]
 
 
 @torch.no_grad()

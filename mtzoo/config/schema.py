@@ -160,7 +160,7 @@ class Env:
     """Where and how it runs. default_ctx: "cpu", or GPU indices such as "0,1"; workers: processes that read and prepare images;
     threads: of the CPU, for the network in training, 0: as many as torch takes by itself; amp: "auto" takes bf16 where it is
     faster; shuffle_chunk_size: images of a folder that stay together when an epoch is shuffled, for disks that are slow to seek,
-    0: none do; cache_mb: bound of the cache of decoded images that all workers share, MiB; max_bad_images: share (0..1) of the
+    0: none do; cache_mb: bound of the cache of decoded images and masks, of all workers, MiB; max_bad_images: share (0..1) of the
     training images that may turn out unreadable, beyond it the run stops; intervals in iterations.
 
     OTHER_NAMES: what other toolkits call a key -> what it is called here.

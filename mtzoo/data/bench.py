@@ -6,9 +6,12 @@ else. Whatever is compared takes turns, batch by batch and round by round, so th
 
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice
 from statistics import median
 
@@ -16,30 +19,30 @@ import cv2
 import numpy as np
 import torch
 
+from mtzoo.data.cache import RecordCache
 from mtzoo.data.dataset import MultiTaskDataset, decode_files, read_files
 from mtzoo.data.groups import Record
-from mtzoo.data.loader import collate, make_loader
+from mtzoo.data.loader import collate, empty_images, load_batch, make_loader
 from mtzoo.data.sampler import Draw
 from mtzoo.errors import UserError
 
 STAGES = ("read", "decode", "geometry", "photometric", "collate")
+BOUND, PLAIN, KEPT = "decoding alone", "end to end", "end to end, masks kept"
 ROUNDS = 5
 LOADER_IMAGES = 64  # at the least, of each worker in a round
 
 
 @dataclass(frozen=True)
 class InputSpeed:
-    """stages: images/s of each; end_to_end, bound: of all stages and of nothing but decoding, one core each; bound_share:
-    median of their ratio in a round; loaders: worker processes -> images/s; core_share: how much of its core the measuring
+    """one_core: images/s of each of STAGES, of BOUND, PLAIN and, where there are masks, KEPT; bound_share: of PLAIN and KEPT, median
+    of their ratio to BOUND in a round; loaders: worker processes -> images/s; core_share: how much of its core the measuring
     process was given, below 0.95 the machine was busy or the disk slow."""
 
     images: int
     batch_size: int
     rounds: int
-    stages: dict[str, float]
-    end_to_end: float
-    bound: float
-    bound_share: float
+    one_core: dict[str, float]
+    bound_share: dict[str, float]
     loaders: dict[int, float]
     core_share: float
 
@@ -62,21 +65,22 @@ def bench_input(dataset: MultiTaskDataset, images: int, batch_size: int, max_wor
         raise UserError("a dataset with a cache decodes nothing the second time; make it with cache_mb=0")
     draws = list(islice(cycle(dataset.sampler()), images))
     batches = [draws[i:i + batch_size] for i in range(0, images, batch_size)]
+    passes = _passes(dataset, images)
     counts = worker_counts(max_workers)
     total = ROUNDS * (1 + len(counts))
     rounds, loaders, done = [], {count: [] for count in counts}, 0
     with _one_thread():
-        _one_core(dataset, batches, 0)  # warms the page cache and the allocator
+        _one_core(passes, batches, 0)  # warms the page cache and the allocator, and packs the masks
         for i in range(ROUNDS):
-            rounds.append(_one_core(dataset, batches, i))
+            rounds.append(_one_core(passes, batches, i))
             for count in counts if i % 2 else counts[::-1]:
                 loaders[count].append(_loader_speed(dataset, draws, batch_size, count))
             done += 1 + len(counts)
             if on_round:
                 on_round(done, total)
-    speeds = {name: images / median(seconds[name] for seconds in rounds) for name in (*STAGES, "bound", "end to end")}
-    return InputSpeed(images, batch_size, ROUNDS, {name: speeds[name] for name in STAGES}, speeds["end to end"], speeds["bound"],
-                      median(seconds["bound"] / seconds["end to end"] for seconds in rounds),
+    names = [name for name in rounds[0] if name not in ("wall", "cpu")]
+    return InputSpeed(images, batch_size, ROUNDS, {name: images / median(seconds[name] for seconds in rounds) for name in names},
+                      {name: median(s[BOUND] / s[name] for s in rounds) for name in (PLAIN, KEPT) if name in names},
                       {count: median(found) for count, found in loaders.items()},
                       median(seconds["cpu"] / seconds["wall"] for seconds in rounds))
 
@@ -86,26 +90,40 @@ def worker_counts(most: int) -> list[int]:
     return sorted({most, *(2**i for i in range(most.bit_length()))})
 
 
-def _one_core(dataset: MultiTaskDataset, batches: Sequence[Sequence[Draw]], turn: int) -> dict[str, float]:
-    """Seconds of a core for each stage, the bound and end to end over all batches; who is first changes from batch to batch.
+Seconds = dict[str, float]
+Pass = Callable[[Sequence[Draw], Seconds], None]
+"""Does something with a batch and adds the seconds it took."""
+
+
+def _passes(dataset: MultiTaskDataset, images: int) -> list[Pass]:
+    """What takes turns. With masks there is one more: how it is when all of them, but no image, have found room in the cache."""
+    passes = [partial(_decode_only, dataset), partial(_end_to_end, dataset, PLAIN), partial(_staged, dataset)]
+    if any(record.masks for record in dataset.records):
+        keeping = copy(dataset)
+        keeping.cache = RecordCache(max(images, 64), len(dataset), image_share=0.0)
+        passes.append(partial(_end_to_end, keeping, KEPT))
+    return passes
+
+
+def _one_core(passes: Sequence[Pass], batches: Sequence[Sequence[Draw]], turn: int) -> Seconds:
+    """Seconds of a core for each of the passes over all batches; who is first changes from batch to batch.
 
     They are of CPU time: what other processes take of the core is not counted. "wall" has all of it.
     """
-    seconds = dict.fromkeys((*STAGES, "bound", "end to end"), 0.0)
-    passes = [_decode_only, _end_to_end, _staged]
+    seconds: Seconds = defaultdict(float)
     wall, cpu = time.perf_counter(), time.process_time()
     for i, batch in enumerate(batches):
         first = (i + turn) % len(passes)
         for measure in (*passes[first:], *passes[:first]):
-            measure(dataset, batch, seconds)
-    return seconds | {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+            measure(batch, seconds)
+    return {**seconds, "wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
 
 
-def _decode_only(dataset: MultiTaskDataset, draws: Sequence[Draw], seconds: dict[str, float]) -> None:
+def _decode_only(dataset: MultiTaskDataset, draws: Sequence[Draw], seconds: Seconds) -> None:
     start = time.process_time()
     for draw in draws:
         decode_only(dataset.records[draw.index])
-    seconds["bound"] += time.process_time() - start
+    seconds[BOUND] += time.process_time() - start
 
 
 def decode_only(record: Record) -> list[np.ndarray | None]:
@@ -115,31 +133,33 @@ def decode_only(record: Record) -> list[np.ndarray | None]:
     return [cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flags) for path, flags in files]
 
 
-def _end_to_end(dataset: MultiTaskDataset, draws: Sequence[Draw], seconds: dict[str, float]) -> None:
+def _end_to_end(dataset: MultiTaskDataset, name: str, draws: Sequence[Draw], seconds: Seconds) -> None:
     """What the loader does without workers."""
     start = time.process_time()
-    collate([dataset[draw] for draw in draws])
-    seconds["end to end"] += time.process_time() - start
+    load_batch(dataset, draws)
+    seconds[name] += time.process_time() - start
 
 
-def _staged(dataset: MultiTaskDataset, draws: Sequence[Draw], seconds: dict[str, float]) -> None:
+def _staged(dataset: MultiTaskDataset, draws: Sequence[Draw], seconds: Seconds) -> None:
     """The same, with a look at the clock between the stages."""
     pipeline, samples = dataset.pipeline, []
-    for draw in draws:
+    images = empty_images(len(draws), pipeline.geometry.crop_hw)
+    for draw, out in zip(draws, images.numpy()):
         record, rng = dataset.records[draw.index], dataset.rng(draw)
         times = [time.process_time()]
         files = read_files(record)
         times.append(time.process_time())
         sample = decode_files(record, files, pipeline.geometry.reduction)
         times.append(time.process_time())
-        sample = pipeline.cut(sample, rng)
+        sample = pipeline.cut(sample, rng, out)
         times.append(time.process_time())
-        samples.append(pipeline.recolor(sample, rng))
+        pipeline.recolor(sample, rng)
         times.append(time.process_time())
+        samples.append(sample)
         for name, start, end in zip(STAGES, times, times[1:]):
             seconds[name] += end - start
     start = time.process_time()
-    collate(samples)
+    collate(samples, images)
     seconds["collate"] += time.process_time() - start
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from torch.utils.data import Dataset
 
-from mtzoo.data.cache import ImageCache
+from mtzoo.data.cache import RecordCache
 from mtzoo.data.groups import Group, Record, build_groups
 from mtzoo.data.images import (
     Reduction,
@@ -41,8 +41,11 @@ class RecordFiles(NamedTuple):
 
 def read_files(record: Record) -> RecordFiles:
     """Read, nothing decoded. Raises UserError for a file that cannot be read."""
-    masks = dict.fromkeys(file.path for file in record.masks.values())
-    return RecordFiles(read_bytes(record.path), {path: read_bytes(path) for path in masks})
+    return RecordFiles(read_bytes(record.path), _read_masks(record))
+
+
+def _read_masks(record: Record) -> dict[Path, bytes]:
+    return {path: read_bytes(path) for path in dict.fromkeys(file.path for file in record.masks.values())}
 
 
 def decode_files(record: Record, files: RecordFiles, reduction: Reduction = full_size) -> Sample:
@@ -50,18 +53,26 @@ def decode_files(record: Record, files: RecordFiles, reduction: Reduction = full
 
     Raises UserError for every fault of image and masks.
     """
-    image, factor = decode_image(files.image, record.path, reduction)
-    hw = (image.shape[0] * factor, image.shape[1] * factor)
-    if problem := image_size_problem(record.path, hw, record.hw):
+    image, factor = _decode_image(record, files.image, reduction)
+    return _sample(record, image, factor, _decode_masks(record, files.masks, (image.shape[0] * factor, image.shape[1] * factor)))
+
+
+def _decode_image(record: Record, data: bytes, reduction: Reduction) -> tuple[np.ndarray, int]:
+    image, factor = decode_image(data, record.path, reduction)
+    if problem := image_size_problem(record.path, (image.shape[0] * factor, image.shape[1] * factor), record.hw):
         raise UserError(f"{record.path}: {problem}")
-    raw = {path: decode_mask(data, path) for path, data in files.masks.items()}
+    return image, factor
+
+
+def _decode_masks(record: Record, data: dict[Path, bytes], hw: tuple[int, int]) -> dict[str, np.ndarray]:
+    raw = {path: decode_mask(content, path) for path, content in data.items()}
     masks: dict[str, np.ndarray] = {}
     for task, file in record.masks.items():
         mask = raw[file.path]
         if problem := mask_size_problem(record.path, hw, mask.shape):
             raise UserError(f"{file.path}: {problem}")
         masks[task] = apply_table(mask, file.table, file.path, file.source)
-    return _sample(record, image, factor, masks)
+    return masks
 
 
 def _sample(record: Record, image: np.ndarray, factor: int, masks: dict[str, np.ndarray]) -> Sample:
@@ -75,17 +86,20 @@ def read_arrays(record: Record) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return sample.image, sample.masks
 
 
-def read_sample(record: Record, cache: ImageCache | None = None, index: int = 0, reduction: Reduction = full_size) -> Sample:
-    """A record as a sample, see `decode_files`; arrays from the cache are read-only."""
-    stored = cache.get(index) if cache else None
-    if stored is not None:
-        image, *masks, factor = stored
-        return _sample(record, image, int(factor[0, 0]), dict(zip(record.masks, masks)))
-    sample = decode_files(record, read_files(record), reduction)
-    if cache:
-        factor = np.full((1, 1), sample.original_hw[0] // sample.image.shape[0], dtype=np.uint8)
-        cache.put(index, [sample.image, *sample.masks.values(), factor])
-    return sample
+def read_sample(record: Record, cache: RecordCache | None = None, index: int = 0, reduction: Reduction = full_size) -> Sample:
+    """A record as a sample, see `decode_files`; an image from the cache is read-only."""
+    if cache is None:
+        return decode_files(record, read_files(record), reduction)
+    kept = cache.image(index)
+    image, factor = kept or _decode_image(record, read_bytes(record.path), reduction)
+    masks = cache.masks(index)
+    if masks is None:
+        hw = (image.shape[0] * factor, image.shape[1] * factor)
+        masks = list(_decode_masks(record, _read_masks(record), hw).values())
+        cache.keep_masks(index, masks)
+    if kept is None:
+        cache.keep_image(index, image, factor)  # after the masks: nothing is kept of a record that is bad
+    return _sample(record, image, factor, dict(zip(record.masks, masks)))
 
 
 def _is_bad(record: Record) -> bool:
@@ -101,20 +115,25 @@ class MultiTaskDataset(Dataset[Sample]):
 
     Items are asked for by `Draw`s of its `sampler()`: the random transforms depend on (seed, epoch, position) alone, so a
     run does not change with the number of workers. Where a drawn image is bad, another of its folder takes the place, and
-    the sample says so. cache_mb: RAM for decoded images, shared by forked workers.
+    the sample says so. cache_mb: RAM for decoded images and masks, shared by forked workers.
     """
 
     def __init__(self, tasks: Sequence[TaskData], pipeline: TrainPipeline, *, seed: int = 0, cache_mb: int = 0) -> None:
         self.groups = build_groups(tasks)
         self.records = [record for group in self.groups for record in group.records]
         self.pipeline, self.seed = pipeline, seed
-        self.cache = ImageCache(cache_mb, len(self.records)) if cache_mb else None
+        image_share = 0.75 if any(record.masks for record in self.records) else 1.0
+        self.cache = RecordCache(cache_mb, len(self.records), image_share) if cache_mb else None
 
     def __len__(self) -> int:
         return len(self.records)
 
     def __getitem__(self, draw: Draw) -> Sample:
         """The sample of a draw. Raises UserError when ATTEMPTS images in a row are bad."""
+        return self.sample(draw, self.rng(draw))
+
+    def sample(self, draw: Draw, rng: np.random.Generator, out: np.ndarray | None = None) -> Sample:
+        """The same with the draw's `rng` at hand and, if given, with the image in `out`, (*crop_hw, 3) uint8."""
         skipped: list[BadImage] = []
         for index in self._candidates(draw):
             record = self.records[index]
@@ -123,7 +142,9 @@ class MultiTaskDataset(Dataset[Sample]):
             except UserError as error:
                 skipped.append(BadImage(record.path, str(error)))
                 continue
-            return replace(self.pipeline(sample, self.rng(draw)), skipped=tuple(skipped))
+            sample = self.pipeline.cut(sample, rng, out)
+            self.pipeline.recolor(sample, rng)
+            return replace(sample, skipped=tuple(skipped)) if skipped else sample
         raise UserError(f"{skipped[0].fault} (so are the next {ATTEMPTS - 1} images drawn from its folder; "
                         "`mtzoo data check` lists all)")
 

@@ -1,14 +1,16 @@
 """Samples -> batches, in the background."""
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import BatchSampler, DataLoader, Dataset, default_collate
+from torch.utils.data import BatchSampler, DataLoader, Dataset, default_collate, get_worker_info
 
 from mtzoo.data.dataset import EvalDataset, MultiTaskDataset
 from mtzoo.data.sampler import Draw, WeightedEpochSampler
@@ -24,23 +26,40 @@ class EvalBatch:
     samples: list[Sample]
 
 
-def stack_images(samples: Sequence[Sample]) -> Tensor:
-    """(N, 3, H, W) uint8 in channels_last memory: the layout images are read in, and the one convolutions want on CPU."""
-    return _stack([sample.image for sample in samples]).permute(0, 3, 1, 2)
+def load_batch(dataset: MultiTaskDataset, draws: Sequence[Draw]) -> Batch:
+    """The samples of some draws as a batch. Each image is cut and coloured where it stays: it is never copied."""
+    images = empty_images(len(draws), dataset.pipeline.geometry.crop_hw)
+    rngs = [dataset.rng(draw) for draw in draws]  # all at once: one by one, each would be out of the CPU's cache by the next
+    return collate([dataset.sample(*each) for each in zip(draws, rngs, images.numpy())], images)
+
+
+def empty_images(count: int, hw: tuple[int, int]) -> Tensor:
+    """(count, *hw, 3) uint8; in a worker it is memory that the trainer shares."""
+    shape = (count, *hw, 3)
+    if get_worker_info() is None:
+        return torch.empty(shape, dtype=torch.uint8)
+    storage = torch.UntypedStorage._new_shared(math.prod(shape))  # as torch's own collate does: share_memory_() would copy
+    return torch.empty(0, dtype=torch.uint8).set_(storage, 0, shape)
 
 
 def _stack(arrays: Sequence[np.ndarray]) -> Tensor:
     """N uint8 arrays of one shape -> (N, ...). In a worker torch puts them straight into the memory it shares with the trainer."""
-    return default_collate([torch.from_numpy(a if a.flags.writeable else a.copy()) for a in arrays])
+    return default_collate([torch.from_numpy(array) for array in arrays])
 
 
-def collate(samples: Sequence[Sample]) -> Batch:
-    """Samples of one size -> a batch over the tasks that at least one of them has labels for."""
+def collate(samples: Sequence[Sample], images: Tensor | None = None) -> Batch:
+    """Samples of one size -> a batch over the tasks that at least one of them has labels for.
+
+    images: (N, H, W, 3), where the samples' images lie one after the other already. The batch has them as (N, 3, H, W) in
+    channels_last memory: the layout images are read in, and the one convolutions want on CPU.
+    """
+    if images is None:
+        images = _stack([sample.image for sample in samples])
     box_tasks = dict.fromkeys(task for sample in samples for task in sample.boxes)
     mask_tasks = dict.fromkeys(task for sample in samples for task in sample.masks)
     unlabelled = np.full(samples[0].image.shape[:2], IGNORE, dtype=np.uint8)
     return Batch(
-        images=stack_images(samples),
+        images=images.permute(0, 3, 1, 2),
         affines=np.stack([sample.affine for sample in samples]),
         original_hws=[sample.original_hw for sample in samples],
         paths=[sample.path for sample in samples],
@@ -51,9 +70,14 @@ def collate(samples: Sequence[Sample]) -> Batch:
     )
 
 
+def load_eval_batch(dataset: EvalDataset, indices: Sequence[int]) -> EvalBatch:
+    """The images of some places as a batch."""
+    return collate_eval([dataset[index] for index in indices])
+
+
 def collate_eval(samples: Sequence[Sample]) -> EvalBatch:
     """Samples of an EvalDataset; their labels keep sizes of their own, so they stay samples."""
-    return EvalBatch(stack_images(samples), list(samples))
+    return EvalBatch(_stack([sample.image for sample in samples]).permute(0, 3, 1, 2), list(samples))
 
 
 class Loader:
@@ -75,38 +99,35 @@ class Loader:
 def make_loader(dataset: MultiTaskDataset, sampler: WeightedEpochSampler | Sequence[Draw], batch_size: int, workers: int, *,
                 drop_last: bool = True, pin_memory: bool = False) -> Loader:
     """Batches of one epoch at a time; call `sampler.set_epoch` before each. Workers live on between epochs."""
-    return Loader(DataLoader(_Guarded(dataset), batch_sampler=BatchSampler(sampler, batch_size, drop_last),
-                             collate_fn=_GuardedCollate(collate), pin_memory=pin_memory, **_worker_options(workers, True)))
+    return Loader(DataLoader(_Batches(dataset, load_batch), batch_sampler=BatchSampler(sampler, batch_size, drop_last),
+                             collate_fn=_as_loaded, pin_memory=pin_memory, **_worker_options(workers, True)))
 
 
 def make_eval_loader(dataset: EvalDataset, batch_size: int, workers: int) -> Loader:
     """All images in order, as EvalBatch."""
-    return Loader(DataLoader(_Guarded(dataset), batch_size=batch_size, collate_fn=_GuardedCollate(collate_eval),
+    return Loader(DataLoader(_Batches(dataset, load_eval_batch), batch_size=batch_size, collate_fn=_as_loaded,
                              **_worker_options(workers, False)))
 
 
-class _Guarded(Dataset[Sample]):
-    """Fetches a batch's samples; the first UserError takes their place."""
+@dataclass(frozen=True)
+class _Batches(Dataset[Sample]):
+    """Gives a DataLoader whole batches; a UserError takes the place of its batch."""
 
-    def __init__(self, dataset: Dataset[Sample]) -> None:
-        self.dataset = dataset
+    dataset: MultiTaskDataset | EvalDataset
+    load: Callable[[Any, Sequence[Any]], Batch | EvalBatch]
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitems__(self, indices: Sequence[Draw] | Sequence[int]) -> list[Sample] | UserError:
+    def __getitems__(self, indices: Sequence[Draw] | Sequence[int]) -> Batch | EvalBatch | UserError:
         try:
-            return [self.dataset[index] for index in indices]
+            return self.load(self.dataset, indices)
         except UserError as error:
             return error
 
 
-@dataclass(frozen=True)
-class _GuardedCollate:
-    collate_fn: Callable[[Sequence[Sample]], Batch | EvalBatch]
-
-    def __call__(self, samples: list[Sample] | UserError) -> Batch | EvalBatch | UserError:
-        return samples if isinstance(samples, UserError) else self.collate_fn(samples)
+def _as_loaded(batch: Batch | EvalBatch | UserError) -> Batch | EvalBatch | UserError:
+    return batch  # in place of a collate_fn
 
 
 def _worker_options(workers: int, persistent: bool) -> dict[str, object]:

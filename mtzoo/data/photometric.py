@@ -42,18 +42,17 @@ class Photometric:
         if self.gamma < 0 or not 0 <= self.noise <= 127:
             raise UserError(f"photometric gamma={self.gamma}, noise={self.noise}: gamma >= 0 and noise in 0..127")
 
-    def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """(H, W, 3) uint8 BGR -> a changed copy, or `image` itself when the draw says so."""
+    def apply(self, image: np.ndarray, rng: np.random.Generator) -> None:
+        """Change an image (H, W, 3) uint8 BGR in place: each change finds it in the CPU's cache."""
         if rng.random() >= self.prob:
-            return image
-        image = cv2.transform(image, self._color_matrix(rng))
+            return
+        cv2.transform(image, self._color_matrix(rng), dst=image)
         if self.gamma:
-            image = look_up(image, _gamma_table(2.0 ** rng.uniform(-self.gamma, self.gamma)))
+            look_up(image, _gamma_table(2.0 ** rng.uniform(-self.gamma, self.gamma)), out=image)
         if rng.random() < self.blur_prob:
-            image = cv2.GaussianBlur(image, (3, 3) if rng.random() < 0.5 else (5, 5), 0)
+            cv2.GaussianBlur(image, (3, 3) if rng.random() < 0.5 else (5, 5), 0, dst=image)
         if self.noise and rng.random() < self.noise_prob:
-            image = _add_noise(image, rng, int(rng.integers(1, self.noise + 1)))
-        return image
+            _add_noise(image, rng, int(rng.integers(1, self.noise + 1)))
 
     def _color_matrix(self, rng: np.random.Generator) -> np.ndarray:
         """(3, 4) float32: saturation and hue in YIQ, then contrast about mid-grey and brightness, all linear in BGR."""
@@ -70,8 +69,9 @@ def _gamma_table(gamma: float) -> np.ndarray:
     return np.rint(255 * _LEVELS ** gamma).astype(np.uint8)
 
 
-def _add_noise(image: np.ndarray, rng: np.random.Generator, level: int) -> np.ndarray:
-    """Plus -level..level, as good as evenly: random bytes, scaled while they are added, are drawn several times as fast."""
-    noise = rng.integers(0, 256, image.shape, dtype=np.uint8)
+def _add_noise(image: np.ndarray, rng: np.random.Generator, level: int) -> None:
+    """Plus -level..level, as good as evenly: random bytes, drawn eight at a time and scaled while they are added, are the quickest."""
+    words = rng.integers(0, 1 << 64, -(-image.size // 8), dtype=np.uint64)
+    noise = words.view(np.uint8)[:image.size].reshape(image.shape)
     scale = (2 * level + 1) / 256
-    return cv2.addWeighted(image, 1.0, noise, scale, scale / 2 - level - 0.5)
+    cv2.addWeighted(image, 1.0, noise, scale, scale / 2 - level - 0.5, dst=image)

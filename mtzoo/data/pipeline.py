@@ -19,23 +19,23 @@ class TrainPipeline:
     geometry: TrainGeometry
     photometric: Photometric = field(default_factory=Photometric)
 
-    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        return self.recolor(self.cut(sample, rng), rng)
+    def cut(self, sample: Sample, rng: np.random.Generator, out: np.ndarray | None = None) -> Sample:
+        """The random window. The sample's image may have been decoded smaller; its boxes and masks are in original pixels.
 
-    def cut(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """The random window. The sample's image may have been decoded smaller; its boxes and masks are in original pixels."""
+        out: (*crop_hw, 3) uint8, memory for the window's image, which is the sample's own either way.
+        """
         geometry = self.geometry
         reduced = sample.original_hw[0] // sample.image.shape[0]
         focus = pick_focus(sample, rng) if rng.random() < geometry.focus_prob else None
         window = geometry.draw(sample.original_hw, rng, focus, reduced)
-        image = window.image(sample.image, reduced)
+        image = window.image(sample.image, reduced, out)
         boxes = {task: window_boxes(window, boxes, geometry.min_visible, geometry.min_size) for task, boxes in sample.boxes.items()}
         masks = {task: window.mask(mask) for task, mask in sample.masks.items()}
         return replace(sample, image=image, affine=window.affine, boxes=boxes, masks=masks)
 
-    def recolor(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        """Colours of the window."""
-        return replace(sample, image=self.photometric.apply(sample.image, rng))
+    def recolor(self, sample: Sample, rng: np.random.Generator) -> None:
+        """Colours of the window, changed in place."""
+        self.photometric.apply(sample.image, rng)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -66,6 +66,16 @@ class Pruning:
             raise UserError(f"--align {self.align}: has to be at least 1")
 
 
+class LatencyMeter(Protocol):
+    """Of the network that is to be pruned."""
+
+    def layer_nanoseconds(self) -> Mapping[str, float]:
+        """Convolution -> its time."""
+
+    def saved(self, pruned: MultiTaskNet) -> float:
+        """Share of the latency that a pruned form saves."""
+
+
 @dataclass(frozen=True)
 class PruningPlan:
     """Every group of the network, and what stays of it. removed: share of the criterion that is gone."""
@@ -95,11 +105,11 @@ def training_losses(config: ExperimentConfig, net: MultiTaskNet, batches: int = 
 
 
 def plan_pruning(config: ExperimentConfig, net: MultiTaskNet, pruning: Pruning, *, limits: Mapping[str, int] | None = None,
-                 scores: Scores | None = None, latency_saved: Callable[[MultiTaskNet], float] | None = None) -> PruningPlan:
+                 scores: Scores | None = None, meter: LatencyMeter | None = None) -> PruningPlan:
     """Choose what goes.
 
     limits: group -> how many units have to stay, of those that may be touched; scores: of `importance_scores`, made here if None;
-    latency_saved: share of the base's latency that a pruned network saves, for criterion "latency".
+    meter: for criterion "latency".
     Raises UserError if there is nothing to prune, or not enough for the ratio.
     """
     program = read_program(net)
@@ -107,13 +117,13 @@ def plan_pruning(config: ExperimentConfig, net: MultiTaskNet, pruning: Pruning, 
     groups = channel_groups(program, scores, pruning.align)
     if not groups:
         raise UserError(f"--align {pruning.align}: no layer has that many channels to give away; choose a smaller one")
-    cost = "params" if pruning.criterion == "params" else "macs"
-    widths = Widths(program, output_positions(net, config.deploy_geometry.input_hw), cost)
+    times = meter.layer_nanoseconds() if pruning.criterion == "latency" else None
+    widths = Widths(program, output_positions(net, config.deploy_geometry.input_hw), pruning.criterion, times)
     steps = list(order_steps(groups, scores, widths, pruning.scope, limits))
     if pruning.ratio is None:
         count, removed = len(steps), steps[-1].removed if steps else 0.0
     elif pruning.criterion == "latency":
-        count, removed = shortest(len(steps), lambda n: latency_saved(without(net, removed_channels(choice_of(steps[:n]), groups))),
+        count, removed = shortest(len(steps), lambda n: meter.saved(without(net, removed_channels(choice_of(steps[:n]), groups))),
                                   pruning.ratio)
     else:
         count, removed = shortest(len(steps), lambda n: steps[n - 1].removed, pruning.ratio)

@@ -246,12 +246,8 @@ def weights_of(path: Path | None) -> Callable[[Run], None] | None:
     """For `train`: start from a float checkpoint, of this network or of one that shares nodes with it. None: from noise."""
 
     def load(run: Run) -> None:
-        checkpoint = load_checkpoint(path)
-        loaded, left = load_matching(run.net, checkpoint.network, path)
+        loaded, left = load_matching(run.net, load_checkpoint(path).network, path)
         run.console.print(f"{path}: {len(loaded)} tensors loaded, {len(left)} start anew", highlight=False)
-        if checkpoint.config.get("sparsity") and run.config.sparsity is None:
-            run.console.print(f"{path}: its zero weights will not be kept: the config has no 'sparsity'; there it is "
-                              f"{checkpoint.config['sparsity']}", highlight=False)
 
     return None if path is None else load
 

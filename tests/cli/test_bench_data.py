@@ -5,7 +5,7 @@ import pytest
 from mtzoo.cli.bench_data import batch_size_of, print_speed
 from mtzoo.cli.main import main
 from mtzoo.data import bench
-from mtzoo.data.bench import STAGES, InputSpeed
+from mtzoo.data.bench import BOUND, KEPT, PLAIN, STAGES, InputSpeed
 from tests.tiny import config_values, phase, tiny_config, write_config, write_images
 
 
@@ -21,9 +21,9 @@ def test_a_table_and_the_figures(config, tmp_path, monkeypatch, capsys):
     argv = ["bench-data", str(config), "--tasks", "seg", "--images", "3", "--workers", "1", "--json", str(tmp_path / "speed.json")]
     assert main(argv) == 0
     out = capsys.readouterr().out
-    assert all(word in out for word in (*STAGES, "end to end", "decoding alone", "loader, 1 worker", "3 images, batch 2"))
+    assert all(word in out for word in (*STAGES, PLAIN, KEPT, BOUND, "loader, 1 worker", "3 images, batch 2"))
     values = json.loads((tmp_path / "speed.json").read_text())
-    assert set(values["stages"]) == set(STAGES)
+    assert set(values["one_core"]) == {*STAGES, PLAIN, KEPT, BOUND}
     assert values["scaling"] == {"1": 1.0}
     assert values["config"].endswith("/tiny")
 
@@ -42,9 +42,11 @@ def test_the_batch_size_is_the_first_phases(tmp_path):
 
 @pytest.mark.parametrize(("core_share", "told"), [(0.5, True), (0.99, False)])
 def test_a_busy_machine_is_told(core_share, told, capsys):
-    speed = InputSpeed(4, 2, 5, dict.fromkeys(STAGES, 100.0), 20.0, 25.0, 0.8, {1: 19.0, 2: 38.0}, core_share)
+    rates = {**dict.fromkeys(STAGES, 100.0), PLAIN: 20.0, BOUND: 25.0}
+    speed = InputSpeed(4, 2, 5, rates, {PLAIN: 0.8}, {1: 19.0, 2: 38.0}, core_share)
     print_speed("tiny", speed)
     out = capsys.readouterr().out
     assert ("50 % of its core" in out) == told
     assert "80.0 %" in out
+    assert KEPT not in out  # there are no masks
     assert "2.00 x one worker" in out

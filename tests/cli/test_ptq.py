@@ -92,7 +92,7 @@ def test_the_worst_parts_stay_in_float_and_nothing_is_called_exact(root, tmp_pat
     text = " ".join(capsys.readouterr().out.split())
     assert "parts measured before" in text
     assert "cannot be reached" in text
-    assert "mtzoo quant-train --load-from" in text
+    assert "mtzoo quant --model-path" in text
     assert (out / "sensitivity.json").read_text() == kept
 
 
@@ -105,6 +105,9 @@ def test_the_worst_parts_stay_in_float_and_nothing_is_called_exact(root, tmp_pat
     (["--threads", "0"], 4, "--threads 0"),
     (["--cfg-options", "quantization.observer=msee"], 4, "did you mean 'mse'"),
     (["--cfg-options", "nodes.backbone.width=0.5"], 4, "checkpoint of another network"),
+    (["--cfg-options", "quantization.activation_bits=12"], 4, "activation_bits=12: 8, or 16"),
+    (["--cfg-options", "quantization.int16_pattern=['nodes.sge_head.*']"], 4, "int16_pattern 'nodes.sge_head.*' matches no layer"),
+    (["--cfg-options", "quantization.weight_quantize_type=range_abs_max"], 4, "weights are known"),
 ])
 def test_bad_arguments_are_one_line(root, tmp_path, capsys, arguments, count, message):
     assert ptq(root, "--save-dir", tmp_path / "out", *arguments, count=count) == 2
@@ -152,3 +155,32 @@ def test_a_config_that_leaves_layers_in_float_gives_no_integer_network(root, tmp
     assert "NOT an integer network" in text
     assert "not promised" in text
     assert {path.name for path in out.glob("*.pt")} == {"mixed-last.pt"}
+
+
+@pytest.mark.slow
+def test_each_head_has_its_own_format_through_eval_verify_and_bench(root, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert ptq(root, "--save-dir", out, "--cfg-options", "tasks.seg.quantization={'activation_bits': 16}",
+               "tasks.det.quantization={'op_types': []}") == 0
+    assert "NOT an integer network" in capsys.readouterr().out
+    model = str(out / "mixed-export-last.onnx")
+    values = json.loads((out / "comparison-mixed.json").read_text())["result"]
+    # the checkpoint and the file in both runtimes say nearly the same: a label at the border of two classes may fall to either side
+    for executor in ("openvino", "onnxruntime"):
+        assert main(["eval", model, "--executor", executor, "--json", str(tmp_path / "m.json")]) == 0
+        found = json.loads((tmp_path / "m.json").read_text())
+        assert abs(found["seg/mIoU"] - values["metrics"]["seg/mIoU"]) < 1
+    assert main(["eval", str(out / "mixed-last.pt"), "--json", str(tmp_path / "m.json")]) == 0
+    assert abs(json.loads((tmp_path / "m.json").read_text())["seg/mIoU"] - values["metrics"]["seg/mIoU"]) < 1
+    capsys.readouterr()
+    assert main(["verify", model, "--images", str(root / "images"), "--limit", "2"]) == 0
+    lines = [line.replace("│", " ").split() for line in capsys.readouterr().out.splitlines()]
+    seg = next(line for line in lines if line[:2] == ["openvino", "seg"])
+    assert float(seg[-1]) < 2.0**15  # in steps of its accumulator
+    assert ["det", "float"] in [[line[1], line[-1]] for line in lines if line[:1] == ["onnxruntime"]]
+    assert main(["bench", model, "--threads", "1", "--runs", "2", "--json", str(tmp_path / "b.json")]) == 0
+    assert "mixed: NOT an integer network" in capsys.readouterr().out
+    report = json.loads((tmp_path / "b.json").read_text())
+    assert report["form"] == "mixed"
+    assert report["latency_ms"]["openvino mixed"] > 0
+    assert report["bytes"]["mixed"] == (out / "mixed-export-last.onnx").stat().st_size

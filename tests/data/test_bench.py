@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mtzoo.data import MultiTaskDataset, TrainGeometry, TrainPipeline, bench
-from mtzoo.data.bench import STAGES, InputSpeed, bench_input, decode_only, worker_counts
+from mtzoo.data.bench import BOUND, KEPT, PLAIN, STAGES, InputSpeed, bench_input, decode_only, worker_counts
 from mtzoo.errors import UserError
 
 PIPELINE = TrainPipeline(TrainGeometry(crop_hw=(32, 64), resize_hw=(48, 1000), reduced_decode=True))
@@ -20,9 +20,11 @@ def test_everything_is_measured(dataset, monkeypatch):
     monkeypatch.setattr(bench, "LOADER_IMAGES", 4)
     seen, threads = [], (torch.get_num_threads(), cv2.getNumThreads())
     speed = bench_input(dataset, 6, 2, 2, lambda done, total: seen.append((done, total)))
-    assert tuple(speed.stages) == STAGES
+    assert set(speed.one_core) == {*STAGES, BOUND, PLAIN, KEPT}
+    assert set(speed.bound_share) == {PLAIN, KEPT}
     assert list(speed.loaders) == [1, 2]
-    assert all(rate > 0 for rate in (*speed.stages.values(), *speed.loaders.values(), speed.end_to_end, speed.bound, speed.bound_share))
+    assert all(rate > 0 for rate in (*speed.one_core.values(), *speed.bound_share.values(), *speed.loaders.values()))
+    assert dataset.cache is None  # the one that keeps masks is another
     assert (speed.images, speed.batch_size, speed.rounds) == (6, 2, 2)
     assert seen == [(3, 6), (6, 6)]
     assert (torch.get_num_threads(), cv2.getNumThreads()) == threads
@@ -46,9 +48,9 @@ def test_every_stage_of_every_image_is_counted_once(dataset, monkeypatch):
     monkeypatch.setattr(bench, "ROUNDS", 3)
     monkeypatch.setattr(bench, "_loader_speed", lambda dataset, draws, batch_size, workers: 10.0 * workers**0.5)
     speed = bench_input(dataset, 4, 2, 4)
-    assert speed.stages == {**dict.fromkeys(STAGES, 1.0), "collate": 2.0}  # a second for each image, or each batch of two
-    assert speed.end_to_end == speed.bound == 2.0
-    assert speed.bound_share == 1.0
+    per_batch = dict.fromkeys(("collate", BOUND, PLAIN, KEPT), 2.0)
+    assert speed.one_core == {**dict.fromkeys(STAGES, 1.0), **per_batch}  # a second for each image, or each batch of two
+    assert speed.bound_share == {PLAIN: 1.0, KEPT: 1.0}
     assert {workers: round(times, 2) for workers, times in speed.scaling.items()} == {1: 1.0, 2: 1.41, 4: 2.0}
 
 
@@ -80,7 +82,7 @@ def test_worker_counts_double():
 
 
 def test_scaling_is_against_one_worker():
-    speed = InputSpeed(1, 1, 1, {}, 1.0, 1.0, 1.0, {1: 50.0, 2: 90.0}, 1.0)
+    speed = InputSpeed(1, 1, 1, {}, {}, {1: 50.0, 2: 90.0}, 1.0)
     assert speed.scaling == {1: 1.0, 2: 1.8}
 
 

@@ -21,10 +21,19 @@ def test_it_is_the_table_of_each_value(table, hw, channels):
     np.testing.assert_array_equal(values, before)
 
 
+@pytest.mark.parametrize("hw", [(512, 960), (3, 5)])
+def test_the_result_may_take_the_values_place(table, hw):
+    values = np.random.default_rng(0).integers(0, 256, (*hw, 3), dtype=np.uint8)
+    expected = table[values]
+    found = look_up(values, table, out=values)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(values, expected)
+
+
 def test_an_opencv_without_tables_of_16_bit_gives_the_same(table, monkeypatch):
     values = np.random.default_rng(0).integers(0, 256, (512, 960, 3), dtype=np.uint8)
     used, found = [], cv2.LUT
-    monkeypatch.setattr(cv2, "LUT", lambda *args: used.append(args[1].size) or found(*args))
+    monkeypatch.setattr(cv2, "LUT", lambda *args, **out: used.append(args[1].size) or found(*args, **out))
     expected = look_up(values, table)
     monkeypatch.setattr(lookup, "_KNOWS_PAIRS", False)
     np.testing.assert_array_equal(look_up(values, table), expected)

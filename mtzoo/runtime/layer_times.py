@@ -1,0 +1,25 @@
+"""Where the time of a deploy model goes, layer by layer, as OpenVINO counts it."""
+
+from collections.abc import Mapping
+
+import onnx
+
+from mtzoo.export.info import DeployInfo
+from mtzoo.runtime.bench import noise_feeds
+from mtzoo.runtime.executors import OpenVinoExecutor
+
+CONVOLUTIONS = ("Convolution", "GroupConvolution")
+MARK = ".conv"  # what `mtzoo.export.network` calls the convolution of a layer, and what OpenVINO appends to
+
+
+def layer_times(model: onnx.ModelProto, info: DeployInfo, threads: int, runs: int) -> Mapping[str, float]:
+    """Layer -> microseconds of its convolution, the least of `runs`: whatever disturbs a run only adds to it."""
+    executor, feeds = OpenVinoExecutor(model, threads, count=True), noise_feeds(info)
+    least: dict[str, float] = {}
+    for _ in range(runs):
+        executor.run(feeds)
+        for name, kind, microseconds in executor.operator_times():
+            layer, mark, rest = name.rpartition(MARK)
+            if kind in CONVOLUTIONS and mark and not rest.strip("/").replace("WithoutBiases", ""):
+                least[layer] = min(least.get(layer, microseconds), microseconds)
+    return least
