@@ -14,11 +14,13 @@ from torch import nn
 from mtzoo.cli.deliver import originals
 from mtzoo.cli.models import export_spec, model_predictor
 from mtzoo.cli.verify import distance_table
+from mtzoo.compression import Corrections
 from mtzoo.config import ExperimentConfig, config_from_dict
+from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, save_checkpoint
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
 from mtzoo.engine.pictures import pick_samples
-from mtzoo.engine.ptq import integer_checkpoint, mixed_checkpoint
+from mtzoo.engine.ptq import Job, fold_all, integer_checkpoint, integer_network, mixed_checkpoint
 from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.engine.sensitivity import ADVICE
 from mtzoo.engine.stages import FOLDED_STEP
@@ -35,6 +37,7 @@ from mtzoo.runtime.verify import verify
 from mtzoo.runtime.verify_mixed import verify_mixed
 
 VERIFY_IMAGES = 8
+ORIGINAL = "original, int8"
 BENCH_RUNS = 30
 
 
@@ -86,6 +89,22 @@ def float_model(config: ExperimentConfig, folded: MultiTaskNet) -> onnx.ModelPro
     """A float network without BN in ONNX, with post-processing."""
     spec = export_spec(config, INTEGER_STEP)
     return build_model(folded, spec.tasks, spec.geometry, spec.input_format, quantized=False, postprocess=True)
+
+
+def int8_job(config: ExperimentConfig, net: MultiTaskNet, batches: Batches) -> Job:
+    """A float network and what its integers are calibrated on."""
+    return Job(config, fold_all(net, config), batches, Corrections())
+
+
+def integer_base(delivery: Delivery, net: MultiTaskNet, batches: Batches) -> Base:
+    """The original as an integer network, measured; no file is kept."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "original.onnx"
+        integers, _ = integer_network(int8_job(delivery.config, net, batches))
+        export_model(integers, export_spec(delivery.config, INTEGER_STEP), path, postprocess=True)
+        parameters, macs = network_costs(integers, delivery.config)
+        variant = Variant(ORIGINAL, delivery.evaluate_file(path), path.stat().st_size, parameters, macs)
+        return Base(variant, read_deploy_file(path).model)
 
 
 def network_costs(net: MultiTaskNet, config: ExperimentConfig) -> tuple[int, int]:

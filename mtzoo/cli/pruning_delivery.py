@@ -3,15 +3,14 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mtzoo.cli.delivery import Base, Delivery, deliver_integer, network_costs
+from mtzoo.cli.delivery import ORIGINAL, Delivery, deliver_integer, int8_job, integer_base, network_costs
 from mtzoo.cli.models import export_spec
-from mtzoo.compression import Corrections
 from mtzoo.config import ExperimentConfig
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.pruning import PruningPlan, pruned_config
 from mtzoo.engine.pruning_record import ADVICE, PICTURE, draw_plan, plan_table
-from mtzoo.engine.ptq import Job, fold_all, integer_network, left_inexact
+from mtzoo.engine.ptq import integer_network, left_inexact
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
 from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.engine.stages import FLOAT_STEP
@@ -23,7 +22,7 @@ from mtzoo.quantization import read_program
 from mtzoo.runtime.bench import compare_latency
 from mtzoo.runtime.layer_times import layer_times
 
-ORIGINAL, PRUNED = "original, int8", "pruned, int8"
+PRUNED = "pruned, int8"
 LATENCY_RUNS = 40
 LATENCY_THREADS = 2
 
@@ -52,10 +51,6 @@ class LatencyMeter:
             integers, _ = integer_network(int8_job(self.config, net, self.batches))
             export_model(integers, export_spec(self.config, INTEGER_STEP), path, postprocess=True)
             return read_deploy_file(path)
-
-
-def int8_job(config: ExperimentConfig, net: MultiTaskNet, batches: Batches) -> Job:
-    return Job(config, fold_all(net, config), batches, Corrections())
 
 
 def show_plan(delivery: Delivery, net: MultiTaskNet, pruned: MultiTaskNet, plan: PruningPlan, criterion: str) -> None:
@@ -98,14 +93,3 @@ def compare_pruned(delivery: Delivery, net: MultiTaskNet, pruned: MultiTaskNet, 
     base = integer_base(delivery, net, batches)
     delivery.say(f"{PRUNED}: calibrating and converting")
     return deliver_integer(delivery, base, PRUNED, *integer_network(job))
-
-
-def integer_base(delivery: Delivery, net: MultiTaskNet, batches: Batches) -> Base:
-    """The original as an integer network, measured; no file is kept."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "original.onnx"
-        integers, _ = integer_network(int8_job(delivery.config, net, batches))
-        export_model(integers, export_spec(delivery.config, INTEGER_STEP), path, postprocess=True)
-        parameters, macs = network_costs(integers, delivery.config)
-        variant = Variant(ORIGINAL, delivery.evaluate_file(path), path.stat().st_size, parameters, macs)
-        return Base(variant, read_deploy_file(path).model)

@@ -30,8 +30,7 @@ from mtzoo.cli.arguments import (
     run_console,
     save_dir_from_arguments,
 )
-from mtzoo.cli.delivery import BENCH_RUNS, Delivery, deliver_integer, passed
-from mtzoo.cli.pruning_delivery import ORIGINAL, int8_job, integer_base
+from mtzoo.cli.delivery import BENCH_RUNS, ORIGINAL, Delivery, deliver_integer, int8_job, integer_base, passed
 from mtzoo.compression.sparsity import UNSTRUCTURED
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.distributed import is_main
