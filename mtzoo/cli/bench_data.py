@@ -18,7 +18,7 @@ from mtzoo.cli.arguments import add_config_options, config_from_arguments
 from mtzoo.cli.progress import show_progress
 from mtzoo.config import ExperimentConfig
 from mtzoo.data import MultiTaskDataset, TrainPipeline
-from mtzoo.data.bench import BOUND, KEPT, PLAIN, STAGES, InputSpeed, bench_input, cores
+from mtzoo.data.bench import BOUND, KEPT, PLAIN, STAGES, InputSpeed, bench_input, cores, scaling
 from mtzoo.engine.evaluate import task_data
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         speed = bench_input(dataset, args.images, batch_size_of(config), workers, on_progress)
     print_speed(config.name, speed)
     if args.json:
-        values = asdict(speed) | {"config": config.name, "scaling": speed.scaling}
+        values = asdict(speed) | {"config": config.name, "scaling": scaling(speed.loaders)}
         write_whole(args.json, json.dumps(values, indent=1).encode(), "choose another --json")
     return 0
 
@@ -70,9 +70,10 @@ def print_speed(config: str, speed: InputSpeed) -> None:
         if rate := speed.one_core.get(name):
             table.add_row(name, f"{rate:.1f}", f"{1e3 / rate:.2f}", f"{100 * speed.bound_share.get(name, 1.0):.1f} %")
     table.add_section()
-    for workers, rate in speed.loaders.items():
-        title = f"loader, {workers} worker{'s' if workers > 1 else ''}"
-        table.add_row(title, f"{rate:.1f}", f"{1e3 / rate:.2f}", f"{speed.scaling[workers]:.2f} x one worker")
+    for name, rates in (("loader", speed.loaders), (BOUND, speed.decoders)):
+        for workers, rate in rates.items():
+            title = f"{name}, {workers} worker{'s' if workers > 1 else ''}"
+            table.add_row(title, f"{rate:.1f}", f"{1e3 / rate:.2f}", f"{scaling(rates)[workers]:.2f} x one worker")
     console = Console()
     console.print(table)
     if speed.core_share < BUSY_BELOW:

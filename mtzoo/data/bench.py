@@ -7,7 +7,7 @@ else. Whatever is compared takes turns, batch by batch and round by round, so th
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ import torch
 from mtzoo.data.cache import RecordCache
 from mtzoo.data.dataset import MultiTaskDataset, decode_files, read_files
 from mtzoo.data.groups import Record
-from mtzoo.data.loader import collate, empty_images, load_batch, make_loader
+from mtzoo.data.loader import Load, collate, empty_images, load_batch, make_loader
 from mtzoo.data.sampler import Draw
 from mtzoo.errors import UserError
 
@@ -35,8 +35,9 @@ LOADER_IMAGES = 64  # at the least, of each worker in a round
 @dataclass(frozen=True)
 class InputSpeed:
     """one_core: images/s of each of STAGES, of BOUND, PLAIN and, where there are masks, KEPT; bound_share: of PLAIN and KEPT, median
-    of their ratio to BOUND in a round; loaders: worker processes -> images/s; core_share: how much of its core the measuring
-    process was given, below 0.95 the machine was busy or the disk slow."""
+    of their ratio to BOUND in a round; loaders: worker processes -> images/s; decoders: the same of workers that only decode: how
+    the machine itself scales; core_share: how much of its core the measuring process was given, below 0.95 the machine was busy or
+    the disk slow."""
 
     images: int
     batch_size: int
@@ -44,12 +45,13 @@ class InputSpeed:
     one_core: dict[str, float]
     bound_share: dict[str, float]
     loaders: dict[int, float]
+    decoders: dict[int, float]
     core_share: float
 
-    @property
-    def scaling(self) -> dict[int, float]:
-        """Worker processes -> how many times as fast as one."""
-        return {workers: speed / self.loaders[1] for workers, speed in self.loaders.items()}
+
+def scaling(speeds: Mapping[int, float]) -> dict[int, float]:
+    """Worker processes -> how many times as fast as one. speeds: worker processes -> images/s."""
+    return {workers: speed / speeds[1] for workers, speed in speeds.items()}
 
 
 def bench_input(dataset: MultiTaskDataset, images: int, batch_size: int, max_workers: int,
@@ -68,20 +70,23 @@ def bench_input(dataset: MultiTaskDataset, images: int, batch_size: int, max_wor
     passes = _passes(dataset, images)
     counts = worker_counts(max_workers)
     total = ROUNDS * (1 + len(counts))
-    rounds, loaders, done = [], {count: [] for count in counts}, 0
+    rounds, done = [], 0
+    loaders: dict[int, list[float]] = {count: [] for count in counts}
+    decoders: dict[int, list[float]] = {count: [] for count in counts}
     with _one_thread():
         _one_core(passes, batches, 0)  # warms the page cache and the allocator, and packs the masks
         for i in range(ROUNDS):
             rounds.append(_one_core(passes, batches, i))
             for count in counts if i % 2 else counts[::-1]:
-                loaders[count].append(_loader_speed(dataset, draws, batch_size, count))
+                loaders[count].append(_loader_speed(dataset, draws, batch_size, count, load_batch))
+                decoders[count].append(_loader_speed(dataset, draws, batch_size, count, _decode_batch))
             done += 1 + len(counts)
             if on_round:
                 on_round(done, total)
     names = [name for name in rounds[0] if name not in ("wall", "cpu")]
     return InputSpeed(images, batch_size, ROUNDS, {name: images / median(seconds[name] for seconds in rounds) for name in names},
                       {name: median(s[BOUND] / s[name] for s in rounds) for name in (PLAIN, KEPT) if name in names},
-                      {count: median(found) for count, found in loaders.items()},
+                      *({count: median(found) for count, found in each.items()} for each in (loaders, decoders)),
                       median(seconds["cpu"] / seconds["wall"] for seconds in rounds))
 
 
@@ -163,12 +168,19 @@ def _staged(dataset: MultiTaskDataset, draws: Sequence[Draw], seconds: Seconds) 
     seconds["collate"] += time.process_time() - start
 
 
-def _loader_speed(dataset: MultiTaskDataset, draws: Sequence[Draw], batch_size: int, workers: int) -> float:
+def _decode_batch(dataset: MultiTaskDataset, draws: Sequence[Draw]) -> int:
+    """As a `Load`: everything is decoded, nothing given out but how much."""
+    for draw in draws:
+        decode_only(dataset.records[draw.index])
+    return len(draws)
+
+
+def _loader_speed(dataset: MultiTaskDataset, draws: Sequence[Draw], batch_size: int, workers: int, load: Load) -> float:
     """Images/s out of a loader that nobody has to wait for. Its start is not counted, nor its end, when workers run idle."""
     timed = -(-LOADER_IMAGES // batch_size) * workers
     ahead = 2 * workers
     order = list(islice(cycle(draws), batch_size * (ahead + timed + ahead)))
-    batches = iter(make_loader(dataset, order, batch_size, workers))
+    batches = iter(make_loader(dataset, order, batch_size, workers, load=load))
     for _ in range(ahead):
         next(batches)
     start = time.perf_counter()

@@ -96,10 +96,17 @@ class Loader:
             yield batch
 
 
+Load = Callable[[Any, Sequence[Any]], Any]
+"""(data set, its draws or indices) -> a batch of them."""
+
+
 def make_loader(dataset: MultiTaskDataset, sampler: WeightedEpochSampler | Sequence[Draw], batch_size: int, workers: int, *,
-                drop_last: bool = True, pin_memory: bool = False) -> Loader:
-    """Batches of one epoch at a time; call `sampler.set_epoch` before each. Workers live on between epochs."""
-    return Loader(DataLoader(_Batches(dataset, load_batch), batch_sampler=BatchSampler(sampler, batch_size, drop_last),
+                drop_last: bool = True, pin_memory: bool = False, load: Load = load_batch) -> Loader:
+    """Batches of one epoch at a time; call `sampler.set_epoch` before each. Workers live on between epochs.
+
+    load: makes what is given out for a batch of draws.
+    """
+    return Loader(DataLoader(_Batches(dataset, load), batch_sampler=BatchSampler(sampler, batch_size, drop_last),
                              collate_fn=_as_loaded, pin_memory=pin_memory, **_worker_options(workers, True)))
 
 
@@ -114,7 +121,7 @@ class _Batches(Dataset[Sample]):
     """Gives a DataLoader whole batches; a UserError takes the place of its batch."""
 
     dataset: MultiTaskDataset | EvalDataset
-    load: Callable[[Any, Sequence[Any]], Batch | EvalBatch]
+    load: Load
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -43,10 +43,11 @@ def test_the_batch_size_is_the_first_phases(tmp_path):
 @pytest.mark.parametrize(("core_share", "told"), [(0.5, True), (0.99, False)])
 def test_a_busy_machine_is_told(core_share, told, capsys):
     rates = {**dict.fromkeys(STAGES, 100.0), PLAIN: 20.0, BOUND: 25.0}
-    speed = InputSpeed(4, 2, 5, rates, {PLAIN: 0.8}, {1: 19.0, 2: 38.0}, core_share)
+    speed = InputSpeed(4, 2, 5, rates, {PLAIN: 0.8}, {1: 19.0, 2: 38.0}, {1: 20.0, 2: 36.0}, core_share)
     print_speed("tiny", speed)
     out = capsys.readouterr().out
     assert ("50 % of its core" in out) == told
     assert "80.0 %" in out
     assert KEPT not in out  # there are no masks
     assert "2.00 x one worker" in out
+    assert "1.80 x one worker" in out  # decoding alone

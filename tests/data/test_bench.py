@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mtzoo.data import MultiTaskDataset, TrainGeometry, TrainPipeline, bench
-from mtzoo.data.bench import BOUND, KEPT, PLAIN, STAGES, InputSpeed, bench_input, decode_only, worker_counts
+from mtzoo.data.bench import BOUND, KEPT, PLAIN, STAGES, bench_input, decode_only, scaling, worker_counts
 from mtzoo.errors import UserError
 
 PIPELINE = TrainPipeline(TrainGeometry(crop_hw=(32, 64), resize_hw=(48, 1000), reduced_decode=True))
@@ -23,7 +23,9 @@ def test_everything_is_measured(dataset, monkeypatch):
     assert set(speed.one_core) == {*STAGES, BOUND, PLAIN, KEPT}
     assert set(speed.bound_share) == {PLAIN, KEPT}
     assert list(speed.loaders) == [1, 2]
-    assert all(rate > 0 for rate in (*speed.one_core.values(), *speed.bound_share.values(), *speed.loaders.values()))
+    assert list(speed.decoders) == [1, 2]
+    rates = (speed.one_core, speed.bound_share, speed.loaders, speed.decoders)
+    assert all(rate > 0 for each in rates for rate in each.values())
     assert dataset.cache is None  # the one that keeps masks is another
     assert (speed.images, speed.batch_size, speed.rounds) == (6, 2, 2)
     assert seen == [(3, 6), (6, 6)]
@@ -46,25 +48,27 @@ class Clock:
 def test_every_stage_of_every_image_is_counted_once(dataset, monkeypatch):
     monkeypatch.setattr(bench, "time", Clock())
     monkeypatch.setattr(bench, "ROUNDS", 3)
-    monkeypatch.setattr(bench, "_loader_speed", lambda dataset, draws, batch_size, workers: 10.0 * workers**0.5)
+    monkeypatch.setattr(bench, "_loader_speed", lambda dataset, draws, batch_size, workers, load: 10.0 * workers**0.5)
     speed = bench_input(dataset, 4, 2, 4)
     per_batch = dict.fromkeys(("collate", BOUND, PLAIN, KEPT), 2.0)
     assert speed.one_core == {**dict.fromkeys(STAGES, 1.0), **per_batch}  # a second for each image, or each batch of two
     assert speed.bound_share == {PLAIN: 1.0, KEPT: 1.0}
-    assert {workers: round(times, 2) for workers, times in speed.scaling.items()} == {1: 1.0, 2: 1.41, 4: 2.0}
+    for speeds in (speed.loaders, speed.decoders):
+        assert {workers: round(times, 2) for workers, times in scaling(speeds).items()} == {1: 1.0, 2: 1.41, 4: 2.0}
 
 
-def test_the_loader_gives_all_that_is_timed(dataset, monkeypatch):
+@pytest.mark.parametrize("load", [bench.load_batch, bench._decode_batch])
+def test_the_loader_gives_all_that_is_timed(dataset, monkeypatch, load):
     taken, make_loader = [], bench.make_loader
 
-    def counted(*args):
-        for batch in make_loader(*args):
-            taken.append(len(batch))
+    def counted(*args, load):
+        for batch in make_loader(*args, load=load):
+            taken.append(batch if load is bench._decode_batch else len(batch))
             yield batch
 
     monkeypatch.setattr(bench, "make_loader", counted)
     monkeypatch.setattr(bench, "LOADER_IMAGES", 5)
-    assert bench._loader_speed(dataset, list(dataset.sampler()), 2, 1) > 0
+    assert bench._loader_speed(dataset, list(dataset.sampler()), 2, 1, load) > 0
     assert taken == [2] * (2 + 3)  # two batches ahead, then five images in whole batches
 
 
@@ -82,8 +86,7 @@ def test_worker_counts_double():
 
 
 def test_scaling_is_against_one_worker():
-    speed = InputSpeed(1, 1, 1, {}, {}, {1: 50.0, 2: 90.0}, 1.0)
-    assert speed.scaling == {1: 1.0, 2: 1.8}
+    assert scaling({1: 50.0, 2: 90.0}) == {1: 1.0, 2: 1.8}
 
 
 def test_what_cannot_be_measured_is_told(dataset, photos):
