@@ -6,6 +6,7 @@
 set -uo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 make_env dev
+jobs=$(env -u OMP_NUM_THREADS nproc)  # nproc believes that variable
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 cd "$ROOT" || exit 2
 if [ $# -gt 0 ]; then
@@ -27,7 +28,7 @@ export -f run_tests
 
 # The longest first, so that no core waits for one of them at the end.
 printf '%s\n' tests/cli tests/engine tests/contract tests/data tests/*/ tests/test_*.py | sed 's|/$||' | grep -v __pycache__ |
-    awk '!seen[$0]++' | xargs -P "$(nproc)" -I{} bash -c 'run_tests {}' || touch "$logs/failed.xargs"
+    awk '!seen[$0]++' | xargs -P "$jobs" -I{} bash -c 'run_tests {}' || touch "$logs/failed.xargs"
 failed=("$logs"/failed.*)
 if [ -e "${failed[0]}" ]; then
     die "tests failed in: ${failed[*]##*failed.}"
