@@ -33,7 +33,7 @@ from mtzoo.cli.compress_trial import Trial, train_candidate
 from mtzoo.cli.delivery import Base, Delivery, float_model, measure_base
 from mtzoo.cli.models import export_spec
 from mtzoo.compression import Corrections
-from mtzoo.compression.candidates import ORIGINAL, Candidate, all_candidates, of_strategy, order_of_trial
+from mtzoo.compression.candidates import LEAST_GAIN, ORIGINAL, Candidate, all_candidates, of_strategy, order_of_trial
 from mtzoo.compression.hardware_profile import HOST, PRECISIONS, HardwareProfile, load_profile
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.candidates import folded_candidates, measured_latency, predicted_latency, pruned_network
@@ -83,9 +83,12 @@ def run(args: argparse.Namespace) -> int:
     if layers := left_inexact(Job(config, fold_all(net, config), images, Corrections())):
         name, why = next(iter(layers.items()))
         raise UserError(f"quantization: {len(layers)} layers cannot be integers, '{name}' {why} first; compress needs whole networks")
-    pruned = pruned_network(config, net)
+    pruned = pruned_network(config, net, args.model_path, delivery.save_dir)
     speedups = rank(delivery, state, net, pruned, candidates, profile)
     order = order_of_trial(wanted, speedups, args.target_speedup)
+    if not order:
+        delivery.say(f"on {args.deploy_hardware} nothing pays: no candidate is {LEAST_GAIN:g} times as fast as without it")
+        return 1
     delivery.say(f"worth training, in this order: {', '.join(c.name for c in order)}")
     trial = Trial(delivery, measured_base(delivery, state, net), net, pruned, args.model_path, retraining, images, args.max_drop,
                   args.ctx)

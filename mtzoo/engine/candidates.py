@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from pathlib import Path
 
 import onnx
 import torch
@@ -14,6 +15,7 @@ from mtzoo.compression.sparsity import next_masks
 from mtzoo.config import ExperimentConfig
 from mtzoo.engine.latency_check import latency_model
 from mtzoo.engine.pruning import Pruning, plan_pruning, without
+from mtzoo.engine.pruning_record import RECORD, load_record, made_for, save_record
 from mtzoo.engine.ptq import fold_all
 from mtzoo.export.deploy import ExportSpec, describe
 from mtzoo.models import MultiTaskNet
@@ -22,9 +24,15 @@ from mtzoo.runtime.bench import compare_latency
 RUNS = 30
 
 
-def pruned_network(config: ExperimentConfig, net: MultiTaskNet) -> MultiTaskNet:
-    """A copy of the float network without PRUNE of its MACs."""
-    plan = plan_pruning(config, net, Pruning(PRUNE))
+def pruned_network(config: ExperimentConfig, net: MultiTaskNet, checkpoint: Path, folder: Path) -> MultiTaskNet:
+    """A copy of the float network of `checkpoint` without PRUNE of its MACs. What goes is chosen once and kept in the folder."""
+    pruning, record = Pruning(PRUNE), folder / RECORD
+    origin = made_for(config, checkpoint, pruning, None)
+    if record.exists():
+        return without(net, load_record(record, origin))
+    plan = plan_pruning(config, net, pruning)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_record(record, origin, plan)
     return without(net, removed_channels(plan.choice, plan.groups))
 
 

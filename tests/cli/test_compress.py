@@ -10,6 +10,7 @@ from mtzoo.cli import compress, compress_trial
 from mtzoo.cli.main import main
 from mtzoo.compression.candidates import ORIGINAL
 from mtzoo.config import load_config
+from mtzoo.engine import candidates
 from mtzoo.engine.compress_state import STATE
 from mtzoo.export.load import read_deploy_file
 from tests.cli.ptq_helpers import write_checkpoint
@@ -55,6 +56,7 @@ def test_the_fastest_that_holds_is_kept_and_an_interrupted_run_repeats_nothing(r
     assert (out / "prune0.3+int8" / "quant").is_dir()  # calibration alone did not hold: trained with quantization
     assert run(root, "--save-dir", out, "--max-drop", 100) == 2
     assert "is not empty" in capsys.readouterr().err
+    monkeypatch.setattr(candidates, "plan_pruning", lambda *args: pytest.fail("channels are chosen once"))
     assert run(root, "--save-dir", out, "--max-drop", 100, "--resume") == 0
     assert trained == ["prune0.3+int8", "int8", "int8"]
     printed = capsys.readouterr().out
@@ -84,6 +86,13 @@ def test_a_bound_that_nothing_holds_keeps_what_was_trained(root, tmp_path, given
     assert "none of the 1 candidates" in capsys.readouterr().out
     assert not (tmp_path / "out" / "compressed.onnx").exists()
     assert list((tmp_path / "out" / "int8").glob("*.onnx"))
+
+
+@pytest.mark.slow
+def test_where_nothing_pays_nothing_is_trained(root, tmp_path, given_latencies, capsys):
+    assert run(root, "--strategy", "sparse", "--save-dir", tmp_path / "out") == 1
+    assert "on host-cpu nothing pays" in capsys.readouterr().out
+    assert json.loads((tmp_path / "out" / STATE).read_text())["results"] == {}
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
