@@ -18,20 +18,20 @@ TRAINED_COLOR, UNTRAINED_COLOR = (180, 120, 60), (190, 190, 190)  # BGR
 
 def candidate_table(name: str, state: CompressState, candidates: Sequence[Candidate], kinds: Mapping[str, str]) -> Table:
     """A row for each, the fastest first: latency, what it loses, size."""
-    table = Table("candidate", "ms", "times as fast", "largest loss", "of", "parameters", "bytes", "differing", title=name)
-    for column in table.columns[1:4]:
+    table = Table("candidate", "ms", "speed-up", "largest loss", "bytes", "differing", title=name)
+    table.columns[0].no_wrap = True
+    for column in table.columns[1:3]:
         column.justify = "right"
     for candidate in sorted(candidates, key=lambda c: state.latency_ms[c.name]):
         ms, result = state.latency_ms[candidate.name], state.results.get(candidate.name)
-        row = [candidate.name, f"{ms:.1f}", f"{state.latency_ms[ORIGINAL.name] / ms:.2f}"]
+        row = [candidate.name, f"{ms:.1f}", f"{state.latency_ms[ORIGINAL.name] / ms:.2f} x"]
         if candidate == ORIGINAL and state.base is not None:
-            row += ["0.00", "", f"{state.base.parameters:,}", f"{state.base.bytes:,}", ""]
+            row += ["0.00", f"{state.base.bytes:,}", ""]
         elif result is not None:
             loss, task = largest_loss(state, result.metrics, kinds)
-            differing = "not promised" if result.differing is None else f"{result.differing[0]:,} of {result.differing[1]:,}"
-            row += [f"{loss:.2f}", task, f"{result.parameters:,}", f"{result.bytes:,}", differing]
+            row += [f"{loss:.2f} {task}", f"{result.bytes:,}", "" if result.differing is None else f"{result.differing[0]:,}"]
         else:
-            row += ["not trained", "", "", "", ""]
+            row += ["not trained", "", ""]
         table.add_row(*row)
     return table
 
