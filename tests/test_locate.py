@@ -58,7 +58,7 @@ def test_a_model_is_found_by_path_without_suffix(tmp_path):
 
 @pytest.mark.slow
 def test_an_installed_wheel_finds_and_loads_its_configs(tmp_path):
-    """The wheel carries configs/ and zoo/, and the configs' relative imports work there."""
+    """The wheel carries configs/, zoo/ and the hardware profiles, and the configs' relative imports work there."""
     build = "import setuptools.build_meta as b, sys; b.build_wheel(sys.argv[1])"
     source = tmp_path / "source"
     files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -70,6 +70,7 @@ def test_an_installed_wheel_finds_and_loads_its_configs(tmp_path):
     wheel = next(tmp_path.glob("mtzoo-*.whl"))
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
+    assert (tmp_path / "site" / "mtzoo" / "compression" / "hardware" / "generic-arm-a75.yaml").is_file()
     code = ("from mmengine.config import Config; from mtzoo.locate import find_config, list_configs\n"
             "path = find_config('4pe_resize/multitask')\n"
             "config = Config.fromfile(str(path), lazy_import=True)\n"
