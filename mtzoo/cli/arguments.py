@@ -145,8 +145,7 @@ def measuring_from_arguments(args: argparse.Namespace) -> tuple[int | None, int 
 
 def save_dir_from_arguments(config: ExperimentConfig, args: argparse.Namespace, verb: str) -> Path:
     """--save-dir, or work_dirs/<config>[-<tasks>]-<verb>."""
-    parts = [config.name.replace("/", "-"), *([args.tasks.replace(",", "+")] if args.tasks else []), verb]
-    return args.save_dir or Path("work_dirs") / "-".join(parts)
+    return args.save_dir or _named_dir(config, args.tasks, verb)
 
 
 def work_dir_from_arguments(config: ExperimentConfig, args: argparse.Namespace) -> Path:
@@ -169,9 +168,12 @@ def run_console() -> Console:
 
 def default_work_dir(config: ExperimentConfig, args: argparse.Namespace) -> Path:
     """work_dirs/<config>[-<tasks>][-pipeline-test]."""
-    parts = [config.name.replace("/", "-"), *([args.tasks.replace(",", "+")] if args.tasks else []),
-             *(["pipeline-test"] if args.pipeline_test else [])]
-    return Path("work_dirs") / "-".join(parts)
+    return _named_dir(config, args.tasks, "pipeline-test" if args.pipeline_test else "")
+
+
+def _named_dir(config: ExperimentConfig, tasks: str, suffix: str) -> Path:
+    parts = [config.name.replace("/", "-"), tasks.replace(",", "+"), suffix]
+    return Path("work_dirs") / "-".join(part for part in parts if part)
 
 
 def _value(text: str) -> Any:

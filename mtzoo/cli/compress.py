@@ -6,8 +6,9 @@
     mtzoo compress ... --resume
 
 Candidates are int8, bf16 where the hardware has it, pruned by 0.3, sparse by 0.75, and pairs. With host-cpu they are measured, with
-any other hardware predicted from its profile (`mtzoo hardware`), before anything is trained. Training distils from the original.
-The save dir gets a folder for each candidate tried, `compress.json` with all of them, and the winner as `compressed.onnx`.
+any other hardware predicted from its profile (`mtzoo hardware`), before anything is trained. Training distils from the original, or
+from what --distill-from names. The save dir gets a folder for each candidate tried, `compress.json` with all of them, and the winner
+as `compressed.onnx`.
 Exit code 1: no candidate tried holds --max-drop.
 """
 
@@ -30,18 +31,16 @@ from mtzoo.cli.arguments import (
 )
 from mtzoo.cli.compress_report import candidate_table, draw_candidates
 from mtzoo.cli.compress_trial import Trial, train_candidate
-from mtzoo.cli.delivery import Base, Delivery, float_model, measure_base
+from mtzoo.cli.delivery import Base, Delivery, float_model, int8_job, measure_base, passed
 from mtzoo.cli.models import export_spec
-from mtzoo.compression import Corrections
 from mtzoo.compression.candidates import LEAST_GAIN, ORIGINAL, Candidate, all_candidates, of_strategy, order_of_trial
 from mtzoo.compression.hardware_profile import HOST, PRECISIONS, HardwareProfile, load_profile
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.candidates import folded_candidates, measured_latency, predicted_latency, pruned_network
 from mtzoo.engine.compress_state import STATE, CompressState, load_state, made_for
-from mtzoo.engine.ptq import Job, fold_all, left_inexact, load_float_network
+from mtzoo.engine.ptq import fold_all, load_float_network, require_exact
 from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.errors import UserError
-from mtzoo.evaluation.comparison import Variant
 from mtzoo.export.deploy import sidecar_path
 from mtzoo.models import MultiTaskNet
 
@@ -80,9 +79,7 @@ def run(args: argparse.Namespace) -> int:
     state = open_state(args, delivery)
     net = load_float_network(config, args.model_path)
     images = Batches(calibration_images(config, args.calib_images))
-    if layers := left_inexact(Job(config, fold_all(net, config), images, Corrections())):
-        name, why = next(iter(layers.items()))
-        raise UserError(f"quantization: {len(layers)} layers cannot be integers, '{name}' {why} first; compress needs whole networks")
+    require_exact(int8_job(config, net, images), "compress")
     pruned = pruned_network(config, net, args.model_path, delivery.save_dir)
     speedups = rank(delivery, state, net, pruned, candidates, profile)
     order = order_of_trial(wanted, speedups, args.target_speedup)
@@ -90,8 +87,8 @@ def run(args: argparse.Namespace) -> int:
         delivery.say(f"on {args.deploy_hardware} nothing pays: no candidate is {LEAST_GAIN:g} times as fast as without it")
         return 1
     delivery.say(f"worth training, in this order: {', '.join(c.name for c in order)}")
-    trial = Trial(delivery, measured_base(delivery, state, net), net, pruned, args.model_path, retraining, images, args.max_drop,
-                  args.ctx)
+    teacher = Path(config.distillation.teacher) if config.distillation else args.model_path
+    trial = Trial(delivery, measured_base(delivery, state, net), net, pruned, teacher, retraining, images, args.max_drop, args.ctx)
     winner = try_in_order(trial, state, order)
     console.print(candidate_table(config.name, state, candidates, delivery.kinds))
     draw_candidates(delivery.save_dir / PICTURE, state, candidates, delivery.kinds)
@@ -157,8 +154,4 @@ def hand_over(trial: Trial, state: CompressState, winner: Candidate | None) -> i
         shutil.copyfile(source, target)
     say(f"{winner.name}: {state.latency_ms[ORIGINAL.name] / state.latency_ms[winner.name]:.2f} times as fast as the original, "
         f"{trial.base.variant.bytes / result.bytes:.2f} times smaller; {folder / WINNER} (checkpoint beside {model})")
-    return 0 if _is_exact(result) else 1
-
-
-def _is_exact(result: Variant) -> bool:
-    return result.differing is None or result.differing[0] == 0
+    return 0 if passed(result) else 1

@@ -5,23 +5,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mtzoo.cli.delivery import Base, Delivery, deliver_integer, network_costs
+from mtzoo.cli.delivery import Base, Delivery, deliver_integer, float_model, int8_job, network_costs
 from mtzoo.cli.models import export_spec, model_predictor
-from mtzoo.compression import Corrections
 from mtzoo.compression.candidates import SPARSE, Candidate
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.evaluate import evaluate
+from mtzoo.engine.origin import ADVICE
 from mtzoo.engine.pruning import pruned_config
-from mtzoo.engine.ptq import Job, fold_all, integer_checkpoint, integer_network
+from mtzoo.engine.ptq import fold_all, integer_checkpoint, integer_network
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
 from mtzoo.engine.run import INTEGER_STEP
-from mtzoo.engine.sensitivity import ADVICE
 from mtzoo.engine.stages import FLOAT_STEP
 from mtzoo.engine.work_dir import MARKER
 from mtzoo.evaluation.comparison import Variant, failing_tasks
-from mtzoo.export.deploy import build_model, describe, write_model
+from mtzoo.export.deploy import describe, write_model
 from mtzoo.models import MultiTaskNet
 from mtzoo.runtime.executors import OpenVinoExecutor
 from mtzoo.runtime.model import DeployModel
@@ -29,8 +28,8 @@ from mtzoo.runtime.model import DeployModel
 
 @dataclass(frozen=True)
 class Trial:
-    """What all candidates have in common. delivery: of the base, its save dir holds a folder for each; teacher: the original's
-    checkpoint, from which every training distils; pruned: the narrower network, untrained."""
+    """What all candidates have in common. delivery: of the base, its save dir holds a folder for each; teacher: a checkpoint, from
+    which every training distils; pruned: the narrower network, untrained."""
 
     delivery: Delivery
     base: Base
@@ -58,7 +57,7 @@ def train_candidate(trial: Trial, candidate: Candidate) -> tuple[Variant, Path]:
     if candidate.precision != "int8":
         return deliver_float(trial, candidate, net, config, folder)
     delivery = replace(trial.delivery, save_dir=folder, threads=None)
-    job = Job(config, fold_all(net, config), trial.images, Corrections())
+    job = int8_job(config, net, trial.images)
     result = deliver_integer(delivery, trial.base, candidate.name, *integer_network(job))
     if trial.holds(result):
         return result, _model(config, folder)
@@ -80,7 +79,7 @@ def deliver_float(trial: Trial, candidate: Candidate, net: MultiTaskNet, config:
     save_checkpoint(folder / f"{prefix}-float-last.pt", Checkpoint(dict(config.resolved), Progress(FLOAT_STEP, False, 0, True), state),
                     ADVICE)
     path = folder / f"{prefix}-float-export-last.onnx"
-    model = build_model(folded, spec.tasks, spec.geometry, spec.input_format, quantized=False, postprocess=True)
+    model = float_model(config, folded)
     info = describe(model, folded, spec)
     write_model(model, info, path)
     executor = OpenVinoExecutor(model, trial.delivery.threads or 1, "bf16" if candidate.precision == "bf16" else "f32")

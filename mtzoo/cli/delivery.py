@@ -1,7 +1,8 @@
 """What every compression tool hands over: checkpoint, deploy model, proof of equality, and the comparison with the base."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,14 +20,14 @@ from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, save_checkpoint
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
+from mtzoo.engine.origin import ADVICE
 from mtzoo.engine.pictures import pick_samples
 from mtzoo.engine.ptq import Job, fold_all, integer_checkpoint, integer_network, mixed_checkpoint
 from mtzoo.engine.run import INTEGER_STEP
-from mtzoo.engine.sensitivity import ADVICE
 from mtzoo.engine.stages import FOLDED_STEP
 from mtzoo.evaluation.comparison import Variant, comparison_table, comparison_values
 from mtzoo.export.deploy import build_model, export_model
-from mtzoo.export.load import read_deploy_file
+from mtzoo.export.load import DeployFile, read_deploy_file
 from mtzoo.files import write_whole
 from mtzoo.models import MultiTaskNet
 from mtzoo.models.costs import node_costs
@@ -96,15 +97,21 @@ def int8_job(config: ExperimentConfig, net: MultiTaskNet, batches: Batches) -> J
     return Job(config, fold_all(net, config), batches, Corrections())
 
 
+@contextmanager
+def integer_file(config: ExperimentConfig, net: MultiTaskNet, batches: Batches) -> Iterator[DeployFile]:
+    """The deploy model of a float network's integers; the file itself is gone afterwards."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "integers.onnx"
+        integers, _ = integer_network(int8_job(config, net, batches))
+        export_model(integers, export_spec(config, INTEGER_STEP), path, postprocess=True)
+        yield read_deploy_file(path)
+
+
 def integer_base(delivery: Delivery, net: MultiTaskNet, batches: Batches) -> Base:
     """The original as an integer network, measured; no file is kept."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "original.onnx"
-        integers, _ = integer_network(int8_job(delivery.config, net, batches))
-        export_model(integers, export_spec(delivery.config, INTEGER_STEP), path, postprocess=True)
-        parameters, macs = network_costs(integers, delivery.config)
-        variant = Variant(ORIGINAL, delivery.evaluate_file(path), path.stat().st_size, parameters, macs)
-        return Base(variant, read_deploy_file(path).model)
+    _, macs = network_costs(net, delivery.config)
+    with integer_file(delivery.config, net, batches) as file:
+        return Base(Variant(ORIGINAL, delivery.evaluate_file(file.path), file.size, file.info.parameters, macs), file.model)
 
 
 def network_costs(net: MultiTaskNet, config: ExperimentConfig) -> tuple[int, int]:
@@ -135,7 +142,7 @@ def deliver_integer(delivery: Delivery, base: Base, name: str, net: MultiTaskNet
 def deliver_quantized(delivery: Delivery, base: Base, name: str, net: MultiTaskNet, config: ExperimentConfig) -> Variant:
     """Deliver a trained fake-quant network as what its config allows it to be: integers, or a network that is not exact."""
     if inexact_layers(net):
-        return deliver_mixed(delivery, base, net, mixed_checkpoint(net, config), evaluate_mixed(delivery, net))
+        return deliver_mixed(delivery, base, net, mixed_checkpoint(net, config))
     return deliver_integer(delivery, base, name, net, integer_checkpoint(net, config))
 
 
@@ -147,11 +154,12 @@ def evaluate_mixed(delivery: Delivery, net: MultiTaskNet) -> dict[str, float]:
         return delivery.evaluate_file(path)
 
 
-def deliver_mixed(delivery: Delivery, base: Base, net: MultiTaskNet, checkpoint: Checkpoint, metrics: Mapping[str, float]) -> Variant:
+def deliver_mixed(delivery: Delivery, base: Base, net: MultiTaskNet, checkpoint: Checkpoint,
+                  metrics: Mapping[str, float] | None = None) -> Variant:
     """Write and compare a network that is not exact. Executors are compared, equality is not claimed.
 
-    checkpoint: of step 2; metrics: of `evaluate_mixed`. Files: `mixed-last.pt`, `mixed-export-last.onnx` with its sidecar,
-    `comparison-mixed.json`.
+    checkpoint: of step 2; metrics: of `evaluate_mixed`, None if it was not evaluated yet. Files: `mixed-last.pt`,
+    `mixed-export-last.onnx` with its sidecar, `comparison-mixed.json`.
     """
     config = config_from_dict(checkpoint.config)
     save_checkpoint(delivery.save_dir / "mixed-last.pt", checkpoint, ADVICE)
@@ -162,7 +170,7 @@ def deliver_mixed(delivery: Delivery, base: Base, net: MultiTaskNet, checkpoint:
     delivery.say(f"mixed: NOT an integer network: {len(reasons)} layers keep it from being one, '{first}' {why}")
     distances = verify_mixed(net, read_deploy_file(path), originals(pick_samples(config, VERIFY_IMAGES)))
     delivery.console.print(distance_table(distances))
-    result = Variant("mixed", metrics, path.stat().st_size, *network_costs(net, config))
+    result = Variant("mixed", metrics or delivery.evaluate_file(path), path.stat().st_size, *network_costs(net, config))
     return show_comparison(delivery, base, result, path, "comparison-mixed.json")
 
 

@@ -1,22 +1,18 @@
 """What `mtzoo prune` hands over: the plan, the narrower float network, and its integers against those of the original."""
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from mtzoo.cli.delivery import ORIGINAL, Delivery, deliver_integer, int8_job, integer_base, network_costs
-from mtzoo.cli.models import export_spec
+from mtzoo.cli.delivery import ORIGINAL, Delivery, deliver_integer, int8_job, integer_base, integer_file, network_costs
 from mtzoo.config import ExperimentConfig
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
+from mtzoo.engine.origin import ADVICE
 from mtzoo.engine.pruning import PruningPlan, pruned_config
-from mtzoo.engine.pruning_record import ADVICE, PICTURE, draw_plan, plan_table
+from mtzoo.engine.pruning_record import PICTURE, draw_plan, plan_table
 from mtzoo.engine.ptq import integer_network, left_inexact
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
-from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.engine.stages import FLOAT_STEP
 from mtzoo.evaluation.comparison import Variant
-from mtzoo.export.deploy import export_model
-from mtzoo.export.load import DeployFile, read_deploy_file
+from mtzoo.export.load import DeployFile
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import read_program
 from mtzoo.runtime.bench import compare_latency
@@ -46,11 +42,8 @@ class LatencyMeter:
         return 1 - times["pruned"] / times["original"]
 
     def _file(self, net: MultiTaskNet) -> DeployFile:
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "model.onnx"
-            integers, _ = integer_network(int8_job(self.config, net, self.batches))
-            export_model(integers, export_spec(self.config, INTEGER_STEP), path, postprocess=True)
-            return read_deploy_file(path)
+        with integer_file(self.config, net, self.batches) as file:
+            return file
 
 
 def show_plan(delivery: Delivery, net: MultiTaskNet, pruned: MultiTaskNet, plan: PruningPlan, criterion: str) -> None:

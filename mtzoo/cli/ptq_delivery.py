@@ -33,7 +33,7 @@ def compare_integer(delivery: Delivery, job: Job, base: Base) -> Variant:
 def compare_as_configured(delivery: Delivery, job: Job, base: Base) -> Variant:
     """The same for a config with which there is no integer network to make."""
     net, checkpoint = mixed_network(job)
-    return deliver_mixed(delivery, base, net, checkpoint, evaluate_mixed(delivery, net))
+    return deliver_mixed(delivery, base, net, checkpoint)
 
 
 def compare_mixed(delivery: Delivery, job: Job, checkpoint: Path, base: Base, integers: Variant, max_drop: float,

@@ -34,9 +34,9 @@ from mtzoo.cli.delivery import BENCH_RUNS, ORIGINAL, Delivery, deliver_integer, 
 from mtzoo.compression.sparsity import UNSTRUCTURED
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.distributed import is_main
-from mtzoo.engine.ptq import integer_network, left_inexact, load_float_network
+from mtzoo.engine.origin import ADVICE
+from mtzoo.engine.ptq import integer_network, load_float_network, require_exact
 from mtzoo.engine.retraining import retrain, retraining_config
-from mtzoo.engine.sensitivity import ADVICE
 from mtzoo.engine.stages import INTEGER_STEP
 from mtzoo.errors import UserError
 from mtzoo.export.load import read_deploy_file
@@ -71,9 +71,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("what is to be zero is missing; add --ratio, e.g. 0.75, or --pattern 2:4, or 'sparsity' to the config")
     net = load_float_network(config, args.model_path)
     batches = Batches(calibration_images(config, args.calib_images))
-    if layers := left_inexact(int8_job(config, net, batches)):
-        name, why = next(iter(layers.items()))
-        raise UserError(f"quantization: '{name}' ({len(layers)} layers in all) {why}; sparsify ends in an integer network")
+    require_exact(int8_job(config, net, batches), "sparsify")
     trained = retrain(config, save_dir, quantized=False, initialize=lambda run: run.net.load_state_dict(net.state_dict()),
                       console=console, ctx=args.ctx, resume=args.resume, eval_limit=limit)
     if not is_main():

@@ -4,13 +4,12 @@ A ranking, not a clock: every operator takes time for its arithmetic, for the va
 summed, for small layers neither hides the other. What is fused, cached or padded differently is not known to it.
 """
 
-import copy
 from math import prod
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from mtzoo.compression.hardware_profile import HardwareProfile
+from mtzoo.compression.shapes import result_shapes
 from mtzoo.layers import ConvBNAct, ImageQuant
 from mtzoo.quantization import read_program
 from mtzoo.quantization.graph import IMAGES, Call
@@ -62,21 +61,3 @@ def _conv_seconds(call: Call, moved: int, made: int, profile: HardwareProfile, p
 
 def _aligned(channels: int, multiple: int) -> int:
     return -(-channels // multiple) * multiple
-
-
-@torch.no_grad()
-def result_shapes(net: nn.Module, input_hw: tuple[int, int]) -> dict[str, Shape]:
-    """Layer -> shape of its result for one image. Runs shapes only, no arithmetic."""
-    shapes: dict[str, Shape] = {}
-    dry = copy.deepcopy(net).to("meta").eval()
-    for module in dry.modules():
-        if isinstance(module, ConvBNAct):
-            module.act_quant = module.weight_quant = module.bias_quant = None
-
-    def note(name: str, output: Tensor) -> None:
-        shapes[name] = tuple(output.shape)
-
-    for call in read_program(dry).calls:
-        call.module.register_forward_hook(lambda module, args, output, name=call.name: note(name, output))
-    dry(torch.empty(1, 3, *input_hw, device="meta"))
-    return shapes

@@ -3,9 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-import torch
-from torch import nn
-
 from mtzoo.compression.channels import Scores, Unit
 from mtzoo.layers import ConvBNAct, ImageQuant
 from mtzoo.quantization import Program
@@ -76,18 +73,3 @@ class Widths:
             return outputs * (per_output + vectors)
         macs = outputs * per_output * self.positions[name]
         return macs if self.cost == "macs" else macs * self.rates[name]
-
-
-@torch.no_grad()
-def output_positions(net: nn.Module, input_hw: tuple[int, int]) -> dict[str, int]:
-    """Convolution -> H * W of its output, for an image of input_hw pixels."""
-    found, handles = {}, []
-    for name, layer in net.named_modules():
-        if isinstance(layer, ConvBNAct):
-            handles.append(layer.register_forward_hook(lambda m, args, out, name=name: found.update({name: out[0, 0].numel()})))
-    training = net.training
-    net.eval()(torch.zeros(1, 3, *input_hw, device=next(net.parameters()).device))
-    net.train(training)
-    for handle in handles:
-        handle.remove()
-    return found

@@ -1,6 +1,5 @@
 """A sensitivity table: kept in a file that pruning reads and a later run goes on with, shown as table and picture."""
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from mtzoo.config import ExperimentConfig
 from mtzoo.config.build import build
 from mtzoo.data.json_file import read_json
 from mtzoo.engine.channel_sensitivity import Point, TaskMetrics
+from mtzoo.engine.origin import file_hash
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 from mtzoo.visualization.bars import Bar, bar_picture
@@ -35,7 +35,7 @@ class Origin:
 
     @classmethod
     def of(cls, config: ExperimentConfig, checkpoint: Path, importance: str, align: int, limit: int | None) -> "Origin":
-        return cls(hashlib.sha256(checkpoint.read_bytes()).hexdigest(), tuple(sorted(config.classes)), importance, align, limit)
+        return cls(file_hash(checkpoint), tuple(sorted(config.classes)), importance, align, limit)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """How far an automatic compression has come: one JSON file, written after each step that is not to be repeated."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,12 +8,12 @@ from typing import Any
 
 from mtzoo.config import ExperimentConfig, config_hash
 from mtzoo.data.json_file import read_json
+from mtzoo.engine.origin import ADVICE, check_resumed, file_hash
 from mtzoo.errors import UserError
 from mtzoo.evaluation.comparison import Variant
 from mtzoo.files import write_whole
 
 STATE = "compress.json"
-ADVICE = "choose another --save-dir"
 
 
 @dataclass
@@ -38,7 +37,7 @@ class CompressState:
 
 def made_for(config: ExperimentConfig, checkpoint: Path, **options: str | float | None) -> dict[str, Any]:
     """The network, its config and the options that decide what is trained."""
-    return {"checkpoint": hashlib.sha256(checkpoint.read_bytes()).hexdigest(), "config": config_hash(config), **options}
+    return {"checkpoint": file_hash(checkpoint), "config": config_hash(config), **options}
 
 
 def load_state(path: Path, origin: Mapping[str, Any]) -> CompressState:
@@ -47,9 +46,7 @@ def load_state(path: Path, origin: Mapping[str, Any]) -> CompressState:
     held = values.get("made_for") if isinstance(values, dict) else None
     if not isinstance(held, dict):
         raise UserError(f"{path}: no state of `mtzoo compress`; {ADVICE}")
-    for key, value in origin.items():
-        if held.get(key) != value:
-            raise UserError(f"{path}: the run that --resume would go on with had another '{key}'; give the same or {ADVICE}")
+    check_resumed(path, held, origin)
     try:
         variants = {name: _variant(v) for name, v in values["results"].items()}
         return CompressState(path, origin, dict(values["latency_ms"]), values["base"] and _variant(values["base"]), variants,

@@ -1,6 +1,5 @@
 """The teacher of a run: what a frozen network says of the same batch, and how far the student is from it."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from mtzoo.config import ExperimentConfig
 from mtzoo.config.distillation import Distillation
+from mtzoo.engine.origin import file_hash
 from mtzoo.engine.stages import load_checkpoint_network
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.losses.distillation import channel_divergence, detection_distances, feature_distance, pixel_divergence
@@ -129,7 +129,7 @@ def build_distiller(config: ExperimentConfig, device: torch.device) -> Distiller
                             f"{_size(have_features[name])}; leave it out of {KEY}.features")
         channels[name] = have_features[name][1], their_features[name][1]
     kinds = {task.name: task.kind for task in config.tasks if task.name in tasks}
-    identity = hashlib.sha256(path.read_bytes()).hexdigest()
+    identity = file_hash(path)
     return Distiller(spec, kinds, teacher.to(device), identity, channels).to(device)
 
 

@@ -1,6 +1,5 @@
 """What was removed, kept beside the result: as a file to go on from, a table and a picture."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -15,20 +14,20 @@ from mtzoo.compression.pruning import Removed
 from mtzoo.config import ExperimentConfig
 from mtzoo.config.build import convert
 from mtzoo.data.json_file import read_json
+from mtzoo.engine.origin import ADVICE, check_resumed, file_hash
 from mtzoo.engine.pruning import Pruning, PruningPlan
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 from mtzoo.quantization import Program
 from mtzoo.visualization.bars import Bar, bar_picture
 
-ADVICE = "choose another --save-dir"
 RECORD, PICTURE = "pruning.json", "pruning.png"
 KEPT_COLOR, REMOVED_COLOR = (180, 120, 60), (215, 215, 215)  # BGR
 
 
 def made_for(config: ExperimentConfig, checkpoint: Path, pruning: Pruning, limits: Mapping[str, int] | None) -> dict[str, Any]:
     """What a plan depends on: with other values it is another plan."""
-    return {"checkpoint": hashlib.sha256(checkpoint.read_bytes()).hexdigest(), "tasks": sorted(config.classes), **asdict(pruning),
+    return {"checkpoint": file_hash(checkpoint), "tasks": sorted(config.classes), **asdict(pruning),
             "limits": None if limits is None else dict(limits)}
 
 
@@ -46,10 +45,7 @@ def load_record(path: Path, origin: Mapping[str, Any]) -> Removed:
     held = values.get("made_for") if isinstance(values, dict) else None
     if not isinstance(held, dict) or "removed" not in values:
         raise UserError(f"{path}: no record of `mtzoo prune`; choose another --save-dir")
-    for key, value in origin.items():
-        if held.get(key) != value:
-            raise UserError(f"{path}: the run that --resume would go on with had another '{key}'; give the same or choose another "
-                            "--save-dir")
+    check_resumed(path, held, origin)
     return convert(Mapping[str, tuple[int, ...]], values["removed"], f"{path}: removed")
 
 

@@ -69,6 +69,13 @@ def left_inexact(job: Job) -> dict[str, str]:
     return inexact_layers(net)
 
 
+def require_exact(job: Job, verb: str) -> None:
+    """Raises UserError for a config that keeps layers from being integers, for a verb that makes nothing else."""
+    if layers := left_inexact(job):
+        name, why = next(iter(layers.items()))
+        raise UserError(f"quantization: '{name}' ({len(layers)} layers in all) {why}; {verb} ends in an integer network")
+
+
 def integer_network(job: Job) -> tuple[MultiTaskNet, Checkpoint]:
     """The network on its grids, as fake-quant, and its checkpoint of step 3.
 

@@ -14,6 +14,7 @@ from mtzoo.compression import exact_outputs, network_parts, part_noise, part_pat
 from mtzoo.compression.post_training import equalized, few
 from mtzoo.data.json_file import read_json
 from mtzoo.engine.device import exact_float32
+from mtzoo.engine.origin import ADVICE, file_hash
 from mtzoo.engine.ptq import Job
 from mtzoo.engine.stages import quantization_of
 from mtzoo.errors import UserError
@@ -21,7 +22,6 @@ from mtzoo.files import write_whole
 from mtzoo.quantization import calibrate, prepare, read_program
 from mtzoo.visualization.bars import Bar, bar_picture
 
-ADVICE = "choose another --save-dir"
 SHARED_COLOR, HEAD_COLOR = (180, 120, 60), (60, 120, 220)  # BGR
 Noise = dict[str, dict[str, float]]
 """Part -> task -> noise in percent, see `part_noise`."""
@@ -29,7 +29,7 @@ Noise = dict[str, dict[str, float]]
 
 def fingerprint(job: Job, checkpoint: Path) -> dict[str, Any]:
     """What the noise depends on: a table of other values is not reused."""
-    return {"checkpoint": hashlib.sha256(checkpoint.read_bytes()).hexdigest(), "tasks": sorted(job.config.classes),
+    return {"checkpoint": file_hash(checkpoint), "tasks": sorted(job.config.classes),
             "quantization": _plain(asdict(job.config.quantization)),
             "heads": {t.name: _plain(asdict(t.quantization)) for t in job.config.tasks if t.quantization},
             "calib_images": hashlib.sha256(job.batches.images.contiguous().numpy().tobytes()).hexdigest(),

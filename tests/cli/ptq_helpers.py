@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import torch
 
-from mtzoo.config import ExperimentConfig
+from mtzoo.config import ExperimentConfig, load_config
 from mtzoo.data.loader import collate_eval
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.evaluate import network_executor, raw_predictor
@@ -15,6 +15,7 @@ from mtzoo.engine.stages import network_at
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet
 from tests.quantization.helpers import randomize
+from tests.tiny import config_values, write_config, write_images
 
 
 def write_checkpoint(path: Path, config: ExperimentConfig) -> MultiTaskNet:
@@ -35,3 +36,13 @@ def write_own_masks(net: MultiTaskNet, config: ExperimentConfig) -> None:
         mask = prediction.label_maps["seg"]
         assert len(np.unique(mask)) > 1
         cv2.imwrite(str(sample.path.parents[1] / "masks" / sample.path.name), mask)
+
+
+def write_project(root: Path, *, own_masks: bool = False) -> Path:
+    """Images, a config (tiny.py) and a float checkpoint (float.pt) in `root`. own_masks: the masks are the checkpoint's own answers."""
+    path = write_config(write_images(root) / "tiny.py", config_values(root))
+    config = load_config(path)
+    net = write_checkpoint(root / "float.pt", config)
+    if own_masks:
+        write_own_masks(net, config)
+    return root

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import cv2
 import pytest
@@ -9,21 +10,17 @@ import pytest
 from mtzoo.cli import compress, compress_trial
 from mtzoo.cli.main import main
 from mtzoo.compression.candidates import ORIGINAL
-from mtzoo.config import load_config
 from mtzoo.engine import candidates
 from mtzoo.engine.compress_state import STATE
 from mtzoo.export.load import read_deploy_file
-from tests.cli.ptq_helpers import write_checkpoint
-from tests.tiny import config_values, write_config, write_images
+from tests.cli.ptq_helpers import write_project
 
 SPEEDUPS = {"bf16": 1.5, "int8": 2.0, "prune0.3+int8": 3.0}
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    root = write_images(tmp_path_factory.mktemp("compress") / "data")
-    write_checkpoint(root / "float.pt", load_config(write_config(root / "tiny.py", config_values(root))))
-    return root
+    return write_project(tmp_path_factory.mktemp("compress") / "data")
 
 
 @pytest.fixture
@@ -70,10 +67,14 @@ def test_the_fastest_that_holds_is_kept_and_an_interrupted_run_repeats_nothing(r
 
 @pytest.mark.slow
 def test_a_float_winner_and_predicted_latencies(root, tmp_path, capsys):
-    """A sparse network is what the ARM profile has float kernels for."""
-    arguments = ["--deploy-hardware", "generic-arm-a75", "--strategy", "sparse", "--max-drop", 100]
+    """A sparse network is what the ARM profile has float kernels for. Its teacher is the one that was asked for."""
+    teacher = tmp_path / "teacher.pt"
+    shutil.copy(root / "float.pt", teacher)
+    arguments = ["--deploy-hardware", "generic-arm-a75", "--strategy", "sparse", "--max-drop", 100, "--distill-from", teacher]
     assert run(root, *arguments, "--save-dir", tmp_path / "out") == 0
     assert "times as fast as the original" in capsys.readouterr().out
+    trained = json.loads((tmp_path / "out" / "sparse0.75" / "float" / "config.json").read_text())
+    assert trained["distillation"]["teacher"] == str(teacher)
     model, image = tmp_path / "out" / "compressed.onnx", root / "images" / "0.png"
     assert main(["predict", str(model), str(image), "--out", str(tmp_path / "p")]) == 0
 

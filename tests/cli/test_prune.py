@@ -12,8 +12,7 @@ from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.stages import network_at
 from mtzoo.export.load import read_deploy_file
 from mtzoo.models.channel_plan import channels_of
-from tests.cli.ptq_helpers import write_checkpoint, write_own_masks
-from tests.tiny import config_values, write_config, write_images
+from tests.cli.ptq_helpers import write_project
 
 FLOAT = "with-bn-float-last.pt"
 
@@ -21,11 +20,7 @@ FLOAT = "with-bn-float-last.pt"
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     """Data, config and a float checkpoint; the masks are the checkpoint's own answers."""
-    root = write_images(tmp_path_factory.mktemp("prune") / "data")
-    path = write_config(root / "tiny.py", config_values(root))
-    config = load_config(path)
-    write_own_masks(write_checkpoint(root / "float.pt", config), config)
-    return root
+    return write_project(tmp_path_factory.mktemp("prune") / "data", own_masks=True)
 
 
 def prune(root, *arguments, ratio=0.3):

@@ -13,7 +13,7 @@ from mtzoo.config import load_config
 from mtzoo.engine.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
 from mtzoo.engine.stages import network_at
 from mtzoo.export.load import read_deploy_file
-from tests.cli.ptq_helpers import write_checkpoint, write_own_masks
+from tests.cli.ptq_helpers import write_project
 from tests.tiny import HW, config_values, write_config, write_images
 
 FOUR_BITS = "quantization={'weight_bits': 4}"
@@ -22,11 +22,7 @@ FOUR_BITS = "quantization={'weight_bits': 4}"
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     """Data, config and a float checkpoint; the masks are the checkpoint's own answers."""
-    root = write_images(tmp_path_factory.mktemp("ptq") / "data")
-    path = write_config(root / "tiny.py", config_values(root))
-    config = load_config(path)
-    write_own_masks(write_checkpoint(root / "float.pt", config), config)
-    return root
+    return write_project(tmp_path_factory.mktemp("ptq") / "data", own_masks=True)
 
 
 def ptq(root, *arguments, count=4):

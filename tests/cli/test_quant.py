@@ -11,16 +11,13 @@ from mtzoo.config import load_config
 from mtzoo.engine.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
 from mtzoo.engine.stages import network_at
 from mtzoo.export.load import read_deploy_file
-from tests.cli.ptq_helpers import write_checkpoint
-from tests.tiny import config_values, write_config, write_images
+from tests.cli.ptq_helpers import write_project
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     """Data, config and a float checkpoint."""
-    root = write_images(tmp_path_factory.mktemp("quant") / "data")
-    write_checkpoint(root / "float.pt", load_config(write_config(root / "tiny.py", config_values(root))))
-    return root
+    return write_project(tmp_path_factory.mktemp("quant") / "data")
 
 
 def quant(root, *arguments, iterations=5):

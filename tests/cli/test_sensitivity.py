@@ -6,18 +6,12 @@ import cv2
 import pytest
 
 from mtzoo.cli.main import main
-from mtzoo.config import load_config
-from tests.cli.ptq_helpers import write_checkpoint, write_own_masks
-from tests.tiny import config_values, write_config, write_images
+from tests.cli.ptq_helpers import write_project
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    root = write_images(tmp_path_factory.mktemp("sensitivity") / "data")
-    path = write_config(root / "tiny.py", config_values(root))
-    config = load_config(path)
-    write_own_masks(write_checkpoint(root / "float.pt", config), config)
-    return root
+    return write_project(tmp_path_factory.mktemp("sensitivity") / "data", own_masks=True)
 
 
 def network(root):

@@ -7,20 +7,16 @@ import pytest
 from onnx import numpy_helper
 
 from mtzoo.cli.main import main
-from mtzoo.config import load_config
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.export.load import read_deploy_file
-from tests.cli.ptq_helpers import write_checkpoint
-from tests.tiny import config_values, write_config, write_images
+from tests.cli.ptq_helpers import write_project
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    root = write_images(tmp_path_factory.mktemp("sparsify") / "data")
-    write_checkpoint(root / "float.pt", load_config(write_config(root / "tiny.py", config_values(root))))
-    return root
+    return write_project(tmp_path_factory.mktemp("sparsify") / "data")
 
 
 def sparsify(root, *arguments):

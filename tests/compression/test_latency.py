@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from mtzoo.compression.hardware_profile import KINDS, load_profile
-from mtzoo.compression.latency import predict_latency, result_shapes
+from mtzoo.compression.latency import predict_latency
+from mtzoo.compression.shapes import result_shapes
 from mtzoo.models import build_network
 from mtzoo.quantization import read_program
 from tests.tiny import HW, tiny_graphs
