@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from mtzoo.cli.main import main
-from mtzoo.engine.checkpoint import load_checkpoint
+from mtzoo.config import config_from_dict
+from mtzoo.engine.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
+from mtzoo.engine.stages import network_at
 from mtzoo.export.load import read_deploy_file
 from tests.tiny import config_values, write_config, write_images
 
@@ -76,18 +78,31 @@ def test_one_task_alone_has_no_boxes(config, tmp_path):
     assert [value.name for value in info.outputs] == ["seg.labels"]
 
 
-def test_two_processes_train_one_network(config, tmp_path):
+def write_wider_teacher(path, root):
+    """A float checkpoint with random weights, whose backbone has twice the channels of the tiny one."""
+    values = config_values(root)
+    values["nodes"]["backbone"]["width"] = 0.5
+    net = network_at(config_from_dict(values), 0, quantized=False)
+    save_checkpoint(path, Checkpoint(values, Progress(0, False, 0, True), net.state_dict()))
+    return path
+
+
+def test_two_processes_train_one_network_and_learn_from_a_teacher(root, tmp_path):
     """torchrun on the CPU: gradients are averaged, one of the two speaks and writes, and the run delivers."""
+    teacher = write_wider_teacher(tmp_path / "teacher.pt", root)
+    config = write_config(tmp_path / "taught.py", config_values(root, distillation={
+        "teacher": str(teacher), "features": {"backbone.stages.2": 1.0}}))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "mtzoo",
                "quant-train", "--config", str(config), "--work-dir", str(tmp_path / "run"), "--ctx", "cpu",
                "--cfg-options", "env.checkpoint_interval=1"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, env=environment, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.count("with-bn-float 4/4  loss") == 1
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=900, env=environment, check=False)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert ran.stdout.count("with-bn-float 4/4  loss") == 1
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert [step["name"] for step in report["steps"]] == STEPS
     assert report["verify"]["mismatches"] == {"integer": 0, "onnxruntime": 0, "openvino": 0}
-    moved = [load_checkpoint(tmp_path / "run" / f"with-bn-float-{tag}.pt").network["nodes.backbone.stem.conv.weight"]
-             for tag in ("init", "last")]
-    assert not torch.equal(*moved)
+    begun, done = (load_checkpoint(tmp_path / "run" / f"with-bn-float-{tag}.pt") for tag in ("init", "last"))
+    assert {"distil.det.cls", "distil.seg.logits", "distil.backbone.stages.2"} <= set(done.history[0]["curve"][-1][1])
+    weight = "nodes.backbone.stem.conv.weight"
+    assert not torch.equal(begun.network[weight], done.network[weight])
