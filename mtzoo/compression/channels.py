@@ -29,7 +29,7 @@ PROTECTED: Channel = ("", 0)
 
 ALIGN = 8
 """Outputs of a group that fill an int8 vector: groups of 12 run slower than groups of 16, and an odd number of groups slower than
-the next even one (docs/compression.md has the measurement)."""
+the next even one (docs/pruning.md has the measurement)."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What is known of a target: a small YAML file, shipped or of the user's own. See docs/compression.md."""
+"""What is known of a target: a small YAML file, shipped or of the user's own. See docs/auto_compression.md."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -93,7 +93,7 @@ def profile_text(name: str, profile: HardwareProfile) -> str:
     """The profile as YAML text of a file called `name`, with a first line that says what it is."""
     values = {f.name: getattr(profile, f.name) for f in fields(profile)}
     values["precisions"] = list(profile.precisions)
-    title = f"# hardware profile of mtzoo, see docs/compression.md; use it as --deploy-hardware {name}\n"
+    title = f"# hardware profile of mtzoo, see docs/auto_compression.md; use it as --deploy-hardware {name}\n"
     return title + yaml.safe_dump(values, sort_keys=False)
 
 
