@@ -1,6 +1,7 @@
 """Median latency of a deploy model and of the same network in float: torch, ONNX Runtime, OpenVINO, side by side in one run.
 
     mtzoo bench work_dirs/4pe_resize-multitask/int-inference-export-last.onnx --threads 2
+    mtzoo bench work_dirs/PRUNED/int-inference-export-last.onnx --base work_dirs/4pe_resize-multitask/int-inference-export-last.onnx
 
 Every variant runs network and post-processing on one image of the deploy size. Let nothing else run meanwhile.
 """
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
+    from rich.table import Table
+
     from mtzoo.runtime.bench import BenchReport
 
 HELP = "median latency and size, float against int8"
@@ -19,6 +22,7 @@ HELP = "median latency and size, float against int8"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="an .onnx deploy model, or a zoo model's name")
+    parser.add_argument("--base", metavar="MODEL", help="another deploy model, measured in the same rounds: what this one was made of")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
     parser.add_argument("--runs", type=int, default=50, help="interleaved rounds (50)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
@@ -30,35 +34,57 @@ def run(args: argparse.Namespace) -> int:
 
     from mtzoo.files import write_whole
     from mtzoo.locate import find_model
-    from mtzoo.runtime.bench import bench
+    from mtzoo.runtime.bench import bench, bench_against
 
-    path = find_model(args.model)
+    path, base_path = find_model(args.model), find_model(args.base) if args.base else None
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("measuring", total=args.runs)
-        report = bench(path, args.threads, args.runs, on_round=lambda done: bar.update(task, completed=done))
-    print_report(report)
+
+        def on_round(done: int) -> None:
+            bar.update(task, completed=done)
+
+        if base_path is None:
+            report, base = bench(path, args.threads, args.runs, on_round), None
+        else:
+            report, base = bench_against(path, base_path, args.threads, args.runs, on_round)
+    print_report(report, base)
     if args.json:
-        write_whole(args.json, json.dumps(asdict(report), indent=1).encode(), "choose another --json")
+        values = asdict(report) | ({"base": asdict(base)} if base else {})
+        write_whole(args.json, json.dumps(values, indent=1).encode(), "choose another --json")
     return 0
 
 
-def print_report(report: "BenchReport") -> None:
+def print_report(report: "BenchReport", base: "BenchReport | None") -> None:
     """A row for each variant, then sizes and ratios."""
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(title=f"{report.machine}; {report.threads} threads, batch 1, {report.runs} interleaved runs")
-    for column in ("variant", "median ms", "minimum ms", f"{report.form} is faster by"):
-        table.add_column(column, justify="left" if column == "variant" else "right")
-    fastest = report.latency_ms[report.deployed]
-    for name, median in report.latency_ms.items():
-        table.add_row(name, f"{median:.1f}", f"{report.latency_min_ms[name]:.1f}", f"{median / fastest:.2f} x")
     console = Console()
-    console.print(table)
+    console.print(latency_table(report, base))
     form, size, parameters = report.form, report.bytes[report.form], report.parameters
     console.print(f"file: {form} {size:,} bytes ({size / parameters:.2f} per parameter, {parameters:,} parameters), "
                   f"fp32 {report.bytes['fp32']:,} bytes", highlight=False)
     console.print(f"{form} is {report.speedup_over_float:.2f} times as fast as the faster fp32 runtime, "
                   f"{report.speedup_over_bf16:.2f} times as fast as bf16", highlight=False)
+    if base:
+        console.print(f"base: {base.form} {base.bytes[base.form]:,} bytes, {base.parameters:,} parameters: "
+                      f"{base.bytes[base.form] / size:.2f} times as large", highlight=False)
     if form != "int8":
         console.print("mixed: NOT an integer network; what is not 8 bits runs in float", highlight=False)
+
+
+def latency_table(report: "BenchReport", base: "BenchReport | None") -> "Table":
+    """A row for each variant."""
+    from rich.table import Table
+
+    table = Table(title=f"{report.machine}; {report.threads} threads, batch 1, {report.runs} interleaved runs")
+    columns = ["variant", "median ms", "minimum ms", f"{report.form} is faster by"]
+    for column in columns + (["base, median ms", "faster than base by"] if base else []):
+        table.add_column(column, justify="left" if column == "variant" else "right")
+    fastest = report.latency_ms[report.deployed]
+    for name, median in report.latency_ms.items():
+        row = [name, f"{median:.1f}", f"{report.latency_min_ms[name]:.1f}", f"{median / fastest:.2f} x"]
+        if base:
+            before = base.latency_ms[base.deployed if name == report.deployed else name]
+            row += [f"{before:.1f}", f"{before / median:.2f} x"]
+        table.add_row(*row)
+    return table

@@ -8,10 +8,11 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 import onnx
@@ -28,6 +29,7 @@ from mtzoo.quantization import set_fake_quant
 from mtzoo.runtime.executors import Arrays, OnnxRuntimeExecutor, OpenVinoExecutor, Precision
 from mtzoo.runtime.feeds import feeds_for, seen_image
 
+Name = TypeVar("Name", bound=Hashable)
 WARM_UP = 3
 INT8, MIXED = "int8", "mixed"
 """What a file is called: of an integer network, or of one that is none."""
@@ -69,26 +71,53 @@ def bench(model_path: Path, threads: int = 2, runs: int = 50, on_round: Callable
 
     Raises UserError for numbers below 1.
     """
+    (report,) = _measure([model_path], threads, runs, on_round)
+    return report
+
+
+def bench_against(model_path: Path, base_path: Path, threads: int = 2, runs: int = 50,
+                  on_round: Callable[[int], None] | None = None) -> tuple[BenchReport, BenchReport]:
+    """The same of two files, both in the same rounds: what was made of a network, and the network it was made of."""
+    report, base = _measure([model_path, base_path], threads, runs, on_round)
+    return report, base
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """A file that is measured. calls: variant -> one inference."""
+
+    form: str
+    calls: Mapping[str, Callable[[], object]]
+    bytes: Mapping[str, int]
+    parameters: int
+
+
+def _measure(paths: Sequence[Path], threads: int, runs: int, on_round: Callable[[int], None] | None) -> list[BenchReport]:
     if threads < 1 or runs < 1:
         raise UserError(f"threads={threads}, runs={runs}: both have to be at least 1")
-    file = read_deploy_file(model_path)
+    subjects = [_subject(path, threads) for path in paths]
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        calls = {(i, name): call for i, subject in enumerate(subjects) for name, call in subject.calls.items()}
+        times = interleaved(calls, runs, on_round)
+    finally:
+        torch.set_num_threads(before)
+    return [BenchReport(machine(), threads, runs, {name: statistics.median(times[i, name]) for name in subject.calls},
+                        {name: min(times[i, name]) for name in subject.calls}, subject.bytes, subject.parameters, subject.form)
+            for i, subject in enumerate(subjects)]
+
+
+def _subject(path: Path, threads: int) -> _Subject:
+    file = read_deploy_file(path)
     form = INT8 if file.info.integer else MIXED
     net = fake_quant_network(file, stored_integers(file)) if file.info.integer else reference_network(file)
     set_fake_quant(net, False)
     postprocess = any("." in t.name and t.name.rpartition(".")[2] in ("labels", "boxes") for t in file.info.outputs)
     plain = build_model(net, file.info.tasks, file.info.geometry, file.info.input_format, quantized=False,
                         postprocess=postprocess)
-    feeds = noise_feeds(file.info)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        variants = _variants(file.info, net, plain, file.model, feeds, threads, postprocess)
-        times = interleaved(variants, runs, on_round)
-    finally:
-        torch.set_num_threads(before)
-    return BenchReport(machine(), threads, runs, {name: statistics.median(t) for name, t in times.items()},
-                       {name: min(t) for name, t in times.items()},
-                       {form: file.size, "fp32": plain.ByteSize()}, file.info.parameters, form)
+    calls = _variants(file.info, net, plain, file.model, noise_feeds(file.info), threads, postprocess)
+    return _Subject(form, calls, {form: file.size, "fp32": plain.ByteSize()}, file.info.parameters)
 
 
 def _variants(info: DeployInfo, net: MultiTaskNet, plain: onnx.ModelProto, as_it_is: onnx.ModelProto, feeds: Arrays,
@@ -122,10 +151,10 @@ def compare_latency(models: Mapping[str, onnx.ModelProto], info: DeployInfo, thr
     return {name: statistics.median(t) for name, t in times.items()}
 
 
-def interleaved(calls: Mapping[str, Callable[[], object]], runs: int,
-                 on_round: Callable[[int], None] | None) -> dict[str, list[float]]:
+def interleaved(calls: Mapping[Name, Callable[[], object]], runs: int,
+                on_round: Callable[[int], None] | None) -> dict[Name, list[float]]:
     """Milliseconds of each call in each round."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
+    times: dict[Name, list[float]] = {name: [] for name in calls}
     for i in range(-WARM_UP, runs):
         for name, call in calls.items():
             start = time.perf_counter()

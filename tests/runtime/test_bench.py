@@ -20,6 +20,25 @@ def test_all_variants_are_measured(model_path, tmp_path, capsys):
     assert "times as fast as the faster fp32 runtime" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
+def test_a_base_is_measured_in_the_same_rounds(model_path, tmp_path, capsys):
+    assert main(["bench", str(model_path), "--base", str(model_path), "--threads", "1", "--runs", "2",
+                 "--json", str(tmp_path / "bench.json")]) == 0
+    report = json.loads((tmp_path / "bench.json").read_text())
+    assert set(report["base"]["latency_ms"]) == set(report["latency_ms"]) == VARIANTS
+    assert report["base"]["bytes"] == report["bytes"]
+    printed = capsys.readouterr().out
+    assert printed.count(" x │") == 2 * len(VARIANTS)
+    assert "1.00 times as large" in printed
+
+
+def test_a_base_that_is_missing_is_one_line(model_path, tmp_path, capsys):
+    assert main(["bench", str(model_path), "--base", str(tmp_path / "none.onnx")]) == 2
+    error = capsys.readouterr().err.strip()
+    assert "none.onnx" in error
+    assert "\n" not in error
+
+
 def test_numbers_below_one(model_path):
     with pytest.raises(UserError, match="runs=0"):
         bench(model_path, 1, 0)
