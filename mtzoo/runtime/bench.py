@@ -1,11 +1,13 @@
 """Latency of a deploy model and of the float network it stands for, side by side in one run.
 
 All variants do the same work on the same image: network and post-processing, batch 1. The float ones run a plain float
-graph without quantizers. Rounds are interleaved, so that a busy or throttled machine slows all of them alike.
+graph without quantizers. Rounds are interleaved, so that a busy or throttled machine slows all of them alike; within a round
+each is warmed up anew, so that none pays for the one before it.
 """
 
 import os
 import platform
+import random
 import statistics
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -153,10 +155,16 @@ def compare_latency(models: Mapping[str, onnx.ModelProto], info: DeployInfo, thr
 
 def interleaved(calls: Mapping[Name, Callable[[], object]], runs: int,
                 on_round: Callable[[int], None] | None) -> dict[Name, list[float]]:
-    """Milliseconds of each call in each round."""
+    """Milliseconds of each call in each round.
+
+    Each is called once untimed right before: the threads of ONNX Runtime and of torch go on spinning when their work is done, and
+    would slow what comes after them by up to a half; the caches are left by another network. Each round has another order.
+    """
     times: dict[Name, list[float]] = {name: [] for name in calls}
+    shuffler = random.Random(0)
     for i in range(-WARM_UP, runs):
-        for name, call in calls.items():
+        for name, call in shuffler.sample(list(calls.items()), len(calls)):
+            call()
             start = time.perf_counter()
             call()
             if i >= 0:
