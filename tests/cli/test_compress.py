@@ -74,7 +74,7 @@ def test_a_float_winner_and_predicted_latencies(root, tmp_path, capsys):
     assert run(root, *arguments, "--save-dir", tmp_path / "out") == 0
     assert "times as fast as the original" in capsys.readouterr().out
     trained = json.loads((tmp_path / "out" / "sparse0.75" / "float" / "config.json").read_text())
-    assert trained["distillation"]["teacher"] == str(teacher)
+    assert trained["config"]["distillation"]["teacher"] == str(teacher)
     model, image = tmp_path / "out" / "compressed.onnx", root / "images" / "0.png"
     assert main(["predict", str(model), str(image), "--out", str(tmp_path / "p")]) == 0
 
