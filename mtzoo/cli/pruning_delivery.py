@@ -1,6 +1,5 @@
 """What `mtzoo prune` hands over: the plan, the narrower float network, and its integers against those of the original."""
 
-
 from mtzoo.cli.delivery import ORIGINAL, Delivery, deliver_integer, int8_job, integer_base, integer_file, network_costs
 from mtzoo.config import ExperimentConfig
 from mtzoo.engine.calibration import Batches

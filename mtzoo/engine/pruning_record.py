@@ -44,7 +44,7 @@ def load_record(path: Path, origin: Mapping[str, Any]) -> Removed:
     values = read_json(path, "record of a pruning", "start anew without --resume, in another --save-dir")
     held = values.get("made_for") if isinstance(values, dict) else None
     if not isinstance(held, dict) or "removed" not in values:
-        raise UserError(f"{path}: no record of `mtzoo prune`; choose another --save-dir")
+        raise UserError(f"{path}: no record of `mtzoo prune`; {ADVICE}")
     check_resumed(path, held, origin)
     return convert(Mapping[str, tuple[int, ...]], values["removed"], f"{path}: removed")
 

@@ -81,7 +81,7 @@ def load_noise(path: Path, made_for: Mapping[str, Any]) -> Noise:
         raise UserError(f"{path}: no sensitivity table of `mtzoo ptq`; remove it or name another one")
     for key, value in made_for.items():
         if stored.get(key) != value:
-            raise UserError(f"{path}: measured for another '{key}'; remove it or choose another --save-dir")
+            raise UserError(f"{path}: measured for another '{key}'; remove it or {ADVICE}")
     if not all(isinstance(by_task, dict) and sorted(by_task) == made_for["tasks"]
                and all(isinstance(value, float) for value in by_task.values()) for by_task in noise.values()):
         raise UserError(f"{path}: damaged, a part lacks its tasks' numbers; remove it, it will be measured anew")

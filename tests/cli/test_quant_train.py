@@ -10,10 +10,9 @@ import pytest
 import torch
 
 from mtzoo.cli.main import main
-from mtzoo.config import config_from_dict
-from mtzoo.engine.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
-from mtzoo.engine.stages import network_at
+from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.export.load import read_deploy_file
+from tests.engine.teachers import save_teacher
 from tests.tiny import config_values, write_config, write_images
 
 pytestmark = pytest.mark.slow
@@ -78,18 +77,11 @@ def test_one_task_alone_has_no_boxes(config, tmp_path):
     assert [value.name for value in info.outputs] == ["seg.labels"]
 
 
-def write_wider_teacher(path, root):
-    """A float checkpoint with random weights, whose backbone has twice the channels of the tiny one."""
-    values = config_values(root)
-    values["nodes"]["backbone"]["width"] = 0.5
-    net = network_at(config_from_dict(values), 0, quantized=False)
-    save_checkpoint(path, Checkpoint(values, Progress(0, False, 0, True), net.state_dict()))
-    return path
-
-
 def test_two_processes_train_one_network_and_learn_from_a_teacher(root, tmp_path):
     """torchrun on the CPU: gradients are averaged, one of the two speaks and writes, and the run delivers."""
-    teacher = write_wider_teacher(tmp_path / "teacher.pt", root)
+    teacher, wider = tmp_path / "teacher.pt", config_values(root)
+    wider["nodes"]["backbone"]["width"] = 0.5
+    save_teacher(teacher, wider)
     config = write_config(tmp_path / "taught.py", config_values(root, distillation={
         "teacher": str(teacher), "features": {"backbone.stages.2": 1.0}}))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "mtzoo",
