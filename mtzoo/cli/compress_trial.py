@@ -53,7 +53,7 @@ def train_candidate(trial: Trial, candidate: Candidate) -> tuple[Variant, Path]:
     loses too much.
     """
     folder = trial.delivery.save_dir / candidate.name
-    net, config = _float_network(trial, candidate, folder / "float")
+    net, config = _float_network(trial, candidate)
     if candidate.precision != "int8":
         return deliver_float(trial, candidate, net, config, folder)
     delivery = replace(trial.delivery, save_dir=folder, threads=None)
@@ -94,8 +94,9 @@ def taught(config: ExperimentConfig, teacher: Path, more: Mapping[str, Any] | No
     return config_from_dict({**values, **(more or {})})
 
 
-def _float_network(trial: Trial, candidate: Candidate, folder: Path) -> tuple[MultiTaskNet, ExperimentConfig]:
-    """The float network with the candidate's structure, trained on where it has one."""
+def _float_network(trial: Trial, candidate: Candidate) -> tuple[MultiTaskNet, ExperimentConfig]:
+    """The float network with the candidate's structure, trained on where it has one: once for all precisions."""
+    folder = trial.delivery.save_dir / replace(candidate, precision="fp32").name / "float"
     config = trial.delivery.config
     if not candidate.prune and not candidate.sparse:
         return trial.net, config

@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help=f"all channels compete, or the same share goes everywhere ({DEFAULTS.scope})")
     parser.add_argument("--align", type=int, default=DEFAULTS.align, metavar="N",
                         help=f"group convolutions keep multiples of N outputs a group, others of 2 N channels ({DEFAULTS.align})")
+    parser.add_argument("--keep-blocks", action="store_true", help="only channels go, never a whole residual block")
     parser.add_argument("--sensitivity", type=Path, metavar="FILE", help="a table of `mtzoo sensitivity` of this checkpoint")
     parser.add_argument("--max-drop", type=float, metavar="D",
                         help="with --sensitivity: each group loses at most what costs every task D points when it goes alone")
@@ -65,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     limit, threads = measuring_from_arguments(args)
     check_limits(args)
-    pruning = Pruning(args.pruning_ratio, args.criterion, args.importance, args.scope, args.align)
+    pruning = Pruning(args.pruning_ratio, args.criterion, args.importance, args.scope, args.align, not args.keep_blocks)
     retraining = retraining_from_arguments(args) if args.retraining_iters is not None else None
     config = config_from_arguments(args)
     save_dir = save_dir_from_arguments(config, args, "prune")

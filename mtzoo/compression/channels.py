@@ -5,14 +5,16 @@ one group to each other and to that group's outputs, so that groups go whole; co
 together is one unit, however many nodes and tasks it runs through. Channels that meet the image or are outputs of the network stay.
 
 A second kind of unit lies inside of group convolutions: one output of every group, the same number in each, which only the 1x1
-convolution behind it notices.
+convolution behind it notices. A third kind is the inside of a residual block: with it goes the block.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from mtzoo.compression.blocks import residual_blocks
 from mtzoo.compression.union_find import UnionFind
 from mtzoo.layers import ConvBNAct
 from mtzoo.quantization import Program
@@ -24,6 +26,7 @@ Scores = Mapping[str, np.ndarray]
 """Convolution -> (C_out,) how much each of its outputs matters."""
 Unit = Mapping[str, tuple[int, ...]]
 """Convolution -> the outputs that go together."""
+Kind = Literal["channels", "slices", "block"]
 PROTECTED: Channel = ("", 0)
 """Stands for the image and the network's outputs."""
 
@@ -34,13 +37,18 @@ the next even one (docs/pruning.md has the measurement)."""
 
 @dataclass(frozen=True)
 class ChannelGroup:
-    """Units that are alike, of which some may go. name: of the first convolution; units: the least important first; counts: how
-    many units may stay, falling, the first all of them; slices: whether its units are one output of every group."""
+    """Units that are alike, of which some may go.
+
+    name: of the first convolution, or of the block's module; units: the least important first; counts: how many units may stay,
+    falling, the first all of them; kind: a unit is what hangs together, one output of every group, or all that is inside of a
+    residual block; gates: of a block, the outputs that matter as much as it does, those that are added to its input.
+    """
 
     name: str
     units: tuple[Unit, ...]
     counts: tuple[int, ...]
-    slices: bool
+    kind: Kind = "channels"
+    gates: Unit | None = None
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -56,15 +64,23 @@ class ChannelGroup:
         return self.units[:len(self.units) - count]
 
 
-def channel_groups(program: Program, scores: Scores, align: int = ALIGN) -> list[ChannelGroup]:
+def channel_groups(program: Program, scores: Scores, align: int = ALIGN, *, blocks: bool = True) -> list[ChannelGroup]:
     """Every group of which something may go, in execution order.
 
     scores: rank the units; align: group convolutions keep multiples of `align` outputs in each group, and all others multiples of
-    2 * align channels.
+    2 * align channels; blocks: whether residual blocks may go.
     """
     found = [*_whole_groups(program, scores, 2 * align), *_slice_groups(program, scores, align)]
+    if blocks:
+        found += _block_groups(program)
     order = {call.name: i for i, call in enumerate(program.calls)}
-    return sorted((group for group in found if len(group.counts) > 1), key=lambda group: order[group.name])
+    return sorted((group for group in found if len(group.counts) > 1), key=lambda group: order[group.layers[0]])
+
+
+def _block_groups(program: Program) -> list[ChannelGroup]:
+    outputs = {call.name: tuple(range(call.module.conv.out_channels)) for call in program.convs}
+    return [ChannelGroup(block.name, ({name: outputs[name] for name in block.inside},), (1, 0), "block",
+                         {block.last: outputs[block.last]}) for block in residual_blocks(program)]
 
 
 def _whole_groups(program: Program, scores: Scores, multiple: int) -> list[ChannelGroup]:
@@ -75,7 +91,7 @@ def _whole_groups(program: Program, scores: Scores, multiple: int) -> list[Chann
     for layers, units in by_layers.items():
         units.sort(key=lambda unit: _score(unit, scores))
         width = min(len(channels) for unit in units for channels in unit.values())
-        groups.append(ChannelGroup(layers[0], tuple(units), _counts(len(units), width, multiple), slices=False))
+        groups.append(ChannelGroup(layers[0], tuple(units), _counts(len(units), width, multiple)))
     return groups
 
 
@@ -134,7 +150,7 @@ def _slice_groups(program: Program, scores: Scores, align: int) -> list[ChannelG
             ranked = np.argsort(scores[call.name].reshape(conv.groups, per_group), axis=1, kind="stable")
             channels = ranked + np.arange(conv.groups)[:, None] * per_group
             units = tuple({call.name: tuple(sorted(channels[:, j].tolist()))} for j in range(per_group))
-            groups.append(ChannelGroup(call.name, units, _counts(per_group, 1, align), slices=True))
+            groups.append(ChannelGroup(call.name, units, _counts(per_group, 1, align), "slices"))
     return groups
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from mtzoo.compression.pruning import Removed, kept_channels, narrow_call
+from mtzoo.compression.blocks import Removed, gone_blocks, pass_over
+from mtzoo.compression.pruning import kept_channels, narrow_call
 from mtzoo.layers import ConvBNAct
 from mtzoo.quantization import Program
 from mtzoo.quantization.graph import Call
@@ -45,12 +46,14 @@ class PartialProgram:
 
 def pruned_part(program: Program, removed: Removed) -> PartialProgram:
     """What of a float program changes when channels go; whole units, see `mtzoo.compression.channels`."""
+    before = {call.name: call for call in program.calls}
+    program = pass_over(program, gone_blocks(program, removed))
     kept = kept_channels(program, removed)
     changed: set[str] = set()
     calls = []
     for call in program.calls:
-        narrower = not bool(kept[call.name].all())
-        if narrower or any(name in changed for name in _read(call)):
+        differs = call is not before[call.name] or not bool(kept[call.name].all())
+        if differs or any(name in changed for name in _read(call)):
             changed.add(call.name)
             calls.append(_narrowed(call, kept))
     outputs = {task: maps for task, maps in program.outputs.items() if any(name in changed for name in maps.values())}

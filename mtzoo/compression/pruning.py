@@ -1,15 +1,12 @@
 """Taking channels out of a network for real."""
 
-from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from mtzoo.layers import Concat, ConvBNAct, UpsampleNearest2x, narrow
+from mtzoo.compression.blocks import Removed, gone_blocks
+from mtzoo.layers import Concat, ConvBNAct, UpsampleNearest2x, drop_block, narrow
 from mtzoo.quantization import Program, read_program
-
-Removed = Mapping[str, Collection[int]]
-"""Convolution -> its outputs that go."""
 
 
 def kept_channels(program: Program, removed: Removed) -> dict[str, Tensor]:
@@ -29,8 +26,11 @@ def kept_channels(program: Program, removed: Removed) -> dict[str, Tensor]:
 def prune(net: nn.Module, removed: Removed) -> None:
     """Remove channels from a float network, in place: what is left computes as if the others gave 0.
 
-    removed: whole units of `mtzoo.compression.channels`. Raises ValueError for channels that cannot go alone.
+    removed: whole units of `mtzoo.compression.channels`; with all that is inside of a residual block goes the block, what it would
+    still add, too. Raises ValueError for channels that cannot go alone.
     """
+    for block in gone_blocks(read_program(net), removed):
+        drop_block(net, block.name)
     program = read_program(net)
     kept = kept_channels(program, removed)
     for call in program.convs:

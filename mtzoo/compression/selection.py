@@ -35,11 +35,14 @@ def order_steps(groups: Sequence[ChannelGroup], scores: Scores, widths: Widths, 
     def candidates() -> Iterator[tuple[float, float, ChannelGroup, int]]:
         for group in groups:
             now = present[group.name]
-            count = next((c for c in group.counts if c < now), 0)
-            if count and (limits is None or count >= limits.get(group.name, now)):
-                units = group.units[len(group.units) - now:len(group.units) - count]
+            count = next((c for c in group.counts if c < now), now)
+            units = group.units[len(group.units) - now:len(group.units) - count]
+            if not widths.any_left(units):  # nothing to go any more, or it went with its block
+                continue
+            if limits is None or count >= limits.get(group.name, now):
                 share = 1 - count / len(group.units) if scope == "uniform" else 0.0
-                yield share, widths.score(units, scores) / max(widths.saving(units), 1), group, count
+                matters = widths.score([group.gates] if group.gates else units, scores)
+                yield share, matters / max(widths.saving(units), 1), group, count
 
     while found := min(candidates(), key=lambda candidate: candidate[:2], default=None):
         group, count = found[2], found[3]

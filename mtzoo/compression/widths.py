@@ -13,17 +13,19 @@ Cost = Literal["params", "macs", "latency"]
 class Widths:
     """Which channels of a program's convolutions are still there.
 
-    positions: convolution -> H * W of its output; times: convolution -> nanoseconds, for cost "latency": a layer's time is taken
-    to fall with its multiply-accumulates, and one without a time to cost nothing.
+    positions: convolution -> H * W of its output; times: convolution -> nanoseconds, for cost "latency": the time of the quickest
+    layer is taken to be what any layer costs, the rest of a layer's to fall with its multiply-accumulates. One without a time
+    costs nothing.
     """
 
     def __init__(self, program: Program, positions: Mapping[str, int], cost: Cost, times: Mapping[str, float] | None = None) -> None:
         self.layers: dict[str, ConvBNAct] = {call.name: call.module for call in program.convs}
         self.positions, self.cost = positions, cost
-        self.rates: dict[str, float] = {}  # nanoseconds of a multiply-accumulate
+        self.fixed, self.rates = 0.0, {}  # nanoseconds of any layer, and of one of a layer's multiply-accumulates
         if cost == "latency":
-            macs = {name: positions[name] * layer.conv.weight.numel() for name, layer in self.layers.items()}
-            self.rates = {name: times.get(name, 0.0) / macs[name] for name in self.layers}
+            self.fixed = min(times[name] for name in self.layers if name in times)
+            self.rates = {name: (times[name] - self.fixed) / (positions[name] * layer.conv.weight.numel())
+                          for name, layer in self.layers.items() if name in times}
         self.kept = {name: set(range(layer.conv.out_channels)) for name, layer in self.layers.items()}
         made_by: dict[str, list[str]] = {}
         for call in program.calls:
@@ -47,9 +49,13 @@ class Widths:
         touched = set(gone).union(*(self.readers[name] for name in gone))
         return sum(self._layer_cost(name, {}) - self._layer_cost(name, gone) for name in touched)
 
+    def any_left(self, units: Sequence[Unit]) -> bool:
+        return any(self._still_there(units).values())
+
     def score(self, units: Sequence[Unit], scores: Scores) -> float:
-        """How much those of the units' channels matter that are still there."""
-        return float(sum(scores[name][list(channels)].sum() for name, channels in self._still_there(units).items()))
+        """How much those of the units' channels matter that are still there; what a layer adds of which no input is left is nothing."""
+        return float(sum(scores[name][list(channels)].sum() for name, channels in self._still_there(units).items()
+                         if self._inputs(name, {})))
 
     def remove(self, units: Sequence[Unit]) -> None:
         for name, channels in self._still_there(units).items():
@@ -62,14 +68,23 @@ class Widths:
                 channels.setdefault(name, set()).update(self.kept[name].intersection(indices))
         return channels
 
+    def _inputs(self, name: str, gone: Mapping[str, set[int]]) -> int:
+        """How many input channels of a layer are left without the channels `gone`."""
+        sources = self.sources[name]
+        return sum(len(self.kept[s]) - len(gone.get(s, ())) for s in sources) if sources else self.layers[name].conv.in_channels
+
     def _layer_cost(self, name: str, gone: Mapping[str, set[int]]) -> float:
-        """Of a layer without the channels `gone`; a group convolution loses its groups whole."""
-        layer, sources = self.layers[name], self.sources[name]
+        """Of a layer without the channels `gone`; a group convolution loses its groups whole, a layer without inputs is gone."""
+        layer = self.layers[name]
         conv, vectors = layer.conv, (layer.bn is not None) * 2 + (layer.conv.bias is not None)
-        inputs = sum(len(self.kept[s]) - len(gone.get(s, ())) for s in sources) if sources else conv.in_channels
+        inputs = self._inputs(name, gone)
         outputs = len(self.kept[name]) - len(gone.get(name, ()))
+        if not inputs or not outputs:
+            return 0.0
         per_output = (conv.in_channels // conv.groups if conv.groups > 1 else inputs) * conv.kernel_size[0] * conv.kernel_size[1]
         if self.cost == "params":
             return outputs * (per_output + vectors)
         macs = outputs * per_output * self.positions[name]
-        return macs if self.cost == "macs" else macs * self.rates[name]
+        if self.cost == "macs":
+            return macs
+        return self.fixed + macs * self.rates[name] if name in self.rates else 0.0

@@ -10,7 +10,7 @@ from mtzoo.config.load import config_from_dict
 from mtzoo.config.schema import ExperimentConfig
 from mtzoo.errors import UserError
 from mtzoo.models import build_network
-from mtzoo.models.channel_plan import ChannelPlan, channels_of, node_channels
+from mtzoo.models.channel_plan import GONE, ChannelPlan, channels_of, dropped_blocks, node_channels
 
 
 def with_channels(config: ExperimentConfig, plan: ChannelPlan) -> ExperimentConfig:
@@ -20,9 +20,11 @@ def with_channels(config: ExperimentConfig, plan: ChannelPlan) -> ExperimentConf
 
 
 def channel_plan(config: ExperimentConfig, net: nn.Module) -> ChannelPlan:
-    """The layers of a pruned `net` that are narrower than the config's specs make them."""
-    whole = channels_of(build_network(config.graphs))
-    return {name: widths for name, widths in channels_of(net).items() if widths != whole[name]}
+    """What of a pruned `net` is narrower than the config's specs make it, and the blocks that are gone."""
+    whole = build_network(config.graphs)
+    widths = channels_of(whole)
+    narrower = {name: channels for name, channels in channels_of(net).items() if channels != widths[name]}
+    return {**dict.fromkeys(dropped_blocks(net, whole), GONE), **narrower}
 
 
 def adopt_channels(config: ExperimentConfig, held: Mapping[str, Any], where: Path) -> ExperimentConfig:

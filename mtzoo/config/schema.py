@@ -205,7 +205,7 @@ class ExportInput:
 @dataclass(frozen=True)
 class ExperimentConfig:
     """A whole resolved config. merge: how answers of a crop's config and a resize's become one; channels: layers that `mtzoo
-    prune` made narrower than their specs; `resolved` is the plain dict it was built from, good for JSON."""
+    prune` made narrower than their specs, blocks that it removed; `resolved` is the plain dict it was built from, good for JSON."""
 
     name: str
     tasks: tuple[TaskConfig, ...]

@@ -54,10 +54,13 @@ TaskMetrics = dict[str, float | None]
 
 
 def points_of(groups: Sequence[ChannelGroup], ratios: Sequence[float]) -> list[Point]:
-    """The points at which at most such shares of each group go; equal ones once, those that remove nothing not at all."""
-    found = [Point(group.name, count) for group in groups for count in dict.fromkeys(map(group.count_at, sorted(ratios)))
-             if count < len(group.units)]
-    return list(dict.fromkeys(found))
+    """The points at which at most such shares of each group go; equal ones once, those that remove nothing not at all. Of a
+    residual block there is one: without it."""
+    found = []
+    for group in groups:
+        counts = [0] if group.kind == "block" else dict.fromkeys(map(group.count_at, sorted(ratios)))
+        found += [Point(group.name, count) for count in counts if count < len(group.units)]
+    return found
 
 
 class Score:

@@ -48,8 +48,8 @@ class Measured:
     metrics: TaskMetrics
 
     def __post_init__(self) -> None:
-        if not 0 < self.count <= self.units:
-            raise UserError(f"count={self.count}: between 1 and units={self.units} is wanted")
+        if not 0 <= self.count <= self.units:
+            raise UserError(f"count={self.count}: between 0 and units={self.units} is wanted")
 
     @property
     def ratio(self) -> float:

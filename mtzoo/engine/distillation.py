@@ -15,6 +15,7 @@ from mtzoo.errors import UserError, did_you_mean
 from mtzoo.losses.distillation import channel_divergence, detection_distances, feature_distance, pixel_divergence
 from mtzoo.losses.labelled import labelled_rows
 from mtzoo.models import MultiTaskNet, build_network
+from mtzoo.quantization import fold_bn, is_prepared
 from mtzoo.structures import Batch, RawOutputs, flatten_outputs
 
 KEY = "distillation"
@@ -130,6 +131,8 @@ def build_distiller(config: ExperimentConfig, device: torch.device) -> Distiller
         channels[name] = have_features[name][1], their_features[name][1]
     kinds = {task.name: task.kind for task in config.tasks if task.name in tasks}
     identity = file_hash(path)
+    if not features and not is_prepared(teacher):
+        fold_bn(teacher, ["*"])  # the same answers in two thirds of the time; a feature may lie before BN, rounding would move
     return Distiller(spec, kinds, teacher.to(device), identity, channels).to(device)
 
 

@@ -1,6 +1,6 @@
 """Structured pruning of a config's float network: which channels go, and the narrower network with its config."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +14,7 @@ from mtzoo.compression import (
     TAYLOR,
     ChannelGroup,
     Choice,
+    Step,
     Widths,
     channel_groups,
     choice_of,
@@ -24,8 +25,8 @@ from mtzoo.compression import (
     taylor_scores,
     weight_scores,
 )
+from mtzoo.compression.blocks import Removed
 from mtzoo.compression.channels import ALIGN, Scores
-from mtzoo.compression.pruning import Removed
 from mtzoo.compression.selection import Scope
 from mtzoo.config import ExperimentConfig
 from mtzoo.config.channels import channel_plan, with_channels
@@ -43,19 +44,23 @@ from mtzoo.quantization import read_program
 Criterion = Literal["params", "macs", "latency"]
 CRITERIA = ("params", "macs", "latency")
 SCOPES = ("global", "uniform")
+OVERSHOOT = 0.02
+"""A block that takes so much more than the ratio stays; channels do the rest."""
 TAYLOR_BATCHES, TAYLOR_BATCH_SIZE = 16, 4
 
 
 @dataclass(frozen=True)
 class Pruning:
     """ratio: share (0..1) of `criterion` that goes, None: whatever the limits of a sensitivity table let go; importance, scope: see
-    `mtzoo.compression`; align: channels of a group convolution's groups stay multiples of it."""
+    `mtzoo.compression`; align: channels of a group convolution's groups stay multiples of it; blocks: whether residual blocks may go
+    as a whole."""
 
     ratio: float | None
     criterion: Criterion = "macs"
     importance: str = TAYLOR
     scope: Scope = "global"
     align: int = ALIGN
+    blocks: bool = True
 
     def __post_init__(self) -> None:
         if self.ratio is not None and not 0 < self.ratio < 1:
@@ -78,11 +83,16 @@ class LatencyMeter(Protocol):
 
 @dataclass(frozen=True)
 class PruningPlan:
-    """Every group of the network, and what stays of it. removed: share of the criterion that is gone."""
+    """Every group of the network, and the steps that are taken. removed: share of the criterion that is gone."""
 
     groups: tuple[ChannelGroup, ...]
-    choice: Choice
+    steps: tuple[Step, ...]
     removed: float
+
+    @property
+    def choice(self) -> Choice:
+        """What stays."""
+        return choice_of(self.steps)
 
 
 def importance_scores(config: ExperimentConfig, net: MultiTaskNet, importance: str) -> Scores:
@@ -114,24 +124,39 @@ def plan_pruning(config: ExperimentConfig, net: MultiTaskNet, pruning: Pruning, 
     """
     program = read_program(net)
     scores = importance_scores(config, net, pruning.importance) if scores is None else scores
-    groups = channel_groups(program, scores, pruning.align)
+    groups = channel_groups(program, scores, pruning.align, blocks=pruning.blocks)
     if not groups:
         raise UserError(f"--align {pruning.align}: no layer has that many channels to give away; choose a smaller one")
     times = meter.layer_nanoseconds() if pruning.criterion == "latency" else None
-    widths = Widths(program, output_positions(net, config.deploy_geometry.input_hw), pruning.criterion, times)
-    steps = list(order_steps(groups, scores, widths, pruning.scope, limits))
+    positions = output_positions(net, config.deploy_geometry.input_hw)
+
+    def plan(movable: Sequence[ChannelGroup]) -> PruningPlan:
+        widths = Widths(program, positions, pruning.criterion, times)
+        steps = list(order_steps(movable, scores, widths, pruning.scope, limits))
+
+        def share(count: int) -> float:
+            if pruning.criterion == "latency":
+                return meter.saved(without(net, removed_channels(choice_of(steps[:count]), groups)))
+            return steps[count - 1].removed
+
+        count, removed = shortest(len(steps), share, 1.0 if pruning.ratio is None else pruning.ratio)
+        return PruningPlan(tuple(groups), tuple(steps[:count]), removed)
+
+    found = plan(groups)
     if pruning.ratio is None:
-        count, removed = len(steps), steps[-1].removed if steps else 0.0
-    elif pruning.criterion == "latency":
-        count, removed = shortest(len(steps), lambda n: meter.saved(without(net, removed_channels(choice_of(steps[:n]), groups))),
-                                  pruning.ratio)
-    else:
-        count, removed = shortest(len(steps), lambda n: steps[n - 1].removed, pruning.ratio)
-    if pruning.ratio is not None and removed < pruning.ratio:
+        return found
+    if found.removed < pruning.ratio:
         what = "the limits of the sensitivity table" if limits is not None else f"--align {pruning.align}"
-        raise UserError(f"--pruning-ratio {pruning.ratio:g}: cannot be reached; with {what} at most {max(removed, 0):.3f} of the "
+        raise UserError(f"--pruning-ratio {pruning.ratio:g}: cannot be reached; with {what} at most {max(found.removed, 0):.3f} of the "
                         f"{pruning.criterion} can go")
-    return PruningPlan(tuple(groups), choice_of(steps[:count]), removed)
+    movable = groups
+    while found.removed > pruning.ratio + OVERSHOOT and found.steps[-1].count == 0:
+        movable = [group for group in movable if group.name != found.steps[-1].group]
+        milder = plan(movable)
+        if milder.removed < pruning.ratio:
+            break
+        found = milder
+    return found
 
 
 def shortest(steps: int, removed: Callable[[int], float], ratio: float) -> tuple[int, float]:

@@ -10,7 +10,7 @@ import cv2
 from rich.table import Table
 
 from mtzoo.compression import removed_channels
-from mtzoo.compression.pruning import Removed
+from mtzoo.compression.blocks import Removed
 from mtzoo.config import ExperimentConfig
 from mtzoo.config.build import convert
 from mtzoo.data.json_file import read_json
@@ -22,6 +22,7 @@ from mtzoo.quantization import Program
 from mtzoo.visualization.bars import Bar, bar_picture
 
 RECORD, PICTURE = "pruning.json", "pruning.png"
+COUNTED = {"channels": "all", "slices": "per group", "block": "block"}
 KEPT_COLOR, REMOVED_COLOR = (180, 120, 60), (215, 215, 215)  # BGR
 
 
@@ -69,13 +70,16 @@ def draw_plan(path: Path, plan: PruningPlan, program: Program) -> None:
 
 
 def _rows(plan: PruningPlan, program: Program) -> list[tuple[str, str, int, int, int]]:
-    """(name, what is counted, layers, before, after) of the groups that get narrower: all outputs, or those in each group."""
+    """(name, what is counted, layers, before, after) of the groups that get narrower: all outputs, those in each group, or those of
+    the first layer of a block that goes. What is inside of such a block has no row of its own."""
     widths = {call.name: call.module.conv.out_channels for call in program.convs}
+    kept = {group.name: plan.choice.get(group.name, len(group.units)) for group in plan.groups}
+    gone = {layer for group in plan.groups if group.kind == "block" and not kept[group.name] for layer in group.layers}
     rows = []
     for group in plan.groups:
-        units, kept = len(group.units), plan.choice.get(group.name, len(group.units))
-        if kept < units:
-            before = units if group.slices else widths[group.name]
-            rows.append((group.name.removeprefix("nodes."), "per group" if group.slices else "all",
-                         len(group.layers), before, before * kept // units))
+        units = len(group.units)
+        if kept[group.name] < units and (group.kind == "block" or not gone.issuperset(group.layers)):
+            before = units if group.kind == "slices" else widths[group.layers[0]]
+            rows.append((group.name.removeprefix("nodes."), COUNTED[group.kind], len(group.layers), before,
+                         before * kept[group.name] // units))
     return rows

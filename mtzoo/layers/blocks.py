@@ -12,6 +12,12 @@ from mtzoo.layers.conv import ConvBNAct, SeparableGroupConv, grouped
 from mtzoo.layers.resample import Concat
 
 
+def drop_block(net: nn.Module, path: str) -> None:
+    """Let the module at `path`, (N, C, H, W) -> the same shape, pass its input on, in place."""
+    parent, _, name = path.rpartition(".")
+    setattr(net.get_submodule(parent), name, nn.Identity())
+
+
 class VarGBlock(nn.Module):
     """Two separable group convs with an identity shortcut: (N, C, H, W) -> (N, C, H, W)."""
 

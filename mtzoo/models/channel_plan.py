@@ -6,12 +6,14 @@ import torch
 from torch import nn
 
 from mtzoo.errors import UserError, did_you_mean
-from mtzoo.layers import ConvBNAct, narrow
+from mtzoo.layers import ConvBNAct, drop_block, narrow
 
 LayerChannels = tuple[int, int, int]
 """(input channels, output channels, groups) of a convolution."""
 ChannelPlan = Mapping[str, LayerChannels]
-"""Module path ("nodes.backbone.stem") -> its widths, of the layers that are narrower than their specs."""
+"""Module path ("nodes.backbone.stem") -> its widths, of the layers that are narrower than their specs; GONE: a residual block that
+passes its input on."""
+GONE: LayerChannels = (0, 0, 0)
 
 CHECKED_SIDE = 64  # pixels of the image that a plan is tried on; every stride of the networks here divides it
 
@@ -25,13 +27,24 @@ def channels_of(net: nn.Module) -> dict[str, LayerChannels]:
     return {name: layer_channels(m) for name, m in net.named_modules() if isinstance(m, ConvBNAct)}
 
 
+def dropped_blocks(net: nn.Module, whole: nn.Module) -> list[str]:
+    """The blocks of `whole` that are not in `net` any more."""
+    return [name for name, m in net.named_modules()
+            if isinstance(m, nn.Identity) and not isinstance(whole.get_submodule(name), nn.Identity)]
+
+
 def apply_channels(net: nn.Module, plan: ChannelPlan) -> None:
-    """Give layers of a fresh float network their planned widths, in place; each starts as the first of its channels.
+    """Give layers of a fresh float network their planned widths, in place; each starts as the first of its channels. Blocks go first.
 
     Raises UserError for a layer that is not there, widths that are no narrower form of it, or layers that do not fit together.
     """
+    gone = [name for name, channels in plan.items() if tuple(channels) == GONE]
+    for name in gone:
+        _check_block(name, net)
+        drop_block(net, name)
     layers = {name: m for name, m in net.named_modules() if isinstance(m, ConvBNAct)}
-    for name, channels in plan.items():
+    for name in [name for name in plan if name not in gone]:
+        channels = plan[name]
         if name not in layers:
             raise UserError(f"channels: the network has no layer '{name}'{did_you_mean(name, layers)}")
         _check(name, layers[name], channels)
@@ -44,6 +57,17 @@ def apply_channels(net: nn.Module, plan: ChannelPlan) -> None:
 def node_channels(plan: ChannelPlan, nodes: Collection[str]) -> dict[str, LayerChannels]:
     """The part of a plan that concerns some nodes, by name: what is left of it with fewer tasks."""
     return {name: channels for name, channels in plan.items() if str(name).split(".")[1:2] in [[node] for node in nodes]}
+
+
+def _check_block(name: str, net: nn.Module) -> None:
+    blocks = {path: [m for m in module.modules() if isinstance(m, ConvBNAct)] for path, module in net.named_modules()
+              if path.count(".") > 1 and not isinstance(module, ConvBNAct)}
+    inside = blocks.get(name)
+    if not inside:
+        known = [path for path, held in blocks.items() if held]
+        raise UserError(f"channels.{name}={list(GONE)}: no block of layers{did_you_mean(name, known)}")
+    if any(layer.output == "accumulator" for layer in inside):
+        raise UserError(f"channels.{name}={list(GONE)}: makes an output of the network, it stays")
 
 
 def _check(name: str, layer: ConvBNAct, channels: LayerChannels) -> None:
@@ -63,7 +87,7 @@ def _check_fit(net: nn.Module) -> None:
     training = net.training
     try:
         net.eval()(torch.zeros(1, 3, CHECKED_SIDE, CHECKED_SIDE))
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:  # TypeError: a module of several inputs passes on none of them
         raise UserError(f"channels: the layers do not fit together ({' '.join(str(error).split())[:160]}); use the plan of a "
                         "checkpoint that `mtzoo prune` wrote") from error
     net.train(training)

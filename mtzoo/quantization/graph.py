@@ -33,13 +33,15 @@ def trace(net: nn.Module) -> fx.GraphModule:
 class Call:
     """One leaf at work. name: module path ("nodes.backbone.stem"), also the name of its result.
 
-    inputs: names of the results it reads, without the skip; skip: the result added in the accumulator, or None.
+    inputs: names of the results it reads, without the skip; skip: the result added in the accumulator, or None; within: paths of the
+    modules whose forward called it, the outermost first.
     """
 
     name: str
     module: nn.Module
     inputs: tuple[str, ...]
     skip: str | None = None
+    within: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,11 @@ def read_program(net: nn.Module) -> Program:
 
 
 def _read_call(node: fx.Node, module: nn.Module, names: Mapping[fx.Node, str]) -> Call:
+    within = tuple(path for path, _ in node.meta["nn_module_stack"].values() if path != node.target)
     if isinstance(module, ConvBNAct):
         x, skip = (*node.args, node.kwargs.get("skip"))[:2]  # the skip by position, by name, or None
-        return Call(node.target, module, (names[x],), names.get(skip))
-    return Call(node.target, module, tuple(names[arg] for arg in node.args))
+        return Call(node.target, module, (names[x],), names.get(skip), within)
+    return Call(node.target, module, tuple(names[arg] for arg in node.args), within=within)
 
 
 def producers(program: Program) -> dict[str, tuple[str, ...]]:

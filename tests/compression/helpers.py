@@ -4,15 +4,18 @@ import numpy as np
 import torch
 from torch import nn
 
+from mtzoo.compression.blocks import Removed, gone_blocks
 from mtzoo.compression.channels import ChannelGroup, removed_channels
-from mtzoo.compression.pruning import Removed
 from mtzoo.quantization import read_program
 
 
 @torch.no_grad()
 def mask(net: nn.Module, removed: Removed) -> None:
-    """Let channels of a float network with BN give 0, in place."""
-    for call in read_program(net).convs:
+    """Let channels of a float network with BN give 0, in place, and what a block adds of which nothing is left inside."""
+    program = read_program(net)
+    last = {block.last: range(net.get_submodule(block.last).conv.out_channels) for block in gone_blocks(program, removed)}
+    removed = {**removed, **last}
+    for call in program.convs:
         layer = call.module
         for parameter in (layer.conv.weight, layer.conv.bias) if layer.bn is None else (layer.bn.weight, layer.bn.bias):
             if parameter is not None:

@@ -42,7 +42,7 @@ def test_slices_take_the_least_important_output_of_every_group():
     net = build_network(graphs())
     name = "nodes.backbone.stages.1.1.conv.spatial"  # 4 groups of 16 outputs
     group = groups_of(net)[name]
-    assert group.slices
+    assert group.kind == "slices"
     assert group.counts == (16, 8)
     scores = weight_scores(net, "l2")[name].reshape(4, 16)
     assert group.units[0][name] == tuple(int(i) * 16 + int(row.argmin()) for i, row in enumerate(scores))
@@ -60,7 +60,19 @@ def test_single_channels_of_dense_layers_and_what_stays():
     ends = {name for name, m in net.named_modules() if isinstance(m, ConvBNAct) and m.output == "accumulator"}
     assert ends
     assert not held & ends
-    assert all(0 < count <= len(group.units) for group in groups.values() for count in group.counts)
+    assert all(0 < count <= len(group.units) for group in groups.values() if group.kind != "block" for count in group.counts)
+
+
+def test_the_inside_of_a_residual_block_goes_as_one():
+    net = build_network(graphs())
+    group = groups_of(net)["nodes.backbone.stages.2.3"]
+    inside = [f"nodes.backbone.stages.2.3.{name}" for name in ("conv.spatial", "conv.pointwise", "out_conv.spatial")]
+    assert group.counts == (1, 0)
+    assert group.units == ({name: tuple(range(net.get_submodule(name).conv.out_channels)) for name in inside},)
+    assert group.gates == {"nodes.backbone.stages.2.3.out_conv.pointwise": tuple(range(64))}
+    program, scores = read_program(net), weight_scores(net, "l2")
+    assert [g.name for g in channel_groups(program, scores) if g.kind != "block"] \
+        == [g.name for g in channel_groups(program, scores, blocks=False)]
 
 
 def test_alignment_one_lets_every_group_go_but_the_last():
@@ -76,7 +88,7 @@ def test_a_neck_of_narrower_groups_is_cut_where_the_backbone_allows():
 
 
 def test_count_at_a_ratio_never_takes_more():
-    group = ChannelGroup("a", ({"a": (0,)},) * 8, (8, 6, 4, 2), slices=False)
+    group = ChannelGroup("a", ({"a": (0,)},) * 8, (8, 6, 4, 2))
     assert [group.count_at(ratio) for ratio in (0.1, 0.25, 0.3, 0.5, 0.99)] == [8, 6, 6, 4, 2]
     assert len(group.removed(6)) == 2
 

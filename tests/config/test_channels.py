@@ -9,7 +9,7 @@ from mtzoo.config.channels import adopt_channels, channel_plan, with_channels
 from mtzoo.config.load import select_tasks
 from mtzoo.engine.stages import network_at
 from mtzoo.errors import UserError
-from mtzoo.models.channel_plan import channels_of
+from mtzoo.models.channel_plan import GONE, channels_of
 from mtzoo.quantization import read_program
 from tests.tiny import tiny_config, write_images
 
@@ -38,7 +38,10 @@ def test_a_pruned_network_is_built_again_from_its_config(config, pruned):
     assert torch.equal(again.eval()(x)["seg"]["logits"], pruned(x)["seg"]["logits"])
     assert config_hash(ready) != config_hash(config)
     assert config_hash(with_channels(ready, {})) == config_hash(config)
-    assert set(channels_of(pruned)) > set(ready.channels)  # layers that did not change are not named
+    gone = {name for name, channels in ready.channels.items() if channels == GONE}
+    assert "nodes.backbone.stages.1.1" in gone
+    assert not any(layer.startswith(f"{block}.") for block in gone for layer in ready.channels)
+    assert set(channels_of(pruned)) > set(ready.channels) - gone  # layers that did not change are not named
 
 
 def test_a_config_adopts_the_plan_of_a_checkpoint(config, pruned):

@@ -1,11 +1,22 @@
+import itertools
+
 import pytest
 import torch
 
-from mtzoo.compression import removed_channels
+from mtzoo.compression import (
+    Step,
+    Widths,
+    channel_groups,
+    order_steps,
+    output_positions,
+    removed_channels,
+    weight_scores,
+)
 from mtzoo.config.channels import channel_plan
-from mtzoo.engine.pruning import Pruning, importance_scores, plan_pruning, pruned_config, shortest, without
+from mtzoo.engine.pruning import OVERSHOOT, Pruning, importance_scores, plan_pruning, pruned_config, shortest, without
 from mtzoo.engine.stages import network_at
 from mtzoo.errors import UserError
+from mtzoo.quantization import read_program
 from tests.tiny import tiny_config, write_images
 
 
@@ -36,6 +47,20 @@ def test_taylor_scores_see_every_task_and_are_the_same_each_time(config):
         assert scores[0][head].max() > 0
 
 
+def test_a_block_that_takes_too_much_stays(config):
+    net = network_at(config, 0, quantized=False)
+    program, scores = read_program(net), weight_scores(net, "l2")
+    widths = Widths(program, output_positions(net, config.deploy_geometry.input_hw), "macs")
+    steps = [Step("", 1, 0.0), *order_steps(channel_groups(program, scores, 4), scores, widths, "global")]
+    before, block = next((a, b) for a, b in itertools.pairwise(steps) if b.count == 0 and b.removed - a.removed > 2 * OVERSHOOT)
+    ratio = before.removed + OVERSHOOT / 4
+    plan = plan_pruning(config, net, Pruning(ratio, "macs", "l2", align=4))
+    assert plan.choice.get(block.group, 1) == 1
+    assert ratio <= plan.removed < block.removed
+    whole = plan_pruning(config, net, Pruning(block.removed, "macs", "l2", align=4))
+    assert whole.choice[block.group] == 0
+
+
 def test_a_plan_keeps_the_limits_and_says_what_it_removes(config):
     net = network_at(config, 0, quantized=False)
     free = plan_pruning(config, net, Pruning(0.3, "params", "l2", align=4))
@@ -43,7 +68,7 @@ def test_a_plan_keeps_the_limits_and_says_what_it_removes(config):
     name = next(iter(free.choice))
     held = plan_pruning(config, net, Pruning(None, "params", "l2", align=4), limits={name: free.choice[name]})
     assert held.choice == {name: free.choice[name]}
-    with pytest.raises(UserError, match="limits of the sensitivity table at most 0.0"):
+    with pytest.raises(UserError, match=r"limits of the sensitivity table at most 0\.[0-2]"):
         plan_pruning(config, net, Pruning(0.3, "params", "l2", align=4), limits={name: free.choice[name]})
     pruned = without(net, removed_channels(free.choice, free.groups))
     ready = pruned_config(config, pruned)
