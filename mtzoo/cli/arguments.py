@@ -20,6 +20,7 @@ from mtzoo.engine.retraining import Retraining
 from mtzoo.engine.work_dir import MARKER
 from mtzoo.errors import UserError
 from mtzoo.locate import find_config
+from mtzoo.models.channel_plan import GONE
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +72,10 @@ def adopt_checkpoint(config: ExperimentConfig, path: Path, console: Console) -> 
 def _adopt(config: ExperimentConfig, held: Mapping[str, Any], path: Path, console: Console) -> ExperimentConfig:
     adopted = adopt_channels(config, held, path)
     if adopted is not config:
-        console.print(f"{path}: a pruned network, {len(adopted.channels)} layers are narrower than the config says", highlight=False)
+        gone = sum(channels == GONE for channels in adopted.channels.values())
+        blocks = f" and {gone} blocks are gone" if gone else ""
+        console.print(f"{path}: a pruned network, {len(adopted.channels) - gone} layers are narrower than the config says{blocks}",
+                      highlight=False)
     if adopted.sparsity is None and held.get("sparsity"):
         adopted = config_from_dict({**adopted.resolved, "sparsity": held["sparsity"]})
         console.print(f"{path}: a sparse network, its zeros are kept", highlight=False)

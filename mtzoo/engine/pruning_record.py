@@ -63,7 +63,7 @@ def plan_table(plan: PruningPlan, program: Program) -> Table:
 
 def draw_plan(path: Path, plan: PruningPlan, program: Program) -> None:
     """A bar per narrowed channel group, as PNG."""
-    bars = [Bar(name, ((after, KEPT_COLOR), (before - after, REMOVED_COLOR)), f"{before} -> {after}")
+    bars = [Bar(name, ((after, KEPT_COLOR), (before - after, REMOVED_COLOR)), f"{before} -> {after}" if after else "block gone")
             for name, _, _, before, after in _rows(plan, program)]
     picture = bar_picture("channels before and after", bars, legend=[("kept", KEPT_COLOR), ("removed", REMOVED_COLOR)])
     write_whole(path, cv2.imencode(".png", picture)[1].tobytes(), ADVICE)
