@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     held = load_table(args.out, origin, same_images=True) if args.out.exists() else None
     groups = {g.name: g for g in channel_groups(read_program(net), importance_scores(config, net, args.importance), args.align)}
     points = points_of(list(groups.values()), ratios)
-    if not points:
+    if all(groups[point.group].kind == "block" for point in points):
         raise UserError(f"--ratios {args.ratios}, --align {args.align}: no group can lose that little; give larger ratios")
     folded = fold_all(net, config)
     table = held or new_table(origin, measure_original(config, folded, args.limit))
