@@ -23,7 +23,7 @@ class Widths:
         self.positions, self.cost = positions, cost
         self.fixed, self.rates = 0.0, {}  # nanoseconds of any layer, and of one of a layer's multiply-accumulates
         if cost == "latency":
-            self.fixed = min(times[name] for name in self.layers if name in times)
+            self.fixed = min((times[name] for name in self.layers if name in times), default=0.0)
             self.rates = {name: (times[name] - self.fixed) / (positions[name] * layer.conv.weight.numel())
                           for name, layer in self.layers.items() if name in times}
         self.kept = {name: set(range(layer.conv.out_channels)) for name, layer in self.layers.items()}
