@@ -96,7 +96,6 @@ def taught(config: ExperimentConfig, teacher: Path, more: Mapping[str, Any] | No
 
 def _float_network(trial: Trial, candidate: Candidate) -> tuple[MultiTaskNet, ExperimentConfig]:
     """The float network with the candidate's structure, trained on where it has one: once for all precisions."""
-    folder = trial.delivery.save_dir / replace(candidate, precision="fp32").name / "float"
     config = trial.delivery.config
     if not candidate.prune and not candidate.sparse:
         return trial.net, config
@@ -105,6 +104,7 @@ def _float_network(trial: Trial, candidate: Candidate) -> tuple[MultiTaskNet, Ex
         config = pruned_config(config, start)
     config = taught(config, trial.teacher, {"sparsity": {"ratio": SPARSE}} if candidate.sparse else None)
     config = retraining_config(config, trial.retraining, quantized=False)
+    folder = trial.delivery.save_dir / replace(candidate, precision="fp32").name / "float"
     return _retrain(trial, config, folder, start, quantized=False), config
 
 

@@ -38,13 +38,12 @@ def apply_channels(net: nn.Module, plan: ChannelPlan) -> None:
 
     Raises UserError for a layer that is not there, widths that are no narrower form of it, or layers that do not fit together.
     """
-    gone = [name for name, channels in plan.items() if tuple(channels) == GONE]
-    for name in gone:
+    narrower = {name: channels for name, channels in plan.items() if tuple(channels) != GONE}
+    for name in [name for name in plan if name not in narrower]:
         _check_block(name, net)
         drop_block(net, name)
     layers = {name: m for name, m in net.named_modules() if isinstance(m, ConvBNAct)}
-    for name in [name for name in plan if name not in gone]:
-        channels = plan[name]
+    for name, channels in narrower.items():
         if name not in layers:
             raise UserError(f"channels: the network has no layer '{name}'{did_you_mean(name, layers)}")
         _check(name, layers[name], channels)
