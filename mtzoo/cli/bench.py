@@ -7,10 +7,11 @@ Every variant runs network and post-processing on one image of the deploy size. 
 """
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mtzoo.strict_json import write_json
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
     from rich.table import Table
@@ -32,7 +33,6 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
-    from mtzoo.files import write_whole
     from mtzoo.locate import find_model
     from mtzoo.runtime.bench import bench, bench_against
 
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     print_report(report, base)
     if args.json:
         values = asdict(report) | ({"base": asdict(base)} if base else {})
-        write_whole(args.json, json.dumps(values, indent=1).encode(), "choose another --json")
+        write_json(args.json, values, "choose another --json")
     return 0
 
 

@@ -7,7 +7,6 @@ on, when the masks, but no images, have found room there (env.cache_mb). Let not
 """
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from mtzoo.data import MultiTaskDataset, TrainPipeline
 from mtzoo.data.bench import BOUND, KEPT, PLAIN, STAGES, InputSpeed, bench_input, cores, scaling
 from mtzoo.engine.evaluate import task_data
 from mtzoo.errors import UserError
-from mtzoo.files import write_whole
+from mtzoo.strict_json import write_json
 
 HELP = "images/s of the training data, by stage and by worker processes"
 BUSY_BELOW = 0.95
@@ -47,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     print_speed(config.name, speed)
     if args.json:
         values = asdict(speed) | {"config": config.name, "scaling": scaling(speed.loaders)}
-        write_whole(args.json, json.dumps(values, indent=1).encode(), "choose another --json")
+        write_json(args.json, values, "choose another --json")
     return 0
 
 

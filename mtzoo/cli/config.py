@@ -4,10 +4,10 @@
 """
 
 import argparse
-import json
 
 from mtzoo.cli.arguments import add_config_options, config_from_arguments
 from mtzoo.config import config_hash
+from mtzoo.strict_json import strict_json
 
 HELP = "show a resolved config"
 
@@ -20,5 +20,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = config_from_arguments(args)
-    print(json.dumps({**config.resolved, "hash": config_hash(config)}, indent=2, ensure_ascii=False))
+    print(strict_json({**config.resolved, "hash": config_hash(config)}, indent=2, ascii_only=False))
     return 0

@@ -1,6 +1,5 @@
 """What every compression tool hands over: checkpoint, deploy model, proof of equality, and the comparison with the base."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,7 +27,6 @@ from mtzoo.engine.stages import FOLDED_STEP
 from mtzoo.evaluation.comparison import Variant, comparison_table, comparison_values
 from mtzoo.export.deploy import build_model, export_model
 from mtzoo.export.load import DeployFile, read_deploy_file
-from mtzoo.files import write_whole
 from mtzoo.models import MultiTaskNet
 from mtzoo.models.costs import node_costs
 from mtzoo.quantization import inexact_layers
@@ -36,6 +34,7 @@ from mtzoo.runtime.bench import compare_latency
 from mtzoo.runtime.model import DeployModel
 from mtzoo.runtime.verify import verify
 from mtzoo.runtime.verify_mixed import verify_mixed
+from mtzoo.strict_json import write_json
 
 VERIFY_IMAGES = 8
 ORIGINAL = "original, int8"
@@ -184,7 +183,7 @@ def show_comparison(delivery: Delivery, base: Base, result: Variant, path: Path,
     images = "all validation images" if delivery.limit is None else f"{delivery.limit} images of each validation folder"
     runtime = "" if delivery.threads is None else f"; OpenVINO, {delivery.threads} threads"
     delivery.console.print(comparison_table(before, result, kinds, f"{delivery.config.name}, {images}{runtime}"))
-    write_whole(delivery.save_dir / file, json.dumps(comparison_values(before, result, kinds), indent=1).encode(), ADVICE)
+    write_json(delivery.save_dir / file, comparison_values(before, result, kinds), ADVICE)
     delivery.say(f"deploy model: {path} ({path.stat().st_size:,} bytes)")
     return result
 

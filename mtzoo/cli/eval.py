@@ -8,7 +8,6 @@
 """
 
 import argparse
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,6 +28,7 @@ from mtzoo.locate import find_model
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import inexact_layers, is_prepared
 from mtzoo.runtime.model import DeployModel
+from mtzoo.strict_json import write_json
 
 HELP = "AP, AP50 and mIoU of a checkpoint or a deploy model"
 
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         metrics = evaluate(model_predictor(model), config, batch_size=1, limit=args.limit)
     Console().print(side_by_side(metrics) if args.convert else format_table(metrics))
     if args.json:
-        args.json.write_text(json.dumps(metrics, indent=1))
+        write_json(args.json, metrics, "choose another --json")
     return 0
 
 

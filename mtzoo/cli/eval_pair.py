@@ -8,10 +8,11 @@ the merge, against the resize network on the whole image at full resolution. Let
 """
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mtzoo.strict_json import write_json
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
     from mtzoo.config import ExperimentConfig
@@ -40,7 +41,6 @@ def run(args: argparse.Namespace) -> int:
     from mtzoo.cli.arguments import parse_options
     from mtzoo.cli.models import load_pair, model_config, read_window
     from mtzoo.engine.pair import evaluate_pair
-    from mtzoo.files import write_whole
     from mtzoo.locate import find_model
 
     resize = find_model(args.resize)
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     latency = measure(pair, resize, config, args) if args.runs else None
     if args.json:
         figures = {"boxes": boxes, "mIoU": maps, "latency": latency and asdict(latency)}
-        write_whole(args.json, json.dumps(figures, indent=1).encode(), "choose another --json")
+        write_json(args.json, figures, "choose another --json")
     return 0
 
 

@@ -1,6 +1,5 @@
 """What `mtzoo predict` leaves on disk: overlays, label maps and results.json."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +10,7 @@ import numpy as np
 
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
+from mtzoo.strict_json import write_json
 from mtzoo.structures import Prediction, Xyxy
 from mtzoo.visualization.draw import draw_prediction
 
@@ -68,7 +68,7 @@ class Output:
         """results.json, written whole or not at all."""
         classes = {task: list(names) for task, names in self.classes.items()}
         results = {**head, "classes": classes, "images": self._images, "videos": self._videos, "unreadable": self._unreadable}
-        self._write(Path("results.json"), json.dumps(results, indent=1).encode())
+        write_json(self.root / "results.json", results, "choose another --out")
 
     def _unique(self, name: Path) -> Path:
         """`name`, or with a number where another input of this run has the same stem: a.jpg and a.png must not meet."""

@@ -10,7 +10,6 @@ stored compressed, and what runtimes make of the zeros, against the same network
 """
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -40,8 +39,8 @@ from mtzoo.engine.retraining import retrain, retraining_config
 from mtzoo.engine.stages import INTEGER_STEP
 from mtzoo.errors import UserError
 from mtzoo.export.load import read_deploy_file
-from mtzoo.files import write_whole
 from mtzoo.runtime.sparse import SparseLatency, Stored, compare_sparse, stored
+from mtzoo.strict_json import write_json
 
 SPARSE = "sparse, int8"
 HELP = "make weights zero while training, then integers, export, verify, compare"
@@ -104,7 +103,7 @@ def report_sparsity(delivery: Delivery, dense: onnx.ModelProto) -> None:
             delivery.say(f"{runtime} gains nothing from the zeros: {times.speedup:.2f} x as fast, quicker in "
                          f"{100 * times.quicker:.0f} % of {BENCH_RUNS} rounds; it multiplies by them, too")
     values = {"dense": asdict(dense_sizes), "sparse": asdict(sizes), "latency": {name: asdict(t) for name, t in latency.items()}}
-    write_whole(delivery.save_dir / "sparsity.json", json.dumps(values, indent=1).encode(), ADVICE)
+    write_json(delivery.save_dir / "sparsity.json", values, ADVICE)
 
 
 def sparsity_table(dense: Stored, sparse: Stored, latency: dict[str, SparseLatency]) -> Table:

@@ -1,6 +1,5 @@
 """A sensitivity table: kept in a file that pruning reads and a later run goes on with, shown as table and picture."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from mtzoo.engine.channel_sensitivity import Point, TaskMetrics
 from mtzoo.engine.origin import file_hash
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
+from mtzoo.strict_json import write_json
 from mtzoo.visualization.bars import Bar, bar_picture
 
 ADVICE = "choose another --out"
@@ -90,7 +90,7 @@ class SensitivityTable:
 
     def save(self, path: Path) -> None:
         values = {"made_for": vars(self.made_for), "original": dict(self.original), "points": [vars(point) for point in self.points]}
-        write_whole(path, json.dumps(values, indent=1).encode(), ADVICE)
+        write_json(path, values, ADVICE)
 
 
 def new_table(origin: Origin, original: TaskMetrics) -> SensitivityTable:

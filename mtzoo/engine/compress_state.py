@@ -1,6 +1,6 @@
 """How far an automatic compression has come: one JSON file, written after each step that is not to be repeated."""
 
-import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from mtzoo.data.json_file import read_json
 from mtzoo.engine.origin import ADVICE, check_resumed, file_hash
 from mtzoo.errors import UserError
 from mtzoo.evaluation.comparison import Variant
-from mtzoo.files import write_whole
+from mtzoo.strict_json import write_json
 
 STATE = "compress.json"
 
@@ -31,8 +31,7 @@ class CompressState:
     def save(self) -> None:
         values = {"made_for": dict(self.made_for), "latency_ms": self.latency_ms, "base": self.base and asdict(self.base),
                   "results": {name: asdict(v) for name, v in self.results.items()}, "models": self.models}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path, json.dumps(values, indent=1).encode(), ADVICE)
+        write_json(self.path, values, ADVICE)
 
 
 def made_for(config: ExperimentConfig, checkpoint: Path, **options: str | float | None) -> dict[str, Any]:
@@ -57,4 +56,5 @@ def load_state(path: Path, origin: Mapping[str, Any]) -> CompressState:
 
 def _variant(values: Mapping[str, Any]) -> Variant:
     differing = values["differing"]
-    return Variant(**{**values, "differing": tuple(differing) if differing else None})
+    metrics = {name: math.nan if value is None else value for name, value in values["metrics"].items()}  # JSON knows no NaN
+    return Variant(**{**values, "metrics": metrics, "differing": tuple(differing) if differing else None})

@@ -1,6 +1,5 @@
 """What was removed, kept beside the result: as a file to go on from, a table and a picture."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +18,7 @@ from mtzoo.engine.pruning import Pruning, PruningPlan
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 from mtzoo.quantization import Program
+from mtzoo.strict_json import write_json
 from mtzoo.visualization.bars import Bar, bar_picture
 
 RECORD, PICTURE = "pruning.json", "pruning.png"
@@ -37,7 +37,7 @@ def save_record(path: Path, origin: Mapping[str, Any], plan: PruningPlan) -> Non
     values = {"made_for": origin, "removed": removed, "share_removed": plan.removed,
               "groups": {g.name: {"units": len(g.units), "kept": plan.choice.get(g.name, len(g.units)), "layers": g.layers}
                          for g in plan.groups}}
-    write_whole(path, json.dumps(values, indent=1).encode(), ADVICE)
+    write_json(path, values, ADVICE)
 
 
 def load_record(path: Path, origin: Mapping[str, Any]) -> Removed:

@@ -20,6 +20,7 @@ from mtzoo.engine.stages import quantization_of
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 from mtzoo.quantization import calibrate, prepare, read_program
+from mtzoo.strict_json import write_json
 from mtzoo.visualization.bars import Bar, bar_picture
 
 SHARED_COLOR, HEAD_COLOR = (180, 120, 60), (60, 120, 220)  # BGR
@@ -69,7 +70,7 @@ def rank_parts(job: Job, noise: Noise, tasks: Collection[str]) -> list[tuple[str
 
 
 def save_noise(path: Path, made_for: Mapping[str, Any], noise: Noise) -> None:
-    write_whole(path, json.dumps({"made_for": made_for, "noise_percent": noise}, indent=1).encode(), ADVICE)
+    write_json(path, {"made_for": made_for, "noise_percent": noise}, ADVICE)
 
 
 def load_noise(path: Path, made_for: Mapping[str, Any]) -> Noise:

@@ -7,7 +7,7 @@ from typing import Any
 from mtzoo.config import ExperimentConfig, config_hash
 from mtzoo.engine.checkpoint import SUFFIX, Checkpoint, load_checkpoint, save_checkpoint
 from mtzoo.errors import UserError
-from mtzoo.files import write_whole
+from mtzoo.strict_json import write_json
 
 MARKER = "config.json"
 
@@ -40,7 +40,7 @@ class WorkDir:
         elif any(self.path.glob(f"*{SUFFIX}")):
             raise UserError(f"{self.path}: holds checkpoints but no {MARKER}; choose another --work-dir")
         values = {"name": self.config.name, "hash": ours, "config": self.config.resolved}
-        write_whole(marker, json.dumps(values, indent=1).encode(), "choose another --work-dir")
+        write_json(marker, values, "choose another --work-dir")
 
     def file(self, step: int, tag: str, suffix: str = SUFFIX) -> Path:
         """`<prefix>-<tag><suffix>` of a step."""

@@ -25,6 +25,7 @@ from mtzoo.ops.color import InputFormat
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess import BoxDecoder
 from mtzoo.quantization import integer_state
+from mtzoo.strict_json import strict_json
 
 METADATA_KEY = "mtzoo"
 DISK_ADVICE = "choose another place"
@@ -136,7 +137,7 @@ def write_model(model: onnx.ModelProto, info: DeployInfo, path: Path) -> None:
     content = model.SerializeToString()
     sidecar = {**json.loads(info.to_json()), "sha256": hashlib.sha256(content).hexdigest()}
     write_whole(path, content, DISK_ADVICE)
-    write_whole(sidecar_path(path), (json.dumps(sidecar, separators=(",", ":"), sort_keys=True) + "\n").encode(), DISK_ADVICE)
+    write_whole(sidecar_path(path), (strict_json(sidecar, sort_keys=True) + "\n").encode(), DISK_ADVICE)
 
 
 def sidecar_path(path: Path) -> Path:

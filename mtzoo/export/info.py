@@ -12,6 +12,7 @@ from mtzoo.ops.camera import Camera
 from mtzoo.ops.color import InputFormat
 from mtzoo.ops.geometry import CropWindow, DeployGeometry
 from mtzoo.postprocess import BoxDecoder, Decoder, LabelMapDecoder
+from mtzoo.strict_json import strict_json
 
 FORMAT = "mtzoo-deploy-1"
 DECODERS = {"detection": BoxDecoder, "segmentation": LabelMapDecoder}
@@ -59,7 +60,7 @@ class DeployInfo:
 
     def to_json(self) -> str:
         """Compact JSON. Without the file's sha256, which the sidecar adds: no file can hold its own."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, separators=(",", ":"), sort_keys=True)
+        return strict_json({"format": FORMAT, **asdict(self)}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str, where: str) -> "DeployInfo":

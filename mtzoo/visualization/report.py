@@ -1,9 +1,9 @@
 """The report of a run: report.json for programs, report.html for people."""
 
-import json
 from pathlib import Path
 
 from mtzoo.files import write_whole
+from mtzoo.strict_json import write_json
 from mtzoo.visualization.report_html import render_html
 from mtzoo.visualization.report_model import (
     NodeShare,
@@ -25,6 +25,6 @@ def write_report(report: Report, work_dir: Path) -> tuple[Path, Path]:
     Returns their paths. Raises UserError where the folder cannot be written.
     """
     html, data = work_dir / "report.html", work_dir / "report.json"
-    write_whole(data, json.dumps(report_to_dict(report), indent=1, allow_nan=False).encode(), ADVICE)
+    write_json(data, report_to_dict(report), ADVICE)
     write_whole(html, render_html(report).encode(), ADVICE)
     return html, data

@@ -1,6 +1,5 @@
 """What a report says of a run: the figures of every step, of the graph, of speed, size and equality."""
 
-import math
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -83,9 +82,9 @@ class Report:
 
 
 def report_to_dict(report: Report) -> dict[str, object]:
-    """Plain data for JSON: pictures left out, values that are not finite as null."""
+    """Plain data for JSON: pictures left out."""
     verify = report.verify
-    return _finite({
+    return {
         "config": report.config,
         "command": report.command,
         "environment": dict(report.environment),
@@ -100,13 +99,4 @@ def report_to_dict(report: Report) -> dict[str, object]:
         "latency_ms": dict(report.latency_ms),
         "bytes": dict(report.bytes),
         "notes": list(report.notes),
-    })
-
-
-def _finite(value: object) -> object:
-    """The same plain data with floats that JSON lacks as None."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    }

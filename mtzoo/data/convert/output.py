@@ -14,6 +14,7 @@ import cv2
 
 from mtzoo.data.convert.records import LabelledImage
 from mtzoo.errors import UserError
+from mtzoo.strict_json import strict_json
 
 RECEIPT = "convert.json"
 VERSION = 1
@@ -60,7 +61,7 @@ class OutFolder:
     def write_receipt(folder: Path, content: Mapping[str, Any]) -> None:
         """Last of all: it holds a fingerprint of every other file."""
         receipt = {"written_by": "mtzoo data convert", "version": VERSION, **content, "fingerprint": fingerprint(folder)}
-        (folder / RECEIPT).write_text(json.dumps(receipt, indent=1) + "\n")
+        (folder / RECEIPT).write_text(strict_json(receipt, indent=1) + "\n")
 
 
 class SplitWriter:
@@ -109,7 +110,7 @@ class SplitWriter:
                                         "area": round((x2 - x1) * (y2 - y1), 3), "iscrowd": int(box.crowd)})
         content = {"images": images, "annotations": annotations,
                    "categories": [{"id": k, "name": name} for k, name in enumerate(categories, start=1)]}
-        (self.folder / "boxes.json").write_text(json.dumps(content))
+        (self.folder / "boxes.json").write_text(strict_json(content))
 
     def _place(self, image: Path, target: Path) -> None:
         if self.copy_images:

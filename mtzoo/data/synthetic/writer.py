@@ -19,6 +19,7 @@ import numpy as np
 from mtzoo.data.synthetic.labels import CATEGORIES, LANE_CLASSES, SEG_CLASSES, SceneObject
 from mtzoo.data.synthetic.scene import render_scene, warm_textures
 from mtzoo.errors import UserError
+from mtzoo.strict_json import strict_json
 
 VERSION = 2  # raise it whenever the same seed gives another picture or label
 RECEIPT = "synth.json"
@@ -93,8 +94,8 @@ def _write_parts(part: Path, receipt: dict, workers: int, on_progress: Callable[
     coco = {"info": {"description": "synthetic road scenes", "version": str(VERSION)}, "images": images,
             "annotations": annotations,
             "categories": [{"id": i, "name": name} for i, name in enumerate(CATEGORIES, 1)]}
-    (part / "boxes.json").write_text(json.dumps(coco))
-    (part / RECEIPT).write_text(json.dumps(receipt, indent=1) + "\n")
+    (part / "boxes.json").write_text(strict_json(coco))
+    (part / RECEIPT).write_text(strict_json(receipt, indent=1) + "\n")
 
 
 def _rendered(part: Path, seed: int, num: int, size_hw: tuple[int, int],
