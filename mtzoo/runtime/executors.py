@@ -67,9 +67,9 @@ class OpenVinoExecutor:
         except ImportError as error:
             raise UserError(f"OpenVINO is not installed ({error}); pip install openvino") from error
         # Precision is stated because the default on CPUs with bf16 units is bf16, also for the float ends of an integer
-        # network. Dynamic quantization would round activations once more.
+        # network. Dynamic quantization would round activations once more. The rate is text because 2024.x takes no number.
         options = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY",
-                   "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0", "CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE": sparse_rate,
+                   "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0", "CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE": str(sparse_rate),
                    "PERF_COUNT": count}
         core = _openvino_core()
         compiled = core.compile_model(core.read_model(wide_integers_as_floats(regroup(model)).SerializeToString()), "CPU", options)

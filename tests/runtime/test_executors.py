@@ -6,7 +6,7 @@ import pytest
 
 from mtzoo.errors import UserError
 from mtzoo.export import read_deploy_file
-from mtzoo.runtime import build_executor
+from mtzoo.runtime import build_executor, executors
 
 
 @pytest.mark.parametrize(("executor", "package", "advice"), [
@@ -33,3 +33,21 @@ def test_a_handled_signal_survives_the_executors(model_path):
 def test_an_unknown_executor(model_path):
     with pytest.raises(UserError, match="executor 'openvno'.*did you mean 'openvino'"):
         build_executor("openvno", read_deploy_file(model_path).model, 1)
+
+
+def test_openvino_2024_takes_fractions_as_text_only(model_path, monkeypatch):
+    given = {}
+
+    class Core:
+        read_model = staticmethod(lambda model: model)
+
+        @staticmethod
+        def compile_model(model, device, options):
+            given.update(options)
+            raise NotImplementedError
+
+    monkeypatch.setattr(executors, "_openvino_core", Core)
+    with pytest.raises(NotImplementedError):
+        executors.OpenVinoExecutor(read_deploy_file(model_path).model, 1, sparse_rate=0.3)
+    assert given["CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE"] == "0.3"
+    assert not [value for value in given.values() if isinstance(value, float)]
