@@ -8,9 +8,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mtzoo"
 
-EVERYBODY = {"errors", "files", "locate", "strict_json", "structures", "registry", "ops"}
+EVERYBODY = {"errors", "files", "locks", "locate", "strict_json", "structures", "registry", "ops"}
 LEAVES = {
-    **dict.fromkeys(("files", "locate", "registry"), {"errors"}), "errors": set(),
+    **dict.fromkeys(("locks", "locate", "registry"), {"errors"}), "files": {"errors", "locks"}, "errors": set(),
     "strict_json": {"files"}, "structures": set(), "ops": {"errors", "structures"},
 }
 """Importable by all; what they import themselves."""
