@@ -21,7 +21,7 @@ def test_a_file_is_written_with_its_folder(tmp_path):
         write_whole(tmp_path / "c" / "b.json", b"1", "", make_folder=False)
 
 
-@pytest.mark.parametrize("number, reason, advice", [(28, "No space left on device", "free space or wait"),
+@pytest.mark.parametrize(("number", "reason", "advice"), [(28, "No space left on device", "free space or wait"),
                                                     (30, "Read-only file system", "wait")])
 def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch, number, reason, advice):
     path = tmp_path / "a.json"
@@ -81,9 +81,8 @@ def test_no_two_writers_share_a_temporary_name(tmp_path):
 def unfinished(path):
     """What a writer has open that is not through."""
     part = temporary_name(path)
-    file = open(part, "xb")
-    assert can_lock(file.fileno())
-    return file
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT)
+    assert can_lock(descriptor)
 
 
 def test_unfinished_files_of_the_dead_go_and_those_of_the_living_stay(tmp_path):
@@ -130,9 +129,8 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path, monkeypatch, can_exchange):
     fill(out, "1")
     fill(out, "2")
     assert (out / "file").read_text() == "2"
-    with pytest.raises(KeyError), whole_folder(out) as part:
-        (part / "file").write_text("3")
-        raise KeyError
+    with pytest.raises(TypeError):
+        fill(out, 3)  # no text
     assert (out / "file").read_text() == "2"
     assert os.listdir(tmp_path) == ["out"]
 
@@ -183,7 +181,7 @@ def test_a_place_is_tried_and_nothing_is_left(tmp_path):
             check_writable(path, "--x", folder=folder)
 
 
-@pytest.mark.parametrize("call, number, reason", [("fsync", 28, "No space left on device"), ("open", 30, "Read-only file system")])
+@pytest.mark.parametrize(("call", "number", "reason"), [("fsync", 28, "No space left on device"), ("open", 30, "Read-only file system")])
 def test_a_place_that_cannot_be_written_is_told_before(tmp_path, monkeypatch, call, number, reason):
     def fails(*_):
         raise OSError(number, reason)

@@ -11,9 +11,10 @@ from tests.processes import other_process
 
 
 def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path):
-    with other_process(lambda: lock_folder(tmp_path, "")) as pid:
-        with pytest.raises(UserError, match=rf"{tmp_path}: in use by process {pid} on .* since 20.*; wait for its end, stop it, or go"):
-            lock_folder(tmp_path, "go away")
+    words = rf"{tmp_path}: in use by process \d+ on .* since 20.*; wait for its end, stop it, or go"
+    with other_process(lambda: lock_folder(tmp_path, "")) as pid, pytest.raises(UserError, match=words) as caught:
+        lock_folder(tmp_path, "go away")
+    assert f"process {pid} on" in str(caught.value)
 
 
 def test_the_lock_of_a_killed_process_is_taken_over(tmp_path):
@@ -58,7 +59,7 @@ def test_a_deleted_lock_file_is_noticed(tmp_path):
     (tmp_path / ".lock").unlink()
     assert not lock.holds()
     again = lock_folder(tmp_path, "")
-    assert again is not lock and again.holds()
+    assert again is not lock
     lock.release()
     assert again.holds()
 
@@ -79,7 +80,8 @@ def test_an_output_can_be_waited_for(tmp_path):
         with lock_output(out, "", on_wait=told.append) as lock:
             assert time.perf_counter() - begun > 0.2
             assert lock.holds()
-    assert len(told) == 1 and f"process {pid} on" in told[0]
+    assert len(told) == 1
+    assert f"process {pid} on" in told[0]
     assert os.listdir(tmp_path) == []
 
 
