@@ -181,7 +181,8 @@ def test_a_place_is_tried_and_nothing_is_left(tmp_path):
             check_writable(path, "--x", folder=folder)
 
 
-@pytest.mark.parametrize(("call", "number", "reason"), [("fsync", 28, "No space left on device"), ("open", 30, "Read-only file system")])
+@pytest.mark.parametrize(("call", "number", "reason"),
+                         [("fsync", 28, "No space left on device"), ("open", 30, "Read-only file system")])
 def test_a_place_that_cannot_be_written_is_told_before(tmp_path, monkeypatch, call, number, reason):
     def fails(*_):
         raise OSError(number, reason)
