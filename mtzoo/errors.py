@@ -1,11 +1,13 @@
 """The one exception that means "the user can mend this": the command line prints it as one line and exits with 2."""
 
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 SHOWN_CHARACTERS = 80
 SHOWN_ITEMS = 6
 LISTED_WORDS = 40
+JOINERS = "\u200c\u200d"
 
 
 class UserError(Exception):
@@ -29,8 +31,11 @@ def listed(words: Iterable[str]) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` with line breaks, control characters and bytes that are no text as escapes: names in it are the user's."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    """`text` with line breaks, control characters, marks that turn its direction and bytes that are no text as escapes.
+
+    Names in it are the user's. Wide spaces and the joiners that some scripts and emoji need stay.
+    """
+    return text if text.isprintable() else "".join(c if _is_shown(c) else ascii(c)[1:-1] for c in text)
 
 
 def shown(value: object) -> str:
@@ -39,6 +44,10 @@ def shown(value: object) -> str:
         items = [_scalar(item) for item in value[:SHOWN_ITEMS]] + ["..."] * (len(value) > SHOWN_ITEMS)
         return _cut(f"[{', '.join(items)}]")
     return _scalar(value)
+
+
+def _is_shown(character: str) -> bool:
+    return character.isprintable() or character in JOINERS or unicodedata.category(character) == "Zs"
 
 
 def _scalar(value: object) -> str:

@@ -8,10 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from rich.console import Console
-
 from mtzoo.config import ExperimentConfig, config_from_dict, load_config
 from mtzoo.config.channels import adopt_channels
+from mtzoo.console import PlainConsole
 from mtzoo.data.json_file import read_json
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.checks import check_network
@@ -55,7 +54,7 @@ def config_from_arguments(args: argparse.Namespace, more: Mapping[str, Any] = Ma
     return config
 
 
-def adopt_for_training(config: ExperimentConfig, args: argparse.Namespace, work_dir: Path, console: Console) -> ExperimentConfig:
+def adopt_for_training(config: ExperimentConfig, args: argparse.Namespace, work_dir: Path, console: PlainConsole) -> ExperimentConfig:
     """The config with the channel plan of the run that --resume goes on with, or of the checkpoint that --load-from names."""
     marker = work_dir / MARKER
     if args.resume and marker.is_file():
@@ -64,21 +63,20 @@ def adopt_for_training(config: ExperimentConfig, args: argparse.Namespace, work_
     return config if args.load_from is None else adopt_checkpoint(config, args.load_from, console)
 
 
-def adopt_checkpoint(config: ExperimentConfig, path: Path, console: Console) -> ExperimentConfig:
+def adopt_checkpoint(config: ExperimentConfig, path: Path, console: PlainConsole) -> ExperimentConfig:
     """The config with the channel plan and the sparsity of a checkpoint that is to be loaded; any other leaves it as it is."""
     return _adopt(config, load_checkpoint(path).config, path, console)
 
 
-def _adopt(config: ExperimentConfig, held: Mapping[str, Any], path: Path, console: Console) -> ExperimentConfig:
+def _adopt(config: ExperimentConfig, held: Mapping[str, Any], path: Path, console: PlainConsole) -> ExperimentConfig:
     adopted = adopt_channels(config, held, path)
     if adopted is not config:
         gone = sum(channels == GONE for channels in adopted.channels.values())
         blocks = f" and {gone} blocks are gone" if gone else ""
-        console.print(f"{path}: a pruned network, {len(adopted.channels) - gone} layers are narrower than the config says{blocks}",
-                      highlight=False)
+        console.print(f"{path}: a pruned network, {len(adopted.channels) - gone} layers are narrower than the config says{blocks}")
     if adopted.sparsity is None and held.get("sparsity"):
         adopted = config_from_dict({**adopted.resolved, "sparsity": held["sparsity"]})
-        console.print(f"{path}: a sparse network, its zeros are kept", highlight=False)
+        console.print(f"{path}: a sparse network, its zeros are kept")
     return adopted
 
 
@@ -165,9 +163,9 @@ def work_dir_from_arguments(config: ExperimentConfig, args: argparse.Namespace) 
     return work_dir
 
 
-def run_console() -> Console:
+def run_console() -> PlainConsole:
     """Where a run speaks: nowhere in the processes that torchrun adds; a log file has no width to break lines at."""
-    return Console(soft_wrap=True, quiet=not is_main())
+    return PlainConsole(quiet=not is_main())
 
 
 def default_work_dir(config: ExperimentConfig, args: argparse.Namespace) -> Path:

@@ -30,18 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from mtzoo.cli.progress import show_progress
     from mtzoo.locate import find_model
     from mtzoo.runtime.bench import bench, bench_against
 
     path, base_path = find_model(args.model), find_model(args.base) if args.base else None
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("measuring", total=args.runs)
-
+    with show_progress("measuring", transient=True) as on_progress:
         def on_round(done: int) -> None:
-            bar.update(task, completed=done)
+            on_progress(done, args.runs)
 
         if base_path is None:
             report, base = bench(path, args.threads, args.runs, on_round), None
@@ -56,20 +52,19 @@ def run(args: argparse.Namespace) -> int:
 
 def print_report(report: "BenchReport", base: "BenchReport | None") -> None:
     """A row for each variant, then sizes and ratios."""
-    from rich.console import Console
+    from mtzoo.console import say
 
-    console = Console()
-    console.print(latency_table(report, base))
+    say(latency_table(report, base))
     form, size, parameters = report.form, report.bytes[report.form], report.parameters
-    console.print(f"file: {form} {size:,} bytes ({size / parameters:.2f} per parameter, {parameters:,} parameters), "
-                  f"fp32 {report.bytes['fp32']:,} bytes", highlight=False)
-    console.print(f"{form} is {report.speedup_over_float:.2f} times as fast as the faster fp32 runtime, "
-                  f"{report.speedup_over_bf16:.2f} times as fast as bf16", highlight=False)
+    say(f"file: {form} {size:,} bytes ({size / parameters:.2f} per parameter, {parameters:,} parameters), "
+        f"fp32 {report.bytes['fp32']:,} bytes")
+    say(f"{form} is {report.speedup_over_float:.2f} times as fast as the faster fp32 runtime, "
+        f"{report.speedup_over_bf16:.2f} times as fast as bf16")
     if base:
-        console.print(f"base: {base.form} {base.bytes[base.form]:,} bytes, {base.parameters:,} parameters: "
-                      f"{base.bytes[base.form] / size:.2f} times as large", highlight=False)
+        say(f"base: {base.form} {base.bytes[base.form]:,} bytes, {base.parameters:,} parameters: "
+            f"{base.bytes[base.form] / size:.2f} times as large")
     if form != "int8":
-        console.print("mixed: NOT an integer network; what is not 8 bits runs in float", highlight=False)
+        say("mixed: NOT an integer network; what is not 8 bits runs in float")
 
 
 def latency_table(report: "BenchReport", base: "BenchReport | None") -> "Table":

@@ -10,12 +10,12 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from mtzoo.cli.arguments import add_config_options, config_from_arguments
 from mtzoo.cli.progress import show_progress
 from mtzoo.config import ExperimentConfig
+from mtzoo.console import say
 from mtzoo.data import MultiTaskDataset, TrainPipeline
 from mtzoo.data.bench import BOUND, KEPT, PLAIN, STAGES, InputSpeed, bench_input, cores, scaling
 from mtzoo.engine.evaluate import task_data
@@ -73,8 +73,7 @@ def print_speed(config: str, speed: InputSpeed) -> None:
         for workers, rate in rates.items():
             title = f"{name}, {workers} worker{'s' if workers > 1 else ''}"
             table.add_row(title, f"{rate:.1f}", f"{1e3 / rate:.2f}", f"{scaling(rates)[workers]:.2f} x one worker")
-    console = Console()
-    console.print(table)
+    say(table)
     if speed.core_share < BUSY_BELOW:
-        console.print(f"the measuring process had {100 * speed.core_share:.0f} % of its core: the machine is busy or the disk slow, "
-                      "measure again", highlight=False)
+        say(f"the measuring process had {100 * speed.core_share:.0f} % of its core: the machine is busy or the disk slow, "
+            "measure again")

@@ -4,9 +4,11 @@
 """
 
 import argparse
+import json
 
 from mtzoo.cli.arguments import add_config_options, config_from_arguments
 from mtzoo.config import config_hash
+from mtzoo.console import say
 from mtzoo.strict_json import strict_json
 
 HELP = "show a resolved config"
@@ -20,5 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = config_from_arguments(args)
-    print(strict_json({**config.resolved, "hash": config_hash(config)}, indent=2, ascii_only=False))
+    text = strict_json({**config.resolved, "hash": config_hash(config)}, indent=2, ascii_only=False)
+    for line in text.split("\n"):
+        say("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line))
     return 0

@@ -9,6 +9,7 @@ from mtzoo.cli.data_convert import add_convert_arguments, run_convert
 from mtzoo.cli.data_stats import add_stats_arguments, run_stats
 from mtzoo.cli.data_view import add_view_arguments, run_view
 from mtzoo.cli.progress import show_progress
+from mtzoo.console import say
 from mtzoo.data.check import check_sources
 from mtzoo.data.sources import Fault
 from mtzoo.engine.evaluate import task_data
@@ -70,8 +71,8 @@ def _check(args: argparse.Namespace) -> int:
             images += on_progress.total
     faults = list(dict.fromkeys(faults))
     for fault in faults:
-        print(fault)
-    print(f"{len(faults) or 'no'} fault{'' if len(faults) == 1 else 's'}; {images} images checked for {len(config.tasks)} tasks")
+        say(str(fault))
+    say(f"{len(faults) or 'no'} fault{'' if len(faults) == 1 else 's'}; {images} images checked for {len(config.tasks)} tasks")
     return FAULTY if faults else 0
 
 
@@ -85,5 +86,5 @@ def _synth(args: argparse.Namespace) -> int:
     with show_progress("rendering") as on_progress:
         write_dataset(args.out, args.num, args.seed, size_hw=args.size, workers=args.workers, on_progress=on_progress)
     seconds = time.perf_counter() - start
-    print(f"{args.num} scenes in {seconds:.1f} s, {args.num / seconds:.1f} scenes/s with {args.workers} processes: {args.out}")
+    say(f"{args.num} scenes in {seconds:.1f} s, {args.num / seconds:.1f} scenes/s with {args.workers} processes: {args.out}")
     return 0

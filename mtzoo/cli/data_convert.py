@@ -1,11 +1,11 @@
 """`mtzoo data convert`: its arguments, and what it tells at the end."""
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
 from mtzoo.cli.progress import show_progress
+from mtzoo.console import note, say
 from mtzoo.data.convert import FORMATS, Options, Summary, convert
 from mtzoo.errors import UserError, did_you_mean
 
@@ -33,11 +33,12 @@ def run_convert(args: argparse.Namespace) -> int:
     start = time.perf_counter()
     with show_progress(f"converting {args.format}") as on_progress:
         summary = convert(FORMATS[args.format], args.src, args.out, options, on_progress)
-    print("\n".join(describe(summary, args.out, time.perf_counter() - start)))
+    for line in describe(summary, args.out, time.perf_counter() - start):
+        say(line)
     if summary.left_out:
         rest = len(summary.left_out) - 1
         more = f" (and {rest} more, listed in {args.out / 'convert.json'})" if rest else ""
-        print(f"note: left out: {summary.left_out[0]}{more}", file=sys.stderr)
+        note(f"note: left out: {summary.left_out[0]}{more}")
     return 0
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from mtzoo.cli.arguments import config_from_arguments
 from mtzoo.cli.progress import show_progress
+from mtzoo.console import say
 from mtzoo.data.stats import SIZES, DataStats, count_sources
 from mtzoo.engine.evaluate import task_data
 from mtzoo.errors import UserError
@@ -38,13 +38,12 @@ def run_stats(args: argparse.Namespace) -> int:
     config = config_from_arguments(args)
     with show_progress(f"counting {args.split}") as on_progress:
         stats = count_sources(task_data(config, args.split), on_progress, args.workers)
-    console = Console()
-    console.print(f"{stats.images} images in {args.split}", highlight=False)
+    say(f"{stats.images} images in {args.split}")
     for table in (*object_tables(stats, config.classes), *pixel_tables(stats, config.classes)):
-        console.print(table)
+        say(table)
     picture = stats_picture(stats, config.classes)
     write_whole(args.out, cv2.imencode(".png", picture)[1].tobytes(), "choose another --out")
-    console.print(f"picture: {args.out}", highlight=False)
+    say(f"picture: {args.out}")
     return 0
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from mtzoo.cli.arguments import check_new_folder, config_from_arguments
 from mtzoo.config import ExperimentConfig
+from mtzoo.console import say
 from mtzoo.data import MultiTaskDataset, TrainPipeline
 from mtzoo.engine.evaluate import task_data
 from mtzoo.errors import UserError
@@ -38,7 +39,7 @@ def run_view(args: argparse.Namespace) -> int:
     width = pictures[0].shape[1]
     sheet = contact_sheet(rows, cell_width=min(width, 640))
     write_whole(args.out / SHEET, cv2.imencode(".png", sheet)[1].tobytes(), "choose another --out")
-    print(f"{len(pictures)} samples of {width}x{pictures[0].shape[0]}: {args.out / SHEET}")
+    say(f"{len(pictures)} samples of {width}x{pictures[0].shape[0]}: {args.out / SHEET}")
     return 0
 
 

@@ -40,7 +40,7 @@ def export_stage(run: Run, step: int, quantized: bool) -> None:
     if quantized:
         path = run.work_dir.file(step, "export-last", ".onnx")
         export_model(run.net, export_spec(run.config, step), path, postprocess=False)
-        run.console.print(f"exported {path}", highlight=False)
+        run.console.print(f"exported {path}")
 
 
 def deliver(run: Run, command: str) -> int:
@@ -49,19 +49,18 @@ def deliver(run: Run, command: str) -> int:
     samples = pick_samples(config, 2 if run.pipeline_test else VERIFY_IMAGES)
     integer = to_integers(run)
     equality = compare(run, integer, [input_tensor(sample) for sample in samples])
-    console.print(f"step 3 against step 2: {equality.total} of {equality.values:,} raw values differ on {equality.images} images",
-                  highlight=False)
+    console.print(f"step 3 against step 2: {equality.total} of {equality.values:,} raw values differ on {equality.images} images")
     require_equal(equality)
     path = run.work_dir.file(INTEGER_STEP, "export-last", ".onnx")
     export_model(run.net, export_spec(config, INTEGER_STEP), path, postprocess=True)
     verified = verify(path, originals(samples))
-    console.print(f"verify: {verified.values:,} values on {verified.images} images, differing: {verified.mismatches}",
-                  highlight=False)
+    console.print(f"verify: {verified.values:,} values on {verified.images} images, differing: {verified.mismatches}")
     evaluate_deployed(run, path)
     threads = os.cpu_count() or 1
     measured = bench(path, threads=threads, runs=BENCH_RUNS_IN_TEST if run.pipeline_test else BENCH_RUNS)
     html, _ = write_report(build_report(run, command, path, verified, measured), run.work_dir.path)
-    console.print(f"deploy model: {path} ({path.stat().st_size:,} bytes)\nreport: {html}", highlight=False)
+    console.print(f"deploy model: {path} ({path.stat().st_size:,} bytes)")
+    console.print(f"report: {html}")
     return 0 if verified.passed else 1
 
 

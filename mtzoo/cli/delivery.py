@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 
 import onnx
 import torch
-from rich.console import Console
 from torch import nn
 
 from mtzoo.cli.deliver import originals
@@ -16,6 +15,7 @@ from mtzoo.cli.models import export_spec, model_predictor
 from mtzoo.cli.verify import distance_table
 from mtzoo.compression import Corrections
 from mtzoo.config import ExperimentConfig, config_from_dict
+from mtzoo.console import PlainConsole
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, save_checkpoint
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
@@ -50,14 +50,14 @@ class Delivery:
     save_dir: Path
     limit: int | None
     threads: int | None
-    console: Console
+    console: PlainConsole
 
     @property
     def kinds(self) -> dict[str, str]:
         return {task.name: task.kind for task in self.config.tasks}
 
     def say(self, text: str) -> None:
-        self.console.print(text, highlight=False)
+        self.console.print(text)
 
     def evaluate_network(self, net: nn.Module) -> dict[str, float]:
         """Metrics of a torch network."""

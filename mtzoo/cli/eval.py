@@ -11,11 +11,10 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rich.console import Console
-
 from mtzoo.cli.arguments import parse_options
 from mtzoo.cli.models import export_spec, model_config, model_predictor
 from mtzoo.config import ExperimentConfig
+from mtzoo.console import say
 from mtzoo.engine.device import select_device
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
 from mtzoo.engine.ptq import integer_checkpoint
@@ -62,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         model = DeployModel.load(find_model(args.model), args.executor)
         config = model_config(model, options)
         metrics = evaluate(model_predictor(model), config, batch_size=1, limit=args.limit)
-    Console().print(side_by_side(metrics) if args.convert else format_table(metrics))
+    say(side_by_side(metrics) if args.convert else format_table(metrics))
     if args.json:
         write_json(args.json, metrics, "choose another --json")
     return 0

@@ -35,20 +35,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from rich.console import Console
-    from rich.progress import Progress
-
     from mtzoo.cli.arguments import parse_options
     from mtzoo.cli.models import load_pair, model_config, read_window
+    from mtzoo.cli.progress import show_progress
     from mtzoo.engine.pair import evaluate_pair
     from mtzoo.locate import find_model
 
     resize = find_model(args.resize)
     pair = load_pair(resize, find_model(args.crop), read_window(args.window) if args.window else None, "openvino", args.threads)
     config = model_config(pair.crop, parse_options(args.cfg_options))
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("evaluating", total=None)
-        boxes, maps = evaluate_pair(pair, config, limit=args.limit, on_image=lambda done: bar.update(task, completed=done))
+    with show_progress("evaluating", transient=True) as on_progress:
+        boxes, maps = evaluate_pair(pair, config, limit=args.limit, on_image=lambda done: on_progress(done, None))
     print_figures(boxes, maps)
     latency = measure(pair, resize, config, args) if args.runs else None
     if args.json:
@@ -72,12 +69,11 @@ def measure(pair: "ModelPair", resize: Path, config: "ExperimentConfig", args: a
 
 def print_figures(boxes: "dict[str, BoxFigures]", maps: dict[str, dict[str, float]]) -> None:
     """A table each for AP50 and AP, with a row for each task and who and a column for each size; then lanes."""
-    from rich.console import Console
     from rich.table import Table
 
+    from mtzoo.console import say
     from mtzoo.evaluation.detection import SIZES
 
-    console = Console()
     for metric in ("AP50", "AP"):
         table = Table("task", "who", title=f"{metric}, percent; small is below 32x32 original pixels, large from 96x96")
         for size in SIZES:
@@ -86,15 +82,18 @@ def print_figures(boxes: "dict[str, BoxFigures]", maps: dict[str, dict[str, floa
             for who, figures in boxes.items():
                 table.add_row(task if who == next(iter(boxes)) else "", who, *(f"{figures[task][metric][s]:.1f}" for s in SIZES))
             table.add_section()
-        console.print(table)
+        say(table)
     for task in next(iter(maps.values())):
-        console.print(f"{task} mIoU: " + ", ".join(f"{who} {values[task]:.1f}" for who, values in maps.items()), highlight=False)
+        say(f"{task} mIoU: " + ", ".join(f"{who} {values[task]:.1f}" for who, values in maps.items()))
 
 
 def print_latency(report: "PairBenchReport") -> None:
     """One line for each part, then the ratio."""
+    from mtzoo.console import say
+
     height, width = report.original_hw
     parts = ", ".join(f"{name} {ms:.1f} ms" for name, ms in report.latency_ms.items())
-    print(f"{report.machine}; {report.threads} threads, batch 1, {width}x{height}, median of {report.runs} interleaved runs\n{parts}\n"
-          f"pair {report.pair_ms:.1f} ms, one network on the whole image {report.latency_ms['whole image']:.1f} ms: "
-          f"the pair is {report.speedup:.2f} times as fast")
+    say(f"{report.machine}; {report.threads} threads, batch 1, {width}x{height}, median of {report.runs} interleaved runs")
+    say(parts)
+    say(f"pair {report.pair_ms:.1f} ms, one network on the whole image {report.latency_ms['whole image']:.1f} ms: "
+        f"the pair is {report.speedup:.2f} times as fast")

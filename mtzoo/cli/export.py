@@ -54,8 +54,10 @@ def run(args: argparse.Namespace) -> int:
 
 def print_summary(info: "DeployInfo", path: Path) -> None:
     """Size, inputs and outputs, one line each."""
+    from mtzoo.console import say
+
     size = path.stat().st_size
-    print(f"{path}: {size:,} bytes, {size / info.parameters:.2f} per parameter, {'integers' if info.integer else 'not integers'}")
+    say(f"{path}: {size:,} bytes, {size / info.parameters:.2f} per parameter, {'integers' if info.integer else 'not integers'}")
     for kind, tensors in (("in", info.inputs), ("out", info.outputs)):
         for tensor in tensors:
-            print(f"  {kind:3} {tensor.name} {tensor.dtype} {'x'.join(map(str, tensor.shape))}")
+            say(f"  {kind:3} {tensor.name} {tensor.dtype} {'x'.join(map(str, tensor.shape))}")

@@ -10,7 +10,6 @@ A profile is what `mtzoo compress --deploy-hardware` predicts latency from. Meas
 import argparse
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from mtzoo.cli.arguments import parse_options
@@ -18,6 +17,7 @@ from mtzoo.cli.models import export_spec
 from mtzoo.cli.progress import show_progress
 from mtzoo.compression.hardware_profile import HardwareProfile, known_profiles, load_profile, profile_text
 from mtzoo.config import load_config
+from mtzoo.console import say
 from mtzoo.engine.hardware import calibrate_host
 from mtzoo.engine.latency_check import NETWORKS, Ranked, rank_variants, spearman, variant_networks
 from mtzoo.errors import UserError
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     if args.check:
         check(args)
     if args.calibrate is None and not args.check:
-        Console().print(profile_table({name: load_profile(name) for name in known_profiles()}))
+        say(profile_table({name: load_profile(name) for name in known_profiles()}))
     return 0
 
 
@@ -59,7 +59,7 @@ def calibrate(path: Path, threads: int) -> None:
         raise UserError(f"--calibrate {path}: exists already; name a new file")
     profile = measured_profile(threads)
     write_whole(path, profile_text(path.name, profile).encode(), "choose another --calibrate")
-    Console().print(profile_table({path.name: profile}))
+    say(profile_table({path.name: profile}))
 
 
 def measured_profile(threads: int) -> HardwareProfile:
@@ -74,8 +74,8 @@ def check(args: argparse.Namespace) -> None:
     nets = {name: (net, export_spec(own, 3)) for name, (net, own) in variant_networks(config).items()}
     with show_progress("measuring networks") as bar:
         ranked = rank_variants(nets, profile, args.threads, args.runs, bar)
-    Console().print(ranking_table(config.name, ranked))
-    Console().print(f"Spearman's rank correlation of {len(ranked)} variants: {spearman(ranked):.3f}", highlight=False)
+    say(ranking_table(config.name, ranked))
+    say(f"Spearman's rank correlation of {len(ranked)} variants: {spearman(ranked):.3f}")
 
 
 def ranking_table(name: str, ranked: list[Ranked]) -> Table:

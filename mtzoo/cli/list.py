@@ -9,6 +9,7 @@ import ast
 import json
 from pathlib import Path
 
+from mtzoo.console import say
 from mtzoo.locate import find_config, find_model, list_configs, list_models
 
 HELP = "list the shipped configs and zoo models"
@@ -26,14 +27,16 @@ def run(args: argparse.Namespace) -> int:
         sections.append(("configs", {name: first_doc_line(find_config(name)) for name in list_configs()}))
     if not args.configs:
         sections.append(("zoo models", {name: describe_model(find_model(name)) for name in list_models()}))
-    print("\n\n".join(table(title, rows) for title, rows in sections))
+    for number, (title, rows) in enumerate(sections):
+        for line in [""] * bool(number) + table(title, rows):
+            say(line)
     return 0
 
 
-def table(title: str, rows: dict[str, str]) -> str:
-    """Name and description in two columns, the title above."""
+def table(title: str, rows: dict[str, str]) -> list[str]:
+    """Lines with name and description in two columns, the title above."""
     width = max(map(len, rows), default=0)
-    return "\n".join([f"{title}:", *(f"  {name:{width}}  {text}".rstrip() for name, text in rows.items() or [("none", "")])])
+    return [f"{title}:", *(f"  {name:{width}}  {text}".rstrip() for name, text in rows.items() or [("none", "")])]
 
 
 def first_doc_line(path: Path) -> str:

@@ -11,10 +11,11 @@ Unreadable files are named and left out; the exit code is then 2.
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtzoo.errors import UserError, one_line
+from mtzoo.errors import UserError
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
     from mtzoo.cli.predict_output import Output
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mtzoo.cli.predict_output import Output
+    from mtzoo.console import say
     from mtzoo.locate import find_model
 
     models, inputs = split_paths(args)
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     finally:  # what was done stays, also after ctrl-c or a full disk
         output.write_results({**{role: path.name for role, path in paths.items()}, "executor": args.executor,
                               "min_score": args.min_score})
-    print(f"{len(files) - unreadable} of {len(files)} files done: {args.out}")
+    say(f"{len(files) - unreadable} of {len(files)} files done: {args.out}")
     return FAULTY if unreadable else 0
 
 
@@ -107,19 +109,20 @@ def list_inputs(inputs: list[Path], out: Path) -> list[tuple[Path, Path]]:
 
 def predict_files(model: "DeployModel | ModelPair", files: list[tuple[Path, Path]], output: "Output") -> int:
     """Predict every file; a file that cannot be read is told on stderr and recorded. Returns how many those were."""
-    from rich.progress import track
+    from mtzoo.cli.progress import counted, show_progress
 
     unreadable = 0
-    for path, name in track(files, description="predict", disable=not sys.stderr.isatty(), console=_stderr()):
-        try:
-            if path.suffix.lower() in VIDEO_SUFFIXES:
-                predict_video(model, path, name, output)
-            else:
-                predict_image(model, path, name, output)
-        except UnreadableFile as error:
-            unreadable += 1
-            print(f"error: {one_line(str(error))}", file=sys.stderr)
-            output.add_unreadable(path, str(error))
+    with show_progress("predict", disable=not sys.stderr.isatty()) as on_progress:
+        for path, name in counted(files, on_progress):
+            try:
+                if path.suffix.lower() in VIDEO_SUFFIXES:
+                    predict_video(model, path, name, output, on_progress.note)
+                else:
+                    predict_image(model, path, name, output)
+            except UnreadableFile as error:
+                unreadable += 1
+                on_progress.note(f"error: {error}")
+                output.add_unreadable(path, str(error))
     return unreadable
 
 
@@ -137,7 +140,7 @@ def predict_image(model: "DeployModel | ModelPair", path: Path, name: Path, outp
     output.add_image(path, name, image, model.predict(image), model.window(image.shape[:2]))
 
 
-def predict_video(model: "DeployModel | ModelPair", path: Path, name: Path, output: "Output") -> None:
+def predict_video(model: "DeployModel | ModelPair", path: Path, name: Path, output: "Output", note: Callable[[str], None]) -> None:
     import cv2
 
     capture = cv2.VideoCapture(str(path))
@@ -151,15 +154,9 @@ def predict_video(model: "DeployModel | ModelPair", path: Path, name: Path, outp
                 video.add_frame(frame, model.predict(frame), model.window(frame.shape[:2]))
                 good, frame = capture.read()
         if video.frames < announced:
-            print(f"note: {path}: {video.frames} of {announced} announced frames could be decoded", file=sys.stderr)
+            note(f"note: {path}: {video.frames} of {announced} announced frames could be decoded")
     finally:
         capture.release()
-
-
-def _stderr():
-    from rich.console import Console
-
-    return Console(stderr=True)
 
 
 def _positive(text: str) -> int:

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     batches = Batches(calibration_images(config, args.calib_images))
     job = Job(config, fold_all(net, config), batches, Corrections(args.equalize, args.bias_correction))
     console.print(f"{config.name}: observer {config.quantization.observer} on {args.calib_images} training images, "
-                  f"equalize {args.equalize}, bias correction {'on' if args.bias_correction else 'off'}", highlight=False)
+                  f"equalize {args.equalize}, bias correction {'on' if args.bias_correction else 'off'}")
     delivery = Delivery(config, save_dir, limit, threads, console)
     base = measure_base(delivery, net, job.folded)
     result = compare_as_configured(delivery, job, base) if left_inexact(job) else compare_integer(delivery, job, base)

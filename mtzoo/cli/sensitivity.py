@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from rich.console import Console
 
 from mtzoo.cli.arguments import add_config_arguments, adopt_checkpoint, config_from_arguments, run_console
 from mtzoo.compression import IMPORTANCES, ChannelGroup, channel_groups
 from mtzoo.config import ExperimentConfig
+from mtzoo.console import PlainConsole
 from mtzoo.engine.channel_sensitivity import (
     POINTS_PER_PASS,
     Point,
@@ -85,17 +85,17 @@ def run(args: argparse.Namespace) -> int:
     seconds = measure(config, folded, groups, points, table, args.out, console)
     console.print(sensitivity_rows(table))
     draw_sensitivity(args.out.with_suffix(".png"), table)
-    console.print(f"table: {args.out}, picture: {args.out.with_suffix('.png')}", highlight=False)
+    console.print(f"table: {args.out}, picture: {args.out.with_suffix('.png')}")
     if args.compare_scratch:
         return 0 if compare_scratch(config, folded, groups, points, table, args.compare_scratch, seconds, console) else 1
     return 0
 
 
 def measure(config: ExperimentConfig, folded: MultiTaskNet, groups: Mapping[str, ChannelGroup], points: Sequence[Point],
-            table: SensitivityTable, out: Path, console: Console) -> float | None:
+            table: SensitivityTable, out: Path, console: PlainConsole) -> float | None:
     """Measure the points that the table lacks, pass by pass, saving it after each. Seconds per point; None if it lacked none."""
     missing = table.missing(points)
-    console.print(f"{len(groups)} channel groups, {len(points)} points, {len(points) - len(missing)} measured before", highlight=False)
+    console.print(f"{len(groups)} channel groups, {len(points)} points, {len(points) - len(missing)} measured before")
     begun, largest = time.perf_counter(), 0
 
     def watch(results: Mapping[str, torch.Tensor]) -> None:
@@ -108,15 +108,15 @@ def measure(config: ExperimentConfig, folded: MultiTaskNet, groups: Mapping[str,
         table.save(out)
         done, passed = start + len(some), time.perf_counter() - begun
         console.print(f"{done} of {len(missing)} points, {format_seconds(passed)}, about "
-                      f"{format_seconds(passed / done * (len(missing) - done))} left", highlight=False)
+                      f"{format_seconds(passed / done * (len(missing) - done))} left")
     if not missing:
         return None
-    console.print(f"feature maps held for the points of a batch: {largest / 2**20:.0f} MiB", highlight=False)
+    console.print(f"feature maps held for the points of a batch: {largest / 2**20:.0f} MiB")
     return (time.perf_counter() - begun) / len(missing)
 
 
 def compare_scratch(config: ExperimentConfig, folded: MultiTaskNet, groups: Mapping[str, ChannelGroup], points: Sequence[Point],
-                    table: SensitivityTable, count: int, seconds: float | None, console: Console) -> bool:
+                    table: SensitivityTable, count: int, seconds: float | None, console: PlainConsole) -> bool:
     """Measure `count` evenly spread points by themselves; whether all metrics are the same. seconds: per point, of the table."""
     known = {Point(m.group, m.count): m.metrics for m in table.points}
     chosen = [points[i * len(points) // count] for i in range(min(count, len(points)))]
@@ -126,11 +126,10 @@ def compare_scratch(config: ExperimentConfig, folded: MultiTaskNet, groups: Mapp
         truths = {task: value for task, value in known[point].items() if value is not None}
         distance = max((abs(value - found[task]) for task, value in truths.items()), default=0.0)
         different += distance > SAME
-        console.print(f"{point.group.removeprefix('nodes.')} with {point.count}, by itself: at most {distance:.2g} points off",
-                      highlight=False)
+        console.print(f"{point.group.removeprefix('nodes.')} with {point.count}, by itself: at most {distance:.2g} points off")
     scratch = (time.perf_counter() - begun) / len(chosen)
     ratio = "" if seconds is None else f"; {seconds:.2f} s in the table, {scratch / seconds:.1f} times less"
-    console.print(f"{len(chosen)} points by themselves: {different} with other metrics, {scratch:.2f} s each{ratio}", highlight=False)
+    console.print(f"{len(chosen)} points by themselves: {different} with other metrics, {scratch:.2f} s each{ratio}")
     return not different
 
 

@@ -6,10 +6,10 @@
 
 import argparse
 
-from rich.console import Console
 from rich.table import Table
 
 from mtzoo.cli.arguments import add_config_options, config_from_arguments
+from mtzoo.console import say
 from mtzoo.models import build_network
 from mtzoo.models.costs import node_costs
 
@@ -38,11 +38,10 @@ def run(args: argparse.Namespace) -> int:
                       f"{100 * cost.macs / macs:.1f} %")
     table.add_section()
     table.add_row("total", "", "", "", f"{params:,}", f"{macs / 1e6:.1f}", "")
-    console = Console()
-    console.print(table)
+    say(table)
     unshared, shared = net.get_unshared_and_shared_params()
     sizes = {name: p.numel() for name, p in net.named_parameters()}
     shared_size = sum(sizes[n] for n in shared)
-    console.print(f"shared by several tasks: {shared_size:,} parameters ({100 * shared_size / params:.1f} %); by one task: "
-                  + ", ".join(f"{t} {sum(sizes[n] for n in names):,}" for t, names in unshared.items()), highlight=False)
+    say(f"shared by several tasks: {shared_size:,} parameters ({100 * shared_size / params:.1f} %); by one task: "
+                  + ", ".join(f"{t} {sum(sizes[n] for n in names):,}" for t, names in unshared.items()))
     return 0

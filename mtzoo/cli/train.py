@@ -39,5 +39,5 @@ def run(args: argparse.Namespace) -> int:
         leave()
     if is_main():
         console.print(format_table(finished.history[-1].metrics))
-        console.print(f"checkpoint: {work_dir}/{config.solver[0].prefix}-float-last.pt", highlight=False)
+        console.print(f"checkpoint: {work_dir}/{config.solver[0].prefix}-float-last.pt")
     return 0

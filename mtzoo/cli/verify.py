@@ -32,9 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from rich.console import Console
-    from rich.progress import track
-
+    from mtzoo.cli.progress import counted, show_progress
+    from mtzoo.console import say
     from mtzoo.data.images import read_image
     from mtzoo.export.load import read_deploy_file
     from mtzoo.export.reference import reference_network
@@ -43,14 +42,17 @@ def run(args: argparse.Namespace) -> int:
     from mtzoo.runtime.verify_mixed import verify_mixed
 
     files = list_images(args.images, args.limit)
-    console = Console(stderr=True)
-    images = (read_image(path) for path in track(files, "verifying", console=console, transient=True))
     file = read_deploy_file(find_model(args.model))
+    with show_progress("verifying", transient=True) as on_progress:
+        images = (read_image(path) for path in counted(files, on_progress))
+        if not file.info.integer:
+            distances = verify_mixed(reference_network(file), file, images, threads=args.threads)
+        else:
+            report = verify(file.path, images, threads=args.threads)
     if not file.info.integer:
-        Console().print(distance_table(verify_mixed(reference_network(file), file, images, threads=args.threads)))
-        Console().print(NOT_PROMISED, highlight=False)
+        say(distance_table(distances))
+        say(NOT_PROMISED)
         return 0
-    report = verify(file.path, images, threads=args.threads)
     print_report(report)
     return 0 if report.passed else DIFFERS
 
@@ -72,8 +74,9 @@ def list_images(folder: Path, limit: int | None) -> list[Path]:
 
 def print_report(report: "VerifyReport") -> None:
     """A row for each output, a column for each executor: differing of compared."""
-    from rich.console import Console
     from rich.table import Table
+
+    from mtzoo.console import say
 
     table = Table(title=f"differing of compared values, {report.images} images")
     table.add_column("output")
@@ -87,9 +90,8 @@ def print_report(report: "VerifyReport") -> None:
     table.add_row("all", *(f"{sum(t.mismatches.values()):,} of {sum(t.values.values()):,}" for t in report.executors.values()))
     table.add_row("largest box difference, px", *(f"{t.box_error:.1e}" if any(o.endswith(".boxes") for o in t.values) else "-"
                                                   for t in report.executors.values()))
-    console = Console()
-    console.print(table)
-    console.print("equal" if report.passed else "NOT equal", highlight=False)
+    say(table)
+    say("equal" if report.passed else "NOT equal")
 
 
 def distance_table(distances: "Distances") -> "Table":

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from mtzoo.console import say
 from mtzoo.data.sources import CocoBoxes, MaskFolder, SyntheticScenes
 from mtzoo.errors import UserError
 
@@ -42,6 +43,6 @@ def _print_progress(spec: SyntheticScenes) -> Callable[[int, int], None]:
         nonlocal shown
         if done * 10 // total > shown:
             shown = done * 10 // total
-            print(f"rendering synthetic scenes into {spec.folder}: {done}/{total}", flush=True)
+            say(f"rendering synthetic scenes into {spec.folder}: {done}/{total}")
 
     return on_progress

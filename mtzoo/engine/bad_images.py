@@ -1,11 +1,11 @@
 """Images that a training had to do without: each is told once, counted, and too many of them end the run."""
 
-import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mtzoo.errors import UserError, one_line
+from mtzoo.console import note
+from mtzoo.errors import UserError
 from mtzoo.structures import BadImage
 
 
@@ -30,7 +30,7 @@ class BadImages:
             if len(self.paths) > self.max_share * self.images:
                 raise UserError(f"{bad.fault} ({len(self.paths)} of {self.images} training images are bad so far, and "
                                 f"env.max_bad_images={self.max_share:g} is the share that may be; `mtzoo data check` lists all)")
-            print(f"skipped: {one_line(bad.fault)}", file=sys.stderr, flush=True)
+            note(f"skipped: {bad.fault}")
 
     def summary(self) -> str:
         """One line for the end of a stage; empty if all was well."""

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
+
+from mtzoo.console import PlainConsole
 
 
 def format_seconds(seconds: float) -> str:
@@ -23,7 +24,7 @@ class Progress:
     curve: [(iteration, {loss name: mean since the last point})], what the report draws.
     """
 
-    def __init__(self, name: str, total: int, interval: int, log_dir: Path, console: Console, start: int = 0,
+    def __init__(self, name: str, total: int, interval: int, log_dir: Path, console: PlainConsole, start: int = 0,
                  per_epoch: int = 0) -> None:
         self.name, self.total, self.interval, self.console = name, total, interval, console
         self.writer = SummaryWriter(str(log_dir / name))
@@ -57,8 +58,7 @@ class Progress:
         eta = (now - self.started) / max(iteration - self.start, 1) * (self.total - iteration)
         self.console.print(
             f"{self.name} {iteration}/{self.total}  loss {means.get('loss', float('nan')):.4f}  lr {lr:.2e}  "
-            f"{self.images / window:.1f} images/s  data wait {100 * self.waited / window:.0f}%  ETA {format_seconds(eta)}",
-            highlight=False)
+            f"{self.images / window:.1f} images/s  data wait {100 * self.waited / window:.0f}%  ETA {format_seconds(eta)}")
         for name, value in means.items():
             self.writer.add_scalar(f"loss/{name}", value, iteration)
         self.writer.add_scalar("lr", lr, iteration)
@@ -71,7 +71,7 @@ class Progress:
         now = time.perf_counter()
         seconds = now - self.epoch_started
         share = 100 * self.epoch_waited / seconds
-        self.console.print(f"{self.name} epoch {epoch} in {format_seconds(seconds)}, data wait {share:.1f}%", highlight=False)
+        self.console.print(f"{self.name} epoch {epoch} in {format_seconds(seconds)}, data wait {share:.1f}%")
         self.epoch_waited, self.epoch_started = 0.0, now
 
     def state(self) -> dict[str, Any]:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from mtzoo.config import ExperimentConfig, config_from_dict
+from mtzoo.console import PlainConsole
 from mtzoo.engine.distributed import leave
 from mtzoo.engine.run import Run, Stage, start_run, train
 from mtzoo.engine.stages import FLOAT_STEP, FOLDED_STEP
@@ -63,7 +62,7 @@ def retraining_config(config: ExperimentConfig, retraining: Retraining, *, quant
     return config_from_dict(values)
 
 
-def retrain(config: ExperimentConfig, save_dir: Path, *, quantized: bool, initialize: Callable[[Run], None], console: Console,
+def retrain(config: ExperimentConfig, save_dir: Path, *, quantized: bool, initialize: Callable[[Run], None], console: PlainConsole,
             ctx: str | None = None, resume: bool = False, eval_limit: int | None = None) -> Run:
     """Run the one phase of a `retraining_config` in `save_dir`; the trained network stays in the run, on the CPU.
 

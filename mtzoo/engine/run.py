@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from rich.console import Console
 
 from mtzoo.compression import Sparsifier
 from mtzoo.config import ExperimentConfig, Phase
+from mtzoo.console import PlainConsole
 from mtzoo.data.dataset import MultiTaskDataset
 from mtzoo.data.pipeline import TrainPipeline
 from mtzoo.engine.bad_images import BadImages
@@ -68,7 +68,7 @@ class Run:
     config: ExperimentConfig
     work_dir: WorkDir
     device: torch.device
-    console: Console
+    console: PlainConsole
     pipeline_test: bool
     eval_limit: int | None
     criterion: MultiTaskLoss
@@ -102,7 +102,7 @@ def stages(config: ExperimentConfig, float_only: bool) -> list[Stage]:
     return table
 
 
-def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resume: bool, console: Console,
+def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resume: bool, console: PlainConsole,
               pipeline_test: bool = False, eval_limit: int | None = None) -> Run:
     """Claim the work dir, seed everything, take the threads that the config gives. eval_limit: images of each validation
     folder that a stage is judged by."""
@@ -186,7 +186,7 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
     def on_checkpoint(state: PhaseState) -> None:
         checkpoint = run.checkpoint(Position(step, quantized, state.iteration, False), state)
         path = on_main(lambda: run.work_dir.save_numbered(checkpoint))
-        run.console.print(f"saved {path}", highlight=False)
+        run.console.print(f"saved {path}")
 
     result = train_phase(run.net, run.criterion, phase, stream, progress, checkpoint_interval=config.env.checkpoint_interval,
                          device=run.device, bf16=run.bf16, resume=resume, before_step=before_step, after_step=after_step,
@@ -194,11 +194,11 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
     if quantized:
         set_observing(run.net, False)
     run.console.print(f"{name}: {total} iterations in {format_seconds(result.seconds)}, data wait "
-                      f"{100 * result.data_wait:.1f}%; evaluating", highlight=False)
+                      f"{100 * result.data_wait:.1f}%; evaluating")
     if sparsifier is not None:
-        run.console.print(f"{name}: {sparsifier.summary()}", highlight=False)
+        run.console.print(f"{name}: {sparsifier.summary()}")
     if summary := run.bad_images.summary():
-        run.console.print(f"{name}: {summary}", highlight=False)
+        run.console.print(f"{name}: {summary}")
     on_main(lambda: finish_stage(run, name, result, Position(step, quantized, total, True)))
 
 
@@ -221,7 +221,7 @@ def enter_stage(run: Run, stream: BatchStream, step: int, quantized: bool) -> No
         run.net.to(run.device)
     folded = [layer for earlier in range(1, step + 1) for layer in fold_for_step(run.net, run.config, earlier)]
     if folded:
-        run.console.print(f"step {step}: folded the BN of {len(folded)} convolutions", highlight=False)
+        run.console.print(f"step {step}: folded the BN of {len(folded)} convolutions")
     batches = stream.start_at(0)
     count = run.config.env.calibration_batches if not run.pipeline_test else 2
     images = [normalize_image(next(batches).images.to(run.device)) for _ in range(count)]
@@ -247,7 +247,7 @@ def weights_of(path: Path | None) -> Callable[[Run], None] | None:
 
     def load(run: Run) -> None:
         loaded, left = load_matching(run.net, load_checkpoint(path).network, path)
-        run.console.print(f"{path}: {len(loaded)} tensors loaded, {len(left)} start anew", highlight=False)
+        run.console.print(f"{path}: {len(loaded)} tensors loaded, {len(left)} start anew")
 
     return None if path is None else load
 
@@ -272,4 +272,4 @@ def restore(run: Run, path: Path, checkpoint: Checkpoint) -> None:
     set_observing(run.net, position.quantized and not position.done)
     run.net.to(run.device)
     run.history = [StageRecord(**record) for record in checkpoint.history]
-    run.console.print(f"resumed from {path}", highlight=False)
+    run.console.print(f"resumed from {path}")

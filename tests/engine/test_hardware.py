@@ -1,11 +1,11 @@
 import io
 
 import pytest
-from rich.console import Console
 
 from mtzoo.cli.hardware import ranking_table
 from mtzoo.cli.models import export_spec
 from mtzoo.compression.hardware_profile import load_profile, profile_text
+from mtzoo.console import PlainConsole
 from mtzoo.engine import hardware
 from mtzoo.engine.hardware import SIZES, calibrate_host, fit_rates, layer_macs
 from mtzoo.engine.latency_check import Ranked, rank_variants, spearman, variant_networks
@@ -51,7 +51,7 @@ def test_variants_are_ranked(tmp_path):
     assert [r.measured_ms for r in ranked] == sorted(r.measured_ms for r in ranked)
     assert {r.name for r in ranked} == {f"{net}, {p}" for net in ("the whole", "of width 1") for p in ("fp32", "int8")}
     out = io.StringIO()
-    Console(file=out, width=120).print(ranking_table("tiny", ranked))
+    PlainConsole(file=out, width=120).print(ranking_table("tiny", ranked))
     assert "of width 1, fp32" in out.getvalue()
 
 

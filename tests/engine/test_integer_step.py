@@ -2,8 +2,8 @@ import io
 
 import pytest
 import torch
-from rich.console import Console
 
+from mtzoo.console import PlainConsole
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.integer_step import Equality, compare, require_equal, to_integers
 from mtzoo.engine.run import start_run
@@ -18,7 +18,7 @@ from tests.tiny import HW, tiny_config
 def run(tmp_path):
     """A run whose network is calibrated and folded, as at the end of step 2."""
     config = tiny_config(tmp_path, ["seg"])
-    run = start_run(config, tmp_path / "run", ctx="cpu", resume=False, pipeline_test=False, console=Console(file=io.StringIO()))
+    run = start_run(config, tmp_path / "run", ctx="cpu", resume=False, pipeline_test=False, console=PlainConsole(file=io.StringIO()))
     run.net = network_at(config, 2, quantized=True)
     calibrate(run.net, [normalize_image(image) for image in images(2)])
     return run

@@ -1,8 +1,8 @@
 import io
 
 import pytest
-from rich.console import Console
 
+from mtzoo.console import PlainConsole
 from mtzoo.engine import progress as module
 from mtzoo.engine.progress import Progress, format_seconds
 
@@ -13,7 +13,7 @@ def test_seconds_as_a_clock(seconds, text):
 
 
 def progress(tmp_path, start=0, per_epoch=0):
-    return Progress("with-bn", 5, 2, tmp_path / "tensorboard", Console(file=io.StringIO(), width=200), start, per_epoch)
+    return Progress("with-bn", 5, 2, tmp_path / "tensorboard", PlainConsole(file=io.StringIO(), width=200), start, per_epoch)
 
 
 def test_points_are_means_since_the_last_and_the_end_is_one(tmp_path):

@@ -2,8 +2,8 @@ import io
 
 import pytest
 import torch
-from rich.console import Console
 
+from mtzoo.console import PlainConsole
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.retraining import FLOAT_RATE, Retraining, retrain, retraining_config
 from mtzoo.engine.stages import network_at
@@ -38,7 +38,7 @@ def test_a_float_phase_is_milder_and_a_quantized_one_as_the_config_says(config):
 def test_a_network_is_trained_on_and_kept(config, tmp_path, quantized):
     ready = retraining_config(config, Retraining(3), quantized=quantized)
     start = network_at(config, 0, quantized=False)
-    run = retrain(ready, tmp_path / "save", quantized=quantized, console=Console(file=io.StringIO()), eval_limit=2,
+    run = retrain(ready, tmp_path / "save", quantized=quantized, console=PlainConsole(file=io.StringIO()), eval_limit=2,
                   initialize=lambda run: run.net.load_state_dict(start.state_dict()))
     name = "fusion-bn-c2-last.pt" if quantized else "with-bn-float-last.pt"
     saved = load_checkpoint(tmp_path / "save" / name)

@@ -4,9 +4,9 @@ import io
 
 import pytest
 import torch
-from rich.console import Console
 
 from mtzoo.config import config_from_dict
+from mtzoo.console import PlainConsole
 from mtzoo.engine import loop
 from mtzoo.engine import run as run_module
 from mtzoo.engine.checkpoint import load_checkpoint, save_checkpoint
@@ -23,7 +23,7 @@ def images(tmp_path_factory):
 
 
 def go(config, work_dir, *, resume=False, float_only=False, pipeline_test=False, load_from=None, on_stage_end=lambda *_: None):
-    console = Console(file=io.StringIO(), width=200)
+    console = PlainConsole(file=io.StringIO(), width=200)
     run = start_run(config, work_dir, ctx="cpu", resume=resume, pipeline_test=pipeline_test, console=console)
     return train(run, stages(config, float_only), resume=resume, initialize=weights_of(load_from), on_stage_end=on_stage_end)
 
@@ -63,7 +63,7 @@ def test_a_run_takes_the_threads_that_its_config_gives(images, tmp_path, monkeyp
     for threads in (0, 3):
         env = {**config_values(images)["env"], "threads": threads}
         start_run(tiny_config(images, env=env), tmp_path / str(threads), ctx="cpu", resume=False, pipeline_test=False,
-                  console=Console(file=io.StringIO()))
+                  console=PlainConsole(file=io.StringIO()))
     assert taken == [3]
 
 

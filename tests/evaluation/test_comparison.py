@@ -3,8 +3,7 @@ import json
 import math
 from dataclasses import replace
 
-from rich.console import Console
-
+from mtzoo.console import PlainConsole
 from mtzoo.evaluation.comparison import Variant, comparison_table, comparison_values, failing_tasks, task_drops
 
 KINDS = {"seg": "segmentation", "det": "detection"}
@@ -14,7 +13,7 @@ RESULT = Variant("integers", {"seg/mIoU": 59.25, "det/AP50": 41.0, "det/AP": 21.
 
 def text(base, result):
     out = io.StringIO()
-    Console(file=out, width=120).print(comparison_table(base, result, KINDS, "title"))
+    PlainConsole(file=out, width=120).print(comparison_table(base, result, KINDS, "title"))
     return out.getvalue()
 
 

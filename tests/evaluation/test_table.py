@@ -1,7 +1,6 @@
 import io
 
-from rich.console import Console
-
+from mtzoo.console import PlainConsole
 from mtzoo.evaluation.table import format_table, side_by_side
 
 
@@ -9,9 +8,9 @@ def test_rows_hold_the_values_of_their_task_and_class():
     metrics = {"det/AP": 41.234, "det/AP50": 60.0, "det/AP/car": 41.234, "det/AP50/car": 60.0, "det/AP/sign": float("nan"),
                "det/AP50/sign": float("nan"), "seg/mIoU": 55.5, "seg/pixel_accuracy": 91.0, "seg/IoU/road": 55.5,
                "seg/night/mIoU": 12.25}
-    console = Console(width=120, record=True, file=io.StringIO())
+    console = PlainConsole(width=120, file=io.StringIO())
     console.print(format_table(metrics))
-    lines = [line.replace("│", " ").split() for line in console.export_text().splitlines()]
+    lines = [line.replace("│", " ").split() for line in console.file.getvalue().splitlines()]
     assert ["det", "all", "41.23", "60.00"] in lines
     assert ["car", "41.23", "60.00"] in lines
     assert ["sign", "no", "ground", "truth", "no", "ground", "truth"] in lines
@@ -23,9 +22,9 @@ def test_rows_hold_the_values_of_their_task_and_class():
 def test_forms_stand_side_by_side_and_classes_are_left_out():
     forms = {"fake-quant": {"det/AP50": 60.0, "det/AP50/car": 1.0, "seg/night/mIoU": float("nan")},
              "integers": {"det/AP50": 58.5, "det/AP50/car": 2.0, "seg/night/mIoU": float("nan")}}
-    console = Console(width=120, record=True, file=io.StringIO())
+    console = PlainConsole(width=120, file=io.StringIO())
     console.print(side_by_side(forms))
-    lines = [line.replace("│", " ").split() for line in console.export_text().splitlines()]
+    lines = [line.replace("│", " ").split() for line in console.file.getvalue().splitlines()]
     assert ["det", "AP50", "60.00", "58.50", "-1.50"] in lines
     assert ["seg/night", "mIoU", *["no", "ground", "truth"] * 2] in lines
     assert not any("car" in line for line in lines)

@@ -1,0 +1,55 @@
+"""The one way to print: names of classes, files and tasks are the user's, and every character of them is shown as it is.
+
+rich would read "[b]" in a name as a style, ":car:" as an emoji, and would send a terminal's own escape codes through.
+"""
+
+import os
+import sys
+from typing import TextIO
+
+from rich.console import Console, HighlighterType, JustifyMethod, OverflowMethod
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from mtzoo.errors import one_line
+
+FILE_WIDTH = 1000
+"""Characters of a line in a file or pipe: no table is cut there."""
+
+
+class PlainConsole(Console):
+    """rich's console for text that may hold anything: no markup, no emoji codes, no highlights, control characters as escapes.
+
+    A string is one line, a cell or a title: a line break in it is a name's and is escaped, too. Styles are given as arguments or
+    as `rich.text.Text`.
+    """
+
+    def __init__(self, *, file: TextIO | None = None, stderr: bool = False, quiet: bool = False, width: int | None = None) -> None:
+        stream = file or (sys.stderr if stderr else sys.stdout)
+        if width is None and "COLUMNS" not in os.environ and not (hasattr(stream, "isatty") and stream.isatty()):
+            width = FILE_WIDTH
+        super().__init__(file=file, stderr=stderr, quiet=quiet, width=width, soft_wrap=True, markup=False, emoji=False,
+                         highlight=False)
+
+    @property
+    def encoding(self) -> str:
+        """What the stream takes; rich asks only streams it was given, not stdout and stderr."""
+        return (getattr(self.file, "encoding", None) or "utf-8").lower()
+
+    def render_str(self, text: str, *, style: str | Style = "", justify: JustifyMethod | None = None,
+                   overflow: OverflowMethod | None = None, emoji: bool | None = None, markup: bool | None = None,
+                   highlight: bool | None = None, highlighter: HighlighterType | None = None) -> Text:
+        """What rich makes of every string it prints, in a line, a table's cell or title; the last four arguments have no effect."""
+        line = one_line(text).encode(self.encoding, "backslashreplace").decode(self.encoding)
+        return Text(line, style=style, justify=justify, overflow=overflow)
+
+
+def say(result: str | Table) -> None:
+    """Print a line or a table of results on stdout."""
+    PlainConsole().print(result)
+
+
+def note(line: str) -> None:
+    """Print one line beside the results, on stderr."""
+    PlainConsole(stderr=True).print(line)
