@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from mtzoo.config import ExperimentConfig, config_from_dict, config_hash
-from mtzoo.config.build import build
 from mtzoo.config.load import override
 from mtzoo.data.json_file import read_json
 from mtzoo.data.loader import EvalBatch
@@ -13,6 +12,7 @@ from mtzoo.engine.evaluate import Predictor
 from mtzoo.export.deploy import ExportSpec
 from mtzoo.export.info import TaskInfo
 from mtzoo.ops.geometry import CropWindow
+from mtzoo.plain_data import build
 from mtzoo.runtime.model import DeployModel
 from mtzoo.runtime.pair import ModelPair
 from mtzoo.structures import Prediction

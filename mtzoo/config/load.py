@@ -8,12 +8,12 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mtzoo.config.build import build, convert
 from mtzoo.config.schema import ExperimentConfig, LossSpec, TaskConfig
 from mtzoo.data.sources import SOURCES, Source
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.models.channel_plan import node_channels
 from mtzoo.models.task_graph import NodeSpec
+from mtzoo.plain_data import build, convert
 
 TABLES = ("nodes", "sources")  # named specs that tasks refer to
 TASK_KEYS = ("kind", "classes", "nodes", "train", "val", "loss", "boxes", "labels", "quantization")

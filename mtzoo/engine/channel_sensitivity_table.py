@@ -10,12 +10,12 @@ from rich.table import Table
 
 from mtzoo.compression import ChannelGroup
 from mtzoo.config import ExperimentConfig
-from mtzoo.config.build import build
 from mtzoo.data.json_file import read_json
 from mtzoo.engine.channel_sensitivity import Point, TaskMetrics
 from mtzoo.engine.origin import file_hash
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
+from mtzoo.plain_data import build
 from mtzoo.strict_json import write_json
 from mtzoo.visualization.bars import Bar, bar_picture
 

@@ -11,12 +11,12 @@ from rich.table import Table
 from mtzoo.compression import removed_channels
 from mtzoo.compression.blocks import Removed
 from mtzoo.config import ExperimentConfig
-from mtzoo.config.build import convert
 from mtzoo.data.json_file import read_json
 from mtzoo.engine.origin import ADVICE, check_resumed, file_hash
 from mtzoo.engine.pruning import Pruning, PruningPlan
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
+from mtzoo.plain_data import convert
 from mtzoo.quantization import Program
 from mtzoo.strict_json import write_json
 from mtzoo.visualization.bars import Bar, bar_picture

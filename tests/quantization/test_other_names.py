@@ -1,7 +1,7 @@
 import pytest
 
-from mtzoo.config.build import build
 from mtzoo.errors import UserError
+from mtzoo.plain_data import build
 from mtzoo.quantization import QConfig
 
 PADDLE = {"weight_quantize_type": "channel_wise_abs_max", "activation_quantize_type": "moving_average_abs_max",

@@ -1,4 +1,4 @@
-"""Plain dicts -> frozen dataclasses, with an error that names the key for everything that does not fit."""
+"""Plain data, of a config or of JSON -> frozen dataclasses, with an error that names the key for everything that does not fit."""
 
 import dataclasses
 import types
@@ -6,7 +6,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar, Union
 
-from mtzoo.errors import UserError, did_you_mean
+from mtzoo.errors import UserError, did_you_mean, shown
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ def build(cls: type[T], values: object, where: str) -> T:
     if isinstance(values, cls):
         return values
     if not isinstance(values, Mapping):
-        raise UserError(_at(where, f"a dict of {cls.__name__}'s keys is wanted, got {values!r}"))
+        raise UserError(_at(where, f"a dict of {cls.__name__}'s keys is wanted, got {shown(values)}"))
     if hasattr(cls, "in_own_names"):
         try:
             values = cls.in_own_names(values)
@@ -56,7 +56,7 @@ def convert(hint: Any, value: object, where: str) -> Any:
         return _convert_union(args, value, where)
     if origin is Literal:
         if value not in args:
-            raise UserError(f"{where}={value!r}: one of {', '.join(map(repr, args))} is wanted")
+            raise UserError(f"{where}={shown(value)}: one of {', '.join(map(repr, args))} is wanted")
         return value
     if dataclasses.is_dataclass(hint):
         return build(hint, value, where)
@@ -64,7 +64,7 @@ def convert(hint: Any, value: object, where: str) -> Any:
         return _convert_sequence(args, value, where)
     if origin is Mapping or origin is dict:
         if not isinstance(value, Mapping):
-            raise UserError(f"{where}: a dict is wanted, got {value!r}")
+            raise UserError(f"{where}: a dict is wanted, got {shown(value)}")
         return {_convert_key(args[0], k, where): convert(args[1], v, _join(where, k)) for k, v in value.items()}
     return _convert_scalar(hint, value, where)
 
@@ -83,10 +83,10 @@ def _convert_union(args: tuple[Any, ...], value: object, where: str) -> Any:
 
 def _convert_sequence(args: tuple[Any, ...], value: object, where: str) -> tuple[Any, ...]:
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise UserError(f"{where}: a list is wanted, got {value!r}")
+        raise UserError(f"{where}: a list is wanted, got {shown(value)}")
     if len(args) == 2 and args[1] is not Ellipsis or len(args) > 2:
         if len(value) != len(args):
-            raise UserError(f"{where}: {len(args)} values are wanted, got {list(value)!r}")
+            raise UserError(f"{where}: {len(args)} values are wanted, got {shown(list(value))}")
         return tuple(convert(a, v, f"{where}[{i}]") for i, (a, v) in enumerate(zip(args, value, strict=True)))
     return tuple(convert(args[0], v, f"{where}[{i}]") for i, v in enumerate(value))
 
@@ -103,7 +103,7 @@ def _convert_scalar(hint: Any, value: object, where: str) -> Any:
     if isinstance(hint, type) and isinstance(value, hint) and not (hint in (int, float) and isinstance(value, bool)):
         return value
     wanted = getattr(hint, "__name__", str(hint))
-    raise UserError(f"{where}={value!r}: {wanted} is wanted")
+    raise UserError(f"{where}={shown(value)}: {wanted} is wanted")
 
 
 def _at(where: str, message: str) -> str:

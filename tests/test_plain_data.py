@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 import pytest
 
-from mtzoo.config.build import build, convert
 from mtzoo.errors import UserError
+from mtzoo.plain_data import build, convert
 
 
 @dataclass(frozen=True)
