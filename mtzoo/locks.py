@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from mtzoo.console import note
 from mtzoo.errors import UserError, one_line
 
 try:
@@ -116,7 +117,7 @@ def _lock_or_wait(descriptor: int, on_wait: Callable[[str], None] | None) -> boo
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
-        print("note: this file system has no locks; start no second run in the same place", file=sys.stderr)
+        note("note: this file system has no locks; start no second run in the same place")
     return True
 
 

@@ -10,8 +10,8 @@ PACKAGE = ROOT / "mtzoo"
 
 EVERYBODY = {"errors", "console", "files", "locks", "locate", "plain_data", "strict_json", "structures", "registry", "ops"}
 LEAVES = {
-    **dict.fromkeys(("console", "locks", "locate", "plain_data", "registry"), {"errors"}), "files": {"errors", "locks"},
-    "errors": set(), "strict_json": {"files"}, "structures": set(), "ops": {"errors", "structures"},
+    **dict.fromkeys(("console", "locate", "plain_data", "registry"), {"errors"}), "locks": {"errors", "console"},
+    "files": {"errors", "locks"}, "errors": set(), "strict_json": {"files"}, "structures": set(), "ops": {"errors", "structures"},
 }
 """Importable by all; what they import themselves."""
 
