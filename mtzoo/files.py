@@ -139,9 +139,10 @@ def remove_leftovers(path: Path, *, locked: bool = False) -> None:
 
 
 def remove_leftovers_in(folder: Path) -> None:
-    """Remove the unfinished files that killed processes left in a folder, whatever they were to be called."""
-    with suppress(OSError):
-        _remove_parts(folder, ".", False)
+    """Remove the unfinished files that killed processes left in a folder and below, whatever they were to be called."""
+    for place, _, _ in os.walk(folder):
+        with suppress(OSError):
+            _remove_parts(Path(place), ".", False)
 
 
 def _remove_parts(folder: Path, beginning: str, locked: bool) -> None:

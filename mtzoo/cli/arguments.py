@@ -19,6 +19,7 @@ from mtzoo.engine.retraining import Retraining
 from mtzoo.engine.work_dir import MARKER
 from mtzoo.errors import UserError
 from mtzoo.locate import find_config
+from mtzoo.locks import lock_folder
 from mtzoo.models.channel_plan import GONE
 
 
@@ -159,7 +160,8 @@ def work_dir_from_arguments(config: ExperimentConfig, args: argparse.Namespace) 
         return args.work_dir
     work_dir = default_work_dir(config, args)
     if args.pipeline_test and not args.resume and (work_dir / MARKER).is_file() and is_main():
-        shutil.rmtree(work_dir)
+        with lock_folder(work_dir, "name a --work-dir"):
+            shutil.rmtree(work_dir)
     return work_dir
 
 

@@ -33,6 +33,7 @@ BENCH_RUNS, BENCH_RUNS_IN_TEST = 30, 5
 
 def export_stage(run: Run, step: int, quantized: bool) -> None:
     """At the end of a stage: predictions drawn on the same images; a quantized stage's export with raw maps."""
+    run.work_dir.check_there()
     predict = raw_predictor(network_executor(run.net.eval(), run.device), run.config)
     name = run.stage_name(step, quantized)
     draw_stage(predict, run.config, run.work_dir.path / "pictures" / name, pick_samples(run.config, PICTURES))
@@ -51,6 +52,7 @@ def deliver(run: Run, command: str) -> int:
     equality = compare(run, integer, [input_tensor(sample) for sample in samples])
     console.print(f"step 3 against step 2: {equality.total} of {equality.values:,} raw values differ on {equality.images} images")
     require_equal(equality)
+    run.work_dir.check_there()
     path = run.work_dir.file(INTEGER_STEP, "export-last", ".onnx")
     export_model(run.net, export_spec(config, INTEGER_STEP), path, postprocess=True)
     verified = verify(path, originals(samples))
@@ -58,6 +60,7 @@ def deliver(run: Run, command: str) -> int:
     evaluate_deployed(run, path)
     threads = os.cpu_count() or 1
     measured = bench(path, threads=threads, runs=BENCH_RUNS_IN_TEST if run.pipeline_test else BENCH_RUNS)
+    run.work_dir.check_there()
     html, _ = write_report(build_report(run, command, path, verified, measured), run.work_dir.path)
     console.print(f"deploy model: {path} ({path.stat().st_size:,} bytes)")
     console.print(f"report: {html}")

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch.utils.tensorboard import SummaryWriter
-
 from mtzoo.console import PlainConsole
+from mtzoo.engine.scalar_log import ScalarLog
 
 
 def format_seconds(seconds: float) -> str:
@@ -27,7 +26,7 @@ class Progress:
     def __init__(self, name: str, total: int, interval: int, log_dir: Path, console: PlainConsole, start: int = 0,
                  per_epoch: int = 0) -> None:
         self.name, self.total, self.interval, self.console = name, total, interval, console
-        self.writer = SummaryWriter(str(log_dir / name))
+        self.log = ScalarLog(log_dir / name, console)
         self.started, self.start = time.perf_counter(), start
         self.earlier = 0.0  # seconds of this phase before an interruption
         self.curve: list[tuple[int, dict[str, float]]] = []
@@ -59,10 +58,8 @@ class Progress:
         self.console.print(
             f"{self.name} {iteration}/{self.total}  loss {means.get('loss', float('nan')):.4f}  lr {lr:.2e}  "
             f"{self.images / window:.1f} images/s  data wait {100 * self.waited / window:.0f}%  ETA {format_seconds(eta)}")
-        for name, value in means.items():
-            self.writer.add_scalar(f"loss/{name}", value, iteration)
-        self.writer.add_scalar("lr", lr, iteration)
-        self.writer.add_scalar("data_wait", self.waited / window, iteration)
+        losses = {f"loss/{name}": value for name, value in means.items()}
+        self.log.add({**losses, "lr": lr, "data_wait": self.waited / window}, iteration)
         self.curve.append((iteration, means))
         self.sums, self.images, self.waited, self.window_started = {}, 0, 0.0, now
 
@@ -90,5 +87,5 @@ class Progress:
     def close(self) -> tuple[float, float]:
         """(seconds, share of them spent waiting for data) of this phase, all its processes together."""
         seconds = self._seconds()
-        self.writer.close()
+        self.log.close()
         return seconds, self.total_waited / max(seconds, 1e-9)

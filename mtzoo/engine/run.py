@@ -20,7 +20,6 @@ from mtzoo.engine.checkpoint import (
     load_checkpoint,
     load_matching,
     load_network_state,
-    save_checkpoint,
 )
 from mtzoo.engine.checkpoint import Progress as Position
 from mtzoo.engine.device import select_device, use_bf16
@@ -160,7 +159,7 @@ def train(run: Run, table: Sequence[Stage], *, resume: bool, initialize: Callabl
             enter_stage(run, stream, step, quantized)
             run_start = run.checkpoint(Position(step, quantized, 0, False))
             path = run.work_dir.file(step, "init" if quantized else "float-init")
-            on_main(lambda path=path, start=run_start: save_checkpoint(path, start))
+            on_main(lambda path=path, start=run_start: run.work_dir.save(path, start))
         run_stage(run, stream, step, quantized, phase, state)
         on_main(lambda step=step, quantized=quantized: on_stage_end(run, step, quantized))
     return run
@@ -209,7 +208,7 @@ def finish_stage(run: Run, name: str, result: PhaseResult, position: Position) -
                        limit=run.eval_limit)
     run.history.append(StageRecord(name, metrics, result.curve, result.seconds, result.data_wait))
     path = run.work_dir.file(position.step, "last" if position.quantized else "float-last")
-    save_checkpoint(path, run.checkpoint(position))
+    run.work_dir.save(path, run.checkpoint(position))
 
 
 def enter_stage(run: Run, stream: BatchStream, step: int, quantized: bool) -> None:

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from mtzoo.config import ExperimentConfig, config_hash
-from mtzoo.engine.checkpoint import SUFFIX, Checkpoint, load_checkpoint, save_checkpoint
+from mtzoo.engine.checkpoint import RESUME_ADVICE, SUFFIX, Checkpoint, load_checkpoint, save_checkpoint
 from mtzoo.errors import UserError
+from mtzoo.files import check_writable, remove_leftovers_in
+from mtzoo.locks import Lock, lock_folder
 from mtzoo.strict_json import write_json
 
 MARKER = "config.json"
+ADVICE = "choose another --work-dir"
 
 
 class WorkDir:
@@ -17,17 +20,22 @@ class WorkDir:
 
     def __init__(self, path: Path, config: ExperimentConfig, keep: int) -> None:
         self.path, self.config, self.keep = path, config, keep
+        self.lock: Lock | None = None  # until `claim`; in the processes that torchrun adds, for good
 
     def claim(self, resume: bool, pipeline_test: bool = False) -> None:
-        """Make the folder ours. Raises UserError if it holds another config's run, or this one's without --resume.
+        """Make the folder ours, and keep other processes out of it for as long as this object lives.
 
-        A pipeline test and the real run of a config are two runs: neither goes on from the other.
+        Raises UserError if another process has it, if it holds another config's run, or this one's without --resume. A pipeline
+        test and the real run of a config are two runs: neither goes on from the other.
         """
         ours = config_hash(self.config) + ("-pipeline-test" if pipeline_test else "")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"{self.path}: cannot make the work dir ({error.strerror}); choose another --work-dir") from error
+            raise UserError(f"{self.path}: cannot make the work dir ({error.strerror}); {ADVICE}") from error
+        check_writable(self.path, "work dir", folder=True)
+        self.lock = lock_folder(self.path, ADVICE)
+        remove_leftovers_in(self.path)
         marker = self.path / MARKER
         if marker.exists():
             held = _read_json(marker)
@@ -38,22 +46,34 @@ class WorkDir:
                 raise UserError(f"{self.path}: holds a run of this config; go on with --resume, choose another --work-dir or "
                                 "remove it")
         elif any(self.path.glob(f"*{SUFFIX}")):
-            raise UserError(f"{self.path}: holds checkpoints but no {MARKER}; choose another --work-dir")
+            raise UserError(f"{self.path}: holds checkpoints but no {MARKER}; {ADVICE}")
         values = {"name": self.config.name, "hash": ours, "config": self.config.resolved}
-        write_json(marker, values, "choose another --work-dir")
+        write_json(marker, values, ADVICE)
+
+    def check_there(self) -> None:
+        """Raises UserError when somebody has deleted the folder, or made it anew, while the run went on: nothing is to be written
+        then, since half a work dir would be no place to go on from."""
+        if self.lock is not None and not self.lock.holds():
+            raise UserError(f"{self.path}: the work dir was deleted or replaced while the run was going on, nothing more is written; "
+                            "start the run again")
 
     def file(self, step: int, tag: str, suffix: str = SUFFIX) -> Path:
         """`<prefix>-<tag><suffix>` of a step."""
         return self.path / f"{self.config.solver[step].prefix}-{tag}{suffix}"
+
+    def save(self, path: Path, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint of this run. Raises UserError that says whether there is one to go on from."""
+        self.check_there()
+        save_checkpoint(path, checkpoint, RESUME_ADVICE if any(self.path.glob(f"*{SUFFIX}")) else ADVICE)
 
     def save_numbered(self, checkpoint: Checkpoint) -> Path:
         """The next `<prefix>-NNNN`; older ones beyond `keep` go, once the new one is on disk."""
         numbered = self._numbered(checkpoint.progress.step)
         number = int(numbered[-1].stem[-4:]) + 1 if numbered else 1
         path = self.file(checkpoint.progress.step, f"{number:04d}")
-        save_checkpoint(path, checkpoint)
+        self.save(path, checkpoint)
         for old in [*numbered, path][:-self.keep]:
-            old.unlink()
+            old.unlink(missing_ok=True)
         return path
 
     def latest(self) -> tuple[Path, Checkpoint] | None:
@@ -73,7 +93,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: unreadable ({error}); choose another --work-dir") from error
+        raise UserError(f"{path}: unreadable ({error}); {ADVICE}") from error
     if not isinstance(values, dict):
-        raise UserError(f"{path}: does not say whose run this is; choose another --work-dir")
+        raise UserError(f"{path}: does not say whose run this is; {ADVICE}")
     return values

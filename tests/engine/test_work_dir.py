@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 
 import pytest
 import torch
@@ -6,6 +8,7 @@ import torch
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.work_dir import WorkDir
 from mtzoo.errors import UserError
+from tests.processes import other_process
 from tests.tiny import tiny_config
 
 
@@ -99,3 +102,50 @@ def test_a_pipeline_test_and_the_real_run_do_not_share_a_folder(tmp_path):
     folder.claim(resume=True, pipeline_test=True)
     with pytest.raises(UserError, match="pipeline-test"):
         folder.claim(resume=True)
+
+
+def test_a_second_process_is_refused_even_with_resume(work_dir, tmp_path):
+    work_dir.lock.release()
+    other = WorkDir(work_dir.path, work_dir.config, keep=2)
+    with other_process(lambda: other.claim(resume=False)):
+        for resume in (False, True):
+            with pytest.raises(UserError, match=r"run: in use by process \d+ on .*; wait for its end, stop it, or choose another"):
+                WorkDir(work_dir.path, work_dir.config, keep=2).claim(resume)
+    WorkDir(work_dir.path, work_dir.config, keep=2).claim(resume=False)  # the other was killed
+
+
+def test_what_a_killed_run_left_unfinished_goes(work_dir):
+    left = [work_dir.path / ".with-bn-0001.pt.host-1-00000000.part", work_dir.path / "pictures" / ".a.jpg.host-1-00000000.part"]
+    left[1].parent.mkdir()
+    for path in left:
+        path.write_bytes(b"")
+    work_dir.claim(resume=True)
+    assert not any(path.exists() for path in left)
+
+
+def test_a_work_dir_that_was_deleted_meanwhile_does_not_come_back_half(work_dir):
+    work_dir.save_numbered(at(0, False, 2))
+    shutil.rmtree(work_dir.path)
+    with pytest.raises(UserError, match="run: the work dir was deleted or replaced"):
+        work_dir.save_numbered(at(0, False, 4))
+    assert not work_dir.path.exists()
+    again = WorkDir(work_dir.path, work_dir.config, keep=2)
+    again.claim(resume=False)
+    with pytest.raises(UserError, match="deleted or replaced"):
+        work_dir.save(work_dir.file(0, "last"), at(0, False, 4))
+    again.save_numbered(at(0, False, 2))
+    assert sorted(os.listdir(work_dir.path)) == [".lock", "config.json", "with-bn-0001.pt"]
+
+
+def test_advice_names_a_checkpoint_to_go_on_from_only_where_there_is_one(work_dir, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match=r"No space left on device\); free space or choose another --work-dir$"):
+        work_dir.save_numbered(at(0, False, 2))
+    monkeypatch.undo()
+    work_dir.save_numbered(at(0, False, 2))
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match="free space or go on with --resume; the previous checkpoint is whole"):
+        work_dir.save_numbered(at(0, False, 4))
