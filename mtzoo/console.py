@@ -12,7 +12,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from mtzoo.errors import one_line
+from mtzoo.errors import one_line, without_middle
 
 FILE_WIDTH = 1000
 """Characters of a line in a file or pipe: no table is cut there."""
@@ -51,5 +51,5 @@ def say(result: str | Table) -> None:
 
 
 def note(line: str) -> None:
-    """Print one line beside the results, on stderr."""
-    PlainConsole(stderr=True).print(line)
+    """Print one line beside the results, on stderr; of a very long one without its middle."""
+    PlainConsole(stderr=True).print(without_middle(line))

@@ -7,16 +7,27 @@ from difflib import get_close_matches
 SHOWN_CHARACTERS = 80
 SHOWN_ITEMS = 6
 LISTED_WORDS = 40
+LONGEST_NUMBER = 10_000  # bits
 JOINERS = "\u200c\u200d"
 
 
+MESSAGE_CHARACTERS = 2000
+"""Of a message; names and values in it are the user's, and there is no telling how long they are."""
+
+
 class UserError(Exception):
-    """Bad input. The message names the file, the row or key and the value, and says what to do."""
+    """Bad input. The message names the file, the row or key and the value, and says what to do.
+
+    Of a message of more than MESSAGE_CHARACTERS the middle is left out.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_middle(message))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint for a misspelt `word`: "; did you mean 'x'?" or the list of known words."""
-    known = sorted(known)
+    known, word = sorted(known), word[:SHOWN_CHARACTERS]
     close = get_close_matches(word, known, n=1, cutoff=0.6)
     if close:
         return f"; did you mean '{close[0]}'?"
@@ -38,6 +49,14 @@ def one_line(text: str) -> str:
     return text if text.isprintable() else "".join(c if _is_shown(c) else ascii(c)[1:-1] for c in text)
 
 
+def without_middle(text: str) -> str:
+    """`text`; of a very long one its beginning and end, where a message has its subject and its cure."""
+    if len(text) <= MESSAGE_CHARACTERS:
+        return text
+    half = MESSAGE_CHARACTERS // 2 - len(" [... characters ...] ") - 10  # the number of those left out has room, too
+    return f"{text[:half]} [... {len(text) - 2 * half:,} characters ...] {text[-half:]}"
+
+
 def shown(value: object) -> str:
     """A value out of a user's JSON for a message: short, whatever its size and depth."""
     if isinstance(value, list):
@@ -53,7 +72,9 @@ def _is_shown(character: str) -> bool:
 def _scalar(value: object) -> str:
     if isinstance(value, (list, dict)):  # what is inside may be deeper than repr can go
         return "[...]" if isinstance(value, list) else "{...}"
-    return _cut(repr(value[:SHOWN_CHARACTERS + 1] if isinstance(value, str) else value))
+    if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:  # Python refuses to write out the longest ones
+        return f"a number of {value.bit_length():,} bits"
+    return _cut(repr(value[:SHOWN_CHARACTERS + 1] if isinstance(value, str | bytes) else value))
 
 
 def _cut(text: str) -> str:

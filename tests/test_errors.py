@@ -1,6 +1,6 @@
 import pytest
 
-from mtzoo.errors import one_line, shown
+from mtzoo.errors import MESSAGE_CHARACTERS, UserError, did_you_mean, one_line, shown
 
 
 @pytest.mark.parametrize(("text", "line"), [
@@ -27,3 +27,17 @@ def test_huge_and_deep_values_are_shown_too():
     assert shown(deep) == "[[...]]"
     assert len(shown("x" * 10**6)) < 100
     assert len(shown([10**3000] * 6)) < 600
+    assert shown(10**5000) == "a number of 16,610 bits"
+    assert shown(b"x" * 10**6).startswith("b'xxx")
+
+
+def test_a_long_message_keeps_its_subject_and_its_cure():
+    text = str(UserError("a.json: " + "y" * 20_000_000 + "; drop it"))
+    assert text.startswith("a.json: yyy")
+    assert text.endswith("yyy; drop it")
+    assert len(text) <= MESSAGE_CHARACTERS
+    assert str(UserError("a.json: drop it")) == "a.json: drop it"
+
+
+def test_a_hint_for_a_long_word_is_short():
+    assert len(did_you_mean("x" * 10**7, ["train", "eval"])) < 100

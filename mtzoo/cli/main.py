@@ -5,19 +5,25 @@ A verb's file (dashes become underscores in its name) has `HELP: str`, `add_argu
 
 import argparse
 import ast
+import errno
 import importlib
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from mtzoo import __version__
-from mtzoo.errors import UserError, did_you_mean, one_line
+from mtzoo.errors import UserError, did_you_mean, one_line, without_middle
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_BROKEN_PIPE = 128 + 13
+MACHINE_FAULTS = frozenset({errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENAMETOOLONG, errno.ENFILE,
+                            errno.ENOMEM, errno.ENOSPC, errno.EPERM, errno.EROFS, errno.ESTALE})
+"""Of a file or disk; a file that is missing where it should be is a bug."""
+OUT_OF_MEMORY = ("can't allocate memory", "Insufficient memory", "out of memory")
 SYSTEM_LIBRARIES = ("libGL", "libgthread", "libglib", "libxcb", "libX11")
 
 
@@ -31,14 +37,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except UserError as error:
-        print(f"error: {one_line(str(error))}", file=sys.stderr)
-        return EXIT_USER_ERROR
+        return tell_error(str(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone: nobody is left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
+    except (MemoryError, OSError, RecursionError, RuntimeError) as error:
+        if fault := machine_fault(error):
+            return tell_error(fault)
+        raise
+
+
+def tell_error(message: str) -> int:
+    """Print what the user can mend as one line on stderr; returns the exit status."""
+    print(f"error: {one_line(without_middle(message))}", file=sys.stderr)
+    return EXIT_USER_ERROR
+
+
+def machine_fault(error: Exception) -> str:
+    """What to tell of an exception that comes from the machine or the size of the input; empty for a bug."""
+    if isinstance(error, RecursionError):
+        return "what was read is nested deeper than Python can follow; use a flatter config, file or option"
+    if isinstance(error, MemoryError) or any(text in str(error) for text in OUT_OF_MEMORY):
+        return f"not enough memory ({error}); use smaller images, a smaller batch or fewer workers"
+    if isinstance(error, OSError) and error.errno in MACHINE_FAULTS:
+        return f"{error.filename or 'a file'}: cannot be read or written ({error.strerror}); free space, mend it or use another place"
+    return ""
 
 
 def dispatch(argv: Sequence[str]) -> int:
@@ -54,14 +80,21 @@ def dispatch(argv: Sequence[str]) -> int:
     if verb not in verbs:
         raise UserError(f"mtzoo has no verb '{verb}'{did_you_mean(verb, verbs)}")
     module = import_verb(verb)
-    parser = argparse.ArgumentParser(prog=f"mtzoo {verb}", description=module.__doc__, allow_abbrev=False,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog=f"mtzoo {verb}", description=module.__doc__, allow_abbrev=False,
+                    formatter_class=argparse.RawDescriptionHelpFormatter)
     module.add_arguments(parser)
     try:
         args = parser.parse_args(argv[1:])
     except SystemExit as stop:  # --help, or a usage error that argparse has printed
         return int(stop.code or 0)
     return module.run(args)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with the user's words in a usage error shown like in every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(one_line(without_middle(message)))
 
 
 def discover_verbs() -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import TypeVar
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mtzoo.console import PlainConsole
-from mtzoo.errors import one_line
+from mtzoo.errors import one_line, without_middle
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class OnProgress:
 
     def note(self, line: str) -> None:
         """Print one line on stderr, above the bar."""
-        self.bar.console.print(line)
+        self.bar.console.print(without_middle(line))
 
 
 @contextmanager

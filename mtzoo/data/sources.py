@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from mtzoo.errors import UserError, one_line
+from mtzoo.errors import UserError, one_line, without_middle
 from mtzoo.structures import IGNORE
 
 IGNORE_CATEGORY = "ignore"
@@ -146,4 +146,4 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        return one_line(": ".join(part for part in (self.file, self.where, self.message) if part))
+        return one_line(without_middle(": ".join(part for part in (self.file, self.where, self.message) if part)))

@@ -1,9 +1,9 @@
 """A report as one HTML page that needs nothing else: inline CSS, inline SVG charts, pictures as data URIs."""
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from itertools import chain
 
+from mtzoo.visualization.html_text import html_text
 from mtzoo.visualization.report_model import EXECUTORS, NodeShare, Picture, Report, StepReport
 from mtzoo.visualization.report_style import CSS
 from mtzoo.visualization.svg import Point, bar_chart, line_chart, step_chart
@@ -22,19 +22,20 @@ def render_html(report: Report) -> str:
         ("Latency, median per image", latency_section(report)),
         ("File sizes", bytes_section(report)),
         ("Share of each node", nodes_section(report)),
-        ("Notes", "".join(f"<p>{escape(note)}</p>" for note in report.notes)),
+        ("Notes", "".join(f"<p>{html_text(note)}</p>" for note in report.notes)),
     ]
-    body = "".join(f"<section><h2>{escape(title)}</h2>{content}</section>" for title, content in sections if content)
+    body = "".join(f"<section><h2>{html_text(title)}</h2>{content}</section>" for title, content in sections if content)
     return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f"<title>{escape(report.config)} · mtzoo report</title><style>{CSS}</style></head>"
+            f"<title>{html_text(report.config)} · mtzoo report</title><style>{CSS}</style></head>"
             f"<body>{header(report)}<main>{body}</main></body></html>\n")
 
 
 def header(report: Report) -> str:
     """What was run where, and the figures to see first."""
-    facts = "".join(f"<span><b>{escape(key)}</b> {escape(value)}</span>" for key, value in report.environment.items())
-    cards = "".join(f'<div class="card"><b>{escape(value)}</b><span>{escape(label)}</span></div>' for label, value in headline(report))
-    return (f"<header><h1>{escape(report.config)}</h1><pre>{escape(report.command)}</pre>"
+    facts = "".join(f"<span><b>{html_text(key)}</b> {html_text(value)}</span>" for key, value in report.environment.items())
+    cards = "".join(f'<div class="card"><b>{html_text(value)}</b><span>{html_text(label)}</span></div>'
+                    for label, value in headline(report))
+    return (f"<header><h1>{html_text(report.config)}</h1><pre>{html_text(report.command)}</pre>"
             f'<p class="facts">{facts}</p><div class="cards">{cards}</div></header>')
 
 
@@ -71,7 +72,7 @@ def metrics_section(steps: Sequence[StepReport]) -> str:
     for task, metrics in groups.items():
         lines = {metric: [step.metrics.get(f"{task}/{metric}") for step in steps] for metric in metrics}
         chart = step_chart(lines, names, y_label="percent", min_span=MIN_SPAN)
-        charts.append(f"<figure><figcaption>{escape(task)}</figcaption>{chart}</figure>")
+        charts.append(f"<figure><figcaption>{html_text(task)}</figcaption>{chart}</figure>")
     main = [f"{task}/{metric}" for task, metrics in groups.items() for metric in metrics]
     every = list(dict.fromkeys(chain.from_iterable(step.metrics for step in steps)))
     if not every:
@@ -123,17 +124,17 @@ def pictures_section(steps: Sequence[StepReport]) -> str:
     if not shown:
         return ""
     by_step = [{picture.title: picture for picture in step.pictures} for step in shown]
-    head = "".join(f"<th>{escape(step.name)}</th>" for step in shown)
+    head = "".join(f"<th>{html_text(step.name)}</th>" for step in shown)
     rows = []
     for title in dict.fromkeys(chain.from_iterable(by_step)):
         cells = "".join(f"<td>{zoomable(found[title]) if title in found else ''}</td>" for found in by_step)
-        rows.append(f'<tr><td colspan="{len(shown)}" class="title">{escape(title)}</td></tr><tr>{cells}</tr>')
+        rows.append(f'<tr><td colspan="{len(shown)}" class="title">{html_text(title)}</td></tr><tr>{cells}</tr>')
     return f'<div class="scroll"><table class="pictures"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
 def zoomable(picture: Picture) -> str:
     """The checkbox is the state of the zoom, so that the page needs no script."""
-    return f'<label><input type="checkbox"><img alt="{escape(picture.title)}" src="{picture.data_uri}"></label>'
+    return f'<label><input type="checkbox"><img alt="{html_text(picture.title)}" src="{picture.data_uri}"></label>'
 
 
 def verify_section(report: Report) -> str:
@@ -180,6 +181,6 @@ def percent(part: float, whole: float) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table whose first column is names and whose others are figures."""
-    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    titles = "".join(f"<th>{html_text(title)}</th>" for title in head)
+    body = "".join(f"<tr>{''.join(f'<td>{html_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+
+from mtzoo.visualization.html_text import html_text
 
 PALETTE = ("#2f7ed8", "#e0662b", "#2a9d6f", "#c2429b", "#b58900", "#6c5ce7", "#17a2b8", "#d63949", "#7f8c8d", "#8d6e63")
 MAX_POINTS = 240
@@ -53,7 +54,7 @@ def line_chart(series: Mapping[str, Sequence[Point]], *, x_label: str, y_label: 
     parts = [y_axis(frame, y_label), x_axis(frame, x_label)]
     for x, text in marks:
         parts.append(f'<line class="mark" x1="{frame.x(x):.1f}" x2="{frame.x(x):.1f}" y1="{frame.top}" y2="{height - frame.bottom}"/>'
-                     f'<text class="tick" x="{frame.x(x) + 4:.1f}" y="{frame.top + 10}">{escape(text)}</text>')
+                     f'<text class="tick" x="{frame.x(x) + 4:.1f}" y="{frame.top + 10}">{html_text(text)}</text>')
     parts += [polyline(frame, points, color, name) for (name, points), color in zip(clean.items(), cycle_colors(len(clean)))]
     return svg(width, height, parts, y_label) + legend(list(clean))
 
@@ -70,12 +71,12 @@ def step_chart(series: Mapping[str, Sequence[float | None]], steps: Sequence[str
         return ""
     frame = Frame(width, height, (-0.3, len(steps) - 0.7), nice_range(values, min_span))
     parts = [y_axis(frame, y_label)]
-    parts += [f'<text class="tick" text-anchor="middle" x="{frame.x(i):.1f}" y="{height - frame.bottom + 15}">{escape(step)}</text>'
+    parts += [f'<text class="tick" text-anchor="middle" x="{frame.x(i):.1f}" y="{height - frame.bottom + 15}">{html_text(step)}</text>'
               for i, step in enumerate(steps)]
     for (name, line), color in zip(points.items(), cycle_colors(len(points))):
         parts.append(polyline(frame, line, color, name))
-        parts += [f'<circle cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="3" fill="{color}"><title>{escape(name)}, '
-                  f'{escape(steps[int(x)])}: {y:.2f}</title></circle>'
+        parts += [f'<circle cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="3" fill="{color}"><title>{html_text(name)}, '
+                  f'{html_text(steps[int(x)])}: {y:.2f}</title></circle>'
                   f'<text class="value" text-anchor="middle" x="{frame.x(x):.1f}" y="{frame.y(y) - 7:.1f}">{y:.1f}</text>'
                   for x, y in line]
     return svg(width, height, parts, y_label) + legend(list(points))
@@ -93,15 +94,15 @@ def bar_chart(values: Mapping[str, float], notes: Mapping[str, str], *, width: i
     for i, ((name, value), color) in enumerate(zip(shown.items(), cycle_colors(len(shown)))):
         length = max(value / longest * (width - label_width - right), 1)
         y = i * row
-        parts.append(f'<text class="label" text-anchor="end" x="{label_width - 8}" y="{y + 17}">{escape(name)}</text>'
+        parts.append(f'<text class="label" text-anchor="end" x="{label_width - 8}" y="{y + 17}">{html_text(name)}</text>'
                      f'<rect x="{label_width}" y="{y + 4}" width="{length:.1f}" height="{row - 8}" rx="3" fill="{color}"/>'
-                     f'<text class="label" x="{label_width + length + 8:.1f}" y="{y + 17}">{escape(notes.get(name, ""))}</text>')
+                     f'<text class="label" x="{label_width + length + 8:.1f}" y="{y + 17}">{html_text(notes.get(name, ""))}</text>')
     return svg(width, row * len(shown), parts, "bar chart")
 
 
 def polyline(frame: Frame, points: Sequence[Point], color: str, name: str) -> str:
     path = " ".join(f"{frame.x(x):.1f},{frame.y(y):.1f}" for x, y in points)
-    return f'<polyline points="{path}" stroke="{color}"><title>{escape(name)}</title></polyline>'
+    return f'<polyline points="{path}" stroke="{color}"><title>{html_text(name)}</title></polyline>'
 
 
 def y_axis(frame: Frame, label: str) -> str:
@@ -112,25 +113,26 @@ def y_axis(frame: Frame, label: str) -> str:
         parts.append(f'<line class="grid" x1="{frame.left}" x2="{frame.width - frame.right}" y1="{y:.1f}" y2="{y:.1f}"/>'
                      f'<text class="tick" text-anchor="end" x="{frame.left - 6}" y="{y + 4:.1f}">{value:g}</text>')
     middle = (frame.top + frame.height - frame.bottom) / 2
-    parts.append(f'<text class="tick" text-anchor="middle" transform="translate(12 {middle:.0f}) rotate(-90)">{escape(label)}</text>')
+    parts.append(f'<text class="tick" text-anchor="middle" transform="translate(12 {middle:.0f}) rotate(-90)">'
+                 f"{html_text(label)}</text>")
     return "".join(parts)
 
 
 def x_axis(frame: Frame, label: str) -> str:
     y = frame.height - frame.bottom + 14
     parts = [f'<text class="tick" text-anchor="middle" x="{frame.x(v):.1f}" y="{y}">{v:g}</text>' for v in ticks(frame.x_range, 8)]
-    parts.append(f'<text class="tick" text-anchor="end" x="{frame.width - frame.right}" y="{y + 16}">{escape(label)}</text>')
+    parts.append(f'<text class="tick" text-anchor="end" x="{frame.width - frame.right}" y="{y + 16}">{html_text(label)}</text>')
     return "".join(parts)
 
 
 def legend(names: Sequence[str]) -> str:
     colors = cycle_colors(len(names))
-    items = [f'<span><i style="background:{color}"></i>{escape(name)}</span>' for name, color in zip(names, colors)]
+    items = [f'<span><i style="background:{color}"></i>{html_text(name)}</span>' for name, color in zip(names, colors)]
     return f'<p class="legend">{"".join(items)}</p>'
 
 
 def svg(width: int, height: int, parts: Sequence[str], label: str) -> str:
-    head = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}" style="max-width:{width}px">'
+    head = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{html_text(label)}" style="max-width:{width}px">'
     return f"{head}{''.join(parts)}</svg>"
 
 

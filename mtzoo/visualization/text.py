@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from mtzoo.errors import one_line
 from mtzoo.visualization.colors import ColorBGR, text_color
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -31,7 +32,7 @@ class TextStyle:
 
     def size(self, text: str) -> tuple[int, int]:
         """(width, height) of a text with its padding, in pixels; the height is the same for every text."""
-        width = cv2.getTextSize(text, FONT, self.scale, self.thickness)[0][0]
+        width = cv2.getTextSize(one_line(text), FONT, self.scale, self.thickness)[0][0]
         (_, height), baseline = cv2.getTextSize(TALL_TEXT, FONT, self.scale, self.thickness)
         return width + 2 * self.pad, height + baseline + 2 * self.pad
 
@@ -39,7 +40,7 @@ class TextStyle:
         """Put a text where its padded rectangle has the top left `corner`, in place."""
         ascent = cv2.getTextSize(TALL_TEXT, FONT, self.scale, self.thickness)[0][1]
         place = corner[0] + self.pad, corner[1] + self.pad + ascent
-        cv2.putText(image, text, place, FONT, self.scale, color, self.thickness, cv2.LINE_AA)
+        cv2.putText(image, one_line(text), place, FONT, self.scale, color, self.thickness, cv2.LINE_AA)
 
 
 def draw_label(image: np.ndarray, text: str, corner: tuple[int, int], color: ColorBGR, style: TextStyle) -> Rect:

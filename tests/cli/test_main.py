@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 import types
@@ -69,7 +70,8 @@ def test_argparse_never_leaves_by_itself(verb, argv, status, capsys):
 
 @pytest.mark.parametrize(("message", "line"), [
     ("boxes.json: annotations[3]: bbox has no area; drop it", "boxes.json: annotations[3]: bbox has no area; drop it"),
-    ("a\nb\udce9.png: mend it", "a\\nb\\udce9.png: mend it"),
+    ("a\nb\udce9.png: mend it", "a\\nb\\udce9.png: mend it"), ("[/b]\x1b[31m: mend it", "[/b]\\x1b[31m: mend it"),
+    ("x" * 10**7 + "; mend it", "x" * 968 + " [... 9,998,073 characters ...] " + "x" * 959 + "; mend it"),
 ])
 def test_a_users_mistake_is_one_line(verb, capsys, message, line):
     def run(args):
@@ -78,6 +80,45 @@ def test_a_users_mistake_is_one_line(verb, capsys, message, line):
     verb(run)
     assert cli.main(["list"]) == 2
     assert capsys.readouterr().err == f"error: {line}\n"
+
+
+@pytest.mark.parametrize(("error", "line"), [
+    (MemoryError("Unable to allocate 8.00 TiB"), "not enough memory (Unable to allocate 8.00 TiB); use smaller images"),
+    (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes"), "not enough memory (Default"),
+    (RecursionError("maximum recursion depth exceeded"), "what was read is nested deeper"),
+    (OSError(errno.ENOSPC, "No space left on device", "/data/[b]/x"),
+     "/data/[b]/x: cannot be read or written (No space left on device)"),
+    (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 5000), "xxx"),
+])
+def test_a_fault_of_the_machine_is_one_line(verb, capsys, error, line):
+    def run(args):
+        raise error
+
+    verb(run)
+    assert cli.main(["list"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {line}")
+    assert err.count("\n") == 1
+    assert len(err) < 2100
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), FileNotFoundError(errno.ENOENT, "No such file", "x"), OSError("a bug")])
+def test_other_exceptions_of_the_same_kind_keep_their_traceback(verb, error):
+    def run(args):
+        raise error
+
+    verb(run)
+    with pytest.raises(type(error)):
+        cli.main(["list"])
+
+
+def test_a_usage_error_is_short_and_shows_control_characters(verb, capsys):
+    verb(lambda args: 0)
+    assert cli.main(["list", "--n", "\x1b[31m" + "x" * 10**5]) == 2
+    err = capsys.readouterr().err
+    assert "invalid int value: '\\x1b[31m" in err.replace("\\\\", "\\")
+    assert "\x1b" not in err
+    assert len(err) < 2500
 
 
 def test_an_interrupt_is_130_and_a_bug_keeps_its_traceback(verb):

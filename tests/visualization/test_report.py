@@ -61,6 +61,27 @@ def test_html_is_one_balanced_page_that_needs_nothing_else(report, tmp_path):
         assert text in html
 
 
+NAMES = {"[/b]x": "[/b]x", "car [big]": "car [big]", "a<b": "a&lt;b", "\x1b[31m": "\\x1b[31m", "nul\0": "nul\\x00",
+         "a\nb": "a\\nb", "\u202etxt": "\\u202etxt", "caf\udce9": "caf\\udce9", "\ufffe": "\\ufffe"}
+
+
+@pytest.mark.parametrize(("name", "shown"), NAMES.items())
+def test_a_name_stands_in_the_page_as_it_is(name, shown, tmp_path):
+    picture = Picture.from_image(name, np.zeros((9, 16, 3), np.uint8))
+    curve = [(10, {name: 2.0}), (20, {name: 1.0})]
+    steps = [StepReport("with-bn", {f"{name}/AP50": 60.0, f"{name}/AP50/{name}": 90.0}, curve, 3.0, (picture,))]
+    report = Report(name, f"mtzoo train {name}", steps, (NodeShare(name, 750, 1210, (name,)),), {name: 18.0}, {name: 1},
+                    None, {name: name}, (name,))
+    page = write_report(report, tmp_path)[0].read_bytes().decode()
+    assert page.count(shown) >= 12
+    if name != shown:
+        assert name not in page
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", page)
+    parser = Balanced()
+    parser.feed(page)
+    assert not parser.open
+
+
 def test_figures_never_measured_leave_no_section_and_null_counts(tmp_path):
     html, data = write_report(Report("c", "cmd", [StepReport("with-bn")]), tmp_path)
     assert "<section>" not in html.read_text()

@@ -1,3 +1,5 @@
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +19,18 @@ def test_a_label_avoids_another():
     assert first == (50, 38), "above its box"
     rect = (*first, first[0] + 40, first[1] + 12)
     assert place_label((55, 50, 90, 90), (40, 12), [rect], (200, 200))[1] == 90, "below, since above is taken"
+
+
+@pytest.mark.parametrize(("name", "drawn"), [("a\nb", "a\\nb"), ("\x1b[31m", "\\x1b[31m"), ("nul\0", "nul\\x00"),
+                                             ("caf\udce9", "caf\\udce9")])
+def test_control_characters_are_drawn_as_escapes(name, drawn):
+    style = TextStyle.for_image((480, 640))
+    pictures = np.zeros((2, 100, 400, 3), np.uint8)
+    for picture, text in zip(pictures, (name, drawn)):
+        style.write(picture, text, (5, 5), (255, 255, 255))
+    assert pictures[0].any()
+    assert (pictures[0] == pictures[1]).all()
+    assert style.size(name) == style.size(drawn)
 
 
 def test_all_texts_are_of_one_height():
