@@ -1,9 +1,7 @@
 """Synthetic scenes on disk: rendered once, into a folder that appears only when it is whole."""
 
 import os
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 from mtzoo.console import say
 from mtzoo.data.sources import CocoBoxes, MaskFolder, SyntheticScenes
@@ -13,25 +11,17 @@ from mtzoo.errors import UserError
 def ensure_rendered(spec: SyntheticScenes, on_progress: Callable[[int, int], None] | None = None) -> CocoBoxes | MaskFolder:
     """Render `spec`'s scenes unless they are there, with all cores; return the reader of its files.
 
-    on_progress(done, total) is called in this process. Safe against interruption and against a second process that
-    renders the same scenes: each writes a folder of its own, the first to finish gives it the name.
+    on_progress(done, total) is called in this process. Safe against interruption, and against a second process that
+    renders the same scenes: that one waits for the first. Raises UserError where they cannot be written.
     """
-    folder = spec.folder
-    if not folder.is_dir():
+    if not spec.folder.is_dir():
         # Imported late: the renderer is needed by those who render only.
         from mtzoo.data.synthetic import write_dataset
-        partial = Path(f"{folder}.{os.getpid()}.partial")
         try:
-            partial.parent.mkdir(parents=True, exist_ok=True)
-            write_dataset(partial, spec.num, spec.seed, size_hw=spec.size_hw, workers=os.cpu_count() or 1,
+            write_dataset(spec.folder, spec.num, spec.seed, size_hw=spec.size_hw, workers=os.cpu_count() or 1,
                           on_progress=on_progress or _print_progress(spec))
-            os.replace(partial, folder)
-        except OSError as error:
-            if not folder.is_dir():
-                raise UserError(f"{folder}: synthetic scenes cannot be written ({error.strerror}); "
-                                f"set another root for source '{spec.name}'") from None
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+        except UserError as error:
+            raise UserError(f"{error}; it is asked for by source '{spec.name}', whose root can be set") from error
     return spec.files()
 
 

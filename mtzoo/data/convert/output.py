@@ -14,48 +14,41 @@ import cv2
 
 from mtzoo.data.convert.records import LabelledImage
 from mtzoo.errors import UserError
+from mtzoo.files import cannot_write, check_writable, remove_leftovers, whole_folder
+from mtzoo.locks import lock_output
 from mtzoo.strict_json import strict_json
 
 RECEIPT = "convert.json"
 VERSION = 1
+ADVICE = "choose another --out"
 
 
 class OutFolder:
-    """Where a conversion goes. Raises UserError if `out` holds anything but an untouched earlier conversion, or lies in `src`."""
+    """Where a conversion goes; other processes are kept out of it.
+
+    Raises UserError if `out` holds anything but an untouched earlier conversion, lies in `src`, cannot be written, or if another
+    process converts into it.
+    """
 
     def __init__(self, out: Path, src: Path) -> None:
         self.out = out
         if out.resolve().is_relative_to(src.resolve()):
             raise UserError(f"--out {out}: lies inside --src; choose a folder outside of the data set, which stays as it is")
-        self.earlier = _is_filled(out)
-        if self.earlier:
-            _check_untouched(out)
+        check_writable(out.parent, "--out", folder=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        self.lock = lock_output(out, ADVICE)
+        remove_leftovers(out, locked=True)
+        _check_replaceable(out)
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
         """A hidden folder beside `out` to write into; it becomes `out` at the end, and is gone after an error."""
-        part = self.out.parent / f".{self.out.name}.part-{os.getpid()}"
         try:
-            part.mkdir(parents=True)
-            yield part
-            self._take_place(part)
+            with self.lock, whole_folder(self.out) as part:
+                yield part
+                _check_replaceable(self.out)  # nobody has put anything there meanwhile
         except OSError as error:
-            raise UserError(f"{self.out}: cannot be written ({error.strerror}); free space or choose another --out") from error
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-
-    def _take_place(self, part: Path) -> None:
-        if not self.earlier:
-            os.replace(part, self.out)
-            return
-        old = self.out.parent / f".{self.out.name}.old-{os.getpid()}"
-        os.rename(self.out, old)
-        try:
-            os.replace(part, self.out)
-        except OSError:
-            os.rename(old, self.out)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
+            raise cannot_write(self.out, error, ADVICE) from error
 
     @staticmethod
     def write_receipt(folder: Path, content: Mapping[str, Any]) -> None:
@@ -136,12 +129,12 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _is_filled(out: Path) -> bool:
-    if not out.exists():
-        return False
-    if not out.is_dir():
+def _check_replaceable(out: Path) -> None:
+    """Raises UserError unless `out` is not there, empty, or what an earlier conversion left."""
+    if out.exists() and not out.is_dir():
         raise UserError(f"--out {out}: is a file; name a new folder")
-    return any(out.iterdir())
+    if out.exists() and any(out.iterdir()):
+        _check_untouched(out)
 
 
 def _check_untouched(out: Path) -> None:

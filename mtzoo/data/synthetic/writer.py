@@ -4,7 +4,6 @@ import gc
 import json
 import multiprocessing
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -16,9 +15,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mtzoo.console import note
 from mtzoo.data.synthetic.labels import CATEGORIES, LANE_CLASSES, SEG_CLASSES, SceneObject
 from mtzoo.data.synthetic.scene import render_scene, warm_textures
 from mtzoo.errors import UserError
+from mtzoo.files import cannot_write, whole_folder
+from mtzoo.locks import lock_output
+from mtzoo.signals import end_with_parent
 from mtzoo.strict_json import strict_json
 
 VERSION = 2  # raise it whenever the same seed gives another picture or label
@@ -35,7 +38,8 @@ def write_dataset(out: Path, num: int, seed: int, *, size_hw: tuple[int, int] = 
     Writes images/000000.jpg ..., seg/*.png and lane/*.png (uint8, same stem, 255 = ignore), boxes.json (COCO, the
     seven CATEGORIES, ids from 1, iscrowd 1 for what is not to be asked for) and synth.json, the receipt. All of it
     goes into a hidden folder beside `out`, renamed at the end. If `out` already holds this very data set, nothing is
-    done. on_progress(done, total) is called after each scene, in this process.
+    done; if another process is rendering into it, this one waits. on_progress(done, total) is called after each scene,
+    in this process.
 
     Raises UserError if `out` holds anything else, if num < 1 or workers < 1, or if it cannot be written.
     """
@@ -48,21 +52,20 @@ def write_dataset(out: Path, num: int, seed: int, *, size_hw: tuple[int, int] = 
                "lane_classes": list(LANE_CLASSES), "categories": list(CATEGORIES)}
     if _is_done(out, receipt):
         return
-    part = out.parent / f".{out.name}.part-{os.getpid()}"
     try:
-        for folder in ("images", "seg", "lane"):
-            (part / folder).mkdir(parents=True)
-        _write_parts(part, receipt, workers, on_progress)
-        os.rename(part, out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with lock_output(out, "choose another folder", lambda holder: note(f"{out}: waiting for {holder}, which renders it")):
+            if _is_done(out, receipt):
+                return
+            with whole_folder(out) as part:
+                for folder in ("images", "seg", "lane"):
+                    (part / folder).mkdir()
+                _write_parts(part, receipt, workers, on_progress)
+                _is_done(out, receipt)  # nobody has put anything there meanwhile
     except OSError as error:
-        if _is_done(out, receipt):  # another process was faster
-            return
-        raise UserError(f"{out}: cannot write synthetic scenes ({error.strerror}); free space or choose another "
-                        "folder") from error
+        raise cannot_write(out, error, "choose another folder") from error
     except BrokenProcessPool as error:
         raise UserError(f"{out}: a rendering process died (out of memory?); try workers=1") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _is_done(out: Path, receipt: dict) -> bool:
@@ -111,14 +114,15 @@ def _rendered(part: Path, seed: int, num: int, size_hw: tuple[int, int],
         method = "fork" if sys.platform.startswith("linux") else "spawn"
         warm_textures(size_hw)
         pool = ProcessPoolExecutor(min(workers, num), multiprocessing.get_context(method),
-                                   initializer=_start_worker)
+                                   initializer=_start_worker, initargs=(os.getpid(),))
         try:
             yield from pool.map(task, range(num))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _start_worker() -> None:
+def _start_worker(parent: int) -> None:
+    end_with_parent(parent)
     cv2.setNumThreads(1)
     gc.freeze()  # what the parent had loaded need not be looked through at every collection: 5 % of the time
 

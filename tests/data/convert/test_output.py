@@ -6,9 +6,11 @@ import os
 import pytest
 
 from mtzoo.data.convert import Options
+from mtzoo.data.convert.output import OutFolder
 from mtzoo.errors import UserError
 from tests.data.convert.helpers import converted, write_image, write_text
 from tests.data.convert.layouts import KITTI_ROWS, write_kitti, write_tusimple
+from tests.processes import other_process
 
 
 @pytest.fixture
@@ -73,6 +75,33 @@ def test_after_an_error_nothing_is_left_and_the_old_stays(kitti, tmp_path):
         converted("kitti", kitti, out)
     assert (out / "convert.json").read_bytes() == before
     assert sorted(os.listdir(tmp_path)) == ["out", "src"]
+
+
+def test_two_conversions_into_one_folder_do_not_meet(kitti, tmp_path):
+    other = other_process(lambda: OutFolder(tmp_path / "out", kitti))
+    with other as pid, pytest.raises(UserError, match="in use by process") as caught:
+        converted("kitti", kitti, tmp_path / "out")
+    assert f"process {pid} on" in str(caught.value)
+    assert "choose another --out" in str(caught.value)
+    converted("kitti", kitti, tmp_path / "out")
+    assert sorted(os.listdir(tmp_path)) == ["out", "src"]
+
+
+def test_what_a_killed_conversion_left_goes_and_what_it_took_away_comes_back(kitti, tmp_path):
+    """Where folders cannot be exchanged in one step, a kill may come between two renames."""
+    out = converted("kitti", kitti, tmp_path / "out").root
+    os.rename(out, tmp_path / ".out.old")
+    (tmp_path / ".out.host-1-00000000.part" / "train").mkdir(parents=True)
+    OutFolder(out, kitti)
+    assert (out / "convert.json").exists()
+    assert sorted(os.listdir(tmp_path)) == ["out", "src"]
+
+
+def test_files_that_come_while_it_converts_are_kept(kitti, tmp_path):
+    folder = OutFolder(tmp_path / "out", kitti)
+    with pytest.raises(UserError, match="no earlier conversion"), folder.writing():
+        write_text(tmp_path / "out" / "mine.txt", "mine")
+    assert os.listdir(tmp_path / "out") == ["mine.txt"]
 
 
 def test_boxes_are_clipped_and_those_outside_told(kitti, tmp_path):

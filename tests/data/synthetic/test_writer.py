@@ -1,5 +1,8 @@
 import hashlib
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import cv2
@@ -66,7 +69,7 @@ def test_files_of_the_user_are_refused_and_kept(tmp_path):
     with pytest.raises(UserError, match="nothing was overwritten"):
         write_dataset(tmp_path, 1, 0, size_hw=SIZE)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
-    with pytest.raises(UserError, match="cannot write"):
+    with pytest.raises(UserError, match="cannot be written"):
         write_dataset(tmp_path / "mine.txt" / "set", 1, 0, size_hw=SIZE)
 
 
@@ -78,6 +81,48 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, workers):
     with pytest.raises(KeyboardInterrupt):
         write_dataset(tmp_path / "set", 3, 5, size_hw=SIZE, workers=workers, on_progress=interrupt)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_second_process_waits_for_the_first_and_renders_nothing(tmp_path, capsys):
+    """Both are asked for the same scenes: the first is at its second scene when the second process comes."""
+    out, pipe = tmp_path / "set", os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        write_dataset(out, 2, 5, size_hw=SIZE, workers=1, on_progress=lambda done, _: (os.write(pipe[1], b"1"), time.sleep(0.3)))
+        os._exit(0)
+    os.read(pipe[0], 1)
+    write_dataset(out, 2, 5, size_hw=SIZE, workers=1, on_progress=lambda *_: pytest.fail("rendered again"))
+    assert os.waitpid(pid, 0)[1] == 0
+    assert f"{out}: waiting for process {pid} on" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["set"]
+    assert len(os.listdir(out / "images")) == 2
+
+
+def test_workers_end_with_a_killed_parent_and_its_folder_goes_with_the_next_run(tmp_path):
+    out, pipe = tmp_path / "set", os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        write_dataset(out, 400, 5, size_hw=SIZE, workers=2, on_progress=lambda *_: os.write(pipe[1], b"1"))
+    os.read(pipe[0], 1)
+    workers = [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    assert len(workers) == 2
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    deadline = time.monotonic() + 8
+    while any(alive(worker) for worker in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(alive(worker) for worker in workers)
+    assert sorted(name.split(".")[-1] for name in os.listdir(tmp_path)) == ["lock", "part"]
+    write_dataset(out, 1, 5, size_hw=SIZE, workers=1)
+    assert os.listdir(tmp_path) == ["set"]
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_numbers_that_make_no_set(tmp_path):

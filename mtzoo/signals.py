@@ -1,0 +1,109 @@
+"""What Ctrl-C (SIGINT) and SIGTERM do: in a process of ours, in its training loop, and in its workers."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+_WATCH_SECONDS = 1.0
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM. The message is what to tell: where it can be gone on from, if anywhere."""
+
+    def __init__(self, number: int, message: str = "") -> None:
+        super().__init__(message or {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}.get(number, f"signal {number}"))
+        self.number = number
+
+    @property
+    def status(self) -> int:
+        """The exit status, as a shell gives it: 130 or 143."""
+        return 128 + self.number
+
+
+@dataclass
+class Stop:
+    """Whether the work is to stop at the next good place. notice: told when it is asked to; number: the signal that did, or 0."""
+
+    notice: str
+    number: int = 0
+
+
+_listener: Stop | None = None
+
+
+@contextmanager
+def handled() -> Iterator[None]:
+    """Both signals raise `Interrupted` inside, or tell `listening` work. Signals that the caller has chosen to ignore stay so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _on_signal)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+@contextmanager
+def listening(notice: str = "") -> Iterator[Stop]:
+    """Inside, the first signal is kept for the work to ask for, and `notice` is told; the second one ends it at once."""
+    global _listener
+    before, _listener = _listener, Stop(notice)
+    try:
+        yield _listener
+    finally:
+        _listener = before
+
+
+@contextmanager
+def fatal() -> Iterator[None]:
+    """Both signals end the process at once inside: for waiting in a library that would not hear of them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    if _listener is not None and not _listener.number:
+        _listener.number = number
+        if _listener.notice:
+            os.write(2, f"{_listener.notice}\n".encode())  # print could be in the middle of a line
+        return
+    signal.signal(number, signal.SIG_DFL)  # whoever asks a third time means it
+    raise Interrupted(number)
+
+
+def end_with_parent(parent: int) -> None:
+    """In a worker process: it ends when its parent is gone, whatever killed it, or asks it to.
+
+    Signals that somebody else sends, to a whole group of processes, are the parent's affair: it may still need its workers.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "sigtimedwait"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        if not hasattr(signal, "sigtimedwait"):  # macOS
+            time.sleep(_WATCH_SECONDS)
+        elif (sent := signal.sigtimedwait({signal.SIGTERM}, _WATCH_SECONDS)) is not None and sent.si_pid == parent:
+            break
+    os._exit(0)
