@@ -1,17 +1,55 @@
-"""Image files and what can happen to them: torn, flipped, spliced, with forged sizes."""
+"""Image and mask files, and what can happen to them: torn, flipped, spliced, with forged sizes."""
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
+from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from mtzoo.data.images import read_image, read_mask
+from tests.robustness.base import Base
+from tests.robustness.fuzz import Case
+
 HW = (60, 84)
 TURNED = (2, 5, 14)  # of base_images: those that EXIF turns by 90 degrees
 SIZES = (0, 1, 2, 59, 61, 255, 256, 4096, 7000, 16383, 30000, 65535, 2**24 - 1, 2**31 - 1, 2**31, 2**32 - 1)
+
+
+def images(base: Base, folder: Path, rng: np.random.Generator) -> Iterator[Case]:
+    """Each case: one damaged file of any kind, read as an image."""
+    path, bases = folder / "case.bin", base_images()
+    while True:
+        path.write_bytes(mutated_image(bases, rng))
+        yield lambda: check_array(read_image(path), (3,))
+
+
+def masks(base: Base, folder: Path, rng: np.random.Generator) -> Iterator[Case]:
+    """Each case: one damaged PNG, or a file of another kind, read as a mask."""
+    path, bases = folder / "case.png", [*base_masks() * 3, *base_images()]
+    while True:
+        path.write_bytes(mutated_image(bases, rng))
+        yield lambda: check_array(read_mask(path), ())
+
+
+def check_array(array: np.ndarray, channels: tuple[int, ...]) -> None:
+    assert array.dtype == np.uint8, array.dtype
+    assert array.shape[2:] == channels, array.shape
+
+
+def base_masks() -> list[bytes]:
+    """Class ids as PNG of 1, 2, 4, 8 and 16 bits, grey and with a palette."""
+    ids = np.zeros(HW, np.uint8)
+    ids[20:40, 10:60] = 1
+    image = Image.fromarray(ids)
+    palette = Image.fromarray(ids)
+    palette.putpalette([0, 0, 0, 255, 0, 0])
+    grey = [cv2.imencode(".png", array)[1].tobytes() for array in (ids, ids.astype(np.uint16))]
+    saved = [(image.point(lambda v: 255 * v).convert("1"), {}), (palette, {"bits": 1}), (palette, {"bits": 4}), (palette, {})]
+    return grey + [encode(picture, "PNG", options) for picture, options in saved]
 
 
 def base_images() -> list[bytes]:
