@@ -97,8 +97,9 @@ def damaged(path: Path, good: bytes, rng: np.random.Generator) -> bytes:
 def changed_word(data: bytes, rng: np.random.Generator) -> bytes:
     """One word of a text replaced by something else."""
     words = data.split(b" ")
-    others = (b"nan", b"-1", b"0", b"1e308", b"1e-320", b"99999999999999999999", b"x", b"", b"\x1b[31m", b"../../etc/passwd", b"[/b]",
-              b"%s%n", b"/dev/zero", b"<!ENTITY x SYSTEM 'file:///etc/passwd'>", b"!!python/object/apply:os.system ['true']", b"*a", b"&a")
+    others = (b"nan", b"-1", b"0", b"1e308", b"1e-320", b"99999999999999999999", b"x", b"", b"\x1b[31m", b"../../etc/passwd",
+              b"[/b]", b"%s%n", b"/dev/zero", b"<!ENTITY x SYSTEM 'file:///etc/passwd'>",
+              b"!!python/object/apply:os.system ['true']", b"*a", b"&a")
     words[int(rng.integers(len(words)))] = others[int(rng.integers(len(others)))]
     return b" ".join(words)
 
