@@ -1,9 +1,12 @@
 """What an image file says of itself in its first bytes. Nothing is decoded, nothing allocated, nothing trusted."""
 
 import math
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import SEEK_CUR
+from typing import BinaryIO
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,37 @@ def is_cut_off(data: bytes, header: Header) -> bool:
     return header.kind == "PNG" and not _png_is_whole(data)
 
 
+def count_scans(data: bytes) -> int:
+    """How many times a JPEG's file goes over its picture: 1, some ten when it is progressive. At least MAX_SCANS + 1 is all that is
+    told of more: a decoder takes time for each, and a scan may be of 31 bytes."""
+    if data.count(_JPEG_SCAN) <= MAX_SCANS:  # in a segment, or behind the end, the same two bytes are no scan
+        return data.count(_JPEG_SCAN)
+    at, scans = 2, 0
+    while scans <= MAX_SCANS and (found := _JPEG_MARKER.search(data, at)):
+        at, marker = found.end(), data[found.end() - 1]
+        if marker == _JPEG_END[1]:
+            break
+        scans += marker == _JPEG_SCAN[1]
+        if marker not in _JPEG_ALONE:
+            at += int.from_bytes(data[at:at + 2], "big")
+    return scans
+
+
+def holds_exif(file: BinaryIO, kind: str) -> bool:
+    """Whether a PNG or WebP file says that it has EXIF data, which may turn it. The file's position moves."""
+    file.seek(0)
+    if kind == "WebP":
+        head = file.read(21)
+        return head[12:16] == b"VP8X" and bool(head[20:] and head[20] & _WEBP_EXIF)
+    file.seek(8)
+    for _ in range(_PNG_CHUNKS):
+        chunk = file.read(8)
+        if len(chunk) < 8 or chunk[4:] in (b"eXIf", b"IEND"):
+            return chunk[4:] == b"eXIf"
+        file.seek(int.from_bytes(chunk[:4], "big") + 4, SEEK_CUR)
+    return False
+
+
 def _png_is_whole(data: bytes) -> bool:
     at = 8
     for _ in range(_PNG_CHUNKS):
@@ -60,6 +94,8 @@ def _png_is_whole(data: bytes) -> bool:
     return False
 
 
+MAX_SCANS = 100
+_WEBP_EXIF = 0x08
 _PNG_CHUNKS = 1_000_000  # a real file has thousands; a forged one must not keep us busy
 _PNG_HEADER = 33  # signature and the IHDR chunk
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -117,6 +153,8 @@ def _jpeg(data: bytes) -> Found:
 _JPEG_MARKERS = 10_000  # a real header has tens; a forged one must not keep us busy
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_END = b"\xff\xd9"
+_JPEG_SCAN = b"\xff\xda"
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\xff]")
 _JPEG_ARITHMETIC = 0xC8  # from here on a block may take less than one bit
 _JPEG_MOST = 8 * 64  # pixels of eight blocks, which cost a bit each at the least
 _JPEG_ENDS = frozenset((0xD9, 0xDA))

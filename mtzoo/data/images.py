@@ -9,13 +9,15 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mtzoo.data.header import Header, is_cut_off, read_header
+from mtzoo.data.header import MAX_SCANS, Header, count_scans, holds_exif, is_cut_off, read_header
 from mtzoo.data.lookup import look_up
 from mtzoo.errors import UserError
 from mtzoo.files import read_whole
 from mtzoo.structures import IGNORE
 
 MAX_PIXELS = 40_000_000  # a decoder happily allocates what a forged header asks for, up to 12 bytes a pixel
+MAX_ASPECT = 100
+"""How many times longer one side of an image may be than the other: what is thinner has no pixel left in a network's input."""
 MAX_FILE_BYTES = 256 << 20
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 UPRIGHT = 1  # the EXIF orientation of an image that is shown as it is stored
@@ -44,7 +46,8 @@ def read_bytes(path: Path) -> bytes:
 
 
 def probe(data: bytes, path: Path) -> Header:
-    """The header, nothing decoded. Raises UserError for no image, one cut off, or beyond MAX_PIXELS or its own file."""
+    """The header, nothing decoded. Raises UserError for no image, one cut off, and one beyond MAX_PIXELS, MAX_SCANS or what its
+    file can hold."""
     header = read_header(data)
     if header is None:
         raise UserError(f"{path}: no JPEG, PNG, BMP or WebP image, or a damaged one; restore or remove it")
@@ -55,6 +58,8 @@ def probe(data: bytes, path: Path) -> Header:
                         "restore or remove it")
     if is_cut_off(data, header):
         raise UserError(f"{path}: the {header.kind} is cut off ({len(data):,} bytes); restore or remove it")
+    if header.kind == "JPEG" and count_scans(data) > MAX_SCANS:
+        raise UserError(f"{path}: a JPEG of more than {MAX_SCANS} scans, each of which takes time; save it anew or remove it")
     return header
 
 
@@ -62,6 +67,12 @@ def _check_pixels(header: Header, path: Path) -> None:
     height, width = header.hw
     if width * height > MAX_PIXELS:
         raise UserError(f"{path}: {width}x{height} is more than {MAX_PIXELS // 10**6} million pixels; scale it down")
+
+
+def _check_aspect(header: Header, path: Path) -> None:
+    height, width = header.hw
+    if max(header.hw) > MAX_ASPECT * min(header.hw):
+        raise UserError(f"{path}: {width}x{height}: one side is more than {MAX_ASPECT} times as long as the other; crop or remove it")
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -84,6 +95,7 @@ def decode_image(data: bytes, path: Path, reduction: Reduction = full_size) -> t
     original, however EXIF turns it. One that the decoder cannot give smaller is decoded in full, so no more images are bad.
     """
     header = probe(data, path)
+    _check_aspect(header, path)
     factor = reduction(header.hw) if header.kind == "JPEG" else 1
     while any(side % factor for side in header.hw):
         factor //= 2
@@ -104,16 +116,21 @@ def _decode_color(data: bytes, header: Header, factor: int) -> np.ndarray | None
 
 
 def upright_hw(path: Path) -> tuple[int, int]:
-    """(height, width) that `read_image` gives, from the head of the file. Raises UserError for no image, or beyond MAX_PIXELS."""
+    """(height, width) that `read_image` gives, from the head of the file where it says nothing of EXIF. Raises UserError
+    for no image, or one beyond MAX_PIXELS or MAX_ASPECT."""
     try:
         with open(path, "rb") as file:
             header = read_header(file.read(_HEAD_BYTES))
+            may_turn = header is not None and header.kind in ("PNG", "WebP") and holds_exif(file, header.kind)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); restore it or check its permissions") from None
     if header is None:  # no image, or a JPEG that begins with a large preview
         header = probe(read_bytes(path), path)
     _check_pixels(header, path)
-    turned = header.kind == "JPEG" and exif_orientation(path) in _QUARTER_TURNS  # of PNGs Pillow would decode the pixels first
+    _check_aspect(header, path)
+    if may_turn:  # Pillow would decode the pixels, too, and whether OpenCV turns such a file depends on its version
+        return read_image(path).shape[:2]
+    turned = header.kind == "JPEG" and exif_orientation(path) in _QUARTER_TURNS
     return header.hw[::-1] if turned else header.hw
 
 

@@ -20,7 +20,12 @@ def keep_ratio_hw(hw: tuple[int, int], short_long: tuple[int, int]) -> tuple[int
     """
     short, long = min(hw), max(hw)
     scale = min(short_long[0] / short, short_long[1] / long)
-    return round(hw[0] * scale), round(hw[1] * scale)
+    return scaled_hw(hw, scale)
+
+
+def scaled_hw(hw: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Both sides times `scale`, in whole pixels: one at least, however thin the image."""
+    return max(round(hw[0] * scale), 1), max(round(hw[1] * scale), 1)
 
 
 def resize(image: np.ndarray, hw: tuple[int, int], is_mask: bool = False) -> np.ndarray:
@@ -98,8 +103,7 @@ class View:
     def show(self, image: np.ndarray, is_mask: bool = False, fill: int = PAD_VALUE) -> np.ndarray:
         """The original (H, W, 3) or its mask (H, W) as the network's input, (input_h, input_w[, 3]) uint8."""
         height, width = self.input_hw
-        hw = (round(image.shape[0] * self.scale), round(image.shape[1] * self.scale))
-        shown = resize(image, hw, is_mask)[self.top:self.top + height, self.left:self.left + width]
+        shown = resize(image, scaled_hw(image.shape[:2], self.scale), is_mask)[self.top:self.top + height, self.left:self.left + width]
         if shown.shape[:2] == (height, width):
             return np.ascontiguousarray(shown)
         out = np.full((height, width, *image.shape[2:]), fill, dtype=np.uint8)
