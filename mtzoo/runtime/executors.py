@@ -8,7 +8,9 @@ import numpy as np
 import onnx
 
 from mtzoo.errors import UserError, did_you_mean
+from mtzoo.runtime.baked import bake_weights
 from mtzoo.runtime.regroup import regroup
+from mtzoo.runtime.saturation import loses_sums, probe_model, unsafe_weights
 from mtzoo.runtime.wide_integers import wide_integers_as_floats
 
 if TYPE_CHECKING:
@@ -19,17 +21,24 @@ Arrays = dict[str, np.ndarray]
 
 
 class Executor(Protocol):
-    """A compiled model. `run` returns fresh arrays: they stay valid after the next call."""
+    """A compiled model. `run` returns fresh arrays: they stay valid after the next call.
+
+    float_layers: int8 layers that run in float32, because the CPU's int8 kernels would saturate.
+    """
 
     output_names: tuple[str, ...]
+    float_layers: int
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays: ...
 
 
 class OnnxRuntimeExecutor:
-    """ONNX Runtime on the CPU."""
+    """ONNX Runtime on the CPU. Where its int8 kernels saturate, layers of large weights run in float32.
 
-    def __init__(self, model: onnx.ModelProto, threads: int) -> None:
+    as_is: run them in int8 all the same.
+    """
+
+    def __init__(self, model: onnx.ModelProto, threads: int, *, as_is: bool = False) -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -37,6 +46,8 @@ class OnnxRuntimeExecutor:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors only
+        unsafe = set() if as_is or not saturates("onnxruntime") else unsafe_weights(model)
+        self.float_layers, model = len(unsafe), bake_weights(model, unsafe)
         self._session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         self.output_names = tuple(output.name for output in model.graph.output)
 
@@ -54,14 +65,15 @@ def _openvino_core() -> "openvino.Core":
 
 
 class OpenVinoExecutor:
-    """OpenVINO on the CPU. Integer models are regrouped for its kernels, 16-bit ones mended; float ones may run in bf16.
+    """OpenVINO on the CPU. Integer models are regrouped for its kernels, 16-bit ones mended; float ones may run in bf16. Where its
+    int8 kernels saturate, layers of large weights run in float32.
 
     sparse_rate: layers with more than this share of zero weights may be stored compressed, which OpenVINO does where it can; 1: none.
-    count: keep the time of each operator, for `operator_times`.
+    count: keep the time of each operator, for `operator_times`. as_is: run every layer in int8 all the same.
     """
 
     def __init__(self, model: onnx.ModelProto, threads: int, precision: Precision = "f32", sparse_rate: float = 1.0, *,
-                 count: bool = False) -> None:
+                 count: bool = False, as_is: bool = False) -> None:
         try:
             import openvino  # noqa: F401  # to tell of its absence
         except ImportError as error:
@@ -72,6 +84,8 @@ class OpenVinoExecutor:
                    "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0", "CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE": str(sparse_rate),
                    "PERF_COUNT": count}
         core = _openvino_core()
+        unsafe = set() if as_is or not saturates("openvino") else unsafe_weights(model)
+        self.float_layers, model = len(unsafe), bake_weights(model, unsafe)
         compiled = core.compile_model(core.read_model(wide_integers_as_floats(regroup(model)).SerializeToString()), "CPU", options)
         self._request = compiled.create_infer_request()
         self.output_names = tuple(output.name for output in model.graph.output)
@@ -86,6 +100,12 @@ class OpenVinoExecutor:
 
 
 EXECUTORS = {"openvino": OpenVinoExecutor, "onnxruntime": OnnxRuntimeExecutor}
+
+
+@cache
+def saturates(name: str) -> bool:
+    """Whether the int8 kernels of a runtime saturate on this CPU. Found out once, by running them."""
+    return loses_sums(EXECUTORS[name](probe_model(), 1, as_is=True).run)
 
 
 def build_executor(name: str, model: onnx.ModelProto, threads: int) -> Executor:

@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from mtzoo.runtime.baked import bake_weights
+
 WIDE_TYPES = (TensorProto.INT16, TensorProto.UINT16)
 
 
@@ -20,15 +22,10 @@ def wide_integers_as_floats(model: onnx.ModelProto) -> onnx.ModelProto:
     if not wide:
         return model
     copy = onnx.ModelProto()
-    copy.CopyFrom(model)
+    copy.CopyFrom(bake_weights(model, wide))
     nodes: list[NodeProto] = []
     for node in copy.graph.node:
-        if node.op_type == "DequantizeLinear" and node.input[0] in wide:
-            scale = numpy_helper.to_array(tensors[node.input[1]])
-            weight = numpy_helper.to_array(tensors[node.input[0]]).astype(np.float32)
-            value = weight * scale.reshape(-1, *[1] * (weight.ndim - 1))  # the scale is that of the first axis
-            copy.graph.initializer.append(numpy_helper.from_array(value, node.output[0]))
-        elif node.op_type == "QuantizeLinear" and node.input[2] in wide:
+        if node.op_type == "QuantizeLinear" and node.input[2] in wide:
             low, high = _ends(numpy_helper.to_array(tensors[node.input[2]]))
             names = {end: f"{node.output[0]}.{end}" for end in ("low", "high")}
             copy.graph.initializer.extend(numpy_helper.from_array(np.float32(value), names[end])

@@ -1,0 +1,86 @@
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, numpy_helper
+
+from mtzoo.export import build_model
+from mtzoo.layers import ConvBNAct, normalize_image
+from mtzoo.runtime import executors
+from mtzoo.runtime.executors import EXECUTORS
+from mtzoo.runtime.saturation import EXPECTED, FORMS, SAFE_WEIGHT, loses_sums, unsafe_weights
+from tests.chain import GEOMETRY, folded_chain
+from tests.quantization.helpers import differing, images, outputs
+
+
+def layers():
+    return ConvBNAct(3, 16, 1), ConvBNAct(16, 16, 3, relu=False), ConvBNAct(16, 32, 3, groups=2, stride=2), ConvBNAct(32, 32, 3)
+
+
+def found_by(executor, x) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(value) for name, value in executor.run({"image": x.numpy()}).items()}
+
+
+def test_two_products_of_a_safe_weight_fit_into_16_bits() -> None:
+    assert 2 * 255 * SAFE_WEIGHT <= 2**15 - 1 < 2 * 255 * (SAFE_WEIGHT + 1)
+
+
+@pytest.mark.parametrize(("share", "lost"), [(1.0, False), (0.5, True)])
+def test_the_probe_tells_sums_that_are_there_from_sums_cut_in_half(share: float, lost: bool) -> None:
+    def run(feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        results = {name: np.full(feeds["x"].shape, EXPECTED, np.uint8) for name in FORMS}
+        return {**results, "group": (results["group"] * share).astype(np.uint8)}
+
+    assert loses_sums(run) is lost
+
+
+@pytest.mark.parametrize("name", EXECUTORS)
+@pytest.mark.parametrize("saturates", [False, True])
+def test_both_forms_give_the_values_of_the_network(name: str, saturates: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU with VNNI the int8 form is exact and the float form, too; without it only the float form, which is then used."""
+    net, x = folded_chain(*layers()), images(1, seed=1)
+    model = build_model(net, {}, GEOMETRY, quantized=True, postprocess=False)
+    before = model.SerializeToString()
+    if not saturates and executors.saturates(name):
+        pytest.skip("the int8 kernels of this CPU saturate")
+    monkeypatch.setattr(executors, "saturates", lambda _: saturates)
+    executor = EXECUTORS[name](model, 1)
+    assert differing(found_by(executor, x), outputs(net, normalize_image(x))) == 0
+    assert executor.float_layers == saturates * len(unsafe_weights(model))
+    assert model.SerializeToString() == before
+
+
+def test_only_large_weights_are_unsafe() -> None:
+    model = build_model(folded_chain(*layers()), {}, GEOMETRY, quantized=True, postprocess=False)
+    largest = {t.name: int(np.abs(numpy_helper.to_array(t).astype(int)).max()) for t in model.graph.initializer
+               if t.data_type == TensorProto.INT8 and len(t.dims) == 4}
+    assert len(largest) == 5
+    assert unsafe_weights(model) == {name for name, value in largest.items() if value > SAFE_WEIGHT} != set()
+    safe = onnx.ModelProto()
+    safe.CopyFrom(model)
+    for tensor in safe.graph.initializer:
+        if tensor.name in largest:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) // 2, tensor.name))
+    assert unsafe_weights(safe) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="only x86 has such kernels")
+def test_kernels_without_vnni_are_found_and_the_answers_stay_the_same() -> None:
+    """In a process of its own, in which oneDNN may use no more than AVX2."""
+    code = ("from tests.runtime.test_saturation import *\nnet, x = folded_chain(*layers()), images(1, seed=1)\n"
+            "model = build_model(net, {}, GEOMETRY, quantized=True, postprocess=False)\nwanted = outputs(net, normalize_image(x))\n"
+            "print(executors.saturates('openvino'), *(differing(found_by(EXECUTORS['openvino'](model, 1, as_is=as_is), x), wanted) "
+            "for as_is in (True, False)))")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
+                          env={**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2", "PYTHONPATH": "."})
+    saturates, as_is, used = done.stdout.split()
+    assert saturates == "True"
+    assert int(as_is) > 0
+    assert used == "0"
