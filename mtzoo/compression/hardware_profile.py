@@ -12,8 +12,8 @@ FOLDER = Path(__file__).parent / "hardware"
 HOST = "host-cpu"
 """The machine at hand: measured, not predicted."""
 PRECISIONS = ("fp32", "bf16", "int8")
-KINDS = ("pointwise", "dense", "group")
-"""Of convolutions: 1x1; larger kernels of one group; more than one group."""
+KINDS = ("pointwise", "dense", "group", "depthwise")
+"""Of convolutions: 1x1; larger kernels of one group; groups of several input channels; groups of one."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class HardwareProfile:
             for name in ("throughput_gmac_s", "conv_gvalues_s"):
                 rates = getattr(self, name).get(precision)
                 if not isinstance(rates, Mapping) or set(rates) != set(KINDS):
-                    raise UserError(f"{name}.{precision}: a rate for each of {', '.join(KINDS)} is wanted, got {rates!r}")
+                    raise UserError(f"{name}.{precision}: a rate for each of {', '.join(KINDS)} is wanted, got {rates!r}; "
+                                    "`mtzoo hardware --calibrate` measures all of them")
                 for kind, rate in rates.items():
                     _positive(f"{name}.{precision}.{kind}", rate)
             _positive(f"skip_gvalues_s.{precision}", self.skip_gvalues_s.get(precision))

@@ -10,9 +10,9 @@ from torch import nn
 
 from mtzoo.compression.hardware_profile import HardwareProfile
 from mtzoo.compression.shapes import result_shapes
-from mtzoo.layers import ConvBNAct, ImageQuant
+from mtzoo.layers import Concat, ConvBNAct, ImageQuant, UpsampleNearest2x
 from mtzoo.quantization import read_program
-from mtzoo.quantization.graph import IMAGES, Call
+from mtzoo.quantization.graph import IMAGES, Call, missing_rule
 
 BYTES = {"fp32": 4, "bf16": 2, "int8": 1}
 Shape = tuple[int, ...]
@@ -31,8 +31,10 @@ def predict_latency(net: nn.Module, input_hw: tuple[int, int], profile: Hardware
         moved = sum(values[name] for name in call.inputs) + values[call.name]
         if isinstance(call.module, ConvBNAct):
             seconds += _conv_seconds(call, moved, values[call.name], profile, precision, sparsity)
-        elif not isinstance(call.module, ImageQuant):
+        elif isinstance(call.module, Concat | UpsampleNearest2x):
             seconds += moved * BYTES[precision] / bandwidth
+        elif not isinstance(call.module, ImageQuant):  # the image costs its operator alone
+            raise missing_rule(call.name, type(call.module), "latency", "mtzoo/compression/latency.py")
         operators += 1
     for name in (name for maps in program.outputs.values() for name in maps.values()):
         seconds += values[name] * BYTES["fp32"] / bandwidth
@@ -43,14 +45,16 @@ def predict_latency(net: nn.Module, input_hw: tuple[int, int], profile: Hardware
 def kind_of(conv: nn.Conv2d) -> str:
     """One of `hardware_profile.KINDS`."""
     if conv.groups > 1:
-        return "group"
+        return "depthwise" if conv.groups == conv.in_channels else "group"
     return "pointwise" if conv.kernel_size == (1, 1) else "dense"
 
 
 def _conv_seconds(call: Call, moved: int, made: int, profile: HardwareProfile, precision: str, sparsity: float) -> float:
     """moved: values read and written; made: those written."""
     conv, kind = call.module.conv, kind_of(call.module.conv)
-    per_group = [_aligned(channels // conv.groups, profile.channel_alignment) for channels in (conv.in_channels, conv.out_channels)]
+    per_group = [channels // conv.groups for channels in (conv.in_channels, conv.out_channels)]
+    if kind != "depthwise":  # there the vector runs over the groups
+        per_group = [_aligned(channels, profile.channel_alignment) for channels in per_group]
     macs = prod(per_group) * conv.groups * prod(conv.kernel_size) * (made // conv.out_channels)
     rate = profile.throughput_gmac_s[precision][kind] * 1e9
     if kind == "pointwise":

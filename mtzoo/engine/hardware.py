@@ -38,7 +38,7 @@ class Chain(nn.Module):
         self.channels = channels
         self.first = ConvBNAct(3, channels, 1)
         self.skip = kind == SKIP
-        kernel, groups = (3 if kind in ("dense", "group") else 1), (grouped(channels, GROUP_BASE) if kind == "group" else 1)
+        kernel, groups = _kernel(kind), grouped(channels, _inputs_per_group(kind, channels))
         self.layers = nn.Sequential(*[ConvBNAct(channels, channels, kernel, groups=groups) for _ in range(length)])
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
@@ -93,7 +93,7 @@ def fit_rates(kind: str, seconds: Mapping[tuple[int, int, int], float]) -> tuple
 def layer_macs(kind: str, size: tuple[int, int, int]) -> int:
     """Multiply-accumulates of a layer that makes as many channels as it reads."""
     channels, height, width = size
-    return channels * (GROUP_BASE if kind == "group" else channels) * (9 if kind in ("dense", "group") else 1) * height * width
+    return channels * _inputs_per_group(kind, channels) * _kernel(kind) ** 2 * height * width
 
 
 def layer_seconds(kind: str, precision: str, size: tuple[int, int, int], threads: int) -> float:
@@ -127,6 +127,14 @@ def copy_bandwidth() -> float:
     target = np.empty_like(source)
     times = interleaved({"copy": lambda: np.copyto(target, source)}, ROUNDS, None)["copy"]
     return 2 * source.nbytes / (1e-3 * min(times))
+
+
+def _kernel(kind: str) -> int:
+    return 1 if kind in ("pointwise", SKIP) else 3
+
+
+def _inputs_per_group(kind: str, channels: int) -> int:
+    return {"group": GROUP_BASE, "depthwise": 1}.get(kind, channels)
 
 
 def _giga(rate: float) -> float:

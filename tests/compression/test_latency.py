@@ -6,8 +6,10 @@ import torch
 from mtzoo.compression.hardware_profile import KINDS, load_profile
 from mtzoo.compression.latency import predict_latency
 from mtzoo.compression.shapes import result_shapes
+from mtzoo.layers import ConvBNAct
 from mtzoo.models import build_network
 from mtzoo.quantization import read_program
+from tests.chain import chain
 from tests.tiny import HW, tiny_graphs
 
 ARM = load_profile("generic-arm-a75")
@@ -50,3 +52,20 @@ def test_an_overhead_alone_counts_operators(net):
     program = read_program(net)
     outputs = sum(len(maps) for maps in program.outputs.values())
     assert predict_latency(net, HW, endless, "fp32") == pytest.approx(len(program.calls) + outputs, rel=1e-3)
+
+
+def test_depthwise_convolutions_are_a_kind_of_their_own():
+    """Their one channel per group is not padded to the alignment: a vector runs over the groups."""
+    nets = {groups: chain(ConvBNAct(3, 64, 1), ConvBNAct(64, 64, 3, groups=groups)) for groups in (16, 64)}
+
+    def padding(groups: int) -> float:
+        one, eight = (predict_latency(nets[groups], HW, replace(ARM, channel_alignment=multiple), "fp32") for multiple in (1, 8))
+        return eight - one
+
+    macs = 64 * 9 * HW[0] * HW[1]
+    others = padding(64)  # the first convolution and the last
+    assert padding(16) - others == pytest.approx(1e3 * (8 * 2 - 4) * macs / (ARM.throughput_gmac_s["fp32"]["group"] * 1e9))
+    slow = {"fp32": {**ARM.throughput_gmac_s["fp32"], "depthwise": 0.1}, "int8": ARM.throughput_gmac_s["int8"]}
+    for groups, changed in ((64, True), (16, False)):
+        now = predict_latency(nets[groups], HW, ARM, "fp32")
+        assert (predict_latency(nets[groups], HW, replace(ARM, throughput_gmac_s=slow), "fp32") > now) is changed

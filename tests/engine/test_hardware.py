@@ -35,7 +35,7 @@ def test_the_machine_is_measured(monkeypatch, tmp_path):
     monkeypatch.setattr(hardware, "ROUNDS", 1)
     seen = []
     profile = calibrate_host(1, lambda done, total: seen.append((done, total)))
-    assert seen[-1] == (36, 36)
+    assert seen[-1] == (45, 45)
     path = tmp_path / "mine.yaml"
     path.write_text(profile_text(path.name, profile))
     assert load_profile(str(path)) == profile

@@ -5,8 +5,10 @@ import torch
 from onnx import numpy_helper
 from torch.nn import functional as F
 
-from mtzoo.export import read_deploy_file
+from mtzoo.export import build_model, read_deploy_file
+from mtzoo.layers import ConvBNAct
 from mtzoo.runtime.regroup import regroup, widen_groups
+from tests.chain import GEOMETRY, folded_chain
 
 
 @pytest.mark.parametrize(("c_in", "c_out", "groups", "channels", "wide"), [
@@ -39,3 +41,12 @@ def test_only_integer_group_convolutions_change(model_path):
     assert "nodes.neck.levels.0.conv.spatial.weight" in changed
     assert all(name.endswith("weight") and old[name].shape[2:] == (3, 3) for name in changed)
     assert all(np.abs(old[name].astype(int)).sum() == np.abs(new[name].astype(int)).sum() for name in changed)
+
+
+def test_depthwise_convolutions_stay_as_they_are():
+    """Joined groups of one would only multiply zeros: 16 times the work."""
+    net = folded_chain(ConvBNAct(3, 32, 1), ConvBNAct(32, 32, 3, groups=32), ConvBNAct(32, 32, 3, groups=4))
+    wide = regroup(build_model(net, {}, GEOMETRY, quantized=True, postprocess=False))
+    shapes = {t.name: tuple(t.dims) for t in wide.graph.initializer if t.name.endswith("weight")}
+    assert shapes["nodes.chain.layers.1.weight"] == (32, 1, 3, 3)
+    assert shapes["nodes.chain.layers.2.weight"] == (32, 16, 3, 3)
