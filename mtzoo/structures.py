@@ -18,10 +18,14 @@ Xyxy = tuple[float, float, float, float]
 
 
 class FeatureSpec(NamedTuple):
-    """Channels and stride (in input pixels) of one feature map; flows backbone -> neck -> head."""
+    """Channels and stride (in input pixels) of one feature map; flows backbone -> neck -> head.
+
+    name: how other nodes name it ("backbone.mod3"), unique in its node.
+    """
 
     channels: int
     stride: int
+    name: str
 
 
 @dataclass

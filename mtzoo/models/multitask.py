@@ -7,12 +7,16 @@ from torch import Tensor, nn
 from mtzoo.layers import ImageQuant
 from mtzoo.structures import RawOutputs
 
+IMAGE = "image"
+"""What the first nodes read."""
+
 
 class MultiTaskNet(nn.Module):
     """Nodes by name, run in order; a node that several tasks name runs once.
 
-    nodes: name -> module, in an order in which inputs come first; inputs: name -> names it reads ("image" is the image);
-    heads: task -> the node whose dict of maps is the task's output; users: node -> tasks that need it.
+    nodes: name -> module, in an order in which inputs come first; inputs: name -> what it reads: "image", a node (all its
+    features) or one feature of a node ("backbone.mod3"); heads: task -> the node whose dict of maps is the task's output; users:
+    node -> tasks that need it. A node that reads the image alone is called with that tensor, any other with one list of features.
     """
 
     def __init__(self, nodes: Mapping[str, nn.Module], inputs: Mapping[str, Sequence[str]], heads: Mapping[str, str],
@@ -30,10 +34,16 @@ class MultiTaskNet(nn.Module):
 
     def forward(self, images: Tensor) -> RawOutputs:
         """images (N, 3, H, W) float, (x - 128) / 128, BGR -> {task: {output: (N, C, H/s, W/s)}}."""
-        values = {"image": self.image_quant(images)}
+        features = {IMAGE: [self.image_quant(images)]}
+        results = {}
         for name, node in self.nodes.items():
-            values[name] = node(*[values[source] for source in self.inputs[name]])
-        return {task: values[head] for task, head in self.heads.items()}
+            read = [feature for source in self.inputs[name] for feature in features[source]]
+            results[name] = node(read[0] if self.inputs[name] == (IMAGE,) else read)
+            specs = getattr(node, "out_specs", ())
+            if specs:  # a head has none
+                features[name] = results[name]
+                features |= {f"{name}.{spec.name}": [feature] for spec, feature in zip(specs, results[name], strict=True)}
+        return {task: results[head] for task, head in self.heads.items()}
 
     def is_shared(self, node: str) -> bool:
         """Whether more than one task needs the node."""

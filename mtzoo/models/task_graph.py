@@ -10,25 +10,26 @@ from torch import nn
 
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.models.channel_plan import ChannelPlan, apply_channels
-from mtzoo.models.multitask import MultiTaskNet
+from mtzoo.models.multitask import IMAGE, MultiTaskNet
 from mtzoo.registry import NODES, check_params, find
 from mtzoo.structures import FeatureSpec
-
-IMAGE = FeatureSpec(channels=3, stride=1)
 
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """A named node: registered type, the names it reads, constructor parameters."""
+    """A named node: registered type, what it reads, constructor parameters.
+
+    inputs: "image", names of nodes, or of single features ("backbone.mod3").
+    """
 
     name: str
     type: str
-    inputs: tuple[str, ...] = ("image",)
+    inputs: tuple[str, ...] = (IMAGE,)
     params: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raises UserError for a name that cannot be a part of module paths such as "nodes.backbone.stem"."""
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", self.name) or self.name == "image" or hasattr(nn.ModuleDict, self.name):
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", self.name) or self.name == IMAGE or hasattr(nn.ModuleDict, self.name):
             raise UserError(f"node '{self.name}': letters, digits, _ and - only, and none of PyTorch's own names; rename it")
 
     def __str__(self) -> str:
@@ -43,10 +44,10 @@ def merge_graphs(graphs: Mapping[str, Sequence[NodeSpec]]) -> dict[str, NodeSpec
     for task, nodes in graphs.items():
         if not nodes:
             raise UserError(f"task '{task}': 'nodes' is empty; give its backbone, neck and head")
-        seen = {"image"}
+        seen = {IMAGE}
         for node in nodes:
             for source in node.inputs:
-                if source not in seen:
+                if source.partition(".")[0] not in seen:
                     raise UserError(f"task '{task}', node '{node.name}': reads '{source}', which no earlier node is called"
                                     f"{did_you_mean(source, seen)}")
             seen.add(node.name)
@@ -75,13 +76,29 @@ def build_network(graphs: Mapping[str, Sequence[NodeSpec]], channels: ChannelPla
     """
     merged = merge_graphs(graphs)
     nodes: dict[str, nn.Module] = {}
-    out_specs: dict[str, Sequence[FeatureSpec]] = {"image": (IMAGE,)}
+    out_specs: dict[str, Sequence[FeatureSpec]] = {IMAGE: (FeatureSpec(3, 1, IMAGE),)}
     for name, spec in merged.items():
-        in_specs = [s for source in spec.inputs for s in out_specs[source]]
-        nodes[name] = build_node(spec, in_specs)
+        nodes[name] = build_node(spec, [s for source in spec.inputs for s in _features(name, source, out_specs)])
         out_specs[name] = getattr(nodes[name], "out_specs", ())
     users = {name: [task for task, graph in graphs.items() if any(n.name == name for n in graph)] for name in merged}
     heads = {task: graph[-1].name for task, graph in graphs.items()}
     net = MultiTaskNet(nodes, {name: spec.inputs for name, spec in merged.items()}, heads, users)
     apply_channels(net, channels)
     return net.to(memory_format=torch.channels_last)
+
+
+def _features(reader: str, source: str, out_specs: Mapping[str, Sequence[FeatureSpec]]) -> Sequence[FeatureSpec]:
+    """What `source` stands for in the inputs of a node: all features of a node, or one of them.
+
+    Raises UserError for a feature that is not there, and for a head, which has none.
+    """
+    node, dot, feature = source.partition(".")
+    if not out_specs[node]:
+        raise UserError(f"node '{reader}': reads '{node}', a head, which has no features; read its backbone or neck")
+    if not dot:
+        return out_specs[node]
+    found = [spec for spec in out_specs[node] if spec.name == feature]
+    if not found:
+        names = [spec.name for spec in out_specs[node]]
+        raise UserError(f"node '{reader}': reads '{source}', but '{node}' has no such feature{did_you_mean(feature, names)}")
+    return found

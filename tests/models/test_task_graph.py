@@ -1,9 +1,10 @@
 import pytest
+import torch
 
 from mtzoo.errors import UserError
 from mtzoo.models import NodeSpec, build_network
 from mtzoo.models.task_graph import merge_graphs
-from tests.tiny import BACKBONE, NECK, detection_head, segmentation_head, tiny_graphs
+from tests.tiny import BACKBONE, HW, NECK, detection_head, segmentation_head, tiny_graphs
 
 
 def test_equal_names_and_specs_are_one_node_and_inputs_come_first():
@@ -56,7 +57,40 @@ def test_a_graph_that_cannot_be_built_is_one_line(graph, message):
 
 
 def test_a_node_may_read_several():
-    """Features of several nodes arrive one after the other, e.g. two backbones into one head."""
-    graph = (BACKBONE, NodeSpec("direct", "DenseSegmentationHead", ("backbone",), {"num_classes": 3, "strides": [8]}))
-    net = build_network({"seg": graph})
-    assert net.inputs["direct"] == ("backbone",)
+    """Features of several nodes arrive one after the other: the fine one of one backbone and the coarse one of another."""
+    other = NodeSpec("other", "VarGNetV2", params={"width": 0.5, "group_base": 8})
+    head = NodeSpec("head", "DenseSegmentationHead", ("backbone.mod2", "other.mod3"), {"num_classes": 3, "strides": [4, 8]})
+    net = build_network({"seg": (BACKBONE, other, head)}).eval()
+    seen = []
+    net.nodes["head"].register_forward_pre_hook(lambda module, args: seen.extend(args[0]))
+    x = torch.randn(1, 3, *HW)
+    with torch.no_grad():
+        outputs = net(x)
+        image = net.image_quant(x)
+        wanted = [net.nodes["backbone"](image)[0], net.nodes["other"](image)[1]]
+    assert all(torch.equal(a, b) for a, b in zip(seen, wanted, strict=True))
+    assert [tuple(f.shape) for f in seen] == [(1, 8, 16, 24), (1, 32, 8, 12)]
+    assert outputs["seg"]["logits"].shape == (1, 3, 16, 24)
+
+
+def test_features_of_equal_stride_are_told_apart_by_name():
+    def graph(*inputs):
+        return BACKBONE, NECK, NodeSpec("head", "DenseSegmentationHead", inputs, {"num_classes": 3, "strides": [8]})
+
+    message = r"node 'head': 2 features have stride 8: mod3, mod3; name the one .*inputs=\['backbone.mod3'\]"
+    with pytest.raises(UserError, match=message):
+        build_network({"seg": graph("backbone", "neck")})
+    net = build_network({"seg": graph("backbone.mod4", "neck.mod3")})
+    assert net.nodes["head"].picked == [1]
+
+
+@pytest.mark.parametrize(("source", "message"), [
+    ("backbone.mod9", "node 'head': reads 'backbone.mod9', but 'backbone' has no such feature; did you mean 'mod"),
+    ("image.x", "reads 'image.x', but 'image' has no such feature"),
+    ("first", "node 'head': reads 'first', a head, which has no features"),
+])
+def test_a_feature_that_is_not_there_is_one_line(source, message):
+    first = NodeSpec("first", "DenseSegmentationHead", ("backbone",), {"num_classes": 3})
+    head = NodeSpec("head", "DenseSegmentationHead", (source,), {"num_classes": 3, "strides": [8]})
+    with pytest.raises(UserError, match=message):
+        build_network({"seg": (BACKBONE, first, head)})

@@ -8,14 +8,14 @@ from mtzoo.layers import ConvBNAct, VarGBlock, VarGDownBlock
 from mtzoo.registry import NODES
 from mtzoo.structures import FeatureSpec
 
-# stride, channels at width 1.0, blocks, merged first block
-STAGES = ((4, 32, 1, False), (8, 64, 3, True), (16, 128, 7, True), (32, 256, 4, True))
+# name in the paper, stride, channels at width 1.0, blocks, merged first block
+STAGES = (("mod2", 4, 32, 1, False), ("mod3", 8, 64, 3, True), ("mod4", 16, 128, 7, True), ("mod5", 32, 256, 4, True))
 STEM_CHANNELS = 32
 
 
 @NODES.register_module()
 class VarGNetV2(nn.Module):
-    """Image (N, 3, H, W) -> features of strides 4, 8, 16 and 32.
+    """Image (N, 3, H, W) -> features `mod2` ... `mod5` of strides 4, 8, 16 and 32.
 
     width: channel multiplier, 0.25 ... 2.0; group_base: channels per group, 4 or 8.
     `vargnet_v2_g8g4_0_5x` is width 0.5, group_base 8 here and 4 in the neck.
@@ -28,13 +28,13 @@ class VarGNetV2(nn.Module):
         self.stages = nn.ModuleList()
         self.out_specs: list[FeatureSpec] = []
         channels = stem
-        for stride, base, blocks, merge in STAGES:
+        for name, stride, base, blocks, merge in STAGES:
             out = self._channels(base, width, group_base)
             factor = 8 // group_base if stride == 4 else 2
             first = VarGDownBlock(channels, out, group_base=group_base, factor=factor, merge=merge)
             rest = [VarGBlock(out, group_base=group_base, factor=factor) for _ in range(blocks - 1)]
             self.stages.append(nn.Sequential(first, *rest))
-            self.out_specs.append(FeatureSpec(out, stride))
+            self.out_specs.append(FeatureSpec(out, stride, name))
             channels = out
 
     @staticmethod

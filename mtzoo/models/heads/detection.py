@@ -27,7 +27,7 @@ class PerLocationDetectionHead(nn.Module):
         self.strides = tuple(strides)
         self.picked, specs = select_levels(in_specs, strides)
         self.towers, self.cls, self.box = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
-        for channels, _ in specs:
+        for channels in (spec.channels for spec in specs):
             tower = [SeparableGroupConv(channels, channels, group_base=group_base, factor=factor) for _ in range(depth)]
             self.towers.append(nn.Sequential(*tower))
             self.cls.append(ConvBNAct(channels, num_classes, 1, relu=False, bn=False, output="accumulator"))

@@ -25,7 +25,7 @@ class UnetLevel(nn.Module):
 
 @NODES.register_module()
 class UnetNeck(nn.Module):
-    """Features of rising stride -> features of the same strides and channels, the deepest passed on as it is.
+    """Features of rising stride -> features of the same strides, channels and names, the deepest passed on as it is.
 
     group_base: channels per group of the neck, independent of the backbone's; factor: hidden expansion.
     """
