@@ -21,16 +21,16 @@ class Results:
 
     def __init__(self, program: Program, batches: Sequence[Tensor]) -> None:
         self.values: dict[str, list[Tensor]] = {IMAGES: list(batches)}
-        self.left = Counter(name for call in program.calls for name in _reads(call))
+        self.left = Counter(name for call in program.calls for name in call.reads)
 
     def inputs(self, call: Call) -> list[tuple[Tensor, ...]]:
         """For each batch what the call reads, its skip last."""
-        return list(zip(*(self.values[name] for name in _reads(call))))
+        return list(zip(*(self.values[name] for name in call.reads)))
 
     def store(self, call: Call, results: list[Tensor]) -> None:
         """Keep the call's results and drop what nobody reads any more."""
         self.values[call.name] = results
-        self.left.subtract(_reads(call))
+        self.left.subtract(call.reads)
         for name in [name for name in self.values if self.left[name] <= 0]:
             del self.values[name]
 
@@ -67,7 +67,3 @@ def channel_means(batches: Sequence[Tensor]) -> Tensor:
     """(C,) over all images and places of (N, C, H, W) maps."""
     total = sum(y.double().sum((0, 2, 3)) for y in batches)
     return (total / sum(y.numel() / y.shape[1] for y in batches)).float()
-
-
-def _reads(call: Call) -> tuple[str, ...]:
-    return (*call.inputs, *((call.skip,) if call.skip else ()))

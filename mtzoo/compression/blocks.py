@@ -29,7 +29,7 @@ class Block:
 def residual_blocks(program: Program) -> list[Block]:
     """The modules that are such a block and nothing else, in execution order."""
     calls, made_by = {call.name: call for call in program.calls}, producers(program)
-    reads = Counter(name for call in program.calls for name in (*call.inputs, call.skip))
+    reads = Counter(name for call in program.calls for name in call.reads)
     reads.update(name for maps in program.outputs.values() for name in maps.values())
     found = []
     for call in program.convs:
@@ -60,7 +60,7 @@ def pass_over(program: Program, blocks: Sequence[Block]) -> Program:
         return name
 
     def joined(call: Call) -> Call:
-        if not any(name in inputs for name in (*call.inputs, call.skip)):
+        if not any(name in inputs for name in call.reads):
             return call
         return replace(call, inputs=tuple(source(name) for name in call.inputs), skip=None if call.skip is None else source(call.skip))
 

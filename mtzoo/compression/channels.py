@@ -16,9 +16,9 @@ import numpy as np
 
 from mtzoo.compression.blocks import residual_blocks
 from mtzoo.compression.union_find import UnionFind
-from mtzoo.layers import ConvBNAct
+from mtzoo.layers import Concat, ConvBNAct, ImageQuant, UpsampleNearest2x
 from mtzoo.quantization import Program
-from mtzoo.quantization.graph import producers
+from mtzoo.quantization.graph import missing_rule, producers
 
 Channel = tuple[str, int]
 """A convolution and the index of one of its outputs."""
@@ -129,10 +129,12 @@ def _result_channels(program: Program) -> dict[str, list[Channel]]:
     for call in program.calls:
         if isinstance(call.module, ConvBNAct):
             found[call.name] = [(call.name, i) for i in range(call.module.conv.out_channels)]
-        elif call.inputs[0] in found:
+        elif isinstance(call.module, Concat | UpsampleNearest2x):
             found[call.name] = [channel for name in call.inputs for channel in found[name]]
+        elif isinstance(call.module, ImageQuant):
+            found[call.name] = [PROTECTED] * 3
         else:
-            found[call.name] = [PROTECTED] * 3  # the image
+            raise missing_rule(call.name, type(call.module), "channel", "mtzoo/compression/channels.py")
     return found
 
 

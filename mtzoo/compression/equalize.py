@@ -32,7 +32,7 @@ class Pair:
 
 def equalizable_pairs(program: Program) -> list[Pair]:
     """Convolution -> convolution with a ReLU between them and neither skip, concat, resampling nor a second reader."""
-    readers = Counter(name for call in program.calls for name in (*call.inputs, *((call.skip,) if call.skip else ())))
+    readers = Counter(name for call in program.calls for name in call.reads)
     readers.update(name for maps in program.outputs.values() for name in maps.values())
     convs = {call.name: call for call in program.convs}
     pairs = [Pair(convs[call.inputs[0]], call) for call in program.convs if call.inputs[0] in convs]

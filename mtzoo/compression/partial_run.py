@@ -31,7 +31,7 @@ class PartialProgram:
         """The original's results that the outputs of `tasks` are made with."""
         wanted = self._wanted(tasks)
         own = {call.name for call in self.program.calls}
-        read = {name for call in needed_calls(self.program, wanted) for name in _read(call)}
+        read = {name for call in needed_calls(self.program, wanted) for name in call.reads}
         return (read | {name for maps in wanted.values() for name in maps.values()}) - own
 
     def outputs(self, original: Results, tasks: Collection[str]) -> RawOutputs:
@@ -53,7 +53,7 @@ def pruned_part(program: Program, removed: Removed) -> PartialProgram:
     calls = []
     for call in program.calls:
         differs = call is not before[call.name] or not bool(kept[call.name].all())
-        if differs or any(name in changed for name in _read(call)):
+        if differs or any(name in changed for name in call.reads):
             changed.add(call.name)
             calls.append(_narrowed(call, kept))
     outputs = {task: maps for task, maps in program.outputs.items() if any(name in changed for name in maps.values())}
@@ -75,7 +75,7 @@ def needed_calls(program: Program, outputs: Mapping[str, Mapping[str, str]]) -> 
     calls = []
     for call in reversed(program.calls):
         if call.name in needed:
-            needed.update(_read(call))
+            needed.update(call.reads)
             calls.append(call)
     return tuple(reversed(calls))
 
@@ -86,12 +86,6 @@ def run_calls(calls: Iterable[Call], given: Results) -> Results:
     `mtzoo.quantization.graph.IMAGES`."""
     own: Results = {}
     for call in calls:
-        values = [own[name] if name in own else given[name] for name in _read(call)]
+        values = [own[name] if name in own else given[name] for name in call.reads]
         own[call.name] = call.module(*values)
     return own
-
-
-def _read(call: Call) -> tuple[str, ...]:
-    """Everything a call reads, its skip last."""
-    return call.inputs if call.skip is None else (*call.inputs, call.skip)
-

@@ -5,8 +5,9 @@ import torch
 from torch import Tensor, nn
 
 from mtzoo.compression.blocks import Removed, gone_blocks
-from mtzoo.layers import Concat, ConvBNAct, UpsampleNearest2x, drop_block, narrow
+from mtzoo.layers import Concat, ConvBNAct, ImageQuant, UpsampleNearest2x, drop_block, narrow
 from mtzoo.quantization import Program, read_program
+from mtzoo.quantization.graph import missing_rule
 
 
 def kept_channels(program: Program, removed: Removed) -> dict[str, Tensor]:
@@ -18,8 +19,10 @@ def kept_channels(program: Program, removed: Removed) -> dict[str, Tensor]:
             kept[call.name][list(removed.get(call.name, ()))] = False
         elif isinstance(call.module, Concat | UpsampleNearest2x):
             kept[call.name] = torch.cat([kept[name] for name in call.inputs])
+        elif isinstance(call.module, ImageQuant):
+            kept[call.name] = torch.ones(3, dtype=torch.bool)
         else:
-            kept[call.name] = torch.ones(3, dtype=torch.bool)  # the image
+            raise missing_rule(call.name, type(call.module), "pruning", "mtzoo/compression/pruning.py")
     return kept
 
 

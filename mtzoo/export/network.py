@@ -11,14 +11,13 @@ import torch
 from onnx import TensorProto
 from torch import Tensor
 
-from mtzoo.errors import UserError
 from mtzoo.export.builder import GraphBuilder
 from mtzoo.layers import Concat, ConvBNAct, ImageQuant, UpsampleNearest2x
 from mtzoo.models import MultiTaskNet
 from mtzoo.ops.fixed_point import to_integers
 from mtzoo.quantization import read_program
 from mtzoo.quantization.fake_quant import ActFakeQuant, AsymmetricFakeQuant
-from mtzoo.quantization.graph import IMAGES, Call
+from mtzoo.quantization.graph import IMAGES, Call, missing_rule
 
 IMAGE_ZERO = 128
 
@@ -57,7 +56,7 @@ class NetworkEmitter:
             source = self.values[call.inputs[0]]
             value = Value(self.builder.upsample_nearest_2x(source.tensor, call.name), source.scale, source.zero_point, source.grid)
         else:
-            raise UserError(f"layer '{call.name}': no ONNX rule for {type(module).__name__}; add one to mtzoo/export/network.py")
+            raise missing_rule(call.name, type(module), "ONNX", "mtzoo/export/network.py")
         self.values[call.name] = value
 
     def as_float(self, name: str) -> str:
@@ -91,7 +90,7 @@ class NetworkEmitter:
             inputs.append(self._bias(name, layer))
         pads = [*conv.padding, *conv.padding]
         y = b.op("Conv", inputs, f"{name}.conv", {"kernel_shape": conv.kernel_size, "pads": pads, "strides": conv.stride,
-                                                  "group": conv.groups})
+                                                  "dilations": conv.dilation, "group": conv.groups})
         if layer.bn is not None:
             bn = layer.bn
             parameters = (bn.weight, bn.bias, bn.running_mean, bn.running_var)

@@ -15,13 +15,15 @@ class ConvBNAct(nn.Module):
     The skip is added inside, in the accumulator, so that a residual costs no rounding of its own. Quantizers are None in
     a float network; `mtzoo.quantization.prepare` fills them in, `fold` takes `bn` away.
 
-    output: "quantized" (8 bit towards the next layer) or "accumulator" (the last convolution of a head: the sum as is).
+    dilation: distance of the kernel's taps; the padding keeps the size of the map, whatever it is. output: "quantized" (8 bit
+    towards the next layer) or "accumulator" (the last convolution of a head: the sum as is).
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, groups: int = 1,
-                 relu: bool = True, bn: bool = True, output: Output = "quantized") -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, dilation: int = 1,
+                 groups: int = 1, relu: bool = True, bn: bool = True, output: Output = "quantized") -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, kernel_size // 2, groups=groups, bias=not bn)
+        padding = dilation * (kernel_size - 1) // 2
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias=not bn)
         nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")
         if self.conv.bias is not None:
             nn.init.zeros_(self.conv.bias)
@@ -62,8 +64,8 @@ def narrow(layer: ConvBNAct, rows: Tensor, columns: Tensor, groups: int) -> None
     """
     old, bn = layer.conv, layer.bn
     weight = old.weight[rows][:, columns].contiguous(memory_format=torch.channels_last)
-    layer.conv = nn.Conv2d(len(columns) * groups, len(rows), old.kernel_size, old.stride, old.padding, groups=groups,
-                           bias=old.bias is not None, device=weight.device)
+    layer.conv = nn.Conv2d(len(columns) * groups, len(rows), old.kernel_size, old.stride, old.padding, old.dilation, groups,
+                           bias=old.bias is not None, padding_mode=old.padding_mode, device=weight.device)
     layer.conv.weight = nn.Parameter(weight)
     if old.bias is not None:
         layer.conv.bias = nn.Parameter(old.bias[rows])

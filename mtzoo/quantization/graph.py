@@ -5,23 +5,33 @@ records, in execution order. Nothing but leaves may compute, so a program is com
 `Concat`, `UpsampleNearest2x` and `ImageQuant` on integers can run the network.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from mtzoo.errors import UserError
-from mtzoo.layers import LEAVES, Concat, ConvBNAct, ImageQuant
+from mtzoo.layers import LEAVES, Concat, ConvBNAct, ImageQuant, UpsampleNearest2x
 
 IMAGES = "images"  # what the first call reads
 
 
 class LeafTracer(fx.Tracer):
-    """Stops at the leaves: their inside is one arithmetic unit."""
+    """Stops at the leaves: their inside is one arithmetic unit. PyTorch's own layers are seen as what they are, too."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, LEAVES)
+        passes_on = isinstance(m, nn.Identity)  # what a dropped block leaves
+        return isinstance(m, LEAVES) or (not passes_on and super().is_leaf_module(m, module_qualified_name))
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """As fx does. Raises UserError naming the module whose forward cannot be traced."""
+        try:
+            return super().call_module(m, forward, args, kwargs)
+        except fx.proxy.TraceError as error:
+            raise UserError(f"module '{self.path_of_module(m)}' ({type(m).__name__}): its forward depends on the values of a tensor "
+                            f"({' '.join(str(error).split())[:120]}); write it without") from error
 
 
 def trace(net: nn.Module) -> fx.GraphModule:
@@ -43,6 +53,16 @@ class Call:
     skip: str | None = None
     within: tuple[str, ...] = ()
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Everything it reads, its skip last."""
+        return self.inputs if self.skip is None else (*self.inputs, self.skip)
+
+
+def missing_rule(name: str, kind: type, rule: str, file: str) -> UserError:
+    """The error for a leaf that some stage knows nothing of. rule: what is missing, e.g. "ONNX"; file: where it is to be added."""
+    return UserError(f"layer '{name}': no {rule} rule for {kind.__name__}; add one to {file}")
+
 
 @dataclass(frozen=True)
 class Program:
@@ -57,13 +77,16 @@ class Program:
 
 
 def read_program(net: nn.Module) -> Program:
-    """Trace `net` into a Program. Raises UserError if something else than the leaves computes, or a leaf runs twice."""
+    """Trace `net` into a Program.
+
+    Raises UserError naming the module and what to use if something else than the leaves computes, or a leaf runs twice.
+    """
     graph = LeafTracer().trace(net)
     modules, names, calls, outputs = dict(net.named_modules()), {}, [], {}
     for node in graph.nodes:
         if node.op == "placeholder":
             names[node] = IMAGES
-        elif node.op == "call_module":
+        elif node.op == "call_module" and isinstance(modules[node.target], LEAVES):
             if node.target in names.values():
                 raise UserError(f"layer '{node.target}' runs twice in one pass; its two inputs would need one scale: "
                                 "give each place its own layer")
@@ -72,9 +95,32 @@ def read_program(net: nn.Module) -> Program:
         elif node.op == "output":
             outputs = fx.map_arg(node.args[0], lambda n: names[n])
         else:
-            raise UserError(f"the network computes '{node.target}' outside the layers of mtzoo.layers.LEAVES; "
-                            "write it with those layers, so that it can be quantized")
+            raise _foreign(node, modules)
     return Program(tuple(calls), {task: dict(maps) for task, maps in outputs.items()})
+
+
+INSTEAD = {
+    "ConvBNAct": ("conv2d", "batchnorm", "batchnorm2d", "relu"),
+    "ConvBNAct's skip, conv(x, skip=y)": ("add", "iadd"),
+    "Concat": ("cat", "concat"),
+    "UpsampleNearest2x": ("interpolate", "upsample"),
+}
+"""Layer of mtzoo.layers -> what of PyTorch it stands for."""
+
+
+def _foreign(node: fx.Node, modules: Mapping[str, nn.Module]) -> UserError:
+    """The error for an operation that is no leaf: which module computes it, and what to write instead."""
+    stack = [path for path, _ in (node.meta.get("nn_module_stack") or {}).values()]
+    if node.op == "call_module":
+        place, name = f"module '{node.target}'", type(modules[node.target]).__name__
+    else:
+        place = f"module '{stack[-1]}'" if stack else "the network"
+        name = node.target if isinstance(node.target, str) else node.target.__name__
+    key = name.lower().replace("_", "")
+    layer = next((layer for layer, stands_for in INSTEAD.items() if key in stands_for), None)
+    advice = f"use {layer} of mtzoo.layers" if layer else \
+        f"no layer of mtzoo.layers stands for it; there are {', '.join(leaf.__name__ for leaf in LEAVES)}"
+    return UserError(f"{place} computes {name}, which cannot be quantized exactly; {advice}")
 
 
 def _read_call(node: fx.Node, module: nn.Module, names: Mapping[fx.Node, str]) -> Call:
@@ -91,8 +137,10 @@ def producers(program: Program) -> dict[str, tuple[str, ...]]:
     for call in program.calls:
         if isinstance(call.module, ConvBNAct | ImageQuant):
             found[call.name] = (call.name,)
-        else:
+        elif isinstance(call.module, Concat | UpsampleNearest2x):
             found[call.name] = tuple(dict.fromkeys(p for name in call.inputs for p in found[name]))
+        else:
+            raise missing_rule(call.name, type(call.module), "producer", "mtzoo/quantization/graph.py")
     return found
 
 
@@ -132,14 +180,16 @@ def grids(program: Program, state: Mapping[str, Tensor]) -> dict[str, Grid]:
             found[call.name] = IMAGE_GRID
         elif isinstance(call.module, ConvBNAct):
             found[call.name] = _conv_grid(call, found, state)
-        else:
+        elif isinstance(call.module, Concat | UpsampleNearest2x):
             found[call.name] = _shared_grid(call, found)
+        else:
+            raise missing_rule(call.name, type(call.module), "grid", "mtzoo/quantization/graph.py")
     return found
 
 
 def _conv_grid(call: Call, found: Mapping[str, Grid], state: Mapping[str, Tensor]) -> Grid:
     """Grid of a convolution's result; an accumulator with a skip lies on the finer of the two grids."""
-    for name in (*call.inputs, *((call.skip,) if call.skip else ())):
+    for name in call.reads:
         if found[name].low is None:
             raise UserError(f"layer '{call.name}' reads '{name}', an accumulator that nobody rounded to 8 bits")
     output = state.get(f"{call.name}.output_exponent")

@@ -1,7 +1,7 @@
-"""The network in integers: int8 weights, uint8 and int8 feature maps, int32 sums, shifts. No float before the last line.
+"""The network in integers: int8 weights, uint8 and int8 feature maps, int32 sums, shifts.
 
-Convolutions gather their windows and multiply with `torch.matmul` on int32, which is integer arithmetic and runs on the
-CPU only.
+Convolutions run in float64, which holds every integer below 2^53: their sums, proven to stay below 2^24, are the same integers in
+whatever order they are added, on a CPU and on a GPU.
 """
 
 import torch
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mtzoo.errors import UserError
-from mtzoo.layers import Concat, ConvBNAct, ImageQuant
+from mtzoo.layers import Concat, ConvBNAct, ImageQuant, UpsampleNearest2x
 from mtzoo.ops.fixed_point import EXACT_LIMIT, requantize
-from mtzoo.quantization.graph import IMAGES, Grid, Program
+from mtzoo.quantization.graph import IMAGES, Grid, Program, missing_rule
 
 
 class IntegerConv(nn.Module):
@@ -25,7 +25,7 @@ class IntegerConv(nn.Module):
                  source: Grid, skip: Grid | None, output: Grid) -> None:
         super().__init__()
         conv = layer.conv
-        self.kernel, self.stride, self.padding, self.groups = conv.kernel_size, conv.stride, conv.padding, conv.groups
+        self.stride, self.padding, self.dilation, self.groups = conv.stride, conv.padding, conv.dilation, conv.groups
         self.output, self.exact = output, output.low is None
         own = source.exponent + weight_exponent.int()  # (C_out,) grid of the products
         fine = own if skip is None else torch.minimum(own, skip.exponent)
@@ -48,15 +48,9 @@ class IntegerConv(nn.Module):
 
     def accumulate(self, x: Tensor) -> Tensor:
         """w * x + b in int32: (N, C_in, H, W) -> (N, C_out, H', W')."""
-        (kh, kw), (sh, sw), (ph, pw) = self.kernel, self.stride, self.padding
-        n, channels = x.shape[:2]
-        x = F.pad(x.int(), (pw, pw, ph, ph))
-        windows = x.unfold(2, kh, sh).unfold(3, kw, sw)  # (N, C_in, H', W', kh, kw), a view
-        height, width = windows.shape[2:4]
-        columns = windows.permute(0, 1, 4, 5, 2, 3).reshape(n, self.groups, channels // self.groups * kh * kw, -1)
-        weight = self.weight.int().reshape(self.groups, -1, columns.shape[2])  # (G, C_out / G, C_in / G * kh * kw)
-        total = torch.matmul(weight, columns)  # (N, G, C_out / G, H' * W')
-        return total.reshape(n, -1, height, width).add_(self.bias.view(-1, 1, 1))
+        total = F.conv2d(x.double(), self.weight.double(), self.bias.double(), self.stride, self.padding, self.dilation,
+                         self.groups)
+        return total.int()
 
 
 def prove_exact(name: str, weight: Tensor, bias: Tensor, *, own: Tensor, fine: Tensor, source: Grid,
@@ -102,7 +96,9 @@ class IntegerNet(nn.Module):
             return (inputs[0].to(torch.int16) - 128).to(torch.int8)
         if kind is Concat:
             return torch.cat(inputs, dim=1)
-        return inputs[0].repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+        if kind is UpsampleNearest2x:
+            return inputs[0].repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+        raise missing_rule(name, kind, "integer", "mtzoo/quantization/integer.py")
 
     def _to_float(self, value: Tensor, name: str) -> Tensor:
         """Exact: the integers are below 2^24 and the factor is a power of two."""

@@ -1,11 +1,20 @@
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from mtzoo.compression.channels import channel_groups
+from mtzoo.compression.pruning import kept_channels
 from mtzoo.errors import UserError
+from mtzoo.export.builder import GraphBuilder
+from mtzoo.export.network import NetworkEmitter
 from mtzoo.layers import ConvBNAct, ImageQuant, UpsampleNearest2x
 from mtzoo.models import MultiTaskNet
-from mtzoo.quantization.graph import grids, producers, read_program, sharing_groups, trace
+from mtzoo.quantization.graph import Program, grids, producers, read_program, sharing_groups, trace
+from mtzoo.quantization.integer import IntegerNet
 
 
 class OneTask(nn.Module):
@@ -43,13 +52,36 @@ def test_concat_joins_producers_through_upsampling(net: MultiTaskNet) -> None:
     assert producers(program)["nodes.seg_head.concat"] == ("nodes.seg_head.spatial", "nodes.seg_head.context")
 
 
-def test_arithmetic_outside_the_leaves_is_refused() -> None:
-    class Adds(OneTask):
-        def run(self, images: Tensor, conv: nn.Module) -> Tensor:
-            return conv(images) + 1
+class Block(nn.Module):
+    """A module inside of the network, whose forward is given."""
 
-    with pytest.raises(UserError, match="outside the layers"):
-        read_program(Adds(conv=ConvBNAct(3, 4, 1)))
+    def __init__(self, forward: Callable[..., Tensor], **layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.ModuleDict(layers)
+        self.compute = forward
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.compute(x, **self.layers)
+
+
+@pytest.mark.parametrize(("block", "message"), [
+    (Block(lambda x: x + 1), r"module 'layers.block' computes add, .*use ConvBNAct's skip, conv\(x, skip=y\)"),
+    (Block(lambda x: torch.cat([x, x], 1)), "module 'layers.block' computes cat, .*use Concat of"),
+    (Block(lambda x: F.interpolate(x, scale_factor=2.0)), "module 'layers.block' computes interpolate, .*use UpsampleNearest2x of"),
+    (Block(lambda x: F.max_pool2d(x, 2)), "module 'layers.block' computes max_pool2d, .*no layer of .*there are ConvBNAct"),
+    (Block(lambda x: x.mean((2, 3))), "module 'layers.block' computes mean, "),
+    (Block(lambda x, pool: pool(x), pool=nn.MaxPool2d(2)), "module 'layers.block.layers.pool' computes MaxPool2d, .*no layer"),
+    (Block(lambda x, bn: bn(x), bn=nn.BatchNorm2d(4)), "module 'layers.block.layers.bn' computes BatchNorm2d, .*use ConvBNAct of"),
+    (Block(lambda x, conv: conv(x), conv=nn.Conv2d(4, 4, 1)), "module 'layers.block.layers.conv' computes Conv2d, .*use ConvBNAct of"),
+    (Block(lambda x: x if x.sum() > 0 else -x), r"module 'layers.block' \(Block\): its forward depends on the values of a tensor"),
+], ids=["add", "cat", "interpolate", "max_pool2d", "mean", "MaxPool2d", "BatchNorm2d", "Conv2d", "control flow"])
+def test_what_is_no_leaf_is_named_with_its_module_and_what_to_use(block: nn.Module, message: str) -> None:
+    class Net(OneTask):
+        def run(self, images: Tensor, conv: nn.Module, block: nn.Module) -> Tensor:
+            return block(conv(images))
+
+    with pytest.raises(UserError, match=message):
+        read_program(Net(conv=ConvBNAct(3, 4, 1), block=block))
 
 
 def test_a_layer_that_runs_twice_is_refused() -> None:
@@ -70,3 +102,30 @@ def test_accumulator_nobody_rounds_is_refused() -> None:
     state = {f"layers.{n}.weight_exponent": torch.zeros(3, dtype=torch.int8) for n in "ab"}
     with pytest.raises(UserError, match=r"'layers.b' reads 'layers.a'"):
         grids(read_program(net), state)
+
+
+class Unknown(nn.Module):
+    """A leaf that no stage has a rule for."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+@pytest.mark.parametrize(("rule", "stage"), [
+    ("producer", producers),
+    ("grid", lambda program: grids(program, {})),
+    ("channel", lambda program: channel_groups(program, {})),
+    ("pruning", lambda program: kept_channels(program, {})),
+    ("integer", lambda program: IntegerNet(program, {})(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))),
+    ("ONNX", lambda program: NetworkEmitter(GraphBuilder(), quantized=True).emit(program.calls[1])),
+])
+def test_a_leaf_without_a_rule_is_an_error_that_names_it_and_the_file(rule: str, stage: Callable[[Program], object]) -> None:
+    """No stage takes an unknown leaf for one that it knows."""
+    class Net(OneTask):
+        def run(self, images: Tensor, image: nn.Module, leaf: nn.Module) -> Tensor:
+            return leaf(image(images))
+
+    program = read_program(Net(image=ImageQuant(), leaf=UpsampleNearest2x()))
+    program = replace(program, calls=(program.calls[0], replace(program.calls[1], module=Unknown())))
+    with pytest.raises(UserError, match=rf"layer 'layers.leaf': no {rule} rule for Unknown; add one to mtzoo/\w+/\w+.py"):
+        stage(program)

@@ -1,0 +1,57 @@
+"""Every form of a convolution: fake-quant, the integer network and the ONNX file give the same values."""
+
+import pytest
+import torch
+
+from mtzoo.compression import prune
+from mtzoo.export import build_model
+from mtzoo.layers import ConvBNAct, normalize_image
+from mtzoo.quantization import convert
+from mtzoo.runtime import build_executor
+from tests.chain import GEOMETRY, chain, folded_chain
+from tests.quantization.helpers import differing, images, outputs
+
+FORMS = {
+    "5x5": dict(kernel_size=5),
+    "stride": dict(kernel_size=3, stride=2),
+    "dilation 2": dict(kernel_size=3, dilation=2),
+    "dilation 12": dict(kernel_size=3, dilation=12),
+    "dilation and stride": dict(kernel_size=3, dilation=3, stride=2),
+    "groups": dict(kernel_size=3, groups=2),
+    "depthwise": dict(kernel_size=3, groups=16),
+    "depthwise, dilation": dict(kernel_size=3, groups=16, dilation=4),
+    "depthwise, signed": dict(kernel_size=3, groups=16, relu=False),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_forms_of_a_convolution_are_exact(form: dict[str, int]) -> None:
+    net, x = folded_chain(ConvBNAct(3, 16, 1), ConvBNAct(16, 16, **form)), images(1, seed=1)
+    want = outputs(net, normalize_image(x))
+    assert want["seg.logits"].unique().numel() > 100
+    assert differing(outputs(convert(net), x), want) == 0
+    model = build_model(net, {}, GEOMETRY, quantized=True, postprocess=False)
+    found = build_executor("onnxruntime", model, 1).run({"image": x.numpy()})
+    assert differing({name: torch.from_numpy(value) for name, value in found.items()}, want) == 0
+
+
+def test_the_integer_network_reads_odd_sizes() -> None:
+    net = folded_chain(ConvBNAct(3, 16, 3, stride=2), ConvBNAct(16, 16, 3, dilation=2), ConvBNAct(16, 16, 3, stride=2))
+    x = torch.randint(0, 256, (1, 3, 37, 53), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
+    assert differing(outputs(convert(net), x), outputs(net, normalize_image(x))) == 0
+
+
+def test_pruning_keeps_dilation_and_stride() -> None:
+    net = chain(ConvBNAct(3, 16, 1), ConvBNAct(16, 16, 3, dilation=2, stride=2), ConvBNAct(16, 8, 1))
+    x, gone = normalize_image(images(1, seed=1)), {"nodes.chain.layers.0": {1, 5}, "nodes.chain.layers.1": {0, 7, 9}}
+    masked = outputs(net, x)
+    for layer, channels in gone.items():
+        bn = net.get_submodule(layer).bn
+        with torch.no_grad():
+            bn.weight[list(channels)] = 0.0
+            bn.bias[list(channels)] = 0.0
+    masked = outputs(net, x)
+    prune(net, gone)
+    conv = net.get_submodule("nodes.chain.layers.1").conv
+    assert (conv.dilation, conv.stride, conv.padding, tuple(conv.weight.shape)) == ((2, 2), (2, 2), (2, 2), (13, 14, 3, 3))
+    assert torch.allclose(outputs(net, x)["seg.logits"], masked["seg.logits"], atol=1e-5)
