@@ -38,7 +38,7 @@ def listed(words: Iterable[str]) -> str:
     """Names for a message, sorted; of very many the first."""
     words = sorted(words)
     more = [f"... ({len(words)} in all)"] * (len(words) > LISTED_WORDS)
-    return ", ".join([*map(_cut, words[:LISTED_WORDS]), *more])
+    return ", ".join([*map(cut, words[:LISTED_WORDS]), *more])
 
 
 def one_line(text: str) -> str:
@@ -61,7 +61,7 @@ def shown(value: object) -> str:
     """A value out of a user's JSON for a message: short, whatever its size and depth."""
     if isinstance(value, list):
         items = [_scalar(item) for item in value[:SHOWN_ITEMS]] + ["..."] * (len(value) > SHOWN_ITEMS)
-        return _cut(f"[{', '.join(items)}]")
+        return cut(f"[{', '.join(items)}]")
     return _scalar(value)
 
 
@@ -74,8 +74,9 @@ def _scalar(value: object) -> str:
         return "[...]" if isinstance(value, list) else "{...}"
     if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:  # Python refuses to write out the longest ones
         return f"a number of {value.bit_length():,} bits"
-    return _cut(repr(value[:SHOWN_CHARACTERS + 1] if isinstance(value, str | bytes) else value))
+    return cut(repr(value[:SHOWN_CHARACTERS + 1] if isinstance(value, str | bytes) else value))
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """A name, key or path out of a user's file for a message: its beginning, if it is long."""
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."

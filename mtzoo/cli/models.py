@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mtzoo.config import ExperimentConfig, config_from_dict, config_hash
-from mtzoo.config.load import override
+from mtzoo.config.overrides import override
 from mtzoo.data.json_file import read_json
 from mtzoo.data.loader import EvalBatch
 from mtzoo.engine.evaluate import Predictor

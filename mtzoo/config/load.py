@@ -2,25 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from unittest import mock
 
 from mmengine.config import Config
+from mmengine.config import config as mmengine_config
 
+from mtzoo.config.overrides import TABLES, TOP_KEYS, override, select_tasks
+from mtzoo.config.plain import plain, shown_object
 from mtzoo.config.schema import ExperimentConfig, LossSpec, TaskConfig
 from mtzoo.data.sources import SOURCES, Source
 from mtzoo.errors import UserError, did_you_mean
-from mtzoo.models.channel_plan import node_channels
 from mtzoo.models.task_graph import NodeSpec
 from mtzoo.plain_data import build, convert
 
-TABLES = ("nodes", "sources")  # named specs that tasks refer to
 TASK_KEYS = ("kind", "classes", "nodes", "train", "val", "loss", "boxes", "labels", "quantization")
-BOX_INPUTS = ("im_hw", "crop_xy")
-TOP_KEYS = (*TABLES, "data_root", "tasks", "train_geometry", "deploy_geometry", "int_inference_export_input_shape", "solver",
-            "fusion_bn_patterns", "photometric", "quantization", "env", "loss_balance", "samples_per_epoch", "pipeline_test",
-            "merge", "distillation", "sparsity", "channels")
 
 
 def load_config(path: Path, options: Mapping[str, Any] | None = None, tasks: Sequence[str] | None = None) -> ExperimentConfig:
@@ -29,91 +28,43 @@ def load_config(path: Path, options: Mapping[str, Any] | None = None, tasks: Seq
     options: dotted keys -> values (`--cfg-options`); tasks: keep only these, with what only the others need dropped.
     Raises UserError naming the file and the key.
     """
+    values = read_config(path)
     try:
-        config = Config.fromfile(str(path), lazy_import=True)
-    except Exception as error:  # a config is code: anything may come out of it
-        raise UserError(f"{path}: {type(error).__name__}: {' '.join(str(error).split())}") from error
-    try:
-        values = {k: v for k, v in config.to_dict().items() if not k.startswith("_")}
-        values = override(values, options or {})
-        name = f"{path.resolve().parent.name}/{path.stem}"
-        return config_from_dict(plain({"name": name, **select_tasks(values, tasks)}))
+        return config_from_dict(select_tasks(override(values, options or {}), tasks))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
 
-def plain(values: object, where: str = "") -> Any:
-    """Config data as JSON would give it back: dicts with text keys, lists, texts, numbers, booleans, None.
-
-    Raises UserError naming the key of anything else.
-    """
-    if isinstance(values, Mapping):
-        return {str(key): plain(value, f"{where}.{key}" if where else str(key)) for key, value in values.items()}
-    if isinstance(values, list | tuple):
-        return [plain(value, f"{where}[{i}]") for i, value in enumerate(values)]
-    if values is None or isinstance(values, bool | int | float | str):
-        return values
-    text = " ".join(repr(values).split())
-    raise UserError(f"{where}={text[:80]}: a config holds texts, numbers, booleans, None, lists and dicts only")
-
-
-def override(values: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain config data with dotted keys replaced: {"solver.0.float_phase.epochs": 2}. Raises UserError for unknown keys."""
-    for key in options:
-        top = key.split(".")[0]
-        if top not in TOP_KEYS:
-            raise UserError(f"--cfg-options {key}: unknown key{did_you_mean(top, TOP_KEYS)}")
-        _check_second_key(key, values)
-    config = Config(dict(values))
-    for key, value in options.items():
-        try:
-            config.merge_from_dict({key: value})
-        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
-            raise UserError(f"--cfg-options {key}: no such place in the config ({' '.join(str(error).split())})") from error
-    return config.to_dict()
+def read_config(path: Path) -> dict[str, Any]:
+    """What a config file says, as plain data, with its name. Raises UserError naming the file and the key."""
+    try:
+        with _byte_order_mark_allowed():
+            values = Config.fromfile(str(path), lazy_import=True).to_dict()
+    except (Exception, SystemExit) as error:  # a config is code: anything may come out of it
+        raise UserError(f"{path}: {type(error).__name__}: {shown_object(str(error))}") from error
+    try:
+        values = plain({key: value for key, value in values.items() if not key.startswith("_")})
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    return {"name": f"{path.resolve().parent.name}/{path.stem}", **values}
 
 
-def _check_second_key(key: str, values: Mapping[str, Any]) -> None:
-    """A misspelt entry of a table would make a new one that nobody refers to."""
-    top, _, rest = key.partition(".")
-    name, table = rest.partition(".")[0], values.get(top)
-    if top in (*TABLES, "tasks") and name and isinstance(table, Mapping) and name not in table:
-        raise UserError(f"--cfg-options {key}: {top} has no '{name}'{did_you_mean(name, table)}")
+@contextmanager
+def _byte_order_mark_allowed() -> Iterator[None]:
+    """mmengine opens configs as plain UTF-8, and the byte order mark of some editors is then a syntax error."""
+    def open_utf8(file: str, mode: str = "r", encoding: str | None = None) -> IO[str]:
+        return open(file, mode, encoding="utf-8-sig" if encoding == "utf-8" and mode == "r" else encoding)
 
-
-def select_tasks(values: dict[str, Any], tasks: Sequence[str] | None) -> dict[str, Any]:
-    """The config with only `tasks`: what is to be distilled of others goes, and without detection what only boxes need of the
-    export's inputs."""
-    if not tasks:
-        return values
-    known = values.get("tasks", {})
-    if not isinstance(known, Mapping):
-        return values  # refused further on
-    for task in tasks:
-        if task not in known:
-            raise UserError(f"--tasks {task}: the config has no such task{did_you_mean(task, known)}")
-    kept = {name: task for name, task in known.items() if name in tasks}
-    selected = {**values, "tasks": kept}
-    taught = values.get("distillation")
-    if isinstance(taught, Mapping) and isinstance(taught.get("outputs"), Mapping):
-        outputs = {name: weight for name, weight in taught["outputs"].items() if name.partition(".")[0] not in known.keys() - kept}
-        selected["distillation"] = {**taught, "outputs": outputs}
-    if isinstance(values.get("channels"), Mapping):
-        selected["channels"] = node_channels(values["channels"], _node_names(kept))
-    shape = values.get("int_inference_export_input_shape")
-    if isinstance(shape, Mapping) and all(not isinstance(t, Mapping) or t.get("kind") != "detection" for t in kept.values()):
-        selected["int_inference_export_input_shape"] = {key: value for key, value in shape.items() if key not in BOX_INPUTS}
-    return selected
-
-
-def _node_names(tasks: Mapping[str, Any]) -> set[str]:
-    """Names of the nodes that some tasks need."""
-    nodes = [node for task in tasks.values() if isinstance(task, Mapping) for node in task.get("nodes", ())]
-    return {str(node.get("name")) if isinstance(node, Mapping) else str(node) for node in nodes}
+    with mock.patch.object(mmengine_config, "open", open_utf8, create=True):
+        yield
 
 
 def config_from_dict(values: Mapping[str, Any]) -> ExperimentConfig:
-    """Build from plain data (a config's, or the JSON a checkpoint or a deploy model carries)."""
+    """Build from plain data (a config's, or the JSON a checkpoint or a deploy model carries).
+
+    Raises UserError naming the key for what is no plain data, unknown, missing or out of bounds.
+    """
+    values = plain(values)
     for key in values:
         if key not in (*TOP_KEYS, "name"):
             raise UserError(f"{key}: unknown key{did_you_mean(key, TOP_KEYS)}")

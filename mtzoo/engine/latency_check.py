@@ -11,7 +11,7 @@ import torch
 from mtzoo.compression.hardware_profile import HardwareProfile
 from mtzoo.compression.latency import predict_latency
 from mtzoo.config import ExperimentConfig, config_from_dict
-from mtzoo.config.load import override, select_tasks
+from mtzoo.config.overrides import override, select_tasks
 from mtzoo.engine.device import exact_float32
 from mtzoo.engine.ptq import fold_all
 from mtzoo.engine.stages import network_at

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mtzoo.config import ExperimentConfig, config_from_dict
-from mtzoo.config.load import override
+from mtzoo.config.overrides import override
 from mtzoo.engine.checkpoint import load_checkpoint, load_network_state
 from mtzoo.models import MultiTaskNet, build_network
 from mtzoo.quantization import QConfigMap, fold_bn, load_integer_state, prepare, set_fake_quant

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtzoo.config import config_from_dict, config_hash, load_config
-from mtzoo.config.load import override
+from mtzoo.config.overrides import override
 from mtzoo.errors import UserError
 from mtzoo.locate import find_config, list_configs
 from tests.tiny import config_values, tiny_config, write_config

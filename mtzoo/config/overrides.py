@@ -1,0 +1,172 @@
+"""What is overridden in a config: `--cfg-options` and `--tasks`, and which of it changes nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mtzoo.config.plain import plain
+from mtzoo.errors import UserError, cut, did_you_mean, shown
+from mtzoo.models.channel_plan import node_channels
+
+TABLES = {"nodes": ("nodes",), "sources": ("train", "val")}
+"""Table of named specs -> the keys of a task that refer to it, by name or with a copy."""
+BOX_INPUTS = ("im_hw", "crop_xy")
+TOP_KEYS = (*TABLES, "data_root", "tasks", "train_geometry", "deploy_geometry", "int_inference_export_input_shape", "solver",
+            "fusion_bn_patterns", "photometric", "quantization", "env", "loss_balance", "samples_per_epoch", "pipeline_test",
+            "merge", "distillation", "sparsity", "channels")
+_ABSENT = object()
+
+
+def override(values: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain config data with dotted keys replaced: {"solver.0.float_phase.epochs": 2}.
+
+    What is changed in the tables `sources` and `nodes` reaches the tasks' copies of an entry, too: a config that says
+    dict(sources["day"], categories=...) made one when it ran. Raises UserError for unknown keys.
+    """
+    before, changed = plain(values), plain(values)
+    for key, value in options.items():
+        top = key.split(".")[0]
+        if top not in TOP_KEYS:
+            raise UserError(f"--cfg-options {cut(key)}: unknown key{did_you_mean(top, TOP_KEYS)}")
+        _check_second_key(key, before)
+        try:
+            _put(changed, key.split("."), plain(value, f"--cfg-options {key}"))
+        except (KeyError, TypeError, IndexError, ValueError) as error:
+            raise UserError(f"--cfg-options {cut(key)}: no such place in the config ({error})") from error
+    for table in TABLES:
+        _update_copies(changed, before, table)
+    return changed
+
+
+def _put(values: Any, path: Sequence[str], value: Any) -> None:
+    """Set what `path` leads to. A dict is merged into the dict that is there."""
+    *parents, last = path
+    for part in parents:
+        if isinstance(values, dict):
+            values = values.setdefault(part, {})
+        else:
+            values = values[_index(values, part)]
+    key = last if isinstance(values, dict) else _index(values, last)
+    held = values.get(key) if isinstance(values, dict) else values[key]
+    if isinstance(value, dict) and isinstance(held, dict):
+        for name, item in value.items():
+            _put(held, [name], item)
+    else:
+        values[key] = value
+
+
+def _index(values: Any, part: str) -> int:
+    if not isinstance(values, list):
+        raise TypeError(f"{shown(values)} has no {shown(part)}")
+    index = int(part)
+    if not -len(values) <= index < len(values):
+        raise IndexError(f"{part} of a list of {len(values)}")
+    return index
+
+
+def _check_second_key(key: str, values: Mapping[str, Any]) -> None:
+    """A misspelt entry of a table would make a new one that nobody refers to."""
+    top, _, rest = key.partition(".")
+    name, table = rest.partition(".")[0], values.get(top)
+    if top in (*TABLES, "tasks") and name and isinstance(table, Mapping) and name not in table:
+        raise UserError(f"--cfg-options {cut(key)}: {top} has no '{cut(name)}'{did_you_mean(name, table)}")
+
+
+def _update_copies(values: dict[str, Any], before: Mapping[str, Any], table: str) -> None:
+    """Give the tasks' copies of a table's entries what was changed in the table; what a task says otherwise stays."""
+    old, new = before.get(table), values.get(table)
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        return
+    for name, entry in old.items():
+        if isinstance(entry, Mapping) and isinstance(new.get(name), Mapping) and new[name] != entry:
+            for item in _items(values, table):
+                if isinstance(item, dict) and _is_copy(item, name, old):
+                    _follow(item, entry, new[name])
+
+
+def _follow(item: dict[str, Any], old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    for key in old.keys() | new.keys():
+        if old.get(key, _ABSENT) != new.get(key, _ABSENT) and item.get(key, _ABSENT) == old.get(key, _ABSENT):
+            if key in new:
+                item[key] = new[key]
+            else:
+                item.pop(key, None)
+
+
+def _is_copy(item: Mapping[str, Any], name: str, table: Mapping[str, Any]) -> bool:
+    """Whether a task's own spec was made of the entry `name`: it has its name, or no other entry's and all its values."""
+    if item.get("name") in table:
+        return item["name"] == name and item.get("type") == table[name].get("type")
+    return all(item.get(key, _ABSENT) == value for key, value in table[name].items())
+
+
+def _items(values: Mapping[str, Any], table: str) -> list[Any]:
+    """All that tasks list of a table: names and specs."""
+    tasks = values.get("tasks")
+    tasks = tasks.values() if isinstance(tasks, Mapping) else ()
+    lists = [task.get(key) for task in tasks if isinstance(task, Mapping) for key in TABLES[table]]
+    return [item for items in lists if isinstance(items, list | tuple) for item in items]
+
+
+def select_tasks(values: Mapping[str, Any], tasks: Sequence[str] | None) -> dict[str, Any]:
+    """The config with only `tasks`: what is to be distilled of others goes, and without detection what only boxes need of the
+    export's inputs."""
+    known = values.get("tasks", {})
+    if not tasks or not isinstance(known, Mapping):  # refused further on
+        return dict(values)
+    for task in tasks:
+        if task not in known:
+            raise UserError(f"--tasks {cut(task)}: the config has no such task{did_you_mean(task, known)}")
+    kept = {name: task for name, task in known.items() if name in tasks}
+    selected = {**values, "tasks": kept}
+    taught = values.get("distillation")
+    if isinstance(taught, Mapping) and isinstance(taught.get("outputs"), Mapping):
+        outputs = {name: weight for name, weight in taught["outputs"].items() if name.partition(".")[0] not in known.keys() - kept}
+        selected["distillation"] = {**taught, "outputs": outputs}
+    if isinstance(values.get("channels"), Mapping):
+        selected["channels"] = node_channels(values["channels"], _node_names(kept))
+    shape = values.get("int_inference_export_input_shape")
+    if isinstance(shape, Mapping) and all(not isinstance(t, Mapping) or t.get("kind") != "detection" for t in kept.values()):
+        selected["int_inference_export_input_shape"] = {key: value for key, value in shape.items() if key not in BOX_INPUTS}
+    return selected
+
+
+def _node_names(tasks: Mapping[str, Any]) -> set[str]:
+    """Names of the nodes that some tasks need."""
+    nodes = [node for task in tasks.values() if isinstance(task, Mapping) for node in task.get("nodes", ())]
+    return {str(node.get("name")) if isinstance(node, Mapping) else str(node) for node in nodes}
+
+
+def idle_overrides(values: Mapping[str, Any], options: Mapping[str, Any], tasks: Sequence[str],
+                   read: Callable[[dict[str, Any]], object], verb: str = "") -> list[str]:
+    """A line for each override that changes nothing, with the reason.
+
+    values: of the config before; read: plain config data -> what the verb takes from it, comparable; verb: for the message.
+    """
+    whole = override(values, options)
+    found, lines = read(select_tasks(whole, tasks)), []
+    for key in options:
+        try:
+            others = override(values, {k: v for k, v in options.items() if k != key})
+            same = read(select_tasks(others, tasks)) == found
+        except UserError:
+            continue  # it takes this one to make a config at all
+        if same:
+            lines.append(f"--cfg-options {cut(key)}: changes nothing; {_reason(key, others, whole, tasks, verb)}")
+    known = values.get("tasks")
+    if tasks and isinstance(known, Mapping) and set(tasks) >= set(known):
+        lines.append("--tasks names all tasks of the config: changes nothing")
+    return lines
+
+
+def _reason(key: str, others: Mapping[str, Any], whole: Mapping[str, Any], tasks: Sequence[str], verb: str) -> str:
+    top, _, rest = key.partition(".")
+    if others == whole:
+        return "that is its value already"
+    if top in TABLES and rest:
+        name = rest.partition(".")[0]
+        users = [item for item in _items(select_tasks(whole, tasks), top)
+                 if item == name or isinstance(item, Mapping) and _is_copy(item, name, whole[top])]
+        return f"its tasks set it themselves, or {verb or 'nothing'} reads it" if users else f"no task uses {top}.{name}"
+    if top == "data_root":
+        return "no data source lies in data_root"
+    return f"it is the default, or {verb or 'nothing'} does not read it" if verb else "it is the default"
