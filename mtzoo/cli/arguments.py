@@ -3,13 +3,17 @@
 import argparse
 import ast
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mtzoo.config import ExperimentConfig, config_from_dict, load_config
+from mtzoo.cli.inputs import note_idle_overrides
+from mtzoo.cli.numbers import at_least, processes
+from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.channels import adopt_channels
+from mtzoo.config.load import read_config
+from mtzoo.config.overrides import override, select_tasks
 from mtzoo.console import PlainConsole
 from mtzoo.data.json_file import read_json
 from mtzoo.engine.checkpoint import load_checkpoint
@@ -17,7 +21,7 @@ from mtzoo.engine.checks import check_network
 from mtzoo.engine.distributed import is_main
 from mtzoo.engine.retraining import Retraining
 from mtzoo.engine.work_dir import MARKER
-from mtzoo.errors import UserError
+from mtzoo.errors import UserError, cut
 from mtzoo.locate import find_config
 from mtzoo.locks import lock_folder
 from mtzoo.models.channel_plan import GONE
@@ -31,10 +35,15 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
     """--tasks and --cfg-options."""
-    parser.add_argument("--tasks", default="", metavar="A,B", help="keep only these tasks")
-    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE",
-                        help="override keys of the config, e.g. env.workers=4 solver.0.float_phase.epochs=2")
+    parser.add_argument("--tasks", type=_task_names, default=[], metavar="A,B", help="keep only these tasks")
+    add_override_argument(parser, "the config, e.g. env.workers=4 solver.0.float_phase.epochs=2")
     parser.set_defaults(distill_from=None)  # of verbs that train nothing
+
+
+def add_override_argument(parser: argparse.ArgumentParser, of: str) -> None:
+    """--cfg-options. of: whose keys, for the help."""
+    parser.add_argument("--cfg-options", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+                        help=f"override keys of {of}")
 
 
 def config_from_arguments(args: argparse.Namespace, more: Mapping[str, Any] = MappingProxyType({})) -> ExperimentConfig:
@@ -42,14 +51,15 @@ def config_from_arguments(args: argparse.Namespace, more: Mapping[str, Any] = Ma
 
     more: keys of the config that the verb's own options set, after --cfg-options.
     """
-    tasks = [name.strip() for name in args.tasks.split(",")] if args.tasks else []
     path = find_config(args.config)
-    options = {**parse_options(args.cfg_options), **more}
+    options, own = parse_options(args.cfg_options), dict(more)
     if args.distill_from is not None:
-        options["distillation.teacher"] = str(args.distill_from)
-    config = load_config(path, options, tasks)
+        own["distillation.teacher"] = str(args.distill_from)
+    values = read_config(path)
     try:
+        config = config_from_dict(select_tasks(override(values, {**options, **own}), args.tasks))
         check_network(config)
+        note_idle_overrides(override(values, own), {k: v for k, v in options.items() if k not in own}, args.tasks)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     return config
@@ -82,13 +92,18 @@ def _adopt(config: ExperimentConfig, held: Mapping[str, Any], path: Path, consol
 
 
 def parse_options(pairs: list[str]) -> dict[str, Any]:
-    """["a.b=1", "c=[2,3]", "d=text"] -> {"a.b": 1, "c": [2, 3], "d": "text"}."""
-    options = {}
+    """["a.b=1", "c=[2,3]", "d=text"] -> {"a.b": 1, "c": [2, 3], "d": "text"}. Raises UserError for a key that is there twice."""
+    options: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not key or not equals:
-            raise UserError(f"--cfg-options {pair}: KEY=VALUE is wanted")
-        options[key] = _value(text)
+            raise UserError(f"--cfg-options {cut(pair)}: KEY=VALUE is wanted")
+        if key in options:
+            raise UserError(f"--cfg-options {cut(key)}: given twice; keep one of them")
+        try:
+            options[key] = _value(text)
+        except (MemoryError, RecursionError):
+            raise UserError(f"--cfg-options {cut(pair)}: nested too deep for a value that is meant") from None
     return options
 
 
@@ -117,10 +132,12 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_retraining_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """What the tools share that train a finished network on."""
-    parser.add_argument("--retraining-iters", type=int, metavar="N", required=required, help="iterations")
-    parser.add_argument("--batch-size", type=int, metavar="N", help="default: that of the config's phase")
+    parser.add_argument("--retraining-iters", type=at_least(1, "--retraining-iters"), metavar="N", required=required,
+                        help="iterations")
+    parser.add_argument("--batch-size", type=at_least(1, "--batch-size"), metavar="N", help="default: that of the config's phase")
     parser.add_argument("--learning-rate", type=float, metavar="LR", help="at the start; default: from the config's phase")
-    parser.add_argument("--num-workers", type=int, metavar="N", help="processes that read images; default env.workers")
+    parser.add_argument("--num-workers", type=processes("--num-workers", 0), metavar="N",
+                        help="processes that read images; default env.workers")
     add_distillation_argument(parser)
     parser.add_argument("--ctx", metavar="cpu|0", help="device; default env.default_ctx")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the save dir")
@@ -133,16 +150,13 @@ def retraining_from_arguments(args: argparse.Namespace) -> Retraining:
 
 def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
     """How the result is compared with its base."""
-    parser.add_argument("--limit", type=int, metavar="N", help="evaluate on at most N images of each folder")
+    parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="evaluate on at most N images of each folder")
     parser.add_argument("--no-bench", dest="bench", action="store_false", help="measure no latency: that needs a quiet machine")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads of the latency measurement (2)")
+    parser.add_argument("--threads", type=processes("--threads"), default=2, help="CPU threads of the latency measurement (2)")
 
 
 def measuring_from_arguments(args: argparse.Namespace) -> tuple[int | None, int | None]:
-    """(images of each validation folder, threads of the latency measurement or None). Raises UserError for others below 1."""
-    for name in ("limit", "threads"):
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            raise UserError(f"--{name} {getattr(args, name)}: has to be at least 1")
+    """(images of each validation folder, threads of the latency measurement or None)."""
     return args.limit, args.threads if args.bench else None
 
 
@@ -175,9 +189,16 @@ def default_work_dir(config: ExperimentConfig, args: argparse.Namespace) -> Path
     return _named_dir(config, args.tasks, "pipeline-test" if args.pipeline_test else "")
 
 
-def _named_dir(config: ExperimentConfig, tasks: str, suffix: str) -> Path:
-    parts = [config.name.replace("/", "-"), tasks.replace(",", "+"), suffix]
+def _named_dir(config: ExperimentConfig, tasks: Sequence[str], suffix: str) -> Path:
+    parts = [config.name.replace("/", "-"), "+".join(tasks), suffix]
     return Path("work_dirs") / "-".join(part for part in parts if part)
+
+
+def _task_names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise UserError(f"--tasks '{cut(text)}': names of tasks with commas between are wanted, e.g. det_person,seg_lane")
+    return names
 
 
 def _value(text: str) -> Any:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtzoo.cli.numbers import at_least, processes
 from mtzoo.strict_json import write_json
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
@@ -23,9 +24,10 @@ HELP = "median latency and size, float against int8"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="an .onnx deploy model, or a zoo model's name")
-    parser.add_argument("--base", metavar="MODEL", help="another deploy model, measured in the same rounds: what this one was made of")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
-    parser.add_argument("--runs", type=int, default=50, help="interleaved rounds (50)")
+    parser.add_argument("--base", metavar="MODEL",
+                        help="another deploy model, measured in the same rounds: what this one was made of")
+    parser.add_argument("--threads", type=processes("--threads"), default=2, help="CPU threads (2)")
+    parser.add_argument("--runs", type=at_least(1, "--runs"), default=50, help="interleaved rounds (50)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
 
 

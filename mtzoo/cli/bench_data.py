@@ -13,13 +13,15 @@ from pathlib import Path
 from rich.table import Table
 
 from mtzoo.cli.arguments import add_config_options, config_from_arguments
+from mtzoo.cli.inputs import say_folders
+from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.progress import show_progress
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import say
 from mtzoo.data import MultiTaskDataset, TrainPipeline
-from mtzoo.data.bench import BOUND, KEPT, PLAIN, STAGES, InputSpeed, bench_input, cores, scaling
+from mtzoo.data.bench import BOUND, KEPT, PLAIN, STAGES, InputSpeed, bench_input, scaling
 from mtzoo.engine.evaluate import task_data
-from mtzoo.errors import UserError
+from mtzoo.machine import cores
 from mtzoo.strict_json import write_json
 
 HELP = "images/s of the training data, by stage and by worker processes"
@@ -29,16 +31,17 @@ BUSY_BELOW = 0.95
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", metavar="CONFIG", help="a config file, or a shipped one's name")
     add_config_options(parser)
-    parser.add_argument("--images", type=int, default=64, metavar="N", help="images, drawn as for the first epoch (64)")
-    parser.add_argument("--workers", type=int, default=None, metavar="N", help="worker processes at most; by default one for each core")
+    parser.add_argument("--images", type=at_least(1, "--images"), default=64, metavar="N",
+                        help="images, drawn as for the first epoch (64)")
+    parser.add_argument("--workers", type=processes("--workers"), default=None, metavar="N",
+                        help="worker processes at most; by default one for each core")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
 
 
 def run(args: argparse.Namespace) -> int:
     workers = cores() if args.workers is None else args.workers
-    if args.images < 1 or workers < 1:
-        raise UserError(f"--images {args.images} --workers {workers}: both have to be at least 1")
     config = config_from_arguments(args)
+    say_folders(config, "train")
     pipeline = TrainPipeline(config.train_geometry, config.photometric)
     dataset = MultiTaskDataset(task_data(config, "train"), pipeline, seed=config.env.seed)
     with show_progress("measuring") as on_progress:

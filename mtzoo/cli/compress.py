@@ -32,7 +32,9 @@ from mtzoo.cli.arguments import (
 from mtzoo.cli.compress_report import candidate_table, draw_candidates
 from mtzoo.cli.compress_trial import Trial, train_candidate
 from mtzoo.cli.delivery import Base, Delivery, float_model, int8_job, measure_base, passed
+from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.models import export_spec
+from mtzoo.cli.numbers import at_least
 from mtzoo.compression.candidates import LEAST_GAIN, ORIGINAL, Candidate, all_candidates, of_strategy, order_of_trial
 from mtzoo.compression.hardware_profile import HOST, PRECISIONS, HardwareProfile, load_profile
 from mtzoo.engine.calibration import Batches, calibration_images
@@ -51,12 +53,16 @@ WINNER, PICTURE = "compressed.onnx", "compress.png"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_arguments(parser)
     parser.add_argument("--model-path", type=Path, required=True, metavar="CKPT", help="a float checkpoint of this network")
-    parser.add_argument("--deploy-hardware", default=HOST, metavar="H", help=f"{HOST}, a profile's name or its .yaml file ({HOST})")
-    parser.add_argument("--strategy", metavar="A+B", help="only this candidate, e.g. int8 or prune+int8; default: it chooses by itself")
+    parser.add_argument("--deploy-hardware", default=HOST, metavar="H",
+                        help=f"{HOST}, a profile's name or its .yaml file ({HOST})")
+    parser.add_argument("--strategy", metavar="A+B",
+                        help="only this candidate, e.g. int8 or prune+int8; default: it chooses by itself")
     bound = parser.add_argument_group("what is wanted")
-    bound.add_argument("--target-speedup", type=float, metavar="X", help="times as fast as the original; the mildest that reaches it")
+    bound.add_argument("--target-speedup", type=float, metavar="X",
+                       help="times as fast as the original; the mildest that reaches it")
     bound.add_argument("--max-drop", type=float, default=1.0, metavar="D", help="points of mIoU or AP50 that a task may lose (1)")
-    parser.add_argument("--calib-images", type=int, default=64, metavar="N", help="training images whose int8 ranges are observed (64)")
+    parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
+                        help="training images whose int8 ranges are observed (64)")
     parser.add_argument("--save-dir", type=Path, metavar="DIR", help="a new folder; default work_dirs/CONFIG-compress")
     add_retraining_arguments(parser)
     add_measuring_arguments(parser)
@@ -73,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
     wanted = of_strategy(candidates, args.strategy)
     retraining, console = retraining_from_arguments(args), run_console()
     config = adopt_checkpoint(config_from_arguments(args), args.model_path, console)
+    say_folders(config, "train", "val")
     delivery = Delivery(config, save_dir_from_arguments(config, args, "compress"), limit, threads or args.threads, console)
     if not args.resume:
         check_new_folder(delivery.save_dir, "--save-dir")

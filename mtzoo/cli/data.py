@@ -8,12 +8,13 @@ from mtzoo.cli.arguments import add_config_options, check_new_folder, config_fro
 from mtzoo.cli.data_convert import add_convert_arguments, run_convert
 from mtzoo.cli.data_stats import add_stats_arguments, run_stats
 from mtzoo.cli.data_view import add_view_arguments, run_view
+from mtzoo.cli.inputs import say_folders
+from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.progress import show_progress
 from mtzoo.console import say
 from mtzoo.data.check import check_sources
 from mtzoo.data.sources import Fault
 from mtzoo.engine.evaluate import task_data
-from mtzoo.errors import UserError
 
 HELP = "convert data sets; check, view or count a config's data; render synthetic scenes"
 FAULTY = 2
@@ -23,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="data_verb", required=True, metavar="{check,convert,stats,synth,view}")
     check = verbs.add_parser("check", help="list every fault of the data in one pass; exit code 2 if there is one")
     add_config_argument(check)
-    check.add_argument("--workers", type=int, default=None, help="decoding threads; by default one for each core")
+    check.add_argument("--workers", type=processes("--workers"), default=None,
+                       help="decoding threads; by default one for each core")
     add_convert_arguments(verbs.add_parser("convert", help="a published format -> COCO JSON and PNG masks"))
     stats = verbs.add_parser("stats", help="count images, objects by class and size, and class pixels")
     add_config_argument(stats)
@@ -47,10 +49,10 @@ def add_config_argument(parser: argparse.ArgumentParser) -> None:
 
 def _add_synth_arguments(synth: argparse.ArgumentParser) -> None:
     synth.add_argument("--out", type=Path, required=True, help="new folder: images/ boxes.json seg/ lane/")
-    synth.add_argument("--num", type=int, required=True, help="number of scenes")
-    synth.add_argument("--seed", type=int, required=True, help="the same seed gives the same scenes")
+    synth.add_argument("--num", type=at_least(1, "--num"), required=True, help="number of scenes")
+    synth.add_argument("--seed", type=at_least(0, "--seed"), required=True, help="the same seed gives the same scenes")
     synth.add_argument("--size", type=parse_size, default=(720, 1280), metavar="HxW", help="height x width (720x1280)")
-    synth.add_argument("--workers", type=int, default=2, help="rendering processes (2)")
+    synth.add_argument("--workers", type=processes("--workers"), default=2, help="rendering processes (2)")
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -63,6 +65,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def _check(args: argparse.Namespace) -> int:
     config = config_from_arguments(args)
+    say_folders(config, "train", "val")
     faults: list[Fault] = []
     images = 0
     for split in ("train", "val"):
@@ -77,8 +80,6 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _synth(args: argparse.Namespace) -> int:
-    if args.num < 1 or args.workers < 1:
-        raise UserError(f"--num {args.num} --workers {args.workers}: both have to be at least 1")
     check_new_folder(args.out)
     from mtzoo.data.synthetic import write_dataset
 

@@ -4,6 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
+from mtzoo.cli.numbers import processes
 from mtzoo.cli.progress import show_progress
 from mtzoo.console import note, say
 from mtzoo.data.convert import FORMATS, Options, Summary, convert
@@ -23,7 +24,8 @@ def add_convert_arguments(parser: argparse.ArgumentParser) -> None:
                         help="call the format's category OLD something else, e.g. speedlimit=sign")
     parser.add_argument("--val-share", type=float, default=0.1, metavar="0..1",
                         help="of a set without a split, the share of images, the last ones, that is val (0.1)")
-    parser.add_argument("--workers", type=int, default=None, help="reading threads; by default one for each core")
+    parser.add_argument("--workers", type=processes("--workers"), default=None,
+                        help="reading threads; by default one for each core")
 
 
 def run_convert(args: argparse.Namespace) -> int:

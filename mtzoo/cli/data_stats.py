@@ -9,6 +9,8 @@ import numpy as np
 from rich.table import Table
 
 from mtzoo.cli.arguments import config_from_arguments
+from mtzoo.cli.inputs import say_folders
+from mtzoo.cli.numbers import processes
 from mtzoo.cli.progress import show_progress
 from mtzoo.console import say
 from mtzoo.data.stats import SIZES, DataStats, count_sources
@@ -25,9 +27,11 @@ Classes = Mapping[str, Sequence[str]]
 
 
 def add_stats_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, default=Path("data-stats.png"), metavar="FILE.png", help="the picture (data-stats.png)")
+    parser.add_argument("--out", type=Path, default=Path("data-stats.png"), metavar="FILE.png",
+                        help="the picture (data-stats.png)")
     parser.add_argument("--split", choices=("train", "val"), default="train", help="which sources (train)")
-    parser.add_argument("--workers", type=int, default=None, help="decoding threads; by default one for each core")
+    parser.add_argument("--workers", type=processes("--workers"), default=None,
+                        help="decoding threads; by default one for each core")
 
 
 def run_stats(args: argparse.Namespace) -> int:
@@ -36,6 +40,7 @@ def run_stats(args: argparse.Namespace) -> int:
     if args.out.exists():
         raise UserError(f"--out {args.out}: exists already; name another file, nothing is overwritten")
     config = config_from_arguments(args)
+    say_folders(config, args.split)
     with show_progress(f"counting {args.split}") as on_progress:
         stats = count_sources(task_data(config, args.split), on_progress, args.workers)
     say(f"{stats.images} images in {args.split}")

@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 
 from mtzoo.cli.arguments import check_new_folder, config_from_arguments
+from mtzoo.cli.inputs import say_folders
+from mtzoo.cli.numbers import at_least
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import say
 from mtzoo.data import MultiTaskDataset, TrainPipeline
 from mtzoo.engine.evaluate import task_data
-from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 from mtzoo.visualization.draw import draw_ground_truth
 from mtzoo.visualization.sheet import contact_sheet
@@ -24,16 +25,16 @@ CAPTION_COLOR = (40, 40, 40)
 
 def add_view_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=f"new folder: {SHEET}")
-    parser.add_argument("--num", type=int, default=12, help="samples (12)")
-    parser.add_argument("--columns", type=int, default=3, help="samples side by side (3)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed, other samples and transforms (0)")
+    parser.add_argument("--num", type=at_least(1, "--num", 10_000), default=12, help="samples (12)")
+    parser.add_argument("--columns", type=at_least(1, "--columns", 100), default=3, help="samples side by side (3)")
+    parser.add_argument("--seed", type=at_least(0, "--seed", 2**32 - 1), default=0,
+                        help="another seed, other samples and transforms (0)")
 
 
 def run_view(args: argparse.Namespace) -> int:
-    if args.num < 1 or args.columns < 1:
-        raise UserError(f"--num {args.num} --columns {args.columns}: both have to be at least 1")
     check_new_folder(args.out)
     config = config_from_arguments(args)
+    say_folders(config, "train")
     pictures = draw_samples(config, args.num, args.seed)
     rows = [pictures[i:i + args.columns] for i in range(0, len(pictures), args.columns)]
     width = pictures[0].shape[1]

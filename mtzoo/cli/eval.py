@@ -8,21 +8,27 @@
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from mtzoo.cli.arguments import parse_options
-from mtzoo.cli.models import export_spec, model_config, model_predictor
-from mtzoo.config import ExperimentConfig
+from mtzoo.cli.arguments import add_override_argument, parse_options
+from mtzoo.cli.inputs import check_rendered, note_idle_overrides, say_folders
+from mtzoo.cli.models import export_spec, model_config, model_predictor, note_idle_model_options
+from mtzoo.cli.numbers import at_least
+from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.console import say
+from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.device import select_device
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
 from mtzoo.engine.ptq import integer_checkpoint
 from mtzoo.engine.run import INTEGER_STEP
-from mtzoo.engine.stages import FOLDED_STEP, fold_for_step, load_checkpoint_network
+from mtzoo.engine.stages import FOLDED_STEP, checkpoint_network, fold_for_step
 from mtzoo.errors import UserError
 from mtzoo.evaluation.table import format_table, side_by_side
 from mtzoo.export.deploy import export_model
+from mtzoo.files import check_writable
 from mtzoo.locate import find_model
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import inexact_layers, is_prepared
@@ -38,33 +44,63 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="what runs an .onnx model, or the converted form")
     parser.add_argument("--convert", action="store_true", help="also evaluate what a fake-quant checkpoint becomes")
     parser.add_argument("--ctx", default="auto", metavar="cpu|0", help="device for a checkpoint")
-    parser.add_argument("--limit", type=int, metavar="N", help="at most N images of each folder")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the metrics there")
-    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="override keys of the model's config")
+    parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="only the first N images of each folder")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the metrics there; null where there is no ground truth")
+    parser.add_argument("--render", action="store_true", help="render synthetic scenes of the model's config that are not there")
+    add_override_argument(parser, "the model's config; of an .onnx model: sources, data_root, tasks.NAME.val, env")
 
 
 def run(args: argparse.Namespace) -> int:
-    options = parse_options(args.cfg_options)
-    if args.model.endswith(".pt"):
-        device = select_device(args.ctx)
-        net, config, step = load_checkpoint_network(Path(args.model), options)
-        if args.convert and not is_prepared(net):
-            raise UserError(f"--convert {args.model}: a float checkpoint, nothing in it can be converted; quantize it with `mtzoo ptq` "
-                            "or `mtzoo quant`")
-        metrics = evaluate(raw_predictor(network_executor(net.to(device), device), config), config, limit=args.limit)
-        if args.convert:
-            name, converted = evaluate_converted(net.cpu(), config, step, args.executor, args.limit)
-            metrics = {"fake-quant": metrics, name: converted}
-    elif args.convert:
+    is_checkpoint = args.model.endswith(".pt")
+    if args.convert and not is_checkpoint:
         raise UserError(f"--convert {args.model}: an ONNX model is converted already; name the .pt checkpoint it was made of")
-    else:
-        model = DeployModel.load(find_model(args.model), args.executor)
-        config = model_config(model, options)
-        metrics = evaluate(model_predictor(model), config, batch_size=1, limit=args.limit)
+    if args.json:
+        check_writable(args.json, "--json")
+    options = parse_options(args.cfg_options)
+    metrics = evaluate_checkpoint(args, options) if is_checkpoint else evaluate_model(args, options)
     say(side_by_side(metrics) if args.convert else format_table(metrics))
     if args.json:
         write_json(args.json, metrics, "choose another --json")
     return 0
+
+
+def evaluate_model(args: argparse.Namespace, options: Mapping[str, Any]) -> dict[str, float]:
+    """Metrics of a deploy model."""
+    model = DeployModel.load(find_model(args.model), args.executor)
+    config = model_config(model, options)
+    note_idle_model_options(model, options, "eval")
+    prepare_data(config, args)
+    return evaluate(model_predictor(model), config, batch_size=1, limit=args.limit)
+
+
+def evaluate_checkpoint(args: argparse.Namespace, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Metrics of a checkpoint; with --convert {"fake-quant": its metrics, what it became: those}."""
+    path, device = Path(args.model), select_device(args.ctx)
+    checkpoint = load_checkpoint(path)
+    net, config, step = checkpoint_network(checkpoint, path, options)
+    if args.convert and not is_prepared(net):
+        raise UserError(f"--convert {path}: a float checkpoint, nothing in it can be converted; quantize it with `mtzoo ptq` or "
+                        "`mtzoo quant`")
+    note_idle_overrides(checkpoint.config, options, read=lambda values: evaluated_part(config_from_dict(values)), verb="eval")
+    prepare_data(config, args)
+    metrics = evaluate(raw_predictor(network_executor(net.to(device), device), config), config, limit=args.limit)
+    if not args.convert:
+        return metrics
+    name, converted = evaluate_converted(net.cpu(), config, step, args.executor, args.limit)
+    return {"fake-quant": metrics, name: converted}
+
+
+def prepare_data(config: ExperimentConfig, args: argparse.Namespace) -> None:
+    """Tell what is read. Raises UserError for scenes that would have to be rendered unasked."""
+    say_folders(config, "val")
+    check_rendered(config, args.render)
+
+
+def evaluated_part(config: ExperimentConfig) -> tuple[object, ...]:
+    """What of a config an evaluation depends on."""
+    tasks = [(t.name, t.kind, t.classes, t.nodes, t.val_sources, t.decoder, t.quantization) for t in config.tasks]
+    return (tasks, config.deploy_geometry, config.quantization, config.fusion_bn_patterns, config.channels, config.env.workers,
+            config.int_inference_export_input_shape)
 
 
 def evaluate_converted(net: MultiTaskNet, config: ExperimentConfig, step: int, executor: str,

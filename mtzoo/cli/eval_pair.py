@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtzoo.cli.numbers import at_least, processes
 from mtzoo.strict_json import write_json
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
@@ -27,23 +28,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resize", required=True, metavar="MODEL", help="the model of the whole image")
     parser.add_argument("--crop", required=True, metavar="MODEL", help="the model of a window at full resolution")
     parser.add_argument("--window", type=Path, metavar="FILE", help="where the window stands, as for `mtzoo predict`")
-    parser.add_argument("--limit", type=int, metavar="N", help="at most N images of each folder")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
-    parser.add_argument("--runs", type=int, default=30, help="interleaved rounds of the latency, 0 for none (30)")
+    parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="at most N images of each folder")
+    parser.add_argument("--threads", type=processes("--threads"), default=2, help="CPU threads (2)")
+    parser.add_argument("--runs", type=at_least(0, "--runs"), default=30,
+                        help="interleaved rounds of the latency, 0 for none (30)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
-    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="override keys of the crop model's config")
+    parser.add_argument("--render", action="store_true", help="render synthetic scenes of the crop model's config that are not there")
+    parser.add_argument("--cfg-options", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+                        help="override the data of the crop model's config: sources, data_root, tasks.NAME.val, env")
 
 
 def run(args: argparse.Namespace) -> int:
     from mtzoo.cli.arguments import parse_options
-    from mtzoo.cli.models import load_pair, model_config, read_window
+    from mtzoo.cli.inputs import check_rendered, say_folders
+    from mtzoo.cli.models import load_pair, model_config, note_idle_model_options, read_window
     from mtzoo.cli.progress import show_progress
     from mtzoo.engine.pair import evaluate_pair
     from mtzoo.locate import find_model
 
     resize = find_model(args.resize)
     pair = load_pair(resize, find_model(args.crop), read_window(args.window) if args.window else None, "openvino", args.threads)
-    config = model_config(pair.crop, parse_options(args.cfg_options))
+    options = parse_options(args.cfg_options)
+    config = model_config(pair.crop, options)
+    note_idle_model_options(pair.crop, options, "eval-pair")
+    say_folders(config, "val")
+    check_rendered(config, args.render)
     with show_progress("evaluating", transient=True) as on_progress:
         boxes, maps = evaluate_pair(pair, config, limit=args.limit, on_image=lambda done: on_progress(done, None))
     print_figures(boxes, maps)

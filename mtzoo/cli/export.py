@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="the .onnx file; default: beside the checkpoint")
     parser.add_argument("--input-format", metavar="bgr|rgb|yuv444|nv12",
                         help="of the image the model reads; default: the config's, bgr")
-    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="override keys of the checkpoint's config")
+    parser.add_argument("--cfg-options", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+                        help="override keys of the checkpoint's config")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--raw", action="store_true", help="raw maps only, also at step 3")
     form.add_argument("--keep-raw", action="store_true", help="raw maps besides label maps and boxes")
@@ -33,8 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mtzoo.cli.arguments import parse_options
+    from mtzoo.cli.inputs import note_idle_overrides
     from mtzoo.cli.models import export_spec
-    from mtzoo.engine.stages import INTEGER_STEP, load_checkpoint_network
+    from mtzoo.engine.checkpoint import load_checkpoint
+    from mtzoo.engine.stages import INTEGER_STEP, checkpoint_network
     from mtzoo.export import export_model
 
     out = args.out or args.checkpoint.with_suffix(".onnx")
@@ -43,7 +46,9 @@ def run(args: argparse.Namespace) -> int:
     options = parse_options(args.cfg_options)
     if args.input_format:
         options["int_inference_export_input_shape.format"] = args.input_format
-    net, config, step = load_checkpoint_network(args.checkpoint, options)
+    checkpoint = load_checkpoint(args.checkpoint)
+    net, config, step = checkpoint_network(checkpoint, args.checkpoint, options)
+    note_idle_overrides(checkpoint.config, options)
     if args.keep_raw and step != INTEGER_STEP:
         raise UserError(f"{args.checkpoint}: a checkpoint of step {step}, whose export has raw maps only; leave --keep-raw out")
     info = export_model(net, export_spec(config, step), out, postprocess=step == INTEGER_STEP and not args.raw,

@@ -12,11 +12,14 @@ from pathlib import Path
 
 from rich.table import Table
 
-from mtzoo.cli.arguments import parse_options
+from mtzoo.cli.arguments import add_override_argument, parse_options
+from mtzoo.cli.inputs import note_idle_overrides
 from mtzoo.cli.models import export_spec
+from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.progress import show_progress
 from mtzoo.compression.hardware_profile import HardwareProfile, known_profiles, load_profile, profile_text
 from mtzoo.config import load_config
+from mtzoo.config.load import read_config
 from mtzoo.console import say
 from mtzoo.engine.hardware import calibrate_host
 from mtzoo.engine.latency_check import NETWORKS, Ranked, rank_variants, spearman, variant_networks
@@ -31,17 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--calibrate", type=Path, metavar="FILE", help="measure this machine and write its profile")
     parser.add_argument("--check", metavar="CONFIG", help=f"predicted against measured latency: {', '.join(NETWORKS)}")
     parser.add_argument("--profile", metavar="FILE", help="for --check; default: this machine, measured first")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
-    parser.add_argument("--runs", type=int, default=30, help="rounds of --check (30)")
-    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="for --check: override keys of the config")
+    parser.add_argument("--threads", type=processes("--threads"), default=2, help="CPU threads (2)")
+    parser.add_argument("--runs", type=at_least(1, "--runs"), default=30, help="rounds of --check (30)")
+    add_override_argument(parser, "the config of --check")
 
 
 def run(args: argparse.Namespace) -> int:
-    for name in ("threads", "runs"):
-        if getattr(args, name) < 1:
-            raise UserError(f"--{name} {getattr(args, name)}: has to be at least 1")
     if args.profile and not args.check:
         raise UserError("--profile goes with --check CONFIG")
+    if args.cfg_options and not args.check:
+        raise UserError("--cfg-options goes with --check CONFIG")
     if args.calibrate is not None:
         calibrate(args.calibrate, args.threads)
     if args.check:
@@ -69,7 +71,9 @@ def measured_profile(threads: int) -> HardwareProfile:
 
 def check(args: argparse.Namespace) -> None:
     """Print the ranking of a config's variants and its correlation with the measured one."""
-    config = load_config(find_config(args.check), parse_options(args.cfg_options), [])
+    path, options = find_config(args.check), parse_options(args.cfg_options)
+    config = load_config(path, options)
+    note_idle_overrides(read_config(path), options)
     profile = load_profile(args.profile) if args.profile else measured_profile(args.threads)
     nets = {name: (net, export_spec(own, 3)) for name, (net, own) in variant_networks(config).items()}
     with show_progress("measuring networks") as bar:

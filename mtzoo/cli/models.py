@@ -1,9 +1,11 @@
 """A deploy model's path -> something that predicts, and what an export carries along."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mtzoo.cli.inputs import note_idle_overrides
 from mtzoo.config import ExperimentConfig, config_from_dict, config_hash
 from mtzoo.config.overrides import override
 from mtzoo.data.json_file import read_json
@@ -26,8 +28,25 @@ def export_spec(config: ExperimentConfig, step: int) -> ExportSpec:
 
 
 def model_config(model: DeployModel, options: Mapping[str, Any]) -> ExperimentConfig:
-    """The config a deploy model carries, with overrides."""
-    return config_from_dict(override(model.info.config, options))
+    """The config a deploy model carries, with overrides of the data that it is evaluated on.
+
+    All else is built into the file and stays as it is: for another geometry or other thresholds it has to be exported again.
+    """
+    return with_data_of(config_from_dict(model.info.config), config_from_dict(override(model.info.config, options)))
+
+
+def with_data_of(config: ExperimentConfig, other: ExperimentConfig) -> ExperimentConfig:
+    """The config with the other's validation sources and `env`."""
+    sources = {task.name: task.val_sources for task in other.tasks}
+    tasks = tuple(replace(task, val_sources=sources.get(task.name, task.val_sources)) for task in config.tasks)
+    return replace(config, tasks=tasks, env=other.env)
+
+
+def note_idle_model_options(model: DeployModel, options: Mapping[str, Any], verb: str) -> None:
+    """Tell which of --cfg-options change nothing of a deploy model's evaluation."""
+    config = config_from_dict(model.info.config)
+    note_idle_overrides(model.info.config, options, read=lambda values: with_data_of(config, config_from_dict(values)),
+                        verb=f"{verb} of an exported file")
 
 
 def load_pair(resize: Path, crop: Path, window: CropWindow | None, executor: str, threads: int | None) -> ModelPair:

@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--window", type=Path, metavar="FILE", help="where a crop model's window stands: JSON with "
                                                                     "'vanishing_point' and 'original_hw', or 'camera'")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the answers go")
-    parser.add_argument("--executor", choices=("openvino", "onnxruntime"), default="openvino", help="what runs the model (openvino)")
+    parser.add_argument("--executor", choices=("openvino", "onnxruntime"), default="openvino",
+                        help="what runs the model (openvino)")
     parser.add_argument("--threads", type=_positive, help="CPU threads; by default what the executor takes")
     parser.add_argument("--min-score", type=_score, default=0.3, metavar="0..1", help="weaker boxes are left out (0.3)")
 

@@ -26,6 +26,8 @@ from mtzoo.cli.arguments import (
     save_dir_from_arguments,
 )
 from mtzoo.cli.delivery import Delivery, passed
+from mtzoo.cli.inputs import say_folders
+from mtzoo.cli.numbers import at_least
 from mtzoo.cli.pruning_delivery import LatencyMeter, compare_pruned, show_plan, train_on
 from mtzoo.compression import IMPORTANCES, removed_channels
 from mtzoo.config import ExperimentConfig
@@ -51,13 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help=f"which channels matter least ({DEFAULTS.importance})")
     parser.add_argument("--scope", choices=SCOPES, default=DEFAULTS.scope,
                         help=f"all channels compete, or the same share goes everywhere ({DEFAULTS.scope})")
-    parser.add_argument("--align", type=int, default=DEFAULTS.align, metavar="N",
+    parser.add_argument("--align", type=at_least(1, "--align"), default=DEFAULTS.align, metavar="N",
                         help=f"group convolutions keep multiples of N outputs a group, others of 2 N channels ({DEFAULTS.align})")
     parser.add_argument("--keep-blocks", action="store_true", help="only channels go, never a whole residual block")
     parser.add_argument("--sensitivity", type=Path, metavar="FILE", help="a table of `mtzoo sensitivity` of this checkpoint")
     parser.add_argument("--max-drop", type=float, metavar="D",
                         help="with --sensitivity: each group loses at most what costs every task D points when it goes alone")
-    parser.add_argument("--calib-images", type=int, default=64, metavar="N", help="training images whose int8 ranges are observed (64)")
+    parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
+                        help="training images whose int8 ranges are observed (64)")
     parser.add_argument("--save-dir", type=Path, metavar="DIR", help="a new folder; default work_dirs/CONFIG-prune")
     add_retraining_arguments(parser, required=False)
     add_measuring_arguments(parser)
@@ -76,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
         check_new_folder(save_dir, "--save-dir")
     console = run_console()
     config = adopt_checkpoint(config, args.model_path, console)
+    say_folders(config, "train", "val")
     net = load_float_network(config, args.model_path)
     batches = Batches(calibration_images(config, args.calib_images))
     delivery = Delivery(config, save_dir, limit, threads, console)

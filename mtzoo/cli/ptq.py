@@ -25,6 +25,8 @@ from mtzoo.cli.arguments import (
     save_dir_from_arguments,
 )
 from mtzoo.cli.delivery import Delivery, measure_base, passed
+from mtzoo.cli.inputs import say_folders
+from mtzoo.cli.numbers import at_least
 from mtzoo.cli.ptq_delivery import KEPT_FILES, compare_as_configured, compare_integer, compare_mixed
 from mtzoo.compression import EQUALIZE, Corrections
 from mtzoo.engine.calibration import Batches, calibration_images
@@ -39,7 +41,8 @@ DEFAULTS = Corrections()
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_arguments(parser)
     parser.add_argument("--model-path", type=Path, required=True, metavar="CKPT", help="a float checkpoint of this network")
-    parser.add_argument("--calib-images", type=int, required=True, metavar="N", help="training images whose ranges are observed")
+    parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), required=True, metavar="N",
+                        help="training images whose ranges are observed")
     parser.add_argument("--save-dir", type=Path, metavar="DIR", help="a new folder; default work_dirs/CONFIG-ptq")
     parser.add_argument("--equalize", choices=EQUALIZE, default=DEFAULTS.equalize,
                         help=f"balance channels of neighbouring layers before ({DEFAULTS.equalize})")
@@ -59,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     check_new_folder(save_dir, "--save-dir", KEPT_FILES)
     console = run_console()
     config = adopt_checkpoint(config, args.model_path, console)
+    say_folders(config, "train", "val")
     net = load_float_network(config, args.model_path)
     batches = Batches(calibration_images(config, args.calib_images))
     job = Job(config, fold_all(net, config), batches, Corrections(args.equalize, args.bias_correction))

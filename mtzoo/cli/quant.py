@@ -25,6 +25,7 @@ from mtzoo.cli.arguments import (
     save_dir_from_arguments,
 )
 from mtzoo.cli.delivery import Delivery, deliver_quantized, measure_base, passed
+from mtzoo.cli.inputs import say_folders
 from mtzoo.engine.distributed import is_main
 from mtzoo.engine.ptq import fold_all, load_float_network
 from mtzoo.engine.retraining import retrain, retraining_config
@@ -45,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     retraining = retraining_from_arguments(args)
     console = run_console()
     config = adopt_checkpoint(config_from_arguments(args), args.model_path, console)
+    say_folders(config, "train", "val")
     config = retraining_config(config, retraining, quantized=True)
     save_dir = save_dir_from_arguments(config, args, "quant")
     net = load_float_network(config, args.model_path)

@@ -18,6 +18,7 @@ from mtzoo.cli.arguments import (
     work_dir_from_arguments,
 )
 from mtzoo.cli.deliver import deliver, export_stage
+from mtzoo.cli.inputs import say_folders
 from mtzoo.engine.checks import check_integers
 from mtzoo.engine.distributed import is_main, leave
 from mtzoo.engine.run import stages, start_run, train, weights_of
@@ -35,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     console = run_console()
     work_dir = work_dir_from_arguments(config, args)
     config = adopt_for_training(config, args, work_dir, console)
+    say_folders(config, *(("val",) if args.pipeline_test else ("train", "val")))
     started = start_run(config, work_dir, ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)
     try:
         finished = train(started, stages(config, float_only=False), resume=args.resume, initialize=weights_of(args.load_from),

@@ -16,6 +16,8 @@ from pathlib import Path
 import torch
 
 from mtzoo.cli.arguments import add_config_arguments, adopt_checkpoint, config_from_arguments, run_console
+from mtzoo.cli.inputs import say_folders
+from mtzoo.cli.numbers import at_least
 from mtzoo.compression import IMPORTANCES, ChannelGroup, channel_groups
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import PlainConsole
@@ -52,27 +54,27 @@ SAME = 0.01
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_arguments(parser)
     parser.add_argument("--model-path", type=Path, required=True, metavar="CKPT", help="a float checkpoint of this network")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the table, .json; one of this network is gone on with")
-    parser.add_argument("--ratios", default=",".join(map(str, RATIOS)), metavar="R,R", help="shares of a group that go (%(default)s)")
-    parser.add_argument("--limit", type=int, metavar="N", help="evaluate on at most N images of each folder")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE",
+                        help="the table, .json; one of this network is gone on with")
+    parser.add_argument("--ratios", default=",".join(map(str, RATIOS)), metavar="R,R",
+                        help="shares of a group that go (%(default)s)")
+    parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="evaluate on at most N images of each folder")
     parser.add_argument("--importance", choices=IMPORTANCES, default=DEFAULTS.importance,
                         help=f"which channels of a group go first ({DEFAULTS.importance})")
-    parser.add_argument("--align", type=int, default=DEFAULTS.align, metavar="N", help=f"see mtzoo prune ({DEFAULTS.align})")
-    parser.add_argument("--compare-scratch", type=int, default=0, metavar="K",
+    parser.add_argument("--align", type=at_least(1, "--align"), default=DEFAULTS.align, metavar="N",
+                        help=f"see mtzoo prune ({DEFAULTS.align})")
+    parser.add_argument("--compare-scratch", type=at_least(0, "--compare-scratch"), default=0, metavar="K",
                         help="measure K of the points by themselves, too: the same metrics, and how many times the work")
 
 
 def run(args: argparse.Namespace) -> int:
     ratios = _ratios(args.ratios)
-    if args.limit is not None and args.limit < 1:
-        raise UserError(f"--limit {args.limit}: has to be at least 1")
-    if args.compare_scratch < 0:
-        raise UserError(f"--compare-scratch {args.compare_scratch}: has to be 0 or more")
     if args.out.suffix != ".json":
         raise UserError(f"--out {args.out}: the file has to end in .json; its picture gets the same name with .png")
     Pruning(None, importance=args.importance, align=args.align)  # checks both
     config, console = config_from_arguments(args), run_console()
     config = adopt_checkpoint(config, args.model_path, console)
+    say_folders(config, "val")
     net = load_float_network(config, args.model_path)
     origin = Origin.of(config, args.model_path, args.importance, args.align, args.limit)
     held = load_table(args.out, origin, same_images=True) if args.out.exists() else None

@@ -30,6 +30,8 @@ from mtzoo.cli.arguments import (
     save_dir_from_arguments,
 )
 from mtzoo.cli.delivery import BENCH_RUNS, ORIGINAL, Delivery, deliver_integer, int8_job, integer_base, passed
+from mtzoo.cli.inputs import say_folders
+from mtzoo.cli.numbers import at_least
 from mtzoo.compression.sparsity import UNSTRUCTURED
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.distributed import is_main
@@ -49,10 +51,12 @@ HELP = "make weights zero while training, then integers, export, verify, compare
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_arguments(parser)
     parser.add_argument("--model-path", type=Path, required=True, metavar="CKPT", help="a float checkpoint of this network")
-    parser.add_argument("--ratio", type=float, metavar="R", help="share of the weights to be zero; default: the config's sparsity")
+    parser.add_argument("--ratio", type=float, metavar="R",
+                        help="share of the weights to be zero; default: the config's sparsity")
     parser.add_argument("--pattern", metavar="N:M", help=f"of M neighbouring weights N stay, e.g. 2:4; default {UNSTRUCTURED}")
     add_retraining_arguments(parser)
-    parser.add_argument("--calib-images", type=int, default=64, metavar="N", help="training images whose ranges are observed (64)")
+    parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
+                        help="training images whose ranges are observed (64)")
     parser.add_argument("--save-dir", type=Path, metavar="DIR", help="a new folder; default work_dirs/CONFIG-sparsify")
     add_measuring_arguments(parser)
 
@@ -68,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     config = retraining_config(adopt_checkpoint(config, args.model_path, console), retraining, quantized=False)
     if config.sparsity is None:
         raise UserError("what is to be zero is missing; add --ratio, e.g. 0.75, or --pattern 2:4, or 'sparsity' to the config")
+    say_folders(config, "train", "val")
     net = load_float_network(config, args.model_path)
     batches = Batches(calibration_images(config, args.calib_images))
     require_exact(int8_job(config, net, batches), "sparsify")

@@ -13,6 +13,7 @@ from mtzoo.cli.arguments import (
     run_console,
     work_dir_from_arguments,
 )
+from mtzoo.cli.inputs import say_folders
 from mtzoo.engine.distributed import is_main, leave
 from mtzoo.engine.run import stages, start_run, train, weights_of
 from mtzoo.errors import UserError
@@ -32,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     console = run_console()
     work_dir = work_dir_from_arguments(config, args)
     config = adopt_for_training(config, args, work_dir, console)
+    say_folders(config, *(("val",) if args.pipeline_test else ("train", "val")))
     started = start_run(config, work_dir, ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)
     try:
         finished = train(started, stages(config, float_only=True), resume=args.resume, initialize=weights_of(args.load_from))

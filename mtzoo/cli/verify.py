@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtzoo.cli.numbers import at_least, processes
 from mtzoo.errors import UserError
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
@@ -27,8 +28,8 @@ NOT_PROMISED = "NOT an integer network: equality is not promised, the distances 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="an .onnx deploy model, or a zoo model's name")
     parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of images of any size")
-    parser.add_argument("--limit", type=int, metavar="N", help="at most N images, spread evenly")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads of the runtimes (2)")
+    parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="at most N images, spread evenly")
+    parser.add_argument("--threads", type=processes("--threads"), default=2, help="CPU threads of the runtimes (2)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,8 +67,6 @@ def list_images(folder: Path, limit: int | None) -> list[Path]:
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
     if not files:
         raise UserError(f"--images {folder}: no image in it ({' '.join(IMAGE_SUFFIXES)}); name another folder")
-    if limit is not None and limit < 1:
-        raise UserError(f"--limit {limit}: has to be at least 1")
     count = min(limit or len(files), len(files))
     return [files[i * len(files) // count] for i in range(count)]
 

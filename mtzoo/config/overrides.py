@@ -41,10 +41,7 @@ def _put(values: Any, path: Sequence[str], value: Any) -> None:
     """Set what `path` leads to. A dict is merged into the dict that is there."""
     *parents, last = path
     for part in parents:
-        if isinstance(values, dict):
-            values = values.setdefault(part, {})
-        else:
-            values = values[_index(values, part)]
+        values = values.setdefault(part, {}) if isinstance(values, dict) else values[_index(values, part)]
     key = last if isinstance(values, dict) else _index(values, last)
     held = values.get(key) if isinstance(values, dict) else values[key]
     if isinstance(value, dict) and isinstance(held, dict):
@@ -136,11 +133,11 @@ def _node_names(tasks: Mapping[str, Any]) -> set[str]:
     return {str(node.get("name")) if isinstance(node, Mapping) else str(node) for node in nodes}
 
 
-def idle_overrides(values: Mapping[str, Any], options: Mapping[str, Any], tasks: Sequence[str],
-                   read: Callable[[dict[str, Any]], object], verb: str = "") -> list[str]:
+def idle_overrides(values: Mapping[str, Any], options: Mapping[str, Any], tasks: Sequence[str] = (), *,
+                   read: Callable[[dict[str, Any]], object], verb: str = "mtzoo") -> list[str]:
     """A line for each override that changes nothing, with the reason.
 
-    values: of the config before; read: plain config data -> what the verb takes from it, comparable; verb: for the message.
+    values: the config before; read: plain config data -> what the verb takes from it, comparable; verb: for the message.
     """
     whole = override(values, options)
     found, lines = read(select_tasks(whole, tasks)), []
@@ -149,24 +146,25 @@ def idle_overrides(values: Mapping[str, Any], options: Mapping[str, Any], tasks:
             others = override(values, {k: v for k, v in options.items() if k != key})
             same = read(select_tasks(others, tasks)) == found
         except UserError:
-            continue  # it takes this one to make a config at all
+            continue  # the config needs this one to be whole
         if same:
             lines.append(f"--cfg-options {cut(key)}: changes nothing; {_reason(key, others, whole, tasks, verb)}")
     known = values.get("tasks")
     if tasks and isinstance(known, Mapping) and set(tasks) >= set(known):
-        lines.append("--tasks names all tasks of the config: changes nothing")
+        lines.append("--tasks: changes nothing; it names all tasks of the config")
     return lines
 
 
 def _reason(key: str, others: Mapping[str, Any], whole: Mapping[str, Any], tasks: Sequence[str], verb: str) -> str:
     top, _, rest = key.partition(".")
+    name = rest.partition(".")[0]
     if others == whole:
         return "that is its value already"
-    if top in TABLES and rest:
-        name = rest.partition(".")[0]
-        users = [item for item in _items(select_tasks(whole, tasks), top)
-                 if item == name or isinstance(item, Mapping) and _is_copy(item, name, whole[top])]
-        return f"its tasks set it themselves, or {verb or 'nothing'} reads it" if users else f"no task uses {top}.{name}"
     if top == "data_root":
         return "no data source lies in data_root"
-    return f"it is the default, or {verb or 'nothing'} does not read it" if verb else "it is the default"
+    if top in TABLES and not any(item == name or isinstance(item, Mapping) and _is_copy(item, name, whole[top])
+                                 for item in _items(select_tasks(whole, tasks), top)):
+        return f"no task uses {top}.{cut(name)}"
+    if top == "tasks" and tasks and name not in tasks:
+        return f"--tasks leaves {cut(name)} out"
+    return f"that is the default, or {verb} does not read it"

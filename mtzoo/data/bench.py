@@ -4,7 +4,6 @@ The measure is the decode-only bound: what a core reaches that reads and decodes
 else. Whatever is compared takes turns, batch by batch and round by round, so that a busy machine slows all of it alike.
 """
 
-import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -200,8 +199,3 @@ def _one_thread() -> Iterator[None]:
     finally:
         torch.set_num_threads(threads)
         cv2.setNumThreads(cv_threads)
-
-
-def cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -155,13 +155,9 @@ def _one_thread_each() -> Iterator[ThreadPoolExecutor]:
 
 def _batches(config: ExperimentConfig, limit: int | None) -> Iterator[tuple[EvalBatch, set[str]]]:
     """The batches of `evaluate`, each with the tasks that it has labels of."""
-    for eval_set in eval_sets(task_data(config, "val"), EvalPipeline(config.deploy_geometry)):
-        seen = 0
+    for eval_set in eval_sets(task_data(config, "val"), EvalPipeline(config.deploy_geometry), limit):
         for batch in make_eval_loader(eval_set.dataset, BATCH_SIZE, config.env.workers):
             yield batch, {task for sample in batch.samples for task in (*sample.boxes, *sample.masks)}
-            seen += len(batch.samples)
-            if limit is not None and seen >= limit:
-                break
 
 
 def _shared_results(program: Program, parts: Collection[PartialProgram], tasks: Collection[str], images: Tensor) -> Results:

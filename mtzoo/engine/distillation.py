@@ -112,7 +112,7 @@ def build_distiller(config: ExperimentConfig, device: torch.device) -> Distiller
     if spec is None:
         return None
     path = Path(spec.teacher)
-    teacher, _, _ = load_checkpoint_network(path, {})
+    teacher, _, _ = load_checkpoint_network(path)
     torch.manual_seed(config.env.seed)  # of the projections: the same in each process
     student = build_network(config.graphs, config.channels).eval()
     features = [name for name, weight in spec.features.items() if weight]

@@ -53,16 +53,12 @@ def task_data(config: ExperimentConfig, split: str) -> list[TaskData]:
 def evaluate(predict: Predictor, config: ExperimentConfig, *, batch_size: int = 4, limit: int | None = None) -> dict[str, float]:
     """Metrics in percent on all val sources: "seg_default/mIoU", "seg_default/<source>/mIoU", "det_person/AP50", ...
 
-    limit: at most so many images of each folder.
+    limit: of each folder the first so many images, whatever the batch size.
     """
     evaluator = Evaluator(detection={t.name: t.classes for t in config.tasks if t.kind == "detection"},
                           segmentation={t.name: t.classes for t in config.tasks if t.kind == "segmentation"})
     with exact_float32():
-        for eval_set in eval_sets(task_data(config, "val"), EvalPipeline(config.deploy_geometry)):
-            seen = 0
+        for eval_set in eval_sets(task_data(config, "val"), EvalPipeline(config.deploy_geometry), limit):
             for batch in make_eval_loader(eval_set.dataset, batch_size, config.env.workers):
                 evaluator.update(predict(batch), batch.samples)
-                seen += len(batch.samples)
-                if limit is not None and seen >= limit:
-                    break
     return evaluator.compute()

@@ -31,10 +31,8 @@ def evaluate_pair(pair: ModelPair, config: ExperimentConfig, *, limit: int | Non
     boxes = {who: {t.name: CocoBoxMetric(t.name, t.classes) for t in tasks if t.kind == "detection"} for who in ALONE_AND_MERGED}
     maps = {who: {t.name: MeanIoU(t.name, t.classes) for t in tasks if t.kind == "segmentation"} for who in ALONE_AND_MERGED}
     data, done = [d for d in task_data(config, "val") if d.task in {t.name for t in tasks}], 0
-    for eval_set in eval_sets(data, as_read):
-        for seen, batch in enumerate(make_eval_loader(eval_set.dataset, 1, config.env.workers)):
-            if limit is not None and seen >= limit:
-                break
+    for eval_set in eval_sets(data, as_read, limit):
+        for batch in make_eval_loader(eval_set.dataset, 1, config.env.workers):
             (sample,) = batch.samples
             found = pair.predict_each(sample.image)
             for who in ALONE_AND_MERGED:

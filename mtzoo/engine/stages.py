@@ -9,7 +9,7 @@ from torch import nn
 
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.overrides import override
-from mtzoo.engine.checkpoint import load_checkpoint, load_network_state
+from mtzoo.engine.checkpoint import Checkpoint, load_checkpoint, load_network_state
 from mtzoo.models import MultiTaskNet, build_network
 from mtzoo.quantization import QConfigMap, fold_bn, load_integer_state, prepare, set_fake_quant
 
@@ -43,12 +43,16 @@ def fold_for_step(net: nn.Module, config: ExperimentConfig, step: int) -> list[s
     return fold_bn(net, patterns) if patterns else []
 
 
-def load_checkpoint_network(path: Path, options: Mapping[str, Any]) -> tuple[MultiTaskNet, ExperimentConfig, int]:
+def load_checkpoint_network(path: Path) -> tuple[MultiTaskNet, ExperimentConfig, int]:
+    """`checkpoint_network` of a file."""
+    return checkpoint_network(load_checkpoint(path), path, {})
+
+
+def checkpoint_network(checkpoint: Checkpoint, path: Path, options: Mapping[str, Any]) -> tuple[MultiTaskNet, ExperimentConfig, int]:
     """(network in eval mode, its config with overrides, step) of a checkpoint, rounding as it did in training.
 
-    Step 3's checkpoint holds integers, of which the fake-quant network is made again.
+    Step 3's checkpoint holds integers, of which the fake-quant network is made again. path: where it was, for messages.
     """
-    checkpoint = load_checkpoint(path)
     position = checkpoint.progress
     config = config_from_dict(override(checkpoint.config, options))
     if position.step == INTEGER_STEP:

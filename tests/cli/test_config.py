@@ -43,7 +43,7 @@ def test_a_shipped_config_by_its_name_and_one_task(capsys):
     (["--cfg-options", "env.workers"], "--cfg-options env.workers: KEY=VALUE is wanted"),
     (["--cfg-options", "nodes.backbone.widht=1"], "VarGNetV2 has no such parameter; did you mean 'width'?"),
     (["--tasks", "segg"], "--tasks segg: the config has no such task; did you mean 'seg'?"),
-    (["--tasks", ","], "--tasks : the config has no such task; known: det, seg"),
+    (["--tasks", ","], "--tasks ',': names of tasks with commas between are wanted"),
 ])
 def test_what_is_wrong_is_one_line(config, capsys, options, message):
     assert message in refused(["config", "show", str(config), *options], capsys)

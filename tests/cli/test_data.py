@@ -39,11 +39,12 @@ def test_check_lists_faults_of_train_and_val_once(tmp_path, monkeypatch, capsys)
     task = SimpleNamespace(name="det", kind="detection", classes=("car",), train_sources=(source,), val_sources=(source,))
     monkeypatch.setattr("mtzoo.cli.data.config_from_arguments", lambda args: SimpleNamespace(tasks=(task,)))
     assert main(["data", "check", "own"]) == 2
-    fault, summary = capsys.readouterr().out.splitlines()
+    *folders, fault, summary = capsys.readouterr().out.splitlines()
+    assert folders == [f"{split} images {tmp_path}/images, labels {tmp_path}/boxes.json" for split in ("train", "val")]
     assert fault == f"{tmp_path}/boxes.json: annotations[0] id=5: bbox [1, 1, 0, 4] has no area; mend or drop the annotation"
     assert summary == "1 fault; 2 images checked for 1 tasks"
 
     content["annotations"] = []
     (tmp_path / "boxes.json").write_text(json.dumps(content))
     assert main(["data", "check", "own"]) == 0
-    assert capsys.readouterr().out == "no faults; 2 images checked for 1 tasks\n"
+    assert capsys.readouterr().out.splitlines()[-1] == "no faults; 2 images checked for 1 tasks"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from mtzoo.data.dataset import eval_sets
 from mtzoo.data.loader import EvalBatch, collate_eval
 from mtzoo.data.pipeline import EvalPipeline
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor, task_data
+from mtzoo.errors import UserError
 from mtzoo.models import build_network
 from mtzoo.structures import Detections, Prediction
 from tests.tiny import HW, config_values, tiny_config, tiny_graphs, write_images
@@ -31,15 +34,27 @@ def test_the_truth_scores_a_hundred(root):
     assert metrics["det/AP50/yellow"] == pytest.approx(100.0)
 
 
-def test_a_limit_counts_images_of_each_folder(root):
-    seen = []
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("batch_size", [1, 2, 4, 7])
+def test_a_limit_is_the_same_images_of_each_folder_for_every_batch_size(root, batch_size, workers):
+    seen, config = [], tiny_config(root)
 
     def watched(batch):
         seen.extend(sample.path.stem for sample in batch.samples)
         return truthful(batch)
 
-    evaluate(watched, tiny_config(root), batch_size=2, limit=3)
-    assert seen == ["0", "1", "2", "3"]  # whole batches; one folder serves both tasks and is read once
+    config = replace(config, env=replace(config.env, workers=workers))
+    metrics = evaluate(watched, config, batch_size=batch_size, limit=3)
+    assert seen == ["0", "1", "2"]  # one folder serves both tasks and is read once
+    assert metrics == pytest.approx(evaluate(truthful, config, limit=3), nan_ok=True)
+    evaluate(watched, config, batch_size=batch_size, limit=99)
+    assert len(seen) == 3 + 6
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_below_one_is_refused(root, limit):
+    with pytest.raises(UserError, match=f"limit={limit}.*at least 1"):
+        evaluate(truthful, tiny_config(root), limit=limit)
 
 
 def test_splits_name_their_own_sources(root):

@@ -1,0 +1,34 @@
+"""Numbers on the command line: one line for those that cannot be, before anything is read."""
+
+from collections.abc import Callable
+
+from mtzoo.errors import UserError, cut
+from mtzoo.machine import check_processes
+
+
+def at_least(low: int, option: str, high: int | None = None) -> Callable[[str], int]:
+    """A type for argparse: a whole number of `low` or more, and of `high` at most."""
+    wanted = f"at least {low}" if high is None else f"between {low} and {high}"
+
+    def number(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise UserError(f"{option} {cut(text)}: a whole number is wanted") from None
+        if value < low or high is not None and value > high:
+            raise UserError(f"{option} {cut(text)}: has to be {wanted}")
+        return value
+
+    return number
+
+
+def processes(option: str, low: int = 1) -> Callable[[str], int]:
+    """A type for argparse: a number of threads or processes that this machine can run."""
+    number = at_least(low, option)
+
+    def bounded(text: str) -> int:
+        value = number(text)
+        check_processes(option, value)
+        return value
+
+    return bounded
