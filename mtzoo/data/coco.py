@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mtzoo.data.coco_shapes import XYXY, segmentation_box
 from mtzoo.data.images import MAX_PIXELS
 from mtzoo.data.json_file import read_json
 from mtzoo.data.names import name_problem, posix_name
@@ -22,12 +23,27 @@ _ADVICE = "give a COCO annotation file as the source's `annotations`"
 
 
 @dataclass(frozen=True)
+class UnreadObject:
+    """An annotation that has a fault. category: its id, or None; xyxy: where it lies, not clipped, None where that is not known;
+    sure: nothing is wrong with category and extent, so that it may serve as an object."""
+
+    category: int | None
+    xyxy: XYXY | None
+    crowd: bool
+    sure: bool
+    line: str
+
+
+@dataclass(frozen=True)
 class CocoImage:
-    """One entry of `images`. boxes: (category id, x, y, w, h, is crowd), checked and clipped to the image."""
+    """One entry of `images`. boxes: (category id, x, y, w, h, is crowd), checked and clipped to the image; unread: annotations
+    with a fault; unknown: ids of categories of which not every object here is annotated (`not_exhaustive_category_ids`)."""
 
     file: str
     hw: tuple[int, int]
     boxes: list[tuple[int, float, float, float, float, bool]]
+    unread: list[UnreadObject]
+    unknown: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,10 +77,13 @@ def _load_coco(path: Path, mtime_ns: int, size: int) -> CocoFile:
     images = _images(content["images"], path, faults)
     seen: set[int] = set()
     for row, entry in enumerate(content["annotations"]):
-        problem = _annotation_problem(entry, seen) or _add_box(entry, images, categories)
-        if problem:
-            number = entry.get("id") if isinstance(entry, dict) else None
-            faults.append(Fault(str(path), f"annotations[{row}] id={shown(number)}", problem))
+        problem = _annotation_problem(entry, seen, images, categories)
+        number = entry.get("id") if isinstance(entry, dict) else None
+        fault = Fault(str(path), f"annotations[{row}] id={shown(number)}", problem) if problem else None
+        faults += [fault] if fault else []
+        image_id = entry.get("image_id") if isinstance(entry, dict) else None
+        if _is_id(image_id) and image_id in images:
+            _add_object(entry, images[image_id], categories, fault)
     return CocoFile(images, categories, faults)
 
 
@@ -91,7 +110,8 @@ def _images(entries: list, path: Path, faults: list[Fault]) -> dict[int, CocoIma
             continue
         file = posix_name(entry["file_name"])
         files.add(file)
-        images[entry["id"]] = CocoImage(file, (entry["height"], entry["width"]), [])
+        unknown = tuple(entry.get("not_exhaustive_category_ids") or ())
+        images[entry["id"]] = CocoImage(file, (entry["height"], entry["width"]), [], [], unknown)
     return images
 
 
@@ -117,11 +137,14 @@ def _image_problem(entry: dict, images: dict[int, CocoImage], files: set[str]) -
         return f"image id {entry['id']} is there twice; give each image its own"
     if posix_name(entry["file_name"]) in files:
         return f"file_name {file_name} is there twice; merge its entries"
+    unknown = entry.get("not_exhaustive_category_ids") or []
+    if not isinstance(unknown, list) or not all(map(_is_id, unknown)):
+        return f"not_exhaustive_category_ids of {file_name} is {shown(unknown)}, no list of category ids; mend the entry"
     return None
 
 
-def _annotation_problem(entry: object, seen: set[int]) -> str | None:
-    """What is wrong with an annotation apart from its box. seen: ids so far; an annotation may do without one."""
+def _annotation_problem(entry: object, seen: set[int], images: dict[int, CocoImage], categories: dict[int, str]) -> str | None:
+    """What is wrong with an annotation. seen: ids so far; an annotation may do without one."""
     if not isinstance(entry, dict):
         return f"{shown(entry)} is no object; mend the entry"
     number, crowd = entry.get("id"), entry.get("iscrowd", 0)
@@ -133,34 +156,67 @@ def _annotation_problem(entry: object, seen: set[int]) -> str | None:
         seen.add(number)
     if crowd not in (0, 1):
         return f"iscrowd {shown(crowd)} is neither 0 nor 1; mend the entry"
-    return None
-
-
-def _add_box(entry: dict, images: dict[int, CocoImage], categories: dict[int, str]) -> str | None:
-    """Append a checked box to its image, or say what is wrong with it."""
-    image_id, category_id, bbox = entry.get("image_id"), entry.get("category_id"), entry.get("bbox")
+    image_id, category_id = entry.get("image_id"), entry.get("category_id")
     if not _is_id(image_id) or image_id not in images:
         return f"image_id {shown(image_id)} is not in 'images'; add the image or drop the annotation"
     if not _is_id(category_id) or category_id not in categories:
         return f"category_id {shown(category_id)} is not in 'categories'; add the category or drop the annotation"
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(type(v) in (int, float) for v in bbox):
-        return f"bbox {shown(bbox)} is not [x, y, width, height]; mend the entry"
-    if not all(-_FAR < v < _FAR for v in bbox):  # false for NaN too
-        return f"bbox {shown(bbox)} is not finite or too large; mend or drop the annotation"
-    x, y, w, h = (float(v) for v in bbox)
-    if w <= 0 or h <= 0:
-        return f"bbox {shown(bbox)} has no area; mend or drop the annotation"
-    image = images[image_id]
-    height, width = image.hw
-    overhang = max(-x, -y, x + w - width, y + h - height)
+    return _box_problem(entry, images[image_id])
+
+
+def _box_problem(entry: dict, image: CocoImage) -> str | None:
+    bbox, (height, width) = entry.get("bbox"), image.hw
+    if not _tells_nothing(bbox):
+        if not _is_box(bbox):
+            return f"bbox {shown(bbox)} is not [x, y, width, height]; mend the entry"
+        if not all(-_FAR < v < _FAR for v in bbox):  # false for NaN too
+            return f"bbox {shown(bbox)} is not finite or too large; mend or drop the annotation"
+        if bbox[2] <= 0 or bbox[3] <= 0:
+            return f"bbox {shown(bbox)} has no area; mend or drop the annotation"
+    xyxy = _extent(entry, image)
+    if xyxy is None:
+        return f"bbox {shown(bbox)} is not [x, y, width, height], and its segmentation has no area; mend the entry"
+    told = f"bbox {shown(bbox)}" if not _tells_nothing(bbox) else f"segmentation around {[round(v, 1) for v in xyxy]}"
+    x1, y1, x2, y2 = xyxy
+    if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
+        return f"{told} lies outside '{image.file}' ({width}x{height}); drop the annotation"
+    overhang = max(-x1, -y1, x2 - width, y2 - height)
     if overhang > OUTSIDE_TOLERANCE:
-        return f"bbox {shown(bbox)} reaches {overhang:g} px outside '{image.file}' ({width}x{height}); clip or drop it"
-    x2, y2 = min(x + w, width), min(y + h, height)
-    x, y = max(x, 0.0), max(y, 0.0)
-    if x2 <= x or y2 <= y:
-        return f"bbox {shown(bbox)} lies outside '{image.file}' ({width}x{height}); drop the annotation"
-    image.boxes.append((category_id, x, y, x2 - x, y2 - y, bool(entry.get("iscrowd", 0))))
-    return None
+        return f"{told} reaches {overhang:g} px outside '{image.file}' ({width}x{height}); clip or drop it"
+    return f"{told} has no area; mend or drop the annotation" if x2 <= x1 or y2 <= y1 else None
+
+
+def _tells_nothing(bbox: object) -> bool:
+    """Exporters of masks leave the box out, empty or all zero: the segmentation tells it."""
+    return bbox is None or bbox == [] or bbox == [0, 0, 0, 0]
+
+
+def _is_box(bbox: object) -> bool:
+    return isinstance(bbox, list) and len(bbox) == 4 and all(type(v) in (int, float) for v in bbox)
+
+
+def _extent(entry: dict, image: CocoImage) -> XYXY | None:
+    """xyxy of an annotation, not clipped: of its bbox, or else around its segmentation; None if neither tells."""
+    bbox, segmentation = entry.get("bbox"), entry.get("segmentation")
+    if _is_box(bbox) and not _tells_nothing(bbox) and all(-_FAR < v < _FAR for v in bbox):
+        x, y, w, h = (float(v) for v in bbox)
+        return x, y, x + w, y + h
+    if isinstance(segmentation, dict) and segmentation.get("size") != list(image.hw):
+        return None
+    return segmentation_box(segmentation)
+
+
+def _add_object(entry: dict, image: CocoImage, categories: dict[int, str], fault: Fault | None) -> None:
+    """Append an annotation to its image, what is known of it if it has a fault."""
+    category, crowd = entry.get("category_id"), entry.get("iscrowd", 0)
+    extent, (height, width) = _extent(entry, image), image.hw
+    if fault is None and extent is not None:
+        x1, y1, x2, y2 = max(extent[0], 0.0), max(extent[1], 0.0), min(extent[2], width), min(extent[3], height)
+        image.boxes.append((category, x1, y1, x2 - x1, y2 - y1, bool(crowd)))
+        return
+    known = _is_id(category) and category in categories
+    sure = known and crowd in (0, 1) and extent is not None and extent[2] > extent[0] and extent[3] > extent[1]
+    image.unread.append(UnreadObject(category if known else None, extent, crowd == 1, sure, str(fault)))
 
 
 def _is_id(value: object) -> bool:
@@ -211,7 +267,9 @@ def image_boxes(image: CocoImage, mapping: CategoryMap) -> Boxes:
             xyxy.append((x, y, x + w, y + h))
             labels.append(label)
             ignore.append(crowd or target < 0)
-    return Boxes(np.array(xyxy, np.float32).reshape(-1, 4), np.array(labels, np.int64), np.array(ignore, bool), mapping.known)
+    known = mapping.known.copy() if image.unknown else mapping.known
+    known[[mapping.target[category] for category in image.unknown if mapping.target.get(category, -1) >= 0]] = False
+    return Boxes(np.array(xyxy, np.float32).reshape(-1, 4), np.array(labels, np.int64), np.array(ignore, bool), known)
 
 
 def read_coco_boxes(spec: CocoBoxes, task: str, classes: Sequence[str]) -> tuple[dict[str, tuple[tuple[int, int], Boxes]], list[Fault]]:

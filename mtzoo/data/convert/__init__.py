@@ -13,8 +13,9 @@ from mtzoo.data.convert import (
     voc,
     yolo,
 )
-from mtzoo.data.convert.conversion import Options, Summary, convert
+from mtzoo.data.convert.conversion import Options, convert
 from mtzoo.data.convert.records import Format
+from mtzoo.data.convert.summary import Summary
 
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in (
     bdd100k, cityscapes, idd, kitti, camvid, voc, yolo, tusimple, culane, coco_subset, labelme)}

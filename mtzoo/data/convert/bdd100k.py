@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from mtzoo.data.convert.classes import TRAIN_CLASSES, common_class
-from mtzoo.data.convert.drawing import draw_polygon, draw_polyline, flatten_curves, lane_width
+from mtzoo.data.convert.drawing import Points, bounding_box, draw_polygon, draw_polyline, flatten_curves, lane_width
 from mtzoo.data.convert.layout import existing, find_folder, image_stems, inside, member, points, read_ids, read_labels
-from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
+from mtzoo.data.convert.records import Entry, Format, LabelledImage, Remark, SourceSet, Vocabulary
 from mtzoo.data.images import upright_hw
 from mtzoo.data.sources import IGNORE_CATEGORY
-from mtzoo.errors import UserError, did_you_mean
+from mtzoo.errors import UserError, did_you_mean, shown
+from mtzoo.structures import IGNORE
 
 LAYOUT = "images/100k/{train,val} with labels/det_20, labels/lane, labels/drivable, labels/100k or labels/bdd100k_labels_images_*.json"
 OBJECTS = ("pedestrian", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle", "traffic light", "traffic sign",
@@ -107,30 +108,63 @@ def _read_frames(image: Path, frames: list[tuple[str, tuple[str, ...], Any]]) ->
 def _add_label(found: LabelledImage, label: Any, kinds: tuple[str, ...], where: str) -> None:
     category = member(label, "category", str, where)
     attributes = {} if label.get("attributes") is None else member(label, "attributes", dict, where)
-    if label.get("box2d") is not None and "boxes" in kinds:
-        name = OLD_NAMES.get(category, category)
-        if name not in OBJECTS:
-            raise UserError(f"{where}: category '{category}' is none of BDD100K's{did_you_mean(category, OBJECTS)}; mend the label")
+    parts = list(_polylines(label["poly2d"], where)) if label.get("poly2d") is not None else []
+    if "boxes" in kinds and (label.get("box2d") is not None or OLD_NAMES.get(category, category) in OBJECTS):
+        _add_object(found, label, parts, where)
+    elif "lane" in kinds and _is_lane(category, kinds):
+        value = _value_of(found, category, _lane_of(category, attributes), LANES, where)
+        for vertices, types in parts:
+            draw_polyline(found.masks["lane"], flatten_curves(vertices, types), value, lane_width(found.hw[0]))
+    elif "drivable" in kinds and _is_area(category, kinds):
+        value = _value_of(found, category, _area_of(category, attributes), AREAS, where)
+        for vertices, types in parts:
+            draw_polygon(found.masks["drivable"], flatten_curves(vertices, types), value)
+
+
+def _add_object(found: LabelledImage, label: Any, parts: list[tuple[Points, str]], where: str) -> None:
+    """The object's box, or the one around its polygons."""
+    category = label["category"]
+    name = OLD_NAMES.get(category, category)
+    if name not in OBJECTS:
+        raise UserError(f"{where}: category {shown(category)} is none of BDD100K's{did_you_mean(category[:80], OBJECTS)}; mend the label")
+    crowd = bool((label.get("attributes") or {}).get("crowd"))
+    vertices = [vertex for part, _ in parts for vertex in part]
+    if label.get("box2d") is not None:
         corners = [member(label["box2d"], key, (int, float), where) for key in ("x1", "y1", "x2", "y2")]
-        found.add_box(name, tuple(map(float, corners)), where, crowd=bool(attributes.get("crowd")))
-    elif label.get("poly2d") is not None:
-        lane, area = _lane_of(category, attributes), _area_of(category, attributes)
-        for vertices, types in _polylines(label["poly2d"], where):
-            if lane in LANES and "lane" in kinds:
-                draw_polyline(found.masks["lane"], flatten_curves(vertices, types), LANES.index(lane), lane_width(found.hw[0]))
-            elif area in AREAS and "drivable" in kinds:
-                draw_polygon(found.masks["drivable"], flatten_curves(vertices, types), AREAS.index(area))
+        found.add_box(name, tuple(map(float, corners)), where, crowd)
+    elif vertices:
+        found.add_box(name, bounding_box(vertices), where, crowd)
+    else:
+        found.lose(name, "neither box2d nor poly2d", f"{where}: '{name}' has neither box2d nor poly2d")
 
 
-def _lane_of(category: str, attributes: Mapping[str, Any]) -> str | None:
-    """ "solid single white" of a lane, whichever of the three forms tells it; None for anything else."""
+def _value_of(found: LabelledImage, category: str, name: str | None, known: tuple[str, ...], where: str) -> int:
+    """The mask's value of a lane or area; one of an unknown kind is ignored where it lies."""
+    if name in known:
+        return known.index(name)
+    line = f"{where}: {shown(category)} of a kind that BDD100K does not have"
+    found.remarks.append(Remark("", "lane or area of unknown kind", line, "ignored"))
+    return IGNORE
+
+
+def _is_lane(category: str, kinds: tuple[str, ...]) -> bool:
+    """A file of nothing but lanes has nothing else."""
+    return kinds == ("lane",) or category == "lane" or category.removeprefix("lane/") in LANE_TYPES
+
+
+def _is_area(category: str, kinds: tuple[str, ...]) -> bool:
+    return kinds == ("drivable",) or category in ("drivable area", *AREAS) or category.startswith("area/")
+
+
+def _lane_of(category: str, attributes: Mapping[str, Any]) -> str:
+    """ "solid single white" of a lane, whichever of the three forms tells it."""
     kind = attributes.get("laneTypes") or attributes.get("laneType") if category == "lane" else category.removeprefix("lane/")
     style = attributes.get("laneStyle") or attributes.get("style") or STYLES[0]
-    return f"{style} {kind}" if kind in LANE_TYPES else None
+    return f"{style} {kind}"
 
 
 def _area_of(category: str, attributes: Mapping[str, Any]) -> str | None:
-    """ "direct" or "alternative" of a drivable area; None for anything else."""
+    """ "direct" or "alternative" of a drivable area."""
     if category == "drivable area":
         return attributes.get("areaType")
     return {"area/drivable": "direct", "area/alternative": "alternative"}.get(category, category)

@@ -14,7 +14,7 @@ import numpy as np
 
 from mtzoo.data.convert.classes import PAINT
 from mtzoo.data.convert.layout import ALL, image_stems, listed_splits, read_ids, read_lines
-from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
+from mtzoo.data.convert.records import Entry, Format, LabelledImage, Remark, SourceSet, Vocabulary
 from mtzoo.data.images import read_image, read_mask, upright_hw
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError
@@ -67,6 +67,9 @@ def open_camvid(src: Path) -> SourceSet:
     masks = [mask for found in files.values() for _, mask in found]
     if not masks:
         raise UserError(f"{src}: images and masks do not match by name; masks are called like images, or end in _L.png or _P.png")
+    matched = {image for found in files.values() for image, _ in found}
+    remarks = [Remark("", "image without a mask", f"{image}: no mask: not labelled")
+               for pair in pairs.values() for image in image_stems(pair.images).values() if image not in matched]
     fine = (src / CODES).is_file() or _is_colored(masks[0])
     if (src / CODES).is_file():
         _check_codes(src / CODES)
@@ -74,8 +77,8 @@ def open_camvid(src: Path) -> SourceSet:
     lanes = {"lane": {"background": "background", PAINT: PAINT}}
     vocabulary = Vocabulary(masks={"seg": THIRTY_TWO, **lanes} if fine else {"seg": ELEVEN})
     if ALL in splits:
-        return SourceSet(_flat_splits(src, splits[ALL]), vocabulary)
-    return SourceSet({split: list(found.values()) for split, found in splits.items()}, vocabulary)
+        return SourceSet(_flat_splits(src, splits[ALL]), vocabulary, remarks)
+    return SourceSet({split: list(found.values()) for split, found in splits.items()}, vocabulary, remarks)
 
 
 def _split_pair(src: Path, split: str) -> _Pair | None:

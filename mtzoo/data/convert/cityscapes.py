@@ -72,9 +72,12 @@ def _read(image: Path, name: str, polygons: Path, instances: tuple[str, ...], cl
         where = f"{polygons}: objects[{row}]"
         label = member(thing, "label", str, where)
         corners = points(thing.get("polygon"), where)
-        if thing.get("deleted") or not corners:
+        if thing.get("deleted"):
             continue
         kind = label.removesuffix(GROUP) if label.removesuffix(GROUP) in instances else label
+        if not corners:
+            found.lose(kind, "polygon without points", f"{where}: '{label}' has a polygon without points")
+            continue
         if kind in instances:
             found.add_box(kind, bounding_box(corners), where, crowd=kind != label)
         if id_mask is None and label != UNPAINTED:

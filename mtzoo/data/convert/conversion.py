@@ -7,10 +7,10 @@
 """
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ from typing import Literal
 from mtzoo.data.convert.classes import (
     MASK_CLASSES,
     PAINT,
+    TASK_CLASSES,
     common_class,
     join_riders,
     mask_table,
@@ -26,10 +27,11 @@ from mtzoo.data.convert.classes import (
 )
 from mtzoo.data.convert.layout import split_off_val
 from mtzoo.data.convert.output import OutFolder, SplitWriter
-from mtzoo.data.convert.records import Entry, Format, LabelledBox, LabelledImage, Vocabulary
+from mtzoo.data.convert.records import Entry, Format, LabelledBox, LabelledImage, Remark, Vocabulary
+from mtzoo.data.convert.summary import Summary, Written
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.data.synthetic.labels import CATEGORIES
-from mtzoo.errors import UserError, did_you_mean
+from mtzoo.errors import LISTED_WORDS, UserError, did_you_mean, listed
 
 Classes = Literal["tasks", "own"]
 OnProgress = Callable[[int, int], None]
@@ -56,19 +58,6 @@ class Options:
             raise UserError(f"{self.workers} workers: at least 1 is wanted")
 
 
-@dataclass
-class Summary:
-    """What a conversion wrote. images: split -> count; boxes: category -> count; masks: kind -> count; tasks: those of
-    configs/converted/multitask.py that it has labels for; left_out: a line for each label or image that could not be used."""
-
-    images: dict[str, int] = field(default_factory=dict)
-    boxes: Counter[str] = field(default_factory=Counter)
-    masks: Counter[str] = field(default_factory=Counter)
-    tasks: list[str] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
-    foreign_images: int = 0
-
-
 def convert(form: Format, src: Path, out: Path, options: Options, on_progress: OnProgress | None = None) -> Summary:
     """Convert the data set in `src` into `out`, which appears when it is whole; `src` stays as it is.
 
@@ -81,25 +70,26 @@ def convert(form: Format, src: Path, out: Path, options: Options, on_progress: O
     opened = form.open(src)
     splits = split_off_val(opened.splits, options.val_share)
     translate = Translation(opened.vocabulary, options, form.roads_only)
+    _check_strange(opened.vocabulary, options, src)
     if opened.vocabulary.labelled is not None:
         _check_rename(options.rename, translate.seen, src)
     summary = Summary()
+    summary.note(translate.remarks(opened.remarks))
     total, done = sum(map(len, splits.values())), 0
     with target.writing() as folder:
         writers = {split: SplitWriter(folder / split, options.copy_images) for split in splits}
         for split, entries in splits.items():
-            for image in _read_all(entries, translate, writers[split], options.workers):
-                _count(summary, split, image)
+            for result in _read_all(entries, translate, writers[split], options.workers):
+                _count(summary, split, result)
                 done += 1
                 if on_progress:
                     on_progress(done, total)
-        categories = _categories(opened.vocabulary, translate, summary.boxes)
         _check_rename(options.rename, translate.seen, src)
-        styled = PAINT not in translate.mask_classes("lane")
-        summary.tasks = served_tasks(categories, summary.masks, styled) if options.classes == "tasks" else []
+        _finish(summary, opened.vocabulary, translate)
+        check_result(summary, splits, translate.seen, src)
         for writer in writers.values():
-            writer.write_boxes(categories)
-        target.write_receipt(folder, _receipt(form, options, translate, categories, summary))
+            writer.write_boxes(summary.categories)
+        target.write_receipt(folder, {"format": form.name, "classes": options.classes, **summary.receipt()})
     return summary
 
 
@@ -138,31 +128,36 @@ class Translation:
             if self.roads_only and boxes and all(box.name not in wanted for box in boxes):
                 return None
         masks = {kind: self.tables[kind][mask] if self.for_tasks else mask for kind, mask in image.masks.items()}
-        return LabelledImage(image.path, image.name, image.hw, boxes, masks, image.left_out)
+        unknown = {self.category(name) for name in image.unknown}
+        if IGNORE_CATEGORY in unknown:  # a region that says nothing of any class, and nobody knows where
+            boxes = None
+        return LabelledImage(image.path, image.name, image.hw, boxes, masks, unknown=unknown)
+
+    def remarks(self, remarks: Iterable[Remark]) -> list[Remark]:
+        """The same with the categories that are written."""
+        return [replace(remark, category=self.category(remark.category)) if remark.category else remark for remark in remarks]
 
 
 @dataclass(frozen=True)
-class _Written:
-    """What is left of an image once its masks are on disk: counts."""
+class _Result:
+    """What became of an image. written: None if it is not written; foreign: because it shows only what no task asks for."""
 
-    boxes: list[str]
-    kinds: list[str]
-    left_out: list[str]
-    foreign: bool = False
+    written: Written | None
+    foreign: bool
+    remarks: list[Remark]
 
 
-def _read_all(entries: Sequence[Entry], translate: Translation, writer: SplitWriter,
-              workers: int | None) -> Iterator[_Written]:
+def _read_all(entries: Sequence[Entry], translate: Translation, writer: SplitWriter, workers: int | None) -> Iterator[_Result]:
     """Read, translate and write every entry, in order; a few at a time, so that masks do not pile up."""
     count = workers or os.cpu_count() or 1
 
-    def work(entry: Entry) -> _Written:
+    def work(entry: Entry) -> _Result:
         source = entry()
-        image = translate(source)
-        if image is None:
-            return _Written([], [], source.left_out, foreign=True)
+        image, remarks = translate(source), translate.remarks(source.remarks)
+        if image is None or (image.boxes is None and not image.masks):
+            return _Result(None, image is None, remarks)
         writer.write_image(image)
-        return _Written([box.name for box in image.boxes or ()], list(image.masks), image.left_out)
+        return _Result(Written.of(image), False, remarks)
 
     left = iter(entries)
     with ThreadPoolExecutor(count) as pool:
@@ -170,28 +165,59 @@ def _read_all(entries: Sequence[Entry], translate: Translation, writer: SplitWri
             yield from pool.map(work, chunk)
 
 
-def _count(summary: Summary, split: str, image: _Written) -> None:
-    summary.images[split] = summary.images.get(split, 0) + (not image.foreign)
-    summary.foreign_images += image.foreign
-    summary.boxes.update(image.boxes)
-    summary.masks.update(image.kinds)
-    summary.left_out += image.left_out
+def _count(summary: Summary, split: str, result: _Result) -> None:
+    summary.note(result.remarks)
+    if result.written is not None:
+        summary.add(split, result.written)
+    summary.foreign += result.foreign
+    summary.unlabelled += result.written is None and not result.foreign
 
 
-def _categories(vocabulary: Vocabulary, translate: Translation, found: Counter[str]) -> list[str]:
-    """What boxes.json lists: all that the format labels, occurring or not, since a class that is not listed is unknown."""
-    return order_categories({translate.category(name) for name in vocabulary.labelled or ()} | set(found))
+def _finish(summary: Summary, vocabulary: Vocabulary, translate: Translation) -> None:
+    """Which categories and masks were written, and which tasks they serve.
+
+    Every category that the format labels is listed, occurring or not, since a class that is not listed is unknown.
+    """
+    found = {translate.category(name) for name in vocabulary.labelled or ()} | set(summary.objects) | set(summary.ignored)
+    summary.categories = order_categories(found)
+    summary.mask_classes = {kind: list(MASK_CLASSES[kind]) if translate.for_tasks else list(translate.mask_classes(kind))
+                            for kind in sorted(summary.pixels)}
+    if translate.for_tasks:
+        styled = PAINT not in translate.mask_classes("lane")
+        summary.tasks = served_tasks(summary.categories, summary.pixels, styled)
+
+
+def check_result(summary: Summary, splits: Iterable[str], seen: Iterable[str], src: Path) -> None:
+    """Raises UserError, with all the reasons, for a conversion that wrote nothing to learn from."""
+    empty = [split for split in splits if not summary.images[split]]
+    if not empty and summary.labelled:
+        return
+    what = f"no image of {' and '.join(empty)} has a label to write" if empty else f"{summary.searched} images, not one label in them"
+    reasons = [f"{count} {result}: {why}" for (_, why, result), count in summary.remarks.items() if result != "mended"]
+    if summary.unlabelled:
+        reasons.append(f"{summary.unlabelled} images are not labelled")
+    if summary.foreign:
+        wanted = [name for name in CATEGORIES if any(name in classes for classes in TASK_CLASSES.values())]
+        reasons.append(f"{summary.foreign} images show only what no task asks for: {listed(seen)}; `--classes own` keeps these names for "
+                       f"a config of yours, `--rename {shlex.quote(f'{min(seen)}=CLASS')}` makes one a task's class ({', '.join(wanted)})")
+    if summary.lines:
+        reasons.append(f"first: {summary.lines[0]}")
+    raise UserError(f"{src}: nothing to convert: {what}{'; ' * bool(reasons)}{'; '.join(reasons)}")
+
+
+def _check_strange(vocabulary: Vocabulary, options: Options, src: Path) -> None:
+    """Raises UserError with all categories at once that the format does not have and nobody has renamed."""
+    left = {name: where for name, where in vocabulary.strange.items() if name not in options.rename}
+    if options.classes == "own" or not left:
+        return
+    places = ", ".join(f"'{name}' ({where})" for name, where in list(left.items())[:LISTED_WORDS])
+    example = " ".join(shlex.quote(f"{name}=ignore") for name in list(left)[:3])
+    raise UserError(f"{src}: {len(left)} {'category' if len(left) == 1 else 'categories'} that this format does not have: {places}; say what each is with "
+                    f"--rename OLD=NEW, a task's class, ignore, or a name of yours, e.g. --rename {example}; or take all names as "
+                    "they are with --classes own")
 
 
 def _check_rename(rename: Mapping[str, str], seen: set[str], src: Path) -> None:
     for name in rename:
         if name not in seen:
             raise UserError(f"--rename {name}={rename[name]}: {src} has no category '{name}'{did_you_mean(name, seen)}")
-
-
-def _receipt(form: Format, options: Options, translate: Translation, categories: list[str], summary: Summary) -> dict[str, object]:
-    classes = {kind: list(MASK_CLASSES[kind]) if translate.for_tasks else list(translate.mask_classes(kind))
-               for kind in sorted(summary.masks)}
-    return {"format": form.name, "classes": options.classes, "images": summary.images, "categories": categories,
-            "boxes": dict(sorted(summary.boxes.items())), "masks": dict(sorted(summary.masks.items())), "mask_classes": classes,
-            "tasks": summary.tasks, "left_out": summary.left_out, "foreign_images": summary.foreign_images}

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from mtzoo.structures import IGNORE
+
 Points = Sequence[tuple[float, float]]
 
 FAR = 16_000  # pixels; OpenCV's rasteriser counts in 16 bits and a half, and no image is so large
@@ -19,15 +21,22 @@ def lane_width(height: int) -> int:
 
 
 def draw_polygon(mask: np.ndarray, corners: Points, value: int) -> None:
-    """Fill a closed polygon of pixel coordinates in place. mask: (H, W) uint8."""
+    """Fill a closed polygon of pixel coordinates in place. mask: (H, W) uint8. One of less than 3 corners is ignored where it lies."""
     if len(corners) >= 3:
         cv2.fillPoly(mask, [_pixels(corners)], int(value))
+    elif corners:
+        cv2.polylines(mask, [_pixels(corners)], False, IGNORE, 2)
 
 
 def draw_polyline(mask: np.ndarray, line: Points, value: int, width: int) -> None:
-    """Draw an open line of pixel coordinates in place, `width` pixels wide. mask: (H, W) uint8."""
+    """Draw an open line of pixel coordinates in place, `width` pixels wide. mask: (H, W) uint8.
+
+    A single point is a line of which nobody knows where it goes: ignored around the point.
+    """
     if len(line) >= 2:
         cv2.polylines(mask, [_pixels(line)], False, int(value), width)
+    elif line:
+        cv2.circle(mask, _pixels(line)[0, 0].tolist(), width, IGNORE, cv2.FILLED)
 
 
 def bounding_box(corners: Points) -> tuple[float, float, float, float]:

@@ -3,15 +3,17 @@
 Columns: type, truncated 0..1, occluded 0..3, alpha (observation angle, radians), left, top, right, bottom (0-based pixels),
 height, width, length (metres), x, y, z (metres, camera), rotation_y. Rears and fronts follow from alpha: -pi/2 is a
 vehicle seen from behind, pi/2 one seen from ahead, and the face's share of the box from the vehicle's width and length.
+Sets that were labelled in the image alone hold zeros, or -1, -10 and -1000, from alpha on: rear and front are unknown there.
 """
 
 import math
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
 from mtzoo.data.convert.classes import common_class
-from mtzoo.data.convert.layout import existing, find_folder, image_stems, listed_splits, numbers, read_lines
-from mtzoo.data.convert.records import XYXY, Format, LabelledImage, SourceSet, Vocabulary
+from mtzoo.data.convert.layout import find_folder, image_stems, listed_splits, numbers, read_lines
+from mtzoo.data.convert.records import XYXY, Format, LabelledImage, Remark, SourceSet, Vocabulary
 from mtzoo.data.images import upright_hw
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError
@@ -25,6 +27,7 @@ COLUMNS = 15
 MIN_FACE_SHARE = 0.3  # of the box's width; a face seen more sideways is no box to learn from
 TRUNCATED_ABOVE = 0.1  # beyond, the box is cut by the image's edge and shares of its width say nothing
 LARGELY_OCCLUDED = 2
+ANGLE_TOLERANCE = 0.01  # radians, of rounding; without an angle alpha is -10
 
 
 def open_kitti(src: Path) -> SourceSet:
@@ -32,10 +35,29 @@ def open_kitti(src: Path) -> SourceSet:
     root = find_folder(src, ("training", "."), LAYOUT)
     images = image_stems(find_folder(root, ("image_2",), LAYOUT))
     labels = find_folder(root, ("label_2",), LAYOUT)
-    entries = {stem: partial(_read, image, labels / f"{stem}.txt") for stem, image in images.items()}
+    found = {stem: labels / f"{stem}.txt" for stem in images if (labels / f"{stem}.txt").is_file()}
+    if images and not found:
+        raise UserError(f"{labels}: none of the label files of {len(images)} images is there, e.g. {next(iter(images))}.txt; restore them")
+    rows = [(line.split(), where) for path in found.values() for where, line in read_lines(path)]
+    posed = any(len(row) >= COLUMNS and _is_vehicle(row[0]) and _has_pose(numbers(row[1:COLUMNS], where)) for row, where in rows)
+    entries = {stem: partial(_read, images[stem], path, posed) for stem, path in found.items()}
     lists = {split: src / "ImageSets" / f"{split}.txt" for split in ("train", "val")}
-    boxes = {name: IGNORE_CATEGORY if name in UNSURE else common_class(name) or name for name in TYPES}
-    return SourceSet(listed_splits(entries, lists), Vocabulary(boxes, (*TYPES, REAR, FRONT)))
+    remarks = [Remark("", "image without a label file", f"{images[stem]}: no {labels / stem}.txt: not labelled")
+               for stem in images if stem not in found]
+    return SourceSet(listed_splits(entries, lists), _vocabulary(rows, posed), remarks)
+
+
+def _vocabulary(rows: Iterable[tuple[list[str], str]], posed: bool) -> Vocabulary:
+    """The benchmark labels all its types in every image. Of a set with names of its own, or without a single pose, those types are
+    known that occur, and without a pose neither rears nor fronts. rows: (columns, file and row)."""
+    names: dict[str, str] = {}
+    for row, where in rows:
+        names.setdefault(row[0], where)
+    own = [name for name in names if name not in TYPES]
+    boxes = {name: IGNORE_CATEGORY if name in UNSURE else common_class(name) or name for name in (*TYPES, *own)}
+    labelled = TYPES if posed and not own else tuple(names)
+    strange = {name: names[name] for name in own if common_class(name) is None}
+    return Vocabulary(boxes, (*labelled, REAR, FRONT) if posed else labelled, strange=strange)
 
 
 def visible_face(alpha: float, width: float, length: float, xyxy: XYXY) -> tuple[str, XYXY, float]:
@@ -53,30 +75,50 @@ def visible_face(alpha: float, width: float, length: float, xyxy: XYXY) -> tuple
     return (REAR if seen_from_behind else FRONT), (x2 - share * (x2 - x1), y1, x2, y2), share
 
 
-def _read(image: Path, labels: Path) -> LabelledImage:
-    existing(labels, str(image))
+def _read(image: Path, labels: Path, posed: bool) -> LabelledImage:
     found = LabelledImage(image, image.name, upright_hw(image), boxes=[])
     for where, line in read_lines(labels):
-        _add_row(found, line.split(), where)
+        _add_row(found, line.split(), where, posed)
     return found
 
 
-def _add_row(found: LabelledImage, row: list[str], where: str) -> None:
+def _add_row(found: LabelledImage, row: list[str], where: str, posed: bool) -> None:
+    """posed: some vehicle of the set has a pose, so that rears and fronts are known: without one, they are ignore regions."""
     if len(row) < COLUMNS:
         raise UserError(f"{where}: {len(row)} columns; KITTI object labels have {COLUMNS}: type truncated occluded alpha ...")
-    name = row[0]
-    if name not in TYPES:
-        raise UserError(f"{where}: type '{name}' is none of KITTI's ({', '.join(TYPES)}); mend the row")
-    truncated, occluded, alpha, left, top, right, bottom, _, width, length = numbers(row[1:11], where)
-    xyxy = (left, top, right, bottom)
-    found.add_box(name, xyxy, where)
-    if name not in VEHICLES:
+    name, values = row[0], numbers(row[1:COLUMNS], where)
+    truncated, occluded, alpha, left, top, right, bottom, _, width, length = values[:10]
+    kept = found.add_box(name, (left, top, right, bottom), where)
+    if kept is None or not posed or not _may_be_vehicle(name):
+        return
+    xyxy = (min(left, right), min(top, bottom), max(left, right), max(top, bottom))
+    if kept.crowd or not _is_vehicle(name) or not _has_pose(values):
+        for face in (REAR, FRONT):
+            found.add_box(face, kept.xyxy, where, crowd=True)
         return
     face, part, share = visible_face(alpha, width, length, xyxy)
     if truncated > TRUNCATED_ABOVE or occluded >= LARGELY_OCCLUDED:
         found.add_box(face, xyxy, where, crowd=True)
     else:
         found.add_box(face, part, where, crowd=share < MIN_FACE_SHARE)
+
+
+def _has_pose(values: list[float]) -> bool:
+    """Whether somebody measured how the vehicle stands: an angle, a size, and a place that is not the camera itself.
+
+    values: the numbers of a row, from `truncated` on.
+    """
+    alpha, width, length, place = values[2], values[8], values[9], values[10:13]
+    return abs(alpha) <= math.pi + ANGLE_TOLERANCE and min(width, length) > 0 and any(place)
+
+
+def _is_vehicle(name: str) -> bool:
+    return name in VEHICLES or (name not in TYPES and common_class(name) == "vehicle")
+
+
+def _may_be_vehicle(name: str) -> bool:
+    """Vehicles, and what only the user knows to be none. Where nobody is sure there are ignore regions of every class already."""
+    return _is_vehicle(name) or (name not in TYPES and common_class(name) is None)
 
 
 FORMAT = Format("kitti", "KITTI object", LAYOUT, open_kitti)

@@ -5,6 +5,7 @@ else stays unlabelled; lines called like a lane class paint a lane mask.
 """
 
 import math
+import os
 import posixpath
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from mtzoo.data.convert.drawing import bounding_box, draw_polygon, draw_polyline
 from mtzoo.data.convert.layout import ALL, existing, inside, member, points, read_labels
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
 from mtzoo.data.images import upright_hw
+from mtzoo.data.names import name_problem
 from mtzoo.errors import UserError
 from mtzoo.structures import IGNORE
 
@@ -25,7 +27,8 @@ THINGS = ("vehicle", "person", "cyclist", "traffic_light", "sign")
 SEG = MASK_CLASSES["seg"]
 LANES = MASK_CLASSES["lane"]
 LANE_NAMES = {**{name: name for name in LANES[1:]}, "lane": PAINT, "lane line": PAINT}
-AREA_SHAPES, LINE_SHAPES = ("polygon", "rectangle", "circle"), ("linestrip", "line")
+AREA_SHAPES, LINE_SHAPES = ("polygon", "rectangle", "circle", "mask"), ("linestrip", "line")  # a mask is boxed by its points
+Points = list[tuple[float, float]]
 
 
 def open_labelme(src: Path) -> SourceSet:
@@ -46,9 +49,7 @@ def open_labelme(src: Path) -> SourceSet:
 def _read(src: Path, path: Path, base: Path) -> LabelledImage:
     content = read_labels(path)
     named = member(content, "imagePath", str, str(path))
-    # "../images/a.jpg" is common, and fine as long as it stays in --src
-    relative = posixpath.normpath(posixpath.join(path.parent.relative_to(src).as_posix(), named.replace("\\", "/")))
-    image = existing(inside(src, relative, str(path)), str(path))
+    image = _image_of(src, path, named)
     hw = upright_hw(image)
     told = content.get("imageHeight"), content.get("imageWidth")
     if None not in told and told != hw:
@@ -56,9 +57,12 @@ def _read(src: Path, path: Path, base: Path) -> LabelledImage:
     name = image.relative_to(base if image.is_relative_to(base) else src).as_posix()
     found = LabelledImage(image, name, hw, boxes=[])
     shapes = member(content, "shapes", list, str(path))
-    areas: list[tuple[list[tuple[float, float]], str]] = []
+    areas: list[tuple[Points, str]] = []
+    odd_lines: list[Points] = []
     for row, shape in enumerate(shapes):
-        _add_shape(found, shape, areas, f"{path}: shapes[{row}]")
+        _add_shape(found, shape, areas, odd_lines, f"{path}: shapes[{row}]")
+    for line in odd_lines if "lane" in found.masks else ():
+        draw_polyline(found.masks["lane"], line, IGNORE, lane_width(hw[0]))
     if any(name not in THINGS for _, name in areas):
         found.masks["seg"] = np.full(hw, IGNORE, np.uint8)
         for corners, name in areas:
@@ -66,19 +70,31 @@ def _read(src: Path, path: Path, base: Path) -> LabelledImage:
     return found
 
 
-def _add_shape(found: LabelledImage, shape: Any, areas: list[tuple[list[tuple[float, float]], str]], where: str) -> None:
-    label, kind = member(shape, "label", str, where), shape.get("shape_type") or "polygon"
+def _image_of(src: Path, path: Path, named: str) -> Path:
+    """The image of a JSON file. "../images/a.jpg" is common, and fine as long as it stays in --src, also with Windows' backslashes;
+    an image that lay elsewhere when it was labelled may lie beside the JSON now."""
+    named = named.replace("\\", "/")
+    relative = posixpath.normpath(posixpath.join(path.parent.relative_to(src).as_posix(), named))
+    beside = path.with_name(posixpath.basename(named) or "-")
+    if (name_problem(relative) or not os.path.isfile(src / relative)) and not name_problem(beside.name) and os.path.isfile(beside):
+        return beside
+    return existing(inside(src, relative, str(path)), str(path))
+
+
+def _add_shape(found: LabelledImage, shape: Any, areas: list[tuple[Points, str]], odd_lines: list[Points], where: str) -> None:
+    label, kind = member(shape, "label", str, where), str(shape.get("shape_type") or "polygon")
     corners = points(shape.get("points"), where)
     surface = _surface(label)
     if kind in LINE_SHAPES:
         lane = LANE_NAMES.get(plain_name(label))
         if lane is None:
-            found.left_out.append(f"{where}: line '{label}' is no lane class ({', '.join(LANE_NAMES)})")
+            found.lose(label, "line that is no lane class", f"{where}: line '{label}' is no lane class ({', '.join(LANE_NAMES)})")
+            odd_lines.append(corners)
             return
         mask = found.masks.setdefault("lane", np.zeros(found.hw, np.uint8))
         draw_polyline(mask, corners, LANES.index(lane), lane_width(found.hw[0]))
     elif kind not in AREA_SHAPES or not corners:
-        found.left_out.append(f"{where}: shape_type '{kind}' of '{label}' has no area")
+        found.lose(label, f"shape_type {kind:.40} has no area", f"{where}: shape_type '{kind}' of '{label}' has no area")
     else:
         if surface is None or surface in THINGS:
             found.add_box(label, bounding_box(_outline(corners, kind)), where)
@@ -93,7 +109,7 @@ def _surface(label: str) -> str | None:
     return known.get(name) or (target if (target := common_class(name)) in SEG else None)
 
 
-def _outline(corners: list[tuple[float, float]], kind: str) -> list[tuple[float, float]]:
+def _outline(corners: Points, kind: str) -> Points:
     """Points that span the shape: a circle is its centre and a point of its rim."""
     if kind != "circle" or len(corners) < 2:
         return corners

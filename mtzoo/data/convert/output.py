@@ -92,17 +92,18 @@ class SplitWriter:
         labelled = [image for _, image in sorted(self._images.items()) if image.boxes is not None]
         if not labelled or not categories:
             return
+        ids = {name: number for number, name in enumerate(categories, start=1)}
         images, annotations = [], []
         for number, image in enumerate(labelled):
-            images.append({"id": number, "file_name": image.name, "height": image.hw[0], "width": image.hw[1]})
+            images.append(_image_entry(number, image, ids))
             for box in image.boxes or ():
                 x1, y1, x2, y2 = (round(v, 3) for v in box.xyxy)
-                if x2 > x1 and y2 > y1:
-                    annotations.append({"id": len(annotations) + 1, "image_id": number, "category_id": categories.index(box.name) + 1,
+                if box.name in ids:
+                    annotations.append({"id": len(annotations) + 1, "image_id": number, "category_id": ids[box.name],
                                         "bbox": [x1, y1, round(x2 - x1, 3), round(y2 - y1, 3)],
                                         "area": round((x2 - x1) * (y2 - y1), 3), "iscrowd": int(box.crowd)})
         content = {"images": images, "annotations": annotations,
-                   "categories": [{"id": k, "name": name} for k, name in enumerate(categories, start=1)]}
+                   "categories": [{"id": number, "name": name} for name, number in ids.items()]}
         (self.folder / "boxes.json").write_text(strict_json(content))
 
     def _place(self, image: Path, target: Path) -> None:
@@ -113,6 +114,13 @@ class SplitWriter:
             target.symlink_to(image.resolve())
         except OSError as error:
             raise UserError(f"{target}: cannot be made a link ({error.strerror}); use --copy-images") from error
+
+
+def _image_entry(number: int, image: LabelledImage, ids: Mapping[str, int]) -> dict[str, Any]:
+    """An entry of COCO's "images"; categories of which not every object is boxed are told as LVIS does."""
+    entry = {"id": number, "file_name": image.name, "height": image.hw[0], "width": image.hw[1]}
+    unknown = sorted(ids[name] for name in image.unknown if name in ids)
+    return {**entry, "not_exhaustive_category_ids": unknown} if unknown else entry
 
 
 def fingerprint(folder: Path) -> str:

@@ -4,12 +4,21 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from mtzoo.data.coco import OUTSIDE_TOLERANCE
 from mtzoo.errors import UserError
 
 XYXY = tuple[float, float, float, float]
+
+Result = Literal["dropped", "ignored", "mended"]
+"""What became of a label that is not written as it is: "ignored" is an ignore region."""
+
+OUTSIDE, NO_AREA, CLIPPED, SWAPPED = "outside the image", "no area", "clipped to the image", "corners swapped"
+MIN_SIDE = 0.01
+"""Pixels: a thinner box has no area; the written file holds three decimals."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +30,27 @@ class LabelledBox:
     crowd: bool = False
 
 
+@dataclass(frozen=True)
+class Remark:
+    """A label that is not written as its file has it.
+
+    category: the format's own, "" where it is not known; why: a few words to count by; line: file, row and value.
+    """
+
+    category: str
+    why: str
+    line: str
+    result: Result = "dropped"
+
+
 @dataclass
 class LabelledImage:
     """One image and what its format says of it.
 
     path: the image file; name: its place in the converted images folder, with "/"; hw: (height, width) in pixels;
     boxes: None where nobody looked for objects, which is not the same as none; masks: kind -> (H, W) uint8 of the format's
-    own class ids, 255 where nobody labelled; left_out: a line for each label that cannot be used.
+    own class ids, 255 where nobody labelled; remarks: what was not taken as it is; unknown: own categories of which the image
+    shows an object in a place nobody knows: no background for them.
     """
 
     path: Path
@@ -35,25 +58,69 @@ class LabelledImage:
     hw: tuple[int, int]
     boxes: list[LabelledBox] | None = None
     masks: dict[str, np.ndarray] = field(default_factory=dict)
-    left_out: list[str] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
 
-    def add_box(self, name: str, xyxy: XYXY, where: str, crowd: bool = False) -> None:
-        """Clip a box to the image and keep it; one of which no area is left goes to `left_out`.
+    def __post_init__(self) -> None:
+        self._kept = set(self.boxes or ())
 
-        where: file and row, for the message. Raises UserError for NaN and infinity.
+    def add_box(self, name: str, xyxy: XYXY, where: str, crowd: bool = False) -> LabelledBox | None:
+        """Clip a box to the image and keep it, once; gives what is kept. What is odd about it goes to `remarks`:
+
+        corners in the wrong order are swapped, a box outside of the image is dropped, one without area becomes an ignore region
+        of at least a pixel. where: file and row, for the message. Raises UserError for NaN and infinity.
         """
         if not all(map(math.isfinite, xyxy)):
             raise UserError(f"{where}: box {list(xyxy)} of '{name}' is not finite; mend or drop it")
-        height, width = self.hw
-        x1, y1, x2, y2 = xyxy
-        clipped = (max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height)))
-        if clipped[2] <= clipped[0] or clipped[3] <= clipped[1]:
-            self.left_out.append(f"{where}: box {[round(v, 2) for v in xyxy]} of '{name}' has no area inside the image "
-                                 f"({width}x{height})")
-            return
+        x1, x2 = sorted((xyxy[0], xyxy[2]))
+        y1, y2 = sorted((xyxy[1], xyxy[3]))
+        if (x1, y1) != tuple(xyxy[:2]):
+            self._remark(name, xyxy, where, SWAPPED, "mended")
+        clipped, fault = self._clip((x1, y1, x2, y2))
+        if fault == OUTSIDE:
+            self._remark(name, xyxy, where, fault, "dropped")
+            return None
+        if fault:
+            self._remark(name, xyxy, where, fault, "ignored" if fault == NO_AREA else "mended")
+        box = LabelledBox(name, clipped, crowd or fault == NO_AREA)
+        if box in self._kept:
+            self._remark(name, xyxy, where, "there twice", "dropped")
+            return None
+        self._kept.add(box)
         if self.boxes is None:
             self.boxes = []
-        self.boxes.append(LabelledBox(name, clipped, crowd))
+        self.boxes.append(box)
+        return box
+
+    def lose(self, name: str, why: str, line: str) -> None:
+        """An object of category `name` is there, but nobody can say where."""
+        self.remarks.append(Remark(name, why, line))
+        self.unknown.add(name)
+
+    def _clip(self, xyxy: XYXY) -> tuple[XYXY, str]:
+        """The box inside the image, and what is odd about it, or ""."""
+        height, width = self.hw
+        x1, y1, x2, y2 = xyxy
+        flat = min(x2 - x1, y2 - y1) < MIN_SIDE
+        if flat:  # the object lies there, of a size nobody knows
+            x1, x2 = _at_least_a_pixel(x1, x2, width)
+            y1, y2 = _at_least_a_pixel(y1, y2, height)
+        clipped = (max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height)))
+        if min(clipped[2] - clipped[0], clipped[3] - clipped[1]) < MIN_SIDE:
+            return clipped, OUTSIDE
+        overhang = max(-x1, -y1, x2 - width, y2 - height)
+        return clipped, NO_AREA if flat else CLIPPED if overhang > OUTSIDE_TOLERANCE else ""
+
+    def _remark(self, name: str, xyxy: XYXY, where: str, why: str, result: Result) -> None:
+        height, width = self.hw
+        line = f"{where}: box {[round(v, 2) for v in xyxy]} of '{name}' in an image of {width}x{height}: {why}"
+        self.remarks.append(Remark(name, why, line, result))
+
+
+def _at_least_a_pixel(low: float, high: float, side: int) -> tuple[float, float]:
+    """The interval, grown to a pixel; at the image's edge, a `side`, it grows inwards."""
+    low = side - 1.0 if low == side else low
+    return low, max(high, low + 1)
 
 
 @dataclass(frozen=True)
@@ -63,11 +130,13 @@ class Vocabulary:
     boxes: own category -> class of a detection task, or "ignore"; a category that is not here keeps its name.
     labelled: the own categories that are labelled in every image; None: those that occur (a format of free names).
     masks: kind -> {own class, in the order of its ids: class of the tasks, or "ignore"}.
+    strange: own categories that the format does not have -> where the first one is; the user has to say what they are.
     """
 
     boxes: Mapping[str, str] = field(default_factory=dict)
     labelled: tuple[str, ...] | None = ()
     masks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    strange: Mapping[str, str] = field(default_factory=dict)
 
 
 Entry = Callable[[], LabelledImage]
@@ -76,10 +145,14 @@ Entry = Callable[[], LabelledImage]
 
 @dataclass(frozen=True)
 class SourceSet:
-    """An opened data set. splits: "train" and "val" -> entries in order; a set without a split of its own has "all"."""
+    """An opened data set. splits: "train" and "val" -> entries in order; a set without a split of its own has "all".
+
+    remarks: what was seen of the set as a whole, e.g. images that are not labelled.
+    """
 
     splits: Mapping[str, Sequence[Entry]]
     vocabulary: Vocabulary
+    remarks: Sequence[Remark] = ()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from mtzoo.data.convert.drawing import draw_polyline, lane_width
 from mtzoo.data.convert.layout import ALL, existing, inside, member, numbers, read_lines
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
 from mtzoo.data.images import upright_hw
-from mtzoo.errors import UserError
+from mtzoo.errors import UserError, shown
 
 LAYOUT = "label_data_*.json (or test_label.json) and the clips/ it names"
 LANES = ("background", PAINT)
@@ -35,6 +35,8 @@ def open_tusimple(src: Path) -> SourceSet:
             name = member(row, "raw_file", str, where)
             image = existing(inside(src, name, where), where)
             lanes, heights = member(row, "lanes", list, where), member(row, "h_samples", list, where)
+            if name in entries:
+                raise UserError(f"{where}: a second row for {shown(name)}; drop one")
             entries[name] = partial(_read, image, image.relative_to(src).as_posix(), lanes, numbers(heights, where), where)
     masks = {"lane": {name: name for name in LANES}}
     return SourceSet({ALL: [entry for _, entry in sorted(entries.items())]}, Vocabulary(masks=masks))

@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from mtzoo.data.convert.layout import find_folder, image_stems, listed_splits, numbers
-from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
+from mtzoo.data.convert.records import SWAPPED, Entry, Format, LabelledImage, Remark, SourceSet, Vocabulary
 from mtzoo.data.convert.safe_xml import read_xml, text_of
 from mtzoo.data.images import upright_hw
 from mtzoo.errors import UserError
@@ -28,7 +28,9 @@ def open_voc(src: Path) -> SourceSet:
             raise UserError(f"{path}: no image '{stem}' in {src} belongs to it; restore it or remove the XML")
         entries[stem] = partial(_read, images[stem], path, f"{stem}{images[stem].suffix}")
     lists = {split: src / "ImageSets" / "Main" / f"{split}.txt" for split in ("train", "val")}
-    return SourceSet(listed_splits(entries, lists), Vocabulary(labelled=None))
+    remarks = [Remark("", "image without an XML", f"{image}: no XML in {annotations}: not labelled")
+               for stem, image in images.items() if stem not in entries]
+    return SourceSet(listed_splits(entries, lists), Vocabulary(labelled=None), remarks)
 
 
 def _read(image: Path, path: Path, name: str) -> LabelledImage:
@@ -37,9 +39,13 @@ def _read(image: Path, path: Path, name: str) -> LabelledImage:
     _check_size(root, found.hw, path)
     for row, thing in enumerate(root.iter("object")):
         where = f"{path}: object[{row}]"
+        name = text_of(thing, "name", where)
         xmin, ymin, xmax, ymax = numbers((text_of(thing, f"bndbox/{corner}", where) for corner in CORNERS), where)
+        if xmin > xmax or ymin > ymax:
+            found.remarks.append(Remark(name, SWAPPED, f"{where}: corners {xmin:g}, {ymin:g} and {xmax:g}, {ymax:g} of '{name}'", "mended"))
+            xmin, xmax, ymin, ymax = *sorted((xmin, xmax)), *sorted((ymin, ymax))
         difficult = (thing.findtext("difficult") or "0").strip() == "1"
-        found.add_box(text_of(thing, "name", where), (xmin - 1, ymin - 1, xmax, ymax), where, crowd=difficult)
+        found.add_box(name, (xmin - 1, ymin - 1, xmax, ymax), where, crowd=difficult)
     return found
 
 

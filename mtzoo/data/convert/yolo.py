@@ -1,11 +1,12 @@
-"""YOLO: one text file for each image, "class cx cy w h" a row in shares of the image's size; rows of polygons, too.
+"""YOLO: one text file for each image, "class cx cy w h" a row in shares of the image's size; rows of polygons and of poses, too.
 
 The data set's YAML names the splits and classes (Ultralytics' layout); without one, classes.txt does and the folders are
-images/{train,val} and labels/{train,val}. An image without a text file shows no object.
+images/{train,val} and labels/{train,val}. An image without a text file shows no object. Of a pose, the box is kept.
 """
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,43 +15,94 @@ import yaml
 
 from mtzoo.data.convert.drawing import bounding_box
 from mtzoo.data.convert.layout import ALL, existing, find_folder, image_stems, inside, numbers, read_lines, read_text
-from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
+from mtzoo.data.convert.records import Entry, Format, LabelledImage, Remark, SourceSet, Vocabulary
+from mtzoo.data.convert.yolo_labels import BOX_COLUMNS, background_remarks, check_long_rows, find_label_files
 from mtzoo.data.images import IMAGE_SUFFIXES, upright_hw
-from mtzoo.errors import UserError
+from mtzoo.errors import UserError, shown
 
 LAYOUT = "data.yaml (path, train, val, names), or classes.txt with images/ and labels/"
 NAME_LISTS = ("classes.txt", "obj.names")
-BOX_COLUMNS = 5
+KEYPOINTS = "kpt_shape"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A folder of images, or a text file that lists them; their names in the converted set begin at `base`."""
+
+    path: Path
+    base: Path
+
+
+@dataclass(frozen=True)
+class _Described:
+    """What the YAML, or the folders, say of a set. places: split -> where its images are; keypoints: numbers that follow the box in
+    a row, 0 for none, None where nobody says; file: the one that could."""
+
+    root: Path
+    places: Mapping[str, list[_Place]]
+    names: tuple[str, ...]
+    keypoints: int | None
+    file: str
 
 
 def open_yolo(src: Path) -> SourceSet:
-    """Raises UserError for a set without class names, for lists that leave the folder."""
+    """Raises UserError for a set without class names or without label files, for lists that leave the folder, and for rows that could
+    be two things."""
     described = sorted(path for suffix in ("*.yaml", "*.yml") for path in src.glob(suffix))
     if len(described) > 1:
         raise UserError(f"{src}: {len(described)} YAML files ({', '.join(p.name for p in described)}); leave the data set's own")
-    splits, names = _from_yaml(src, described[0]) if described else _from_folders(src)
-    return SourceSet(splits, Vocabulary(labelled=names))
+    found = _from_yaml(src, described[0]) if described else _from_folders(src)
+    images = {split: [(image, place.base) for place in places for image in _images(found.root, place.path)]
+              for split, places in found.places.items()}
+    labels: dict[Path, Path] = {}
+    remarks: list[Remark] = []
+    for split in images.values():
+        paths = [image for image, _ in split]
+        if paths:
+            labels |= find_label_files(found.root, paths)
+            remarks += background_remarks(paths, labels)
+    if found.keypoints is None:
+        check_long_rows(labels.values(), found.file)
+    splits: dict[str, list[Entry]] = {
+        split: [partial(_read, image, image.relative_to(base).as_posix(), labels.get(image), found.names, found.keypoints or 0)
+                for image, base in pairs] for split, pairs in images.items()}
+    return SourceSet(splits, Vocabulary(labelled=found.names), remarks)
 
 
-def _from_yaml(src: Path, path: Path) -> tuple[dict[str, list[Entry]], tuple[str, ...]]:
+def _from_yaml(src: Path, path: Path) -> _Described:
     try:
         content = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not YAML ({' '.join(str(error).split())}); restore it") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: an integer or a date that is none
+        raise UserError(f"{path}: not YAML ({' '.join(str(error).split()):.200}); restore it") from None
     if not isinstance(content, Mapping):
         raise UserError(f"{path}: no mapping; keys 'train', 'val' and 'names' are wanted")
     names = _names(content.get("names"), path)
     root = _root(src, content.get("path"))
-    splits = {}
+    places: dict[str, list[_Place]] = {}
     for split in ("train", "val"):
         listed = content.get(split)
-        if listed is None:
-            raise UserError(f"{path}: '{split}' is missing; name its folder of images or its list")
-        places = listed if isinstance(listed, list) else [listed]
-        folders = [_place(root, place, path) for place in places]
-        base = folders[0] if len(folders) == 1 and folders[0].is_dir() else root  # images are named from here on
-        splits[split] = [entry for folder in folders for entry in _entries(root, folder, names, base)]
-    return splits, names
+        if not listed:
+            continue
+        paths = [_place(root, text, path) for text in (listed if isinstance(listed, list) else [listed])]
+        base = paths[0] if len(paths) == 1 and paths[0].is_dir() else root
+        places[split] = [_Place(place, base) for place in paths]
+    if not places:
+        raise UserError(f"{path}: 'train' and 'val' are missing; name their folders of images or lists")
+    if len(places) == 1:
+        places = {ALL: next(iter(places.values()))}
+    return _Described(root, places, names, _keypoints(content, path), path.name)
+
+
+def _keypoints(content: Mapping[Any, Any], path: Path) -> int | None:
+    """Numbers that follow the box: n * d of kpt_shape: [n, d]."""
+    if KEYPOINTS not in content:
+        return None
+    shape = content[KEYPOINTS]
+    if shape is None:
+        return 0
+    if not isinstance(shape, list) or len(shape) != 2 or not all(type(v) is int for v in shape) or shape[0] < 1 or shape[1] not in (2, 3):
+        raise UserError(f"{path}: {KEYPOINTS}={shown(shape)}; [number of keypoints, 2 or 3] is wanted, or null for polygons")
+    return shape[0] * shape[1]
 
 
 def _names(value: Any, path: Path) -> tuple[str, ...]:
@@ -70,72 +122,73 @@ def _root(src: Path, given: Any) -> Path:
 
 
 def _place(root: Path, text: Any, path: Path) -> Path:
-    """A split's folder or list. Some exports write "../train/images" for what is beside the YAML."""
+    """A split's folder or list. Some exports write "../train/images" for what is beside the YAML, or "where/it/was/train/images"."""
     place = text
     while isinstance(place, str) and place.startswith("../"):
         place = place.removeprefix("../")
     found = inside(root, place, str(path))
-    if not os.path.exists(found):
-        raise UserError(f"{path}: '{text}': no such folder or list in {root}; restore it or mend the entry")
+    parts = found.relative_to(root).parts
+    ends = [root.joinpath(*parts[k:]) for k in range(max(len(parts) - 1, 1))]  # of more than one folder: "images" could be any
+    found = next((end for end in ends if os.path.exists(end)), None)
+    if found is None:
+        raise UserError(f"{path}: '{text}': no such folder or list in {root}; restore it, mend the entry, or take it out: the images of "
+                        "the other split are divided then (--val-share)")
     return found
 
 
-def _from_folders(src: Path) -> tuple[dict[str, list[Entry]], tuple[str, ...]]:
+def _from_folders(src: Path) -> _Described:
     listed = next((src / name for name in NAME_LISTS if (src / name).is_file()), None)
     if listed is None:
         raise UserError(f"{src}: no class names; --src has to hold {LAYOUT}")
     names = tuple(line for _, line in read_lines(listed))
     images = find_folder(src, ("images",), LAYOUT)
-    if (images / "train").is_dir():
-        folders = {split: images / split for split in ("train", "val") if (images / split).is_dir()}
-        return {split: list(_entries(src, folder, names, folder)) for split, folder in folders.items()}, names
-    return {ALL: list(_entries(src, images, names, images))}, names
+    places = {split: [_Place(images / split, images / split)] for split in ("train", "val") if (images / split).is_dir()}
+    return _Described(src, places if "train" in places else {ALL: [_Place(images, images)]}, names, None, "a data.yaml")
 
 
-def _entries(root: Path, place: Path, names: tuple[str, ...], base: Path) -> Iterator[Entry]:
-    """Entries of a folder of images, or of a text file that lists them; their names begin at `base`."""
+def _images(root: Path, place: Path) -> Iterator[Path]:
+    """The images of a folder, or those that a text file lists."""
     if place.is_dir():
-        images = list(image_stems(place).values())
-    else:
-        images = [existing(inside(root, line.removeprefix("./"), where), where) for where, line in read_lines(place)]
-    for image in images:
+        yield from image_stems(place).values()
+        return
+    for where, line in read_lines(place):
+        image = existing(inside(root, line.removeprefix("./"), where), where)
         if image.suffix.lower() in IMAGE_SUFFIXES:
-            yield partial(_read, image, image.relative_to(base).as_posix(), _labels_of(root, image), names)
+            yield image
 
 
-def _labels_of(root: Path, image: Path) -> Path:
-    """images/train/a.jpg -> labels/train/a.txt: the last folder called images below `root` changes; else beside the image."""
-    parts = list(image.relative_to(root).with_suffix(".txt").parts)
-    places = [i for i, part in enumerate(parts[:-1]) if part == "images"]
-    if places:
-        parts[places[-1]] = "labels"
-    return root.joinpath(*parts)
-
-
-def _read(image: Path, name: str, labels: Path, names: tuple[str, ...]) -> LabelledImage:
+def _read(image: Path, name: str, labels: Path | None, names: tuple[str, ...], keypoints: int) -> LabelledImage:
     found = LabelledImage(image, name, upright_hw(image), boxes=[])
-    if labels.is_file():
-        for where, line in read_lines(labels):
-            _add_row(found, line.split(), names, where)
+    for where, line in read_lines(labels) if labels else ():
+        _add_row(found, line.split(), names, keypoints, where)
     return found
 
 
-def _add_row(found: LabelledImage, row: list[str], names: tuple[str, ...], where: str) -> None:
+def _add_row(found: LabelledImage, row: list[str], names: tuple[str, ...], keypoints: int, where: str) -> None:
+    """keypoints: numbers after the box in each longer row; 0: those are polygons."""
     if not row[0].isdecimal() or int(row[0]) >= len(names):
-        raise UserError(f"{where}: class '{row[0]}'; the set has classes 0..{len(names) - 1}, mend the row")
-    if len(row) != BOX_COLUMNS and (len(row) < 7 or len(row) % 2 == 0):
-        raise UserError(f"{where}: {len(row)} columns; a box has {BOX_COLUMNS} (class cx cy w h), a polygon 7, 9, 11, ...")
-    values = numbers(row[1:], where)
+        raise UserError(f"{where}: class '{row[0]:.80}'; the set has classes 0..{len(names) - 1}, mend the row")
+    name = names[int(row[0])]
+    is_pose = keypoints > 0 and len(row) == BOX_COLUMNS + keypoints
+    if len(row) != BOX_COLUMNS and not is_pose and (keypoints or len(row) < 7 or len(row) % 2 == 0):
+        wanted = f"a pose {BOX_COLUMNS + keypoints}" if keypoints else f"a polygon 7, 9, 11, ..., a pose what {KEYPOINTS} in data.yaml says"
+        raise UserError(f"{where}: {len(row)} columns; a box has {BOX_COLUMNS} (class cx cy w h), {wanted}")
+    values = numbers(row[1:BOX_COLUMNS] if is_pose else row[1:], where)
     if max(map(abs, values)) > 2:
         raise UserError(f"{where}: value {max(values, key=abs):g}; coordinates are shares of the image's size, 0..1")
+    if is_pose:
+        found.remarks.append(Remark(name, "keypoints dropped, box kept", where, "mended"))
     height, width = found.hw
-    if len(row) == BOX_COLUMNS:
-        cx, cy, w, h = values
-        corners = [(cx - w / 2, cy - h / 2), (cx + w / 2, cy + h / 2)]
-    else:
-        corners = list(zip(values[::2], values[1::2]))
-    x1, y1, x2, y2 = bounding_box(corners)
-    found.add_box(names[int(row[0])], (x1 * width, y1 * height, x2 * width, y2 * height), where)
+    x1, y1, x2, y2 = bounding_box(_corners(values))
+    found.add_box(name, (x1 * width, y1 * height, x2 * width, y2 * height), where)
+
+
+def _corners(values: list[float]) -> list[tuple[float, float]]:
+    """Two corners of a box "cx cy w h", or those of a polygon "x y x y x y ..."."""
+    if len(values) > BOX_COLUMNS - 1:
+        return list(zip(values[::2], values[1::2]))
+    cx, cy, w, h = values
+    return [(cx - w / 2, cy - h / 2), (cx + w / 2, cy + h / 2)]
 
 
 FORMAT = Format("yolo", "YOLO txt", LAYOUT, open_yolo)

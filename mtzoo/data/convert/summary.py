@@ -1,0 +1,114 @@
+"""What a conversion wrote and what it could not take, counted class by class."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mtzoo.data.convert.records import LabelledImage, Remark
+from mtzoo.structures import IGNORE
+
+LISTED_LINES = 10_000
+"""Most lines about single labels that are kept; beyond, they are only counted."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is left of an image once it is on disk: counts. objects: (category, is an ignore region) -> boxes;
+    pixels: kind of mask -> (256,) pixels by class id; looked_for: somebody looked for objects here."""
+
+    looked_for: bool
+    objects: Counter[tuple[str, bool]]
+    unknown: frozenset[str]
+    pixels: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, image: LabelledImage) -> "Written":
+        """The counts of a translated image."""
+        objects = Counter((box.name, box.crowd) for box in image.boxes or ())
+        pixels = {kind: np.bincount(mask.ravel(), minlength=256) for kind, mask in image.masks.items()}
+        return cls(image.boxes is not None, objects, frozenset(image.unknown), pixels)
+
+
+@dataclass
+class Pixels:
+    """Of one kind of mask: images: masks; showing: (256,) masks that show a class; counts: (256,) pixels."""
+
+    images: int = 0
+    showing: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
+    counts: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
+
+    def share(self, label: int) -> float:
+        """Of the labelled pixels, the share of a class."""
+        return float(self.counts[label]) / max(int(self.counts[:IGNORE].sum()), 1)
+
+
+@dataclass
+class Summary:
+    """images: split -> count of those written; searched: images that somebody looked through for objects; objects, ignored: by
+    category; unknown: category -> images in which an object of it has no known place; pixels: by kind of mask.
+
+    remarks: (category, why, what became of it) -> count; lines: what they say one by one, the first LISTED_LINES.
+    foreign: images that show only what no task asks for; unlabelled: images without any label; neither is written.
+    categories, tasks, mask_classes: what was written, and which tasks of configs/converted/multitask.py it serves.
+    """
+
+    images: Counter[str] = field(default_factory=Counter)
+    searched: int = 0
+    objects: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+    pixels: dict[str, Pixels] = field(default_factory=dict)
+    remarks: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    lines: list[str] = field(default_factory=list)
+    foreign: int = 0
+    unlabelled: int = 0
+    categories: list[str] = field(default_factory=list)
+    tasks: list[str] = field(default_factory=list)
+    mask_classes: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, split: str, image: Written) -> None:
+        """Count one image."""
+        self.images[split] += 1
+        self.searched += image.looked_for
+        for (name, crowd), count in image.objects.items():
+            (self.ignored if crowd else self.objects)[name] += count
+        self.unknown.update(image.unknown)
+        for kind, counts in image.pixels.items():
+            pixels = self.pixels.setdefault(kind, Pixels())
+            pixels.images += 1
+            pixels.showing += counts > 0
+            pixels.counts += counts
+
+    def note(self, remarks: Sequence[Remark]) -> None:
+        """Count what was not taken as it is."""
+        for remark in remarks:
+            self.remarks[remark.category, remark.why, remark.result] += 1
+            if len(self.lines) < LISTED_LINES:
+                self.lines.append(remark.line)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether anything at all was labelled: an object, an ignore region or a pixel."""
+        return bool(self.objects or self.ignored) or any(p.counts[:IGNORE].any() for p in self.pixels.values())
+
+    def whys(self, result: str, category: str | None = None) -> Counter[str]:
+        """Why labels of a category, or of all, were "dropped", "ignored" or "mended", with counts."""
+        found: Counter[str] = Counter()
+        for (name, why, became), count in self.remarks.items():
+            if became == result and category in (None, name):
+                found[why] += count
+        return found
+
+    def dropped_categories(self) -> list[str]:
+        """Categories that are not written, but of which labels were dropped."""
+        return sorted({name for name, _, result in self.remarks if result == "dropped"} - set(self.categories))
+
+    def receipt(self) -> Mapping[str, object]:
+        """The same for convert.json."""
+        masks = {kind: pixels.images for kind, pixels in sorted(self.pixels.items())}
+        return {"images": dict(self.images), "categories": self.categories, "boxes": dict(sorted(self.objects.items())),
+                "ignored": dict(sorted(self.ignored.items())), "masks": masks, "mask_classes": self.mask_classes, "tasks": self.tasks,
+                "dropped": dict(self.whys("dropped")), "mended": dict(self.whys("mended")), "remarks": self.lines,
+                "foreign_images": self.foreign, "unlabelled_images": self.unlabelled}
