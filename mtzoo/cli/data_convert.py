@@ -1,13 +1,18 @@
 """`mtzoo data convert`: its arguments, and what it tells at the end."""
 
 import argparse
+import shlex
 import time
 from pathlib import Path
 
+from rich.table import Table
+
+from mtzoo.cli.data_tables import ObjectRow, PixelRow, object_table, pixel_table, whys
 from mtzoo.cli.numbers import processes
 from mtzoo.cli.progress import show_progress
 from mtzoo.console import note, say
 from mtzoo.data.convert import FORMATS, Options, Summary, convert
+from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError, did_you_mean
 
 CONFIG = "converted/multitask"
@@ -35,12 +40,15 @@ def run_convert(args: argparse.Namespace) -> int:
     start = time.perf_counter()
     with show_progress(f"converting {args.format}") as on_progress:
         summary = convert(FORMATS[args.format], args.src, args.out, options, on_progress)
-    for line in describe(summary, args.out, time.perf_counter() - start):
+    seconds = time.perf_counter() - start
+    counts = ", ".join(f"{count} {split}" for split, count in summary.images.items())
+    say(f"{summary.images.total()} images ({counts}) in {seconds:.1f} s: {args.out}")
+    for table in tables(summary):
+        say(table)
+    for line in notes(summary, args.out):
+        note(f"note: {line}")
+    for line in next_commands(summary, args.out):
         say(line)
-    if summary.left_out:
-        rest = len(summary.left_out) - 1
-        more = f" (and {rest} more, listed in {args.out / 'convert.json'})" if rest else ""
-        note(f"note: left out: {summary.left_out[0]}{more}")
     return 0
 
 
@@ -55,17 +63,43 @@ def parse_renames(pairs: list[str]) -> dict[str, str]:
     return renames
 
 
-def describe(summary: Summary, out: Path, seconds: float) -> list[str]:
-    """Lines for people: what was written, and how to train on it."""
-    counts = ", ".join(f"{count} {split}" for split, count in summary.images.items())
-    lines = [f"{sum(summary.images.values())} images ({counts}) in {seconds:.1f} s: {out}"]
-    if summary.boxes:
-        lines.append("boxes: " + ", ".join(f"{count} {name}" for name, count in summary.boxes.most_common()))
-    if summary.masks:
-        lines.append("masks: " + ", ".join(f"{count} {kind}" for kind, count in summary.masks.items()))
-    if summary.foreign_images:
-        lines.append(f"left out: {summary.foreign_images} images that show only what no task asks for")
-    if summary.tasks:
-        chosen = f"--tasks {','.join(summary.tasks)} --cfg-options data_root={out}"
-        lines += [f"check it:    mtzoo data check {CONFIG} {chosen}", f"train on it: mtzoo quant-train --config {CONFIG} {chosen}"]
-    return lines
+def tables(summary: Summary) -> list[Table]:
+    """What was written, class by class."""
+    found = []
+    if summary.searched:
+        names = [*summary.categories, *summary.dropped_categories()]
+        found.append(object_table("objects", [
+            ObjectRow("boxes", name or "(images)", summary.searched - summary.unknown[name] if name in summary.categories else 0,
+                      summary.objects[name], summary.ignored[name], summary.whys("dropped", name)) for name in names]))
+    rows = [PixelRow(kind, name, int(summary.pixels[kind].showing[k]), summary.pixels[kind].share(k))
+            for kind, classes in summary.mask_classes.items() for k, name in enumerate(classes)]
+    return [*found, *([pixel_table("masks", rows)] if rows else [])]
+
+
+def notes(summary: Summary, out: Path) -> list[str]:
+    """What a user should know before training on it."""
+    found = []
+    for name in summary.categories:
+        if not summary.objects[name] and name != IGNORE_CATEGORY:
+            ignored = summary.ignored[name]
+            found.append(f"not one object of '{name}'" + (f": all {ignored} are ignore regions" if ignored else ""))
+    for kind, classes in summary.mask_classes.items():
+        absent = [name for k, name in enumerate(classes) if not summary.pixels[kind].counts[k]]
+        found += [f"{kind}: not one pixel of {', '.join(absent)}"] if absent else []
+    if summary.foreign:
+        found.append(f"{summary.foreign} images show only what no task asks for, and are left out (--classes own keeps them)")
+    for result in ("dropped", "ignored", "mended"):
+        found += [f"{result}: {whys(counts)}"] if (counts := summary.whys(result)) else []
+    if summary.lines:
+        found.append(f"the first of these: {summary.lines[0]}; they are listed in {out / 'convert.json'}")
+    if summary.searched and not summary.tasks and not summary.mask_classes:
+        found.append("no task's class is among them; --rename OLD=NEW makes a category one, or write a config of your own")
+    return found
+
+
+def next_commands(summary: Summary, out: Path) -> list[str]:
+    """How to check and to train, for the tasks it has labels for."""
+    if not summary.tasks:
+        return []
+    chosen = f"--tasks {','.join(summary.tasks)} --cfg-options {shlex.quote(f'data_root={out}')}"
+    return [f"check it:    mtzoo data check {CONFIG} {chosen}", f"train on it: mtzoo quant-train --config {CONFIG} {chosen}"]

@@ -126,7 +126,7 @@ def _add_object(found: LabelledImage, label: Any, parts: list[tuple[Points, str]
     category = label["category"]
     name = OLD_NAMES.get(category, category)
     if name not in OBJECTS:
-        raise UserError(f"{where}: category {shown(category)} is none of BDD100K's{did_you_mean(category[:80], OBJECTS)}; mend the label")
+        raise UserError(f"{where}: category {shown(category)} is none of BDD100K's{did_you_mean(category, OBJECTS)}; mend the label")
     crowd = bool((label.get("attributes") or {}).get("crowd"))
     vertices = [vertex for part, _ in parts for vertex in part]
     if label.get("box2d") is not None:

@@ -66,7 +66,7 @@ def _read(path: Path, image: CocoImage, categories: dict[int, str]) -> LabelledI
         if unread.xyxy is None:
             found.lose(name, "no box that can be read", unread.line)
             continue
-        if not unread.sure:
+        if not unread.sure and unread.xyxy[2] != unread.xyxy[0] and unread.xyxy[3] != unread.xyxy[1]:  # else it is told below
             found.remarks.append(Remark(name, "cannot be read", unread.line, "ignored"))
         found.add_box(name, unread.xyxy, unread.line, crowd=unread.crowd or not unread.sure)
     return found

@@ -198,8 +198,9 @@ def check_result(summary: Summary, splits: Iterable[str], seen: Iterable[str], s
         reasons.append(f"{summary.unlabelled} images are not labelled")
     if summary.foreign:
         wanted = [name for name in CATEGORIES if any(name in classes for classes in TASK_CLASSES.values())]
-        reasons.append(f"{summary.foreign} images show only what no task asks for: {listed(seen)}; `--classes own` keeps these names for "
-                       f"a config of yours, `--rename {shlex.quote(f'{min(seen)}=CLASS')}` makes one a task's class ({', '.join(wanted)})")
+        rename = shlex.quote(f"{min(seen)}=CLASS")
+        reasons.append(f"{summary.foreign} images show only what no task asks for: {listed(seen)}; `--classes own` keeps these names "
+                       f"for a config of yours, `--rename {rename}` makes one a task's class ({', '.join(wanted)})")
     if summary.lines:
         reasons.append(f"first: {summary.lines[0]}")
     raise UserError(f"{src}: nothing to convert: {what}{'; ' * bool(reasons)}{'; '.join(reasons)}")
@@ -212,9 +213,9 @@ def _check_strange(vocabulary: Vocabulary, options: Options, src: Path) -> None:
         return
     places = ", ".join(f"'{name}' ({where})" for name, where in list(left.items())[:LISTED_WORDS])
     example = " ".join(shlex.quote(f"{name}=ignore") for name in list(left)[:3])
-    raise UserError(f"{src}: {len(left)} {'category' if len(left) == 1 else 'categories'} that this format does not have: {places}; say what each is with "
-                    f"--rename OLD=NEW, a task's class, ignore, or a name of yours, e.g. --rename {example}; or take all names as "
-                    "they are with --classes own")
+    count = "1 category" if len(left) == 1 else f"{len(left)} categories"
+    raise UserError(f"{src}: {count} that this format does not have: {places}; say what each is with --rename OLD=NEW, a task's "
+                    f"class, ignore, or a name of yours, e.g. --rename {example}; or take all names as they are with --classes own")
 
 
 def _check_rename(rename: Mapping[str, str], seen: set[str], src: Path) -> None:

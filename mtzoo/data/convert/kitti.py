@@ -7,7 +7,7 @@ Sets that were labelled in the image alone hold zeros, or -1, -10 and -1000, fro
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -37,7 +37,8 @@ def open_kitti(src: Path) -> SourceSet:
     labels = find_folder(root, ("label_2",), LAYOUT)
     found = {stem: labels / f"{stem}.txt" for stem in images if (labels / f"{stem}.txt").is_file()}
     if images and not found:
-        raise UserError(f"{labels}: none of the label files of {len(images)} images is there, e.g. {next(iter(images))}.txt; restore them")
+        raise UserError(f"{labels}: none of the label files of {len(images)} images was found, e.g. {next(iter(images))}.txt; "
+                        "restore them")
     rows = [(line.split(), where) for path in found.values() for where, line in read_lines(path)]
     posed = any(len(row) >= COLUMNS and _is_vehicle(row[0]) and _has_pose(numbers(row[1:COLUMNS], where)) for row, where in rows)
     entries = {stem: partial(_read, images[stem], path, posed) for stem, path in found.items()}

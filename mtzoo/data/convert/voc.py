@@ -42,7 +42,8 @@ def _read(image: Path, path: Path, name: str) -> LabelledImage:
         name = text_of(thing, "name", where)
         xmin, ymin, xmax, ymax = numbers((text_of(thing, f"bndbox/{corner}", where) for corner in CORNERS), where)
         if xmin > xmax or ymin > ymax:
-            found.remarks.append(Remark(name, SWAPPED, f"{where}: corners {xmin:g}, {ymin:g} and {xmax:g}, {ymax:g} of '{name}'", "mended"))
+            line = f"{where}: corners {xmin:g}, {ymin:g} and {xmax:g}, {ymax:g} of '{name}' are in the wrong order"
+            found.remarks.append(Remark(name, SWAPPED, line, "mended"))
             xmin, xmax, ymin, ymax = *sorted((xmin, xmax)), *sorted((ymin, ymax))
         difficult = (thing.findtext("difficult") or "0").strip() == "1"
         found.add_box(name, (xmin - 1, ymin - 1, xmax, ymax), where, crowd=difficult)

@@ -22,7 +22,7 @@ from mtzoo.errors import UserError, shown
 
 LAYOUT = "data.yaml (path, train, val, names), or classes.txt with images/ and labels/"
 NAME_LISTS = ("classes.txt", "obj.names")
-KEYPOINTS = "kpt_shape"
+KEYPOINTS, DIMS = "kpt_shape", (2, 3)  # x, y and, if there are three, visibility
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _keypoints(content: Mapping[Any, Any], path: Path) -> int | None:
     shape = content[KEYPOINTS]
     if shape is None:
         return 0
-    if not isinstance(shape, list) or len(shape) != 2 or not all(type(v) is int for v in shape) or shape[0] < 1 or shape[1] not in (2, 3):
+    if not isinstance(shape, list) or len(shape) != 2 or {type(v) for v in shape} != {int} or shape[0] < 1 or shape[1] not in DIMS:
         raise UserError(f"{path}: {KEYPOINTS}={shown(shape)}; [number of keypoints, 2 or 3] is wanted, or null for polygons")
     return shape[0] * shape[1]
 
@@ -122,7 +122,7 @@ def _root(src: Path, given: Any) -> Path:
 
 
 def _place(root: Path, text: Any, path: Path) -> Path:
-    """A split's folder or list. Some exports write "../train/images" for what is beside the YAML, or "where/it/was/train/images"."""
+    """A split's folder or list. Some exports write "../train/images" for what is beside the YAML, others where it lay at home."""
     place = text
     while isinstance(place, str) and place.startswith("../"):
         place = place.removeprefix("../")
@@ -131,8 +131,8 @@ def _place(root: Path, text: Any, path: Path) -> Path:
     ends = [root.joinpath(*parts[k:]) for k in range(max(len(parts) - 1, 1))]  # of more than one folder: "images" could be any
     found = next((end for end in ends if os.path.exists(end)), None)
     if found is None:
-        raise UserError(f"{path}: '{text}': no such folder or list in {root}; restore it, mend the entry, or take it out: the images of "
-                        "the other split are divided then (--val-share)")
+        raise UserError(f"{path}: '{text}': no such folder or list in {root}; restore it, mend the entry, or take it out: then the "
+                        "images of the other split are divided (--val-share)")
     return found
 
 
@@ -171,7 +171,8 @@ def _add_row(found: LabelledImage, row: list[str], names: tuple[str, ...], keypo
     name = names[int(row[0])]
     is_pose = keypoints > 0 and len(row) == BOX_COLUMNS + keypoints
     if len(row) != BOX_COLUMNS and not is_pose and (keypoints or len(row) < 7 or len(row) % 2 == 0):
-        wanted = f"a pose {BOX_COLUMNS + keypoints}" if keypoints else f"a polygon 7, 9, 11, ..., a pose what {KEYPOINTS} in data.yaml says"
+        poses = f"a pose what {KEYPOINTS} in data.yaml says"
+        wanted = f"a pose {BOX_COLUMNS + keypoints}" if keypoints else f"a polygon 7, 9, 11, ..., {poses}"
         raise UserError(f"{where}: {len(row)} columns; a box has {BOX_COLUMNS} (class cx cy w h), {wanted}")
     values = numbers(row[1:BOX_COLUMNS] if is_pose else row[1:], where)
     if max(map(abs, values)) > 2:

@@ -37,9 +37,10 @@ def find_label_files(root: Path, images: Sequence[Path]) -> dict[Path, Path]:
                     found[image] = root / label
         if found:
             return found
-    raise UserError(f"{root}: none of the label files of the {len(images)} images in {relative[0].parent} was found; {relative[0].stem}.txt "
-                    f"was sought in {', '.join(map(str, list(sought)[:LISTED_PLACES]))} and further folders called labels; put the files into "
-                    "one of these, or take the split out")
+    places = ", ".join(map(str, list(sought)[:LISTED_PLACES]))
+    raise UserError(f"{root}: none of the label files of the {len(images)} images in {relative[0].parent} was found; "
+                    f"{relative[0].stem}.txt was sought in {places} and further folders called labels; put the files into one of "
+                    "these, or take the split out")
 
 
 def _places(depth: int) -> Iterable[Place]:
@@ -89,7 +90,7 @@ def check_long_rows(files: Iterable[Path], described_by: str) -> None:
 def may_be_pose(values: Sequence[float]) -> bool:
     """Whether cx, cy, w, h and what follows can be a box in the image and keypoints of which most lie around it."""
     cx, cy, w, h = values[:4]
-    if not all(-EDGE <= c - side / 2 and c + side / 2 <= 1 + EDGE for c, side in ((cx, w), (cy, h))):
+    if not all(c - side / 2 >= -EDGE and c + side / 2 <= 1 + EDGE for c, side in ((cx, w), (cy, h))):
         return False
     rest = values[4:]
     has_visibility = len(rest) % 3 == 0 and set(rest[2::3]) <= {0, 1, 2}

@@ -11,11 +11,11 @@ def test_images_of_other_things_only_are_left_out(tmp_path):
     write_coco(tmp_path / "src")
     result = converted("coco", tmp_path / "src", tmp_path / "out")
     assert files(result) == ["empty.jpg", "road.jpg"], "an image without any object is a negative and stays"
-    assert result.boxes() == [("road.jpg", "vehicle", [4, 4, 20, 10], 0), ("road.jpg", "pizza", [4, 4, 2, 2], 0)]
+    assert result.boxes() == [("road.jpg", "vehicle", [4, 4, 20, 10], 0), ("road.jpg", "pizza", [4, 4, 2, 2], 0),
+                              ("road.jpg", "person", [4, 4, 1, 10], 1)], "without an area: an ignore region, not background"
     assert result.categories() == ["traffic_light", "person", "vehicle", "pizza"]
-    assert result.summary.foreign_images == 2
-    assert len(result.summary.left_out) == 2
-    assert "annotations[3] id=4: bbox [4, 4, 0, 10] has no area" in result.summary.left_out[0]
+    assert result.summary.foreign == 2
+    assert "annotations[3] id=4: bbox [4, 4, 0, 10] has no area" in result.summary.lines[0]
 
 
 def test_own_classes_keep_everything(tmp_path):

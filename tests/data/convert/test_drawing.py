@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mtzoo.data.convert.drawing import bounding_box, draw_polygon, draw_polyline, flatten_curves, lane_width
+from mtzoo.structures import IGNORE
 
 
 def test_lines_scale_with_the_image():
@@ -14,9 +15,13 @@ def test_lines_scale_with_the_image():
 
 def test_far_and_few_points_do_no_harm():
     mask = np.zeros((20, 20), np.uint8)
-    draw_polyline(mask, [(5, 5)], 1, 2)
-    draw_polygon(mask, [(1, 1), (9, 9)], 1)
+    draw_polyline(mask, [], 1, 2)
+    draw_polygon(mask, [], 1)
     assert not mask.any()
+    draw_polyline(mask, [(15, 5)], 1, 2)
+    draw_polygon(mask, [(1, 1), (9, 9)], 1)
+    assert set(np.unique(mask)) == {0, IGNORE}
+    assert (mask[5, 15], mask[4, 4], mask[15, 15]) == (IGNORE, IGNORE, 0), "nobody knows where these go: ignored, not background"
     draw_polygon(mask, [(-1e12, -1e12), (1e12, -1e12), (1e12, 1e12), (-1e12, 1e12)], 7)
     assert (mask == 7).all()
 

@@ -16,7 +16,7 @@ def test_shapes_become_boxes_surfaces_and_lanes(tmp_path):
     seg, lane = result.mask("seg", "images/a"), result.mask("lane", "images/a")
     assert (seg[40, 5], seg[5, 5]) == (3, 255)
     assert (lane[40, 30], lane[40, 5]) == (2, 0)
-    assert result.summary.left_out[0].endswith("a.json: shapes[4]: shape_type 'point' of 'nail' has no area")
+    assert result.summary.lines[0].endswith("a.json: shapes[4]: shape_type 'point' of 'nail' has no area")
 
 
 def test_own_names_stay(tmp_path):

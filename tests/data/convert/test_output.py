@@ -110,9 +110,9 @@ def test_boxes_are_clipped_and_those_outside_told(kitti, tmp_path):
     write_text(kitti / "training" / "label_2" / "000000.txt", outside, over)
     result = converted("kitti", kitti, tmp_path / "out")
     assert [box for box in result.boxes() if box[0] == "000000.png"] == [("000000.png", "person", [60, 5, 4, 4], 0)]
-    assert len(result.summary.left_out) == 1
-    assert "000000.txt:1: box [70.0, 5.0, 80.0, 9.0] of 'Pedestrian' has no area inside the image" in result.summary.left_out[0]
-    assert json.loads((tmp_path / "out" / "convert.json").read_text())["left_out"] == result.summary.left_out
+    assert result.summary.remarks == {("person", "outside the image", "dropped"): 1, ("person", "clipped to the image", "mended"): 1}
+    assert "000000.txt:1: box [70.0, 5.0, 80.0, 9.0] of 'Pedestrian' in an image of 64x48: outside" in result.summary.lines[0]
+    assert json.loads((tmp_path / "out" / "convert.json").read_text())["remarks"] == result.summary.lines
 
 
 def test_one_image_cannot_be_split(tmp_path):
