@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -15,6 +16,7 @@ from mtzoo.errors import UserError
 from mtzoo.locks import can_lock
 
 _ENDING = ".part"
+_PART_NAME = re.compile(rf"-\d+-[0-9a-f]{{8}}\{_ENDING}(\.\w+)?$")
 _PROBE_BYTES = 4096
 _own_parts: set[str] = set()
 """Temporary files that this process is writing."""
@@ -84,6 +86,27 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 @contextmanager
+def part_file(path: Path) -> Iterator[Path]:
+    """A hidden file beside `path`, with its ending, for a library that opens what it writes by itself; to be renamed when it is whole.
+
+    At the end it is gone, if it was not renamed. Makes the folder; leftovers of killed processes are removed before. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path)
+    hidden = temporary_name(path)
+    part = hidden.with_name(hidden.name + path.suffix)
+    _own_parts.add(part.name)
+    try:
+        with open(part, "xb") as file:
+            can_lock(file.fileno())  # tells other processes that the writer lives
+            yield part
+    finally:
+        with suppress(OSError):
+            part.unlink()
+        _own_parts.discard(part.name)
+
+
+@contextmanager
 def whole_folder(out: Path) -> Iterator[Path]:
     """A hidden folder beside `out` to write into; at the end it becomes `out`, after an error it is gone.
 
@@ -147,7 +170,7 @@ def remove_leftovers_in(folder: Path) -> None:
 
 def _remove_parts(folder: Path, beginning: str, locked: bool) -> None:
     for entry in list(os.scandir(folder)):
-        if not (entry.name.startswith(beginning) and entry.name.endswith(_ENDING)) or entry.name in _own_parts:
+        if not (entry.name.startswith(beginning) and _PART_NAME.search(entry.name)) or entry.name in _own_parts:
             continue
         if entry.is_dir(follow_symlinks=False):
             if locked:

@@ -12,9 +12,11 @@ Unreadable files are named and left out; the exit code is then 2.
 import argparse
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtzoo.cli.predict_inputs import FileFailed, check_file, find_files, is_folder
 from mtzoo.errors import UserError
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
@@ -22,7 +24,6 @@ if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for Ope
     from mtzoo.runtime import DeployModel, ModelPair
 
 HELP = "run a deploy model on images or video: overlays, label maps, results.json"
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
 FAULTY = 2
 
 
@@ -43,11 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mtzoo.cli.predict_output import Output
-    from mtzoo.console import say
+    from mtzoo.console import note, say
+    from mtzoo.files import check_writable
     from mtzoo.locate import find_model
 
     models, inputs = split_paths(args)
-    files = list_inputs(inputs, args.out)
+    files, left_out = list_inputs(inputs, args.out)
+    check_writable(args.out, "--out", folder=True)
+    for line in left_out:
+        note(f"note: {line}")
     paths = {role: find_model(name) for role, name in models.items()}
     model = load_models(paths, args.window, args.executor, args.threads)
     output = Output(args.out, model.classes, args.min_score)
@@ -83,34 +88,34 @@ def load_models(paths: dict[str, Path], window: Path | None, executor: str, thre
     return load_pair(paths["resize"], paths["crop"], place, executor, threads)
 
 
-def list_inputs(inputs: list[Path], out: Path) -> list[tuple[Path, Path]]:
-    """(file, its name below `out`) of every image and video; folders are searched, `out` itself is left out.
+def list_inputs(inputs: list[Path], out: Path) -> tuple[list[tuple[Path, Path]], list[str]]:
+    """([(file, its name below `out`) of every image and video], notes); folders are searched, `out` itself is left out.
 
     Raises UserError for a path that does not exist, a file of another kind, or a folder without images or videos.
     """
     from mtzoo.data.images import IMAGE_SUFFIXES
+    from mtzoo.data.video import VIDEO_SUFFIXES
 
     suffixes = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
     files: list[tuple[Path, Path]] = []
+    notes: list[str] = []
     for item in inputs:
-        if item.is_dir():
-            found = [p for p in sorted(item.rglob("*")) if p.suffix.lower() in suffixes and p.is_file()
-                     and not p.resolve().is_relative_to(out.resolve())]
-            if not found:
-                raise UserError(f"{item}: no image or video in it ({' '.join(suffixes)}); name another folder")
-            files += [(p, p.relative_to(item)) for p in found]
-        elif not item.is_file():
-            raise UserError(f"{item}: no such file or folder; check the path")
-        elif item.suffix.lower() not in suffixes:
-            raise UserError(f"{item}: neither an image nor a video by its ending; known: {' '.join(suffixes)}")
-        else:
+        if not is_folder(item):
+            check_file(item, suffixes)
             files.append((item, Path(item.name)))
-    return files
+            continue
+        found, left_out = find_files(item, suffixes, out)
+        if not found:
+            raise UserError(f"{left_out or item}: no image or video in it ({' '.join(suffixes)}); name another folder")
+        files += [(path, path.relative_to(item)) for path in found]
+        notes += [left_out] * bool(left_out)
+    return files, notes
 
 
 def predict_files(model: "DeployModel | ModelPair", files: list[tuple[Path, Path]], output: "Output") -> int:
     """Predict every file; a file that cannot be read is told on stderr and recorded. Returns how many those were."""
     from mtzoo.cli.progress import counted, show_progress
+    from mtzoo.data.video import VIDEO_SUFFIXES
 
     unreadable = 0
     with show_progress("predict", disable=not sys.stderr.isatty()) as on_progress:
@@ -120,15 +125,11 @@ def predict_files(model: "DeployModel | ModelPair", files: list[tuple[Path, Path
                     predict_video(model, path, name, output, on_progress.note)
                 else:
                     predict_image(model, path, name, output)
-            except UnreadableFile as error:
+            except FileFailed as error:
                 unreadable += 1
                 on_progress.note(f"error: {error}")
                 output.add_unreadable(path, str(error))
     return unreadable
-
-
-class UnreadableFile(Exception):
-    """One input is at fault; the others go on."""
 
 
 def predict_image(model: "DeployModel | ModelPair", path: Path, name: Path, output: "Output") -> None:
@@ -137,27 +138,23 @@ def predict_image(model: "DeployModel | ModelPair", path: Path, name: Path, outp
     try:
         image = read_image(path)
     except UserError as error:
-        raise UnreadableFile(str(error)) from error
+        raise FileFailed(str(error)) from error
     output.add_image(path, name, image, model.predict(image), model.window(image.shape[:2]))
 
 
 def predict_video(model: "DeployModel | ModelPair", path: Path, name: Path, output: "Output", note: Callable[[str], None]) -> None:
-    import cv2
+    from mtzoo.data.video import open_video
 
-    capture = cv2.VideoCapture(str(path))
     try:
-        announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        good, frame = capture.read()
-        if not good:
-            raise UnreadableFile(f"{path}: no frame of this video can be decoded; convert it, e.g. to H.264 in .mp4")
-        with output.open_video(path, name, frame.shape[:2], capture.get(cv2.CAP_PROP_FPS)) as video:
-            while good:
-                video.add_frame(frame, model.predict(frame), model.window(frame.shape[:2]))
-                good, frame = capture.read()
-        if video.frames < announced:
-            note(f"note: {path}: {video.frames} of {announced} announced frames could be decoded")
-    finally:
-        capture.release()
+        video = open_video(path)
+    except UserError as error:
+        raise FileFailed(str(error)) from error
+    with closing(video):
+        with output.open_video(path, name, video.hw, video.fps) as overlay:
+            for frame, seconds in video.frames():
+                overlay.add_frame(frame, seconds, model.predict(frame), model.window(frame.shape[:2]))
+        for line in video.notes:
+            note(f"note: {path}: {line}")
 
 
 def _positive(text: str) -> int:

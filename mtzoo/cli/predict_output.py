@@ -1,6 +1,9 @@
 """What `mtzoo predict` leaves on disk: overlays, label maps and results.json."""
 
+import os
+import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -8,15 +11,17 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mtzoo.errors import UserError
-from mtzoo.files import write_whole
+from mtzoo.cli.predict_inputs import FileFailed
+from mtzoo.data.video import count_frames
+from mtzoo.files import cannot_write, part_file, write_whole
 from mtzoo.strict_json import write_json
 from mtzoo.structures import Prediction, Xyxy
 from mtzoo.visualization.draw import draw_prediction
 
+ADVICE = "choose another --out"
 JPEG_QUALITY = 92
-DEFAULT_FPS = 25.0
-"""For containers that do not tell."""
+SPARE_BYTES = 64 << 10
+"""Where the disk has less room, a video is given up before its end."""
 
 
 class Output:
@@ -47,12 +52,14 @@ class Output:
                              "window": window, "label_maps": maps, "boxes": self.boxes(prediction)})
 
     def open_video(self, path: Path, name: Path, hw: tuple[int, int], fps: float) -> "VideoOutput":
-        """A context manager that takes frames of `hw`; on leaving, the video stands in the results."""
+        """A context manager that takes frames of `hw`; when it is left, the video stands in the results."""
         overlay = Path("overlays") / self._unique(name).with_suffix(".mp4")
-        record = {"file": str(path), "height": hw[0], "width": hw[1], "fps": fps if fps > 0 else DEFAULT_FPS,
-                  "overlay": overlay.as_posix(), "frames": []}
-        self._videos.append(record)
+        record = {"file": str(path), "height": hw[0], "width": hw[1], "fps": fps, "overlay": overlay.as_posix(), "frames": []}
         return VideoOutput(self, self.root / overlay, record)
+
+    def add_video(self, record: dict[str, Any]) -> None:
+        """A video whose overlay is whole."""
+        self._videos.append(record)
 
     def add_unreadable(self, path: Path, message: str) -> None:
         self._unreadable.append({"file": str(path), "error": message})
@@ -68,7 +75,7 @@ class Output:
         """results.json, written whole or not at all."""
         classes = {task: list(names) for task, names in self.classes.items()}
         results = {**head, "classes": classes, "images": self._images, "videos": self._videos, "unreadable": self._unreadable}
-        write_json(self.root / "results.json", results, "choose another --out")
+        write_json(self.root / "results.json", results, ADVICE)
 
     def _unique(self, name: Path) -> Path:
         """`name`, or with a number where another input of this run has the same stem: a.jpg and a.png must not meet."""
@@ -84,35 +91,60 @@ class Output:
         self._write(target, cv2.imencode(target.suffix, image, options)[1].tobytes())
 
     def _write(self, target: Path, data: bytes) -> None:
-        write_whole(self.root / target, data, "choose another --out")
+        write_whole(self.root / target, data, ADVICE)
 
 
 class VideoOutput:
-    """One overlay video that grows frame by frame."""
+    """One overlay video that grows frame by frame. It takes its place when it is whole; after an error nothing of it stays.
+
+    OpenCV tells of no failed write. So the room on the disk is looked at before each frame, and the frames are counted at the end.
+    """
 
     def __init__(self, output: Output, path: Path, record: dict[str, Any]) -> None:
-        self.output = output
-        self.record = record
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"{path.parent}: cannot be made ({error.strerror}); choose another --out") from error
-        size = record["width"], record["height"]
-        self.writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), record["fps"], size)
-        if not self.writer.isOpened():
-            raise UserError(f"{path}: this OpenCV cannot write MPEG-4 video there; choose another --out or install opencv-python")
+        self.output, self.path, self.record = output, path, record
+        self._stack = ExitStack()
 
     @property
     def frames(self) -> int:
         return len(self.record["frames"])
 
-    def add_frame(self, frame: np.ndarray, prediction: Prediction, window: Xyxy | None) -> None:
-        """Draw and append one frame, (H, W, 3) uint8 BGR."""
-        self.writer.write(draw_prediction(frame, prediction, self.output.classes, min_score=self.output.min_score, window=window))
-        self.record["frames"].append({"frame": self.frames, "boxes": self.output.boxes(prediction)})
-
     def __enter__(self) -> "VideoOutput":
+        """Raises FileFailed if the overlay cannot be written there."""
+        size, fps = (self.record["width"], self.record["height"]), self.record["fps"]
+        try:
+            self._part = self._stack.enter_context(part_file(self.path))
+        except OSError as error:
+            raise FileFailed(f"{self.record['file']}: {cannot_write(self.path, error, ADVICE)}") from error
+        self._writer = cv2.VideoWriter(str(self._part), cv2.VideoWriter_fourcc(*"mp4v"), fps, size)
+        self._stack.callback(self._writer.release)
+        if not self._writer.isOpened():
+            self._stack.close()
+            raise FileFailed(f"{self.record['file']}: this OpenCV cannot write an MPEG-4 video of {size[0]}x{size[1]} pixels and "
+                             f"{fps:g} frames a second; convert the video, or install opencv-python")
         return self
 
+    def add_frame(self, frame: np.ndarray, seconds: float, prediction: Prediction, window: Xyxy | None) -> None:
+        """Draw and append one frame, (H, W, 3) uint8 BGR, of a time from the first one. Raises FileFailed when the disk is full."""
+        if shutil.disk_usage(self.path.parent).free < SPARE_BYTES:
+            raise self._failed("no space left on device")
+        self._writer.write(draw_prediction(frame, prediction, self.output.classes, min_score=self.output.min_score, window=window))
+        self.record["frames"].append({"frame": self.frames, "seconds": round(seconds, 4), "boxes": self.output.boxes(prediction)})
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.writer.release()
+        with self._stack:
+            self._writer.release()
+            if kind is None or kind is KeyboardInterrupt:  # what was done stays
+                self._take_place()
+
+    def _take_place(self) -> None:
+        found = count_frames(self._part)
+        if found != self.frames:
+            raise self._failed(f"{found} of {self.frames} frames have arrived")
+        try:
+            os.replace(self._part, self.path)
+        except OSError as error:
+            raise self._failed(error.strerror) from error
+        self.output.add_video(self.record)
+
+    def _failed(self, reason: str) -> FileFailed:
+        return FileFailed(f"{self.record['file']}: its overlay {self.path} cannot be written ({reason}); free space or {ADVICE}")

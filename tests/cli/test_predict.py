@@ -1,48 +1,18 @@
 import json
+import os
+from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 from PIL import Image
 
 from mtzoo.cli import main as cli
-from mtzoo.cli import predict
-from mtzoo.structures import Detections, Prediction
-
-
-class FakeModel:
-    """Sees one strong and one weak person, and a road below the middle."""
-
-    classes = {"det_person": ("person",), "seg_default": ("sky", "road")}
-
-    def window(self, original_hw):
-        return None
-
-    def predict(self, image):
-        h, w = image.shape[:2]
-        boxes = np.array([[w / 4, h / 4, w / 2, h / 2], [0, 0, 5, 5]], np.float32)
-        labels = np.zeros((h, w), np.uint8)
-        labels[h // 2:] = 1
-        return Prediction({"det_person": Detections(boxes, np.array([0.9, 0.1], np.float32), np.zeros(2, np.int64))},
-                          {"seg_default": labels})
+from tests.cli.predict_helpers import run, use_fake_model, write_image
 
 
 @pytest.fixture(autouse=True)
 def model(monkeypatch, tmp_path):
-    path = tmp_path / "model.onnx"
-    path.write_bytes(b"")
-    monkeypatch.setattr(predict, "load_models", lambda paths, window, executor, threads: FakeModel())
-    return path
-
-
-def write_image(path, hw=(60, 100)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), np.full((*hw, 3), 90, np.uint8))
-    return path
-
-
-def run(model, *inputs, out):
-    return cli.main(["predict", str(model), *map(str, inputs), "--out", str(out)])
+    return use_fake_model(monkeypatch, tmp_path)
 
 
 def test_a_folder_gives_overlays_label_maps_and_results(model, tmp_path):
@@ -90,32 +60,60 @@ def test_a_photo_is_turned_upright_and_so_are_the_answers(model, tmp_path):
     assert cv2.imread(str(tmp_path / "out" / image["overlay"])).shape == (100, 60, 3)
 
 
-def test_a_video_gives_a_video_of_the_same_size_and_length(model, tmp_path):
-    clip = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter_fourcc(*"MJPG"), 10, (96, 64))
-    for value in (0, 80, 160):
-        writer.write(np.full((64, 96, 3), value, np.uint8))
-    writer.release()
-    assert run(model, clip, out=tmp_path / "out") == 0
-    video = json.loads((tmp_path / "out" / "results.json").read_text())["videos"][0]
-    assert (video["fps"], video["height"], video["width"]) == (10, 64, 96)
-    assert [len(frame["boxes"]) for frame in video["frames"]] == [1, 1, 1]
-    capture = cv2.VideoCapture(str(tmp_path / "out" / video["overlay"]))
-    frames = 0
-    while capture.read()[0]:
-        frames += 1
-    assert frames == 3
-
-
 @pytest.mark.parametrize(("make", "message"), [
     (lambda d: d / "missing.jpg", "no such file or folder"),
     (lambda d: (d / "empty").mkdir() or d / "empty", "no image or video in it"),
     (lambda d: (d / "notes.txt").write_text("x") and d / "notes.txt", "neither an image nor a video"),
+    (lambda d: (d / "scans").mkdir() or (d / "scans" / "a.tif").write_text("x") and d / "scans",
+     "left out: 1 .tif file (a.tif): no image"),
+    (lambda d: os.mkfifo(d / "x.jpg") or d / "x.jpg", "x.jpg: not an image or video file but a pipe"),
+    (lambda d: Path("/dev/zero"), "/dev/zero: not an image or video file but a device"),
+    (lambda d: d / ("x" * 5000 + ".jpg"), "no such file or folder (File name too long); check the path"),
+    (lambda d: d / "nul\0.jpg", "nul\\x00.jpg: no such file or folder"),
 ])
 def test_inputs_that_cannot_be_meant_are_refused_at_once(model, tmp_path, capsys, make, message):
     assert run(model, make(tmp_path), out=tmp_path / "out") == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_folder_holds_besides_is_told_in_one_line(model, tmp_path, capsys):
+    write_image(tmp_path / "in" / "a.jpg")
+    for name in ("b.tif", "drive/c.TIF", "labels.json", "README"):
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_text("x")
+    os.mkfifo(tmp_path / "in" / "pipe.png")
+    (tmp_path / "in" / "gone.png").symlink_to(tmp_path / "nothing")
+    (tmp_path / "in" / "linked").symlink_to(tmp_path)
+    assert run(model, tmp_path / "in", out=tmp_path / "in" / "out") == 0
+    assert capsys.readouterr().err == (
+        f"note: {tmp_path / 'in'}: left out: 1 .json file (labels.json), 2 .tif files (b.tif, ...), 1 file without an ending (README), "
+        "1 link to a folder (linked), 1 link to nothing (gone.png), 1 pipe (pipe.png)\n")
+    assert run(model, tmp_path / "in", out=tmp_path / "in" / "out") == 0
+    assert "results.json" not in capsys.readouterr().err, "answers are neither taken nor told"
+
+
+def test_a_thin_image_is_skipped_and_the_others_are_done(model, tmp_path, capsys):
+    for number, hw in enumerate([(60, 100), (1, 39000), (39000, 1), (1, 2000), (2000, 3), (60, 100)]):
+        write_image(tmp_path / "in" / f"{number}.png", hw)
+    assert run(model, tmp_path / "in", out=tmp_path / "out") == 2
+    out, err = capsys.readouterr()
+    assert "2 of 6 files done" in out
+    lines = err.splitlines()
+    assert [line.startswith(f"error: {tmp_path / 'in' / str(n)}.png: ") for n, line in enumerate(lines, 1)] == [True] * 4
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert (len(results["images"]), len(results["unreadable"])) == (2, 4)
+
+
+@pytest.mark.parametrize("name", ["[/b]x", "car [big]", ":car:", "\x1b[31mred"])
+def test_names_of_files_are_printed_as_they_are(model, tmp_path, capsys, name):
+    write_image(tmp_path / name / "a.jpg")
+    (tmp_path / name / "b.jpg").write_text("no image")
+    assert run(model, tmp_path / name, out=tmp_path / f"{name} out") == 2
+    out, err = capsys.readouterr()
+    shown = name.replace("\x1b", "\\x1b")
+    assert f"1 of 2 files done: {tmp_path / shown} out\n" in out
+    assert f"error: {tmp_path / shown}/b.jpg: no JPEG" in err
 
 
 def test_an_unknown_model_is_told(tmp_path, capsys):
@@ -128,7 +126,7 @@ def test_an_out_folder_that_cannot_be_written_is_told(model, tmp_path, capsys):
     image = write_image(tmp_path / "a.jpg")
     (tmp_path / "out").write_text("")
     assert run(model, image, out=tmp_path / "out") == 2
-    assert "cannot be written" in capsys.readouterr().err
+    assert "out: is a file; choose another --out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("extra", [["--min-score", "2"], ["--min-score", "nan"], ["--threads", "0"]])
