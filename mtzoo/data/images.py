@@ -32,9 +32,11 @@ _PNG_GREY, _PNG_PALETTE = 0, 3
 _EXIF_ORIENTATION = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
 _HEAD_BYTES = 1 << 16
+_SILENT = 0
 
 # What is wrong with a file is told below, in one line; OpenCV would add several of its own.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+# 4.13 has moved the function from `cv2` to `cv2.utils.logging`.
+(cv2.utils.logging if hasattr(cv2.utils, "logging") else cv2).setLogLevel(_SILENT)
 
 
 def read_bytes(path: Path) -> bytes:
