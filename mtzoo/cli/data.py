@@ -7,13 +7,14 @@ from pathlib import Path
 from mtzoo.cli.arguments import add_config_options, check_new_folder, config_from_arguments
 from mtzoo.cli.data_convert import add_convert_arguments, run_convert
 from mtzoo.cli.data_stats import add_stats_arguments, run_stats
+from mtzoo.cli.data_tables import stats_tables
 from mtzoo.cli.data_view import add_view_arguments, run_view
 from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.progress import show_progress
 from mtzoo.console import say
-from mtzoo.data.check import check_sources
-from mtzoo.data.sources import Fault
+from mtzoo.data.check import Checked, check_sources
+from mtzoo.data.stats import classes_without_labels
 from mtzoo.engine.evaluate import task_data
 
 HELP = "convert data sets; check, view or count a config's data; render synthetic scenes"
@@ -66,16 +67,21 @@ def parse_size(text: str) -> tuple[int, int]:
 def _check(args: argparse.Namespace) -> int:
     config = config_from_arguments(args)
     say_folders(config, "train", "val")
-    faults: list[Fault] = []
-    images = 0
+    found: dict[str, Checked] = {}
     for split in ("train", "val"):
         with show_progress(f"checking {split}") as on_progress:
-            faults += check_sources(task_data(config, split), on_progress, args.workers)
-            images += on_progress.total
-    faults = list(dict.fromkeys(faults))
+            found[split] = check_sources(task_data(config, split), on_progress, args.workers)
+    faults = list(dict.fromkeys(fault for checked in found.values() for fault in checked.faults))
     for fault in faults:
         say(str(fault))
+    images = sum(checked.stats.images for checked in found.values())
     say(f"{len(faults) or 'no'} fault{'' if len(faults) == 1 else 's'}; {images} images checked for {len(config.tasks)} tasks")
+    for split, checked in found.items():
+        for table in stats_tables(checked.stats, config.classes, split):
+            say(table)
+    for split, checked in found.items():
+        for line in classes_without_labels(checked.stats, config.classes):
+            say(f"warning: {split}: {line}")
     return FAULTY if faults else 0
 
 

@@ -13,7 +13,8 @@ from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import processes
 from mtzoo.cli.progress import show_progress
 from mtzoo.console import say
-from mtzoo.data.stats import SIZES, DataStats, count_sources
+from mtzoo.data.check import count_sources
+from mtzoo.data.stats import SIZES, DataStats, classes_without_labels
 from mtzoo.engine.evaluate import task_data
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
@@ -27,17 +28,16 @@ Classes = Mapping[str, Sequence[str]]
 
 
 def add_stats_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, default=Path("data-stats.png"), metavar="FILE.png",
-                        help="the picture (data-stats.png)")
+    parser.add_argument("--out", type=Path, default=None, metavar="FILE.png", help="draw a picture of the counts, too")
     parser.add_argument("--split", choices=("train", "val"), default="train", help="which sources (train)")
     parser.add_argument("--workers", type=processes("--workers"), default=None,
                         help="decoding threads; by default one for each core")
 
 
 def run_stats(args: argparse.Namespace) -> int:
-    if args.out.suffix.lower() != ".png":
+    if args.out and args.out.suffix.lower() != ".png":
         raise UserError(f"--out {args.out}: the picture is a PNG; name it so")
-    if args.out.exists():
+    if args.out and args.out.exists():
         raise UserError(f"--out {args.out}: exists already; name another file, nothing is overwritten")
     config = config_from_arguments(args)
     say_folders(config, args.split)
@@ -46,9 +46,12 @@ def run_stats(args: argparse.Namespace) -> int:
     say(f"{stats.images} images in {args.split}")
     for table in (*object_tables(stats, config.classes), *pixel_tables(stats, config.classes)):
         say(table)
-    picture = stats_picture(stats, config.classes)
-    write_whole(args.out, cv2.imencode(".png", picture)[1].tobytes(), "choose another --out")
-    say(f"picture: {args.out}")
+    for line in classes_without_labels(stats, config.classes):
+        say(f"warning: {line}")
+    if args.out:
+        picture = stats_picture(stats, config.classes)
+        write_whole(args.out, cv2.imencode(".png", picture)[1].tobytes(), "choose another --out")
+        say(f"picture: {args.out}")
     return 0
 
 

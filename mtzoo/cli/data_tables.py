@@ -1,11 +1,14 @@
 """Tables of what data hold, class by class: objects of detection tasks, pixels of segmentation tasks."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.table import Table
 
+from mtzoo.data.stats import DataStats
+
 WHYS = 3  # told in a cell
+UNUSED_ROWS = 20  # a file may have hundreds of categories that nobody asks for
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,21 @@ def pixel_table(title: str, rows: Iterable[PixelRow]) -> Table:
     for row in rows:
         table.add_row(row.group, row.name, f"{row.images:,}", f"{100 * row.share:.2f} %")
     return table
+
+
+def stats_tables(stats: DataStats, classes: Mapping[str, Sequence[str]], split: str) -> list[Table]:
+    """What the data of a split hold, class by class. classes: task -> its classes."""
+    tables = []
+    if stats.objects:
+        rows = [ObjectRow(task, name, int(known), int(row[:-1].sum()), int(row[-1]))
+                for task, counts in stats.objects.items() for name, known, row in zip(classes[task], stats.known[task], counts)]
+        rows += [ObjectRow("", name, 0, 0, 0, {"no task's class": count}) for name, count in stats.unused.most_common(UNUSED_ROWS)]
+        tables.append(object_table(f"{split}: objects", rows))
+    if stats.pixels:
+        tables.append(pixel_table(f"{split}: masks", [
+            PixelRow(task, name, int(showing), float(count) / max(int(counts[:-1].sum()), 1))
+            for task, counts in stats.pixels.items() for name, showing, count in zip(classes[task], stats.showing[task], counts)]))
+    return tables
 
 
 def whys(counts: Mapping[str, int]) -> str:

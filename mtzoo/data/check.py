@@ -1,38 +1,65 @@
-"""Every fault of the data in one pass: label files, then each image and mask decoded."""
+"""Every fault of the data in one pass: label files, then each image and mask decoded; and how much of each class there is."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mtzoo.data.groups import Record, collect_groups
+from mtzoo.data.coco import load_coco, map_categories
+from mtzoo.data.groups import Record, as_files, collect_groups
 from mtzoo.data.images import UNMAPPED, image_size_problem, mask_size_problem, read_image, read_mask, unmapped_message
-from mtzoo.data.sources import Fault, TaskData
+from mtzoo.data.sources import CocoBoxes, Fault, TaskData, expand_path
+from mtzoo.data.stats import DataStats
 from mtzoo.errors import UserError
 
+OnProgress = Callable[[int, int], None]
 
-def check_sources(tasks: Sequence[TaskData], on_progress: Callable[[int, int], None] | None = None,
-                  workers: int | None = None) -> list[Fault]:
-    """All faults of all tasks' sources, none twice, label files first.
+
+@dataclass(frozen=True)
+class Checked:
+    """faults: none twice, label files first; stats: counts of what could be read."""
+
+    faults: list[Fault]
+    stats: DataStats
+
+
+def check_sources(tasks: Sequence[TaskData], on_progress: OnProgress | None = None, workers: int | None = None) -> Checked:
+    """All faults of all tasks' sources, and what they hold, in original pixels; every image and mask is decoded.
 
     Nothing is written, except synthetic scenes that are not rendered yet. workers: decoding threads, by default one for
     each core; on_progress(done, total) counts images.
     """
     groups, faults = collect_groups(tasks)
     records = [record for group in groups for record in group.records]
+    stats = DataStats.of(tasks)
+    stats.unused.update(_unused_categories(tasks))
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        for done, found in enumerate(pool.map(check_record, records), start=1):
+        for done, (record, (found, values)) in enumerate(zip(records, pool.map(check_record, records)), start=1):
             faults += found
+            stats.add(record, values)
             if on_progress:
                 on_progress(done, len(records))
-    return list(dict.fromkeys(faults))
+    return Checked(list(dict.fromkeys(faults)), stats)
 
 
-def check_record(record: Record) -> list[Fault]:
-    """The faults of one image and its masks."""
+def count_sources(tasks: Sequence[TaskData], on_progress: OnProgress | None = None, workers: int | None = None) -> DataStats:
+    """What the sources hold. Raises UserError for the first fault of the data, with the count of the others."""
+    checked = check_sources(tasks, on_progress, workers)
+    if checked.faults:
+        more = f" (and {len(checked.faults) - 1} more; `mtzoo data check` lists them)" if len(checked.faults) > 1 else ""
+        raise UserError(f"{checked.faults[0]}{more}")
+    return checked.stats
+
+
+def check_record(record: Record) -> tuple[list[Fault], dict[Path, np.ndarray]]:
+    """The faults of one image and its masks, and (256,) pixels by value of each mask that can be read."""
     image_hw, faults = _decoded_hw(record)
+    values: dict[Path, np.ndarray] = {}
     for path in dict.fromkeys(file.path for file in record.masks.values()):
         try:
             mask = read_mask(path)
@@ -41,11 +68,29 @@ def check_record(record: Record) -> list[Fault]:
             continue
         if image_hw is not None and (problem := mask_size_problem(record.path, image_hw, mask.shape)):
             faults.append(Fault(str(path), "", problem))
-        present = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
+        values[path] = np.bincount(mask.ravel(), minlength=256)
         for file in record.masks.values():
-            if file.path == path and (file.table[present] == UNMAPPED).any():
+            if file.path == path and (file.table[values[path] > 0] == UNMAPPED).any():
                 faults.append(Fault(str(path), "", unmapped_message(mask, file.table, file.source)))
-    return faults
+    return faults, values
+
+
+def _unused_categories(tasks: Sequence[TaskData]) -> Counter[str]:
+    """Boxes by category, of the categories of COCO files that no class of any task is."""
+    wanted: dict[Path, set[int]] = {}
+    for task in tasks:
+        for source in task.sources:
+            with suppress(UserError):  # told as a fault by whoever reads the source
+                reader = as_files(source, task)
+                if isinstance(reader, CocoBoxes):
+                    path = expand_path(reader.annotations)
+                    mapping = map_categories(reader, load_coco(path).categories, task.task, task.classes)
+                    wanted.setdefault(path, set()).update(mapping.target)
+    unused: Counter[str] = Counter()
+    for path, used in wanted.items():
+        coco = load_coco(path)
+        unused.update(coco.categories[box[0]] for image in coco.images.values() for box in image.boxes if box[0] not in used)
+    return unused
 
 
 def _decoded_hw(record: Record) -> tuple[tuple[int, int] | None, list[Fault]]:

@@ -1,55 +1,80 @@
 """How much of what there is: images, objects by class and size, pixels by class."""
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-from mtzoo.data.dataset import read_arrays
-from mtzoo.data.groups import Record, build_groups
+from mtzoo.data.groups import Record
 from mtzoo.data.sources import TaskData
 from mtzoo.structures import IGNORE, Boxes
 
 SIZES = ("small", "medium", "large", "ignore")
 SIZE_EDGES = (32**2, 96**2)
 """Areas in original pixels at which COCO's small ends and its large begins."""
+BINARY = (0, 255)
+"""Values of masks that paint programs and many segmentation sets write for background and object."""
 
 
 @dataclass
 class DataStats:
     """images: of all folders, each once; labelled: task -> images with labels of it.
 
-    objects: detection task -> (K, 4) int64, boxes by class and SIZES; pixels: segmentation task -> (K + 1,) int64, pixels by
-    class, those to ignore last; known: detection task -> (K,) int64, images in which the class is labelled: elsewhere no
-    object of it says nothing.
+    objects: detection task -> (K, 4) int64, boxes by class and SIZES; known: detection task -> (K,) int64, images in which the
+    class is labelled: elsewhere no object of it says nothing; unused: boxes by category, of those that no task's class is.
+    pixels: segmentation task -> (K + 1,) int64, pixels by class, those to ignore last; showing: (K,) int64, masks that show the
+    class; values: (256,) int64, pixels by the masks' own value; ignored: (256,) bool, values that are read as no label.
     """
 
     images: int = 0
     labelled: dict[str, int] = field(default_factory=dict)
     objects: dict[str, np.ndarray] = field(default_factory=dict)
-    pixels: dict[str, np.ndarray] = field(default_factory=dict)
     known: dict[str, np.ndarray] = field(default_factory=dict)
+    unused: Counter[str] = field(default_factory=Counter)
+    pixels: dict[str, np.ndarray] = field(default_factory=dict)
+    showing: dict[str, np.ndarray] = field(default_factory=dict)
+    values: dict[str, np.ndarray] = field(default_factory=dict)
+    ignored: dict[str, np.ndarray] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, tasks: Sequence[TaskData]) -> "DataStats":
+        """Nothing counted yet."""
+        stats = cls(labelled={task.task: 0 for task in tasks})
+        for task in tasks:
+            count = len(task.classes)
+            if task.kind == "detection":
+                stats.known[task.task] = np.zeros(count, dtype=np.int64)
+                stats.objects[task.task] = np.zeros((count, len(SIZES)), dtype=np.int64)
+            else:
+                stats.pixels[task.task] = np.zeros(count + 1, dtype=np.int64)
+                stats.showing[task.task] = np.zeros(count, dtype=np.int64)
+                stats.values[task.task] = np.zeros(256, dtype=np.int64)
+                stats.ignored[task.task] = np.zeros(256, dtype=bool)
+        return stats
 
-def count_sources(tasks: Sequence[TaskData], on_progress: Callable[[int, int], None] | None = None,
-                  workers: int | None = None) -> DataStats:
-    """Count what the sources of `tasks` hold, in original pixels; every mask is decoded.
+    def add(self, record: Record, values: Mapping[Path, np.ndarray]) -> None:
+        """Count one image. values: (256,) pixels by value of each of its masks that could be read."""
+        self.images += 1
+        for task, boxes in record.boxes.items():
+            self.labelled[task] += 1
+            self.known[task] += boxes.known
+            self.objects[task] += object_sizes(boxes, len(self.objects[task]))
+        for task, file in record.masks.items():
+            if file.path in values:
+                self._add_mask(task, values[file.path], file.table)
 
-    workers: decoding threads, by default one for each core; on_progress(done, total) counts images. Raises UserError for
-    the first fault of the data.
-    """
-    groups = build_groups(tasks)
-    stats = _empty(tasks)
-    records = [record for group in groups for record in group.records]
-    stats.images = len(records)
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        for done, (record, pixels) in enumerate(zip(records, pool.map(_count_pixels, records)), start=1):
-            _add(stats, record, pixels)
-            if on_progress:
-                on_progress(done, len(records))
-    return stats
+    def _add_mask(self, task: str, values: np.ndarray, table: np.ndarray) -> None:
+        counts = np.zeros(256, dtype=np.int64)
+        np.add.at(counts, table, values)
+        classes = len(self.showing[task])
+        self.labelled[task] += 1
+        self.pixels[task][:-1] += counts[:classes]
+        self.pixels[task][-1] += counts[IGNORE]
+        self.showing[task] += counts[:classes] > 0
+        self.values[task] += values
+        self.ignored[task] |= table == IGNORE
 
 
 def object_sizes(boxes: Boxes, num_classes: int) -> np.ndarray:
@@ -61,31 +86,32 @@ def object_sizes(boxes: Boxes, num_classes: int) -> np.ndarray:
     return counts
 
 
-def _empty(tasks: Sequence[TaskData]) -> DataStats:
-    stats = DataStats(labelled={task.task: 0 for task in tasks})
-    for task in tasks:
-        if task.kind == "detection":
-            stats.known[task.task] = np.zeros(len(task.classes), dtype=np.int64)
-            stats.objects[task.task] = np.zeros((len(task.classes), len(SIZES)), dtype=np.int64)
-        else:
-            stats.pixels[task.task] = np.zeros(len(task.classes) + 1, dtype=np.int64)
-    return stats
+def classes_without_labels(stats: DataStats, classes: Mapping[str, Sequence[str]]) -> list[str]:
+    """A line for each class that nothing is labelled as, with what may be the reason. classes: task -> its classes."""
+    lines = []
+    for task, counts in stats.objects.items():
+        for name, known, row in zip(classes[task], stats.known[task], counts):
+            if row[:-1].sum():
+                continue
+            ignored = f"; all {row[-1]} boxes are ignore regions (iscrowd, or an 'ignore' category)" if row[-1] else ""
+            nobody = "; no image of any source is labelled for it" if not known else ""
+            lines.append(f"task '{task}': not one object of '{name}'{ignored}{nobody}")
+    for task, counts in stats.pixels.items():
+        absent = [name for name, count in zip(classes[task], counts) if not count]
+        if absent:
+            names = ", ".join(f"'{name}'" for name in absent)
+            lines.append(f"task '{task}': not one pixel of {names}{_value_hint(stats, task, classes[task], counts)}")
+    return lines
 
 
-def _count_pixels(record: Record) -> dict[str, np.ndarray]:
-    """task -> (256,) pixels by class id."""
-    if not record.masks:
-        return {}
-    _, masks = read_arrays(record)
-    return {task: np.bincount(mask.ravel(), minlength=256) for task, mask in masks.items()}
-
-
-def _add(stats: DataStats, record: Record, pixels: dict[str, np.ndarray]) -> None:
-    for task, boxes in record.boxes.items():
-        stats.labelled[task] += 1
-        stats.known[task] += boxes.known
-        stats.objects[task] += object_sizes(boxes, len(stats.objects[task]))
-    for task, counts in pixels.items():
-        stats.labelled[task] += 1
-        stats.pixels[task][:-1] += counts[:len(stats.pixels[task]) - 1]
-        stats.pixels[task][-1] += counts[IGNORE]
+def _value_hint(stats: DataStats, task: str, names: Sequence[str], counts: np.ndarray) -> str:
+    """What the masks hold instead, where values that are ignored may be the reason."""
+    present = stats.values[task] > 0
+    ignored = np.flatnonzero(present & stats.ignored[task]).tolist()
+    if not ignored:
+        return ""
+    share = 100 * counts[-1] / stats.values[task].sum()
+    hint = f"; {share:.1f} % of the pixels are ignored (mask value {', '.join(map(str, ignored))})"
+    if len(names) == len(BINARY) and set(np.flatnonzero(present).tolist()) <= set(BINARY):
+        hint += f": if {BINARY[1]} is '{names[1]}', set label_map={{{BINARY[0]}: 0, {BINARY[1]}: 1}} in the source"
+    return hint

@@ -8,7 +8,7 @@ import pytest
 
 from mtzoo.cli.data import parse_size
 from mtzoo.cli.main import main
-from mtzoo.data import CocoBoxes
+from mtzoo.data import CocoBoxes, MaskFolder
 
 
 def test_size_is_height_by_width():
@@ -37,9 +37,10 @@ def test_check_lists_faults_of_train_and_val_once(tmp_path, monkeypatch, capsys)
     (tmp_path / "boxes.json").write_text(json.dumps(content))
     source = CocoBoxes(str(tmp_path / "images"), str(tmp_path / "boxes.json"), "own")
     task = SimpleNamespace(name="det", kind="detection", classes=("car",), train_sources=(source,), val_sources=(source,))
-    monkeypatch.setattr("mtzoo.cli.data.config_from_arguments", lambda args: SimpleNamespace(tasks=(task,)))
+    monkeypatch.setattr("mtzoo.cli.data.config_from_arguments", lambda args: SimpleNamespace(tasks=(task,), classes={"det": ("car",)}))
     assert main(["data", "check", "own"]) == 2
-    *folders, fault, summary = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().out.splitlines()
+    folders, (fault, summary) = lines[:2], lines[2:4]
     assert folders == [f"{split} images {tmp_path}/images, labels {tmp_path}/boxes.json" for split in ("train", "val")]
     assert fault == f"{tmp_path}/boxes.json: annotations[0] id=5: bbox [1, 1, 0, 4] has no area; mend or drop the annotation"
     assert summary == "1 fault; 2 images checked for 1 tasks"
@@ -47,4 +48,32 @@ def test_check_lists_faults_of_train_and_val_once(tmp_path, monkeypatch, capsys)
     content["annotations"] = []
     (tmp_path / "boxes.json").write_text(json.dumps(content))
     assert main(["data", "check", "own"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "no faults; 2 images checked for 1 tasks"
+    told = capsys.readouterr().out.splitlines()
+    assert told[2] == "no faults; 2 images checked for 1 tasks"
+    assert [line.split("│")[1:8] for line in told if "car" in line and "│" in line] == 2 * [
+        [" det ", " car   ", "               1 ", "       0 ", "       0 ", "       0 ", "     "]]
+    assert told[-2:] == [f"warning: {split}: task 'det': not one object of 'car'" for split in ("train", "val")]
+
+
+def test_check_ends_with_a_table_and_warns_of_masks_of_0_and_255(tmp_path, monkeypatch, capsys):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    cv2.imwrite(str(tmp_path / "images" / "a.png"), np.zeros((8, 8, 3), np.uint8))
+    mask = np.zeros((8, 8), np.uint8)
+    mask[:, :2] = 255
+    cv2.imwrite(str(tmp_path / "masks" / "a.png"), mask)
+
+    def check(label_map: dict[int, int] | None) -> list[str]:
+        source = MaskFolder(str(tmp_path / "images"), str(tmp_path / "masks"), "own", label_map=label_map)
+        task = SimpleNamespace(name="seg", kind="segmentation", classes=("bg", "fg"), train_sources=(source,), val_sources=(source,))
+        config = SimpleNamespace(tasks=(task,), classes={"seg": ("bg", "fg")})
+        monkeypatch.setattr("mtzoo.cli.data.config_from_arguments", lambda args: config)
+        assert main(["data", "check", "own"]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    assert check(None)[-2:] == [
+        f"warning: {split}: task 'seg': not one pixel of 'fg'; 25.0 % of the pixels are ignored (mask value 255): if 255 is 'fg', "
+        "set label_map={0: 0, 255: 1} in the source" for split in ("train", "val")]
+    told = check({0: 0, 255: 1})
+    assert not [line for line in told if line.startswith("warning")]
+    assert [line.split("│")[2:5] for line in told if "fg" in line] == 2 * [[" fg    ", "      1 ", " 25.00 % "]]

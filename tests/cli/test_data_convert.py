@@ -39,7 +39,7 @@ def test_what_is_left_out_is_told(tmp_path, capsys):
     (["kiti"], "format 'kiti': mtzoo converts no such format; did you mean 'kitti'?"),
     (["kitti", "--rename", "Car"], "--rename Car: OLD=NEW is wanted"),
     (["kitti", "--val-share", "2"], "val share 2: has to lie between 0 and 1"),
-    (["kitti", "--workers", "0"], "0 workers: at least 1 is wanted"),
+    (["kitti", "--workers", "0"], "--workers 0: has to be at least 1"),
 ])
 def test_bad_arguments(arguments, message, tmp_path, capsys):
     write_kitti(tmp_path / "src")
@@ -69,7 +69,7 @@ def test_the_lines_that_are_printed_work(layout, tmp_path, capsys):
     assert main(["data", "convert", form, "--src", str(tmp_path / "src"), "--out", str(tmp_path / "out")]) == 0
     check = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("check it:"))
     assert main(check.split()[3:]) == 0
-    assert capsys.readouterr().out.startswith("no faults; ")
+    assert "no faults; " in capsys.readouterr().out
 
 
 def test_a_task_that_the_set_has_no_labels_for_is_told(tmp_path, capsys):

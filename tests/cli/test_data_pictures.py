@@ -22,7 +22,7 @@ def test_samples_are_drawn_on_one_sheet(config, tmp_path, capsys):
     out = tmp_path / "seen"
     assert main(["data", "view", "tiny", "--out", str(out), "--num", "5", "--columns", "2"]) == 0
     crop = config.train_geometry.crop_hw
-    assert capsys.readouterr().out == f"5 samples of {crop[1]}x{crop[0]}: {out / 'samples.png'}\n"
+    assert capsys.readouterr().out.splitlines()[1:] == [f"5 samples of {crop[1]}x{crop[0]}: {out / 'samples.png'}"]
     sheet = cv2.imread(str(out / "samples.png"))
     assert sheet.shape[0] > 3 * crop[0]
     assert sheet.shape[1] > 2 * crop[1]
@@ -39,7 +39,7 @@ def test_stats_are_tables_and_a_picture(config, tmp_path, capsys):
     picture = tmp_path / "stats.png"
     assert main(["data", "stats", "tiny", "--out", str(picture)]) == 0
     told = capsys.readouterr().out
-    assert told.startswith("6 images in train\n")
+    assert told.splitlines()[1] == "6 images in train"
     yellow = next(line for line in told.splitlines() if "yellow" in line)
     assert [cell.strip() for cell in yellow.strip("│┃| ").replace("┃", "│").split("│")] == ["yellow", "6", "0", "3", "0", "0", "3"]
     shares = [float(line.split("%")[0].split("│")[-1]) for line in told.splitlines() if "%" in line]
@@ -49,6 +49,14 @@ def test_stats_are_tables_and_a_picture(config, tmp_path, capsys):
     assert main(["data", "stats", "tiny", "--out", str(picture)]) == 2
     assert "exists already" in capsys.readouterr().err
     assert main(["data", "stats", "tiny", "--out", str(tmp_path / "stats.svg")]) == 2
+
+
+def test_without_out_stats_write_nothing_and_run_again(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["data", "stats", "tiny"]) == 0
+    assert main(["data", "stats", "tiny", "--split", "val"]) == 0
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_class_without_labels_is_not_a_class_without_objects():

@@ -1,6 +1,7 @@
 import numpy as np
 
-from mtzoo.data.stats import SIZES, count_sources, object_sizes
+from mtzoo.data.check import count_sources
+from mtzoo.data.stats import SIZES, object_sizes
 from mtzoo.structures import Boxes
 
 

@@ -57,7 +57,7 @@ def check(folder: Path, path: Path) -> list[str]:
     images = str(folder / "images")
     tasks = [TaskData("det", "detection", ("car", "person"), (CocoBoxes(images, str(path), "own"),)),
              TaskData("seg", "segmentation", ("road", "sky"), (MaskFolder(images, str(folder / "masks"), "own"),))]
-    return [str(fault) for fault in check_sources(tasks, workers=1)]
+    return [str(fault) for fault in check_sources(tasks, workers=1).faults]
 
 
 def conversions(base: Base, folder: Path, rng: np.random.Generator) -> Iterator[Case]:

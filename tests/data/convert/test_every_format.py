@@ -35,7 +35,7 @@ def test_what_is_written_reads_without_a_fault(layout, classes, tmp_path):
     for split in ("train", "val"):
         tasks = tasks_of(tmp_path / "out" / split, receipt)
         assert tasks, split
-        assert check_sources(tasks) == []
+        assert check_sources(tasks).faults == []
         assert result.summary.images[split] == len(list((tmp_path / "out" / split / "images").rglob("*.*g")))
     assert sorted(os.listdir(tmp_path)) == ["out", "src"]
 
