@@ -8,6 +8,7 @@ from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.overrides import idle_overrides
 from mtzoo.console import note, say
 from mtzoo.data import rendered
+from mtzoo.data.groups import images_folder
 from mtzoo.data.sources import CocoBoxes, Source, SyntheticScenes, expand_path
 from mtzoo.engine.distributed import is_main
 from mtzoo.errors import UserError
@@ -43,10 +44,13 @@ def say_folders(config: ExperimentConfig, *splits: str) -> None:
 def check_rendered(config: ExperimentConfig, render: bool) -> None:
     """For a config that a model or checkpoint brings along: it writes nothing unasked.
 
-    Raises UserError for synthetic validation scenes that are not there, unless they may be rendered.
+    Raises UserError for a folder of validation images that is not there; synthetic scenes may be rendered with `render`.
     """
-    if not render:
-        rendered.check_rendered([source for task in config.tasks for source in task.val_sources])
+    for source in [source for task in config.tasks for source in task.val_sources]:
+        if not isinstance(source, SyntheticScenes):
+            images_folder(source)
+        elif not render:
+            rendered.check_rendered(source)
 
 
 def folders_of(sources: Iterable[Source]) -> dict[str, list[str]]:

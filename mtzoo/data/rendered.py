@@ -1,10 +1,10 @@
 """Synthetic scenes on disk: rendered once, into a folder that appears only when it is whole."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from mtzoo.console import say
-from mtzoo.data.sources import CocoBoxes, MaskFolder, Source, SyntheticScenes
+from mtzoo.data.sources import CocoBoxes, MaskFolder, SyntheticScenes
 from mtzoo.errors import UserError, cut
 
 
@@ -25,13 +25,12 @@ def ensure_rendered(spec: SyntheticScenes, on_progress: Callable[[int, int], Non
     return spec.files()
 
 
-def check_rendered(sources: Iterable[Source]) -> None:
-    """Raises UserError for synthetic scenes that are not there, with what would be rendered where."""
-    for spec in sources:
-        if isinstance(spec, SyntheticScenes) and not spec.folder.is_dir():
-            height, width = spec.size_hw
-            raise UserError(f"{spec.folder}: the synthetic scenes of source '{cut(spec.name)}' are not there; --render makes "
-                            f"{spec.num:,} of {width}x{height} pixels there, or override sources or data_root to use other data")
+def check_rendered(spec: SyntheticScenes) -> None:
+    """Raises UserError if the scenes are not there, with what would be rendered where."""
+    if not spec.folder.is_dir():
+        height, width = spec.size_hw
+        raise UserError(f"{spec.folder}: the synthetic scenes of source '{cut(spec.name)}' are not there; --render makes "
+                        f"{spec.num:,} of {width}x{height} pixels there, or override sources or data_root to use other data")
 
 
 def _print_progress(spec: SyntheticScenes) -> Callable[[int, int], None]:
