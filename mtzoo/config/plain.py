@@ -8,20 +8,39 @@ from mtzoo.errors import UserError, cut, shown
 
 MAX_DEPTH = 40
 """Dicts and lists inside one another. Real configs have six."""
+MAX_VALUES = 1_000_000
+"""In all. Lists that hold one another several times grow without end when they are copied."""
 MAX_INTEGER = 1 << 63
 
 
-def plain(values: object, where: str = "", depth: int = 0) -> Any:
+def plain(values: object, where: str = "") -> Any:
     """A copy of config data as JSON would give it back: dicts with text keys, lists, texts, finite numbers, booleans, None.
 
-    Raises UserError naming the key of anything else, and of what is nested deeper than MAX_DEPTH.
+    Raises UserError naming the key of anything else, and of what is deeper or larger than any config.
     """
-    if isinstance(values, Mapping | list | tuple) and depth > MAX_DEPTH:
-        raise UserError(f"{cut(where)}: nested more than {MAX_DEPTH} deep; a config is not")
+    check_extent(values, where or "config")
+    return _plain(values, where)
+
+
+def check_extent(values: object, where: str, most: int = MAX_VALUES) -> None:
+    """Raises UserError for data nested deeper than MAX_DEPTH, or of more than `most` values."""
+    waiting, count = [(values, 0)], 0
+    while waiting:
+        value, depth = waiting.pop()
+        count += 1
+        if isinstance(value, Mapping | list | tuple):
+            if depth >= MAX_DEPTH:
+                raise UserError(f"{cut(where)}: nested more than {MAX_DEPTH} deep, which nothing that is meant is")
+            waiting += [(item, depth + 1) for item in (value.values() if isinstance(value, Mapping) else value)]
+        if count + len(waiting) > most:
+            raise UserError(f"{cut(where)}: more than {most:,} values, which nothing that is meant has")
+
+
+def _plain(values: object, where: str) -> Any:
     if isinstance(values, Mapping):
-        return {str(key): plain(value, f"{where}.{key}" if where else str(key), depth + 1) for key, value in values.items()}
+        return {str(key): _plain(value, f"{where}.{key}" if where else str(key)) for key, value in values.items()}
     if isinstance(values, list | tuple):
-        return [plain(value, f"{where}[{i}]", depth + 1) for i, value in enumerate(values)]
+        return [_plain(value, f"{where}[{i}]") for i, value in enumerate(values)]
     if isinstance(values, float) and not math.isfinite(values):
         raise UserError(f"{cut(where)}={values}: a finite number is wanted")
     if isinstance(values, int) and abs(values) >= MAX_INTEGER:

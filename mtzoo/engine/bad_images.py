@@ -6,6 +6,7 @@ from typing import Any
 
 from mtzoo.console import note
 from mtzoo.errors import UserError
+from mtzoo.plain_data import convert
 from mtzoo.structures import BadImage
 
 
@@ -45,5 +46,5 @@ class BadImages:
 
     def load_state(self, state: Mapping[str, Any], still_bad: Callable[[Collection[Path]], Collection[Path]]) -> None:
         """Go on from `state()`. still_bad: which of some images are bad now; those mended or dropped since do not count."""
-        self.draws = state["draws"]
-        self.paths = set(still_bad({Path(text) for text in state["paths"]}))
+        self.draws = convert(int, state["draws"], "draws")
+        self.paths = set(still_bad({Path(text) for text in convert(list[str], state["paths"], "paths")}))

@@ -2,18 +2,26 @@
 
 import io
 import pickle
+import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from mtzoo.errors import UserError
+from mtzoo import __version__
+from mtzoo.engine.checkpoint_archive import ADVICE, check_archive
+from mtzoo.engine.checkpoint_values import check_config, check_history, check_network_state, check_training, wild_tensor
+from mtzoo.errors import UserError, cut, shown
 from mtzoo.files import write_whole
+from mtzoo.plain_data import build
 
 SUFFIX = ".pt"
-FORMAT = "mtzoo-checkpoint-1"
+FAMILY = "mtzoo-checkpoint-"
+FORMAT = f"{FAMILY}1"
 RESUME_ADVICE = "go on with --resume; the previous checkpoint is whole"
+LAST_STEP = 3
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,12 @@ class Progress:
     quantized: bool
     iteration: int
     done: bool
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.step <= LAST_STEP:
+            raise UserError(f"step={shown(self.step)}: one of 0..{LAST_STEP} is wanted")
+        if self.iteration < 0:
+            raise UserError(f"iteration={shown(self.iteration)}: 0 or more is wanted")
 
     @property
     def order(self) -> tuple[int, bool, int, bool]:
@@ -45,9 +59,13 @@ class Checkpoint:
 def save_checkpoint(path: Path, checkpoint: Checkpoint, advice: str = RESUME_ADVICE) -> None:
     """Write a checkpoint: `path` is the old file or the new one, never a part.
 
-    Raises UserError with `advice` when the disk is full or not writable; what was there before stays whole.
+    Raises UserError with `advice` when the disk is full or not writable, and for a network that has diverged: what was there
+    before stays whole.
     """
-    values = {"format": FORMAT, "config": checkpoint.config, "progress": asdict(checkpoint.progress),
+    if name := wild_tensor(checkpoint.network):
+        raise UserError(f"{path}: not written, the training has diverged: '{name}' holds values that are not finite or beyond all "
+                        "bounds; lower the learning rate or check the data")
+    values = {"format": FORMAT, "written_by": __version__, "config": checkpoint.config, "progress": asdict(checkpoint.progress),
               "network": checkpoint.network, "training": checkpoint.training, "history": checkpoint.history}
     buffer = io.BytesIO()
     torch.save(values, buffer)
@@ -55,22 +73,42 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, advice: str = RESUME_ADV
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint. Nothing in the file is executed. Raises UserError if it is missing, truncated or not one of ours."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such checkpoint")
+    """Read a checkpoint. Nothing in the file is executed, and nothing in it is taken for what it should be.
+
+    Raises UserError naming the key if it is missing, truncated, not one of ours, of another version, or has diverged.
+    """
+    check_archive(path)
     try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's remarks on formats: what follows says it in one line
+            values = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise UserError(f"{path}: truncated, or it holds more than tensors and plain values; remove it or use another one") from error
+        raise UserError(f"{path}: truncated, or it holds more than tensors and plain values; {ADVICE}") from error
     except Exception as error:  # a damaged file can fail anywhere in the reader
-        raise UserError(f"{path}: truncated or not a checkpoint ({_one_line(error)}); remove it or use another one") from error
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
-        raise UserError(f"{path}: not a checkpoint of mtzoo; use a .pt file that train or quant-train wrote")
+        raise UserError(f"{path}: truncated or not a checkpoint ({_one_line(error)}); {ADVICE}") from error
     try:
-        return Checkpoint(values["config"], Progress(**values["progress"]), values["network"], values["training"],
-                          values["history"])
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path}: a checkpoint without {_one_line(error)}; use another one") from error
+        return _checked(values, path.stat().st_size)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _checked(values: object, size: int) -> Checkpoint:
+    """The checkpoint that a file's values make. Raises UserError naming the key."""
+    if not isinstance(values, Mapping) or not isinstance(values.get("format"), str) or not values["format"].startswith(FAMILY):
+        raise UserError("not a checkpoint of mtzoo; use a .pt file that train or quant-train wrote")
+    if values["format"] != FORMAT:
+        writer = shown(values.get("written_by", "of another version"))
+        raise UserError(f"a checkpoint of format {cut(values['format'])}, written by mtzoo {writer}; this is mtzoo {__version__}, "
+                        f"which reads {FORMAT}; use the version that wrote it, or train anew")
+    for key in ("config", "progress", "network", "training", "history"):
+        if key not in values:
+            raise UserError(f"a checkpoint without '{key}'; {ADVICE}")
+    progress = build(Progress, values["progress"], "progress")
+    check_config(values["config"])
+    check_network_state(values["network"], size)
+    check_training(values["training"])
+    check_history(values["history"])
+    return Checkpoint(values["config"], progress, values["network"], values["training"], values["history"])
 
 
 def load_network_state(net: torch.nn.Module, state: dict[str, torch.Tensor], path: Path) -> None:
@@ -82,9 +120,10 @@ def load_network_state(net: torch.nn.Module, state: dict[str, torch.Tensor], pat
         if state[name].shape != value.shape:
             raise UserError(f"{path}: checkpoint of another network: '{name}' is {tuple(state[name].shape)}, the config makes "
                             f"it {tuple(value.shape)}")
+        _check_dtype(name, state[name], value, path)
     extra = next((name for name in state if name not in own), None)
     if extra is not None:
-        raise UserError(f"{path}: checkpoint of another network: the config has no '{extra}'")
+        raise UserError(f"{path}: checkpoint of another network: the config has no '{cut(extra)}'")
     net.load_state_dict(state)
 
 
@@ -106,8 +145,16 @@ def load_matching(net: torch.nn.Module, state: dict[str, torch.Tensor], path: Pa
             if misfits else "none of its weights fits this config"
         raise UserError(f"{path}: checkpoint of another network: {detail}")
     fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
+    for name, value in fitting.items():
+        _check_dtype(name, value, own[name], path)
     net.load_state_dict({**own, **fitting})
     return sorted(fitting), sorted(set(own) - set(fitting))
+
+
+def _check_dtype(name: str, value: torch.Tensor, own: torch.Tensor, path: Path) -> None:
+    """torch would convert it, and integers would pass as weights."""
+    if value.dtype != own.dtype:
+        raise UserError(f"{path}: '{cut(name)}' has type {value.dtype}, the network's is {own.dtype}; use another checkpoint")
 
 
 def _one_line(error: BaseException) -> str:

@@ -11,10 +11,11 @@ from mtzoo.data.loader import EvalBatch, make_eval_loader
 from mtzoo.data.pipeline import EvalPipeline
 from mtzoo.data.sources import TaskData
 from mtzoo.engine.device import exact_float32
+from mtzoo.errors import UserError
 from mtzoo.evaluation.evaluator import Evaluator
 from mtzoo.layers import normalize_image
 from mtzoo.postprocess.prediction import to_prediction
-from mtzoo.structures import Prediction, RawOutputs
+from mtzoo.structures import Prediction, RawOutputs, flatten_outputs
 
 Executor = Callable[[Tensor], RawOutputs]
 """uint8 images (N, 3, H, W) BGR -> raw outputs, float32."""
@@ -33,12 +34,16 @@ def network_executor(net: nn.Module, device: torch.device) -> Executor:
 
 
 def raw_predictor(execute: Executor, config: ExperimentConfig) -> Predictor:
-    """An executor of raw outputs with the config's post-processing after it."""
+    """An executor of raw outputs with the config's post-processing after it. It raises UserError for outputs that are not finite."""
     decoders = {task.name: task.decoder for task in config.tasks}
 
     def predict(batch: EvalBatch) -> list[Prediction]:
         affines = [sample.affine for sample in batch.samples]
-        return to_prediction(execute(batch.images), affines, [s.original_hw for s in batch.samples], decoders)
+        raw = execute(batch.images)
+        if wild := next((name for name, value in flatten_outputs(raw).items() if not bool(torch.isfinite(value).all())), None):
+            raise UserError(f"{batch.samples[0].path}: the network's output '{wild}' is not finite here: its training has diverged; "
+                            "lower the learning rate or use another checkpoint")
+        return to_prediction(raw, affines, [s.original_hw for s in batch.samples], decoders)
 
     return predict
 

@@ -14,9 +14,10 @@ from mtzoo.config import ExperimentConfig, Phase
 from mtzoo.data.dataset import MultiTaskDataset
 from mtzoo.data.loader import Loader, make_loader
 from mtzoo.engine.bad_images import BadImages
+from mtzoo.engine.checkpoint_values import restoring
 from mtzoo.engine.distributed import average_gradients, wrap
 from mtzoo.engine.losses import MultiTaskLoss, compute_loss
-from mtzoo.engine.optim import build_optimizer, build_schedule
+from mtzoo.engine.optim import build_optimizer, build_schedule, load_optimizer_state, load_schedule_state
 from mtzoo.engine.progress import Progress
 from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image
@@ -94,9 +95,12 @@ def train_phase(net: nn.Module, criterion: MultiTaskLoss, phase: Phase, stream: 
     start = 0
     if resume is not None:
         start = resume.iteration
-        optimizer.load_state_dict(resume.optimizer)
-        schedule.load_state_dict(resume.schedule)
-        progress.load_state(resume.progress)
+        with restoring("training.phase.optimizer"):
+            load_optimizer_state(optimizer, resume.optimizer)
+        with restoring("training.phase.schedule"):
+            load_schedule_state(schedule, resume.schedule)
+        with restoring("training.phase.progress"):
+            progress.load_state(resume.progress)
     net.train()
     model = wrap(net, device)
     batches = stream.start_at(start)

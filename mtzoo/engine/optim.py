@@ -1,13 +1,17 @@
 """Optimizers and learning-rate schedules from their specs."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from mtzoo.config.schema import OptimizerSpec, ScheduleSpec
+
+OPTIMIZER_STATE = {SGD: {"momentum_buffer"}, AdamW: {"step", "exp_avg", "exp_avg_sq"}}
+"""What each keeps of a parameter."""
 
 
 def build_optimizer(modules: Iterable[nn.Module], spec: OptimizerSpec) -> Optimizer:
@@ -34,3 +38,29 @@ def learning_rate_factor(iteration: int, total: int, spec: ScheduleSpec) -> floa
 def build_schedule(optimizer: Optimizer, total: int, spec: ScheduleSpec) -> LambdaLR:
     """`spec` over `total` iterations, stepped once an iteration."""
     return LambdaLR(optimizer, lambda iteration: learning_rate_factor(iteration, total, spec))
+
+
+def load_optimizer_state(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
+    """Go on from the state of an optimizer of the same kind. Raises ValueError, or what torch raises, for any other."""
+    for own, held in zip(optimizer.state_dict()["param_groups"], state["param_groups"], strict=True):
+        for key, value in own.items():
+            if isinstance(value, (int, float)) and type(held.get(key, value)) is not type(value):
+                raise ValueError(f"{key} is no {type(value).__name__}")
+    optimizer.load_state_dict(dict(state))
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            held = optimizer.state.get(parameter, {})
+            if held and set(held) != OPTIMIZER_STATE[type(optimizer)]:
+                raise ValueError(f"a parameter's state is {sorted(map(str, held))}")
+            for key, value in held.items():
+                if key != "step" and value is not None and (not isinstance(value, Tensor) or value.shape != parameter.shape):
+                    raise ValueError(f"{key} has not the shape of its parameter, {tuple(parameter.shape)}")
+
+
+def load_schedule_state(schedule: LambdaLR, state: Mapping[str, Any]) -> None:
+    """Go on from the state of a schedule. Only what it has is taken. Raises ValueError for values of other types."""
+    own = schedule.state_dict()
+    for key, value in state.items():
+        if key in own and type(value) is not type(own[key]):
+            raise ValueError(f"{key} is no {type(own[key]).__name__}")
+    schedule.load_state_dict({**own, **{key: state[key] for key in own if key in state}})

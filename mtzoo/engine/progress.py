@@ -7,6 +7,7 @@ from typing import Any
 
 from mtzoo.console import PlainConsole
 from mtzoo.engine.scalar_log import ScalarLog
+from mtzoo.plain_data import convert
 
 
 def format_seconds(seconds: float) -> str:
@@ -77,9 +78,10 @@ class Progress:
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from `state()` of an interrupted process."""
-        self.curve = [(iteration, dict(means)) for iteration, means in state["curve"]]
-        self.sums = {name: (total, count) for name, (total, count) in state["sums"].items()}
-        self.earlier, self.total_waited = state["seconds"], state["waited"]
+        curve = convert(list[tuple[int, dict[str, float]]], state["curve"], "curve")
+        self.curve = [(iteration, dict(means)) for iteration, means in curve]
+        self.sums = convert(dict[str, tuple[float, int]], state["sums"], "sums")
+        self.earlier, self.total_waited = (convert(float, state[key], key) for key in ("seconds", "waited"))
 
     def _seconds(self) -> float:
         return self.earlier + time.perf_counter() - self.started

@@ -22,6 +22,7 @@ from mtzoo.engine.checkpoint import (
     load_network_state,
 )
 from mtzoo.engine.checkpoint import Progress as Position
+from mtzoo.engine.checkpoint_values import StageRecord, restoring
 from mtzoo.engine.device import select_device, use_bf16
 from mtzoo.engine.distillation import build_distiller
 from mtzoo.engine.distributed import join, on_main, rank, world_size
@@ -31,12 +32,13 @@ from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.progress import Progress, format_seconds
 from mtzoo.engine.stages import INTEGER_STEP, fold_for_step, network_at, quantization_of
 from mtzoo.engine.work_dir import WorkDir
-from mtzoo.errors import UserError
+from mtzoo.errors import UserError, cut, shown
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import calibrate, is_prepared, prepare, set_fake_quant, set_observing
 
 PIPELINE_TEST_IMAGES = 8  # of each validation folder
+SHOWN_TENSORS = 4
 FREEZE_OBSERVERS_AT = 0.5  # of the last quantized phase: then scales stay, and weights settle on their grids
 
 
@@ -46,17 +48,6 @@ class Stage(NamedTuple):
     step: int
     quantized: bool
     phase: Phase
-
-
-@dataclass
-class StageRecord:
-    """What the report shows of a stage: "with-bn-float", "with-bn", "fusion-bn-c1", ..."""
-
-    name: str
-    metrics: dict[str, float]
-    curve: list[tuple[int, dict[str, float]]] = field(default_factory=list)
-    seconds: float = 0.0
-    data_wait: float = 0.0
 
 
 @dataclass
@@ -131,12 +122,15 @@ def train(run: Run, table: Sequence[Stage], *, resume: bool, initialize: Callabl
     """
     config = run.config
     held = run.work_dir.latest() if resume else None
+    if resume and held is None:
+        run.console.print(f"{run.work_dir.path}: no checkpoint to go on from, the run starts anew")
     dataset = make_dataset(run)
     run.bad_images = BadImages(len(dataset), config.env.max_bad_images)
     position = None
     if held is not None:
         restore(run, *held)
-        run.bad_images.load_state(held[1].training["bad_images"], dataset.still_bad)
+        with restoring(f"{held[0]}: training.bad_images"):
+            run.bad_images.load_state(held[1].training["bad_images"], dataset.still_bad)
         position = held[1].progress
         if position.done:  # it may have been cut off before its listener was through
             on_main(lambda: on_stage_end(run, position.step, position.quantized))
@@ -152,8 +146,7 @@ def train(run: Run, table: Sequence[Stage], *, resume: bool, initialize: Callabl
         stream = BatchStream(config, dataset, phase.batch_size, run.bad_images, rank=rank(), world_size=world_size(),
                              pin_memory=run.device.type == "cuda")
         if begun:
-            saved = held[1].training["phase"]
-            state = PhaseState(**saved) if saved else None  # None: it was cut off before its first checkpoint
+            state = phase_state(*held)  # None: it was cut off before its first checkpoint
         else:
             state = None
             enter_stage(run, stream, step, quantized)
@@ -246,7 +239,8 @@ def weights_of(path: Path | None) -> Callable[[Run], None] | None:
 
     def load(run: Run) -> None:
         loaded, left = load_matching(run.net, load_checkpoint(path).network, path)
-        run.console.print(f"{path}: {len(loaded)} tensors loaded, {len(left)} start anew")
+        names = [*map(cut, left[:SHOWN_TENSORS]), *["..."] * (len(left) > SHOWN_TENSORS)]
+        run.console.print(f"{path}: {len(loaded)} tensors loaded, {len(left)} start anew{': ' if left else ''}{', '.join(names)}")
 
     return None if path is None else load
 
@@ -265,10 +259,25 @@ def restore(run: Run, path: Path, checkpoint: Checkpoint) -> None:
                         "with the same file, or start anew in another --work-dir")
     run.net = network_at(run.config, position.step, position.quantized)
     load_network_state(run.net, checkpoint.network, path)
-    run.criterion.load_state_dict(training["criterion"])
-    torch.set_rng_state(training["rng"])
+    with restoring(f"{path}: training.criterion"):
+        run.criterion.load_state_dict(training["criterion"])
+    with restoring(f"{path}: training.rng"):
+        torch.set_rng_state(training["rng"])
     set_fake_quant(run.net, position.quantized)
     set_observing(run.net, position.quantized and not position.done)
     run.net.to(run.device)
     run.history = [StageRecord(**record) for record in checkpoint.history]
     run.console.print(f"resumed from {path}")
+
+
+def phase_state(path: Path, checkpoint: Checkpoint) -> PhaseState | None:
+    """How far the checkpoint's phase had come, None before its first iteration. Raises UserError for what cannot be."""
+    saved = checkpoint.training["phase"]
+    if not saved:
+        return None
+    with restoring(f"{path}: training.phase"):
+        state = PhaseState(**saved)
+    if state.iteration != checkpoint.progress.iteration:
+        raise UserError(f"{path}: training.phase.iteration={shown(state.iteration)}, but progress.iteration="
+                        f"{checkpoint.progress.iteration}; start from another checkpoint")
+    return state

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mtzoo.config import ExperimentConfig, config_hash
+from mtzoo.console import note
 from mtzoo.engine.checkpoint import RESUME_ADVICE, SUFFIX, Checkpoint, load_checkpoint, save_checkpoint
 from mtzoo.errors import UserError
 from mtzoo.files import check_writable, remove_leftovers_in
@@ -77,13 +78,26 @@ class WorkDir:
         return path
 
     def latest(self) -> tuple[Path, Checkpoint] | None:
-        """The checkpoint furthest in training, or None. A damaged one is a UserError that names it.
+        """The checkpoint furthest in training of those that can be read, or None. What cannot be read is told and left alone.
 
-        Step 3's holds integers and is no place to go on from: it is made again from step 2's.
+        Step 3's holds integers and is no place to go on from: it is made again from step 2's. Raises UserError if none can be read.
         """
-        integers = self.file(len(self.config.solver) - 1, "last")
-        found = [(path, load_checkpoint(path)) for path in sorted(self.path.glob(f"*{SUFFIX}")) if path != integers]
-        return max(found, key=lambda item: item[1].progress.order, default=None)
+        integers, faults, best = self.file(len(self.config.solver) - 1, "last"), [], None
+        for path in sorted(self.path.glob(f"*{SUFFIX}")):
+            if path == integers:
+                continue
+            try:
+                checkpoint = load_checkpoint(path)
+            except UserError as error:
+                faults.append(error)
+                continue
+            if best is None or checkpoint.progress.order > best[1].progress.order:
+                best = path, checkpoint
+        if best is None and faults:
+            raise UserError(f"{faults[0]} (of {len(faults)} checkpoints here none can be read)")
+        for fault in faults:
+            note(f"left out: {fault}")
+        return best
 
     def _numbered(self, step: int) -> list[Path]:
         return sorted(self.path.glob(f"{self.config.solver[step].prefix}-[0-9][0-9][0-9][0-9]{SUFFIX}"))

@@ -82,7 +82,7 @@ def stored_integers(file: DeployFile) -> dict[str, Tensor]:
             state[f"{layer}.weight_exponent"] = exponent_of(tensors[f"{layer}.weight_scale"]).to(torch.int8)
             if "output" in exponents:
                 state[f"{layer}.output_exponent"] = exponent_of(tensors[f"{layer}.output_scale"]).to(torch.int8)
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, UserError) as error:
             raise UserError(f"{file.path}: layer '{layer}' is damaged ({error}); export the model again") from error
     return state
 

@@ -7,6 +7,8 @@ everywhere, which is what IEEE arithmetic, `torch.round` and ONNX QuantizeLinear
 import torch
 from torch import Tensor
 
+from mtzoo.errors import UserError
+
 EXACT_LIMIT = 2**24  # float32 represents every integer below this, so sums that stay below it are exact
 MIN_SCALE = 2.0**-32  # of something that is always zero
 
@@ -36,10 +38,10 @@ def asymmetric_grid(ends: Tensor, steps: int, *, power_of_two: bool) -> tuple[Te
 
 
 def exponent_of(scale: Tensor) -> Tensor:
-    """int32 e with scale = 2^e. Raises ValueError if a scale is not a power of two."""
+    """int32 e with scale = 2^e. Raises UserError if a scale is not a power of two."""
     mantissa, exponent = torch.frexp(scale)
     if not bool((mantissa == 0.5).all()):
-        raise ValueError("a scale is not a power of two")
+        raise UserError("a scale is not a power of two: the file was changed; use another one")
     return exponent.to(torch.int32) - 1
 
 

@@ -5,6 +5,7 @@ Per layer ("nodes.backbone.stem"): `<layer>.weight` int8 (C_out, C_in / groups, 
 The bias lies on the grid 2^(input exponent + weight exponent); input exponents are those of the producers' outputs.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from mtzoo.errors import UserError
 from mtzoo.layers import ConvBNAct
-from mtzoo.ops.fixed_point import exponent_of, to_integers
+from mtzoo.ops.fixed_point import MIN_SCALE, exponent_of, to_integers
 from mtzoo.quantization.fake_quant import BIAS_LIMIT
 from mtzoo.quantization.fold import layers_with_bn
 from mtzoo.quantization.graph import Call, read_program
@@ -21,6 +22,9 @@ from mtzoo.quantization.prepare import prepare, set_fake_quant, set_observing, u
 from mtzoo.quantization.qconfig import QConfig, QConfigMap, node_of
 
 IntegerState = Mapping[str, Tensor]
+DTYPES = {"weight": torch.int8, "bias": torch.int32, "weight_exponent": torch.int8, "output_exponent": torch.int8}
+EXPONENTS = (round(math.log2(MIN_SCALE)), 48)
+"""Of scales, 2^e: from that of nothing but zeros to what holds any number that training could mean."""
 
 
 def inexact_layers(net: nn.Module) -> dict[str, str]:
@@ -93,7 +97,7 @@ def _layer_integers(call: Call) -> dict[str, Tensor]:
 def load_integer_state(net: nn.Module, state: IntegerState) -> None:
     """Make a float network (fresh, unprepared) the frozen fake-quant network of `state`, in place.
 
-    Raises UserError if names or shapes are not those of `net`.
+    Raises UserError if names, shapes or types are not those of `net`, or the exponents beyond all scales.
     """
     program = read_program(net)
     _check_names(state, {call.name: call.module for call in program.convs})
@@ -129,3 +133,18 @@ def _check_names(state: IntegerState, layers: Mapping[str, ConvBNAct]) -> None:
         have, want = tuple(state[f"{name}.weight"].shape), tuple(layer.conv.weight.shape)
         if have != want:
             raise UserError(f"'{name}.weight' has the shape {have} in the file and {want} in this network")
+        for key, dtype in DTYPES.items():
+            if f"{name}.{key}" in state:
+                _check_integers(f"{name}.{key}", state[f"{name}.{key}"], dtype, () if key == "output_exponent" else want[:1])
+
+
+def _check_integers(name: str, value: Tensor, dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+    if value.dtype != dtype:
+        raise UserError(f"'{name}' has type {value.dtype}, {dtype} is wanted: the file was changed; use another one")
+    if name.endswith(".weight"):
+        return
+    if tuple(value.shape) != shape:
+        raise UserError(f"'{name}' has the shape {tuple(value.shape)} in the file and {shape} in this network")
+    if name.endswith("exponent") and not bool(((value >= EXPONENTS[0]) & (value <= EXPONENTS[1])).all()):
+        raise UserError(f"'{name}' holds exponents beyond {EXPONENTS[0]}..{EXPONENTS[1]}, which no network has: the file was changed; "
+                        "use another one")

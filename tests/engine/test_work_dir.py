@@ -89,10 +89,33 @@ def test_integers_are_no_place_to_go_on_from(work_dir):
     assert work_dir.latest()[0].name == "fusion-bn-c2-last.pt"
 
 
-def test_a_damaged_checkpoint_is_named(work_dir):
+def test_a_damaged_checkpoint_is_told_and_the_one_before_is_taken(work_dir, capsys):
+    work_dir.save_numbered(at(0, False, 2))
+    path = work_dir.save_numbered(at(0, False, 4))
+    path.write_bytes(path.read_bytes()[:100])
+    assert work_dir.latest()[0].name == "with-bn-0001.pt"
+    assert "left out: " in capsys.readouterr().err
+    assert path.exists()
+
+
+def test_a_checkpoint_that_diverged_is_never_gone_on_from(work_dir, capsys):
+    work_dir.save_numbered(at(0, False, 2))
+    wild = at(0, False, 4)
+    wild.network["w"][0] = float("nan")
+    with pytest.raises(UserError, match="with-bn-0002.pt: not written, the training has diverged: 'w' holds values"):
+        work_dir.save_numbered(wild)
+    assert work_dir.latest()[0].name == "with-bn-0001.pt"
+    values = torch.load(work_dir.path / "with-bn-0001.pt", weights_only=True)
+    later = {**values["progress"], "iteration": 4}
+    torch.save({**values, "network": wild.network, "progress": later}, work_dir.path / "with-bn-0002.pt")
+    assert work_dir.latest()[0].name == "with-bn-0001.pt"  # an older version wrote it
+    assert "with-bn-0002.pt: 'w' holds values that are not finite" in capsys.readouterr().err
+
+
+def test_no_checkpoint_that_can_be_read_is_one_line(work_dir):
     path = work_dir.save_numbered(at(0, False, 2))
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(UserError, match=r"with-bn-0001\.pt: truncated.*remove it"):
+    with pytest.raises(UserError, match=r"with-bn-0001\.pt: truncated.*of 1 checkpoints here none can be read"):
         work_dir.latest()
 
 

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtzoo.errors import UserError
 from mtzoo.ops.fixed_point import (
     MIN_SCALE,
     exponent_of,
@@ -56,7 +57,7 @@ def test_powers_of_two_stay_and_zero_gets_the_least() -> None:
 def test_exponent_of_inverts_and_refuses_other_scales() -> None:
     exponents = torch.arange(-32, 32, dtype=torch.int32)
     assert torch.equal(exponent_of(torch.exp2(exponents.float())), exponents)
-    with pytest.raises(ValueError, match="power of two"):
+    with pytest.raises(UserError, match="power of two"):
         exponent_of(torch.tensor([0.5, 0.3]))
 
 
