@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 
 POLL_S = 0.01
+LEAVE_S = 8.0
+"""What helpers of a child may take to notice that it is gone."""
 MODULES = ("torch", "torch._dynamo", "torch.utils.tensorboard", "torch.utils.data", "onnx", "onnxruntime", "openvino", "cv2",
            "PIL.Image", "mtzoo.engine.run", "mtzoo.runtime", "mtzoo.export.reference", "tests.robustness.base",
            *(f"tests.robustness.{name}" for name in ("fuzz", "fuzz_images", "fuzz_annotations", "fuzz_models", "fuzz_videos")))
@@ -44,7 +46,7 @@ def run(call: str, args: list, folder: str, limit_s: float, limit_mb: int, kill:
 
     It is killed beyond limit_s seconds of wall time or limit_mb MiB of memory, or gets a signal as `kill` says: (after seconds,
     number). Its value, if it is a whole number, is its exit status. Gives that (negative: the signal that ended it), the
-    seconds, the peak MiB, and "time" or "memory" where a limit ended it.
+    seconds, the peak MiB, "time" or "memory" where a limit ended it, and whether it left processes behind.
     """
     child = multiprocessing.get_context("fork").Process(target=_in_child, args=(call, args, Path(folder)))
     started = time.monotonic()
@@ -58,12 +60,35 @@ def run(call: str, args: list, folder: str, limit_s: float, limit_mb: int, kill:
             sent = True
         ended = "time" if seconds > limit_s else "memory" if peak > limit_mb else ""
         if ended:
-            os.kill(child.pid, signal.SIGKILL)
+            signal_group(child.pid, signal.SIGKILL)
+            child.kill()  # it may have no group of its own yet
         child.join(POLL_S)
     seconds = time.monotonic() - started
+    left = is_group_left(child.pid, 0 if ended else LEAVE_S)
+    signal_group(child.pid, signal.SIGKILL)
     report = Path(folder) / "peak"
     peak = max(peak, int(report.read_text() or 0) if report.exists() else 0)
-    return {"status": child.exitcode, "seconds": round(seconds, 2), "peak_mb": peak, "ended": ended}
+    return {"status": child.exitcode, "seconds": round(seconds, 2), "peak_mb": peak, "ended": ended,
+            "left": left and not ended}
+
+
+def signal_group(group: int, number: int) -> bool:
+    """Whether there was anybody to get the signal."""
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def is_group_left(group: int, wait_s: float) -> bool:
+    """Whether processes of an ended child are still there after this time."""
+    end = time.monotonic() + wait_s
+    while signal_group(group, 0):
+        if time.monotonic() >= end:
+            return True
+        time.sleep(POLL_S)
+    return False
 
 
 def peak_mb(pid: int) -> int:

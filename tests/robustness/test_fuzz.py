@@ -45,7 +45,9 @@ def test_annotations_are_good_before_they_are_damaged(tmp_path):
 def test_damaged_files(kind, cases, seed, harness, base, tmp_path):
     work = tmp_path / "work"
     work.mkdir()
-    ended = harness.call("tests.robustness.fuzz:run", [kind, str(base.root), str(work), cases, seed], tmp_path / "case", limit_s=1800)
+    ended = harness.call(
+        "tests.robustness.fuzz:run", [kind, str(base.root), str(work), cases, seed], tmp_path / "case", limit_s=1800
+    )
     assert ended.status == 0, f"case {(work / 'case').read_text()} of {kind}, seed {seed}: {ended}"
     result = json.loads(ended.out.splitlines()[-1])
     assert result["problems"] == [], "\n".join(result["problems"])
