@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from mtzoo.structures import IGNORE, Prediction, Sample, Xyxy
+from mtzoo.structures import Prediction, Sample, Xyxy
 from mtzoo.visualization.colors import ColorBGR, class_color
 from mtzoo.visualization.text import Rect, TextStyle, draw_label, draw_legend, place_label
 
 BACKGROUND = "background"
 """A class of this name is not painted; a map that has it marks thin things (lanes), which are painted strongly."""
 
+STRIP = 256
+"""Rows that are painted at a time: of a large image copies would take more memory than the image."""
 DENSE_ALPHA, SPARSE_ALPHA = 0.45, 0.85
 IGNORED_COLOR: ColorBGR = (160, 160, 160)
 WINDOW_COLOR: ColorBGR = (255, 255, 255)
@@ -75,10 +77,11 @@ def paint_label_maps(image: np.ndarray, label_maps: Mapping[str, np.ndarray], cl
         painted = np.zeros(256, dtype=np.uint8)
         for k, name in enumerate(names):
             table[k, 0], painted[k] = class_color(name), name != BACKGROUND
-        labels = label_maps[task]
-        colors = cv2.LUT(cv2.cvtColor(labels, cv2.COLOR_GRAY2BGR), table)
-        blended = cv2.addWeighted(out, 1 - alpha, colors, alpha, 0)
-        cv2.copyTo(blended, cv2.LUT(labels, painted), out)
+        for top in range(0, out.shape[0], STRIP):
+            labels, strip = label_maps[task][top:top + STRIP], out[top:top + STRIP]
+            colors = cv2.LUT(cv2.cvtColor(labels, cv2.COLOR_GRAY2BGR), table)
+            blended = cv2.addWeighted(strip, 1 - alpha, colors, alpha, 0)
+            cv2.copyTo(blended, cv2.LUT(labels, painted), strip)
     return out
 
 
@@ -117,7 +120,7 @@ def _draw_present(image: np.ndarray, label_maps: Mapping[str, np.ndarray], class
     """A legend of the classes that this picture shows."""
     present: dict[str, ColorBGR] = {}
     for task, labels in label_maps.items():
-        counts = np.bincount(labels.ravel(), minlength=IGNORE + 1)
+        counts = cv2.calcHist([labels], [0], None, [256], [0, 256]).ravel()  # NumPy would make 64 bit numbers of the whole map
         names = [name for k, name in enumerate(classes[task]) if counts[k] and name != BACKGROUND]
         present |= {name: class_color(name) for name in names}
     present |= {name: class_color(name) for name in dict.fromkeys(box_names)}
