@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+MAX_PIXELS = 40_000_000
+"""Of an image that is read, and of a network's input: larger ones are faults or attacks, and fill the memory."""
 IGNORE = 255
 Xyxy = tuple[float, float, float, float]
 

@@ -14,6 +14,7 @@ from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.progress import show_progress
 from mtzoo.console import say
 from mtzoo.data.check import Checked, check_sources
+from mtzoo.data.sources import MOST_SCENES, check_scene_size
 from mtzoo.data.stats import classes_without_labels
 from mtzoo.engine.evaluate import task_data
 
@@ -50,8 +51,8 @@ def add_config_argument(parser: argparse.ArgumentParser) -> None:
 
 def _add_synth_arguments(synth: argparse.ArgumentParser) -> None:
     synth.add_argument("--out", type=Path, required=True, help="new folder: images/ boxes.json seg/ lane/")
-    synth.add_argument("--num", type=at_least(1, "--num"), required=True, help="number of scenes")
-    synth.add_argument("--seed", type=at_least(0, "--seed"), required=True, help="the same seed gives the same scenes")
+    synth.add_argument("--num", type=at_least(1, "--num", MOST_SCENES), required=True, help="number of scenes")
+    synth.add_argument("--seed", type=at_least(0, "--seed", 2**32 - 1), required=True, help="the same seed gives the same scenes")
     synth.add_argument("--size", type=parse_size, default=(720, 1280), metavar="HxW", help="height x width (720x1280)")
     synth.add_argument("--workers", type=processes("--workers"), default=2, help="rendering processes (2)")
 
@@ -61,7 +62,9 @@ def parse_size(text: str) -> tuple[int, int]:
     height, _, width = text.lower().partition("x")
     if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
         raise argparse.ArgumentTypeError(f"'{text}' is no size; write height x width, e.g. 720x1280")
-    return int(height), int(width)
+    size = int(height), int(width)
+    check_scene_size(size, "--size")
+    return size
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from mtzoo.config.distillation import Distillation
 from mtzoo.data.geometry import TrainGeometry
 from mtzoo.data.photometric import Photometric
 from mtzoo.data.sources import Source
-from mtzoo.errors import UserError
+from mtzoo.errors import UserError, shown
 from mtzoo.models.channel_plan import LayerChannels
 from mtzoo.models.task_graph import NodeSpec
 from mtzoo.ops.color import InputFormat
@@ -25,6 +25,9 @@ from mtzoo.quantization import QConfig
 Kind = Literal["detection", "segmentation"]
 SOLVER_STEPS = 4
 FOLDING_STEPS = (1, 2)
+MOST_ITERATIONS, MOST_SAMPLES = 1_000_000_000, 100_000_000
+MOST_CLASSES = {"detection": 4096, "segmentation": 255}
+"""255 in a mask is no class."""
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")  # what may become a part of file names, output names and loss keys
 
 
@@ -39,6 +42,14 @@ def check_positive(owner: object, *names: str) -> None:
     for name in names:
         if not 0 < getattr(owner, name) < math.inf:
             raise UserError(f"{name}={getattr(owner, name)}: a number above 0 is wanted")
+
+
+def check_at_most(owner: object, **bounds: float) -> None:
+    """Raises UserError naming the first of the owner's numbers that is above its bound: what no training means."""
+    for name, most in bounds.items():
+        value = getattr(owner, name)
+        if value is not None and value > most:
+            raise UserError(f"{name}={shown(value)}: at most {most:,} is allowed")
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,9 @@ class TaskConfig:
         check_name(self.name, "task")
         if not self.classes:
             raise UserError(f"tasks.{self.name}.classes is empty; name at least one class")
+        if len(self.classes) > MOST_CLASSES[self.kind]:
+            raise UserError(f"tasks.{self.name}.classes: {len(self.classes)} classes; a {self.kind} task has "
+                            f"{MOST_CLASSES[self.kind]} at most")
         if len(set(self.classes)) != len(self.classes):
             raise UserError(f"tasks.{self.name}.classes={list(self.classes)}: a class is named twice")
         if not self.train_sources:
@@ -120,6 +134,7 @@ class ScheduleSpec:
 
     def __post_init__(self) -> None:
         check_positive(self, "power")
+        check_at_most(self, warmup_iterations=MOST_ITERATIONS, power=100)
         if self.warmup_iterations < 0:
             raise UserError(f"warmup_iterations={self.warmup_iterations}: 0 or more is wanted")
         if not 0 <= self.min_lr_ratio <= 1:
@@ -141,6 +156,7 @@ class Phase:
         if (self.epochs is None) == (self.iterations is None):
             raise UserError("give either 'epochs' or 'iterations'")
         check_positive(self, "epochs" if self.iterations is None else "iterations", "batch_size", "grad_clip_norm")
+        check_at_most(self, epochs=1_000_000, iterations=MOST_ITERATIONS, batch_size=65_536)
 
 
 @dataclass(frozen=True)
@@ -183,6 +199,8 @@ class Env:
 
     def __post_init__(self) -> None:
         check_positive(self, "log_interval", "checkpoint_interval", "keep_checkpoints", "calibration_batches")
+        check_at_most(self, workers=4096, threads=4096, seed=2**32 - 1, cache_mb=1 << 30, shuffle_chunk_size=MOST_SAMPLES,
+                      calibration_batches=1_000_000, log_interval=MOST_ITERATIONS, checkpoint_interval=MOST_ITERATIONS)
         for name in ("workers", "threads", "cache_mb", "seed", "shuffle_chunk_size"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name}={getattr(self, name)}: 0 or more is wanted")
@@ -240,6 +258,7 @@ class ExperimentConfig:
             raise UserError("tasks is empty; a config needs at least one task")
         if self.samples_per_epoch is not None:
             check_positive(self, "samples_per_epoch")
+            check_at_most(self, samples_per_epoch=MOST_SAMPLES)
         self._check_solver()
         self._check_crop()
         self._check_export_input()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mtzoo.data.runs import from_runs, to_runs
+from mtzoo.machine import check_memory
 
 _ABSENT = -1
 
@@ -57,6 +58,7 @@ class ArrayCache:
 
     def __init__(self, megabytes: int, count: int) -> None:
         self.megabytes, self.count = megabytes, count
+        check_memory(f"env.cache_mb={megabytes}", megabytes << 20)
         self._buffer = mmap.mmap(-1, max(megabytes, 1) << 20)
         self._offsets = np.frombuffer(mmap.mmap(-1, max(count, 1) * 8), dtype=np.int64)
         self._offsets[:] = _ABSENT

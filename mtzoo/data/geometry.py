@@ -12,10 +12,12 @@ import numpy as np
 from mtzoo.errors import UserError
 from mtzoo.ops import affine
 from mtzoo.ops.geometry import PAD_VALUE, keep_ratio_hw
-from mtzoo.structures import IGNORE, Boxes
+from mtzoo.structures import IGNORE, MAX_PIXELS, Boxes
 
 # Area averaging costs seven times a bilinear resize and only differs visibly once pixels start to be skipped.
 _AREA_BELOW = 0.7
+LONGEST_SIDE = 1 << 16
+LEAST_SCALE = 0.01
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,12 @@ class TrainGeometry:
             raise UserError(f"crop_type='{self.crop_type}' has to be 'random' or 'center'")
         if min(self.crop_hw) <= 0 or min(self.resize_hw) <= 0:
             raise UserError(f"crop_hw={self.crop_hw}, resize_hw={self.resize_hw}: sizes have to be positive")
-        if not 0 < self.scale_range[0] <= self.scale_range[1]:
-            raise UserError(f"scale_range={self.scale_range} has to be (low, high) with 0 < low <= high")
+        if self.crop_hw[0] * self.crop_hw[1] > MAX_PIXELS or max(self.resize_hw) > LONGEST_SIDE:
+            raise UserError(f"crop_hw={self.crop_hw}, resize_hw={self.resize_hw}: at most {MAX_PIXELS:,} pixels of a crop and sides of "
+                            f"{LONGEST_SIDE:,} are allowed")
+        if not LEAST_SCALE <= self.scale_range[0] <= self.scale_range[1] <= 1 / LEAST_SCALE:
+            raise UserError(f"scale_range={self.scale_range} has to be (low, high) with {LEAST_SCALE} <= low <= high <= "
+                            f"{1 / LEAST_SCALE:g}")
         for name in ("flip_prob", "min_visible", "focus_prob"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{name}={getattr(self, name)} has to lie in 0..1")

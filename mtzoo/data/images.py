@@ -13,9 +13,8 @@ from mtzoo.data.header import MAX_SCANS, Header, count_scans, holds_exif, is_cut
 from mtzoo.data.lookup import look_up
 from mtzoo.errors import UserError
 from mtzoo.files import read_whole
-from mtzoo.structures import IGNORE
+from mtzoo.structures import IGNORE, MAX_PIXELS
 
-MAX_PIXELS = 40_000_000  # a decoder happily allocates what a forged header asks for, up to 12 bytes a pixel
 MAX_ASPECT = 100
 """How many times longer one side of an image may be than the other: what is thinner has no pixel left in a network's input."""
 MAX_FILE_BYTES = 256 << 20

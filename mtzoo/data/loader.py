@@ -15,6 +15,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, default_collate,
 from mtzoo.data.dataset import EvalDataset, MultiTaskDataset
 from mtzoo.data.sampler import Draw, WeightedEpochSampler
 from mtzoo.errors import UserError
+from mtzoo.machine import check_processes
 from mtzoo.structures import IGNORE, Batch, Sample
 
 
@@ -140,6 +141,7 @@ def _as_loaded(batch: Batch | EvalBatch | UserError) -> Batch | EvalBatch | User
 def _worker_options(workers: int, persistent: bool) -> dict[str, object]:
     if not workers:
         return {"num_workers": 0}
+    check_processes("env.workers", workers)
     # Forked workers start in milliseconds and share the image cache; elsewhere the platform's own method serves.
     context = "fork" if sys.platform == "linux" else None
     return {"num_workers": workers, "persistent_workers": persistent, "prefetch_factor": 2, "worker_init_fn": _init_worker,

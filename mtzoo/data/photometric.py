@@ -39,8 +39,8 @@ class Photometric:
         for name in ("prob", "grey_prob", "blur_prob", "noise_prob", "brightness", "contrast", "saturation", "hue"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"photometric {name}={getattr(self, name)} has to lie in 0..1")
-        if self.gamma < 0 or not 0 <= self.noise <= 127:
-            raise UserError(f"photometric gamma={self.gamma}, noise={self.noise}: gamma >= 0 and noise in 0..127")
+        if not 0 <= self.gamma <= 8 or not 0 <= self.noise <= 127:
+            raise UserError(f"photometric gamma={self.gamma}, noise={self.noise}: gamma in 0..8 and noise in 0..127")
 
     def apply(self, image: np.ndarray, rng: np.random.Generator) -> None:
         """Change an image (H, W, 3) uint8 BGR in place: each change finds it in the CPU's cache."""

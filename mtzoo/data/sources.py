@@ -8,10 +8,21 @@ from pathlib import Path
 from typing import Literal
 
 from mtzoo.errors import UserError, one_line, without_middle
-from mtzoo.structures import IGNORE
+from mtzoo.structures import IGNORE, MAX_PIXELS
 
 IGNORE_CATEGORY = "ignore"
 """In `categories`, the target that turns a category's boxes into ignore regions of every class of the task."""
+
+
+MOST_SCENES = 1_000_000
+LEAST_SIDE = 32
+"""Pixels of a rendered scene."""
+
+
+def check_scene_size(hw: tuple[int, int], name: str) -> None:
+    """Raises UserError for a size (height, width) that no scene can be rendered in."""
+    if min(hw) < LEAST_SIDE or hw[0] * hw[1] > MAX_PIXELS:
+        raise UserError(f"{name}={hw[0]}x{hw[1]}: sides of {LEAST_SIDE} or more and at most {MAX_PIXELS:,} pixels are wanted")
 
 
 def expand_path(text: str) -> Path:
@@ -96,8 +107,11 @@ class SyntheticScenes:
 
     def __post_init__(self) -> None:
         _check_common(self)
-        if self.num < 1:
-            raise UserError(f"source '{self.name}': num={self.num} scenes; ask for at least 1")
+        if not 1 <= self.num <= MOST_SCENES:
+            raise UserError(f"source '{self.name}': num={self.num} scenes; ask for 1 to {MOST_SCENES:,}")
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"source '{self.name}': seed={self.seed}; 0 to {2**32 - 1:,} is wanted")
+        check_scene_size(self.size_hw, f"source '{self.name}': size_hw")
         if self.labels not in ("boxes", "seg", "lane"):
             raise UserError(f"source '{self.name}': labels='{self.labels}' has to be 'boxes', 'seg' or 'lane'")
 

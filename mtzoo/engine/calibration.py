@@ -13,6 +13,7 @@ from mtzoo.data.images import read_image
 from mtzoo.engine.evaluate import task_data
 from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image
+from mtzoo.machine import check_memory
 
 BATCH = 4
 ONE_COLOUR = 8
@@ -31,6 +32,8 @@ def calibration_images(config: ExperimentConfig, count: int) -> Tensor:
     total = sum(len(group.records) for group in groups)
     if count > total:
         raise UserError(f"--calib-images {count}: the training sources have {total} images; ask for {total} at most")
+    height, width = config.deploy_geometry.input_hw
+    check_memory(f"--calib-images {count}", 2 * count * 3 * height * width)
     shares = even_shares([len(group.records) for group in groups], count)
     originals = [image for i, (group, share) in enumerate(zip(groups, shares))
                  for image in _read(group, share, np.random.default_rng((config.env.seed, i)))]

@@ -7,6 +7,7 @@ from mtzoo.config import ExperimentConfig, TaskConfig
 from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.stages import fold_for_step, quantization_of
 from mtzoo.errors import UserError
+from mtzoo.machine import check_memory
 from mtzoo.models import build_network
 from mtzoo.ops.boxes import box_strides
 from mtzoo.postprocess.label_map import LabelMapDecoder
@@ -14,6 +15,8 @@ from mtzoo.quantization import inexact_layers, layers_with_bn, prepare
 from mtzoo.structures import RawOutputs
 
 LAST_FOLD = 2
+BYTES_OF_A_PIXEL = 64
+"""Of a network's input, with the widest of its feature maps."""
 
 
 @torch.no_grad()
@@ -24,6 +27,7 @@ def check_network(config: ExperimentConfig) -> None:
     post-processing cannot read, patterns that match nothing, BN that no fold takes away.
     """
     height, width = config.deploy_geometry.input_hw
+    check_memory(f"deploy_geometry.input_hw={[height, width]}", height * width * BYTES_OF_A_PIXEL)
     MultiTaskLoss(config)
     net = build_network(config.graphs, config.channels).eval()
     try:

@@ -21,7 +21,11 @@ from mtzoo.engine.optim import build_optimizer, build_schedule, load_optimizer_s
 from mtzoo.engine.progress import Progress
 from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image
+from mtzoo.machine import check_memory
 from mtzoo.structures import Batch
+
+BYTES_OF_A_PIXEL, BYTES_AHEAD = 3 + 12, 2 * 3
+"""Of an image of a batch: as it was read and as float32; and those that each worker has read ahead."""
 
 
 @dataclass
@@ -54,7 +58,9 @@ class BatchStream:
         self.bad_images = bad_images
         self.sampler = dataset.sampler(config.samples_per_epoch, rank, world_size, config.env.shuffle_chunk_size)
         self.global_batch = batch_size * world_size
-        workers = config.env.workers
+        workers, crop = config.env.workers, dataset.pipeline.geometry.crop_hw
+        check_memory(f"batch_size={batch_size} with train_geometry.crop_hw={list(crop)}",
+                     batch_size * crop[0] * crop[1] * (BYTES_OF_A_PIXEL + BYTES_AHEAD * workers))
         self.loader: Loader = make_loader(dataset, self.sampler, batch_size, workers, pin_memory=pin_memory)
         self.per_epoch = self.sampler.samples // self.global_batch
         if self.per_epoch == 0:

@@ -34,6 +34,7 @@ from mtzoo.engine.stages import INTEGER_STEP, fold_for_step, network_at, quantiz
 from mtzoo.engine.work_dir import WorkDir
 from mtzoo.errors import UserError, cut, shown
 from mtzoo.layers import normalize_image
+from mtzoo.machine import check_processes
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import calibrate, is_prepared, prepare, set_fake_quant, set_observing
 
@@ -97,6 +98,7 @@ def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resu
     """Claim the work dir, seed everything, take the threads that the config gives. eval_limit: images of each validation
     folder that a stage is judged by."""
     if config.env.threads:
+        check_processes("env.threads", config.env.threads)
         torch.set_num_threads(config.env.threads)
     device = select_device(ctx or config.env.default_ctx, rank())
     join(device)

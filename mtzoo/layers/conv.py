@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+MOST_WEIGHTS = 1 << 25
+"""Of one layer. The largest of published networks for images have 19 million."""
 Output = Literal["quantized", "accumulator"]
 
 
@@ -22,6 +24,12 @@ class ConvBNAct(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, dilation: int = 1,
                  groups: int = 1, relu: bool = True, bn: bool = True, output: Output = "quantized") -> None:
         super().__init__()
+        if min(in_channels, out_channels, kernel_size, stride, dilation, groups) < 1:
+            raise ValueError(f"a convolution of {in_channels} to {out_channels} channels in {groups} groups: all have to be 1 or more")
+        weights = in_channels // groups * out_channels * kernel_size ** 2
+        if weights > MOST_WEIGHTS:
+            raise ValueError(f"a convolution of {in_channels} to {out_channels} channels has {weights:,} weights, more than "
+                             f"{MOST_WEIGHTS:,}")
         padding = dilation * (kernel_size - 1) // 2
         self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias=not bn)
         nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")

@@ -8,11 +8,16 @@ from types import MappingProxyType
 import torch
 from torch import nn
 
-from mtzoo.errors import UserError, did_you_mean
+from mtzoo.errors import UserError, did_you_mean, shown
+from mtzoo.machine import check_memory
 from mtzoo.models.channel_plan import ChannelPlan, apply_channels
 from mtzoo.models.multitask import IMAGE, MultiTaskNet
 from mtzoo.registry import NODES, check_params, find
 from mtzoo.structures import FeatureSpec
+
+LARGEST_NUMBER, MOST_NUMBERS = 4096, 64
+"""Of a node's parameters: channels, depths, strides."""
+BYTES_OF_A_PARAMETER = 4
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,18 @@ def build_node(spec: NodeSpec, in_specs: Sequence[FeatureSpec]) -> nn.Module:
     """One node from its spec. Raises UserError for unknown types, parameters or values."""
     cls = find(NODES, spec.type, f"node '{spec.name}'.type")
     check_params(cls, dict(spec.params), f"node '{spec.name}'", supplied=("in_specs",))
+    for key, value in spec.params.items():
+        numbers = value if isinstance(value, list | tuple) else [value]
+        if len(numbers) > MOST_NUMBERS or any(isinstance(n, int) and abs(n) > LARGEST_NUMBER for n in numbers):
+            raise UserError(f"node '{spec.name}'.{key}={shown(value)}: numbers up to {LARGEST_NUMBER:,} are wanted, {MOST_NUMBERS} at "
+                            "most")
     try:
         return cls(in_specs, **spec.params)
-    except (ValueError, TypeError) as error:  # TypeError: a value of the wrong type, e.g. width="wide"
-        raise UserError(f"node '{spec.name}': {error}") from error
+    except UserError:
+        raise
+    except Exception as error:  # a constructor does arithmetic with what it is given: any of it may fail
+        why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise UserError(f"node '{spec.name}': {' '.join(why.split())[:300]}") from error
 
 
 def build_network(graphs: Mapping[str, Sequence[NodeSpec]], channels: ChannelPlan = MappingProxyType({})) -> MultiTaskNet:
@@ -76,10 +89,13 @@ def build_network(graphs: Mapping[str, Sequence[NodeSpec]], channels: ChannelPla
     """
     merged = merge_graphs(graphs)
     nodes: dict[str, nn.Module] = {}
+    parameters = 0
     out_specs: dict[str, Sequence[FeatureSpec]] = {IMAGE: (FeatureSpec(3, 1, IMAGE),)}
     for name, spec in merged.items():
         nodes[name] = build_node(spec, [s for source in spec.inputs for s in _features(name, source, out_specs)])
         out_specs[name] = getattr(nodes[name], "out_specs", ())
+        parameters += sum(p.numel() for p in nodes[name].parameters())
+        check_memory(f"node '{name}', {parameters:,} parameters so far", parameters * BYTES_OF_A_PARAMETER)
     users = {name: [task for task, graph in graphs.items() if any(n.name == name for n in graph)] for name in merged}
     heads = {task: graph[-1].name for task, graph in graphs.items()}
     net = MultiTaskNet(nodes, {name: spec.inputs for name, spec in merged.items()}, heads, users)

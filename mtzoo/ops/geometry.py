@@ -8,8 +8,9 @@ import numpy as np
 from mtzoo.errors import UserError
 from mtzoo.ops import affine
 from mtzoo.ops.camera import Camera
-from mtzoo.structures import Xyxy
+from mtzoo.structures import MAX_PIXELS, Xyxy
 
+LARGEST_STRIDE = 1024
 PAD_VALUE = 128  # zero after the normalisation (x - 128) / 128
 
 
@@ -128,6 +129,12 @@ class DeployGeometry:
     stride: int = 32
 
     def __post_init__(self) -> None:
+        for key in ("input_hw", "resized_hw"):
+            size = getattr(self, key) or (1, 1)
+            if min(size) <= 0 or size[0] * size[1] > MAX_PIXELS:
+                raise UserError(f"{key}={size}: sides above 0 and at most {MAX_PIXELS:,} pixels are wanted")
+        if not 1 <= self.stride <= LARGEST_STRIDE:
+            raise UserError(f"stride={self.stride}: 1..{LARGEST_STRIDE} is wanted")
         for name, size in zip(("height", "width"), self.input_hw):
             if size <= 0 or size % self.stride:
                 padded = -(-size // self.stride) * self.stride

@@ -10,6 +10,8 @@ from torch import Tensor
 from mtzoo.errors import UserError
 from mtzoo.ops.boxes import box_strides, clip_boxes, flatten_levels
 
+MOST_BOXES = 1_000_000
+
 
 @dataclass(frozen=True)
 class BoxDecoder:
@@ -25,8 +27,8 @@ class BoxDecoder:
             if not 0.0 < getattr(self, name) < 1.0:
                 raise UserError(f"{name}={getattr(self, name)}: must be between 0 and 1")
         for name in ("pre_nms_top_k", "top_k"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name}={getattr(self, name)}: must be 1 or more")
+            if not 1 <= getattr(self, name) <= MOST_BOXES:
+                raise UserError(f"{name}={getattr(self, name)}: must be 1 or more, and at most {MOST_BOXES:,}")
 
 
 class DecodedBoxes(NamedTuple):

@@ -94,3 +94,26 @@ def test_a_feature_that_is_not_there_is_one_line(source, message):
     head = NodeSpec("head", "DenseSegmentationHead", (source,), {"num_classes": 3, "strides": [8]})
     with pytest.raises(UserError, match=message):
         build_network({"seg": (BACKBONE, first, head)})
+
+
+@pytest.mark.parametrize(("spec", "message"), [
+    (NodeSpec("backbone", "VarGNetV2", params={"width": 0.5, "group_base": 0}), "node 'backbone': ZeroDivisionError"),
+    (NodeSpec("backbone", "VarGNetV2", params={"width": 0.5, "group_base": -8}), "node 'backbone': "),
+    (NodeSpec("backbone", "VarGNetV2", params={"width": 1e300}), "node 'backbone': width=1e"),
+    (NodeSpec("backbone", "VarGNetV2", params={"width": "wide"}), "node 'backbone': TypeError"),
+    (segmentation_head(depth=10**9), "node 'seg_head'.depth=1000000000: numbers up to 4,096"),
+    (segmentation_head(strides=[4] * 10**5), "node 'seg_head'.strides=.*64 at most"),
+    (segmentation_head(factor=4096, channels=4096), "node 'seg_head': a convolution of .* weights, more than"),
+    (segmentation_head(channels=0), "node 'seg_head': "),
+])
+def test_sizes_that_no_network_has_are_one_line(spec, message):
+    graph = (spec,) if spec.name == "backbone" else (BACKBONE, NECK, spec)
+    with pytest.raises(UserError, match=message) as caught:
+        build_network({"seg": graph})
+    assert len(str(caught.value)) < 400
+
+
+def test_a_network_beyond_the_memory_is_told_by_its_node(monkeypatch):
+    monkeypatch.setattr("mtzoo.machine.memory_bytes", lambda: 1 << 17)
+    with pytest.raises(UserError, match=r"node 'backbone', [\d,]+ parameters so far: needs .* GiB or more, this machine has"):
+        build_network({"seg": tiny_graphs()["seg"]})
