@@ -13,7 +13,7 @@ from mtzoo.cli.progress import show_progress
 from mtzoo.console import note, say
 from mtzoo.data.convert import FORMATS, Options, Summary, convert
 from mtzoo.data.sources import IGNORE_CATEGORY
-from mtzoo.errors import UserError, did_you_mean
+from mtzoo.errors import UserError, did_you_mean, listed
 
 CONFIG = "converted/multitask"
 
@@ -79,16 +79,18 @@ def tables(summary: Summary) -> list[Table]:
 def notes(summary: Summary, out: Path) -> list[str]:
     """What a user should know before training on it."""
     found = []
-    for name in summary.categories:
-        if not summary.objects[name] and name != IGNORE_CATEGORY:
-            ignored = summary.ignored[name]
-            found.append(f"not one object of '{name}'" + (f": all {ignored} are ignore regions" if ignored else ""))
+    absent = [name for name in summary.categories if not summary.objects[name] and name != IGNORE_CATEGORY]
+    found += [f"not one object of '{name}': all {summary.ignored[name]} are ignore regions" for name in absent if summary.ignored[name]]
+    if names := [name for name in absent if not summary.ignored[name]]:
+        found.append(f"not one object of {listed(names)}")
+    if summary.empty:
+        found.append(f"{summary.empty} images without any object are background")
     for kind, classes in summary.mask_classes.items():
-        absent = [name for k, name in enumerate(classes) if not summary.pixels[kind].counts[k]]
-        found += [f"{kind}: not one pixel of {', '.join(absent)}"] if absent else []
+        names = [name for k, name in enumerate(classes) if not summary.pixels[kind].counts[k]]
+        found += [f"{kind}: not one pixel of {listed(names)}"] if names else []
     if summary.foreign:
         found.append(f"{summary.foreign} images show only what no task asks for, and are left out (--classes own keeps them)")
-    for result in ("dropped", "ignored", "mended"):
+    for result in ("background", "dropped", "ignored", "mended"):
         found += [f"{result}: {whys(counts)}"] if (counts := summary.whys(result)) else []
     if summary.lines:
         found.append(f"the first of these: {summary.lines[0]}; they are listed in {out / 'convert.json'}")

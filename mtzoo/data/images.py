@@ -19,6 +19,8 @@ MAX_ASPECT = 100
 """How many times longer one side of an image may be than the other: what is thinner has no pixel left in a network's input."""
 MAX_FILE_BYTES = 256 << 20
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+UNREAD_SUFFIXES = (".tif", ".tiff", ".gif", ".jp2", ".heic", ".heif", ".avif", ".jxl", ".ppm", ".pgm")
+"""Image files of kinds that are not read."""
 UPRIGHT = 1  # the EXIF orientation of an image that is shown as it is stored
 UNMAPPED = 254
 """What a mask table gives for a value without a class; class ids stay below."""

@@ -1,13 +1,13 @@
 """Folders of images and masks -> pairs by stem, and the table that turns mask values into class ids."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mtzoo.data.images import IMAGE_SUFFIXES, UNMAPPED
+from mtzoo.data.images import IMAGE_SUFFIXES, UNMAPPED, UNREAD_SUFFIXES
 from mtzoo.data.names import leaving_links, link_problem
 from mtzoo.data.sources import Fault, MaskFolder, expand_path
 from mtzoo.errors import UserError
@@ -40,14 +40,14 @@ def label_table(spec: MaskFolder, task: str, classes: Sequence[str]) -> np.ndarr
 
 
 def read_mask_folder(spec: MaskFolder, task: str, classes: Sequence[str]) -> tuple[dict[str, MaskFile], list[Fault]]:
-    """{image file relative to the images folder: its mask}, and faults: masks without an image, two images of one
-    stem, links out of the folders."""
+    """{image file relative to the images folder: its mask}, and faults: masks without an image, masks that are no PNG, two
+    images of one stem, links out of the folders."""
     table = label_table(spec, task, classes)
     images_root, masks_root = expand_path(spec.images), expand_path(spec.masks)
     endings = (spec.image_suffix,) if spec.image_suffix else IMAGE_SUFFIXES
     images, faults = list_stems(images_root, endings, spec.name)
     masks, mask_faults = list_stems(masks_root, (spec.mask_suffix,), spec.name)
-    faults += mask_faults
+    faults += mask_faults + _masks_of_other_kinds(spec, images, masks)
     leaving = {} if spec.follow_links else leaving_links(masks_root.resolve(), masks.values())
     pairs: dict[str, MaskFile] = {}
     for stem, mask in masks.items():
@@ -56,9 +56,26 @@ def read_mask_folder(spec: MaskFolder, task: str, classes: Sequence[str]) -> tup
         elif stem in images:
             pairs[images[stem]] = MaskFile(masks_root / mask, table, spec.name)
         else:
-            faults.append(Fault(str(masks_root / mask), "", f"no image '{stem}' in {images_root} belongs to this mask; "
-                                                            "add it or remove the mask"))
+            faults.append(Fault(str(masks_root / mask), "", no_image(images_root, stem, "mask")))
     return dict(sorted(pairs.items())), faults
+
+
+def no_image(root: Path, stem: str, owner: str) -> str:
+    """What to say where no image `stem` lies in `root`. owner: what belongs to it, e.g. "mask"."""
+    unread = next((path for suffix in UNREAD_SUFFIXES if os.path.isfile(path := f"{root / stem}{suffix}")), None)
+    if unread:
+        return f"its image {unread} is of a kind that is not read; save the image as PNG or JPEG"
+    return f"no image '{stem}' in {root} belongs to this {owner}; add it or remove the {owner}"
+
+
+def _masks_of_other_kinds(spec: MaskFolder, images: Mapping[str, str], masks: Mapping[str, str]) -> list[Fault]:
+    """Files that are an image's only mask but for their kind: left out, the image would be unlabelled without a word."""
+    root = expand_path(spec.masks)
+    if spec.mask_suffix != ".png" or root.resolve() == expand_path(spec.images).resolve():
+        return []
+    others, _ = list_stems(root, [suffix for suffix in (*IMAGE_SUFFIXES, *UNREAD_SUFFIXES) if suffix != ".png"], spec.name)
+    return [Fault(str(root / file), "", "masks have to be PNG files, other formats change the values or are not read; save it as PNG")
+            for stem, file in others.items() if stem in images and stem not in masks]
 
 
 def list_stems(root: Path, endings: Sequence[str], source: str) -> tuple[dict[str, str], list[Fault]]:

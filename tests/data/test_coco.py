@@ -188,3 +188,36 @@ def test_very_many_categories_are_not_all_listed(tiny):
 def test_a_missing_annotation_file(tiny):
     with pytest.raises(UserError, match="no such annotation file"):
         read_coco_boxes(tiny.boxes_source(annotations=str(tiny.root / "no.json")), "det", CLASSES)
+
+
+@pytest.mark.parametrize("bbox", [None, [], [0, 0, 0, 0]])
+@pytest.mark.parametrize("shape", [[[4, 8, 24, 8, 24, 18]], {"size": [48, 64], "counts": [200, 10, 902, 10, 1950]}])
+def test_an_annotation_without_a_box_has_that_of_its_segmentation(tiny, bbox, shape):
+    content = tiny.coco
+    content["annotations"][0] |= {"bbox": bbox, "segmentation": shape}
+    tiny.write_coco(content)
+    images, faults = read_coco_boxes(tiny.boxes_source(), "det", CLASSES)
+    assert not faults
+    np.testing.assert_allclose(images["a.png"][1].xyxy[0], [4, 8, 24, 18])
+
+
+def test_a_segmentation_of_another_size_than_the_image_is_a_fault(tiny):
+    content = tiny.coco
+    content["annotations"][0] |= {"bbox": None, "segmentation": {"size": [64, 48], "counts": [10, 20, 3042]}}
+    tiny.write_coco(content)
+    _, (fault,) = read_coco_boxes(tiny.boxes_source(), "det", CLASSES)
+    assert "is not [x, y, width, height], and its segmentation has no area" in str(fault)
+
+
+def test_categories_that_are_not_all_annotated_in_an_image_are_unknown_there(tiny):
+    content = tiny.coco
+    content["images"][0]["not_exhaustive_category_ids"] = [2]
+    tiny.write_coco(content)
+    images, faults = read_coco_boxes(tiny.boxes_source(), "det", CLASSES)
+    assert not faults
+    assert images["a.png"][1].known.tolist() == [False, True]
+    assert images["b.png"][1].known.tolist() == [True, True]
+    content["images"][0]["not_exhaustive_category_ids"] = "2"
+    tiny.write_coco(content)
+    images, faults = read_coco_boxes(tiny.boxes_source(), "det", CLASSES)
+    assert "not_exhaustive_category_ids of 'a.png' is '2', no list of category ids" in str(faults[0])

@@ -53,3 +53,22 @@ def test_a_missing_folder(tiny):
         read_mask_folder(tiny.masks_source(masks=str(tiny.root / "no")), "seg", CLASSES)
 
 
+@pytest.mark.parametrize("ending", [".tif", ".jpg", ".BMP"])
+def test_a_mask_that_is_no_png_is_told(tiny, ending):
+    (tiny.root / "masks" / "b.png").rename(tiny.root / "masks" / f"b{ending}")
+    pairs, (fault,) = read_mask_folder(tiny.masks_source(), "seg", CLASSES)
+    assert sorted(pairs) == ["a.png", "c.png", "d.png"]
+    assert str(fault) == (f"{tiny.root}/masks/b{ending}: masks have to be PNG files, other formats change the values or are not read; "
+                          "save it as PNG")
+
+
+def test_pictures_beside_the_masks_are_nobodys_business(tiny):
+    for name in ("a.jpg", "overview.tif"):
+        (tiny.root / "masks" / name).touch()
+    assert read_mask_folder(tiny.masks_source(), "seg", CLASSES)[1] == []
+
+
+def test_an_image_of_a_kind_that_is_not_read_is_named(tiny):
+    (tiny.root / "images" / "b.png").rename(tiny.root / "images" / "b.tif")
+    _, (fault,) = read_mask_folder(tiny.masks_source(), "seg", CLASSES)
+    assert str(fault).endswith(f"its image {tiny.root}/images/b.tif is of a kind that is not read; save the image as PNG or JPEG")

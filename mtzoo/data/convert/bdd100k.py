@@ -17,6 +17,7 @@ from mtzoo.data.convert.drawing import Points, bounding_box, draw_polygon, draw_
 from mtzoo.data.convert.layout import existing, find_folder, image_stems, inside, member, points, read_ids, read_labels
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, Remark, SourceSet, Vocabulary
 from mtzoo.data.images import upright_hw
+from mtzoo.data.masks import no_image
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError, did_you_mean, shown
 from mtzoo.structures import IGNORE
@@ -189,7 +190,7 @@ def _semantic(root: Path, split: str) -> Iterator[Entry]:
         found = image_stems(images)
         for stem, mask in image_stems(masks, (".png",)).items():
             if stem not in found:
-                raise UserError(f"{mask}: no image '{stem}' in {images} belongs to this mask; restore it or remove the mask")
+                raise UserError(f"{mask}: {no_image(images, stem, 'mask')}")
             yield partial(_read_semantic, found[stem], mask)
 
 

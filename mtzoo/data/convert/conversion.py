@@ -25,9 +25,9 @@ from mtzoo.data.convert.classes import (
     order_categories,
     served_tasks,
 )
-from mtzoo.data.convert.layout import split_off_val
+from mtzoo.data.convert.layout import split_off_val, unread_images
 from mtzoo.data.convert.output import OutFolder, SplitWriter
-from mtzoo.data.convert.records import Entry, Format, LabelledBox, LabelledImage, Remark, Vocabulary
+from mtzoo.data.convert.records import Entry, Format, LabelledBox, LabelledImage, Remark, SourceSet, Vocabulary
 from mtzoo.data.convert.summary import Summary, Written
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.data.synthetic.labels import CATEGORIES
@@ -68,13 +68,14 @@ def convert(form: Format, src: Path, out: Path, options: Options, on_progress: O
         raise UserError(f"--src {src}: no such folder; name the folder of the {form.title} data set")
     target = OutFolder(out, src)
     opened = form.open(src)
-    splits = split_off_val(opened.splits, options.val_share)
+    unread = unread_images(src)
+    splits = _split(opened, options, [*opened.remarks, *unread], src)
     translate = Translation(opened.vocabulary, options, form.roads_only)
     _check_strange(opened.vocabulary, options, src)
     if opened.vocabulary.labelled is not None:
         _check_rename(options.rename, translate.seen, src)
     summary = Summary()
-    summary.note(translate.remarks(opened.remarks))
+    summary.note([*translate.remarks(opened.remarks), *unread])
     total, done = sum(map(len, splits.values())), 0
     with target.writing() as folder:
         writers = {split: SplitWriter(folder / split, options.copy_images) for split in splits}
@@ -86,11 +87,21 @@ def convert(form: Format, src: Path, out: Path, options: Options, on_progress: O
                     on_progress(done, total)
         _check_rename(options.rename, translate.seen, src)
         _finish(summary, opened.vocabulary, translate)
-        check_result(summary, splits, translate.seen, src)
+        check_result(summary, splits, [name for name in translate.seen if translate.category(name) not in CATEGORIES], src)
         for writer in writers.values():
             writer.write_boxes(summary.categories)
         target.write_receipt(folder, {"format": form.name, "classes": options.classes, **summary.receipt()})
     return summary
+
+
+def _split(opened: SourceSet, options: Options, remarks: Sequence[Remark], src: Path) -> dict[str, list[Entry]]:
+    """The entries of train and val. Raises UserError, with all that was seen of the set, if there are not enough."""
+    try:
+        return split_off_val(opened.splits, options.val_share)
+    except UserError as error:
+        seen = Summary()
+        seen.note(remarks)
+        raise UserError("; ".join([f"{src}: {error}", *seen.reasons()])) from None
 
 
 class Translation:
@@ -108,7 +119,7 @@ class Translation:
         if name in self.options.rename:
             return self.options.rename[name]
         if not self.for_tasks:
-            return name
+            return IGNORE_CATEGORY if common_class(name) == IGNORE_CATEGORY else name
         free = self.vocabulary.labelled is None or not self.vocabulary.boxes
         return self.vocabulary.boxes.get(name) or (common_class(name) if free else None) or name
 
@@ -187,23 +198,24 @@ def _finish(summary: Summary, vocabulary: Vocabulary, translate: Translation) ->
         summary.tasks = served_tasks(summary.categories, summary.pixels, styled)
 
 
-def check_result(summary: Summary, splits: Iterable[str], seen: Iterable[str], src: Path) -> None:
-    """Raises UserError, with all the reasons, for a conversion that wrote nothing to learn from."""
+def check_result(summary: Summary, splits: Iterable[str], foreign: Sequence[str], src: Path) -> None:
+    """Raises UserError, with all the reasons, for a conversion that wrote nothing to learn from.
+
+    foreign: the set's categories that are no class of a task.
+    """
     empty = [split for split in splits if not summary.images[split]]
     if not empty and summary.labelled:
         return
     what = f"no image of {' and '.join(empty)} has a label to write" if empty else f"{summary.searched} images, not one label in them"
-    reasons = [f"{count} {result}: {why}" for (_, why, result), count in summary.remarks.items() if result != "mended"]
+    reasons = summary.reasons()
     if summary.unlabelled:
         reasons.append(f"{summary.unlabelled} images are not labelled")
     if summary.foreign:
         wanted = [name for name in CATEGORIES if any(name in classes for classes in TASK_CLASSES.values())]
-        rename = shlex.quote(f"{min(seen)}=CLASS")
-        reasons.append(f"{summary.foreign} images show only what no task asks for: {listed(seen)}; `--classes own` keeps these names "
-                       f"for a config of yours, `--rename {rename}` makes one a task's class ({', '.join(wanted)})")
-    if summary.lines:
-        reasons.append(f"first: {summary.lines[0]}")
-    raise UserError(f"{src}: nothing to convert: {what}{'; ' * bool(reasons)}{'; '.join(reasons)}")
+        rename = shlex.quote(f"{min(foreign)}=CLASS")
+        reasons.append(f"{summary.foreign} images show only what no task asks for: {listed(foreign)}; `--classes own` keeps these "
+                       f"names for a config of yours, `--rename {rename}` makes one a task's class ({', '.join(wanted)})")
+    raise UserError("; ".join([f"{src}: nothing to convert: {what}", *reasons]))
 
 
 def _check_strange(vocabulary: Vocabulary, options: Options, src: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mtzoo.data.convert.records import Entry
-from mtzoo.data.images import IMAGE_SUFFIXES, read_mask
+from mtzoo.data.convert.records import Entry, Remark
+from mtzoo.data.images import IMAGE_SUFFIXES, UNREAD_SUFFIXES, read_mask
 from mtzoo.data.json_file import read_json
 from mtzoo.data.masks import list_stems
 from mtzoo.data.names import name_problem, posix_name
@@ -49,6 +49,16 @@ def image_stems(root: Path, endings: Sequence[str] = IMAGE_SUFFIXES) -> dict[str
     if faults:
         raise UserError(str(faults[0]))
     return {stem: root / file for stem, file in stems.items()}
+
+
+def unread_images(root: Path) -> list[Remark]:
+    """A remark for each image file below `root` of a kind that is not read."""
+    found = []
+    for folder, folders, files in os.walk(root):
+        folders.sort()
+        found += [Remark("", f"{suffix} images, which are not read", f"{os.path.join(folder, file)}: not read; save it as PNG or JPEG")
+                  for file in sorted(files) if (suffix := os.path.splitext(file)[1].lower()) in UNREAD_SUFFIXES]
+    return found
 
 
 def read_text(path: Path) -> str:

@@ -13,8 +13,8 @@ from mtzoo.errors import UserError
 
 XYXY = tuple[float, float, float, float]
 
-Result = Literal["dropped", "ignored", "mended"]
-"""What became of a label that is not written as it is: "ignored" is an ignore region."""
+Result = Literal["dropped", "ignored", "mended", "background"]
+"""What became of a label that is not written as it is: "ignored" is an ignore region; "background": an image that has none."""
 
 OUTSIDE, NO_AREA, CLIPPED, SWAPPED = "outside the image", "no area", "clipped to the image", "corners swapped"
 MIN_SIDE = 0.01

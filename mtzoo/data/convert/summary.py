@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mtzoo.data.convert.records import LabelledImage, Remark
+from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.structures import IGNORE
 
 LISTED_LINES = 10_000
@@ -26,7 +27,7 @@ class Written:
     @classmethod
     def of(cls, image: LabelledImage) -> "Written":
         """The counts of a translated image."""
-        objects = Counter((box.name, box.crowd) for box in image.boxes or ())
+        objects = Counter((box.name, box.crowd or box.name == IGNORE_CATEGORY) for box in image.boxes or ())
         pixels = {kind: np.bincount(mask.ravel(), minlength=256) for kind, mask in image.masks.items()}
         return cls(image.boxes is not None, objects, frozenset(image.unknown), pixels)
 
@@ -46,8 +47,9 @@ class Pixels:
 
 @dataclass
 class Summary:
-    """images: split -> count of those written; searched: images that somebody looked through for objects; objects, ignored: by
-    category; unknown: category -> images in which an object of it has no known place; pixels: by kind of mask.
+    """images: split -> count of those written; searched: images that somebody looked through for objects; empty: those of them
+    without one, even an ignore region: background; objects, ignored: by category; unknown: category -> images in which an object
+    of it has no known place; pixels: by kind of mask.
 
     remarks: (category, why, what became of it) -> count; lines: what they say one by one, the first LISTED_LINES.
     foreign: images that show only what no task asks for; unlabelled: images without any label; neither is written.
@@ -56,6 +58,7 @@ class Summary:
 
     images: Counter[str] = field(default_factory=Counter)
     searched: int = 0
+    empty: int = 0
     objects: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
@@ -72,6 +75,7 @@ class Summary:
         """Count one image."""
         self.images[split] += 1
         self.searched += image.looked_for
+        self.empty += image.looked_for and not image.objects
         for (name, crowd), count in image.objects.items():
             (self.ignored if crowd else self.objects)[name] += count
         self.unknown.update(image.unknown)
@@ -100,6 +104,11 @@ class Summary:
             if became == result and category in (None, name):
                 found[why] += count
         return found
+
+    def reasons(self) -> list[str]:
+        """Why what is missing is missing, with counts and the first place."""
+        found = [f"{count} {result}: {why}" for (_, why, result), count in self.remarks.items() if result != "mended"]
+        return [*found, f"first: {self.lines[0]}"] if self.lines else found
 
     def dropped_categories(self) -> list[str]:
         """Categories that are not written, but of which labels were dropped."""

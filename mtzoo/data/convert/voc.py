@@ -11,6 +11,7 @@ from mtzoo.data.convert.layout import find_folder, image_stems, listed_splits, n
 from mtzoo.data.convert.records import SWAPPED, Entry, Format, LabelledImage, Remark, SourceSet, Vocabulary
 from mtzoo.data.convert.safe_xml import read_xml, text_of
 from mtzoo.data.images import upright_hw
+from mtzoo.data.masks import no_image
 from mtzoo.errors import UserError
 
 LAYOUT = "Annotations/*.xml and JPEGImages/ or images/, with ImageSets/Main/{train,val}.txt if there are"
@@ -20,12 +21,13 @@ CORNERS = ("xmin", "ymin", "xmax", "ymax")
 def open_voc(src: Path) -> SourceSet:
     """Every XML with its image. Raises UserError for an XML whose image is missing."""
     annotations = find_folder(src, ("Annotations", "annotations"), LAYOUT)
-    images = image_stems(find_folder(src, ("JPEGImages", "images"), LAYOUT))
+    folder = find_folder(src, ("JPEGImages", "images"), LAYOUT)
+    images = image_stems(folder)
     entries: dict[str, Entry] = {}
     for path in sorted(annotations.rglob("*.xml")):
         stem = path.relative_to(annotations).with_suffix("").as_posix()
         if stem not in images:
-            raise UserError(f"{path}: no image '{stem}' in {src} belongs to it; restore it or remove the XML")
+            raise UserError(f"{path}: {no_image(folder, stem, 'XML')}")
         entries[stem] = partial(_read, images[stem], path, f"{stem}{images[stem].suffix}")
     lists = {split: src / "ImageSets" / "Main" / f"{split}.txt" for split in ("train", "val")}
     remarks = [Remark("", "image without an XML", f"{image}: no XML in {annotations}: not labelled")

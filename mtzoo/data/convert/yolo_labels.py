@@ -62,8 +62,8 @@ def _replaced(path: Path, places: Sequence[int], name: str) -> Path | None:
 
 def background_remarks(images: Iterable[Path], labels: Mapping[Path, Path]) -> list[Remark]:
     """A remark for each image without a label file: by YOLO's rule it shows no object."""
-    why = "image without a label file: background, by YOLO's rule"
-    return [Remark("", why, f"{image}: no label file: background, by YOLO's rule", "mended") for image in images if image not in labels]
+    return [Remark("", "image without a label file, by YOLO's rule", f"{image}: no label file: background", "background")
+            for image in images if image not in labels]
 
 
 def check_long_rows(files: Iterable[Path], described_by: str) -> None:

@@ -1,12 +1,13 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mtzoo.data.convert import Options
 from mtzoo.errors import UserError
-from tests.data.convert.helpers import HW, converted, write_image, write_json, write_mask
-from tests.data.convert.layouts import poly2d, write_bdd100k
+from tests.data.convert.helpers import HW, Converted, converted, write_image, write_json, write_mask
+from tests.data.convert.layouts import bdd_lane, poly2d, write_bdd100k
 
 BACKGROUND, SOLID, DASHED, CURB = range(4)
 
@@ -96,3 +97,29 @@ def test_an_image_outside_is_refused(tmp_path):
     write_json(tmp_path / "src" / "labels" / "bdd100k_labels_images_train.json", [{"name": "../val/val.jpg", "labels": []}])
     with pytest.raises(UserError, match=r"frame 0: path '../val/val.jpg' leaves its folder"):
         converted("bdd100k", tmp_path / "src", tmp_path / "out")
+
+
+def converted_with(tmp_path: Path, *labels: dict) -> Converted:
+    write_bdd100k(tmp_path / "src")
+    for split in ("train", "val"):
+        write_json(tmp_path / "src" / "labels" / f"bdd100k_labels_images_{split}.json", [{"name": f"{split}.jpg", "labels": labels}])
+    return converted("bdd100k", tmp_path / "src", tmp_path / "out")
+
+
+def test_lanes_and_areas_of_unknown_kind_are_ignored_where_they_lie(tmp_path):
+    area = {"category": "drivable area", "attributes": {"areaType": "unknown"},
+            "poly2d": poly2d([[8, 47], [50, 47], [40, 26], [20, 26]], "LLLL", True)}
+    result = converted_with(tmp_path, bdd_lane("solid", "rumble strip", [[10, 47], [10, 25]]), area)
+    lane, drivable = result.mask("lane", "train"), result.mask("drivable", "train")
+    assert (lane[30, 10], lane[30, 40]) == (255, BACKGROUND)
+    assert (drivable[40, 30], drivable[10, 30]) == (255, 2)
+    assert result.summary.whys("ignored") == {"lane or area of unknown kind": 4}
+
+
+def test_an_object_without_a_box_is_boxed_by_its_polygon_or_unknown(tmp_path):
+    result = converted_with(tmp_path, {"category": "car", "poly2d": poly2d([[8, 40], [30, 40], [20, 26]], "LLL", True)},
+                            {"category": "person", "box2d": None})
+    assert result.boxes() == [("train.jpg", "vehicle", [8, 26, 22, 14], 0)]
+    ids = {category["name"]: category["id"] for category in result.coco()["categories"]}
+    assert result.coco()["images"][0]["not_exhaustive_category_ids"] == [ids["person"]]
+    assert result.summary.whys("dropped", "person") == {"neither box2d nor poly2d": 2}

@@ -1,4 +1,11 @@
+from pathlib import Path
+
+import pytest
+
+from mtzoo.data.coco import read_coco_boxes
 from mtzoo.data.convert import Options
+from mtzoo.data.sources import CocoBoxes
+from mtzoo.errors import UserError
 from tests.data.convert.helpers import converted, write_image, write_json
 from tests.data.convert.layouts import write_coco
 
@@ -39,3 +46,72 @@ def test_other_places_of_the_same_json(tmp_path):
             "images": [{"id": 0, "file_name": "a.jpg", "width": 64, "height": 48}], "categories": [{"id": 0, "name": "bus"}],
             "annotations": [{"id": 1, "image_id": 0, "category_id": 0, "bbox": [1, 1, 5, 5], "iscrowd": 1}]})
     assert converted("coco", tmp_path / "src", tmp_path / "out").boxes("val") == [("a.jpg", "vehicle", [1, 1, 5, 5], 1)]
+
+
+def write_annotations(root: Path, *annotations: dict, **image: object) -> Path:
+    """Two splits of one image of 64x48 with these annotations of category bus, unless they say another."""
+    for split in ("train", "valid"):
+        write_image(root / split / "a.jpg")
+        write_json(root / split / "_annotations.coco.json", {
+            "images": [{"id": 3, "file_name": "a.jpg", "width": 64, "height": 48, **image}],
+            "categories": [{"id": 1, "name": "bus"}, {"id": 2, "name": "person"}],
+            "annotations": [{"id": k, "image_id": 3, "category_id": 1, **entry} for k, entry in enumerate(annotations)]})
+    return root
+
+
+@pytest.mark.parametrize("place", [{}, {"bbox": None}, {"bbox": []}, {"bbox": [0, 0, 0, 0]}])
+@pytest.mark.parametrize("shape", [[[10, 8, 40, 8, 40, 30]], [[10, 8, 20, 8, 20, 30], [30, 9, 40, 9, 40, 20]],
+                                   {"size": [48, 64], "counts": [488, 22, 1370, 22, 1170]}])
+def test_polygons_and_runs_without_a_box_are_boxed(place, shape, tmp_path):
+    """The runs are rows 8 to 29 of columns 10 and 39."""
+    result = converted("coco", write_annotations(tmp_path / "src", {"segmentation": shape, **place}), tmp_path / "out")
+    assert result.boxes() == [("a.jpg", "vehicle", [10, 8, 30, 22], 0)]
+
+
+@pytest.mark.parametrize(("entry", "boxes"), [
+    ({"bbox": [4, 4, -10, 5]}, [("a.jpg", "vehicle", [0, 4, 4, 5], 1)]),
+    ({"bbox": [4, 4, 0, 5]}, [("a.jpg", "vehicle", [4, 4, 1, 5], 1)]),
+    ({"bbox": [4, 4, 8, 5], "iscrowd": "no"}, [("a.jpg", "vehicle", [4, 4, 8, 5], 1)]),
+    ({"bbox": [4, 4, 8, 5], "category_id": 77}, [("a.jpg", "ignore", [4, 4, 8, 5], 1)]),
+    ({"bbox": [50, 4, 40, 5]}, [("a.jpg", "vehicle", [50, 4, 14, 5], 0)]),
+    ({"bbox": [90, 4, 40, 5]}, []),
+])
+def test_what_is_wrong_is_ignored_where_it_lies(entry, boxes, tmp_path):
+    result = converted("coco", write_annotations(tmp_path / "src", {"bbox": [30, 30, 5, 5], "category_id": 2}, entry), tmp_path / "out")
+    assert result.boxes() == [("a.jpg", "person", [30, 30, 5, 5], 0), *boxes]
+    assert result.summary.lines
+
+
+@pytest.mark.parametrize("entry", [{}, {"bbox": "4 4 8 5"}, {"segmentation": [[1, 2]]}, {"bbox": [float("nan"), 1, 2, 3]}])
+def test_where_nobody_knows_the_place_the_class_is_unknown_in_the_image(entry, tmp_path):
+    src = write_annotations(tmp_path / "src", {"bbox": [30, 30, 5, 5], "category_id": 2}, entry)
+    result = converted("coco", src, tmp_path / "out")
+    ids = {category["name"]: category["id"] for category in result.coco()["categories"]}
+    assert result.coco()["images"][0]["not_exhaustive_category_ids"] == [ids["vehicle"]]
+    spec = CocoBoxes(str(result.root / "train" / "images"), str(result.root / "train" / "boxes.json"), "out")
+    read, _ = read_coco_boxes(spec, "det", ("vehicle", "person"))
+    assert read["a.jpg"][1].known.tolist() == [False, True]
+    assert result.summary.unknown == {"vehicle": 2}
+
+
+def test_a_set_of_crowds_has_no_object(tmp_path):
+    src = write_annotations(tmp_path / "src", {"bbox": [30, 30, 5, 5], "iscrowd": 1})
+    summary = converted("coco", src, tmp_path / "out").summary
+    assert (summary.objects, summary.ignored) == ({}, {"vehicle": 2})
+
+
+def test_a_category_of_its_own_is_told_with_what_to_type(tmp_path):
+    src = write_annotations(tmp_path / "src", {"bbox": [30, 30, 5, 5]})
+    for path in src.rglob("*.json"):
+        path.write_text(path.read_text().replace('"bus"', '"pot hole"'))
+    with pytest.raises(UserError, match=r"nothing to convert: .* for: pot hole; `--classes own` .*`--rename 'pot hole=CLASS'` makes"):
+        converted("coco", src, tmp_path / "out")
+    assert converted("coco", src, tmp_path / "out", Options(classes="own")).summary.objects == {"pot hole": 2}
+    renamed = Options(rename={"pot hole": "sign"})
+    assert converted("coco", src, tmp_path / "out", renamed).summary.tasks == ["det_person", "det_vehicle_sign"]
+
+
+def test_an_image_of_another_size_than_told_is_not_labelled(tmp_path):
+    src = write_annotations(tmp_path / "src", {"bbox": [30, 30, 5, 5]}, width=128)
+    with pytest.raises(UserError, match=r"nothing to convert: .*size of the image is not its annotations'; .*the image is 64x48"):
+        converted("coco", src, tmp_path / "out")

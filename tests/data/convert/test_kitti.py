@@ -1,7 +1,9 @@
 import math
+from pathlib import Path
 
 import pytest
 
+from mtzoo.data.convert import Options
 from mtzoo.data.convert.kitti import visible_face
 from mtzoo.errors import UserError
 from tests.data.convert.helpers import converted, write_text
@@ -61,3 +63,54 @@ def test_a_bad_row_is_named(row, message, tmp_path):
     with pytest.raises(UserError, match=message):
         converted("kitti", tmp_path / "src", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def write_rows(root: Path, *rows: str) -> Path:
+    write_kitti(root)
+    for number in range(3):
+        write_text(root / "training" / "label_2" / f"00000{number}.txt", *rows)
+    return root
+
+
+CAR_2D, PERSON_2D = "Car 0 0 0 10 8 40 28 0 0 0 0 0 0 0", "Pedestrian 0 0 0 2 5 8 40 0 0 0 0 0 0 0"
+
+
+@pytest.mark.parametrize("car", [CAR_2D, "Car -1 -1 -10 10 8 40 28 -1 -1 -1 -1000 -1000 -1000 -10",
+                                 "Car 0 0 0 10 8 40 28 1.5 1.6 4 0 0 0 0"])
+def test_without_3d_rears_and_fronts_are_unknown(car, tmp_path):
+    result = converted("kitti", write_rows(tmp_path / "src", car, PERSON_2D), tmp_path / "out")
+    assert result.categories() == ["person", "vehicle"], "types that do not occur are unknown, too"
+    assert result.summary.tasks == ["det_person", "det_vehicle_sign"]
+    assert [box[1:3] for box in result.boxes()[:2]] == [("vehicle", [10, 8, 30, 20]), ("person", [2, 5, 6, 35])]
+
+
+def test_a_vehicle_without_3d_among_others_has_no_background_at_its_rear(tmp_path):
+    result = converted("kitti", write_rows(tmp_path / "src", KITTI_ROWS[0], CAR_2D.replace("10 8 40", "42 8 60")), tmp_path / "out")
+    assert [box[1:] for box in result.boxes()[2:5]] == [
+        ("vehicle", [42, 8, 18, 20], 0), ("vehicle_rear", [42, 8, 18, 20], 1), ("vehicle_front", [42, 8, 18, 20], 1)]
+    assert "det_rear" in result.summary.tasks
+
+
+def test_names_of_its_own(tmp_path):
+    src = write_rows(tmp_path / "src", CAR_2D.replace("Car", "car"), PERSON_2D.replace("Pedestrian", "trafficcone"),
+                     PERSON_2D.replace("Pedestrian", "ignore"))
+    with pytest.raises(UserError, match=r"1 category that this format does not have: 'trafficcone' .*--rename trafficcone=ignore; "):
+        converted("kitti", src, tmp_path / "out")
+    result = converted("kitti", src, tmp_path / "out", Options(rename={"trafficcone": "cone", "car": "sign"}))
+    assert result.summary.objects == {"sign": 3, "cone": 3}
+    assert result.summary.ignored == {"ignore": 3}
+    own = converted("kitti", src, tmp_path / "out", Options(classes="own")).summary
+    assert (own.objects, own.ignored) == ({"car": 3, "trafficcone": 3}, {"ignore": 3})
+
+
+def test_an_image_without_a_label_file_is_not_labelled(tmp_path):
+    src = write_rows(tmp_path / "src", CAR_2D)
+    labels = src / "training" / "label_2"
+    (labels / "000001.txt").unlink()
+    summary = converted("kitti", src, tmp_path / "out").summary
+    assert summary.images == {"train": 1, "val": 1}
+    assert summary.whys("dropped") == {"image without a label file": 1}
+    for path in labels.iterdir():
+        path.unlink()
+    with pytest.raises(UserError, match=r"label_2: none of the label files of 3 images was found, e.g. 000000.txt"):
+        converted("kitti", src, tmp_path / "out2")

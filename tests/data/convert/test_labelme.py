@@ -1,10 +1,11 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from mtzoo.data.convert import Options
 from mtzoo.errors import UserError
-from tests.data.convert.helpers import converted, write_json
+from tests.data.convert.helpers import converted, write_image, write_json
 from tests.data.convert.layouts import write_labelme
 
 
@@ -37,3 +38,50 @@ def test_a_bad_file_is_named(change, message, tmp_path):
     write_json(path, json.loads(path.read_text()) | change)
     with pytest.raises(UserError, match=message):
         converted("labelme", tmp_path / "src", tmp_path / "out")
+
+
+def write_one(root: Path, *shapes: dict, image: str = "images/a.jpg", named: str = "..\\images\\a.jpg") -> Path:
+    """Two images, a.jpg and b.jpg, with the same shapes; the JSON files lie in json/."""
+    for stem in "ab":
+        write_image(root / image.replace("a.jpg", f"{stem}.jpg"))
+        write_json(root / "json" / f"{stem}.json", {"shapes": shapes, "imagePath": named.replace("a.jpg", f"{stem}.jpg")})
+    return root
+
+
+CAR = {"label": "car", "points": [[24, 14], [4, 4]], "shape_type": "rectangle"}
+
+
+@pytest.mark.parametrize(("image", "named"), [
+    ("images/a.jpg", "..\\images\\a.jpg"), ("json/a.jpg", "C:\\Users\\me\\pictures\\a.jpg"), ("json/a.jpg", "..\\..\\a.jpg"),
+    ("json/day/a.jpg", "day\\a.jpg"), ("json/a.jpg", "/home/me/a.jpg")])
+def test_paths_as_windows_and_other_machines_write_them(image, named, tmp_path):
+    result = converted("labelme", write_one(tmp_path / "src", CAR, image=image, named=named), tmp_path / "out")
+    assert [(box[0].rsplit("/")[-1], *box[1:]) for box in result.boxes()] == [("a.jpg", "vehicle", [4, 4, 20, 10], 0)]
+
+
+def test_a_path_that_leaves_the_root_is_refused(tmp_path):
+    write_image(tmp_path / "a.jpg")
+    with pytest.raises(UserError, match=r"a.json: path '../a.jpg' leaves its folder"):
+        converted("labelme", write_one(tmp_path / "src", CAR, named="..\\..\\a.jpg"), tmp_path / "out")
+
+
+def test_a_shape_without_extent_makes_its_class_unknown_in_the_image(tmp_path):
+    point = {"label": "truck", "points": [[30, 30]], "shape_type": "point"}
+    result = converted("labelme", write_one(tmp_path / "src", CAR, point), tmp_path / "out")
+    ids = {category["name"]: category["id"] for category in result.coco()["categories"]}
+    assert result.coco()["images"][0]["not_exhaustive_category_ids"] == [ids["vehicle"]]
+
+
+def test_a_shape_given_as_a_mask_is_boxed(tmp_path):
+    shape = CAR | {"shape_type": "mask", "mask": "iVBORw0KGgo="}
+    assert converted("labelme", write_one(tmp_path / "src", shape), tmp_path / "out").boxes() == [
+        ("images/a.jpg", "vehicle", [4, 4, 20, 10], 0)]
+
+
+def test_a_line_of_no_lane_class_is_no_background_among_lanes(tmp_path):
+    lines = [{"label": "solid", "points": [[10, 0], [10, 47]], "shape_type": "line"},
+             {"label": "wire", "points": [[0, 20], [63, 20]], "shape_type": "linestrip"}]
+    result = converted("labelme", write_one(tmp_path / "src", *lines), tmp_path / "out")
+    lane = result.mask("lane", "images/a")
+    assert (lane[10, 10], lane[20, 40], lane[40, 40]) == (1, 255, 0)
+    assert result.summary.whys("dropped", "wire") == {"line that is no lane class": 2}

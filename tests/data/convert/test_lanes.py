@@ -82,3 +82,19 @@ def lanes_of(mask: np.ndarray) -> list[list[int]]:
         columns = [np.flatnonzero(mask[y] == lane) for y in range(240, 720, 10)]
         lanes.append([int(np.median(xs)) if xs.size else -2 for xs in columns])
     return lanes
+
+
+def test_a_lane_of_one_point_is_ignored_around_it(tmp_path):
+    write_culane(tmp_path / "src")
+    write_text(tmp_path / "src" / "driver_1" / "train.MP4" / "00000.lines.txt", "20 40")
+    lane = converted("culane", tmp_path / "src", tmp_path / "out").mask("lane", "driver_1/train.MP4/00000")
+    assert (lane[40, 20], lane[10, 20]) == (255, 0)
+
+
+def test_two_rows_for_one_image_are_refused(tmp_path):
+    write_tusimple(tmp_path / "src")
+    path = tmp_path / "src" / "label_data_0313.json"
+    rows = path.read_text().splitlines()
+    write_text(path, *rows, rows[0])
+    with pytest.raises(UserError, match=r"label_data_0313.json:3: a second row for 'clips/0313-1/1/20.jpg'"):
+        converted("tusimple", tmp_path / "src", tmp_path / "out")

@@ -50,3 +50,24 @@ def test_every_annotation_needs_its_image(tmp_path):
         converted("voc", tmp_path / "src", tmp_path / "out")
     write_image(tmp_path / "src" / "JPEGImages" / "c.png")
     assert converted("voc", tmp_path / "src", tmp_path / "out").summary.images == {"train": 1, "val": 1}, "as ImageSets lists"
+
+
+def test_corners_in_the_wrong_order_are_swapped_and_told(tmp_path):
+    write_voc(tmp_path / "src")
+    xml = VOC_XML.format(name="b").replace("<xmin>11</xmin>", "<xmin>30</xmin>").replace("<xmax>30</xmax>", "<xmax>11</xmax>")
+    write_text(tmp_path / "src" / "Annotations" / "b.xml", xml.replace("<width>64</width><height>48</height>", ""))
+    result = converted("voc", tmp_path / "src", tmp_path / "out")
+    assert result.boxes()[0] == ("b.jpg", "vehicle", [10, 20, 20, 10], 0), "the same pixels, a missing size is none of its"
+    assert result.summary.whys("mended") == {"corners swapped": 1}
+
+
+def test_boxes_outside_of_the_image_are_dropped_and_told(tmp_path):
+    write_voc(tmp_path / "src")
+    xml = VOC_XML.format(name="b").replace("<xmin>11</xmin>", "<xmin>111</xmin>").replace("<xmax>30</xmax>", "<xmax>130</xmax>")
+    write_text(tmp_path / "src" / "Annotations" / "b.xml", xml.replace("<xmax>64</xmax>", "<xmax>90</xmax>"))
+    write_image(tmp_path / "src" / "JPEGImages" / "nobody_looked.jpg")
+    result = converted("voc", tmp_path / "src", tmp_path / "out")
+    assert result.boxes() == [("b.jpg", "speedlimit", [39, 0, 25, 10], 1)]
+    assert result.summary.whys("dropped", "vehicle") == {"outside the image": 1}
+    assert result.summary.whys("mended", "speedlimit") == {"clipped to the image": 1}
+    assert result.summary.whys("dropped", "") == {"image without an XML": 1}

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from mtzoo.errors import UserError
@@ -71,3 +73,99 @@ def test_a_bad_yaml_is_named(lines, message, tmp_path):
     write_text(tmp_path / "src" / "data.yaml", *lines)
     with pytest.raises(UserError, match=message):
         converted("yolo", tmp_path / "src", tmp_path / "out")
+
+
+def write_set(root: Path, rows: list[str], *yaml: str, images: str = "train/images", labels: str = "train/labels") -> Path:
+    """Images 0.jpg, 1.jpg, ... of 64x48, each with the same rows."""
+    for number in range(4):
+        write_image(root / images / f"{number}.jpg")
+        write_text(root / labels / f"{number}.txt", *rows)
+    write_text(root / "data.yaml", f"train: {images}", "names: [car, boat]", *yaml)
+    return root
+
+
+POSE = "0 0.5 0.5 0.25 0.5 0.45 0.4 0.55 0.6"
+POSE_3 = "1 0.5 0.25 0.25 0.25 0.45 0.2 2 0.55 0.3 1 0 0 0"
+
+
+@pytest.mark.parametrize(("row", "shape", "box"), [(POSE, "[2, 2]", [24, 12, 16, 24]), (POSE_3, "[3, 3]", [24, 6, 16, 12])])
+def test_of_poses_the_box_is_kept_and_the_points_are_told(row, shape, box, tmp_path):
+    src = write_set(tmp_path / "src", [row, "0 0.25 0.25 0.25 0.25"], f"kpt_shape: {shape}")
+    result = converted("yolo", src, tmp_path / "out")
+    assert [b[2] for b in result.boxes()[:2]] == [box, [8, 6, 16, 12]]
+    assert result.summary.whys("mended") == {"keypoints dropped, box kept": 4}
+
+
+def test_rows_that_could_be_two_things_are_refused_and_settled_by_the_yaml(tmp_path):
+    src = write_set(tmp_path / "src", [POSE])
+    with pytest.raises(UserError, match=r"0.txt:1: rows of 9 columns could be polygons, or boxes with keypoints; write kpt_shape: "):
+        converted("yolo", src, tmp_path / "out")
+    write_set(src, [POSE], "kpt_shape: null")
+    assert converted("yolo", src, tmp_path / "out").boxes()[0][2] == pytest.approx([16, 19.2, 19.2, 9.6]), "the polygon's box"
+    write_set(src, [POSE], "kpt_shape: [3, 2]")
+    with pytest.raises(UserError, match=r"0.txt:1: 9 columns; a box has 5 .*, a pose 11"):
+        converted("yolo", src, tmp_path / "out2")
+    write_set(src, [POSE], "kpt_shape: [3, x]")
+    with pytest.raises(UserError, match=r"data.yaml: kpt_shape=\[3, 'x'\]"):
+        converted("yolo", src, tmp_path / "out2")
+
+
+@pytest.mark.parametrize("rows", [
+    ["0 0.1 0.1 0.2 0.1 0.2 0.3", "1 0.5 0.5 0.6 0.5 0.6 0.6 0.5 0.6"],  # of two lengths
+    ["0 0.8 0.8 0.9 0.8 0.9 0.9 0.8 0.9"],  # the box of a pose would leave the image
+    ["0 0.2 0.2 0.2 0.2 0.9 0.9 0.2 0.9"],  # and here the points the box
+])
+def test_rows_that_can_only_be_polygons_need_no_word(rows, tmp_path):
+    src = write_set(tmp_path / "src", rows)
+    xs, ys = (list(map(float, rows[0].split()[k::2])) for k in (1, 2))
+    box = [64 * min(xs), 48 * min(ys), 64 * (max(xs) - min(xs)), 48 * (max(ys) - min(ys))]
+    assert converted("yolo", src, tmp_path / "out").boxes()[0][2] == pytest.approx(box, abs=0.01)
+
+
+@pytest.mark.parametrize(("images", "labels"), [
+    ("train/imgs", "train/labels"), ("imgs/train", "labels/train"), ("images/train", "images/train"), ("images/train", "labels/train"),
+    ("train", "train/labels"), ("pictures/train/day", "labels/train/day"), ("images/a/images", "labels/a/images"),
+    ("train", "label/train"),
+])
+def test_label_files_are_found(images, labels, tmp_path):
+    src = write_set(tmp_path / "src", ["0 0.5 0.5 0.25 0.5"], images=images, labels=labels)
+    result = converted("yolo", src, tmp_path / "out")
+    assert result.summary.objects == {"vehicle": 4}
+    assert result.summary.images == {"train": 3, "val": 1}, "without a val part, the last are val"
+
+
+def test_without_any_label_file_nothing_is_background(tmp_path):
+    src = write_set(tmp_path / "src", ["0 0.5 0.5 0.25 0.5"], "val: val/imgs")
+    write_image(src / "val" / "imgs" / "b.jpg")
+    with pytest.raises(UserError, match=r"none of the label files of the 1 images in val/imgs was found; b.txt was sought in val"):
+        converted("yolo", src, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    write_text(src / "val" / "labels" / "b.txt", "0 0.5 0.5 0.25 0.5")
+    assert converted("yolo", src, tmp_path / "out").boxes("val") == [("b.jpg", "vehicle", [24, 12, 16, 24], 0)]
+
+
+def test_single_images_without_a_label_file_are_told(tmp_path):
+    src = write_set(tmp_path / "src", ["0 0.5 0.5 0.25 0.5"])
+    (src / "train" / "labels" / "1.txt").unlink()
+    write_text(src / "train" / "labels" / "2.txt")
+    summary = converted("yolo", src, tmp_path / "out").summary
+    assert summary.whys("background") == {"image without a label file, by YOLO's rule": 1}
+    assert summary.empty == 2
+    assert summary.lines == [f"{src}/train/images/1.jpg: no label file: background"]
+
+
+def test_a_row_that_is_there_twice_is_kept_once(tmp_path):
+    src = write_set(tmp_path / "src", ["0 0.5 0.5 0.25 0.5", "1 0.5 0.5 0.25 0.5", "0 0.50 0.5 0.25 0.5"])
+    result = converted("yolo", src, tmp_path / "out")
+    assert [box[:2] for box in result.boxes()[:2]] == [("0.jpg", "vehicle"), ("0.jpg", "boat")]
+    assert result.summary.objects == {"vehicle": 4, "boat": 4}
+    assert result.summary.whys("dropped", "vehicle") == {"there twice": 4}
+
+
+def test_one_split_a_byte_order_mark_and_an_old_home_are_taken(tmp_path):
+    src = write_set(tmp_path / "src", ["0 0.5 0.5 0.25 0.5"])
+    text = "\ufeffval: /home/them/set-3/train/images\nnames: [car, boat]\n"
+    (src / "data.yaml").write_text(text.replace("/home", "home"), encoding="utf-8")
+    labels = src / "train" / "labels" / "0.txt"
+    labels.write_text("\ufeff" + labels.read_text(), encoding="utf-8")
+    assert converted("yolo", src, tmp_path / "out").summary.objects == {"vehicle": 4}
