@@ -67,8 +67,8 @@ def listening(notice: str = "") -> Iterator[Stop]:
 
 @contextmanager
 def fatal() -> Iterator[None]:
-    """Both signals end the process at once inside: for waiting in a library that would not hear of them."""
-    if threading.current_thread() is not threading.main_thread():
+    """Both signals end the process at once inside: for waiting in a library that would not hear of them. `listening` work goes on."""
+    if threading.current_thread() is not threading.main_thread() or _listener is not None:
         yield
         return
     before = {number: signal.signal(number, signal.SIG_DFL) for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN}

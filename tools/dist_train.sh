@@ -10,5 +10,5 @@ esac
 processes=$1
 shift
 make_env
-exec torchrun --nnodes "${NNODES:-1}" --node-rank "${NODE_RANK:-0}" --nproc-per-node "$processes" \
+exec python "$ROOT/tools/torchrun_mtzoo.py" --nnodes "${NNODES:-1}" --node-rank "${NODE_RANK:-0}" --nproc-per-node "$processes" \
     --master-addr "${MASTER_ADDR:-127.0.0.1}" --master-port "${MASTER_PORT:-29500}" -m mtzoo quant-train "$@"

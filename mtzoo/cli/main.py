@@ -7,16 +7,25 @@ import argparse
 import ast
 import errno
 import importlib
+import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 from mtzoo import __version__
+from mtzoo.cli.streams import discard_output, output_fault, prepare_streams
 from mtzoo.errors import UserError, did_you_mean, one_line, without_middle
+from mtzoo.signals import Interrupted, handled
 
+RANK = int(os.environ.get("RANK", 0))  # as torchrun numbers its processes
+ERROR_FILE = os.environ.get("TORCHELASTIC_ERROR_FILE") if "MTZOO_TORCHRUN" in os.environ else None
+FOLLOW = 10.0  # seconds
+LOST_PROCESS = ("Connection closed by peer", "Connection reset by peer", "NCCL")
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_BROKEN_PIPE = 128 + 13
@@ -28,32 +37,62 @@ SYSTEM_LIBRARIES = ("libGL", "libgthread", "libglib", "libxcb", "libX11")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a verb and give the exit status: 0 good, 1 the verb says no, 2 the user can mend it, 130 interrupted.
+    """Run a verb and give the exit status: 0 good, 1 the verb says no, 2 the user can mend it, 130 Ctrl-C, 143 SIGTERM.
 
     An exception that is none of these is a bug and leaves with its traceback.
     """
     try:
-        status = dispatch(sys.argv[1:] if argv is None else argv)
-        sys.stdout.flush()
-        return status
+        with handled():
+            prepare_streams()
+            status = dispatch(sys.argv[1:] if argv is None else argv)
+            sys.stdout.flush()
+            return status
     except UserError as error:
         return tell_error(str(error))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    except KeyboardInterrupt as stop:
+        if RANK == 0:
+            tell(str(stop) or "interrupted")
+        return stop.status if isinstance(stop, Interrupted) else EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone: nobody is left to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return EXIT_BROKEN_PIPE
     except (MemoryError, OSError, RecursionError, RuntimeError) as error:
-        if fault := machine_fault(error):
+        if is_lost_process(error):
+            return follow()
+        if fault := output_fault(error) or machine_fault(error):
             return tell_error(fault)
         raise
 
 
 def tell_error(message: str) -> int:
-    """Print what the user can mend as one line on stderr; returns the exit status."""
-    print(f"error: {one_line(without_middle(message))}", file=sys.stderr)
+    """Print what the user can mend as one line on stderr; returns the exit status.
+
+    A process of tools/torchrun_mtzoo.py leaves the line to that one: all processes may find the same.
+    """
+    line = f"error: {one_line(without_middle(message))}"
+    if ERROR_FILE is None:
+        tell(line)
+    else:
+        Path(ERROR_FILE).write_text(json.dumps({"message": line, "timestamp": int(time.time())}))
     return EXIT_USER_ERROR
+
+
+def tell(message: str) -> None:
+    """Print one line on stderr, if anybody takes it."""
+    with suppress(OSError):
+        print(one_line(message), file=sys.stderr, flush=True)
+
+
+def is_lost_process(error: Exception) -> bool:
+    """Whether it says that another process of the same training is gone."""
+    return "WORLD_SIZE" in os.environ and isinstance(error, RuntimeError) and any(text in str(error) for text in LOST_PROCESS)
+
+
+def follow() -> int:
+    """Another process has failed and tells why: wait to be ended with it, as torchrun does."""
+    time.sleep(FOLLOW)
+    tell("error: another process of this training has ended; go on with --resume")
+    return 1
 
 
 def machine_fault(error: Exception) -> str:
@@ -62,6 +101,8 @@ def machine_fault(error: Exception) -> str:
         return "what was read is nested deeper than Python can follow; use a flatter config, file or option"
     if isinstance(error, MemoryError) or any(text in str(error) for text in OUT_OF_MEMORY):
         return f"not enough memory ({error}); use smaller images, a smaller batch or fewer workers"
+    if "DataLoader worker" in str(error):
+        return "a process that reads images was ended by the system, for want of memory as a rule; lower env.workers or env.cache_mb"
     if isinstance(error, OSError) and error.errno in MACHINE_FAULTS:
         return f"{error.filename or 'a file'}: cannot be read or written ({error.strerror}); free space, mend it or use another place"
     return ""

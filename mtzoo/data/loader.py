@@ -1,6 +1,8 @@
 """Samples -> batches, in the background."""
 
 import math
+import multiprocessing
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +18,12 @@ from mtzoo.data.dataset import EvalDataset, MultiTaskDataset
 from mtzoo.data.sampler import Draw, WeightedEpochSampler
 from mtzoo.errors import UserError
 from mtzoo.machine import check_processes
+from mtzoo.signals import end_with_parent
 from mtzoo.structures import IGNORE, Batch, Sample
+
+NO_SHARED_MEMORY = ("unable to allocate shared memory", "out of shared memory", "Bus error", "unable to open shared memory object",
+                    "unable to mmap")
+SHM_ADVICE = "set env.workers=0, or give /dev/shm more room (docker run --shm-size=2g)"
 
 
 @dataclass
@@ -82,7 +89,8 @@ def collate_eval(samples: Sequence[Sample]) -> EvalBatch:
 
 
 class Loader:
-    """Batches of a DataLoader; a UserError leaves a worker as the one line it is, not wrapped in the worker's traceback."""
+    """Batches of a DataLoader. A UserError leaves a worker as the one line it is, not wrapped in the worker's traceback, and so does
+    what the machine lacks for workers."""
 
     def __init__(self, loader: DataLoader) -> None:
         self._loader = loader
@@ -91,10 +99,29 @@ class Loader:
         return len(self._loader)
 
     def __iter__(self) -> Iterator[Batch | EvalBatch]:
-        for batch in self._loader:
+        if self._loader.num_workers:
+            _check_shared_memory()
+        batches = self._batches()
+        while (batch := next(batches, None)) is not None:
             if isinstance(batch, UserError):
                 raise batch
             yield batch
+
+    def _batches(self) -> Iterator[Batch | EvalBatch | UserError]:
+        try:
+            yield from self._loader
+        except RuntimeError as error:
+            if any(text in str(error) for text in NO_SHARED_MEMORY):
+                raise UserError(f"worker processes hand images over in shared memory, which has run out; {SHM_ADVICE}") from error
+            raise
+
+
+def _check_shared_memory() -> None:
+    """Raises UserError where processes can share none, e.g. with a read-only /dev/shm."""
+    try:
+        multiprocessing.get_context().Lock()
+    except OSError as error:
+        raise UserError(f"worker processes need shared memory, and it cannot be had ({error.strerror}); {SHM_ADVICE}") from error
 
 
 Load = Callable[[Any, Sequence[Any]], Any]
@@ -149,4 +176,5 @@ def _worker_options(workers: int, persistent: bool) -> dict[str, object]:
 
 
 def _init_worker(worker: int) -> None:
+    end_with_parent(os.getppid())
     cv2.setNumThreads(0)  # a worker per core: OpenCV's own threads would only fight over them

@@ -8,14 +8,15 @@ import torch
 from mtzoo.errors import UserError
 
 
-def select_device(ctx: str, rank: int = 0) -> torch.device:
-    """"cpu", GPU indices as "0,1" (a process takes the one of its rank), or "auto": the first GPU if there is one."""
+def select_device(ctx: str, local_rank: int = 0) -> torch.device:
+    """"cpu", GPU indices as "0,1", or "auto": all GPUs, if there are any. Of several a process takes the one of its local rank, which
+    counts the processes of this machine."""
     if ctx == "cpu" or ctx == "auto" and not torch.cuda.is_available():
         return torch.device("cpu")
     indices = range(torch.cuda.device_count()) if ctx == "auto" else parse_indices(ctx)
     if not torch.cuda.is_available():
         raise UserError(f"--ctx {ctx}: this machine has no CUDA device; use --ctx cpu")
-    chosen = list(indices)[rank % len(indices)]
+    chosen = list(indices)[local_rank % len(indices)]
     if chosen >= torch.cuda.device_count():
         raise UserError(f"--ctx {ctx}: GPU {chosen} does not exist; this machine has {torch.cuda.device_count()}")
     return torch.device("cuda", chosen)

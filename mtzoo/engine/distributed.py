@@ -1,6 +1,7 @@
 """Several processes, one network: torchrun starts them, gradients are averaged, rank 0 writes and speaks."""
 
 import os
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
@@ -10,12 +11,20 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from mtzoo.errors import UserError
+from mtzoo.signals import Interrupted, fatal
+
 T = TypeVar("T")
 PATIENCE = timedelta(hours=6)  # the others wait while rank 0 evaluates, exports and verifies
 
 
 def rank() -> int:
     return int(os.environ.get("RANK", 0))
+
+
+def local_rank() -> int:
+    """Which of this machine's processes it is."""
+    return int(os.environ.get("LOCAL_RANK", rank()))
 
 
 def world_size() -> int:
@@ -29,6 +38,8 @@ def is_main() -> bool:
 
 def join(device: torch.device) -> None:
     """Join the other processes, if torchrun started several: nccl between GPUs, gloo between CPUs."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     if world_size() > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
 
@@ -60,9 +71,36 @@ def average_gradients(module: nn.Module) -> None:
         parameter.grad = grad / world_size()
 
 
+def largest(number: int) -> int:
+    """The largest of the numbers that all processes give."""
+    if world_size() == 1:
+        return number
+    value = torch.tensor(number, device="cuda" if dist.get_backend() == "nccl" else "cpu")
+    dist.all_reduce(value, dist.ReduceOp.MAX)
+    return int(value)
+
+
 def on_main(work: Callable[[], T]) -> T | None:
-    """Do `work` in rank 0 while the others wait; they get None."""
-    result = work() if is_main() else None
-    if dist.is_initialized():
-        dist.barrier()
+    """Do `work` in rank 0 while the others wait; they get None, and end with its exit status when it fails: it tells why."""
+    if not dist.is_initialized():
+        return work() if is_main() else None
+    if not is_main():
+        with fatal():  # the wait is in a library that would not hear of a signal
+            status = largest(0)
+        if status:
+            sys.exit(status)
+        return None
+    try:
+        result = work()
+    except BaseException as error:
+        largest(exit_status(error))
+        raise
+    largest(0)
     return result
+
+
+def exit_status(error: BaseException) -> int:
+    """What the command ends with: 2 for what the user can mend, 130 or 143 for a signal, 1 for a bug."""
+    if isinstance(error, Interrupted):
+        return error.status
+    return 2 if isinstance(error, UserError) else 1

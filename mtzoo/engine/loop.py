@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,13 +16,14 @@ from mtzoo.data.dataset import MultiTaskDataset
 from mtzoo.data.loader import Loader, make_loader
 from mtzoo.engine.bad_images import BadImages
 from mtzoo.engine.checkpoint_values import restoring
-from mtzoo.engine.distributed import average_gradients, wrap
+from mtzoo.engine.distributed import average_gradients, largest, wrap
 from mtzoo.engine.losses import MultiTaskLoss, compute_loss
 from mtzoo.engine.optim import build_optimizer, build_schedule, load_optimizer_state, load_schedule_state
 from mtzoo.engine.progress import Progress
 from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image
 from mtzoo.machine import check_memory
+from mtzoo.signals import Interrupted, Stop
 from mtzoo.structures import Batch
 
 BYTES_OF_A_PIXEL, BYTES_AHEAD = 3 + 12, 2 * 3
@@ -88,12 +90,13 @@ class BatchStream:
 def train_phase(net: nn.Module, criterion: MultiTaskLoss, phase: Phase, stream: BatchStream, progress: Progress, *,
                 checkpoint_interval: int, device: torch.device, bf16: bool, resume: PhaseState | None,
                 before_step: Callable[[int], None], after_step: Callable[[int], None],
-                on_checkpoint: Callable[[PhaseState], None]) -> PhaseResult:
+                on_checkpoint: Callable[[PhaseState], Path | None], stop: Stop) -> PhaseResult:
     """Train `net`, and what `criterion` learns, in place for one phase.
 
     before_step, after_step: called with the iteration about to run (observers are frozen there), and with the one whose update is
-    done (zero weights are kept there); on_checkpoint: called every `checkpoint_interval` iterations and after the last one.
-    Raises UserError when the loss is no longer a number.
+    done (zero weights are kept there); on_checkpoint: called every `checkpoint_interval` iterations and after the last one, gives
+    what was written; stop: asked after each iteration.
+    Raises UserError when the loss is no longer a number, Interrupted when it stops with a checkpoint.
     """
     total = progress.total
     optimizer = build_optimizer([net, criterion], phase.optimizer)
@@ -123,8 +126,12 @@ def train_phase(net: nn.Module, criterion: MultiTaskLoss, phase: Phase, stream: 
         after_step(iteration)
         schedule.step()
         progress.add(iteration, losses, len(batch), waited, lr)
-        if iteration % checkpoint_interval == 0 or iteration == total:
-            on_checkpoint(PhaseState(iteration, optimizer.state_dict(), schedule.state_dict(), progress.state()))
+        signal = largest(stop.number)
+        if iteration % checkpoint_interval == 0 or iteration == total or signal:
+            path = on_checkpoint(PhaseState(iteration, optimizer.state_dict(), schedule.state_dict(), progress.state()))
+        if signal:
+            raise Interrupted(signal, f"{progress.name}: stopped after iteration {iteration} of {total}; {path} is saved, go on from "
+                                      "there with --resume")
     seconds, data_wait = progress.close()
     return PhaseResult(progress.curve, seconds, data_wait)
 

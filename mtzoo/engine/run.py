@@ -25,7 +25,7 @@ from mtzoo.engine.checkpoint import Progress as Position
 from mtzoo.engine.checkpoint_values import StageRecord, restoring
 from mtzoo.engine.device import select_device, use_bf16
 from mtzoo.engine.distillation import build_distiller
-from mtzoo.engine.distributed import join, on_main, rank, world_size
+from mtzoo.engine.distributed import is_main, join, local_rank, on_main, rank, world_size
 from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor, task_data
 from mtzoo.engine.loop import BatchStream, PhaseResult, PhaseState, train_phase
 from mtzoo.engine.losses import MultiTaskLoss
@@ -37,9 +37,11 @@ from mtzoo.layers import normalize_image
 from mtzoo.machine import check_processes
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import calibrate, is_prepared, prepare, set_fake_quant, set_observing
+from mtzoo.signals import listening
 
 PIPELINE_TEST_IMAGES = 8  # of each validation folder
 SHOWN_TENSORS = 4
+STOP_NOTICE = "stopping after this iteration; once more to stop at once, without a checkpoint"
 FREEZE_OBSERVERS_AT = 0.5  # of the last quantized phase: then scales stay, and weights settle on their grids
 
 
@@ -100,7 +102,7 @@ def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resu
     if config.env.threads:
         check_processes("env.threads", config.env.threads)
         torch.set_num_threads(config.env.threads)
-    device = select_device(ctx or config.env.default_ctx, rank())
+    device = select_device(ctx or config.env.default_ctx, local_rank())
     join(device)
     distiller = build_distiller(config, device)
     folder = WorkDir(work_dir, config, config.env.keep_checkpoints)
@@ -177,14 +179,16 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
         if sparsifier is not None:
             sparsifier.after_step(iteration)
 
-    def on_checkpoint(state: PhaseState) -> None:
+    def on_checkpoint(state: PhaseState) -> Path | None:
         checkpoint = run.checkpoint(Position(step, quantized, state.iteration, False), state)
         path = on_main(lambda: run.work_dir.save_numbered(checkpoint))
         run.console.print(f"saved {path}")
+        return path
 
-    result = train_phase(run.net, run.criterion, phase, stream, progress, checkpoint_interval=config.env.checkpoint_interval,
-                         device=run.device, bf16=run.bf16, resume=resume, before_step=before_step, after_step=after_step,
-                         on_checkpoint=on_checkpoint)
+    with listening(STOP_NOTICE if is_main() else "") as stop:
+        result = train_phase(run.net, run.criterion, phase, stream, progress, checkpoint_interval=config.env.checkpoint_interval,
+                             device=run.device, bf16=run.bf16, resume=resume, before_step=before_step, after_step=after_step,
+                             on_checkpoint=on_checkpoint, stop=stop)
     if quantized:
         set_observing(run.net, False)
     run.console.print(f"{name}: {total} iterations in {format_seconds(result.seconds)}, data wait "

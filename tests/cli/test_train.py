@@ -1,12 +1,20 @@
 """`mtzoo train` as a user meets it, and what it says to what cannot work."""
 
+import multiprocessing
+import os
 import resource
+import shutil
+import signal
 
 import pytest
 import torch
 
 from mtzoo.cli.main import main
+from mtzoo.config import load_config
 from mtzoo.engine.checkpoint import load_checkpoint
+from mtzoo.engine.progress import Progress
+from mtzoo.engine.work_dir import WorkDir
+from tests.processes import other_process
 from tests.tiny import config_values, phase, write_config, write_images
 
 pytestmark = pytest.mark.slow
@@ -106,6 +114,56 @@ def test_a_full_disk_keeps_the_previous_checkpoint_and_the_run_goes_on(finished,
 ])
 def test_what_cannot_work_is_one_line(config, capsys, tmp_path, options, message):
     assert message in refused(["train", "--config", str(config), "--work-dir", str(tmp_path / "run"), *options], capsys)
+
+
+@pytest.mark.parametrize(("number", "status", "workers"), [(signal.SIGINT, 130, 0), (signal.SIGTERM, 143, 1)])
+def test_a_stopped_run_saves_and_goes_on_as_if_never_stopped(finished, config, capsys, tmp_path, monkeypatch, number, status,
+                                                             workers):
+    """The signal comes in iteration 3, goes to all processes of the run as from a terminal, and no checkpoint is due."""
+    add = Progress.add
+
+    def interrupted(progress, iteration, *args):
+        if iteration == 3:
+            for child in multiprocessing.active_children():
+                os.kill(child.pid, number)
+            os.kill(os.getpid(), number)
+        add(progress, iteration, *args)
+
+    monkeypatch.setattr(Progress, "add", interrupted)
+    work_dir = tmp_path / "run"
+    command = ["train", "--config", str(config), "--work-dir", str(work_dir), "--cfg-options", "env.checkpoint_interval=99",
+               f"env.workers={workers}"]
+    assert main(command) == status
+    told, saved = capsys.readouterr().err.splitlines(), work_dir / "with-bn-0001.pt"
+    assert told[-1] == f"with-bn-float: stopped after iteration 3 of 4; {saved} is saved, go on from there with --resume"
+    assert len(told) == 1 + ("stopping after this iteration" in told[0])
+    assert load_checkpoint(work_dir / "with-bn-0001.pt").progress.iteration == 3
+    monkeypatch.undo()
+    assert main([*command, "--resume"]) == 0
+    whole, parts = (load_checkpoint(folder / "with-bn-float-last.pt") for folder in (finished, work_dir))
+    assert all(torch.equal(value, parts.network[name]) for name, value in whole.network.items())
+    assert [h["curve"] for h in whole.history] == [h["curve"] for h in parts.history]
+
+
+def test_a_second_run_in_the_work_dir_is_refused(finished, config, capsys):
+    held = WorkDir(finished, load_config(config, {}, []), 2)
+    with other_process(lambda: held.claim(resume=True)):
+        for options in ([], ["--resume"]):
+            line = refused(["train", "--config", str(config), "--work-dir", str(finished), *options], capsys)
+            assert "finished: in use by process" in line
+
+
+def test_a_work_dir_deleted_while_it_trains_is_one_line(config, capsys, tmp_path, monkeypatch):
+    add = Progress.add
+
+    def deleted(progress, iteration, *args):
+        if iteration == 1:
+            shutil.rmtree(tmp_path / "run")
+        add(progress, iteration, *args)
+
+    monkeypatch.setattr(Progress, "add", deleted)
+    assert "the work dir was deleted" in refused(["train", "--config", str(config), "--work-dir", str(tmp_path / "run")], capsys)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_teacher_is_named_by_an_option(finished, config, capsys, tmp_path):

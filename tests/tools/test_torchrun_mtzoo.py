@@ -1,0 +1,80 @@
+"""Two processes of a training: what the user sees when one of them fails."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from mtzoo.engine.checkpoint import load_checkpoint
+from tests.tiny import config_values, phase, write_config, write_images
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return write_images(tmp_path_factory.mktemp("torchrun") / "data")
+
+
+def start(root, work_dir, *options, iterations=4):
+    """`mtzoo train` in two processes on the CPU."""
+    solver = [{"prefix": "with-bn", "float_phase": phase(iterations)}, {"prefix": "fusion-bn-c1", "quant_phase": phase()},
+              {"prefix": "fusion-bn-c2", "quant_phase": phase()}, {"prefix": "int-inference"}]
+    config = write_config(root / f"{work_dir.name}.py", config_values(root, ["seg"], solver=solver))
+    launch = [sys.executable, str(ROOT / "tools" / "torchrun_mtzoo.py"), "--standalone", "--nproc-per-node", "2"]
+    command = [*launch, "-m", "mtzoo", "train", "--config", str(config), "--work-dir", str(work_dir), "--ctx", "cpu", *options]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def test_a_mistake_that_all_processes_find_is_one_line(root, tmp_path):
+    process = start(root, tmp_path / "run", "--cfg-options", "sources.masks.images=/gone")
+    out, err = process.communicate(timeout=300)
+    assert (process.returncode, out) == (2, "")
+    assert err == "error: source 'masks': no images folder /gone; check its path\n"
+
+
+def test_a_mistake_that_only_the_first_finds_ends_the_other(root, tmp_path):
+    (tmp_path / "taken").touch()
+    process = start(root, tmp_path / "taken")
+    out, err = process.communicate(timeout=300)
+    assert (process.returncode, out) == (2, "")
+    assert err.startswith(f"error: {tmp_path / 'taken'}: cannot make the work dir")
+    assert err.count("\n") == 1
+
+
+def test_sigterm_stops_both_at_the_same_iteration_with_a_checkpoint(root, tmp_path):
+    process = start(root, tmp_path / "run", "--cfg-options", "env.checkpoint_interval=9999", iterations=9999)
+    for line in process.stdout:
+        if "with-bn-float 2/9999" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    begun = time.monotonic()
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 143
+    assert time.monotonic() - begun < 30
+    done = load_checkpoint(tmp_path / "run" / "with-bn-0001.pt").progress.iteration
+    assert err.splitlines()[-1] == (f"with-bn-float: stopped after iteration {done} of 9999; {tmp_path / 'run' / 'with-bn-0001.pt'} is "
+                                    "saved, go on from there with --resume")
+
+
+def test_resumed_with_two_processes_it_ends_as_if_never_stopped(root, tmp_path):
+    """Four iterations in one go, and in two: the processes agree about everything again."""
+    options = ("--cfg-options", "env.checkpoint_interval=2")
+    for folder in ("run", "whole"):
+        process = start(root, tmp_path / folder, *options)
+        assert process.communicate(timeout=300)[1].count("error") == 0
+        assert process.returncode == 0
+        if folder == "run":
+            for later in ("with-bn-0002.pt", "with-bn-float-last.pt"):
+                (tmp_path / "run" / later).unlink()
+            process = start(root, tmp_path / "run", *options, "--resume")
+            process.communicate(timeout=300)
+    whole, parts = (load_checkpoint(tmp_path / folder / "with-bn-float-last.pt").network for folder in ("whole", "run"))
+    assert all(torch.equal(value, parts[name]) for name, value in whole.items())
