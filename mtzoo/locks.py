@@ -12,6 +12,7 @@ import socket
 import sys
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -61,11 +62,13 @@ def lock_folder(folder: Path, advice: str) -> Lock:
 
 
 def lock_output(path: Path, advice: str, on_wait: Callable[[str], None] | None = None) -> Lock:
-    """Lock a file or folder that is going to appear as a whole. The lock file lies beside it; its folder has to be there.
+    """Lock a file or folder that is going to appear as a whole. The lock file lies beside it, in a folder that is made if need be.
 
     on_wait: called with who holds the lock, then this process waits for it; without, that is a UserError with `advice`.
     """
     place = Path(os.path.realpath(path))
+    with suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
     return _hold(place.with_name(f".{place.name[:60]}{LOCK}"), path, advice, on_wait)
 
 

@@ -86,8 +86,11 @@ def test_an_output_can_be_waited_for(tmp_path):
 
 
 def test_a_place_that_cannot_be_locked_is_one_line(tmp_path):
-    with pytest.raises(UserError, match=r"b: cannot be locked, \.b\.lock cannot be written \(No such file or directory\); go away"):
+    (tmp_path / "a").touch()
+    with pytest.raises(UserError, match=r"b: cannot be locked, \.b\.lock cannot be written \(Not a directory\); go away"):
         lock_output(tmp_path / "a" / "b", "go away")
+    with lock_output(tmp_path / "c" / "b", "go away") as lock:
+        assert lock.holds()
 
 
 def refused(work):

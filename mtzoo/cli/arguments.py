@@ -3,13 +3,14 @@
 import argparse
 import ast
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from mtzoo.cli.inputs import note_idle_overrides
 from mtzoo.cli.numbers import at_least, processes
+from mtzoo.cli.outputs import output_folder
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.channels import adopt_channels
 from mtzoo.config.load import read_config
@@ -107,12 +108,6 @@ def parse_options(pairs: list[str]) -> dict[str, Any]:
     return options
 
 
-def check_new_folder(out: Path, option: str = "--out", may_hold: Collection[str] = ()) -> None:
-    """Raises UserError if the option's folder is there already and holds anything but files called as in `may_hold`."""
-    if out.exists() and (not out.is_dir() or any(path.name not in may_hold for path in out.iterdir())):
-        raise UserError(f"{option} {out}: exists already and is not empty; name a new folder, nothing is overwritten")
-
-
 def add_distillation_argument(parser: argparse.ArgumentParser) -> None:
     """--distill-from, for every verb that trains. Call it after `add_config_options`."""
     parser.add_argument("--distill-from", type=Path, metavar="CKPT",
@@ -123,7 +118,8 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     """What `train` and `quant-train` share."""
     add_config_arguments(parser)
     add_distillation_argument(parser)
-    parser.add_argument("--work-dir", type=Path, metavar="DIR", help="where the run is kept; default work_dirs/CONFIG")
+    parser.add_argument("--work-dir", type=output_folder("--work-dir"), metavar="DIR",
+                        help="where the run is kept; default work_dirs/CONFIG")
     parser.add_argument("--ctx", metavar="cpu|0,1", help="devices; default env.default_ctx")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--load-from", type=Path, metavar="CKPT", help="start from the weights of a float checkpoint")

@@ -8,10 +8,10 @@ Every variant runs network and post-processing on one image of the deploy size. 
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtzoo.cli.numbers import at_least, processes
+from mtzoo.cli.outputs import output_file
 from mtzoo.strict_json import write_json
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="another deploy model, measured in the same rounds: what this one was made of")
     parser.add_argument("--threads", type=processes("--threads"), default=2, help="CPU threads (2)")
     parser.add_argument("--runs", type=at_least(1, "--runs"), default=50, help="interleaved rounds (50)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    parser.add_argument("--json", type=output_file("--json"), metavar="FILE", help="also write the figures there")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -8,13 +8,13 @@ on, when the masks, but no images, have found room there (env.cache_mb). Let not
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 
 from rich.table import Table
 
 from mtzoo.cli.arguments import add_config_options, config_from_arguments
 from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import at_least, processes
+from mtzoo.cli.outputs import output_file
 from mtzoo.cli.progress import show_progress
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import say
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="images, drawn as for the first epoch (64)")
     parser.add_argument("--workers", type=processes("--workers"), default=None, metavar="N",
                         help="worker processes at most; by default one for each core")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    parser.add_argument("--json", type=output_file("--json"), metavar="FILE", help="also write the figures there")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -22,7 +22,6 @@ from mtzoo.cli.arguments import (
     add_measuring_arguments,
     add_retraining_arguments,
     adopt_checkpoint,
-    check_new_folder,
     config_from_arguments,
     measuring_from_arguments,
     retraining_from_arguments,
@@ -35,6 +34,7 @@ from mtzoo.cli.delivery import Base, Delivery, float_model, int8_job, measure_ba
 from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.models import export_spec
 from mtzoo.cli.numbers import at_least
+from mtzoo.cli.outputs import claim_folder, output_folder
 from mtzoo.compression.candidates import LEAST_GAIN, ORIGINAL, Candidate, all_candidates, of_strategy, order_of_trial
 from mtzoo.compression.hardware_profile import HOST, PRECISIONS, HardwareProfile, load_profile
 from mtzoo.engine.calibration import Batches, calibration_images
@@ -63,7 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bound.add_argument("--max-drop", type=float, default=1.0, metavar="D", help="points of mIoU or AP50 that a task may lose (1)")
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
                         help="training images whose int8 ranges are observed (64)")
-    parser.add_argument("--save-dir", type=Path, metavar="DIR", help="a new folder; default work_dirs/CONFIG-compress")
+    parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
+                        help="a new folder; default work_dirs/CONFIG-compress")
     add_retraining_arguments(parser)
     add_measuring_arguments(parser)
 
@@ -81,8 +82,7 @@ def run(args: argparse.Namespace) -> int:
     config = adopt_checkpoint(config_from_arguments(args), args.model_path, console)
     say_folders(config, "train", "val")
     delivery = Delivery(config, save_dir_from_arguments(config, args, "compress"), limit, threads or args.threads, console)
-    if not args.resume:
-        check_new_folder(delivery.save_dir, "--save-dir")
+    _lock = claim_folder(delivery.save_dir, "--save-dir", None if args.resume else ())
     state = open_state(args, delivery)
     net = load_float_network(config, args.model_path)
     images = Batches(calibration_images(config, args.calib_images))

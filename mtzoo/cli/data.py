@@ -2,15 +2,15 @@
 
 import argparse
 import time
-from pathlib import Path
 
-from mtzoo.cli.arguments import add_config_options, check_new_folder, config_from_arguments
+from mtzoo.cli.arguments import add_config_options, config_from_arguments
 from mtzoo.cli.data_convert import add_convert_arguments, run_convert
 from mtzoo.cli.data_stats import add_stats_arguments, run_stats
 from mtzoo.cli.data_tables import stats_tables
 from mtzoo.cli.data_view import add_view_arguments, run_view
 from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import at_least, processes
+from mtzoo.cli.outputs import check_new_folder, output_folder
 from mtzoo.cli.progress import show_progress
 from mtzoo.console import say
 from mtzoo.data.check import Checked, check_sources
@@ -50,7 +50,7 @@ def add_config_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_synth_arguments(synth: argparse.ArgumentParser) -> None:
-    synth.add_argument("--out", type=Path, required=True, help="new folder: images/ boxes.json seg/ lane/")
+    synth.add_argument("--out", type=output_folder("--out"), required=True, help="new folder: images/ boxes.json seg/ lane/")
     synth.add_argument("--num", type=at_least(1, "--num", MOST_SCENES), required=True, help="number of scenes")
     synth.add_argument("--seed", type=at_least(0, "--seed", 2**32 - 1), required=True, help="the same seed gives the same scenes")
     synth.add_argument("--size", type=parse_size, default=(720, 1280), metavar="HxW", help="height x width (720x1280)")

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from mtzoo.cli.data_tables import ObjectRow, PixelRow, object_table, pixel_table, whys
 from mtzoo.cli.numbers import processes
+from mtzoo.cli.outputs import output_folder
 from mtzoo.cli.progress import show_progress
 from mtzoo.console import note, say
 from mtzoo.data.convert import FORMATS, Options, Summary, convert
@@ -21,7 +22,8 @@ CONFIG = "converted/multitask"
 def add_convert_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("format", metavar="FORMAT", help="one of " + ", ".join(f"{f.name} ({f.title})" for f in FORMATS.values()))
     parser.add_argument("--src", type=Path, required=True, metavar="DIR", help="the data set as published; it stays as it is")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder, or an untouched earlier conversion")
+    parser.add_argument("--out", type=output_folder("--out"), required=True, metavar="DIR",
+                        help="new folder, or an untouched earlier conversion")
     parser.add_argument("--copy-images", action="store_true", help="copy the images; by default they are linked")
     parser.add_argument("--classes", choices=("tasks", "own"), default="tasks",
                         help="classes of the six tasks, or the format's own names and ids (tasks)")

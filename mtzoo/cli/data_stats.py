@@ -11,6 +11,7 @@ from rich.table import Table
 from mtzoo.cli.arguments import config_from_arguments
 from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import processes
+from mtzoo.cli.outputs import output_file
 from mtzoo.cli.progress import show_progress
 from mtzoo.console import say
 from mtzoo.data.check import count_sources
@@ -28,7 +29,7 @@ Classes = Mapping[str, Sequence[str]]
 
 
 def add_stats_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, default=None, metavar="FILE.png", help="draw a picture of the counts, too")
+    parser.add_argument("--out", type=output_file("--out"), default=None, metavar="FILE.png", help="draw a picture of the counts, too")
     parser.add_argument("--split", choices=("train", "val"), default="train", help="which sources (train)")
     parser.add_argument("--workers", type=processes("--workers"), default=None,
                         help="decoding threads; by default one for each core")

@@ -2,14 +2,14 @@
 
 import argparse
 from itertools import islice
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from mtzoo.cli.arguments import check_new_folder, config_from_arguments
+from mtzoo.cli.arguments import config_from_arguments
 from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import at_least
+from mtzoo.cli.outputs import check_new_folder, output_folder
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import say
 from mtzoo.data import MultiTaskDataset, TrainPipeline
@@ -24,7 +24,7 @@ CAPTION_COLOR = (40, 40, 40)
 
 
 def add_view_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=f"new folder: {SHEET}")
+    parser.add_argument("--out", type=output_folder("--out"), required=True, metavar="DIR", help=f"new folder: {SHEET}")
     parser.add_argument("--num", type=at_least(1, "--num", 10_000), default=12, help="samples (12)")
     parser.add_argument("--columns", type=at_least(1, "--columns", 100), default=3, help="samples side by side (3)")
     parser.add_argument("--seed", type=at_least(0, "--seed", 2**32 - 1), default=0,

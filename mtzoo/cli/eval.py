@@ -17,6 +17,7 @@ from mtzoo.cli.arguments import add_override_argument, parse_options
 from mtzoo.cli.inputs import check_rendered, note_idle_overrides, say_folders
 from mtzoo.cli.models import export_spec, model_config, model_predictor, note_idle_model_options
 from mtzoo.cli.numbers import at_least
+from mtzoo.cli.outputs import output_file
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.console import say
 from mtzoo.engine.checkpoint import load_checkpoint
@@ -28,7 +29,6 @@ from mtzoo.engine.stages import FOLDED_STEP, checkpoint_network, fold_for_step
 from mtzoo.errors import UserError
 from mtzoo.evaluation.table import format_table, side_by_side
 from mtzoo.export.deploy import export_model
-from mtzoo.files import check_writable
 from mtzoo.locate import find_model
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import inexact_layers, is_prepared
@@ -45,7 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--convert", action="store_true", help="also evaluate what a fake-quant checkpoint becomes")
     parser.add_argument("--ctx", default="auto", metavar="cpu|0", help="device for a checkpoint")
     parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="only the first N images of each folder")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the metrics there; null where there is no ground truth")
+    parser.add_argument("--json", type=output_file("--json"), metavar="FILE",
+                        help="also write the metrics there; null where there is no ground truth")
     parser.add_argument("--render", action="store_true", help="render synthetic scenes of the model's config that are not there")
     add_override_argument(parser, "the model's config; of an .onnx model: sources, data_root, tasks.NAME.val, env")
 
@@ -54,8 +55,6 @@ def run(args: argparse.Namespace) -> int:
     is_checkpoint = args.model.endswith(".pt")
     if args.convert and not is_checkpoint:
         raise UserError(f"--convert {args.model}: an ONNX model is converted already; name the .pt checkpoint it was made of")
-    if args.json:
-        check_writable(args.json, "--json")
     options = parse_options(args.cfg_options)
     metrics = evaluate_checkpoint(args, options) if is_checkpoint else evaluate_model(args, options)
     say(side_by_side(metrics) if args.convert else format_table(metrics))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtzoo.cli.numbers import at_least, processes
+from mtzoo.cli.outputs import output_file
 from mtzoo.strict_json import write_json
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=processes("--threads"), default=2, help="CPU threads (2)")
     parser.add_argument("--runs", type=at_least(0, "--runs"), default=30,
                         help="interleaved rounds of the latency, 0 for none (30)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    parser.add_argument("--json", type=output_file("--json"), metavar="FILE", help="also write the figures there")
     parser.add_argument("--render", action="store_true", help="render synthetic scenes of the crop model's config that are not there")
     parser.add_argument("--cfg-options", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
                         help="override the data of the crop model's config: sources, data_root, tasks.NAME.val, env")

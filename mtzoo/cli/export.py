@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtzoo.cli.outputs import output_file
 from mtzoo.errors import UserError
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for torch
@@ -22,7 +23,8 @@ HELP = "write a checkpoint as an ONNX deploy model"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", type=Path, help="a .pt file that train or quant-train wrote")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the .onnx file; default: beside the checkpoint")
+    parser.add_argument("--out", type=output_file("--out"), metavar="FILE",
+                        help="the .onnx file; default: beside the checkpoint")
     parser.add_argument("--input-format", metavar="bgr|rgb|yuv444|nv12",
                         help="of the image the model reads; default: the config's, bgr")
     parser.add_argument("--cfg-options", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
@@ -40,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from mtzoo.engine.stages import INTEGER_STEP, checkpoint_network
     from mtzoo.export import export_model
 
-    out = args.out or args.checkpoint.with_suffix(".onnx")
+    out = args.out or output_file("--out")(str(args.checkpoint.with_suffix(".onnx")))
     if out.suffix != ".onnx":
         raise UserError(f"--out {out}: the file has to end in .onnx; its sidecar gets the same name with .json")
     options = parse_options(args.cfg_options)

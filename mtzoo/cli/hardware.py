@@ -16,6 +16,7 @@ from mtzoo.cli.arguments import add_override_argument, parse_options
 from mtzoo.cli.inputs import note_idle_overrides
 from mtzoo.cli.models import export_spec
 from mtzoo.cli.numbers import at_least, processes
+from mtzoo.cli.outputs import output_file
 from mtzoo.cli.progress import show_progress
 from mtzoo.compression.hardware_profile import HardwareProfile, known_profiles, load_profile, profile_text
 from mtzoo.config import load_config
@@ -31,7 +32,8 @@ HELP = "list, measure and check profiles of deploy hardware"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--calibrate", type=Path, metavar="FILE", help="measure this machine and write its profile")
+    parser.add_argument("--calibrate", type=output_file("--calibrate"), metavar="FILE",
+                        help="measure this machine and write its profile")
     parser.add_argument("--check", metavar="CONFIG", help=f"predicted against measured latency: {', '.join(NETWORKS)}")
     parser.add_argument("--profile", metavar="FILE", help="for --check; default: this machine, measured first")
     parser.add_argument("--threads", type=processes("--threads"), default=2, help="CPU threads (2)")

@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtzoo.cli.outputs import claim_folder, output_folder
 from mtzoo.cli.predict_inputs import FileFailed, check_file, find_files, is_folder
 from mtzoo.errors import UserError
 
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--crop", metavar="MODEL", help="of a pair: the model of a window at full resolution")
     parser.add_argument("--window", type=Path, metavar="FILE", help="where a crop model's window stands: JSON with "
                                                                     "'vanishing_point' and 'original_hw', or 'camera'")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the answers go")
+    parser.add_argument("--out", type=output_folder("--out"), required=True, metavar="DIR", help="where the answers go")
     parser.add_argument("--executor", choices=("openvino", "onnxruntime"), default="openvino",
                         help="what runs the model (openvino)")
     parser.add_argument("--threads", type=_positive, help="CPU threads; by default what the executor takes")
@@ -45,12 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from mtzoo.cli.predict_output import Output
     from mtzoo.console import note, say
-    from mtzoo.files import check_writable
     from mtzoo.locate import find_model
 
     models, inputs = split_paths(args)
     files, left_out = list_inputs(inputs, args.out)
-    check_writable(args.out, "--out", folder=True)
+    _lock = claim_folder(args.out, "--out", may_hold=None)
     for line in left_out:
         note(f"note: {line}")
     paths = {role: find_model(name) for role, name in models.items()}

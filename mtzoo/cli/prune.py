@@ -18,7 +18,6 @@ from mtzoo.cli.arguments import (
     add_measuring_arguments,
     add_retraining_arguments,
     adopt_checkpoint,
-    check_new_folder,
     config_from_arguments,
     measuring_from_arguments,
     retraining_from_arguments,
@@ -28,6 +27,7 @@ from mtzoo.cli.arguments import (
 from mtzoo.cli.delivery import Delivery, passed
 from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import at_least
+from mtzoo.cli.outputs import claim_folder, output_folder
 from mtzoo.cli.pruning_delivery import LatencyMeter, compare_pruned, show_plan, train_on
 from mtzoo.compression import IMPORTANCES, removed_channels
 from mtzoo.config import ExperimentConfig
@@ -61,7 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="with --sensitivity: each group loses at most what costs every task D points when it goes alone")
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
                         help="training images whose int8 ranges are observed (64)")
-    parser.add_argument("--save-dir", type=Path, metavar="DIR", help="a new folder; default work_dirs/CONFIG-prune")
+    parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
+                        help="a new folder; default work_dirs/CONFIG-prune")
     add_retraining_arguments(parser, required=False)
     add_measuring_arguments(parser)
 
@@ -75,8 +76,7 @@ def run(args: argparse.Namespace) -> int:
     save_dir = save_dir_from_arguments(config, args, "prune")
     record = save_dir / RECORD
     resume = args.resume and record.exists()
-    if not resume:
-        check_new_folder(save_dir, "--save-dir")
+    _lock = claim_folder(save_dir, "--save-dir", None if resume else ())
     console = run_console()
     config = adopt_checkpoint(config, args.model_path, console)
     say_folders(config, "train", "val")
@@ -91,8 +91,8 @@ def run(args: argparse.Namespace) -> int:
         meter = LatencyMeter(config, net, batches, threads) if pruning.criterion == "latency" else None
         plan = plan_pruning(config, net, pruning, limits=limits, meter=meter)
         pruned = without(net, removed_channels(plan.choice, plan.groups))
+        save_record(record, origin, plan)  # first of all: it is what --resume goes on with
         show_plan(delivery, net, pruned, plan, pruning.criterion)
-        save_record(record, origin, plan)
     pruned, config = train_on(delivery, pruned, retraining, ctx=args.ctx, resume=resume)
     result = compare_pruned(delivery, net, pruned, config, batches)
     return 0 if result is None or passed(result) else 1

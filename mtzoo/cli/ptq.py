@@ -18,7 +18,6 @@ from mtzoo.cli.arguments import (
     add_config_arguments,
     add_measuring_arguments,
     adopt_checkpoint,
-    check_new_folder,
     config_from_arguments,
     measuring_from_arguments,
     run_console,
@@ -27,6 +26,7 @@ from mtzoo.cli.arguments import (
 from mtzoo.cli.delivery import Delivery, measure_base, passed
 from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import at_least
+from mtzoo.cli.outputs import claim_folder, output_folder
 from mtzoo.cli.ptq_delivery import KEPT_FILES, compare_as_configured, compare_integer, compare_mixed
 from mtzoo.compression import EQUALIZE, Corrections
 from mtzoo.engine.calibration import Batches, calibration_images
@@ -43,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model-path", type=Path, required=True, metavar="CKPT", help="a float checkpoint of this network")
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), required=True, metavar="N",
                         help="training images whose ranges are observed")
-    parser.add_argument("--save-dir", type=Path, metavar="DIR", help="a new folder; default work_dirs/CONFIG-ptq")
+    parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
+                        help="a new folder; default work_dirs/CONFIG-ptq")
     parser.add_argument("--equalize", choices=EQUALIZE, default=DEFAULTS.equalize,
                         help=f"balance channels of neighbouring layers before ({DEFAULTS.equalize})")
     parser.add_argument("--bias-correction", action=argparse.BooleanOptionalAction, default=DEFAULTS.biases,
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--max-drop {args.max_drop}: points of mIoU or AP50, 0 or more, e.g. 0.5")
     config = config_from_arguments(args)
     save_dir = save_dir_from_arguments(config, args, "ptq")
-    check_new_folder(save_dir, "--save-dir", KEPT_FILES)
+    _lock = claim_folder(save_dir, "--save-dir", KEPT_FILES)
     console = run_console()
     config = adopt_checkpoint(config, args.model_path, console)
     say_folders(config, "train", "val")

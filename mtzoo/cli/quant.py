@@ -26,6 +26,7 @@ from mtzoo.cli.arguments import (
 )
 from mtzoo.cli.delivery import Delivery, deliver_quantized, measure_base, passed
 from mtzoo.cli.inputs import say_folders
+from mtzoo.cli.outputs import claim_folder, output_folder
 from mtzoo.engine.distributed import is_main
 from mtzoo.engine.ptq import fold_all, load_float_network
 from mtzoo.engine.retraining import retrain, retraining_config
@@ -36,7 +37,8 @@ HELP = "train a float checkpoint on with quantization, in one stage, export, ver
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_arguments(parser)
     parser.add_argument("--model-path", type=Path, required=True, metavar="CKPT", help="a float checkpoint of this network")
-    parser.add_argument("--save-dir", type=Path, metavar="DIR", help="where the run is kept; default work_dirs/CONFIG-quant")
+    parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
+                        help="where the run is kept; default work_dirs/CONFIG-quant")
     add_retraining_arguments(parser)
     add_measuring_arguments(parser)
 
@@ -49,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     say_folders(config, "train", "val")
     config = retraining_config(config, retraining, quantized=True)
     save_dir = save_dir_from_arguments(config, args, "quant")
+    _lock = claim_folder(save_dir, "--save-dir", may_hold=None)
     net = load_float_network(config, args.model_path)
     trained = retrain(config, save_dir, quantized=True, initialize=lambda run: run.net.load_state_dict(net.state_dict()),
                       console=console, ctx=args.ctx, resume=args.resume, eval_limit=limit)

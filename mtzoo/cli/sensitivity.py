@@ -18,6 +18,7 @@ import torch
 from mtzoo.cli.arguments import add_config_arguments, adopt_checkpoint, config_from_arguments, run_console
 from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import at_least
+from mtzoo.cli.outputs import output_file
 from mtzoo.compression import IMPORTANCES, ChannelGroup, channel_groups
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import PlainConsole
@@ -41,6 +42,7 @@ from mtzoo.engine.progress import format_seconds
 from mtzoo.engine.pruning import Pruning, importance_scores
 from mtzoo.engine.ptq import fold_all, load_float_network
 from mtzoo.errors import UserError
+from mtzoo.locks import lock_output
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import read_program
 
@@ -54,7 +56,7 @@ SAME = 0.01
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_arguments(parser)
     parser.add_argument("--model-path", type=Path, required=True, metavar="CKPT", help="a float checkpoint of this network")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE",
+    parser.add_argument("--out", type=output_file("--out"), required=True, metavar="FILE",
                         help="the table, .json; one of this network is gone on with")
     parser.add_argument("--ratios", default=",".join(map(str, RATIOS)), metavar="R,R",
                         help="shares of a group that go (%(default)s)")
@@ -77,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
     say_folders(config, "val")
     net = load_float_network(config, args.model_path)
     origin = Origin.of(config, args.model_path, args.importance, args.align, args.limit)
+    _lock = lock_output(args.out, "choose another --out")
     held = load_table(args.out, origin, same_images=True) if args.out.exists() else None
     groups = {g.name: g for g in channel_groups(read_program(net), importance_scores(config, net, args.importance), args.align)}
     points = points_of(list(groups.values()), ratios)

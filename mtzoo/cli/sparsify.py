@@ -22,7 +22,6 @@ from mtzoo.cli.arguments import (
     add_measuring_arguments,
     add_retraining_arguments,
     adopt_checkpoint,
-    check_new_folder,
     config_from_arguments,
     measuring_from_arguments,
     retraining_from_arguments,
@@ -32,6 +31,7 @@ from mtzoo.cli.arguments import (
 from mtzoo.cli.delivery import BENCH_RUNS, ORIGINAL, Delivery, deliver_integer, int8_job, integer_base, passed
 from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import at_least
+from mtzoo.cli.outputs import claim_folder, output_folder
 from mtzoo.compression.sparsity import UNSTRUCTURED
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.distributed import is_main
@@ -57,7 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_retraining_arguments(parser)
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
                         help="training images whose ranges are observed (64)")
-    parser.add_argument("--save-dir", type=Path, metavar="DIR", help="a new folder; default work_dirs/CONFIG-sparsify")
+    parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
+                        help="a new folder; default work_dirs/CONFIG-sparsify")
     add_measuring_arguments(parser)
 
 
@@ -66,8 +67,7 @@ def run(args: argparse.Namespace) -> int:
     retraining = retraining_from_arguments(args)
     config = config_from_arguments(args, sparsity_options(args))
     save_dir = save_dir_from_arguments(config, args, "sparsify")
-    if not args.resume:
-        check_new_folder(save_dir, "--save-dir")
+    _lock = claim_folder(save_dir, "--save-dir", None if args.resume else ())
     console = run_console()
     config = retraining_config(adopt_checkpoint(config, args.model_path, console), retraining, quantized=False)
     if config.sparsity is None:

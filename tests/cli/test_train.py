@@ -134,9 +134,9 @@ def test_a_stopped_run_saves_and_goes_on_as_if_never_stopped(finished, config, c
     command = ["train", "--config", str(config), "--work-dir", str(work_dir), "--cfg-options", "env.checkpoint_interval=99",
                f"env.workers={workers}"]
     assert main(command) == status
-    told, saved = capsys.readouterr().err.splitlines(), work_dir / "with-bn-0001.pt"
+    told, saved = [line for line in capsys.readouterr().err.splitlines() if "stop" in line], work_dir / "with-bn-0001.pt"
     assert told[-1] == f"with-bn-float: stopped after iteration 3 of 4; {saved} is saved, go on from there with --resume"
-    assert len(told) == 1 + ("stopping after this iteration" in told[0])
+    assert len(told) == 1
     assert load_checkpoint(work_dir / "with-bn-0001.pt").progress.iteration == 3
     monkeypatch.undo()
     assert main([*command, "--resume"]) == 0

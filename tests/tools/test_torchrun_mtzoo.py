@@ -41,11 +41,12 @@ def test_a_mistake_that_all_processes_find_is_one_line(root, tmp_path):
 
 
 def test_a_mistake_that_only_the_first_finds_ends_the_other(root, tmp_path):
-    (tmp_path / "taken").touch()
-    process = start(root, tmp_path / "taken")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "precious.pt").touch()
+    process = start(root, tmp_path / "old")
     out, err = process.communicate(timeout=300)
     assert (process.returncode, out) == (2, "")
-    assert err.startswith(f"error: {tmp_path / 'taken'}: cannot make the work dir")
+    assert err.startswith(f"error: {tmp_path / 'old'}: holds checkpoints but no config.json")
     assert err.count("\n") == 1
 
 
