@@ -1,3 +1,5 @@
+import multiprocessing
+
 import numpy as np
 import pytest
 import torch
@@ -118,3 +120,34 @@ def test_a_fault_leaves_a_worker_as_one_line(tiny, workers):
     with pytest.raises(UserError) as error:
         list(loader)
     assert str(error.value).startswith(f"{tiny.root}/images/b.png: no JPEG, PNG, BMP or WebP image, or a damaged one; restore")
+
+
+def test_too_little_shared_memory_is_one_line(tiny, monkeypatch):
+    """As where a container gives /dev/shm 64 MB: the worker's own allocation fails."""
+    def full(size, **_):
+        raise RuntimeError("unable to allocate shared memory(shm) for file </torch_1>: No space left on device (28)")
+
+    monkeypatch.setattr(torch.UntypedStorage, "_new_shared", full)
+    (eval_set,) = eval_sets([tiny.masks_task()], EvalPipeline(DeployGeometry((32, 64), (48, 64), drop_top=16)))
+    with pytest.raises(UserError, match=r"shared memory, which has run out; set env\.workers=0, or give /dev/shm more room"):
+        list(make_eval_loader(eval_set.dataset, 2, 1))
+
+
+def test_no_shared_memory_is_one_line(tiny, monkeypatch):
+    def read_only(self):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(type(multiprocessing.get_context()), "Lock", read_only)
+    (eval_set,) = eval_sets([tiny.masks_task()], EvalPipeline(DeployGeometry((32, 64), (48, 64), drop_top=16)))
+    with pytest.raises(UserError, match=r"shared memory, and it cannot be had \(Read-only file system\); set env\.workers=0"):
+        list(make_eval_loader(eval_set.dataset, 2, 1))
+
+
+def test_another_fault_of_a_worker_keeps_its_traceback(tiny, monkeypatch):
+    def broken(size, **_):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(torch.UntypedStorage, "_new_shared", broken)
+    (eval_set,) = eval_sets([tiny.masks_task()], EvalPipeline(DeployGeometry((32, 64), (48, 64), drop_top=16)))
+    with pytest.raises(RuntimeError, match="a bug"):
+        list(make_eval_loader(eval_set.dataset, 2, 1))
