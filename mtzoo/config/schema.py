@@ -117,6 +117,7 @@ class OptimizerSpec:
 
     def __post_init__(self) -> None:
         check_positive(self, "lr")
+        check_at_most(self, lr=1e6, weight_decay=1e6)
         if not 0 <= self.weight_decay < math.inf:
             raise UserError(f"weight_decay={self.weight_decay}: a number of 0 or more is wanted")
         if not 0 <= self.momentum < 1:

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mtzoo.config import ExperimentConfig, config_hash
+from mtzoo.config import ExperimentConfig
+from mtzoo.config.compare import results_hash
 from mtzoo.data.json_file import read_json
 from mtzoo.engine.origin import ADVICE, check_resumed, file_hash
 from mtzoo.errors import UserError
@@ -36,7 +37,7 @@ class CompressState:
 
 def made_for(config: ExperimentConfig, checkpoint: Path, **options: str | float | None) -> dict[str, Any]:
     """The network, its config and the options that decide what is trained."""
-    return {"checkpoint": file_hash(checkpoint), "config": config_hash(config), **options}
+    return {"checkpoint": file_hash(checkpoint), "config": results_hash(config), **options}
 
 
 def load_state(path: Path, origin: Mapping[str, Any]) -> CompressState:

@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from mtzoo.config import ExperimentConfig, config_hash
+from mtzoo.config.compare import difference
 from mtzoo.console import note
 from mtzoo.engine.checkpoint import RESUME_ADVICE, SUFFIX, Checkpoint, load_checkpoint, save_checkpoint
-from mtzoo.errors import UserError
+from mtzoo.errors import UserError, cut
 from mtzoo.files import check_writable, remove_leftovers_in
 from mtzoo.locks import Lock, lock_folder
 from mtzoo.strict_json import write_json
 
 MARKER = "config.json"
+PIPELINE_TEST = "-pipeline-test"
 ADVICE = "choose another --work-dir"
 
 
@@ -26,10 +28,11 @@ class WorkDir:
     def claim(self, resume: bool, pipeline_test: bool = False) -> None:
         """Make the folder ours, and keep other processes out of it for as long as this object lives.
 
-        Raises UserError if another process has it, if it holds another config's run, or this one's without --resume. A pipeline
-        test and the real run of a config are two runs: neither goes on from the other.
+        Raises UserError if another process has it, if it holds another config's run, or this one's without --resume. What changes
+        no result may differ (`mtzoo.config.compare.HARMLESS`). A pipeline test and the real run are two runs: neither goes on from
+        the other.
         """
-        ours = config_hash(self.config) + ("-pipeline-test" if pipeline_test else "")
+        ours = config_hash(self.config) + (PIPELINE_TEST if pipeline_test else "")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -39,10 +42,7 @@ class WorkDir:
         remove_leftovers_in(self.path)
         marker = self.path / MARKER
         if marker.exists():
-            held = _read_json(marker)
-            if held.get("hash") != ours:
-                raise UserError(f"{self.path}: holds the run of another config ({held.get('name')}, {held.get('hash')}); "
-                                "choose another --work-dir or remove it")
+            self._check_same(_read_json(marker), ours)
             if not resume and any(self.path.glob(f"*{SUFFIX}")):
                 raise UserError(f"{self.path}: holds a run of this config; go on with --resume, choose another --work-dir or "
                                 "remove it")
@@ -50,6 +50,22 @@ class WorkDir:
             raise UserError(f"{self.path}: holds checkpoints but no {MARKER}; {ADVICE}")
         values = {"name": self.config.name, "hash": ours, "config": self.config.resolved}
         write_json(marker, values, ADVICE)
+
+    def _check_same(self, held: dict[str, Any], ours: str) -> None:
+        """Raises UserError naming what is different in a run whose results would be. How it is run may change."""
+        theirs, config = str(held.get("hash")), held.get("config")
+        if theirs == ours:
+            return
+        if theirs.endswith(PIPELINE_TEST) != ours.endswith(PIPELINE_TEST):
+            why = "one of the two is a pipeline test"
+        elif not isinstance(config, dict):
+            why = f"its {MARKER} does not say which"
+        elif found := difference(config, self.config):
+            why = f"it has {found}"
+        else:
+            return
+        raise UserError(f"{self.path}: holds the run of another config ({cut(str(held.get('name')))}, {cut(theirs)}); choose another "
+                        f"--work-dir or remove it ({why})")
 
     def check_there(self) -> None:
         """Raises UserError when somebody has deleted the folder, or made it anew, while the run went on: nothing is to be written

@@ -1,6 +1,7 @@
 """Whole runs of the tiny network on the tiny images."""
 
 import io
+import shutil
 
 import pytest
 import torch
@@ -225,3 +226,77 @@ def test_a_start_from_a_float_checkpoint(images, tmp_path):
         go(tiny_config(images, ["seg"], nodes=wide), tmp_path / "third", float_only=True, load_from=last)
     with pytest.raises(UserError, match=r"gone\.pt: no such checkpoint"):
         go(config, tmp_path / "fourth", float_only=True, load_from=tmp_path / "gone.pt")
+
+
+@pytest.mark.parametrize("blown", [float("nan"), float("inf"), 1e38])
+def test_an_update_that_blows_up_is_never_written_and_resume_has_a_finite_place(images, tmp_path, monkeypatch, blown):
+    """The loss of the iteration is finite, what it makes of the weights is not: also in the last iteration."""
+    step = loop.train_step
+
+    def blow_up(net, *args):
+        losses = step(net, *args)
+        with torch.no_grad():
+            next(net.parameters()).view(-1)[0] = blown
+        return losses
+
+    monkeypatch.setattr(loop, "train_step", blow_up)
+    config = tiny_config(images, ["seg"], solver=float_solver(iterations=1))
+    for resume in (False, True):
+        with pytest.raises(UserError, match=r"with-bn-0001\.pt: not written, the training has diverged: .*lower the learning rate"):
+            go(config, tmp_path / "run", float_only=True, resume=resume)
+        assert sorted(path.name for path in (tmp_path / "run").glob("*.pt")) == ["with-bn-float-init.pt"]
+    assert all(torch.isfinite(value).all() for value in load_checkpoint(tmp_path / "run" / "with-bn-float-init.pt").network.values())
+
+
+@pytest.fixture(scope="module")
+def halfway(images, tmp_path_factory):
+    """The config and the files of a run that was cut off after half of its iterations."""
+    config = tiny_config(images, ["seg"], solver=float_solver(iterations=4))
+    path = tmp_path_factory.mktemp("halfway") / "run"
+    go(config, path, float_only=True)
+    for name in ("with-bn-0002.pt", "with-bn-float-last.pt"):
+        (path / name).unlink()
+    return config, path
+
+
+def optimizer_with(change):
+    def changed(phase):
+        optimizer = phase["optimizer"]
+        first = optimizer["state"][0]
+        return {**phase, "optimizer": {**optimizer, "state": {**optimizer["state"], 0: change(first)}}}
+
+    return changed
+
+
+@pytest.mark.parametrize(("key", "change", "message"), [
+    ("phase", lambda phase: {"iteration": "x"}, r"0001\.pt: training\.phase of the checkpoint does not fit"),
+    ("phase", lambda phase: {**phase, "iteration": 10**9}, "training.phase.iteration=1000000000, but progress.iteration=2"),
+    ("phase", lambda phase: {**phase, "optimizer": 1}, "training.phase.optimizer of the checkpoint does not fit"),
+    ("phase", lambda phase: {**phase, "optimizer": {"state": {}, "param_groups": []}}, "training.phase.optimizer"),
+    ("phase", optimizer_with(lambda state: {"step": 1}), r"training\.phase\.optimizer.*a parameter's state is"),
+    ("phase", optimizer_with(lambda state: {**state, "exp_avg": torch.ones(1)}), "exp_avg has not the shape of its parameter"),
+    ("phase", lambda phase: {**phase, "schedule": {"step": 1, "last_epoch": "x"}}, r"training\.phase\.schedule.*last_epoch is no int"),
+    ("phase", lambda phase: {**phase, "progress": {"curve": [1], "sums": {}}}, "curve"),
+    ("criterion", lambda criterion: {"x": torch.ones(1)}, r"0001\.pt: training\.criterion of the checkpoint does not fit"),
+    ("rng", lambda rng: torch.ones(3), r"0001\.pt: training\.rng of the checkpoint does not fit"),
+    ("bad_images", lambda bad: {"draws": "x", "paths": []}, "draws='x': int is wanted"),
+])
+def test_a_training_state_that_does_not_fit_is_one_line(halfway, tmp_path, key, change, message):
+    config, path = halfway
+    shutil.copytree(path, tmp_path / "run")
+    file = tmp_path / "run" / "with-bn-0001.pt"
+    values = torch.load(file, weights_only=True)
+    values["training"][key] = change(values["training"][key])
+    torch.save(values, file)
+    with pytest.raises(UserError, match=message):
+        go(config, tmp_path / "run", float_only=True, resume=True)
+
+
+def test_resume_with_other_workers_gives_the_same_network(halfway, images, tmp_path):
+    config, path = halfway
+    networks = []
+    for name, env in (("same", {}), ("other", {"cache_mb": 1, "log_interval": 1, "checkpoint_interval": 1, "workers": 1})):
+        shutil.copytree(path, tmp_path / name)
+        own = tiny_config(images, ["seg"], solver=float_solver(iterations=4), env={**config_values(images)["env"], **env})
+        networks.append(go(own, tmp_path / name, float_only=True, resume=True).net.state_dict())
+    assert all(torch.equal(value, networks[1][name]) for name, value in networks[0].items())

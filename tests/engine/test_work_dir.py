@@ -9,7 +9,7 @@ from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.work_dir import WorkDir
 from mtzoo.errors import UserError
 from tests.processes import other_process
-from tests.tiny import tiny_config
+from tests.tiny import config_values, tiny_config
 
 
 def at(step, quantized, iteration, done=False):
@@ -36,6 +36,27 @@ def test_another_configs_run_is_left_alone(work_dir, tmp_path):
     for resume in (False, True):
         with pytest.raises(UserError, match=r"run: holds the run of another config \(tests/tiny, \w+\); choose another --work-dir"):
             other.claim(resume)
+
+
+def env(tmp_path, **changes):
+    return tiny_config(tmp_path, env={**config_values(tmp_path)["env"], **changes})
+
+
+@pytest.mark.parametrize("change", [
+    {"workers": 3}, {"cache_mb": 7}, {"threads": 1}, {"log_interval": 1}, {"checkpoint_interval": 1}, {"keep_checkpoints": 1},
+    {"default_ctx": "0"}, {"max_bad_images": 0.5}, {"seed": 0},
+])
+def test_what_changes_no_result_may_differ(work_dir, tmp_path, change):
+    WorkDir(work_dir.path, env(tmp_path, **change), keep=2).claim(resume=True)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"seed": 7}, r"\(it has env\.seed=its default, or nothing, here env\.seed=7\)"),
+    ({"amp": "bf16"}, r"\(it has env\.amp='off', here env\.amp='bf16'\)"),
+])
+def test_what_changes_results_is_named_with_both_values(work_dir, tmp_path, change, message):
+    with pytest.raises(UserError, match=f"holds the run of another config.*{message}"):
+        WorkDir(work_dir.path, env(tmp_path, **change), keep=2).claim(resume=True)
 
 
 def test_the_same_configs_run_wants_resume(work_dir):
