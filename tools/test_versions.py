@@ -65,10 +65,15 @@ def requirements(environment: str, minimums: dict[str, str]) -> list[str]:
     return [f"{name}{PIN}{pins[name]}" if name in pins else f"{name}>={minimum}" for name, minimum in minimums.items()]
 
 
-def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    """The command's exit code and output, in the checkout, whose mtzoo it imports."""
+def run(*command: str | Path, log: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The command's exit code and output, in the checkout, whose mtzoo it imports. log: a file that gets the output as it comes."""
     environment = {"OMP_NUM_THREADS": "1", **os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-    return subprocess.run([str(part) for part in command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    given = {"cwd": ROOT, "env": environment, "text": True, "check": False}
+    if log is None:
+        return subprocess.run([str(part) for part in command], capture_output=True, **given)
+    with log.open("w") as file:
+        done = subprocess.run([str(part) for part in command], stdout=file, stderr=subprocess.STDOUT, **given)
+    return subprocess.CompletedProcess(done.args, done.returncode, log.read_text(), "")
 
 
 def install(python: str, folder: Path, packages: Sequence[str]) -> str | None:
@@ -101,8 +106,7 @@ def verify(interpreter: Path, scratch: Path) -> str:
 
 def run_tests(interpreter: Path, log: Path) -> tuple[str, bool]:
     """pytest's closing words, and whether all is well; `log` gets all that it said."""
-    done = run(interpreter, "-m", "pytest", "-q", "-m", "not slow", "--ignore", "tests/robustness", "-p", "no:cacheprovider")
-    log.write_text(done.stdout + done.stderr)
+    done = run(interpreter, "-m", "pytest", "-q", "-m", "not slow", "--ignore", "tests/robustness", "-p", "no:cacheprovider", log=log)
     return last_line(done).strip("= "), done.returncode == 0
 
 

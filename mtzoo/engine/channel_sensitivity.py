@@ -1,8 +1,8 @@
 """What each task loses when one channel group gets narrower: all points of a pass share one reading and one run of the images.
 
 A pass goes over the validation images once. Of each batch the original network's feature maps are kept, and every point runs only
-the layers that differ from it, for the tasks that the images have labels of. The metrics equal those of evaluating each pruned
-network by itself.
+the layers that differ from it, for the tasks that the images have labels of. The metrics are those of evaluating each pruned
+network by itself, but for the last bits of float sums.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

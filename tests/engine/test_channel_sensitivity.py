@@ -19,6 +19,8 @@ from tests.cli.ptq_helpers import write_checkpoint, write_own_masks
 from tests.tiny import tiny_config, write_images
 
 ORIGIN = Origin("abc", ("det", "seg"), "l2", 4)
+A_FEW_PIXELS = 0.05
+"""Points of mIoU. Without AVX-512 a narrower convolution adds in another order, and a pixel between two classes changes sides."""
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +44,12 @@ def test_equal_to_evaluating_each_pruned_network_by_itself(world):
     found = measure_points(config, folded, groups, chosen, original, on_batch=lambda results: shown.append(len(results)))
     assert len(shown) == 2  # batches of 4 and 2: one pass for all points
     for point in chosen:
-        assert found[point] == pytest.approx(measure_from_scratch(config, folded, groups, point, None), abs=0, nan_ok=True)
-    assert len({metrics["seg"] for metrics in found.values()}) > 1
+        assert found[point] == pytest.approx(measure_from_scratch(config, folded, groups, point, None), abs=A_FEW_PIXELS, nan_ok=True)
+    seg = [metrics["seg"] for metrics in found.values()]
+    assert max(seg) - min(seg) > 20 * A_FEW_PIXELS
     limited = measure_points(config, folded, groups, chosen[:1], original, limit=4)
-    assert limited[chosen[0]] == pytest.approx(measure_from_scratch(config, folded, groups, chosen[0], 4), abs=0, nan_ok=True)
+    alone = measure_from_scratch(config, folded, groups, chosen[0], 4)
+    assert limited[chosen[0]] == pytest.approx(alone, abs=A_FEW_PIXELS, nan_ok=True)
 
 
 def test_points_are_what_a_ratio_lets_go(world):
