@@ -52,4 +52,4 @@ def say(result: str | Table) -> None:
 
 def note(line: str) -> None:
     """Print one line beside the results, on stderr; of a very long one without its middle."""
-    PlainConsole(stderr=True).print(without_middle(line))
+    PlainConsole(stderr=True).print(without_middle(one_line(line)))

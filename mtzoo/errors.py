@@ -11,7 +11,7 @@ LONGEST_NUMBER = 10_000  # bits
 JOINERS = "\u200c\u200d"
 
 
-MESSAGE_CHARACTERS = 2000
+MESSAGE_CHARACTERS = 1000
 """Of a message; names and values in it are the user's, and there is no telling how long they are."""
 
 

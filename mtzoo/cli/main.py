@@ -69,7 +69,7 @@ def tell_error(message: str) -> int:
 
     A process of tools/torchrun_mtzoo.py leaves the line to that one: all processes may find the same.
     """
-    line = f"error: {one_line(without_middle(message))}"
+    line = f"error: {without_middle(one_line(message))}"
     if ERROR_FILE is None:
         tell(line)
     else:
@@ -135,7 +135,7 @@ class Parser(argparse.ArgumentParser):
     """argparse, with the user's words in a usage error shown like in every other error."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(one_line(without_middle(message)))
+        super().error(without_middle(one_line(message)))
 
 
 def discover_verbs() -> dict[str, str]:

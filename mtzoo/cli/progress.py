@@ -24,7 +24,7 @@ class OnProgress:
 
     def note(self, line: str) -> None:
         """Print one line on stderr, above the bar."""
-        self.bar.console.print(without_middle(line))
+        self.bar.console.print(without_middle(one_line(line)))
 
 
 @contextmanager

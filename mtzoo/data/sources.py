@@ -160,4 +160,4 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        return one_line(without_middle(": ".join(part for part in (self.file, self.where, self.message) if part)))
+        return without_middle(one_line(": ".join(part for part in (self.file, self.where, self.message) if part)))
