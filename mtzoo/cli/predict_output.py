@@ -12,7 +12,9 @@ import cv2
 import numpy as np
 
 from mtzoo.cli.predict_inputs import FileFailed
+from mtzoo.data.names import name_problem
 from mtzoo.data.video import count_frames
+from mtzoo.errors import UserError, shown
 from mtzoo.files import cannot_write, part_file, write_whole
 from mtzoo.strict_json import write_json
 from mtzoo.structures import Prediction, Xyxy
@@ -28,6 +30,10 @@ class Output:
     """A folder of answers. classes: task -> names; boxes weaker than `min_score` are neither drawn nor written."""
 
     def __init__(self, root: Path, classes: Mapping[str, Sequence[str]], min_score: float) -> None:
+        """Raises UserError for a task whose name leads elsewhere: label maps stand in folders of the tasks' names."""
+        for task in classes:
+            if name_problem(task) or Path(task).name != task:
+                raise UserError(f"the model's task {shown(task)}: no name of a folder; use a model of your own, or export it again")
         self.root = root
         self.classes = classes
         self.min_score = min_score

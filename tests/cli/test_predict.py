@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from mtzoo.cli import main as cli
-from tests.cli.predict_helpers import run, use_fake_model, write_image
+from tests.cli.predict_helpers import FakeModel, run, use_fake_model, write_image
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +114,15 @@ def test_names_of_files_are_printed_as_they_are(model, tmp_path, capsys, name):
     shown = name.replace("\x1b", "\\x1b")
     assert f"1 of 2 files done: {tmp_path / shown} out\n" in out
     assert f"error: {tmp_path / shown}/b.jpg: no JPEG" in err
+
+
+@pytest.mark.parametrize("task", ["../../evil", "/etc", "a/b", "..", ".", "", "nul\0"])
+def test_a_model_whose_task_names_another_folder_is_refused(model, tmp_path, capsys, monkeypatch, task):
+    monkeypatch.setattr(FakeModel, "classes", {task: ("sky", "road")})
+    write_image(tmp_path / "a.png")
+    assert run(model, tmp_path / "a.png", out=tmp_path / "x" / "out") == 2
+    assert "no name of a folder" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "model.onnx"]
 
 
 def test_an_unknown_model_is_told(tmp_path, capsys):
