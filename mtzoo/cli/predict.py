@@ -16,8 +16,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtzoo.cli.input_files import FileFailed, check_file, find_files, is_folder
 from mtzoo.cli.outputs import claim_folder, output_folder
-from mtzoo.cli.predict_inputs import FileFailed, check_file, find_files, is_folder
 from mtzoo.errors import UserError
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO

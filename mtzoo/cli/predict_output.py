@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mtzoo.cli.predict_inputs import FileFailed
+from mtzoo.cli.input_files import FileFailed
 from mtzoo.data.names import name_problem
 from mtzoo.data.video import count_frames
 from mtzoo.errors import UserError, shown

@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtzoo.cli.input_files import find_files, is_folder
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.errors import UserError
 
@@ -59,14 +60,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def list_images(folder: Path, limit: int | None) -> list[Path]:
-    """Images below `folder`, at most `limit` of them, evenly spread. Raises UserError if there is none."""
+    """Images below `folder`, at most `limit` of them, evenly spread; what else is there is told. Raises UserError if there is none."""
+    from mtzoo.console import note
     from mtzoo.data.images import IMAGE_SUFFIXES
 
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise UserError(f"--images {folder}: no such folder; name one with images")
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    files, left_out = find_files(folder, IMAGE_SUFFIXES)
     if not files:
-        raise UserError(f"--images {folder}: no image in it ({' '.join(IMAGE_SUFFIXES)}); name another folder")
+        raise UserError(f"--images {left_out or folder}: no image in it ({' '.join(IMAGE_SUFFIXES)}); name another folder")
+    if left_out:
+        note(f"note: {left_out}")
     count = min(limit or len(files), len(files))
     return [files[i * len(files) // count] for i in range(count)]
 

@@ -7,13 +7,12 @@ from pathlib import Path
 
 from mtzoo.errors import UserError, listed
 
+OTHER_KINDS = {stat.S_IFIFO: "pipe", stat.S_IFCHR: "device", stat.S_IFBLK: "device", stat.S_IFSOCK: "socket"}
+"""What is no file and no folder: reading a pipe would wait for ever."""
+
 
 class FileFailed(Exception):
     """One input is at fault, or its answer cannot be written; the others go on. One line that names the input."""
-
-
-OTHER_KINDS = {stat.S_IFIFO: "pipe", stat.S_IFCHR: "device", stat.S_IFBLK: "device", stat.S_IFSOCK: "socket"}
-"""What is no file and no folder: reading a pipe would wait for ever."""
 
 
 def find_files(folder: Path, suffixes: Sequence[str], out: Path | None = None) -> tuple[list[Path], str]:
