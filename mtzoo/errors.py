@@ -25,6 +25,10 @@ class UserError(Exception):
         super().__init__(without_middle(message))
 
 
+class Caution(UserWarning):
+    """What the user should know of a result that is made all the same. The command line prints it as one line."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint for a misspelt `word`: "; did you mean 'x'?" or the list of known words."""
     known, word = sorted(known), word[:SHOWN_CHARACTERS]

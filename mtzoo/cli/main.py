@@ -12,14 +12,15 @@ import os
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from mtzoo import __version__
 from mtzoo.cli.streams import discard_output, output_fault, prepare_streams
-from mtzoo.errors import UserError, did_you_mean, one_line, without_middle
+from mtzoo.errors import Caution, UserError, did_you_mean, one_line, without_middle
 from mtzoo.signals import Interrupted, handled
 
 RANK = int(os.environ.get("RANK", 0))  # as torchrun numbers its processes
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         with handled():
+            warnings.showwarning = show_warning
             prepare_streams()
             status = dispatch(sys.argv[1:] if argv is None else argv)
             sys.stdout.flush()
@@ -106,6 +108,15 @@ def machine_fault(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in MACHINE_FAULTS:
         return f"{error.filename or 'a file'}: cannot be read or written ({error.strerror}); free space, mend it or use another place"
     return ""
+
+
+def show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
+                 line: str | None = None) -> None:
+    """mtzoo's own warnings as one line, without the place in the code; those of libraries as Python shows them."""
+    if issubclass(category, Caution):
+        print(f"warning: {one_line(str(message))}", file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stderr)
 
 
 def dispatch(argv: Sequence[str]) -> int:

@@ -4,7 +4,7 @@
 
 The reference is the fake-quant torch network, rebuilt from the file. Exit code 0: none differs; 1: some do. Of a file that is no
 integer network (BN, float or 16-bit parts, scales of any value) equality is not promised: then it prints how far the
-runtimes are from torch.
+runtimes are from torch. A file whose content is no longer what was exported is refused, by the hash that it holds.
 """
 
 import argparse
@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for Ope
 
 HELP = "count the values that differ between executors: 0 of all"
 DIFFERS = 1
+UNPROVEN = ("the file holds no hash of its content (an earlier version wrote it) and has no sidecar: whether its integers are "
+            "those that were exported cannot be proven; export it again")
 NOT_PROMISED = "NOT an integer network: equality is not promised, the distances are those of float sums in another order"
 
 
@@ -54,9 +56,11 @@ def run(args: argparse.Namespace) -> int:
     if not file.info.integer:
         say(distance_table(distances))
         say(NOT_PROMISED)
-        return 0
-    print_report(report)
-    return 0 if report.passed else DIFFERS
+    else:
+        print_report(report)
+    if not file.proven:
+        say(UNPROVEN)
+    return 0 if not file.info.integer or report.passed else DIFFERS
 
 
 def list_images(folder: Path, limit: int | None) -> list[Path]:

@@ -10,9 +10,17 @@ from onnx import TensorProto, helper, numpy_helper
 OPSET = 17
 IR_VERSION = 8  # the one that came with opset 17: old runtimes read it
 WIDE_OPSET, WIDE_IR_VERSION = 21, 10  # the first with integers of 16 bits in QuantizeLinear
+OPSETS = (OPSET, WIDE_OPSET)
 WIDE_TYPES = (TensorProto.INT16, TensorProto.UINT16)
 RESIZE_NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 SPELT_OUT = 8  # constants of at most so many elements have them in their names
+
+OPERATORS = frozenset((
+    "Add", "And", "ArgMax", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "CumSum", "DequantizeLinear", "Div", "Equal", "Exp",
+    "Floor", "Gather", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "MatMul", "Max", "Min", "Mul",
+    "NonMaxSuppression", "Or", "Pad", "QuantizeLinear", "ReduceMax", "ReduceMin", "ReduceSum", "Relu", "Reshape", "Resize", "Sigmoid",
+    "Squeeze", "Sub", "TopK", "Transpose", "Unsqueeze", "Where"))
+"""All that is written. A file with any other is not read either: some can run for ever, or read other files."""
 
 Attribute = int | float | str | Sequence[int] | Sequence[float]
 
@@ -35,6 +43,8 @@ class GraphBuilder:
 
         Long names are worth bytes where people look for them: at convolutions, outputs and in post-processing.
         """
+        if kind not in OPERATORS:
+            raise ValueError(f"operator '{kind}': files that hold it are refused when they are read; add it to OPERATORS")
         name = name or f"t{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **(attributes or {})))
         return name

@@ -14,10 +14,12 @@ import torch
 from mtzoo.errors import UserError
 from mtzoo.export.boxes import CROP_XY, IM_HW, BoxEmitter
 from mtzoo.export.builder import ELEMENT_TYPES, GraphBuilder
+from mtzoo.export.digest import content_digest
 from mtzoo.export.image import emit_image
 from mtzoo.export.info import DeployInfo, TaskInfo, TensorInfo
 from mtzoo.export.labels import emit_label_map
 from mtzoo.export.network import emit_network
+from mtzoo.export.requirements import requirements, weight_bits
 from mtzoo.files import write_whole
 from mtzoo.models import MultiTaskNet, NodeSpec
 from mtzoo.models.channel_plan import ChannelPlan
@@ -27,7 +29,8 @@ from mtzoo.postprocess import BoxDecoder
 from mtzoo.quantization import integer_state
 from mtzoo.strict_json import strict_json
 
-METADATA_KEY = "mtzoo"
+METADATA_KEY, DIGEST_KEY = "mtzoo", "mtzoo-sha256"
+MAX_MODEL_BYTES = 256 << 20  # 256 million int8 weights; more is not read either
 DISK_ADVICE = "choose another place"
 DTYPES = {element: np.dtype(dtype).name for dtype, element in ELEMENT_TYPES.items()}
 
@@ -48,13 +51,15 @@ class ExportSpec:
     channels: ChannelPlan = field(default_factory=dict)
 
 
-def export_model(net: MultiTaskNet, spec: ExportSpec, path: Path, *, postprocess: bool, keep_raw: bool = False) -> DeployInfo:
+def export_model(net: MultiTaskNet, spec: ExportSpec, path: str | Path, *, postprocess: bool, keep_raw: bool = False) -> DeployInfo:
     """Write `net` as `path` (.onnx) with the sidecar `path` (.json). Files are written whole or not at all.
 
     net: on its grids (`freeze`) for an exact file; with BN or float layers it is written as it stands.
     postprocess: label maps and boxes instead of raw maps; keep_raw: raw maps too.
-    Raises UserError if the network has not been calibrated, or the file cannot be written.
+    Raises UserError if the network has not been calibrated or holds numbers that are not finite, or the file cannot be written.
     """
+    path = Path(path)
+    _check_finite(net)
     was_training = net.training
     net.eval()
     model = build_model(net, spec.tasks, spec.geometry, spec.input_format, quantized=True, postprocess=postprocess,
@@ -65,13 +70,21 @@ def export_model(net: MultiTaskNet, spec: ExportSpec, path: Path, *, postprocess
     return info
 
 
+def _check_finite(net: MultiTaskNet) -> None:
+    wild = next((name for name, value in net.state_dict().items() if not bool(torch.isfinite(value).all())), None)
+    if wild is not None:
+        raise UserError(f"'{wild}' holds values that are not finite: nothing of use can be exported; its training diverged, use an "
+                        "earlier checkpoint")
+
+
 def describe(model: onnx.ModelProto, net: MultiTaskNet, spec: ExportSpec) -> DeployInfo:
     """What the model made of `net` will say of itself."""
     exponents = _exponents(net)
     return DeployInfo(step=spec.step, integer=bool(exponents), parameters=sum(p.numel() for p in net.parameters()),
-                      tasks=spec.tasks, geometry=spec.geometry, graphs=spec.graphs, inputs=_tensors(model.graph.input),
-                      outputs=_tensors(model.graph.output), config_hash=spec.config_hash, config=spec.config,
-                      input_format=spec.input_format, channels=spec.channels, exponents=exponents)
+                      tasks=spec.tasks, geometry=spec.geometry, graphs=spec.graphs, inputs=tensors(model.graph.input),
+                      outputs=tensors(model.graph.output), config_hash=spec.config_hash, config=spec.config,
+                      input_format=spec.input_format, channels=spec.channels, exponents=exponents,
+                      weight_bits=weight_bits(model), requires=requirements(model))
 
 
 def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: DeployGeometry,
@@ -122,20 +135,25 @@ def _exponents(net: MultiTaskNet) -> dict[str, dict[str, Any]]:
     for key, value in state.items():
         layer, _, part = key.rpartition(".")
         if part.endswith("_exponent"):
-            found.setdefault(layer, {})[part.removesuffix("_exponent")] = value.tolist()
+            exponent = value.tolist()
+            found.setdefault(layer, {})[part.removesuffix("_exponent")] = tuple(exponent) if isinstance(exponent, list) else exponent
     return found
 
 
-def _tensors(values: Sequence[onnx.ValueInfoProto]) -> tuple[TensorInfo, ...]:
+def tensors(values: Sequence[onnx.ValueInfoProto]) -> tuple[TensorInfo, ...]:
+    """Name, type and shape of a graph's inputs or outputs."""
     return tuple(TensorInfo(v.name, DTYPES[v.type.tensor_type.elem_type],
                             tuple(d.dim_value for d in v.type.tensor_type.shape.dim)) for v in values)
 
 
 def write_model(model: onnx.ModelProto, info: DeployInfo, path: Path) -> None:
-    """Write the model with `info` in its metadata, and the sidecar with the model's sha256."""
-    onnx.helper.set_model_props(model, {METADATA_KEY: info.to_json()})
+    """Write the model with `info` and a hash of all it says in its metadata, and the sidecar with the file's sha256."""
+    description = info.to_json()
+    onnx.helper.set_model_props(model, {METADATA_KEY: description, DIGEST_KEY: content_digest(model, description)})
     content = model.SerializeToString()
-    sidecar = {**json.loads(info.to_json()), "sha256": hashlib.sha256(content).hexdigest()}
+    if len(content) > MAX_MODEL_BYTES:
+        raise UserError(f"{path}: the model would have {len(content):,} bytes; {MAX_MODEL_BYTES:,} are the most that is read again")
+    sidecar = {**json.loads(description), "sha256": hashlib.sha256(content).hexdigest()}
     write_whole(path, content, DISK_ADVICE)
     write_whole(sidecar_path(path), (strict_json(sidecar, sort_keys=True) + "\n").encode(), DISK_ADVICE)
 

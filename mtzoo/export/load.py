@@ -12,58 +12,92 @@ from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from torch import Tensor
 
-from mtzoo.errors import UserError
-from mtzoo.export.deploy import METADATA_KEY, sidecar_path
+from mtzoo.errors import UserError, shown
+from mtzoo.export.check_graph import check_graph
+from mtzoo.export.check_info import check_info
+from mtzoo.export.deploy import DIGEST_KEY, MAX_MODEL_BYTES, METADATA_KEY, sidecar_path
+from mtzoo.export.digest import content_digest
 from mtzoo.export.info import DeployInfo
+from mtzoo.export.wire import check_wire
+from mtzoo.files import read_whole
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet, build_network
 from mtzoo.ops.fixed_point import exponent_of
 from mtzoo.quantization import IntegerNet, build_integer_net, load_integer_state, read_program
 from mtzoo.structures import RawOutputs
 
+MAX_SIDECAR_BYTES = 16 << 20
+MAX_PARAMETER = 4096
+"""Of a node's parameters: no width, depth or number of classes comes near."""
+NAME_ONE = "name an .onnx file that mtzoo exported"
+
 
 @dataclass(frozen=True)
 class DeployFile:
-    """A deploy model as read from disk; nothing of it has been executed."""
+    """A deploy model as read from disk; nothing of it has been executed.
+
+    proven: its content is what was exported, by the hash in its metadata or its sidecar's. Files of earlier versions have no hash.
+    """
 
     path: Path
     info: DeployInfo
     model: onnx.ModelProto
     size: int
+    proven: bool
 
 
-def read_deploy_file(path: Path) -> DeployFile:
+def read_deploy_file(path: str | Path) -> DeployFile:
     """Read and check a deploy model. The sidecar may be missing; if it is there, its sha256 has to be the file's.
 
-    Raises UserError for a missing or foreign file, or one that does not belong to its sidecar.
+    Raises UserError for a missing or foreign file, one that was changed since its export or does not belong to its sidecar, and one
+    that holds what no file of mtzoo's does.
     """
+    path = Path(path)
+    content = read_whole(path, "model", MAX_MODEL_BYTES, NAME_ONE)
+    size, by_sidecar = len(content), _check_sidecar(path, content)
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the model ({error.strerror}); name an .onnx file that mtzoo exported") from error
+        model = _parse(content)
+        del content
+        properties = {p.key: p.value for p in model.metadata_props}
+        if METADATA_KEY not in properties:
+            raise UserError("an ONNX file that mtzoo did not export; use `mtzoo export`")
+        shapes = check_graph(model)
+        info = DeployInfo.from_json(properties[METADATA_KEY])
+        check_info(info, model, shapes)
+    except UserError as error:
+        raise UserError(f"{path}: {error}; {NAME_ONE}") from error
+    digest = properties.get(DIGEST_KEY)
+    if digest is not None and digest != content_digest(model, properties[METADATA_KEY]):
+        raise UserError(f"{path}: its weights, graph or description are not those that were exported: the hash in its metadata is "
+                        "another; take the original, or export the model again")
+    return DeployFile(path, info, model, size, by_sidecar or digest is not None)
+
+
+def _parse(content: bytes) -> onnx.ModelProto:
+    check_wire(content)
     model = onnx.ModelProto()
     try:
         model.ParseFromString(content)
     except DecodeError as error:
-        raise UserError(f"{path}: truncated or not an ONNX file; export it again") from error
-    text = {p.key: p.value for p in model.metadata_props}.get(METADATA_KEY)
-    if text is None:
-        raise UserError(f"{path}: an ONNX file that mtzoo did not export; use `mtzoo export`")
-    _check_sidecar(path, content)
-    return DeployFile(path, DeployInfo.from_json(text, str(path)), model, len(content))
+        raise UserError("truncated or not an ONNX file") from error
+    return model
 
 
-def _check_sidecar(path: Path, content: bytes) -> None:
+def _check_sidecar(path: Path, content: bytes) -> bool:
+    """Whether there is one; then its hash is the file's."""
     sidecar = sidecar_path(path)
     if not sidecar.exists():
-        return
+        return False
+    advice = f"export the model again, or remove it: {path.name} is enough"
+    data = read_whole(sidecar, "sidecar", MAX_SIDECAR_BYTES, advice)
     try:
-        expected = json.loads(sidecar.read_text())["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{sidecar}: unreadable; export the model again, or remove it: {path.name} is enough") from error
+        expected = json.loads(data)["sha256"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"{sidecar}: unreadable; {advice}") from error
     if expected != hashlib.sha256(content).hexdigest():
         raise UserError(f"{path}: its sha256 is not the one in {sidecar.name}: the file was changed or the two do not belong "
                         "together; export the model again")
+    return True
 
 
 def stored_integers(file: DeployFile) -> dict[str, Tensor]:
@@ -82,21 +116,52 @@ def stored_integers(file: DeployFile) -> dict[str, Tensor]:
             state[f"{layer}.weight_exponent"] = exponent_of(tensors[f"{layer}.weight_scale"]).to(torch.int8)
             if "output" in exponents:
                 state[f"{layer}.output_exponent"] = exponent_of(tensors[f"{layer}.output_scale"]).to(torch.int8)
+            if {key: _plain(state[f"{layer}.{key}_exponent"]) for key in exponents} != exponents:
+                raise ValueError("its scales are not those of the description")
         except (KeyError, ValueError, UserError) as error:
-            raise UserError(f"{file.path}: layer '{layer}' is damaged ({error}); export the model again") from error
+            raise UserError(f"{file.path}: layer '{shown(layer)}' is damaged ({error}); export the model again") from error
     return state
+
+
+def _plain(exponent: Tensor) -> int | tuple[int, ...]:
+    return tuple(exponent.tolist()) if exponent.dim() else int(exponent)
+
+
+def described_network(file: DeployFile) -> MultiTaskNet:
+    """The float network that the description tells of, with weights of no meaning.
+
+    Raises UserError if the file's weights are not its: then what it tells of may be of any size. That is found on PyTorch's
+    meta device, which allocates nothing.
+    """
+    info = file.info
+    numbers = [value for nodes in info.graphs.values() for node in nodes for value in node.params.values()]
+    try:
+        if any(isinstance(value, int | float) and abs(value) > MAX_PARAMETER for value in numbers):
+            raise UserError(f"a parameter of its network is above {MAX_PARAMETER}")
+        with torch.device("meta"):
+            layers = read_program(build_network(info.graphs, info.channels)).convs
+    except (UserError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+        fault = shown(" ".join(str(error).split()))
+        raise UserError(f"{file.path}: its description tells of no network ({fault}); {NAME_ONE}") from error
+    stored = {tensor.name: tuple(tensor.dims) for tensor in file.model.graph.initializer}
+    for call in layers:
+        told = tuple(call.module.conv.weight.shape)
+        if stored.get(f"{call.name}.weight") != told:
+            raise UserError(f"{file.path}: its description tells of a layer '{call.name}' of {told}, the file holds "
+                            f"{stored.get(f'{call.name}.weight')}; {NAME_ONE}")
+    return build_network(info.graphs, info.channels)
 
 
 def fake_quant_network(file: DeployFile, state: Mapping[str, Tensor]) -> MultiTaskNet:
     """The fake-quant torch network of a file, rebuilt from the file alone, in eval mode."""
-    net = build_network(file.info.graphs, file.info.channels)
+    net = described_network(file)
     load_integer_state(net, state)
     return net.eval()
 
 
 def integer_network(file: DeployFile, state: Mapping[str, Tensor]) -> IntegerNet:
     """The integer torch network of a file, rebuilt from the file alone."""
-    return build_integer_net(read_program(build_network(file.info.graphs, file.info.channels)), state)
+    return build_integer_net(read_program(described_network(file)), state)
 
 
 @torch.no_grad()

@@ -8,9 +8,9 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from mtzoo.errors import UserError
-from mtzoo.export.load import DeployFile
+from mtzoo.export.load import DeployFile, described_network
 from mtzoo.layers import ConvBNAct
-from mtzoo.models import MultiTaskNet, build_network
+from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import QConfig, read_program
 from mtzoo.quantization.fake_quant import ActFakeQuant, AsymmetricFakeQuant, build_act_quant
 
@@ -24,7 +24,7 @@ def reference_network(file: DeployFile) -> MultiTaskNet:
 
     Raises UserError for a file in which a layer's tensors are missing or misshapen.
     """
-    net = build_network(file.info.graphs, file.info.channels)
+    net = described_network(file)
     arrays = _initializers(file)
     zero_points = {node.input[1]: arrays.get(node.input[2]) for node in file.model.graph.node if node.op_type == "QuantizeLinear"}
     for call in read_program(net).convs:
@@ -38,7 +38,7 @@ def reference_network(file: DeployFile) -> MultiTaskNet:
 
 def output_steps(file: DeployFile) -> dict[str, Tensor]:
     """Raw output "seg.logits" -> (C,) or () how large a step of its integers is; outputs of float layers are left out."""
-    program, arrays = read_program(build_network(file.info.graphs, file.info.channels)), _initializers(file)
+    program, arrays = read_program(described_network(file)), _initializers(file)
     steps = {}
     for task, maps in program.outputs.items():
         for output, layer in maps.items():

@@ -68,7 +68,7 @@ class BenchReport:
         return self.latency_ms[BF16] / self.latency_ms[self.deployed]
 
 
-def bench(model_path: Path, threads: int = 2, runs: int = 50, on_round: Callable[[int], None] | None = None) -> BenchReport:
+def bench(model_path: str | Path, threads: int = 2, runs: int = 50, on_round: Callable[[int], None] | None = None) -> BenchReport:
     """Measure `runs` interleaved rounds on `threads` threads. on_round: told the number of rounds done.
 
     Raises UserError for numbers below 1.
@@ -77,7 +77,7 @@ def bench(model_path: Path, threads: int = 2, runs: int = 50, on_round: Callable
     return report
 
 
-def bench_against(model_path: Path, base_path: Path, threads: int = 2, runs: int = 50,
+def bench_against(model_path: str | Path, base_path: str | Path, threads: int = 2, runs: int = 50,
                   on_round: Callable[[int], None] | None = None) -> tuple[BenchReport, BenchReport]:
     """The same of two files, both in the same rounds: what was made of a network, and the network it was made of."""
     report, base = _measure([model_path, base_path], threads, runs, on_round)
@@ -94,7 +94,7 @@ class _Subject:
     parameters: int
 
 
-def _measure(paths: Sequence[Path], threads: int, runs: int, on_round: Callable[[int], None] | None) -> list[BenchReport]:
+def _measure(paths: Sequence[str | Path], threads: int, runs: int, on_round: Callable[[int], None] | None) -> list[BenchReport]:
     if threads < 1 or runs < 1:
         raise UserError(f"threads={threads}, runs={runs}: both have to be at least 1")
     subjects = [_subject(path, threads) for path in paths]
@@ -110,7 +110,7 @@ def _measure(paths: Sequence[Path], threads: int, runs: int, on_round: Callable[
             for i, subject in enumerate(subjects)]
 
 
-def _subject(path: Path, threads: int) -> _Subject:
+def _subject(path: str | Path, threads: int) -> _Subject:
     file = read_deploy_file(path)
     form = INT8 if file.info.integer else MIXED
     net = fake_quant_network(file, stored_integers(file)) if file.info.integer else reference_network(file)

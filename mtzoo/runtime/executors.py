@@ -1,21 +1,26 @@
 """ONNX Runtime and OpenVINO behind one call: feeds by name in, outputs by name out."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import onnx
 
-from mtzoo.errors import UserError, did_you_mean
+from mtzoo.errors import Caution, UserError, did_you_mean
+from mtzoo.export.requirements import SAFE_WEIGHT, unsafe_weights
 from mtzoo.runtime.baked import bake_weights
 from mtzoo.runtime.regroup import regroup
-from mtzoo.runtime.saturation import loses_sums, probe_model, unsafe_weights
+from mtzoo.runtime.saturation import loses_sums, probe_model
 from mtzoo.runtime.wide_integers import wide_integers_as_floats
 
 if TYPE_CHECKING:
     import openvino
 
+MESSAGE = 200
+"""Characters of a runtime's message that are shown."""
 Precision = Literal["f32", "bf16"]
 Arrays = dict[str, np.ndarray]
 
@@ -32,6 +37,19 @@ class Executor(Protocol):
     def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays: ...
 
 
+@contextmanager
+def _in_one_line(runtime: str, does: str) -> Iterator[None]:
+    """Whatever a runtime raises, at loading or running, as one UserError: each has its own kinds, and a model may be hostile."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{runtime} cannot {does} this model ({text[:MESSAGE]}); try the other executor, or export the model "
+                        "again") from error
+
+
 class OnnxRuntimeExecutor:
     """ONNX Runtime on the CPU. Where its int8 kernels saturate, layers of large weights run in float32.
 
@@ -46,13 +64,16 @@ class OnnxRuntimeExecutor:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors only
-        unsafe = set() if as_is or not saturates("onnxruntime") else unsafe_weights(model)
-        self.float_layers, model = len(unsafe), bake_weights(model, unsafe)
-        self._session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        unsafe = set() if as_is else _saturating("onnxruntime", model)
+        self.float_layers = len(unsafe)
+        with _in_one_line("ONNX Runtime", "load"):
+            content = bake_weights(model, unsafe).SerializeToString()
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self.output_names = tuple(output.name for output in model.graph.output)
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays:
-        return dict(zip(self.output_names, self._session.run(list(self.output_names), dict(feeds))))
+        with _in_one_line("ONNX Runtime", "run"):
+            return dict(zip(self.output_names, self._session.run(list(self.output_names), dict(feeds))))
 
 
 @cache
@@ -83,16 +104,18 @@ class OpenVinoExecutor:
         options = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY",
                    "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0", "CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE": str(sparse_rate),
                    "PERF_COUNT": count}
-        core = _openvino_core()
-        unsafe = set() if as_is or not saturates("openvino") else unsafe_weights(model)
-        self.float_layers, model = len(unsafe), bake_weights(model, unsafe)
-        compiled = core.compile_model(core.read_model(wide_integers_as_floats(regroup(model)).SerializeToString()), "CPU", options)
-        self._request = compiled.create_infer_request()
+        unsafe = set() if as_is else _saturating("openvino", model)
+        self.float_layers = len(unsafe)
+        with _in_one_line("OpenVINO", "load"):
+            core = _openvino_core()
+            content = wide_integers_as_floats(regroup(bake_weights(model, unsafe))).SerializeToString()
+            self._request = core.compile_model(core.read_model(content), "CPU", options).create_infer_request()
         self.output_names = tuple(output.name for output in model.graph.output)
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays:
-        self._request.infer(dict(feeds), share_inputs=True)
-        return {name: self._request.get_tensor(name).data.copy() for name in self.output_names}
+        with _in_one_line("OpenVINO", "run"):
+            self._request.infer(dict(feeds), share_inputs=True)
+            return {name: self._request.get_tensor(name).data.copy() for name in self.output_names}
 
     def operator_times(self) -> list[tuple[str, str, float]]:
         """(name, kind, microseconds) of the last run's operators, after OpenVINO has fused them."""
@@ -108,8 +131,26 @@ def saturates(name: str) -> bool:
     return loses_sums(EXECUTORS[name](probe_model(), 1, as_is=True).run)
 
 
+def _saturating(runtime: str, model: onnx.ModelProto) -> set[str]:
+    """Stored weights of the layers whose sums would saturate on this CPU. Warns of them once per process and runtime."""
+    unsafe = unsafe_weights(model)
+    if not unsafe or not saturates(runtime):
+        return set()
+    _warn(runtime)
+    return unsafe
+
+
+@cache
+def _warn(runtime: str) -> None:
+    warnings.warn(f"{runtime}: sums of 8-bit products saturate on this CPU, which has no VNNI or is kept from it; layers with weights "
+                  f"above {SAFE_WEIGHT} run in float32: the same values, but slower. `mtzoo export CHECKPOINT --weight-bits 7` makes a "
+                  "file that runs in int8 on every CPU", Caution, stacklevel=5)
+
+
 def build_executor(name: str, model: onnx.ModelProto, threads: int) -> Executor:
     """Compile `model` for "openvino" or "onnxruntime". Raises UserError for another name or a package that is missing."""
+    if not isinstance(threads, int) or threads < 1:
+        raise UserError(f"threads={threads!r}: a whole number of CPU threads is wanted, 1 or more")
     if name not in EXECUTORS:
-        raise UserError(f"executor '{name}': no such executor{did_you_mean(name, EXECUTORS)}")
+        raise UserError(f"executor '{name}': no such executor{did_you_mean(str(name), EXECUTORS)}")
     return EXECUTORS[name](model, threads)

@@ -19,6 +19,26 @@ def feeds_for(info: DeployInfo, image: np.ndarray, original_hw: tuple[int, int])
     return {tensor.name: arrays[tensor.name] for tensor in info.inputs}
 
 
+def check_image(image: object) -> None:
+    """Raises UserError for what is no (H, W, 3) uint8 image with at least one pixel, with the way to make it one."""
+    wanted = "an image is a NumPy array (height, width, 3) of uint8 in BGR order, as cv2.imread gives it"
+    if image is None:
+        raise UserError(f"image is None: {wanted}; for a file that it cannot read, it gives None")
+    if not isinstance(image, np.ndarray):
+        raise UserError(f"image is a {type(image).__name__}: {wanted}")
+    advice = ""
+    if image.ndim == 2 or image.ndim == 3 and image.shape[2] == 1:
+        advice = "; of a grey one cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) makes it"
+    elif image.ndim == 3 and image.shape[2] == 4:
+        advice = "; of one with alpha cv2.cvtColor(image, cv2.COLOR_BGRA2BGR) makes it"
+    elif image.ndim == 4:
+        advice = "; give one image at a time"
+    if image.dtype != np.uint8:
+        advice += "; values from 0 to 255 go in, as uint8"
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
+        raise UserError(f"image is {image.dtype} {image.shape}: {wanted}{advice}")
+
+
 def seen_image(info: DeployInfo, feeds: Mapping[str, np.ndarray]) -> np.ndarray:
     """(1, 3, input_h, input_w) uint8 BGR: what the network inside the model sees of these inputs."""
     return decode(feeds, info.input_format)
@@ -30,5 +50,7 @@ def check_feeds(info: DeployInfo, feeds: Mapping[str, np.ndarray]) -> None:
         raise UserError(f"inputs {', '.join(sorted(feeds))}; the model reads {', '.join(t.name for t in info.inputs)}")
     for tensor in info.inputs:
         found = feeds[tensor.name]
+        if not isinstance(found, np.ndarray):
+            raise UserError(f"input '{tensor.name}' is a {type(found).__name__}; a NumPy array is wanted")
         if found.shape != tensor.shape or found.dtype != np.dtype(tensor.dtype):
             raise UserError(f"input '{tensor.name}' is {found.dtype} {found.shape}; the model reads {tensor.dtype} {tensor.shape}")

@@ -14,7 +14,7 @@ from mtzoo.export.load import read_deploy_file
 from mtzoo.ops.geometry import CropWindow, label_map_to_original
 from mtzoo.postprocess import LabelMapDecoder, to_prediction
 from mtzoo.runtime.executors import Arrays, Executor, build_executor
-from mtzoo.runtime.feeds import check_feeds, feeds_for
+from mtzoo.runtime.feeds import check_feeds, check_image, feeds_for
 from mtzoo.structures import Detections, Prediction, RawOutputs, Xyxy
 
 
@@ -25,13 +25,14 @@ class DeployModel:
         self.info, self.executor = info, executor
 
     @classmethod
-    def load(cls, path: Path, executor: str = "openvino", threads: int | None = None) -> "DeployModel":
+    def load(cls, path: str | Path, executor: str = "openvino", threads: int | None = None) -> "DeployModel":
         """executor: "openvino" or "onnxruntime"; threads: by default one for each core.
 
         Raises UserError for a file that is missing, foreign or changed, and for an executor that is not installed.
+        Warns (`mtzoo.errors.Caution`) where this CPU cannot compute the file exactly.
         """
         file = read_deploy_file(path)
-        return cls(file.info, build_executor(executor, file.model, threads or os.cpu_count() or 1))
+        return cls(file.info, build_executor(executor, file.model, (os.cpu_count() or 1) if threads is None else threads))
 
     @property
     def classes(self) -> dict[str, tuple[str, ...]]:
@@ -55,11 +56,16 @@ class DeployModel:
         return self.executor.run(feeds)
 
     def predict(self, image: np.ndarray) -> Prediction:
-        """An image (H, W, 3) uint8 BGR of any size -> what the model says, in its pixels."""
+        """An image (H, W, 3) uint8 BGR of any size -> what the model says, in its pixels.
+
+        Raises UserError for anything else, saying what is wanted.
+        """
+        check_image(image)
         return self.predict_input(self.info.geometry.view(image.shape[:2]).show(image), image.shape[:2])
 
     def predict_input(self, image: np.ndarray, original_hw: tuple[int, int]) -> Prediction:
         """The same from an image (input_h, input_w, 3) that `geometry.view(original_hw)` has shown."""
+        check_image(image)
         return self.prediction(self.run(feeds_for(self.info, image, original_hw)), original_hw)
 
     def prediction(self, outputs: Arrays, original_hw: tuple[int, int]) -> Prediction:

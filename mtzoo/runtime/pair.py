@@ -6,6 +6,7 @@ import numpy as np
 
 from mtzoo.errors import UserError
 from mtzoo.postprocess import MergeRule, merge
+from mtzoo.runtime.feeds import check_image
 from mtzoo.runtime.model import DeployModel
 from mtzoo.structures import Prediction, Xyxy
 
@@ -42,6 +43,7 @@ class ModelPair:
 
     def predict_each(self, image: np.ndarray) -> PairPrediction:
         """An image (H, W, 3) uint8 BGR of any size -> what either says and both together, in its pixels."""
+        check_image(image)
         window = self.window(image.shape[:2])
         resize, crop = self.resize.predict(image), self.crop.predict(image)
         return PairPrediction(resize, crop, merge(resize, crop, window, self.rule), window)

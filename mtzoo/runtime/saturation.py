@@ -10,25 +10,13 @@ from collections.abc import Callable
 
 import numpy as np
 import onnx
-from onnx import TensorProto, numpy_helper
 
 from mtzoo.export.builder import GraphBuilder
 
-SAFE_WEIGHT = 64  # 255 * 64 * 2 = 32640 fits into 16 bits with a sign
 CHANNELS, SIDE = 64, 8  # of the probe: enough for the kernels that real layers get
 FORMS = {"pointwise": (1, CHANNELS), "dense": (3, CHANNELS), "group": (3, 16)}
 """Convolution of the probe -> its kernel, and the input channels of a group."""
 EXPECTED = 200  # of 255 steps: what saturates gives half of it
-
-
-def unsafe_weights(model: onnx.ModelProto) -> set[str]:
-    """Names of the stored int8 weights of the layers that could saturate."""
-    return {tensor.name for tensor in model.graph.initializer if _is_unsafe(tensor)}
-
-
-def _is_unsafe(tensor: TensorProto) -> bool:
-    return tensor.data_type == TensorProto.INT8 and len(tensor.dims) == 4 and \
-        int(np.abs(numpy_helper.to_array(tensor).astype(np.int16)).max(initial=0)) > SAFE_WEIGHT
 
 
 def probe_model() -> onnx.ModelProto:

@@ -57,7 +57,7 @@ def test_a_sidecar_that_is_no_json(copy):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(UserError, match=r"none\.onnx: cannot read the model"):
+    with pytest.raises(UserError, match=r"none\.onnx: no such model"):
         read_deploy_file(tmp_path / "none.onnx")
 
 
@@ -75,7 +75,7 @@ def test_metadata_of_another_format(copy):
     model.metadata_props[0].value = '{"format": "mtzoo-deploy-99"}'
     onnx.save(model, copy)
     copy.with_suffix(".json").unlink()
-    with pytest.raises(UserError, match="not a description of a deploy model"):
+    with pytest.raises(UserError, match="no description of a deploy model"):
         read_deploy_file(copy)
 
 

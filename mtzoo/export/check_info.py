@@ -1,0 +1,84 @@
+"""Whether what a file says of itself is true of its graph: classes, tasks, sizes."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+import onnx
+
+from mtzoo.errors import UserError, shown
+from mtzoo.export.boxes import CROP_XY, IM_HW
+from mtzoo.export.check_graph import Shapes
+from mtzoo.export.deploy import tensors
+from mtzoo.export.info import DeployInfo, TaskInfo, TensorInfo
+from mtzoo.ops.color import input_shapes
+from mtzoo.postprocess import BoxDecoder
+
+LOGITS, CLASS_MAP, BOX_MAP = "logits", "cls_s", "box_s"
+Form = Mapping[str, tuple[str, tuple[int, ...]]]
+"""Output -> (type, shape)."""
+
+
+def check_info(info: DeployInfo, model: onnx.ModelProto, shapes: Shapes) -> None:
+    """Raises UserError naming what the description and the graph do not agree on. shapes: of `check_graph`."""
+    for kind, said, found in (("inputs", info.inputs, model.graph.input), ("outputs", info.outputs, model.graph.output)):
+        if said != tensors(found):
+            raise UserError(f"its description names other {kind} than its graph has")
+    _check_inputs(info)
+    if info.step not in range(4) or info.parameters < 1:
+        raise UserError(f"its description says step={info.step}, parameters={info.parameters}")
+    if set(info.graphs) != set(info.tasks):
+        raise UserError("its 'graphs' and its 'tasks' are not of the same tasks")
+    outputs = {tensor.name: tensor for tensor in info.outputs}
+    if strange := next((name for name in outputs if name.rpartition(".")[0] not in info.tasks), None):
+        raise UserError(f"its output {shown(strange)} belongs to none of its tasks")
+    for name, task in info.tasks.items():
+        own = {key.rpartition(".")[2]: tensor for key, tensor in outputs.items() if key.rpartition(".")[0] == name}
+        _check_outputs(name, task, own, info)
+        _check_classes(name, task, shapes)
+
+
+def _check_inputs(info: DeployInfo) -> None:
+    images = {TensorInfo(name, "uint8", shape) for name, shape in input_shapes(info.input_format, info.geometry.input_hw).items()}
+    others = {TensorInfo(name, "float32", (1, 2)) for name in (IM_HW, CROP_XY)}
+    if not images <= set(info.inputs) <= images | others or len(set(info.inputs)) != len(info.inputs):
+        raise UserError(f"its inputs do not fit its geometry, input_hw={info.geometry.input_hw}, and '{info.input_format}'")
+
+
+def _check_outputs(name: str, task: TaskInfo, outputs: Mapping[str, TensorInfo], info: DeployInfo) -> None:
+    """Whether the task can be decoded from them."""
+    decoded, raw = (_decoded, _raw) if isinstance(task.decoder, BoxDecoder) else (_label_map, _logits)
+    forms = (decoded(task, info.geometry.input_hw), raw(task, info.geometry.input_hw, outputs))
+    wanted = [{key: TensorInfo(f"{name}.{key}", *tensor) for key, tensor in form.items()} for form in forms]
+    if not any(form and form.items() <= outputs.items() for form in wanted):
+        raise UserError(f"the outputs of its task {shown(name)} are not those of {task.kind} with its 'decoder'")
+
+
+def _decoded(task: TaskInfo, input_hw: tuple[int, int]) -> Form:
+    rows = task.decoder.top_k
+    return {"boxes": ("float32", (1, rows, 4)), "scores": ("float32", (1, rows)), "classes": ("int32", (1, rows)),
+            "count": ("int32", (1,))}
+
+
+def _raw(task: TaskInfo, input_hw: tuple[int, int], outputs: Iterable[str]) -> Form:
+    """At the strides that are in the names."""
+    strides = [key.removeprefix(CLASS_MAP) for key in outputs if re.fullmatch(CLASS_MAP + "[1-9][0-9]{0,3}", key)]
+    sizes = {stride: [side // int(stride) for side in input_hw] for stride in strides}
+    return {f"{kind}{stride}": ("float32", (1, channels, *size)) for stride, size in sizes.items()
+            for kind, channels in ((CLASS_MAP, len(task.classes)), (BOX_MAP, 4))}
+
+
+def _label_map(task: TaskInfo, input_hw: tuple[int, int]) -> Form:
+    return {"labels": ("uint8", (1, 1, *(side // task.decoder.map_stride for side in input_hw)))}
+
+
+def _logits(task: TaskInfo, input_hw: tuple[int, int], outputs: Iterable[str]) -> Form:
+    return {LOGITS: ("float32", (1, len(task.classes), *(side // task.decoder.stride for side in input_hw)))}
+
+
+def _check_classes(name: str, task: TaskInfo, shapes: Shapes) -> None:
+    """As many as the network's own maps have channels: these are in every graph, also where they are no outputs."""
+    maps = {key: shape for key, shape in shapes.items() if key.startswith((f"{name}.{LOGITS}", f"{name}.{CLASS_MAP}"))}
+    channels = {shape[1] for shape in maps.values() if len(shape) == 4}
+    if channels != {len(task.classes)}:
+        raise UserError(f"its task {shown(name)} has {len(task.classes)} classes in the description and {shown(sorted(channels))} in "
+                        "the graph")

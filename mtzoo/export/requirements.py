@@ -1,0 +1,30 @@
+"""What a deploy model asks of the processor."""
+
+import numpy as np
+import onnx
+from onnx import TensorProto, numpy_helper
+
+SAFE_WEIGHT = 64  # 255 * 64 * 2 = 32640 fits into 16 bits with a sign
+WIDE_SUMS = "u8s8-dot-product-32bit"
+"""Products of uint8 and int8 have to be summed in 32 bits. x86 without VNNI sums pairs of them in 16 bits, which saturate."""
+
+
+def largest_weights(model: onnx.ModelProto) -> dict[str, int]:
+    """Name -> largest absolute value of every stored int8 weight of a convolution."""
+    stored = [t for t in model.graph.initializer if t.data_type == TensorProto.INT8 and len(t.dims) == 4]
+    return {t.name: int(np.abs(numpy_helper.to_array(t).astype(np.int16)).max(initial=0)) for t in stored}
+
+
+def unsafe_weights(model: onnx.ModelProto) -> set[str]:
+    """Names of the stored int8 weights of the layers that could saturate."""
+    return {name for name, largest in largest_weights(model).items() if largest > SAFE_WEIGHT}
+
+
+def weight_bits(model: onnx.ModelProto) -> int | None:
+    """The fewest bits that hold every int8 weight; None if there is none."""
+    return max((largest.bit_length() + 1 for largest in largest_weights(model).values()), default=None)
+
+
+def requirements(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Of a runtime that computes the model in int8 as it is."""
+    return (WIDE_SUMS,) if unsafe_weights(model) else ()
