@@ -11,9 +11,9 @@ import torch
 from onnx import TensorProto, numpy_helper
 
 from mtzoo.export import build_model
+from mtzoo.export.requirements import SAFE_WEIGHT, unsafe_weights
 from mtzoo.layers import ConvBNAct, normalize_image
 from mtzoo.runtime import executors
-from mtzoo.export.requirements import SAFE_WEIGHT, unsafe_weights
 from mtzoo.runtime.executors import EXECUTORS
 from mtzoo.runtime.saturation import EXPECTED, FORMS, loses_sums
 from tests.chain import GEOMETRY, folded_chain
