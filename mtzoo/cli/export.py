@@ -2,10 +2,13 @@
 
     mtzoo export work_dirs/4pe_resize-multitask/int-inference-last.pt --out model.onnx
     mtzoo export work_dirs/4pe_resize-multitask/with-bn-last.pt --out with-bn.onnx
+    mtzoo export work_dirs/4pe_resize-multitask/fusion-bn-c2-last.pt --weight-bits 7 --out seven.onnx
 
 --input-format lets the model read what a camera delivers: the way to BGR is inside, exact. --cfg-options deploy_geometry...
 fits it to another camera (docs/deploy.md). A checkpoint of step 3 gives label maps and boxes in original pixels, those of
 steps 0 to 2 raw maps.
+--weight-bits 7 makes an integer network of a float or fake-quant checkpoint whose weights lie in [-63, 63]: on x86 without VNNI
+those of 8 bits run in float32. Measure what it costs with `mtzoo eval`.
 """
 
 import argparse
@@ -29,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="of the image the model reads; default: the config's, bgr")
     parser.add_argument("--cfg-options", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
                         help="override keys of the checkpoint's config")
+    parser.add_argument("--weight-bits", type=int, choices=(7,),
+                        help="weights of 7 bits, which run in int8 on CPUs without VNNI, too; of a float or fake-quant checkpoint")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--raw", action="store_true", help="raw maps only, also at step 3")
     form.add_argument("--keep-raw", action="store_true", help="raw maps besides label maps and boxes")
@@ -38,7 +43,9 @@ def run(args: argparse.Namespace) -> int:
     from mtzoo.cli.arguments import parse_options
     from mtzoo.cli.inputs import note_idle_overrides
     from mtzoo.cli.models import export_spec
+    from mtzoo.console import say
     from mtzoo.engine.checkpoint import load_checkpoint
+    from mtzoo.engine.requantize import requantized
     from mtzoo.engine.stages import INTEGER_STEP, checkpoint_network
     from mtzoo.export import export_model
 
@@ -49,13 +56,18 @@ def run(args: argparse.Namespace) -> int:
     if args.input_format:
         options["int_inference_export_input_shape.format"] = args.input_format
     checkpoint = load_checkpoint(args.checkpoint)
-    net, config, step = checkpoint_network(checkpoint, args.checkpoint, options)
+    if args.weight_bits:
+        net, config, step = requantized(checkpoint, args.checkpoint, options, args.weight_bits)
+    else:
+        net, config, step = checkpoint_network(checkpoint, args.checkpoint, options)
     note_idle_overrides(checkpoint.config, options)
-    if args.keep_raw and step != INTEGER_STEP:
+    whole = step == INTEGER_STEP or bool(args.weight_bits)
+    if args.keep_raw and not whole:
         raise UserError(f"{args.checkpoint}: a checkpoint of step {step}, whose export has raw maps only; leave --keep-raw out")
-    info = export_model(net, export_spec(config, step), out, postprocess=step == INTEGER_STEP and not args.raw,
-                        keep_raw=args.keep_raw)
+    info = export_model(net, export_spec(config, step), out, postprocess=whole and not args.raw, keep_raw=args.keep_raw)
     print_summary(info, out)
+    if args.weight_bits:
+        say(f"weights of {args.weight_bits} bits: `mtzoo eval {out}` tells what that costs, `mtzoo verify` that every executor agrees")
     return 0
 
 

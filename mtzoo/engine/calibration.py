@@ -20,16 +20,20 @@ ONE_COLOUR = 8
 """Levels of 256: an image none of whose channels spans more shows nothing. Sensor noise and JPEG make more than 1."""
 
 
-def calibration_images(config: ExperimentConfig, count: int) -> Tensor:
+def calibration_images(config: ExperimentConfig, count: int | None = None) -> Tensor:
     """(count, 3, H, W) uint8 BGR training images in the deploy geometry, drawn with env.seed, as many of each folder as it has.
+
+    count: by default `env.calibration_batches` of BATCH images, or all that there are.
 
     An unreadable image is replaced by another of its folder. Raises UserError for a count that cannot be, and where all images
     are of one colour.
     """
-    if count < 1:
+    if count is not None and count < 1:
         raise UserError(f"--calib-images {count}: ranges cannot be observed on no image; give at least 1, better 32")
     groups = build_groups(task_data(config, "train"))
     total = sum(len(group.records) for group in groups)
+    if count is None:
+        count = min(total, config.env.calibration_batches * BATCH)
     if count > total:
         raise UserError(f"--calib-images {count}: the training sources have {total} images; ask for {total} at most")
     height, width = config.deploy_geometry.input_hw

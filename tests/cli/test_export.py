@@ -1,14 +1,20 @@
 """`mtzoo export`: what a checkpoint of each step gives."""
 
 import pytest
+import torch
 
 from mtzoo.cli.main import main
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.stages import network_at
-from mtzoo.export import read_deploy_file, stored_integers
+from mtzoo.export import fake_quant_network, integer_network, read_deploy_file, stored_integers
+from mtzoo.export.load import network_outputs
 from mtzoo.layers import normalize_image
 from mtzoo.quantization import calibrate, freeze, integer_state
-from tests.quantization.helpers import images, randomize
+from mtzoo.runtime import build_executor
+from mtzoo.runtime.feeds import feeds_for
+from mtzoo.runtime.verify import with_raw_outputs
+from mtzoo.structures import flatten_outputs
+from tests.quantization.helpers import differing, images, randomize
 from tests.tiny import tiny_config, write_images
 
 
@@ -17,15 +23,16 @@ def checkpoint(tmp_path):
     """step -> a checkpoint as quant-train leaves it."""
     config = tiny_config(write_images(tmp_path / "data"))
 
-    def write(step):
-        net = network_at(config, min(step, 2), quantized=True)
+    def write(step, quantized=True):
+        net = network_at(config, min(step, 2), quantized=quantized)
         randomize(net, normalize_image(images()))
-        calibrate(net, [normalize_image(images())])
+        if quantized:
+            calibrate(net, [normalize_image(images())])
         if step == 3:
             freeze(net)
         state = integer_state(net) if step == 3 else net.state_dict()
         path = tmp_path / f"step-{step}.pt"
-        save_checkpoint(path, Checkpoint(dict(config.resolved), Progress(step, True, 0, True), dict(state)))
+        save_checkpoint(path, Checkpoint(dict(config.resolved), Progress(step, quantized, 0, True), dict(state)))
         return path
 
     return write
@@ -50,6 +57,55 @@ def test_earlier_steps_give_raw_maps(checkpoint, capsys):
     assert {t.name for t in info.outputs} >= {"seg.logits", "det.cls_s8"}
     assert main(["export", str(path), "--keep-raw"]) == 2
     assert "a checkpoint of step 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("step", "quantized"), [(0, False), (0, True), (2, True)])
+def test_weights_of_seven_bits_are_exact(checkpoint, tmp_path, capsys, step, quantized):
+    """Fake-quant, integers and ONNX Runtime give the same values, and no CPU has to run a layer in float."""
+    path, out = checkpoint(step, quantized), tmp_path / "seven.onnx"
+    assert main(["export", str(path), "--out", str(out), "--weight-bits", "7"]) == 0
+    assert "mtzoo eval" in capsys.readouterr().out
+    file = read_deploy_file(out)
+    assert (file.info.step, file.info.integer, file.info.weight_bits, file.info.requires) == (3, True, 7, ())
+    assert file.info.config["quantization"]["weight_bits"] == 7
+    state, batch = stored_integers(file), images(1)
+    largest = max(int(value.abs().max()) for name, value in state.items() if name.endswith(".weight"))
+    assert 32 <= largest <= 63
+    expected = flatten_outputs(network_outputs(fake_quant_network(file, state), batch))
+    assert differing(expected, flatten_outputs(integer_network(file, state)(batch))) == 0
+    raw = with_raw_outputs(file.model, {name: tuple(value.shape) for name, value in expected.items()})
+    feeds = feeds_for(file.info, batch[0].permute(1, 2, 0).numpy(), file.info.geometry.input_hw)
+    executor = build_executor("onnxruntime", raw, 1)
+    assert executor.float_layers == 0
+    assert differing(expected, {name: torch.from_numpy(value) for name, value in executor.run(feeds).items() if name in expected}) == 0
+
+
+def test_seven_bits_of_a_mixed_network(checkpoint, tmp_path):
+    """A head in float stays there; the integers elsewhere have 7 bits."""
+    out = tmp_path / "seven.onnx"
+    options = ["--cfg-options", "quantization.not_quant_pattern=['nodes.seg_head.*']"]
+    assert main(["export", str(checkpoint(0, quantized=False)), "--out", str(out), "--weight-bits", "7", *options]) == 0
+    info = read_deploy_file(out).info
+    assert (info.step, info.integer, info.weight_bits) == (2, False, 7)
+    assert "seg.labels" in {tensor.name for tensor in info.outputs}
+
+
+def test_finished_integers_are_not_rounded_twice(checkpoint, capsys):
+    assert main(["export", str(checkpoint(3)), "--weight-bits", "7"]) == 2
+    assert "step-3.pt: a checkpoint of step 3 holds finished integers" in (said := capsys.readouterr().err)
+    assert "fusion-bn-c2-last.pt" in said
+
+
+def test_no_file_of_weights_that_are_not_finite(checkpoint, tmp_path, capsys):
+    path, out = checkpoint(2), tmp_path / "m.onnx"
+    values = torch.load(path, weights_only=True)
+    name = next(key for key in values["network"] if key.endswith("conv.weight"))
+    values["network"][name][0, 0, 0, 0] = float("nan")
+    torch.save(values, path)
+    for options in ([], ["--weight-bits", "7"]):
+        assert main(["export", str(path), "--out", str(out), *options]) == 2
+        assert "not finite" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_bad_arguments(tmp_path, capsys):

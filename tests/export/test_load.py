@@ -1,4 +1,6 @@
+import os
 import shutil
+from dataclasses import replace
 
 import onnx
 import pytest
@@ -7,7 +9,7 @@ from onnx import TensorProto, helper
 
 from mtzoo.errors import UserError
 from mtzoo.export import fake_quant_network, integer_network, read_deploy_file, stored_integers
-from mtzoo.export.load import network_outputs
+from mtzoo.export.load import described_network, network_outputs
 from mtzoo.quantization import integer_state
 from mtzoo.structures import flatten_outputs
 from tests.export.helpers import export, prepared_net
@@ -54,6 +56,52 @@ def test_a_sidecar_that_is_no_json(copy):
     copy.with_suffix(".json").write_text("{")
     with pytest.raises(UserError, match=r"m\.json: unreadable"):
         read_deploy_file(copy)
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "[]", "7", "null", '{"sha256": 1}', "{}", '"sha256"', "\xff"])
+def test_a_sidecar_of_another_kind(copy, text):
+    copy.with_suffix(".json").write_text(text, encoding="latin-1")
+    with pytest.raises(UserError, match=r"m\.json: unreadable|its sha256 is not the one"):
+        read_deploy_file(copy)
+
+
+def test_pipes_devices_and_giants_are_not_read(copy, tmp_path):
+    sidecar = copy.with_suffix(".json")
+    sidecar.unlink()
+    os.mkfifo(sidecar)
+    with pytest.raises(UserError, match="m.json: a folder, pipe or device"):
+        read_deploy_file(copy)
+    sidecar.unlink()
+    with sidecar.open("wb") as file:
+        file.truncate(1 << 30)
+    with pytest.raises(UserError, match="m.json: 1,073,741,824 bytes"):
+        read_deploy_file(copy)
+    os.mkfifo(tmp_path / "pipe.onnx")
+    with pytest.raises(UserError, match="pipe.onnx: a folder, pipe or device"):
+        read_deploy_file(tmp_path / "pipe.onnx")
+    with (tmp_path / "giant.onnx").open("wb") as file:
+        file.truncate(6 << 30)
+    with pytest.raises(UserError, match="giant.onnx: 6,442,450,944 bytes"):
+        read_deploy_file(str(tmp_path / "giant.onnx"))
+
+
+@pytest.mark.parametrize(("key", "value", "said"), [
+    ("width", 1e9, "above 4096"), ("width", 4096, "tells of a layer"), ("group_base", 0, "tells of no network"),
+    ("width", "wide", "tells of no network"), ("nothing", 1, "tells of no network")])
+def test_a_description_of_another_network_takes_no_memory(copy, key, value, said):
+    copy.with_suffix(".json").unlink()
+    file = read_deploy_file(copy)
+    graphs = {task: [replace(node, params={**node.params, key: value}) if node.name == "backbone" else node for node in nodes]
+              for task, nodes in file.info.graphs.items()}
+    with pytest.raises(UserError, match=said):
+        described_network(replace(file, info=replace(file.info, graphs=graphs)))
+
+
+def test_exponents_that_are_not_those_of_the_scales(copy):
+    file = read_deploy_file(copy)
+    exponents = {**file.info.exponents, "nodes.backbone.stem": {**file.info.exponents["nodes.backbone.stem"], "output": 99}}
+    with pytest.raises(UserError, match="'nodes.backbone.stem' is damaged .*not those of the description"):
+        stored_integers(replace(file, info=replace(file.info, exponents=exponents)))
 
 
 def test_a_missing_file(tmp_path):

@@ -2,9 +2,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
-from mtzoo.errors import UserError
+from mtzoo.errors import Caution, UserError
 from mtzoo.export import read_deploy_file
 from mtzoo.runtime import build_executor, executors
 
@@ -51,3 +54,41 @@ def test_openvino_2024_takes_fractions_as_text_only(model_path, monkeypatch):
         executors.OpenVinoExecutor(read_deploy_file(model_path).model, 1, sparse_rate=0.3)
     assert given["CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE"] == "0.3"
     assert not [value for value in given.values() if isinstance(value, float)]
+
+
+@pytest.mark.parametrize("name", executors.EXECUTORS)
+def test_what_a_runtime_raises_is_one_line(name, model_path):
+    """Loading a graph with a hole, running with inputs of another shape."""
+    model = read_deploy_file(model_path).model
+    spoilt = onnx.ModelProto()
+    spoilt.CopyFrom(model)
+    spoilt.graph.node.remove(next(node for node in spoilt.graph.node if node.op_type == "Relu"))
+    with pytest.raises(UserError, match="cannot load this model") as fault:
+        build_executor(name, spoilt, 1)
+    assert "\n" not in str(fault.value)
+    with pytest.raises(UserError, match="cannot run this model"):
+        build_executor(name, model, 1).run({"image": np.zeros((1, 3, 7, 7), np.uint8), "im_hw": np.zeros((1, 2), np.float32)})
+
+
+@pytest.mark.parametrize("name", executors.EXECUTORS)
+def test_a_cpu_that_saturates_is_told_once(name, model_path, monkeypatch, recwarn):
+    monkeypatch.setattr(executors, "saturates", lambda _: True)
+    executors._warn.cache_clear()
+    model = read_deploy_file(model_path).model
+    for _ in range(2):
+        assert build_executor(name, model, 1).float_layers > 0
+    told = [str(w.message) for w in recwarn if w.category is Caution]
+    assert len(told) == 1
+    assert name in told[0]
+    assert "--weight-bits 7" in told[0]
+
+
+def test_weights_of_seven_bits_are_not_told(model_path, monkeypatch, recwarn):
+    monkeypatch.setattr(executors, "saturates", lambda _: True)
+    executors._warn.cache_clear()
+    model = read_deploy_file(model_path).model
+    for tensor in model.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.INT8:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) // 2, tensor.name))
+    assert build_executor("onnxruntime", model, 1).float_layers == 0
+    assert not [w for w in recwarn if w.category is Caution]

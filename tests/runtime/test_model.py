@@ -112,3 +112,35 @@ def test_a_crop_s_boxes_are_in_pixels_of_the_photo(frozen, tmp_path, executor):
         assert (found.label_maps["seg"][outside] == 0).all()
     if executor == "openvino":
         assert verify(tmp_path / "crop.onnx", [photo()]).passed
+
+
+def test_a_path_may_be_text(model_path):
+    assert DeployModel.load(str(model_path), executor="onnxruntime", threads=1).classes["det"] == ("blue", "yellow")
+
+
+@pytest.mark.parametrize(("image", "said"), [
+    (None, r"image is None: .*cv2\.imread"), ("photo.jpg", "image is a str"), ([[1]], "image is a list"),
+    (torch.zeros(3, 4, 4), "image is a Tensor"), (np.zeros((9, 9), np.uint8), r"uint8 \(9, 9\): .*COLOR_GRAY2BGR"),
+    (np.zeros((9, 9, 1), np.uint8), "COLOR_GRAY2BGR"), (np.zeros((9, 9, 4), np.uint8), "COLOR_BGRA2BGR"),
+    (np.zeros((9, 9, 3), np.float32), r"float32 \(9, 9, 3\): .*as uint8"), (np.zeros((0, 9, 3), np.uint8), r"uint8 \(0, 9, 3\)"),
+    (np.zeros((1, 9, 9, 3), np.uint8), "one image at a time"), (np.zeros((9, 9, 3), np.int16), "as uint8"),
+    (np.zeros((3, 9, 9), np.uint8), r"\(3, 9, 9\)"), (np.array(None), "object"), (np.zeros((9, 9, 3), bool), "bool"),
+])
+def test_what_is_no_image(model_path, image, said):
+    model = DeployModel.load(model_path, executor="onnxruntime", threads=1)
+    for look in (model.predict, lambda value: model.predict_input(value, (9, 9))):
+        with pytest.raises(UserError, match=said):
+            look(image)
+
+
+def test_inputs_that_are_no_arrays(model_path):
+    model = DeployModel.load(model_path, executor="onnxruntime", threads=1)
+    with pytest.raises(UserError, match="input 'image' is a NoneType; a NumPy array is wanted"):
+        model.run(feeds(None))
+
+
+@pytest.mark.parametrize(("arguments", "said"), [({"threads": 0}, "threads=0"), ({"threads": "2"}, "threads='2'"),
+                                                 ({"executor": None}, "executor 'None'")])
+def test_arguments_that_cannot_be(model_path, arguments, said):
+    with pytest.raises(UserError, match=said):
+        DeployModel.load(model_path, **arguments)

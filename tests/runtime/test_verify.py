@@ -5,6 +5,7 @@ import pytest
 
 from mtzoo.cli.main import main
 from mtzoo.errors import UserError
+from mtzoo.export.deploy import METADATA_KEY
 from mtzoo.runtime import verify
 from mtzoo.runtime.verify import compare_detections
 from mtzoo.structures import Detections
@@ -53,11 +54,17 @@ def test_a_graph_that_computes_something_else_is_caught(model_path, tmp_path, ca
     zero = next(t for t in model.graph.initializer if t.name == "const.uint8..128")
     zero.raw_data = bytes([127])
     onnx.save(model, tmp_path / "bad.onnx")
+    with pytest.raises(UserError, match="not those that were exported"):
+        verify(str(tmp_path / "bad.onnx"), [photo()])
+    onnx.helper.set_model_props(model, {p.key: p.value for p in model.metadata_props if p.key == METADATA_KEY})  # as of old
+    onnx.save(model, tmp_path / "bad.onnx")
     images = tmp_path / "images"
     images.mkdir()
     cv2.imwrite(str(images / "a.png"), photo())
     assert main(["verify", str(tmp_path / "bad.onnx"), "--images", str(images)]) == 1
-    assert "NOT equal" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "NOT equal" in said
+    assert "cannot be proven" in said
 
 
 def test_no_images(model_path, tmp_path, capsys):
