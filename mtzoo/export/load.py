@@ -2,15 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
 from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from mtzoo.errors import UserError, shown
 from mtzoo.export.check_graph import check_graph
@@ -119,12 +121,22 @@ def stored_integers(file: DeployFile) -> dict[str, Tensor]:
             if {key: _plain(state[f"{layer}.{key}_exponent"]) for key in exponents} != exponents:
                 raise ValueError("its scales are not those of the description")
         except (KeyError, ValueError, UserError) as error:
-            raise UserError(f"{file.path}: layer '{shown(layer)}' is damaged ({error}); export the model again") from error
+            raise UserError(f"{file.path}: layer {shown(layer)} is damaged ({error}); export the model again") from error
     return state
 
 
 def _plain(exponent: Tensor) -> int | tuple[int, ...]:
     return tuple(exponent.tolist()) if exponent.dim() else int(exponent)
+
+
+class _NoRandomValues(TorchFunctionMode):
+    """Leaves tensors as they are where random values would go: on the meta device these cost seconds of imports, for nothing."""
+
+    def __torch_function__(self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (),
+                           kwargs: Mapping[str, Any] | None = None) -> Any:
+        if getattr(func, "__name__", "") in ("normal_", "uniform_"):
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def described_network(file: DeployFile) -> MultiTaskNet:
@@ -138,7 +150,7 @@ def described_network(file: DeployFile) -> MultiTaskNet:
     try:
         if any(isinstance(value, int | float) and abs(value) > MAX_PARAMETER for value in numbers):
             raise UserError(f"a parameter of its network is above {MAX_PARAMETER}")
-        with torch.device("meta"):
+        with torch.device("meta"), _NoRandomValues():
             layers = read_program(build_network(info.graphs, info.channels)).convs
     except (UserError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         fault = shown(" ".join(str(error).split()))

@@ -86,7 +86,7 @@ def test_pipes_devices_and_giants_are_not_read(copy, tmp_path):
 
 
 @pytest.mark.parametrize(("key", "value", "said"), [
-    ("width", 1e9, "above 4096"), ("width", 4096, "tells of a layer"), ("group_base", 0, "tells of no network"),
+    ("width", 1e9, "above 4096"), ("width", 2.0, "tells of a layer"), ("group_base", 0, "tells of no network"),
     ("width", "wide", "tells of no network"), ("nothing", 1, "tells of no network")])
 def test_a_description_of_another_network_takes_no_memory(copy, key, value, said):
     copy.with_suffix(".json").unlink()
