@@ -12,7 +12,7 @@ from mtzoo.cli.numbers import processes
 from mtzoo.cli.outputs import output_folder
 from mtzoo.cli.progress import show_progress
 from mtzoo.console import note, say
-from mtzoo.data.convert import FORMATS, Options, Summary, convert
+from mtzoo.data.convert import FORMATS, VAL_SHARE, Options, Summary, convert
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError, did_you_mean, listed
 
@@ -29,8 +29,8 @@ def add_convert_arguments(parser: argparse.ArgumentParser) -> None:
                         help="classes of the six tasks, or the format's own names and ids (tasks)")
     parser.add_argument("--rename", nargs="+", default=[], metavar="OLD=NEW",
                         help="call the format's category OLD something else, e.g. speedlimit=sign")
-    parser.add_argument("--val-share", type=float, default=0.1, metavar="0..1",
-                        help="of a set without a split, the share of images, the last ones, that is val (0.1)")
+    parser.add_argument("--val-share", type=float, default=None, metavar="0..1",
+                        help=f"of a set without a split, the share of images, the last ones, that is val ({VAL_SHARE:g})")
     parser.add_argument("--workers", type=processes("--workers"), default=None,
                         help="reading threads; by default one for each core")
 
@@ -38,7 +38,8 @@ def add_convert_arguments(parser: argparse.ArgumentParser) -> None:
 def run_convert(args: argparse.Namespace) -> int:
     if args.format not in FORMATS:
         raise UserError(f"format '{args.format}': mtzoo converts no such format{did_you_mean(args.format, FORMATS)}")
-    options = Options(args.classes, parse_renames(args.rename), args.copy_images, args.val_share, args.workers)
+    share = VAL_SHARE if args.val_share is None else args.val_share
+    options = Options(args.classes, parse_renames(args.rename), args.copy_images, share, args.workers)
     start = time.perf_counter()
     with show_progress(f"converting {args.format}") as on_progress:
         summary = convert(FORMATS[args.format], args.src, args.out, options, on_progress)
@@ -47,6 +48,8 @@ def run_convert(args: argparse.Namespace) -> int:
     say(f"{summary.images.total()} images ({counts}) in {seconds:.1f} s: {args.out}")
     for table in tables(summary):
         say(table)
+    if args.val_share is not None and not summary.divided:
+        note("note: --val-share has no effect: the data set has a val part of its own")
     for line in notes(summary, args.out):
         note(f"note: {line}")
     for line in next_commands(summary, args.out):

@@ -66,7 +66,7 @@ def load_coco(path: Path) -> CocoFile:
 
 @lru_cache(maxsize=8)
 def _load_coco(path: Path, mtime_ns: int, size: int) -> CocoFile:
-    content = read_json(path, "annotation file", _ADVICE)
+    content = read_json(path, "annotation file", _ADVICE, _without_outline)
     if not isinstance(content, dict):
         raise UserError(f"{path}: JSON, but not COCO: the top level is no object; {_ADVICE}")
     for key in ("images", "annotations", "categories"):
@@ -76,15 +76,25 @@ def _load_coco(path: Path, mtime_ns: int, size: int) -> CocoFile:
     categories = _categories(content["categories"], path, faults)
     images = _images(content["images"], path, faults)
     seen: set[int] = set()
-    for row, entry in enumerate(content["annotations"]):
-        problem = _annotation_problem(entry, seen, images, categories)
-        number = entry.get("id") if isinstance(entry, dict) else None
-        fault = Fault(str(path), f"annotations[{row}] id={shown(number)}", problem) if problem else None
-        faults += [fault] if fault else []
-        image_id = entry.get("image_id") if isinstance(entry, dict) else None
+    entries = content["annotations"]
+    for row in range(len(entries)):
+        entry, entries[row] = entries[row], None  # gone once it is read: there may be millions
+        problem, extent = _annotation_problem(entry, seen, images, categories)
+        if problem is None:
+            _add_box(entry, images[entry["image_id"]], extent)
+            continue
+        number, image_id = (entry.get("id"), entry.get("image_id")) if isinstance(entry, dict) else (None, None)
+        faults.append(Fault(str(path), f"annotations[{row}] id={shown(number)}", problem))
         if _is_id(image_id) and image_id in images:
-            _add_object(entry, images[image_id], categories, fault)
+            images[image_id].unread.append(_unread(entry, images[image_id], categories, str(faults[-1])))
     return CocoFile(images, categories, faults)
+
+
+def _without_outline(entry: dict) -> dict:
+    """An annotation without its polygons where a box says all that is read here: they are most of a file."""
+    if "segmentation" in entry and _is_box(entry.get("bbox")) and not _tells_nothing(entry["bbox"]):
+        del entry["segmentation"]
+    return entry
 
 
 def _categories(entries: list, path: Path, faults: list[Fault]) -> dict[int, str]:
@@ -143,47 +153,48 @@ def _image_problem(entry: dict, images: dict[int, CocoImage], files: set[str]) -
     return None
 
 
-def _annotation_problem(entry: object, seen: set[int], images: dict[int, CocoImage], categories: dict[int, str]) -> str | None:
-    """What is wrong with an annotation. seen: ids so far; an annotation may do without one."""
+def _annotation_problem(entry: object, seen: set[int], images: dict[int, CocoImage],
+                        categories: dict[int, str]) -> tuple[str | None, XYXY | None]:
+    """What is wrong with an annotation, and its extent. seen: ids so far; an annotation may do without one."""
     if not isinstance(entry, dict):
-        return f"{shown(entry)} is no object; mend the entry"
+        return f"{shown(entry)} is no object; mend the entry", None
     number, crowd = entry.get("id"), entry.get("iscrowd", 0)
     if number is not None and not _is_id(number):
-        return "its id is no integer; mend the entry"
+        return "its id is no integer; mend the entry", None
     if number in seen:
-        return f"annotation id {number} is there twice; drop the copy, or give each its own"
+        return f"annotation id {number} is there twice; drop the copy, or give each its own", None
     if number is not None:
         seen.add(number)
     if crowd not in (0, 1):
-        return f"iscrowd {shown(crowd)} is neither 0 nor 1; mend the entry"
+        return f"iscrowd {shown(crowd)} is neither 0 nor 1; mend the entry", None
     image_id, category_id = entry.get("image_id"), entry.get("category_id")
     if not _is_id(image_id) or image_id not in images:
-        return f"image_id {shown(image_id)} is not in 'images'; add the image or drop the annotation"
+        return f"image_id {shown(image_id)} is not in 'images'; add the image or drop the annotation", None
     if not _is_id(category_id) or category_id not in categories:
-        return f"category_id {shown(category_id)} is not in 'categories'; add the category or drop the annotation"
-    return _box_problem(entry, images[image_id])
+        return f"category_id {shown(category_id)} is not in 'categories'; add the category or drop the annotation", None
+    extent = _extent(entry, images[image_id])
+    return _box_problem(entry.get("bbox"), extent, images[image_id]), extent
 
 
-def _box_problem(entry: dict, image: CocoImage) -> str | None:
-    bbox, (height, width) = entry.get("bbox"), image.hw
+def _box_problem(bbox: object, extent: XYXY | None, image: CocoImage) -> str | None:
+    """What is wrong with an annotation's box, or with its extent if that is its segmentation's."""
     if not _tells_nothing(bbox):
         if not _is_box(bbox):
             return f"bbox {shown(bbox)} is not [x, y, width, height]; mend the entry"
         if not all(-_FAR < v < _FAR for v in bbox):  # false for NaN too
             return f"bbox {shown(bbox)} is not finite or too large; mend or drop the annotation"
-        if bbox[2] <= 0 or bbox[3] <= 0:
-            return f"bbox {shown(bbox)} has no area; mend or drop the annotation"
-    xyxy = _extent(entry, image)
-    if xyxy is None:
+    if extent is None:
         return f"bbox {shown(bbox)} is not [x, y, width, height], and its segmentation has no area; mend the entry"
-    told = f"bbox {shown(bbox)}" if not _tells_nothing(bbox) else f"segmentation around {[round(v, 1) for v in xyxy]}"
-    x1, y1, x2, y2 = xyxy
+    (x1, y1, x2, y2), (height, width) = extent, image.hw
+    overhang = max(-x1, -y1, x2 - width, y2 - height)
+    if x2 > max(x1, 0) and y2 > max(y1, 0) and x1 < width and y1 < height and overhang <= OUTSIDE_TOLERANCE:
+        return None
+    told = f"segmentation around {[round(v, 1) for v in extent]}" if _tells_nothing(bbox) else f"bbox {shown(bbox)}"
+    if x2 <= x1 or y2 <= y1:
+        return f"{told} has no area; mend or drop the annotation"
     if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
         return f"{told} lies outside '{image.file}' ({width}x{height}); drop the annotation"
-    overhang = max(-x1, -y1, x2 - width, y2 - height)
-    if overhang > OUTSIDE_TOLERANCE:
-        return f"{told} reaches {overhang:g} px outside '{image.file}' ({width}x{height}); clip or drop it"
-    return f"{told} has no area; mend or drop the annotation" if x2 <= x1 or y2 <= y1 else None
+    return f"{told} reaches {overhang:g} px outside '{image.file}' ({width}x{height}); clip or drop it"
 
 
 def _tells_nothing(bbox: object) -> bool:
@@ -206,17 +217,19 @@ def _extent(entry: dict, image: CocoImage) -> XYXY | None:
     return segmentation_box(segmentation)
 
 
-def _add_object(entry: dict, image: CocoImage, categories: dict[int, str], fault: Fault | None) -> None:
-    """Append an annotation to its image, what is known of it if it has a fault."""
-    category, crowd = entry.get("category_id"), entry.get("iscrowd", 0)
-    extent, (height, width) = _extent(entry, image), image.hw
-    if fault is None and extent is not None:
-        x1, y1, x2, y2 = max(extent[0], 0.0), max(extent[1], 0.0), min(extent[2], width), min(extent[3], height)
-        image.boxes.append((category, x1, y1, x2 - x1, y2 - y1, bool(crowd)))
-        return
+def _add_box(entry: dict, image: CocoImage, extent: XYXY) -> None:
+    """Append a checked box, clipped to its image."""
+    (height, width), (x1, y1, x2, y2) = image.hw, extent
+    x1, y1, x2, y2 = max(x1, 0.0), max(y1, 0.0), min(x2, width), min(y2, height)
+    image.boxes.append((entry["category_id"], x1, y1, x2 - x1, y2 - y1, bool(entry.get("iscrowd", 0))))
+
+
+def _unread(entry: dict, image: CocoImage, categories: dict[int, str], line: str) -> UnreadObject:
+    """What is known of an annotation with a fault."""
+    category, crowd, extent = entry.get("category_id"), entry.get("iscrowd", 0), _extent(entry, image)
     known = _is_id(category) and category in categories
     sure = known and crowd in (0, 1) and extent is not None and extent[2] > extent[0] and extent[3] > extent[1]
-    image.unread.append(UnreadObject(category if known else None, extent, crowd == 1, sure, str(fault)))
+    return UnreadObject(category if known else None, extent, crowd == 1, sure, line)
 
 
 def _is_id(value: object) -> bool:

@@ -21,8 +21,15 @@ def test_a_conversion_tells_what_it_wrote_and_what_comes_next(tmp_path, capsys):
     assert lines[0].startswith("3 images (2 train, 1 val) in ")
     assert cells(lines, "vehicle") == ["boxes", "vehicle", "3", "6", "0", "0", ""]
     assert cells(lines, "vehicle_front") == ["boxes", "vehicle_front", "3", "0", "3", "0", ""]
-    tasks = "det_cyclist_light,det_person,det_rear,det_vehicle_sign"
+    tasks = "det_person,det_rear,det_vehicle_sign"
     assert lines[-1] == f"train on it: mtzoo quant-train --config converted/multitask --tasks {tasks} --cfg-options data_root={out}"
+
+
+def test_a_share_without_effect_is_told(tmp_path, capsys):
+    write_coco(tmp_path / "src")
+    places = ["--src", str(tmp_path / "src"), "--out", str(tmp_path / "out")]
+    assert main(["data", "convert", "coco", *places, "--val-share", "0.5"]) == 0
+    assert "note: --val-share has no effect: the data set has a val part of its own" in capsys.readouterr().err
 
 
 def test_what_is_left_out_is_told(tmp_path, capsys):

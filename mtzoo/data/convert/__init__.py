@@ -13,11 +13,11 @@ from mtzoo.data.convert import (
     voc,
     yolo,
 )
-from mtzoo.data.convert.conversion import Options, convert
+from mtzoo.data.convert.conversion import VAL_SHARE, Options, convert
 from mtzoo.data.convert.records import Format
 from mtzoo.data.convert.summary import Summary
 
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in (
     bdd100k, cityscapes, idd, kitti, camvid, voc, yolo, tusimple, culane, coco_subset, labelme)}
 
-__all__ = ["FORMATS", "Format", "Options", "Summary", "convert"]
+__all__ = ["FORMATS", "VAL_SHARE", "Format", "Options", "Summary", "convert"]

@@ -100,9 +100,10 @@ def order_categories(names: Iterable[str]) -> list[str]:
     return [name for name in CATEGORIES if name in found] + sorted(found - set(CATEGORIES))
 
 
-def served_tasks(categories: Iterable[str], kinds: Iterable[str], styled_lanes: bool) -> list[str]:
-    """Tasks of configs/converted/multitask.py that a set of these categories and kinds of mask has labels for."""
-    found, kinds = set(categories), set(kinds)
+def served_tasks(objects: Iterable[str], kinds: Iterable[str], styled_lanes: bool) -> list[str]:
+    """Tasks of configs/converted/multitask.py that a set has labels for. objects: categories of which it has one at least; kinds: of
+    mask, those with a labelled pixel."""
+    found, kinds = set(objects), set(kinds)
     tasks = [task for task, classes in TASK_CLASSES.items() if found & set(classes)]
     tasks += ["seg_default"] if "seg" in kinds else []
     tasks += ["seg_lane" if styled_lanes else "seg_paint"] if "lane" in kinds else []

@@ -32,7 +32,9 @@ from mtzoo.data.convert.summary import Summary, Written
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.data.synthetic.labels import CATEGORIES
 from mtzoo.errors import LISTED_WORDS, UserError, did_you_mean, listed
+from mtzoo.structures import IGNORE
 
+VAL_SHARE = 0.1
 Classes = Literal["tasks", "own"]
 OnProgress = Callable[[int, int], None]
 
@@ -48,7 +50,7 @@ class Options:
     classes: Classes = "tasks"
     rename: Mapping[str, str] = field(default_factory=dict)
     copy_images: bool = False
-    val_share: float = 0.1
+    val_share: float = VAL_SHARE
     workers: int | None = None
 
     def __post_init__(self) -> None:
@@ -74,7 +76,7 @@ def convert(form: Format, src: Path, out: Path, options: Options, on_progress: O
     _check_strange(opened.vocabulary, options, src)
     if opened.vocabulary.labelled is not None:
         _check_rename(options.rename, translate.seen, src)
-    summary = Summary()
+    summary = Summary(divided=not opened.splits.get("val"))
     summary.note([*translate.remarks(opened.remarks), *unread])
     total, done = sum(map(len, splits.values())), 0
     with target.writing() as folder:
@@ -195,7 +197,8 @@ def _finish(summary: Summary, vocabulary: Vocabulary, translate: Translation) ->
                             for kind in sorted(summary.pixels)}
     if translate.for_tasks:
         styled = PAINT not in translate.mask_classes("lane")
-        summary.tasks = served_tasks(summary.categories, summary.pixels, styled)
+        kinds = [kind for kind, pixels in summary.pixels.items() if pixels.counts[:IGNORE].any()]
+        summary.tasks = served_tasks(summary.objects, kinds, styled)
 
 
 def check_result(summary: Summary, splits: Iterable[str], foreign: Sequence[str], src: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_category_of_its_own_is_told_with_what_to_type(tmp_path):
         converted("coco", src, tmp_path / "out")
     assert converted("coco", src, tmp_path / "out", Options(classes="own")).summary.objects == {"pot hole": 2}
     renamed = Options(rename={"pot hole": "sign"})
-    assert converted("coco", src, tmp_path / "out", renamed).summary.tasks == ["det_person", "det_vehicle_sign"]
+    assert converted("coco", src, tmp_path / "out", renamed).summary.tasks == ["det_vehicle_sign"]
 
 
 def test_an_image_of_another_size_than_told_is_not_labelled(tmp_path):
