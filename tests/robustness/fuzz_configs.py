@@ -1,4 +1,4 @@
-"""Configs with wrong values, and the JSON records that a verb reads back."""
+"""Configs with wrong values."""
 
 import copy
 from collections.abc import Iterator

@@ -42,7 +42,7 @@ def checkpoints(base: Base, folder: Path, rng: np.random.Generator) -> Iterator[
 
 
 def load(path: Path) -> None:
-    load_checkpoint_network(path, {})
+    load_checkpoint_network(path)
 
 
 def changed_checkpoint(values: dict[str, Any], rng: np.random.Generator) -> Any:

@@ -26,8 +26,8 @@ OWN = ("out", "out.txt", "err.txt", "peak")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command did. status: exit code, negative for a signal; ended: "time" or "memory" where a limit stopped it; left: it
-    left processes behind; changed: files outside of `out` that it made, changed or removed."""
+    """What a command did. status: exit code, negative for a signal; ended: "time", "memory" or "processes" where a limit
+    stopped it; left: it left processes behind; changed: files outside of `out` that it made, changed or removed."""
 
     argv: Sequence[object]
     status: int

@@ -57,6 +57,13 @@ def child() -> int:
     return refusal()
 
 
+def children() -> int:
+    for _ in range(60):
+        subprocess.Popen(["sleep", "30"])
+    time.sleep(30)
+    return refusal()
+
+
 def crash() -> int:
     os.kill(os.getpid(), signal.SIGSEGV)
     return refusal()

@@ -20,6 +20,8 @@ from pathlib import Path
 POLL_S = 0.01
 LEAVE_S = 8.0
 """What helpers of a child may take to notice that it is gone."""
+CHILDREN = 40
+"""More processes than this no case may start."""
 MODULES = ("torch", "torch._dynamo", "torch.utils.tensorboard", "torch.utils.data", "onnx", "onnxruntime", "openvino", "cv2",
            "PIL.Image", "mtzoo.engine.run", "mtzoo.runtime", "mtzoo.export.reference", "tests.robustness.base",
            *(f"tests.robustness.{name}" for name in ("fuzz", "fuzz_images", "fuzz_annotations", "fuzz_models", "fuzz_videos")))
@@ -44,9 +46,10 @@ def serve() -> None:
 def run(call: str, args: list, folder: str, limit_s: float, limit_mb: int, kill: tuple[float, int] | None = None) -> dict:
     """Call "module:function" with `args` in a child whose working folder and output files are in `folder`.
 
-    It is killed beyond limit_s seconds of wall time or limit_mb MiB of memory, or gets a signal as `kill` says: (after seconds,
-    number). Its value, if it is a whole number, is its exit status. Gives that (negative: the signal that ended it), the
-    seconds, the peak MiB, "time" or "memory" where a limit ended it, and whether it left processes behind.
+    It is killed beyond limit_s seconds of wall time, limit_mb MiB of memory or CHILDREN processes, or gets a signal as `kill`
+    says: (after seconds, number). Its value, if it is a whole number, is its exit status. Gives that (negative: the signal that
+    ended it), the seconds, the peak MiB, "time", "memory" or "processes" where a limit ended it, and whether it left processes
+    behind.
     """
     child = multiprocessing.get_context("fork").Process(target=_in_child, args=(call, args, Path(folder)))
     started = time.monotonic()
@@ -58,7 +61,7 @@ def run(call: str, args: list, folder: str, limit_s: float, limit_mb: int, kill:
         if not sent and seconds >= kill[0]:
             os.kill(child.pid, kill[1])
             sent = True
-        ended = "time" if seconds > limit_s else "memory" if peak > limit_mb else ""
+        ended = "time" if seconds > limit_s else "memory" if peak > limit_mb else "processes" if children(child.pid) > CHILDREN else ""
         if ended:
             signal_group(child.pid, signal.SIGKILL)
             child.kill()  # it may have no group of its own yet
@@ -99,6 +102,14 @@ def peak_mb(pid: int) -> int:
         return 0
     found = [line.split()[1] for line in text.splitlines() if line.startswith("VmHWM:")]
     return int(found[0]) // 1024 if found else 0
+
+
+def children(pid: int) -> int:
+    """How many a living process has, by its main thread."""
+    try:
+        return len(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    except OSError:
+        return 0
 
 
 def _in_child(call: str, args: list, folder: Path) -> None:

@@ -19,7 +19,7 @@ from tests.robustness.harness import LIMIT_MB, problems
         ("long_line", "a line of "),
         ("escapes", "raw control characters"),
         ("writes", "wrote cwd/owned"),
-        ("child", "processes were left behind"),
+        ("child", "processes were left behind"), ("children", "stopped: processes"),
         ("crash", f"exit code {-signal.SIGSEGV}"),
     ],
 )
