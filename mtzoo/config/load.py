@@ -15,7 +15,7 @@ from mtzoo.config.overrides import TABLES, TOP_KEYS, override, select_tasks
 from mtzoo.config.plain import plain, shown_object
 from mtzoo.config.schema import ExperimentConfig, LossSpec, TaskConfig
 from mtzoo.data.sources import SOURCES, Source
-from mtzoo.errors import UserError, did_you_mean
+from mtzoo.errors import UserError, did_you_mean, shown
 from mtzoo.models.task_graph import NodeSpec
 from mtzoo.plain_data import build, convert
 
@@ -65,6 +65,8 @@ def config_from_dict(values: Mapping[str, Any]) -> ExperimentConfig:
     Raises UserError naming the key for what is no plain data, unknown, missing or out of bounds.
     """
     values = plain(values)
+    if not isinstance(values, dict):
+        raise UserError(f"{shown(values)} is no config: a dict is wanted")
     for key in values:
         if key not in (*TOP_KEYS, "name"):
             raise UserError(f"{key}: unknown key{did_you_mean(key, TOP_KEYS)}")
