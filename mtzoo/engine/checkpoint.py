@@ -22,6 +22,7 @@ FAMILY = "mtzoo-checkpoint-"
 FORMAT = f"{FAMILY}1"
 RESUME_ADVICE = "go on with --resume; the previous checkpoint is whole"
 LAST_STEP = 3
+MAX_ITERATION = 10**12
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Progress:
     def __post_init__(self) -> None:
         if not 0 <= self.step <= LAST_STEP:
             raise UserError(f"step={shown(self.step)}: one of 0..{LAST_STEP} is wanted")
-        if self.iteration < 0:
-            raise UserError(f"iteration={shown(self.iteration)}: 0 or more is wanted")
+        if not 0 <= self.iteration <= MAX_ITERATION:
+            raise UserError(f"iteration={shown(self.iteration)}: 0..{MAX_ITERATION} is wanted")
 
     @property
     def order(self) -> tuple[int, bool, int, bool]:

@@ -1,5 +1,6 @@
 """A checkpoint's zip archive, looked at before torch reads it: what a few bytes could unpack to is never unpacked."""
 
+import re
 import struct
 import zipfile
 from pathlib import Path
@@ -14,6 +15,8 @@ MAX_PICKLE_BYTES = 64 << 20
 MAX_MEMBERS = 50_000
 MAX_DIRECTORY_BYTES = 16 << 20
 ADVICE = "remove it or use another one"
+_BYTES_OF_ANY_SIZE = re.compile(rb"c(builtins|__builtin__)\nbytearray\n")
+"""Of a pickle: the one function that torch's reader of weights calls with a number of bytes to make."""
 _END_OF_DIRECTORY = struct.Struct("<4s4H2LH")
 
 
@@ -30,6 +33,7 @@ def check_archive(path: Path) -> None:
                 raise UserError(f"{path}: truncated or not a checkpoint of mtzoo: no zip archive, which torch.save writes; {ADVICE}")
             with zipfile.ZipFile(file) as archive:
                 _check_members(path, archive.infolist(), size)
+                _check_pickles(path, archive)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}); check its permissions or use another one") from error
     except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
@@ -61,3 +65,9 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo], size: int) -> Non
                             f"{ADVICE}")
     if sum(member.file_size for member in members) > size:
         raise UserError(f"{path}: its members are larger than the file; {ADVICE}")
+
+
+def _check_pickles(path: Path, archive: zipfile.ZipFile) -> None:
+    for name in archive.namelist():
+        if name.endswith("data.pkl") and _BYTES_OF_ANY_SIZE.search(archive.read(name)):
+            raise UserError(f"{path}: it holds more than tensors and plain values; {ADVICE}")

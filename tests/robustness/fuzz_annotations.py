@@ -105,5 +105,5 @@ def changed_word(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def run_conversion(form: str, source: Path, out: Path, classes: str) -> list[str]:
-    """What the conversion left out, each in one line."""
-    return [str(line) for line in convert(FORMATS[form], source, out, Options(classes=classes, workers=1)).left_out]
+    """What the conversion did not take as it is, a line each."""
+    return [str(line) for line in convert(FORMATS[form], source, out, Options(classes=classes, workers=1)).lines]

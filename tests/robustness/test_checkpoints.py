@@ -309,28 +309,32 @@ QUICK_VALUES = ("no-format", "step-text", "network-none", "nan", "config-filenam
 QUICK_FILES = ("cut", "config-deep", "fifo", "deflated", "outside", "code-in-zip", "pickle-4")
 
 
-def refuse_export(harness: Harness, path: Path, folder: Path) -> None:
+MEANINGFUL = ("config-name", "biases-huge")
+"""Odd, but a checkpoint may say so: it is enough that nothing breaks."""
+
+
+def refuse_export(name: str, harness: Harness, path: Path, folder: Path) -> None:
     outcome = harness.verb(["export", path, "--out", folder / "out" / "x.onnx"], folder)
-    assert_held(outcome)
-    assert not any((folder / "out").iterdir())
+    assert_held(outcome, (0, 2) if name in MEANINGFUL else (2,))
+    assert outcome.status == 0 or not any((folder / "out").iterdir())
 
 
 @pytest.mark.parametrize(("name", "change"), cases(VALUES, QUICK_VALUES))
 def test_wrong_values(name, change, harness, base, tmp_path):
     torch.save(change(torch.load(base.float_checkpoint, weights_only=True)), tmp_path / "x.pt")
-    refuse_export(harness, tmp_path / "x.pt", tmp_path)
+    refuse_export(name, harness, tmp_path / "x.pt", tmp_path)
 
 
 @pytest.mark.parametrize(("name", "change"), cases(INTEGERS, ["exponents-127"]))
 def test_wrong_integers(name, change, harness, base, tmp_path):
     torch.save(change(torch.load(base.integer_checkpoint, weights_only=True)), tmp_path / "x.pt")
-    refuse_export(harness, tmp_path / "x.pt", tmp_path)
+    refuse_export(name, harness, tmp_path / "x.pt", tmp_path)
 
 
 @pytest.mark.parametrize(("name", "write"), cases(FILES, QUICK_FILES))
 def test_what_is_no_checkpoint(name, write, harness, base, tmp_path):
     write(tmp_path / "x.pt", base)
-    refuse_export(harness, tmp_path / "x.pt", tmp_path)
+    refuse_export(name, harness, tmp_path / "x.pt", tmp_path)
 
 
 @pytest.mark.parametrize(
