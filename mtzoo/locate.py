@@ -1,6 +1,7 @@
 """Where the shipped configs and zoo models are: in the checkout beside the package, in an installed wheel inside it."""
 
 import ast
+import os
 from pathlib import Path
 
 from mtzoo.errors import UserError, did_you_mean
@@ -44,7 +45,7 @@ def shipped_folder(name: str) -> Path:
 
 
 def _find(text: str, suffix: str, root: Path, known: list[str], kind: str) -> Path:
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))  # the one of Path fails for a user that is not known
     for candidate in (path, path.with_name(path.name + suffix)) if path.name else ():
         if candidate.is_file():
             return candidate.resolve()

@@ -37,6 +37,11 @@ def test_a_misspelt_config_names_the_nearest(tmp_path):
         find_config("")
 
 
+def test_the_home_of_nobody_is_one_line():
+    with pytest.raises(UserError, match="'~nobody-of-this-name/x': no such file"):
+        find_config("~nobody-of-this-name/x")
+
+
 def test_parts_that_configs_import_are_not_listed(tmp_path, monkeypatch):
     names = list_configs()
     assert "4pe_resize/multitask" in names

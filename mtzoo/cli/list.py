@@ -10,8 +10,11 @@ import json
 from pathlib import Path
 
 from mtzoo.console import say
+from mtzoo.errors import UserError
+from mtzoo.files import read_whole
 from mtzoo.locate import find_config, find_model, list_configs, list_models
 
+MAX_SIDECAR_BYTES = 64 << 20
 HELP = "list the shipped configs and zoo models"
 
 
@@ -50,5 +53,10 @@ def describe_model(path: Path) -> str:
     sidecar = path.with_suffix(".json")
     if not sidecar.is_file():
         return f"{size}, without its sidecar {sidecar.name}"
-    tasks = json.loads(sidecar.read_text()).get("tasks", {})
-    return f"{size}: {', '.join(tasks)}"
+    try:
+        values = json.loads(read_whole(sidecar, "sidecar", MAX_SIDECAR_BYTES, "export the model again"))
+    except (UserError, ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict) or not isinstance(values.get("tasks"), dict):
+        return f"{size}, its sidecar {sidecar.name} is damaged"
+    return f"{size}: {', '.join(values['tasks'])}"

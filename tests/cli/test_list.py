@@ -21,6 +21,10 @@ def test_zoo_models_are_listed_with_size_and_tasks(tmp_path, monkeypatch, capsys
     (tmp_path / "street.json").write_text(json.dumps({"tasks": {"seg_default": {}, "det_person": {}}}))
     assert cli.main(["list", "--models"]) == 0
     assert capsys.readouterr().out == "zoo models:\n  street  1.20 MB: seg_default, det_person\n"
+    for damaged in ("{", "[1]", '{"tasks": 3}', "[" * 100_000, "\xff"):
+        (tmp_path / "street.json").write_bytes(damaged.encode("latin-1"))
+        assert cli.main(["list", "--models"]) == 0
+        assert "its sidecar street.json is damaged" in capsys.readouterr().out
     (tmp_path / "street.json").unlink()
     cli.main(["list", "--models"])
     assert "without its sidecar street.json" in capsys.readouterr().out
