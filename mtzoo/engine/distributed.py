@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 
@@ -93,7 +94,8 @@ def on_main(work: Callable[[], T]) -> T | None:
     try:
         result = work()
     except BaseException as error:
-        largest(exit_status(error))
+        with suppress(RuntimeError):  # they may be gone already
+            largest(exit_status(error))
         raise
     largest(0)
     return result
