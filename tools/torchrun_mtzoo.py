@@ -18,7 +18,7 @@ USER_ERROR = 2
 def main() -> int:
     """The exit status of the process that failed first, 128 + N after a signal N."""
     logging.disable(logging.ERROR)  # its report of a failed process is 80 lines, after the one that tells why
-    os.environ["MTZOO_TORCHRUN"] = "1"  # then processes leave their errors to this one
+    os.environ["TORCHRUN_TELLS_ERRORS"] = "1"  # then processes leave their errors to this one
     try:
         run(parse_args(None))
         return 0

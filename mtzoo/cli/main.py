@@ -24,7 +24,7 @@ from mtzoo.errors import Caution, UserError, did_you_mean, one_line, without_mid
 from mtzoo.signals import Interrupted, handled
 
 RANK = int(os.environ.get("RANK", 0))  # as torchrun numbers its processes
-ERROR_FILE = os.environ.get("TORCHELASTIC_ERROR_FILE") if "MTZOO_TORCHRUN" in os.environ else None
+ERROR_FILE = os.environ.get("TORCHELASTIC_ERROR_FILE") if "TORCHRUN_TELLS_ERRORS" in os.environ else None
 FOLLOW = 10.0  # seconds
 LOST_PROCESS = ("Connection closed by peer", "Connection reset by peer", "NCCL")
 EXIT_USER_ERROR = 2
