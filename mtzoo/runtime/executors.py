@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 
 from mtzoo.errors import Caution, UserError, did_you_mean
-from mtzoo.export.requirements import SAFE_WEIGHT, unsafe_weights
+from mtzoo.export.requirements import largest_weights, unsafe_weights
 from mtzoo.runtime.baked import bake_weights
 from mtzoo.runtime.regroup import regroup
 from mtzoo.runtime.saturation import loses_sums, probe_model
@@ -131,20 +131,21 @@ def saturates(name: str) -> bool:
     return loses_sums(EXECUTORS[name](probe_model(), 1, as_is=True).run)
 
 
+_warned: set[str] = set()
+"""Runtimes of which the user has been warned in this process."""
+
+
 def _saturating(runtime: str, model: onnx.ModelProto) -> set[str]:
     """Stored weights of the layers whose sums would saturate on this CPU. Warns of them once per process and runtime."""
     unsafe = unsafe_weights(model)
     if not unsafe or not saturates(runtime):
         return set()
-    _warn(runtime)
+    if runtime not in _warned:
+        _warned.add(runtime)
+        warnings.warn(f"{runtime}: int8 kernels saturate on this CPU, which has no VNNI or is kept from it; {len(unsafe)} of "
+                      f"{len(largest_weights(model))} layers run in float32: the same answers, but slower. `mtzoo export CHECKPOINT "
+                      "--weight-bits 7` makes a file that runs in int8 on every CPU", Caution, stacklevel=4)
     return unsafe
-
-
-@cache
-def _warn(runtime: str) -> None:
-    warnings.warn(f"{runtime}: sums of 8-bit products saturate on this CPU, which has no VNNI or is kept from it; layers with weights "
-                  f"above {SAFE_WEIGHT} run in float32: the same values, but slower. `mtzoo export CHECKPOINT --weight-bits 7` makes a "
-                  "file that runs in int8 on every CPU", Caution, stacklevel=5)
 
 
 def build_executor(name: str, model: onnx.ModelProto, threads: int) -> Executor:

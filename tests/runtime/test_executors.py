@@ -74,19 +74,20 @@ def test_what_a_runtime_raises_is_one_line(name, model_path):
 @pytest.mark.parametrize("name", executors.EXECUTORS)
 def test_a_cpu_that_saturates_is_told_once(name, model_path, monkeypatch, recwarn):
     monkeypatch.setattr(executors, "saturates", lambda _: True)
-    executors._warn.cache_clear()
+    executors._warned.clear()
     model = read_deploy_file(model_path).model
     for _ in range(2):
         assert build_executor(name, model, 1).float_layers > 0
     told = [str(w.message) for w in recwarn if w.category is Caution]
     assert len(told) == 1
     assert name in told[0]
+    assert f"{build_executor(name, model, 1).float_layers} of " in told[0]
     assert "--weight-bits 7" in told[0]
 
 
 def test_weights_of_seven_bits_are_not_told(model_path, monkeypatch, recwarn):
     monkeypatch.setattr(executors, "saturates", lambda _: True)
-    executors._warn.cache_clear()
+    executors._warned.clear()
     model = read_deploy_file(model_path).model
     for tensor in model.graph.initializer:
         if tensor.data_type == onnx.TensorProto.INT8:
