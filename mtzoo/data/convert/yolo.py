@@ -107,10 +107,10 @@ def _keypoints(content: Mapping[Any, Any], path: Path) -> int | None:
 
 def _names(value: Any, path: Path) -> tuple[str, ...]:
     """Class names by id: a list, or a mapping {0: name, ...}."""
-    if isinstance(value, Mapping) and sorted(value) == list(range(len(value))):
+    if isinstance(value, Mapping) and set(value) == set(range(len(value))):
         value = [value[k] for k in range(len(value))]
     if not isinstance(value, list) or not value:
-        raise UserError(f"{path}: names={value!r:.80}; a list of class names is wanted, or a mapping from 0 on")
+        raise UserError(f"{path}: names={shown(value)}; a list of class names is wanted, or a mapping from 0 on")
     return tuple(str(name) for name in value)
 
 
@@ -178,7 +178,7 @@ def _add_row(found: LabelledImage, row: list[str], names: tuple[str, ...], keypo
     if max(map(abs, values)) > 2:
         raise UserError(f"{where}: value {max(values, key=abs):g}; coordinates are shares of the image's size, 0..1")
     if is_pose:
-        found.remarks.append(Remark(name, "keypoints dropped, box kept", where, "mended"))
+        found.remarks.append(Remark(name, "keypoints dropped, box kept", f"{where}: keypoints of '{name}' dropped", "mended"))
     height, width = found.hw
     x1, y1, x2, y2 = bounding_box(_corners(values))
     found.add_box(name, (x1 * width, y1 * height, x2 * width, y2 * height), where)
