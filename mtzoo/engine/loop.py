@@ -26,8 +26,8 @@ from mtzoo.machine import check_memory
 from mtzoo.signals import Interrupted, Stop
 from mtzoo.structures import Batch
 
-BYTES_OF_A_PIXEL, BYTES_AHEAD = 3 + 12, 2 * 3
-"""Of an image of a batch: as it was read and as float32; and those that each worker has read ahead."""
+BYTES_OF_A_PIXEL, BYTES_AHEAD = 200, 2 * 3
+"""Of a batch: its feature maps, which training keeps, of the smallest networks; and what each worker has read ahead."""
 
 
 @dataclass

@@ -17,6 +17,7 @@ from mtzoo.structures import FeatureSpec
 
 LARGEST_NUMBER, MOST_NUMBERS = 4096, 64
 """Of a node's parameters: channels, depths, strides."""
+LARGEST_NUMBERS = {"factor": 64, "depth": 128}
 BYTES_OF_A_PARAMETER = 4
 
 
@@ -69,10 +70,9 @@ def build_node(spec: NodeSpec, in_specs: Sequence[FeatureSpec]) -> nn.Module:
     cls = find(NODES, spec.type, f"node '{spec.name}'.type")
     check_params(cls, dict(spec.params), f"node '{spec.name}'", supplied=("in_specs",))
     for key, value in spec.params.items():
-        numbers = value if isinstance(value, list | tuple) else [value]
-        if len(numbers) > MOST_NUMBERS or any(isinstance(n, int) and abs(n) > LARGEST_NUMBER for n in numbers):
-            raise UserError(f"node '{spec.name}'.{key}={shown(value)}: numbers up to {LARGEST_NUMBER:,} are wanted, {MOST_NUMBERS} at "
-                            "most")
+        numbers, largest = value if isinstance(value, list | tuple) else [value], LARGEST_NUMBERS.get(key, LARGEST_NUMBER)
+        if len(numbers) > MOST_NUMBERS or any(isinstance(n, int) and abs(n) > largest for n in numbers):
+            raise UserError(f"node '{spec.name}'.{key}={shown(value)}: numbers up to {largest:,} are wanted, {MOST_NUMBERS} at most")
     try:
         return cls(in_specs, **spec.params)
     except UserError:
