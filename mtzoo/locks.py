@@ -35,9 +35,9 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 class Lock:
     """A lock that this process holds: until `release`, until nobody refers to it any more, or until the process ends."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, descriptor: int, made_folder: bool = False) -> None:
         self.path, self.descriptor, self.pid = path, descriptor, os.getpid()
-        self.release = weakref.finalize(self, _release, path, descriptor, self.pid)
+        self.release = weakref.finalize(self, _release, path, descriptor, self.pid, made_folder)
 
     def holds(self) -> bool:
         """Whether it is this process's: False in a forked one, and when somebody has deleted the lock file."""
@@ -53,12 +53,13 @@ class Lock:
 _held: "weakref.WeakValueDictionary[Path, Lock]" = weakref.WeakValueDictionary()
 
 
-def lock_folder(folder: Path, advice: str) -> Lock:
+def lock_folder(folder: Path, advice: str, made: bool = False) -> Lock:
     """Lock a folder that this process is going to write into; it has to be there. The lock file lies in it.
 
+    made: the folder was made for this, and goes with the lock if nothing was written into it.
     Raises UserError with `advice`, e.g. "choose another --work-dir", when another process holds it.
     """
-    return _hold(folder / LOCK, folder, advice, None)
+    return _hold(folder / LOCK, folder, advice, None, made)
 
 
 def lock_output(path: Path, advice: str, on_wait: Callable[[str], None] | None = None) -> Lock:
@@ -80,13 +81,13 @@ def can_lock(descriptor: int) -> bool:
         return False
 
 
-def _hold(path: Path, what: Path, advice: str, on_wait: Callable[[str], None] | None) -> Lock:
+def _hold(path: Path, what: Path, advice: str, on_wait: Callable[[str], None] | None, made_folder: bool = False) -> Lock:
     try:
         key = Path(os.path.realpath(path.parent)) / path.name
         own = _held.get(key)
         if own is not None and own.holds():
             return own  # closing a second descriptor of the file would drop the lock
-        lock = _held[key] = Lock(key, _acquire(path, what, advice, on_wait))
+        lock = _held[key] = Lock(key, _acquire(path, what, advice, on_wait), made_folder)
         return lock
     except OSError as error:
         raise UserError(f"{what}: cannot be locked, {path.name} cannot be written ({error.strerror}); {advice}") from error
@@ -137,13 +138,15 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _release(path: Path, descriptor: int, pid: int) -> None:
+def _release(path: Path, descriptor: int, pid: int, made_folder: bool) -> None:
     if os.getpid() != pid:  # a forked worker: not its lock
         return
     try:
         if _is_file(path, descriptor):
             path.unlink()  # before the lock goes: afterwards it might be another's
-    except OSError:  # a read-only disk by now; the next run takes the file over
+            if made_folder:
+                path.parent.rmdir()  # fails if anything was written into it
+    except OSError:  # such as a read-only disk by now; the next run takes the file over
         pass
     os.close(descriptor)
 

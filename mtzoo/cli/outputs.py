@@ -34,7 +34,8 @@ def check_new_folder(out: Path, option: str = "--out", may_hold: Collection[str]
 
 
 def claim_folder(folder: Path, option: str, may_hold: Collection[str] | None = ()) -> Lock | None:
-    """Make a verb's folder and keep other processes out of it, as long as the lock that it returns is kept.
+    """Make a verb's folder and keep other processes out of it, as long as the lock that it returns is kept. A folder that was made
+    goes again if the verb writes nothing, for a mistake of the user's.
 
     may_hold: names of files that it may hold already, None for any. Of several processes of one training the first has the lock.
     Raises UserError if it holds other files, if another process has it, or if it cannot be written.
@@ -43,11 +44,12 @@ def claim_folder(folder: Path, option: str, may_hold: Collection[str] | None = (
         return None
     advice = f"choose another {option}"
     check_writable(folder, option, folder=True)
+    made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error, advice) from error
-    lock = lock_folder(folder, advice)
+    lock = lock_folder(folder, advice, made)
     remove_leftovers_in(folder)
     if may_hold is not None:
         check_new_folder(folder, option, may_hold)

@@ -80,6 +80,15 @@ def test_a_folder_is_made_and_held(tmp_path):
     assert os.listdir(folder) == []
 
 
+def test_a_folder_that_was_made_for_nothing_goes_again(tmp_path):
+    claim_folder(tmp_path / "run", "--save-dir").release()
+    assert os.listdir(tmp_path) == []
+    lock = claim_folder(tmp_path / "run", "--save-dir")
+    (tmp_path / "run" / "table.json").touch()
+    lock.release()
+    assert os.listdir(tmp_path / "run") == ["table.json"]
+
+
 def test_a_folder_that_holds_something_is_left_alone(tmp_path):
     (tmp_path / "table.json").touch()
     with pytest.raises(UserError, match=r"--save-dir .*: exists already and is not empty; name a new folder"):

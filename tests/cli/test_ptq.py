@@ -93,7 +93,7 @@ def test_the_worst_parts_stay_in_float_and_nothing_is_called_exact(root, tmp_pat
 
 
 @pytest.mark.parametrize(("arguments", "count", "message"), [
-    ([], 0, "--calib-images 0: ranges cannot be observed on no image"),
+    ([], 0, "--calib-images 0: has to be at least 1"),
     ([], 7, "the training sources have 6 images"),
     (["--max-drop", "-1"], 4, "--max-drop -1"),
     (["--max-drop", "nan"], 4, "--max-drop nan"),
