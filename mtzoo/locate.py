@@ -54,6 +54,8 @@ def _find(text: str, suffix: str, root: Path, known: list[str], kind: str) -> Pa
         return root / f"{name}{suffix}"
     if text and path.is_dir():
         raise UserError(f"{kind} '{text}': is a folder; name a {suffix} file in it")
+    if text and path.exists():
+        raise UserError(f"{kind} '{text}': is a pipe or device; name a {suffix} file")
     hint = did_you_mean(name, known) or f"; there are no shipped {kind}s"
     raise UserError(f"{kind} '{text}': no such file, and no shipped {kind} is called so{hint}")
 

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import zipfile
@@ -33,6 +34,9 @@ def test_a_misspelt_config_names_the_nearest(tmp_path):
         find_config("4pe_resize/multitsk")
     with pytest.raises(UserError, match="is a folder"):
         find_config(tmp_path)
+    os.mkfifo(tmp_path / "pipe.py")
+    with pytest.raises(UserError, match="is a pipe or device"):
+        find_config(tmp_path / "pipe.py")
     with pytest.raises(UserError, match="no such file"):
         find_config("")
 

@@ -7,6 +7,7 @@ from typing import Any
 from mtzoo.compression import Corrections, quantize
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.load import override
+from mtzoo.data.sources import SyntheticScenes
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.checkpoint import Checkpoint
 from mtzoo.engine.device import exact_float32
@@ -54,9 +55,18 @@ def _fake_quant(checkpoint: Checkpoint, config: ExperimentConfig, path: Path) ->
     """Rounding, all BN folded."""
     step = checkpoint.progress.step
     if not checkpoint.progress.quantized:
+        _check_rendered(config, path)
         folded = fold_all(load_float_network(config, path), config)
         return quantize(folded, quantization_of(config), Batches(calibration_images(config)), Corrections())
     net, _, _ = checkpoint_network(Checkpoint(dict(config.resolved), checkpoint.progress, checkpoint.network), path, {})
     for later in range(step + 1, FOLDED_STEP + 1):
         fold_for_step(net, config, later)
     return net
+
+
+def _check_rendered(config: ExperimentConfig, path: Path) -> None:
+    """A foreign checkpoint's config renders nothing, wherever it would."""
+    for source in (source for task in config.tasks for source in task.train_sources):
+        if isinstance(source, SyntheticScenes) and not source.folder.is_dir():
+            raise UserError(f"{path}: calibration reads the training images of its config, whose synthetic scenes {source.folder} are "
+                            "not there; name other data (--cfg-options sources...), or a fake-quant checkpoint, which needs none")

@@ -96,6 +96,17 @@ def test_finished_integers_are_not_rounded_twice(checkpoint, capsys):
     assert "fusion-bn-c2-last.pt" in said
 
 
+def test_calibration_renders_nothing_unasked(checkpoint, tmp_path, capsys):
+    path = checkpoint(0, quantized=False)
+    values = torch.load(path, weights_only=True)
+    values["config"]["tasks"]["seg"]["train"] = [{"type": "SyntheticScenes", "name": "s", "root": str(tmp_path / "there"), "num": 400,
+                                                  "seed": 1, "labels": "seg", "size_hw": [256, 512], "label_map": {0: 0, 1: 1, 2: 2}}]
+    torch.save(values, path)
+    assert main(["export", str(path), "--weight-bits", "7"]) == 2
+    assert "synth-256x512-400-1 are not there" in capsys.readouterr().err
+    assert not (tmp_path / "there").exists()
+
+
 def test_no_file_of_weights_that_are_not_finite(checkpoint, tmp_path, capsys):
     path, out = checkpoint(2), tmp_path / "m.onnx"
     values = torch.load(path, weights_only=True)
