@@ -69,7 +69,7 @@ def test_renames_are_pairs():
         parse_renames(["=sign"])
 
 
-@pytest.mark.parametrize("layout", ["kitti", "bdd100k", "camvid32"])
+@pytest.mark.parametrize("layout", ["kitti", *(pytest.param(name, marks=pytest.mark.slow) for name in ("bdd100k", "camvid32"))])
 def test_the_lines_that_are_printed_work(layout, tmp_path, capsys):
     form, write = LAYOUTS[layout]
     write(tmp_path / "src")
