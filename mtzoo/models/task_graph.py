@@ -71,8 +71,8 @@ def build_node(spec: NodeSpec, in_specs: Sequence[FeatureSpec]) -> nn.Module:
     check_params(cls, dict(spec.params), f"node '{spec.name}'", supplied=("in_specs",))
     for key, value in spec.params.items():
         numbers, largest = value if isinstance(value, list | tuple) else [value], LARGEST_NUMBERS.get(key, LARGEST_NUMBER)
-        if len(numbers) > MOST_NUMBERS or any(isinstance(n, int) and abs(n) > largest for n in numbers):
-            raise UserError(f"node '{spec.name}'.{key}={shown(value)}: numbers up to {largest:,} are wanted, {MOST_NUMBERS} at most")
+        if len(numbers) > MOST_NUMBERS or any(isinstance(n, int) and not 0 <= n <= largest for n in numbers):
+            raise UserError(f"node '{spec.name}'.{key}={shown(value)}: numbers in 0..{largest:,} are wanted, {MOST_NUMBERS} at most")
     try:
         return cls(in_specs, **spec.params)
     except UserError:

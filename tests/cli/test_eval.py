@@ -5,6 +5,7 @@ import json
 import pytest
 
 from mtzoo.cli.main import main
+from mtzoo.config import config_from_dict
 from mtzoo.data.loader import collate_eval
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.pictures import pick_samples
@@ -12,7 +13,7 @@ from mtzoo.engine.stages import fold_for_step, quantization_of
 from mtzoo.layers import normalize_image
 from mtzoo.quantization import calibrate, prepare
 from tests.cli.ptq_helpers import write_checkpoint, write_own_masks
-from tests.tiny import tiny_config, write_images
+from tests.tiny import config_values, tiny_config, write_images
 
 
 def write_fake_quant(path, config, step):
@@ -62,3 +63,34 @@ def test_a_float_checkpoint_has_nothing_to_convert(tmp_path, capsys):
     assert "x.pt: a float checkpoint" in capsys.readouterr().err
     assert main(["eval", str(tmp_path / "x.onnx"), "--convert"]) == 2
     assert "is converted already" in capsys.readouterr().err
+
+
+def test_metrics_without_ground_truth_are_null_and_the_limit_is_told_nothing_more(tmp_path):
+    config = tiny_config(write_images(tmp_path / "data"), ["seg"])
+    write_checkpoint(tmp_path / "x.pt", config)
+    found = metrics_of(tmp_path / "x.pt", tmp_path, "--limit", "1")
+    assert "NaN" not in (tmp_path / "m.json").read_text()
+    assert found["seg/mIoU"] is not None
+
+
+def test_a_place_for_the_metrics_that_cannot_be_written_is_told_before_anything_is_read(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["eval", str(tmp_path / "gone.pt"), "--json", str(tmp_path / "file" / "m.json")]) == 2
+    assert capsys.readouterr().err.startswith("error: --json ")
+
+
+def test_a_source_that_the_config_copied_is_overridden_too(tmp_path, capsys):
+    values = config_values(write_images(tmp_path / "data"), ["seg"])
+    values["tasks"]["seg"]["val"] = [{**values["sources"]["masks"], "name": "masks", "label_map": {"0": 0, "1": 1, "2": 2}}]
+    write_checkpoint(tmp_path / "x.pt", config_from_dict(values))
+    assert main(["eval", str(tmp_path / "x.pt"), "--cfg-options", "sources.masks.images=/nonexistent"]) == 2
+    out, err = capsys.readouterr()
+    assert f"val images /nonexistent, labels {tmp_path}/data/masks" in out
+    assert "no images folder /nonexistent" in err
+
+
+def test_what_eval_does_not_read_is_told(tmp_path, capsys):
+    config = tiny_config(write_images(tmp_path / "data"), ["seg"])
+    write_checkpoint(tmp_path / "x.pt", config)
+    assert main(["eval", str(tmp_path / "x.pt"), "--limit", "1", "--cfg-options", "solver.0.float_phase.batch_size=3"]) == 0
+    assert "solver.0.float_phase.batch_size: changes nothing" in capsys.readouterr().err

@@ -101,10 +101,11 @@ def test_a_feature_that_is_not_there_is_one_line(source, message):
     (NodeSpec("backbone", "VarGNetV2", params={"width": 0.5, "group_base": -8}), "node 'backbone': "),
     (NodeSpec("backbone", "VarGNetV2", params={"width": 1e300}), "node 'backbone': width=1e"),
     (NodeSpec("backbone", "VarGNetV2", params={"width": "wide"}), "node 'backbone': TypeError"),
-    (segmentation_head(depth=10**9), "node 'seg_head'.depth=1000000000: numbers up to 128"),
+    (segmentation_head(depth=10**9), "node 'seg_head'.depth=1000000000: numbers in 0..128"),
     (segmentation_head(strides=[4] * 10**5), "node 'seg_head'.strides=.*64 at most"),
-    (segmentation_head(factor=4096), "node 'seg_head'.factor=4096: numbers up to 64"),
+    (segmentation_head(factor=4096), "node 'seg_head'.factor=4096: numbers in 0..64"),
     (segmentation_head(factor=64, channels=4096), "node 'seg_head': a convolution of .* weights, more than"),
+    (segmentation_head(depth=-1), "node 'seg_head'.depth=-1: numbers in 0..128"),
     (segmentation_head(channels=0), "node 'seg_head': "),
 ])
 def test_sizes_that_no_network_has_are_one_line(spec, message):
