@@ -167,7 +167,11 @@ def described_network(file: DeployFile) -> MultiTaskNet:
 def fake_quant_network(file: DeployFile, state: Mapping[str, Tensor]) -> MultiTaskNet:
     """The fake-quant torch network of a file, rebuilt from the file alone, in eval mode."""
     net = described_network(file)
-    load_integer_state(net, state)
+    try:
+        load_integer_state(net, state)
+    except (UserError, RuntimeError, ValueError, OverflowError) as error:
+        fault = " ".join(str(error).split())
+        raise UserError(f"{file.path}: its integers do not fit its network: {fault}; {NAME_ONE}") from error
     return net.eval()
 
 

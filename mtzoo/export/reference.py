@@ -26,11 +26,12 @@ def reference_network(file: DeployFile) -> MultiTaskNet:
     """
     net = described_network(file)
     arrays = _initializers(file)
-    zero_points = {node.input[1]: arrays.get(node.input[2]) for node in file.model.graph.node if node.op_type == "QuantizeLinear"}
+    zero_points = {node.input[1]: arrays.get(node.input[2]) for node in file.model.graph.node
+                   if node.op_type == "QuantizeLinear" and len(node.input) > 2}
     for call in read_program(net).convs:
         try:
             _restore(call.name, call.module, arrays, zero_points.get(f"{call.name}.output_scale"))
-        except (KeyError, RuntimeError) as error:
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise UserError(f"{file.path}: layer '{call.name}' is damaged ({' '.join(str(error).split())}); export the model "
                             "again") from error
     return net.eval()

@@ -104,6 +104,14 @@ def test_exponents_that_are_not_those_of_the_scales(copy):
         stored_integers(replace(file, info=replace(file.info, exponents=exponents)))
 
 
+def test_a_bias_of_another_shape(copy):
+    file = read_deploy_file(copy)
+    state = stored_integers(file)
+    state["nodes.backbone.stem.bias"] = torch.zeros(3, dtype=torch.int32)
+    with pytest.raises(UserError, match="its integers do not fit its network"):
+        fake_quant_network(file, state)
+
+
 def test_a_missing_file(tmp_path):
     with pytest.raises(UserError, match=r"none\.onnx: no such model"):
         read_deploy_file(tmp_path / "none.onnx")
