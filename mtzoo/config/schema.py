@@ -25,7 +25,7 @@ from mtzoo.quantization import QConfig
 Kind = Literal["detection", "segmentation"]
 SOLVER_STEPS = 4
 FOLDING_STEPS = (1, 2)
-MOST_ITERATIONS, MOST_SAMPLES = 1_000_000_000, 100_000_000
+MOST_ITERATIONS, MOST_SAMPLES = 1_000_000_000, 10_000_000
 MOST_CLASSES = {"detection": 4096, "segmentation": 255}
 """255 in a mask is no class."""
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")  # what may become a part of file names, output names and loss keys

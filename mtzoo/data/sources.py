@@ -1,6 +1,5 @@
 """Where labels come from: one frozen spec per kind of source. Configs name them by `type`; every field is plain."""
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ IGNORE_CATEGORY = "ignore"
 """In `categories`, the target that turns a category's boxes into ignore regions of every class of the task."""
 
 
-MOST_SCENES = 1_000_000
+MOST_SCENES = LARGEST_WEIGHT = 1_000_000
 LEAST_SIDE = 32
 """Pixels of a rendered scene."""
 
@@ -36,8 +35,8 @@ def expand_path(text: str) -> Path:
 def _check_common(spec: "Source") -> None:
     if not spec.name:
         raise UserError(f"{type(spec).__name__}: a source needs a name; set name='...'")
-    if not (math.isfinite(spec.weight) and spec.weight > 0):
-        raise UserError(f"source '{spec.name}': weight={spec.weight} has to be a positive number")
+    if not 0 < spec.weight <= LARGEST_WEIGHT:
+        raise UserError(f"source '{spec.name}': weight={spec.weight} has to be a positive number of at most {LARGEST_WEIGHT:,}")
 
 
 @dataclass(frozen=True)

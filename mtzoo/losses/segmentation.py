@@ -100,6 +100,8 @@ class SegmentationLoss(nn.Module):
             raise UserError(f"class_weights: {len(class_weights)} values for {num_classes} classes; give one per class")
         if not 0.0 < ohem_ratio <= 1.0:
             raise UserError(f"ohem_ratio={ohem_ratio}: must be in (0, 1]; 1 keeps every pixel")
+        if not 0.0 <= label_smoothing <= 1.0:
+            raise UserError(f"label_smoothing={label_smoothing}: must be in 0..1")
         if logit_upsample not in (1, 2, 4):
             raise UserError(f"logit_upsample={logit_upsample}: must be 1, 2 or 4")
         self.ce_weight, self.lovasz_weight, self.dice_weight = ce_weight, lovasz_weight, dice_weight

@@ -163,7 +163,7 @@ def put(values, dotted, value):
     ("solver.0.float_phase.iterations", 10**12, "iterations=1000000000000: at most"),
     ("solver.0.float_phase.batch_size", 10**9, "batch_size=1000000000: at most"),
     ("solver.0.float_phase.optimizer.lr", 1e38, r"^solver\[0\]\.float_phase\.optimizer: lr=1e\+38: at most 1,000,000"),
-    ("samples_per_epoch", 10**9, "^samples_per_epoch=1000000000: at most 100,000,000"),
+    ("samples_per_epoch", 10**9, "^samples_per_epoch=1000000000: at most 10,000,000"),
     ("train_geometry.crop_hw", [3200000, 3200000], r"crop_hw=\(3200000, 3200000\).*at most 40,000,000 pixels"),
     ("train_geometry.scale_range", [1e-9, 1e-9], r"scale_range=\(1e-09, 1e-09\) has to be"),
     ("train_geometry.scale_range", [1.0, 1e9], r"scale_range=\(1\.0, 1000000000\.0\) has to be"),

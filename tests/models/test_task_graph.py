@@ -98,7 +98,7 @@ def test_a_feature_that_is_not_there_is_one_line(source, message):
 
 @pytest.mark.parametrize(("spec", "message"), [
     (NodeSpec("backbone", "VarGNetV2", params={"width": 0.5, "group_base": 0}), "node 'backbone': ZeroDivisionError"),
-    (NodeSpec("backbone", "VarGNetV2", params={"width": 0.5, "group_base": -8}), "node 'backbone': "),
+    (NodeSpec("backbone", "VarGNetV2", params={"width": 0.5, "group_base": -8}), "node 'backbone'.group_base=-8: numbers in 0"),
     (NodeSpec("backbone", "VarGNetV2", params={"width": 1e300}), "node 'backbone': width=1e"),
     (NodeSpec("backbone", "VarGNetV2", params={"width": "wide"}), "node 'backbone': TypeError"),
     (segmentation_head(depth=10**9), "node 'seg_head'.depth=1000000000: numbers in 0..128"),
