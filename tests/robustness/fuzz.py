@@ -20,7 +20,7 @@ from mtzoo.errors import UserError
 from tests.robustness.base import Base
 
 KINDS = {"images": "fuzz_images", "masks": "fuzz_images", "annotations": "fuzz_annotations", "conversions": "fuzz_annotations",
-         "videos": "fuzz_videos", "checkpoints": "fuzz_models", "sidecars": "fuzz_models",
+         "videos": "fuzz_videos", "checkpoints": "fuzz_models", "onnx": "fuzz_models", "sidecars": "fuzz_models",
          "configs": "fuzz_configs"}
 """Kind -> the module with its function of the same name."""
 CASE_S = 60

@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnx import ModelProto
+from onnx.helper import set_model_props
 
 from mtzoo.engine.stages import load_checkpoint_network
-from mtzoo.export.deploy import METADATA_KEY
+from mtzoo.export.deploy import DIGEST_KEY, METADATA_KEY
 from mtzoo.export.load import read_deploy_file
 from mtzoo.export.reference import reference_network
 from mtzoo.runtime import DeployModel
@@ -134,19 +136,24 @@ def description(raw: bytes) -> str:
     return next(p.value for p in parsed(raw).metadata_props if p.key == METADATA_KEY)
 
 
-def parsed(raw: bytes) -> Any:
-    from onnx import ModelProto  # not the function of the same name
-
+def parsed(raw: bytes) -> ModelProto:
     model = ModelProto()
     model.ParseFromString(raw)
     return model
+
+
+def forged(model: ModelProto) -> bytes:
+    """A file without the hash of what it was, as files of earlier versions are: a forger leaves it out."""
+    properties = {p.key: p.value for p in model.metadata_props if p.key != DIGEST_KEY}
+    set_model_props(model, properties)
+    return model.SerializeToString()
 
 
 def with_description(raw: bytes, text: str) -> bytes:
     """The model with other metadata."""
     model = parsed(raw)
     next(p for p in model.metadata_props if p.key == METADATA_KEY).value = text
-    return model.SerializeToString()
+    return forged(model)
 
 
 def changed_description(raw: bytes, rng: np.random.Generator) -> str:
@@ -207,7 +214,7 @@ def changed_graph(raw: bytes, rng: np.random.Generator) -> bytes:
         tensor.data_type = int(rng.integers(0, 25))
     else:
         model.ir_version = int(rng.choice([0, 3, 99, 2**40]))
-    return model.SerializeToString()
+    return forged(model)
 
 
 def sidecars(base: Base, folder: Path, rng: np.random.Generator) -> Iterator[Case]:
