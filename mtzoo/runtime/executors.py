@@ -63,7 +63,7 @@ class OnnxRuntimeExecutor:
             raise UserError(f"ONNX Runtime is not installed ({error}); pip install onnxruntime") from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        options.log_severity_level = 3  # errors only
+        options.log_severity_level = 4  # what goes wrong is an exception, and told in one line
         unsafe = set() if as_is else _saturating("onnxruntime", model)
         self.float_layers = len(unsafe)
         with _in_one_line("ONNX Runtime", "load"):

@@ -11,7 +11,7 @@ from tests.robustness.fuzz_images import HW, TURNED, base_images, base_masks
 from tests.robustness.harness import LIMIT_MB
 
 FEW, MANY = 40, 500
-SHARE = 0.02
+SHARE = 0.01
 """Of the cases, at least so many are accepted and refused: or the damage would be too light or too heavy to try the readers."""
 SLOWEST_S = 10
 
