@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mtzoo.errors import UserError
 
-EXACT_LIMIT = 2**24  # float32 represents every integer below this, so sums that stay below it are exact
+EXACT_LIMIT = 2**24  # float32 represents every integer up to this, so sums that stay within it are exact
 MIN_SCALE = 2.0**-32  # of something that is always zero
 
 
@@ -43,6 +43,20 @@ def exponent_of(scale: Tensor) -> Tensor:
     if not bool((mantissa == 0.5).all()):
         raise UserError("a scale is not a power of two: the file was changed; use another one")
     return exponent.to(torch.int32) - 1
+
+
+def sum_bound(weight: Tensor, bias: Tensor, ends: tuple[float, float], skip: tuple[Tensor | float, Tensor | float] = (0, 0)) -> Tensor:
+    """(C_out,) the largest |sum| of any part of bias + skip + weight * x, in whatever order it is added up.
+
+    weight: (C_out, C_in / groups, k, k); bias: (C_out,), in steps of a product; ends: the smallest and the largest x, around 0; skip:
+    the smallest and the largest value that is added, in the same steps. Positive and negative terms bound a sum from above and from
+    below: for x in [0, 255] it lies within 255 times the larger of the two sums of weights, half of what sum |w| would say.
+    """
+    low, high = ends
+    positive, negative = weight.clamp(min=0).sum((1, 2, 3)), (-weight).clamp(min=0).sum((1, 2, 3))
+    above = high * positive - low * negative + bias.clamp(min=0) + skip[1]
+    below = high * negative - low * positive + (-bias).clamp(min=0) - skip[0]
+    return torch.maximum(above, below)
 
 
 def to_integers(x: Tensor, scale: Tensor, low: int, high: int) -> Tensor:

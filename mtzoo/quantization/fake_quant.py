@@ -10,7 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mtzoo.ops.fixed_point import EXACT_LIMIT, asymmetric_grid, fake_quantize, fake_quantize_, scale_for
+from mtzoo.ops.fixed_point import (
+    EXACT_LIMIT,
+    asymmetric_grid,
+    fake_quantize,
+    fake_quantize_,
+    scale_for,
+    sum_bound,
+    to_integers,
+)
 from mtzoo.quantization.observers import build_observer
 from mtzoo.quantization.qconfig import QConfig
 
@@ -176,21 +184,29 @@ class Accumulator:
         return BIAS_LIMIT if self.exact else WIDE_BIAS_LIMIT
 
     def weight_scale_that_fits(self) -> Tensor:
-        """(C_out,): from which weight scale on |sum| stays below half the exact limit, whatever the input; of sums that are
-        not exact, from which on the bias fits.
+        """(C_out,): from which weight scale on |sum| stays within the exact limit, whatever the input; of sums that are not
+        exact, from which on the bias fits.
 
         A channel of tiny weights and a large bias (a dead one, usually) would else have a bias of billions of steps.
         """
         if not self.exact:
             return self.conv.bias.abs() / self.source.scale / self.bias_limit
-        largest = self.conv.weight.abs().sum((1, 2, 3)) * _magnitude(self.source) + self.conv.bias.abs() / self.source.scale
-        if self.skip is not None:
-            largest += self.skip.scale * _magnitude(self.skip) / self.source.scale
-        return largest / (EXACT_LIMIT // 2)
+        return self._largest_sum(self.conv.weight, self.conv.bias / self.source.scale, 1.0) / EXACT_LIMIT
 
+    def fits_rounded(self, scale: Tensor, limit: int) -> Tensor:
+        """(C_out,) bool: whether |sum| stays within the exact limit once weights and bias are integers at a weight scale (C_out,).
 
-def _magnitude(quantizer: ActFakeQuant | ImageScale) -> int:
-    return max(-quantizer.low, quantizer.high)
+        Rounding moves a sum by up to half a step for each input.
+        """
+        weight = to_integers(self.conv.weight, scale.view(-1, 1, 1, 1), -limit, limit)
+        bias = to_integers(self.conv.bias, scale * self.source.scale, -self.bias_limit, self.bias_limit)
+        return self._largest_sum(weight, bias, scale) <= EXACT_LIMIT
+
+    def _largest_sum(self, weight: Tensor, bias: Tensor, scale: Tensor | float) -> Tensor:
+        """(C_out,) float64 `sum_bound`. scale: of the weights; bias in steps of scale * source scale."""
+        step = scale * self.source.scale
+        skip = (0, 0) if self.skip is None else tuple(end * self.skip.scale / step for end in (self.skip.low, self.skip.high))
+        return sum_bound(weight.double(), bias.double(), (self.source.low, self.source.high), skip)
 
 
 class WeightFakeQuant(nn.Module):
@@ -222,6 +238,9 @@ class WeightFakeQuant(nn.Module):
         if not self.per_channel:
             largest = largest.amax().expand_as(largest)
         scale = scale_for(largest, self.limit, power_of_two=self.power_of_two)
+        if self.accumulator is not None and self.accumulator.conv.bias is not None and self.accumulator.exact:
+            fits = self.accumulator.fits_rounded(scale, self.limit)
+            scale = torch.where(fits if self.per_channel else fits.all(), scale, 2 * scale)
         self.scale.copy_(torch.where(self.frozen, self.scale, scale))
 
     def forward(self, weight: Tensor) -> Tensor:

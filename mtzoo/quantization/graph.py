@@ -157,11 +157,6 @@ class Grid:
     high: int | None = None
 
     @property
-    def magnitude(self) -> int:
-        """The largest absolute value of an 8-bit result's integers."""
-        return max(-self.low, self.high)
-
-    @property
     def dtype(self) -> torch.dtype:
         return torch.int32 if self.low is None else torch.int8 if self.low < 0 else torch.uint8
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from mtzoo.errors import UserError
 from mtzoo.layers import Concat, ConvBNAct, ImageQuant, UpsampleNearest2x
-from mtzoo.ops.fixed_point import EXACT_LIMIT, requantize
+from mtzoo.ops.fixed_point import EXACT_LIMIT, requantize, sum_bound
 from mtzoo.quantization.graph import IMAGES, Grid, Program, missing_rule
 
 
@@ -18,7 +18,7 @@ class IntegerConv(nn.Module):
     """clamp(round(((w * x + b) 2^p + skip 2^q) 2^-r)), with shifts per channel: p, q >= 0, r of any sign.
 
     The clamp is the ReLU, too. source, skip: grids of the inputs; output: grid of the result, on which an accumulator stays
-    as it is. Raises UserError where the sum could reach 2^24.
+    as it is. Raises UserError where the sum could pass 2^24.
     """
 
     def __init__(self, name: str, layer: ConvBNAct, weight: Tensor, bias: Tensor, *, weight_exponent: Tensor,
@@ -57,15 +57,14 @@ def prove_exact(name: str, weight: Tensor, bias: Tensor, *, own: Tensor, fine: T
                 skip: Grid | None) -> Tensor:
     """(C_out,) float64: the largest |sum| each channel can reach, in steps of its finest grid.
 
-    Raises UserError naming the layer, the channel and the value where that is not below 2^24.
+    Raises UserError naming the layer, the channel and the value where that is above 2^24.
     """
-    largest = weight.double().abs().sum((1, 2, 3)) * source.magnitude + bias.double().abs()
-    largest = largest * torch.exp2((own - fine).double())
-    if skip is not None:
-        largest = largest + skip.magnitude * torch.exp2((skip.exponent - fine).double())
+    step = torch.exp2((own - fine).double())  # of a product
+    added = (0, 0) if skip is None else tuple(end * torch.exp2((skip.exponent - own).double()) for end in (skip.low, skip.high))
+    largest = step * sum_bound(weight.double(), bias.double(), (source.low, source.high), added)
     channel = int(largest.argmax())
-    if float(largest[channel]) >= EXACT_LIMIT:
-        raise UserError(f"layer '{name}', channel {channel}: its sum can reach {largest[channel]:.0f}, at or above 2^24 = "
+    if float(largest[channel]) > EXACT_LIMIT:
+        raise UserError(f"layer '{name}', channel {channel}: its sum can reach {largest[channel]:.0f}, above 2^24 = "
                         f"{EXACT_LIMIT}; float32 executors would not be exact. Train with weight decay, use weight_bits=7, or "
                         "fewer input channels")
     return largest

@@ -1,5 +1,6 @@
 """Rounding, shifts and scales against fractions."""
 
+import itertools
 from fractions import Fraction
 
 import pytest
@@ -17,6 +18,7 @@ from mtzoo.ops.fixed_point import (
     requantize,
     scale_for,
     shift_right_half_even,
+    sum_bound,
     to_integers,
 )
 
@@ -73,3 +75,14 @@ def test_fake_quantize_holds_every_integer_in_every_dtype(dtype: torch.dtype) ->
 def test_ties_go_to_even() -> None:
     x = torch.tensor([0.5, 1.5, 2.5, -0.5, -1.5, 300.0, -300.0])
     assert to_integers(x, torch.tensor(1.0), -128, 127).tolist() == [0, 2, 2, 0, -2, 127, -128]
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([(0, 255), (-128, 127)]), st.sampled_from([(0, 0), (0, 255), (-512, 508)]))
+def test_no_part_of_a_sum_passes_its_bound_and_one_reaches_it(seed: int, ends: tuple[int, int], skip: tuple[int, int]) -> None:
+    """Every subset of the terms is a partial sum of some order; each term is at one of its ends, or not yet added."""
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.randint(-127, 128, (1, 4, 1, 1), generator=generator).double()
+    bias = torch.randint(-3000, 3000, (1,), generator=generator).double()
+    terms = [(0, *(int(w) * end for end in ends)) for w in weight.flatten()] + [(0, int(bias)), (0, *skip)]
+    largest = max(abs(sum(chosen)) for chosen in itertools.product(*terms))
+    assert float(sum_bound(weight, bias, ends, skip)) == largest

@@ -1,8 +1,9 @@
 import pytest
 import torch
+from torch import nn
 
 from mtzoo.layers import ConvBNAct
-from mtzoo.ops.fixed_point import EXACT_LIMIT
+from mtzoo.ops.fixed_point import EXACT_LIMIT, scale_for
 from mtzoo.quantization.fake_quant import (
     Accumulator,
     ActFakeQuant,
@@ -97,6 +98,37 @@ def test_dead_channel_with_a_large_bias_stays_in_the_exact_range() -> None:
     rounded = float(bias(built.conv.bias.detach())[0])
     assert abs(rounded / float(quant.accumulator.scale[0])) < EXACT_LIMIT
     assert rounded == pytest.approx(3.0, rel=1e-5)
+
+
+@pytest.mark.parametrize(("channels", "lost"), [(256, 0), (512, 0), (2048, 2)])
+def test_dense_layers_keep_their_bits_until_the_sum_would_pass_the_limit(channels: int, lost: int) -> None:
+    """3x3, gaussian weights: 512 channels lose nothing, 2048 would pass 2^24 and are coarser (a bit or two)."""
+    torch.manual_seed(0)
+    conv = nn.Conv2d(channels, 8, 3)
+    nn.init.normal_(conv.weight)
+    quant = WeightFakeQuant(QConfig(), 8)
+    free = scale_for(conv.weight.abs().amax((1, 2, 3)), 127, power_of_two=True)
+    quant.accumulator = Accumulator(conv, quant, act(signed=False, scale=2.0**-6), None)
+    quant.refresh(conv.weight)
+    bits = torch.log2(quant.scale / free)
+    assert bits.max() == lost
+    assert bool(quant.accumulator.fits_rounded(quant.scale, 127).all())
+    assert lost == 0 or not bool(quant.accumulator.fits_rounded(quant.scale / 2, 127).any())
+
+
+def test_a_sum_that_passes_the_limit_by_rounding_gets_the_next_scale() -> None:
+    """6143 weights of 10.6 steps and one of 127: 2^24 holds 255 times their sum, but not 255 times that of 6143 weights of 11."""
+    conv = nn.Conv2d(6144, 1, 1)
+    with torch.no_grad():
+        conv.weight.fill_(10.6)
+        conv.weight[0, 0] = 127.0
+        conv.bias.zero_()
+    quant = WeightFakeQuant(QConfig(), 1)
+    quant.accumulator = Accumulator(conv, quant, act(signed=False, scale=1.0), None)
+    assert float(quant.accumulator.weight_scale_that_fits()) < 1.0
+    assert not bool(quant.accumulator.fits_rounded(torch.ones(1), 127))
+    quant.refresh(conv.weight)
+    assert float(quant.scale) == 2.0
 
 
 def test_frozen_scale_does_not_follow_the_weights() -> None:
