@@ -53,7 +53,7 @@ def good(tmp_path_factory):
     ("progress", {"step": -1, "quantized": False, "iteration": 0, "done": False}, r"step=-1: one of 0\.\.3"),
     ("progress", {"step": 0, "quantized": False, "iteration": None, "done": False}, r"progress\.iteration=None"),
     ("progress", {"step": 0, "quantized": 1, "iteration": 0, "done": False}, r"progress\.quantized=1: bool"),
-    ("progress", {"step": 0, "quantized": False, "iteration": -5, "done": False}, r"iteration=-5: 0 or more"),
+    ("progress", {"step": 0, "quantized": False, "iteration": -5, "done": False}, r"iteration=-5: 0\.\.1000000000000 is wanted"),
     ("progress", {"step": 0}, "progress: 'quantized' is missing"),
     ("progress", None, "progress: a dict"),
     ("network", None, "network=None: a dict of tensors"),

@@ -200,7 +200,9 @@ def test_a_few_images_are_learnt(images, tmp_path):
 
 @pytest.mark.parametrize("task", ["det", "seg"])
 def test_a_loss_that_is_no_number_stops_in_one_line(images, tmp_path, task):
-    config = tiny_config(images, [task], solver=float_solver(iterations=6, optimizer={"type": "SGD", "lr": 1e30}))
+    """Where no checkpoint comes first, which would notice it, too."""
+    env = {**config_values(images)["env"], "checkpoint_interval": 100}
+    config = tiny_config(images, [task], env=env, solver=float_solver(iterations=12, optimizer={"type": "SGD", "lr": 1e6}))
     with pytest.raises(UserError, match=r"with-bn-float, iteration \d: the loss is (nan|inf); lower the learning rate .*\.png"):
         go(config, tmp_path / "run", float_only=True)
 
