@@ -24,7 +24,8 @@ CHILDREN = 40
 """More processes than this no case may start."""
 MODULES = ("torch", "torch._dynamo", "torch.utils.tensorboard", "torch.utils.data", "onnx", "onnxruntime", "openvino", "cv2",
            "PIL.Image", "mtzoo.engine.run", "mtzoo.runtime", "mtzoo.export.reference", "tests.robustness.base",
-           *(f"tests.robustness.{name}" for name in ("fuzz", "fuzz_images", "fuzz_annotations", "fuzz_models", "fuzz_videos")))
+           *(f"tests.robustness.{name}" for name in ("fuzz", "fuzz_images", "fuzz_annotations", "fuzz_models", "fuzz_videos",
+                                                "short_bench")))
 
 
 def warm_up() -> None:
@@ -114,6 +115,7 @@ def children(pid: int) -> int:
 
 def _in_child(call: str, args: list, folder: Path) -> None:
     os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the command sets its own: Python's would be a traceback of this file
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.chdir(folder / "cwd")
     for number, name, flags in ((0, "/dev/null", os.O_RDONLY), (1, folder / "out.txt", os.O_WRONLY | os.O_CREAT),

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from mtzoo.runtime import bench
 from tests.robustness.base import Base
 from tests.robustness.harness import Harness, Outcome, problems
 from tests.tiny import config_values, phase, write_config
@@ -43,20 +42,10 @@ class Chain:
         return [*argv, "--pruning-ratio", "0.3", "--calib-images", "2"] if self.verb == "prune" else argv
 
 
-def main(argv: list[str]) -> int:
-    """`mtzoo ARGV` whose latency measurement takes one round: in a child of the server."""
-    from mtzoo.cli.main import main as run
-
-    measured = bench.interleaved
-    bench.WARM_UP = 0
-    bench.interleaved = lambda calls, runs, *more: measured(calls, 1, *more)
-    return run(argv)
-
-
 def run_once(chain: Chain, harness: Harness, base: Base, folder: Path, work_dir: Path, resume: bool,
              kill: tuple[float, signal.Signals] | None = None) -> Outcome:
     argv = [str(a) for a in chain.argv(folder / "config.py", base, work_dir, resume)]
-    return harness.call(f"{__name__}:main", [argv], folder, RUN_S, 2048, kill)
+    return harness.call("tests.robustness.short_bench:main", [argv], folder, RUN_S, 2048, kill)
 
 
 def write_run_config(chain: Chain, base: Base, path: Path) -> None:
