@@ -8,11 +8,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mtzoo"
 
-EVERYBODY = {"errors", "console", "files", "locks", "locate", "machine", "plain_data", "strict_json", "structures", "registry",
-             "signals", "ops"}
+EVERYBODY = {"errors", "console", "files", "locks", "locate", "machine", "plain_data", "plain_yaml", "strict_json", "structures",
+             "registry", "signals", "ops"}
 LEAVES = {
-    **dict.fromkeys(("console", "locate", "machine", "plain_data", "registry"), {"errors"}), "locks": {"errors", "console"},
-    "files": {"errors", "locks"}, "errors": set(), "signals": set(), "strict_json": {"files"}, "structures": set(),
+    **dict.fromkeys(("console", "locate", "machine", "plain_data", "plain_yaml", "registry"), {"errors"}),
+    "locks": {"errors", "console"}, "files": {"errors", "locks"}, "errors": set(), "signals": set(),
+    "strict_json": {"files"}, "structures": set(),
     "ops": {"errors", "structures"},
 }
 """Importable by all; what they import themselves."""

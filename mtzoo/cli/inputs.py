@@ -11,7 +11,7 @@ from mtzoo.data import rendered
 from mtzoo.data.groups import images_folder
 from mtzoo.data.sources import CocoBoxes, Source, SyntheticScenes, expand_path
 from mtzoo.engine.distributed import is_main
-from mtzoo.errors import UserError
+from mtzoo.errors import UserError, without_middle
 
 OWN_VARIABLES = "MTZOO_"
 """How the environment variables begin that are meant for mtzoo: of them, those that no path names are told."""
@@ -33,7 +33,7 @@ def say_folders(config: ExperimentConfig, *splits: str) -> None:
     for split in splits:
         sources = [s for task in config.tasks for s in (task.train_sources if split == "train" else task.val_sources)]
         for images, labels in folders_of(sources).items():
-            say(f"{split} images {images}, labels {', '.join(labels)}")
+            say(without_middle(f"{split} images {images}, labels {', '.join(labels)}"))
         read += sources
     texts = [text for source in read for text in vars(source).values() if isinstance(text, str)]
     for name in sorted(os.environ):

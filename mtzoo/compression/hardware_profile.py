@@ -7,10 +7,13 @@ from pathlib import Path
 import yaml
 
 from mtzoo.errors import UserError, did_you_mean
+from mtzoo.files import read_whole
+from mtzoo.plain_yaml import parse_yaml
 
 FOLDER = Path(__file__).parent / "hardware"
 HOST = "host-cpu"
 """The machine at hand: measured, not predicted."""
+MAX_BYTES = 1 << 20
 PRECISIONS = ("fp32", "bf16", "int8")
 KINDS = ("pointwise", "dense", "group", "depthwise")
 """Of convolutions: 1x1; larger kernels of one group; groups of several input channels; groups of one."""
@@ -81,13 +84,8 @@ def load_profile(name_or_path: str) -> HardwareProfile:
             names = [HOST, *known_profiles()]
             raise UserError(f"hardware '{name_or_path}': not known{did_you_mean(name_or_path, names)}; there are {', '.join(names)}; "
                             "or give a .yaml file that `mtzoo hardware --calibrate` wrote")
-    try:
-        values = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the hardware profile ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: no YAML ({' '.join(str(error).split())[:120]})") from error
-    return _build(path, values)
+    content = read_whole(path, "hardware profile", MAX_BYTES, "name one that `mtzoo hardware --calibrate` wrote")
+    return _build(path, parse_yaml(content.decode(errors="replace"), path))
 
 
 def profile_text(name: str, profile: HardwareProfile) -> str:

@@ -19,6 +19,7 @@ from mtzoo.errors import UserError, did_you_mean, shown
 from mtzoo.models.task_graph import NodeSpec
 from mtzoo.plain_data import build, convert
 
+MAX_BYTES = 1 << 20  # of a config file; the largest here has 3 KB
 TASK_KEYS = ("kind", "classes", "nodes", "train", "val", "loss", "boxes", "labels", "quantization")
 
 
@@ -37,10 +38,14 @@ def load_config(path: Path, options: Mapping[str, Any] | None = None, tasks: Seq
 
 def read_config(path: Path) -> dict[str, Any]:
     """What a config file says, as plain data, with its name. Raises UserError naming the file and the key."""
+    if path.is_file() and path.stat().st_size > MAX_BYTES:
+        raise UserError(f"{path}: {path.stat().st_size:,} bytes; a config has {MAX_BYTES:,} at most: keep data in files of their own")
     try:
         with _byte_order_mark_allowed():
             values = Config.fromfile(str(path), lazy_import=True).to_dict()
-    except (Exception, SystemExit) as error:  # a config is code: anything may come out of it
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a config is code: anything may come out of it, SystemExit too
         raise UserError(f"{path}: {type(error).__name__}: {shown_object(str(error))}") from error
     try:
         values = plain({key: value for key, value in values.items() if not key.startswith("_")})

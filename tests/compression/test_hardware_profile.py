@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 
 import pytest
@@ -48,11 +49,18 @@ def test_what_does_not_fit_is_named(tmp_path, changes, message):
 def test_another_file_is_one_clear_line_and_executes_nothing(tmp_path, text):
     path = tmp_path / "mine.yaml"
     path.write_text(text)
-    with pytest.raises(UserError, match=r"mine\.yaml: no ") as error:
+    with pytest.raises(UserError, match=r"mine\.yaml: no[t ]") as error:
         load_profile(str(path))
     assert "\n" not in str(error.value)
 
 
 def test_a_missing_file_is_told(tmp_path):
-    with pytest.raises(UserError, match=r"none\.yaml: cannot read"):
+    with pytest.raises(UserError, match=r"none\.yaml: no such hardware profile"):
         load_profile(str(tmp_path / "none.yaml"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(UserError, match=r"pipe\.yaml: a folder, pipe or device, no hardware profile"):
+        load_profile(str(tmp_path / "pipe.yaml"))

@@ -48,7 +48,8 @@ def test_a_byte_order_mark_is_no_part_of_a_config_or_of_what_it_imports(tmp_path
     assert load_config(mine) == before
 
 
-@pytest.mark.parametrize("text", ["raise SystemExit(7)", "import sys\nsys.exit('bye')",
+@pytest.mark.parametrize("text", ["raise SystemExit(7)", "import sys\nsys.exit('bye')", "raise BaseException('x')",
+                                  f"x = [{'0, ' * 400_000}]\n",
                                   "x = []\nfor _ in range(10 ** 5):\n    x = [x]\n"])
 def test_a_config_that_ends_the_program_or_nests_without_end_is_one_line(tmp_path, text):
     (tmp_path / "c.py").write_text(text)

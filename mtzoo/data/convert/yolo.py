@@ -11,17 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mtzoo.data.convert.drawing import bounding_box
 from mtzoo.data.convert.layout import ALL, existing, find_folder, image_stems, inside, numbers, read_lines, read_text
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, Remark, SourceSet, Vocabulary
 from mtzoo.data.convert.yolo_labels import BOX_COLUMNS, background_remarks, check_long_rows, find_label_files
 from mtzoo.data.images import IMAGE_SUFFIXES, upright_hw
 from mtzoo.errors import UserError, shown
+from mtzoo.plain_yaml import parse_yaml
 
 LAYOUT = "data.yaml (path, train, val, names), or classes.txt with images/ and labels/"
 NAME_LISTS = ("classes.txt", "obj.names")
+ID_DIGITS = 9  # of a class; Python refuses to read thousands of them
 KEYPOINTS, DIMS = "kpt_shape", (2, 3)  # x, y and, if there are three, visibility
 
 
@@ -70,10 +70,7 @@ def open_yolo(src: Path) -> SourceSet:
 
 
 def _from_yaml(src: Path, path: Path) -> _Described:
-    try:
-        content = yaml.safe_load(read_text(path))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: an integer or a date that is none
-        raise UserError(f"{path}: not YAML ({' '.join(str(error).split()):.200}); restore it") from None
+    content = parse_yaml(read_text(path), path)
     if not isinstance(content, Mapping):
         raise UserError(f"{path}: no mapping; keys 'train', 'val' and 'names' are wanted")
     names = _names(content.get("names"), path)
@@ -166,7 +163,7 @@ def _read(image: Path, name: str, labels: Path | None, names: tuple[str, ...], k
 
 def _add_row(found: LabelledImage, row: list[str], names: tuple[str, ...], keypoints: int, where: str) -> None:
     """keypoints: numbers after the box in each longer row; 0: those are polygons."""
-    if not row[0].isdecimal() or int(row[0]) >= len(names):
+    if not row[0].isdecimal() or len(row[0]) > ID_DIGITS or int(row[0]) >= len(names):
         raise UserError(f"{where}: class '{row[0]:.80}'; the set has classes 0..{len(names) - 1}, mend the row")
     name = names[int(row[0])]
     is_pose = keypoints > 0 and len(row) == BOX_COLUMNS + keypoints

@@ -50,6 +50,7 @@ def test_path_of_the_yaml_counts_only_inside(tmp_path):
 
 @pytest.mark.parametrize(("row", "message"), [
     ("2 0.5 0.5 0.1 0.1", r"train.txt:1: class '2'; the set has classes 0..1"),
+    ("9" * 5000 + " 0.5 0.5 0.1 0.1", r"train.txt:1: class '9{80}'; the set has classes 0..1"),
     ("0 0.5 0.5 0.1", r"train.txt:1: 4 columns; a box has 5"),
     ("0 0.5 0.5 0.1 x", r"train.txt:1: 'x' is no number"),
     ("0 320 240 64 48", r"train.txt:1: value 320; coordinates are shares of the image's size"),
