@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tests, fast and slow, but not those marked fuzz (hours), from a bare clone: makes .venv if needed, then pytest, one process
+# All tests, fast and slow, but not those marked fuzz (half an hour or more), from a bare clone: makes .venv if needed, then pytest, one process
 # for each folder of tests/, as many at a time as there are cores.
 #   bash tools/test.sh
 #   bash tools/test.sh tests/quantization -m "not slow"     # arguments go to one pytest as they are
