@@ -16,12 +16,11 @@ from mtzoo.config.channels import adopt_channels
 from mtzoo.config.load import read_config
 from mtzoo.config.overrides import override, select_tasks
 from mtzoo.console import PlainConsole
-from mtzoo.data.json_file import read_json
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.checks import check_network
 from mtzoo.engine.distributed import is_main
 from mtzoo.engine.retraining import Retraining
-from mtzoo.engine.work_dir import MARKER
+from mtzoo.engine.work_dir import MARKER, read_marker
 from mtzoo.errors import UserError, cut
 from mtzoo.locate import find_config
 from mtzoo.locks import lock_folder
@@ -70,8 +69,7 @@ def adopt_for_training(config: ExperimentConfig, args: argparse.Namespace, work_
     """The config with the channel plan of the run that --resume goes on with, or of the checkpoint that --load-from names."""
     marker = work_dir / MARKER
     if args.resume and marker.is_file():
-        held = read_json(marker, "marker of a work dir", "choose another --work-dir")
-        return _adopt(config, held.get("config", {}) if isinstance(held, dict) else {}, marker, console)
+        return _adopt(config, read_marker(marker).get("config", {}), marker, console)
     return config if args.load_from is None else adopt_checkpoint(config, args.load_from, console)
 
 

@@ -1,12 +1,12 @@
 """A work dir holds the run of one config."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from mtzoo.config import ExperimentConfig, config_hash
 from mtzoo.config.compare import difference
 from mtzoo.console import note
+from mtzoo.data.json_file import read_json
 from mtzoo.engine.checkpoint import RESUME_ADVICE, SUFFIX, Checkpoint, load_checkpoint, save_checkpoint
 from mtzoo.errors import UserError, cut
 from mtzoo.files import check_writable, remove_leftovers_in
@@ -42,7 +42,7 @@ class WorkDir:
         remove_leftovers_in(self.path)
         marker = self.path / MARKER
         if marker.exists():
-            self._check_same(_read_json(marker), ours)
+            self._check_same(read_marker(marker), ours)
             if not resume and any(self.path.glob(f"*{SUFFIX}")):
                 raise UserError(f"{self.path}: holds a run of this config; go on with --resume, choose another --work-dir or "
                                 "remove it")
@@ -119,11 +119,9 @@ class WorkDir:
         return sorted(self.path.glob(f"{self.config.solver[step].prefix}-[0-9][0-9][0-9][0-9]{SUFFIX}"))
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: unreadable ({error}); {ADVICE}") from error
+def read_marker(path: Path) -> dict[str, Any]:
+    """Whose run a work dir holds: "name", "hash", "config". Raises UserError for a file that does not say it."""
+    values = read_json(path, "marker of a work dir", ADVICE)
     if not isinstance(values, dict):
         raise UserError(f"{path}: does not say whose run this is; {ADVICE}")
     return values

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
-from mtzoo.engine.work_dir import WorkDir
+from mtzoo.engine.work_dir import MARKER, WorkDir, read_marker
 from mtzoo.errors import UserError
 from tests.processes import other_process
 from tests.tiny import config_values, tiny_config
@@ -73,10 +73,10 @@ def test_checkpoints_of_nobody_are_left_alone(work_dir):
         work_dir.claim(resume=True)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "\udcff"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "\udcff", "[" * 200_000])
 def test_a_damaged_marker_is_one_line(work_dir, text):
     (work_dir.path / "config.json").write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(UserError, match=r"config\.json: .*choose another --work-dir"):
+    with pytest.raises(UserError, match=r"config\.json: .*(choose another --work-dir|save the file as UTF-8)"):
         work_dir.claim(resume=False)
 
 
@@ -193,3 +193,12 @@ def test_advice_names_a_checkpoint_to_go_on_from_only_where_there_is_one(work_di
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UserError, match="free space or go on with --resume; the previous checkpoint is whole"):
         work_dir.save_numbered(at(0, False, 4))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_as_marker_is_not_waited_for(work_dir):
+    marker = work_dir.path / MARKER
+    marker.unlink()
+    os.mkfifo(marker)
+    with pytest.raises(UserError, match=r"config\.json: a folder, pipe or device"):
+        read_marker(marker)

@@ -1,7 +1,6 @@
 """The converted set on disk: whole or not at all, and never over something that is not a conversion's."""
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 import cv2
 
 from mtzoo.data.convert.records import LabelledImage
+from mtzoo.data.json_file import read_json
 from mtzoo.errors import UserError
 from mtzoo.files import cannot_write, check_writable, remove_leftovers, whole_folder
 from mtzoo.locks import lock_output
@@ -148,8 +148,8 @@ def _check_replaceable(out: Path) -> None:
 def _check_untouched(out: Path) -> None:
     """Raises UserError unless `out` is what an earlier conversion left."""
     receipt: Any = None
-    with suppress(OSError, ValueError):
-        receipt = json.loads((out / RECEIPT).read_text())
+    with suppress(UserError):
+        receipt = read_json(out / RECEIPT, "receipt", "name a new folder")
     if not isinstance(receipt, dict) or receipt.get("written_by") != "mtzoo data convert":
         raise UserError(f"--out {out}: exists, is not empty and is no earlier conversion; name a new folder, nothing is overwritten")
     if receipt.get("fingerprint") != fingerprint(out):

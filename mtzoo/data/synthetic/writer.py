@@ -1,7 +1,6 @@
 """A data set of synthetic scenes on disk, in the formats of real data: written whole or not at all."""
 
 import gc
-import json
 import multiprocessing
 import os
 import sys
@@ -16,6 +15,7 @@ import cv2
 import numpy as np
 
 from mtzoo.console import note
+from mtzoo.data.json_file import read_json
 from mtzoo.data.synthetic.labels import CATEGORIES, LANE_CLASSES, SEG_CLASSES, SceneObject
 from mtzoo.data.synthetic.scene import render_scene, warm_textures
 from mtzoo.errors import UserError
@@ -74,8 +74,8 @@ def _is_done(out: Path, receipt: dict) -> bool:
     if not out.exists() or out.is_dir() and not any(out.iterdir()):
         return False
     try:
-        found = json.loads((out / RECEIPT).read_text())
-    except (OSError, ValueError):
+        found = read_json(out / RECEIPT, "receipt", "render anew")
+    except UserError:
         raise UserError(f"{out}: exists and holds no synthetic data set ({RECEIPT} is missing or broken); nothing was "
                         "overwritten, choose another folder") from None
     if found == receipt:
