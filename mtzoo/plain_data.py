@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeVar, Union
 from mtzoo.errors import UserError, did_you_mean, shown
 
 T = TypeVar("T")
+KEY_DIGITS = 18
+"""Of a number that is a key."""
 
 
 def build(cls: type[T], values: object, where: str) -> T:
@@ -72,13 +74,20 @@ def convert(hint: Any, value: object, where: str) -> Any:
 def _convert_union(args: tuple[Any, ...], value: object, where: str) -> Any:
     if value is None and type(None) in args:
         return None
-    choices = [a for a in args if a is not type(None)]
-    for choice in choices[:-1]:
+    faults = []
+    for choice in [a for a in args if a is not type(None)]:
         try:
             return convert(choice, value, where)
-        except UserError:
-            continue
-    return convert(choices[-1], value, where)
+        except UserError as error:
+            faults.append((_known_keys(choice, value), error))
+    raise max(reversed(faults), key=lambda fault: fault[0])[1]  # of the one that was meant; the last one of several
+
+
+def _known_keys(hint: Any, value: object) -> int:
+    """How many keys of a dict are fields of the dataclass `hint`."""
+    if not dataclasses.is_dataclass(hint) or not isinstance(value, Mapping):
+        return 0
+    return len(value.keys() & {field.name for field in dataclasses.fields(hint)})
 
 
 def _convert_sequence(args: tuple[Any, ...], value: object, where: str) -> tuple[Any, ...]:
@@ -92,7 +101,7 @@ def _convert_sequence(args: tuple[Any, ...], value: object, where: str) -> tuple
 
 
 def _convert_key(hint: Any, key: object, where: str) -> Any:
-    if hint is int and isinstance(key, str) and key.lstrip("-").isdigit():
+    if hint is int and isinstance(key, str) and len(key) <= KEY_DIGITS and key.removeprefix("-").isdecimal():
         return int(key)  # JSON knows text keys only
     return _convert_scalar(hint, key, where)
 

@@ -68,3 +68,35 @@ def test_a_union_takes_the_first_choice_that_fits():
     assert convert(int | str, "x", "key") == "x"
     assert convert(int | str, 3, "key") == 3
     assert convert(float | None, None, "key") is None
+
+
+@dataclass(frozen=True)
+class Boxes:
+    top_k: int
+    nms: float = 0.5
+
+    def __post_init__(self):
+        if self.top_k > 100:
+            raise UserError(f"top_k={self.top_k}: 100 at most")
+
+
+@dataclass(frozen=True)
+class Labels:
+    stride: int
+
+
+@pytest.mark.parametrize(("values", "message"), [
+    ({"top_k": 101, "nms": 0.4}, r"^key: top_k=101: 100 at most$"),
+    ({"stride": "x"}, r"^key\.stride='x': int is wanted$"),
+    ({"strid": 4}, r"^key\.strid: unknown key; did you mean 'stride'\?$"),
+])
+def test_the_fault_of_a_union_is_that_of_the_choice_that_was_meant(values, message):
+    with pytest.raises(UserError, match=message):
+        convert(Boxes | Labels, values, "key")
+
+
+def test_keys_that_are_no_numbers_are_told():
+    assert convert(Mapping[int, str], {"-3": "a"}, "key") == {-3: "a"}
+    for key in ("9" * 5000, "²", "--3"):
+        with pytest.raises(UserError, match="int is wanted"):
+            convert(Mapping[int, str], {key: "a"}, "key")

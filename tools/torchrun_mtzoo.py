@@ -7,12 +7,16 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from torch.distributed.elastic.multiprocessing.api import SignalException
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.run import parse_args, run
 
 USER_ERROR = 2
+ENDED = (-signal.SIGTERM, 128 + signal.SIGTERM)
+"""Exit codes of a process that was ended because another one had failed."""
 
 
 def main() -> int:
@@ -23,17 +27,27 @@ def main() -> int:
         run(parse_args(None))
         return 0
     except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
-        if failure.exitcode >= 0:
-            if failure.exitcode == USER_ERROR:
-                print(failure.message, file=sys.stderr)
-            return failure.exitcode
-        name = signal.Signals(-failure.exitcode).name
-        print(f"error: process {rank} was ended by {name}, by the system for want of memory if nobody else; go on with --resume",
-              file=sys.stderr)
-        return 128 - failure.exitcode
+        return tell(error.failures)
     except SignalException as stop:
         return 128 + stop.sigval
+
+
+def tell(failures: Mapping[int, ProcessFailure]) -> int:
+    """Print why the processes failed, rank -> failure; returns the exit status.
+
+    What a process has told counts, even if torchrun ended it before it was gone: it ends all others as soon as one has failed.
+    """
+    told = [failure for failure in failures.values() if Path(failure.error_file).is_file()]
+    if told:
+        print(min(told, key=lambda failure: failure.timestamp).message, file=sys.stderr)
+        return USER_ERROR
+    rank, failure = min(failures.items(), key=lambda item: (item[1].exitcode in ENDED, item[1].timestamp))
+    if failure.exitcode >= 0:
+        return failure.exitcode
+    name = signal.Signals(-failure.exitcode).name
+    print(f"error: process {rank} was ended by {name}, by the system for want of memory if nobody else; go on with --resume",
+          file=sys.stderr)
+    return 128 - failure.exitcode
 
 
 if __name__ == "__main__":

@@ -193,7 +193,8 @@ def other(*keys, value):
     (other("step", value=9), "step=9"), (other("geometry", "input_hw", value=[128, 192]), "its inputs do not fit its geometry"),
     (other("geometry", "stride", value=0), "stride=0"), (other("geometry", value=None), "geometry"),
     (other("graphs", value={}), "not of the same tasks"), (other("format", value="mtzoo-deploy-99"), "its format is not"),
-    (other("tasks", "det", "decoder", "top_k", value=10**9), "the outputs of its task 'det'"),
+    (other("tasks", "det", "decoder", "top_k", value=19), "the outputs of its task 'det'"),
+    (other("tasks", "det", "decoder", "top_k", value=10**9), "top_k=1000000000"),
     (other("tasks", "seg", "decoder", "stride", value=8), "the outputs of its task 'seg'"),
     (other("new", value=1), "new: unknown key"),
 ])

@@ -1,5 +1,7 @@
 """Two processes of a training: what the user sees when one of them fails."""
 
+import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -8,12 +10,21 @@ import time
 from pathlib import Path
 
 import pytest
+from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 from mtzoo.engine.checkpoint import load_checkpoint
 from tests.tiny import config_values, phase, write_config, write_images
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def launcher():
+    """tools/torchrun_mtzoo.py as a module."""
+    spec = importlib.util.spec_from_file_location("torchrun_mtzoo", ROOT / "tools" / "torchrun_mtzoo.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +58,29 @@ def test_a_mistake_that_only_the_first_finds_ends_the_other(root, tmp_path):
     assert process.returncode == 2
     assert err.startswith(f"error: {tmp_path / 'old'}: holds checkpoints but no config.json")
     assert err.count("\n") == 1
+
+
+def failure(folder, rank, exitcode, seconds, message=""):
+    """As torchrun reports it. message: what the process has left in its error file."""
+    path = folder / f"{rank}.json"
+    if message:
+        path.write_text(json.dumps({"message": message, "timestamp": seconds}))
+    made = ProcessFailure(rank, 1000 + rank, exitcode, str(path))
+    made.timestamp = seconds
+    return made
+
+
+@pytest.mark.parametrize(("failures", "status", "said"), [
+    ({0: (-15, 5, "error: a"), 1: (2, 6)}, 2, "error: a\n"),  # ended by torchrun when it had told and was not yet gone
+    ({0: (2, 5, "error: a"), 1: (2, 4, "error: b")}, 2, "error: b\n"),
+    ({0: (-15, 5), 1: (1, 6)}, 1, ""),  # its traceback is on the terminal
+    ({0: (143, 5), 1: (-9, 6)}, 137, "error: process 1 was ended by SIGKILL"),
+])
+def test_the_process_that_failed_tells_whichever_was_gone_first(tmp_path, capsys, failures, status, said):
+    assert launcher().tell({rank: failure(tmp_path, rank, *values) for rank, values in failures.items()}) == status
+    err = capsys.readouterr().err
+    assert err.startswith(said)
+    assert bool(err) == bool(said)
 
 
 def test_sigterm_stops_both_at_the_same_iteration_with_a_checkpoint(root, tmp_path):
