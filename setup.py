@@ -12,19 +12,19 @@ REQUIREMENTS = [
     "torch>=2.10",
     "torchvision>=0.25",
     "mmengine>=0.10.7",
-    "numpy>=1.24",
-    "opencv-python>=4.10.0.84",
-    "pillow>=10",
+    "numpy>=2.0",
+    "opencv-python>=4.13.0.90",
+    "pillow>=11",
     "pycocotools>=2.0.8",
     "faster-coco-eval>=1.6",
     "safetensors>=0.4",
-    "rich>=13",
+    "rich>=15",
     "pyyaml>=6",
-    "tensorboard>=2.14",
+    "tensorboard>=2.18",
     # The main job exports, verifies and measures, and `mtzoo predict` works right after the install: no extra for these.
     "onnx>=1.17",
-    "onnxruntime>=1.19",
-    "openvino>=2024.4",
+    "onnxruntime>=1.20",
+    "openvino>=2025.0",
 ]
 EXTRAS = {"dev": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.6"]}
 
