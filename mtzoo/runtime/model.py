@@ -29,7 +29,7 @@ class DeployModel:
         """executor: "openvino" or "onnxruntime"; threads: by default one for each core.
 
         Raises UserError for a file that is missing, foreign or changed, and for an executor that is not installed.
-        Warns (`mtzoo.errors.Caution`) where this CPU cannot compute the file exactly.
+        Warns (`mtzoo.errors.Caution`) where layers run in float32, because this CPU's int8 kernels would saturate.
         """
         file = read_deploy_file(path)
         return cls(file.info, build_executor(executor, file.model, (os.cpu_count() or 1) if threads is None else threads))

@@ -4,17 +4,14 @@ import pytest
 import torch
 
 from mtzoo.cli.main import main
-from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
-from mtzoo.engine.stages import network_at
 from mtzoo.export import fake_quant_network, integer_network, read_deploy_file, stored_integers
 from mtzoo.export.load import network_outputs
-from mtzoo.layers import normalize_image
-from mtzoo.quantization import calibrate, freeze, integer_state
 from mtzoo.runtime import build_executor
 from mtzoo.runtime.feeds import feeds_for
 from mtzoo.runtime.verify import with_raw_outputs
 from mtzoo.structures import flatten_outputs
-from tests.quantization.helpers import differing, images, randomize
+from tests.checkpoints import write_checkpoint
+from tests.quantization.helpers import differing, images
 from tests.tiny import tiny_config, write_images
 
 
@@ -24,16 +21,7 @@ def checkpoint(tmp_path):
     config = tiny_config(write_images(tmp_path / "data"))
 
     def write(step, quantized=True):
-        net = network_at(config, min(step, 2), quantized=quantized)
-        randomize(net, normalize_image(images()))
-        if quantized:
-            calibrate(net, [normalize_image(images())])
-        if step == 3:
-            freeze(net)
-        state = integer_state(net) if step == 3 else net.state_dict()
-        path = tmp_path / f"step-{step}.pt"
-        save_checkpoint(path, Checkpoint(dict(config.resolved), Progress(step, quantized, 0, True), dict(state)))
-        return path
+        return write_checkpoint(tmp_path / f"step-{step}.pt", config, step, quantized=quantized)
 
     return write
 

@@ -8,11 +8,7 @@ import numpy as np
 
 from mtzoo.cli.main import main
 from mtzoo.config import config_from_dict
-from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
-from mtzoo.engine.stages import network_at
-from mtzoo.layers import normalize_image
-from mtzoo.quantization import calibrate, freeze, integer_state
-from tests.quantization.helpers import images, randomize
+from tests.checkpoints import write_checkpoint
 from tests.tiny import config_values, write_config, write_images
 
 FRAMES = 6
@@ -72,14 +68,7 @@ def build(root: str) -> int:
     config = config_from_dict(base.values)
     for path, step, quantized in ((base.float_checkpoint, 0, False), (base.quantized_checkpoint, 2, True),
                                   (base.integer_checkpoint, 3, True)):
-        net = network_at(config, min(step, 2), quantized)
-        randomize(net, normalize_image(images()))
-        if quantized:
-            calibrate(net, [normalize_image(images())])
-        if step == 3:
-            freeze(net)
-        state = integer_state(net) if step == 3 else net.state_dict()
-        save_checkpoint(path, Checkpoint(dict(config.resolved), Progress(step, quantized, 0, True), dict(state)))
+        write_checkpoint(path, config, step, quantized=quantized)
     if main(["export", str(base.integer_checkpoint), "--out", str(base.model)]):
         return 1
     if main(["train", "--config", str(base.config), "--work-dir", str(base.run)]):
