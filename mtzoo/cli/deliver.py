@@ -13,7 +13,7 @@ import torch
 
 from mtzoo.cli.models import export_spec, model_predictor
 from mtzoo.data.images import read_image
-from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
+from mtzoo.engine.evaluate import evaluate, network_predictor
 from mtzoo.engine.integer_step import compare, require_equal, to_integers
 from mtzoo.engine.pictures import draw_stage, pick_samples
 from mtzoo.engine.run import INTEGER_STEP, Run, StageRecord
@@ -34,7 +34,7 @@ BENCH_RUNS, BENCH_RUNS_IN_TEST = 30, 5
 def export_stage(run: Run, step: int, quantized: bool) -> None:
     """At the end of a stage: predictions drawn on the same images; a quantized stage's export with raw maps."""
     run.work_dir.check_there()
-    predict = raw_predictor(network_executor(run.net.eval(), run.device), run.config)
+    predict = network_predictor(run.net.eval(), run.config, run.device)
     name = run.stage_name(step, quantized)
     draw_stage(predict, run.config, run.work_dir.path / "pictures" / name, pick_samples(run.config, PICTURES))
     run.console.print(format_table(run.history[-1].metrics))

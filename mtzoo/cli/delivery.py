@@ -18,7 +18,7 @@ from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.console import PlainConsole
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, save_checkpoint
-from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
+from mtzoo.engine.evaluate import evaluate, network_predictor
 from mtzoo.engine.origin import ADVICE
 from mtzoo.engine.pictures import pick_samples
 from mtzoo.engine.ptq import Job, fold_all, integer_checkpoint, integer_network, mixed_checkpoint
@@ -61,8 +61,7 @@ class Delivery:
 
     def evaluate_network(self, net: nn.Module) -> dict[str, float]:
         """Metrics of a torch network."""
-        execute = network_executor(net, torch.device("cpu"))
-        return evaluate(raw_predictor(execute, self.config), self.config, limit=self.limit)
+        return evaluate(network_predictor(net, self.config, torch.device("cpu")), self.config, limit=self.limit)
 
     def evaluate_file(self, path: Path) -> dict[str, float]:
         """Metrics of a deploy model, with its own post-processing."""

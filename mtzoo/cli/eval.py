@@ -22,7 +22,7 @@ from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.console import say
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.device import select_device
-from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor
+from mtzoo.engine.evaluate import evaluate, network_predictor
 from mtzoo.engine.ptq import integer_checkpoint
 from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.engine.stages import FOLDED_STEP, checkpoint_network, fold_for_step
@@ -82,7 +82,7 @@ def evaluate_checkpoint(args: argparse.Namespace, options: Mapping[str, Any]) ->
                         "`mtzoo quant`")
     note_idle_overrides(checkpoint.config, options, read=lambda values: evaluated_part(config_from_dict(values)), verb="eval")
     prepare_data(config, args)
-    metrics = evaluate(raw_predictor(network_executor(net.to(device), device), config), config, limit=args.limit)
+    metrics = evaluate(network_predictor(net.to(device), config, device), config, limit=args.limit)
     if not args.convert:
         return metrics
     name, converted = evaluate_converted(net.cpu(), config, step, args.executor, args.limit)

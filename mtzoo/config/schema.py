@@ -95,6 +95,8 @@ class TaskConfig:
             raise UserError(f"tasks.{self.name}.val is empty; a task needs data: name at least one source")
         if self.kind == "detection" and self.labels or self.kind == "segmentation" and self.boxes:
             raise UserError(f"tasks.{self.name}: 'boxes' goes with kind='detection', 'labels' with kind='segmentation'")
+        if self.labels is not None and self.labels.logit_exponent is not None:
+            raise UserError(f"tasks.{self.name}.labels.logit_exponent: it follows from the network's integers; remove it")
 
     @property
     def decoder(self) -> BoxDecoder | LabelMapDecoder:

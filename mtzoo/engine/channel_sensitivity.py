@@ -22,7 +22,7 @@ from mtzoo.data.dataset import eval_sets
 from mtzoo.data.loader import EvalBatch, make_eval_loader
 from mtzoo.data.pipeline import EvalPipeline
 from mtzoo.engine.device import exact_float32
-from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor, task_data
+from mtzoo.engine.evaluate import evaluate, network_predictor, task_data
 from mtzoo.engine.pruning import without
 from mtzoo.evaluation.comparison import MAIN_METRIC
 from mtzoo.evaluation.detection import CocoBoxMetric
@@ -80,7 +80,7 @@ class Score:
             for prediction, sample in zip(predictions, samples):
                 self.metrics[task].add(prediction, sample)
         for task in outputs.keys() - boxes.keys():
-            labels = label_map(outputs[task]["logits"], self.decoders[task].upsample).cpu().numpy()
+            labels = label_map(outputs[task]["logits"], self.decoders[task]).cpu().numpy()
             for n, sample in enumerate(samples):
                 if task in sample.masks:
                     self.metrics[task].confusion += counts.of(task, n, labels[n].shape).confusion(labels[n])
@@ -107,8 +107,7 @@ class MaskCounts:
 
 def measure_original(config: ExperimentConfig, folded: MultiTaskNet, limit: int | None) -> TaskMetrics:
     """The main metrics of the network as it is. limit: at most so many images of each folder."""
-    return _main(evaluate(raw_predictor(network_executor(folded, torch.device("cpu")), config), config, batch_size=BATCH_SIZE,
-                          limit=limit), config)
+    return _main(evaluate(network_predictor(folded, config, torch.device("cpu")), config, batch_size=BATCH_SIZE, limit=limit), config)
 
 
 def measure_from_scratch(config: ExperimentConfig, folded: MultiTaskNet, groups: Mapping[str, ChannelGroup], point: Point,

@@ -1,6 +1,6 @@
 """One evaluator for every network and executor: whatever turns uint8 images into raw outputs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +13,9 @@ from mtzoo.data.sources import TaskData
 from mtzoo.engine.device import exact_float32
 from mtzoo.errors import UserError
 from mtzoo.evaluation.evaluator import Evaluator
+from mtzoo.export.logits import exact_decoders
 from mtzoo.layers import normalize_image
-from mtzoo.postprocess.prediction import to_prediction
+from mtzoo.postprocess.prediction import Decoder, to_prediction
 from mtzoo.structures import Prediction, RawOutputs, flatten_outputs
 
 Executor = Callable[[Tensor], RawOutputs]
@@ -33,9 +34,14 @@ def network_executor(net: nn.Module, device: torch.device) -> Executor:
     return run
 
 
-def raw_predictor(execute: Executor, config: ExperimentConfig) -> Predictor:
-    """An executor of raw outputs with the config's post-processing after it. It raises UserError for outputs that are not finite."""
-    decoders = {task.name: task.decoder for task in config.tasks}
+def network_predictor(net: nn.Module, config: ExperimentConfig, device: torch.device) -> Predictor:
+    """A float or fake-quant network with the config's post-processing, that of its deploy model to the last bit."""
+    decoders = exact_decoders(net, {task.name: task.decoder for task in config.tasks})
+    return raw_predictor(network_executor(net, device), decoders)
+
+
+def raw_predictor(execute: Executor, decoders: Mapping[str, Decoder]) -> Predictor:
+    """An executor of raw outputs with post-processing after it. It raises UserError for outputs that are not finite."""
 
     def predict(batch: EvalBatch) -> list[Prediction]:
         affines = [sample.affine for sample in batch.samples]

@@ -26,7 +26,7 @@ from mtzoo.engine.checkpoint_values import StageRecord, restoring
 from mtzoo.engine.device import select_device, use_bf16
 from mtzoo.engine.distillation import build_distiller
 from mtzoo.engine.distributed import is_main, join, local_rank, on_main, rank, world_size
-from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor, task_data
+from mtzoo.engine.evaluate import evaluate, network_predictor, task_data
 from mtzoo.engine.loop import BatchStream, PhaseResult, PhaseState, train_phase
 from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.progress import Progress, format_seconds
@@ -203,8 +203,7 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
 def finish_stage(run: Run, name: str, result: PhaseResult, position: Position) -> None:
     """Evaluate the trained network and write the stage's `-last`."""
     run.net.eval()
-    metrics = evaluate(raw_predictor(network_executor(run.net, run.device), run.config), run.config,
-                       limit=run.eval_limit)
+    metrics = evaluate(network_predictor(run.net, run.config, run.device), run.config, limit=run.eval_limit)
     run.history.append(StageRecord(name, metrics, result.curve, result.seconds, result.data_wait))
     path = run.work_dir.file(position.step, "last" if position.quantized else "float-last")
     run.work_dir.save(path, run.checkpoint(position))

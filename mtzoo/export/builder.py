@@ -18,8 +18,8 @@ SPELT_OUT = 8  # constants of at most so many elements have them in their names
 OPERATORS = frozenset((
     "Add", "And", "ArgMax", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "CumSum", "DequantizeLinear", "Div", "Equal", "Exp",
     "Floor", "Gather", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "MatMul", "Max", "Min", "Mul",
-    "NonMaxSuppression", "Or", "Pad", "QuantizeLinear", "ReduceMax", "ReduceMin", "ReduceSum", "Relu", "Reshape", "Resize", "Sigmoid",
-    "Squeeze", "Sub", "TopK", "Transpose", "Unsqueeze", "Where"))
+    "NonMaxSuppression", "Or", "Pad", "QuantizeLinear", "ReduceMax", "ReduceMin", "ReduceSum", "Relu", "Reshape", "Resize", "Round",
+    "Sigmoid", "Squeeze", "Sub", "TopK", "Transpose", "Unsqueeze", "Where"))
 """All that is written. A file with any other is not read either: some can run for ever, or read other files."""
 
 Attribute = int | float | str | Sequence[int] | Sequence[float]

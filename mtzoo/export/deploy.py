@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from mtzoo.export.digest import content_digest
 from mtzoo.export.image import emit_image
 from mtzoo.export.info import DeployInfo, TaskInfo, TensorInfo
 from mtzoo.export.labels import emit_label_map
+from mtzoo.export.logits import exact_decoders
 from mtzoo.export.network import emit_network
 from mtzoo.export.requirements import requirements, weight_bits
 from mtzoo.files import write_whole
@@ -62,12 +63,19 @@ def export_model(net: MultiTaskNet, spec: ExportSpec, path: str | Path, *, postp
     _check_finite(net)
     was_training = net.training
     net.eval()
+    spec = replace(spec, tasks=with_exact_decoders(net, spec.tasks))
     model = build_model(net, spec.tasks, spec.geometry, spec.input_format, quantized=True, postprocess=postprocess,
                         keep_raw=keep_raw)
     net.train(was_training)
     info = describe(model, net, spec)
     write_model(model, info, path)
     return info
+
+
+def with_exact_decoders(net: MultiTaskNet, tasks: Mapping[str, TaskInfo]) -> dict[str, TaskInfo]:
+    """The tasks as they are for this network, see `exact_decoders`."""
+    decoders = exact_decoders(net, {name: task.decoder for name, task in tasks.items()})
+    return {name: replace(task, decoder=decoders[name]) for name, task in tasks.items()}
 
 
 def _check_finite(net: MultiTaskNet) -> None:
@@ -103,8 +111,15 @@ def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: Depl
             if geometry.window is not None:
                 builder.add_input(CROP_XY, np.float32, (1, 2))
         for name, task in tasks.items():
-            _emit_task(builder, name, task, geometry, maps, shapes)
+            _emit_task(builder, name, task if quantized else _in_floats(task), geometry, maps, shapes)
     return builder.model("mtzoo")
+
+
+def _in_floats(task: TaskInfo) -> TaskInfo:
+    """Without the rounding of its logits, which are no integers."""
+    if isinstance(task.decoder, BoxDecoder):
+        return task
+    return replace(task, decoder=replace(task.decoder, logit_exponent=None))
 
 
 def _emit_task(builder: GraphBuilder, name: str, task: TaskInfo, geometry: DeployGeometry, maps: Mapping[str, str],

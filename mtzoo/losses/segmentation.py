@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mtzoo.errors import UserError
 from mtzoo.losses.labelled import attached_zero, labelled_rows
+from mtzoo.ops.bilinear import FACTORS
 from mtzoo.registry import LOSSES
 from mtzoo.structures import IGNORE, Batch
 
@@ -87,7 +88,7 @@ def soft_dice(probabilities: Tensor, labels: Tensor) -> Tensor:
 class SegmentationLoss(nn.Module):
     """Cross-entropy, with optional hard example mining, plus Lovasz-softmax and Dice, which aim at the IoU itself.
 
-    logit_upsample: cross-entropy is taken on the logits enlarged by this (1, 2 or 4); the region losses on the
+    logit_upsample: cross-entropy is taken on the logits enlarged by this (1, 2, 4, 8 or 16); the region losses on the
     logits' own grid. ohem_ratio: share of the labelled pixels that count, the hardest. class_weights:
     one per class. A loss of weight 0 is not computed. Computed in float32, whatever the outputs' type.
     """
@@ -102,8 +103,8 @@ class SegmentationLoss(nn.Module):
             raise UserError(f"ohem_ratio={ohem_ratio}: must be in (0, 1]; 1 keeps every pixel")
         if not 0.0 <= label_smoothing <= 1.0:
             raise UserError(f"label_smoothing={label_smoothing}: must be in 0..1")
-        if logit_upsample not in (1, 2, 4):
-            raise UserError(f"logit_upsample={logit_upsample}: must be 1, 2 or 4")
+        if logit_upsample not in FACTORS:
+            raise UserError(f"logit_upsample={logit_upsample}: must be one of {', '.join(map(str, FACTORS))}")
         self.ce_weight, self.lovasz_weight, self.dice_weight = ce_weight, lovasz_weight, dice_weight
         self.label_smoothing, self.ohem_ratio, self.logit_upsample = label_smoothing, ohem_ratio, logit_upsample
         weights = torch.ones(num_classes) if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
@@ -146,6 +147,10 @@ class SegmentationLoss(nn.Module):
         return losses
 
     def _cross_entropy(self, logits: Tensor, masks: Tensor) -> Tensor:
+        stride = masks.shape[-1] // logits.shape[-1]
+        if self.logit_upsample > stride:
+            raise UserError(f"logit_upsample={self.logit_upsample}: finer than the masks; "
+                            f"the logits have stride {stride}, at most that")
         if self.logit_upsample > 1:
             logits = F.interpolate(logits, scale_factor=self.logit_upsample, mode="bilinear", align_corners=False)
         labels = subsample_mask(masks, tuple(logits.shape[-2:])).long()  # (N, h, w)

@@ -40,7 +40,7 @@ def to_prediction(outputs: RawOutputs, affines: Sequence[np.ndarray], original_h
             for n, decoded in enumerate(decode_detections(maps, decoder)):
                 predictions[n].detections[task] = to_original(decoded, affines[n], original_hws[n])
         else:
-            labels = label_map(maps["logits"], decoder.upsample).cpu().numpy()  # (N, H', W')
+            labels = label_map(maps["logits"], decoder).cpu().numpy()  # (N, H', W')
             for n, original_hw in enumerate(original_hws):
                 predictions[n].label_maps[task] = label_map_to_original(labels[n], decoder.map_stride, affines[n],
                                                                         original_hw)

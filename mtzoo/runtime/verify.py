@@ -126,7 +126,7 @@ def _only(arrays: Arrays, names: Iterable[str]) -> Arrays:
 
 def _labels(info: DeployInfo, raw: RawOutputs) -> dict[str, np.ndarray]:
     """Segmentation task -> (H', W') label map, decoded in torch."""
-    return {name: label_map(raw[name]["logits"], task.decoder.upsample)[0].numpy() for name, task in info.tasks.items()
+    return {name: label_map(raw[name]["logits"], task.decoder)[0].numpy() for name, task in info.tasks.items()
             if isinstance(task.decoder, LabelMapDecoder)}
 
 

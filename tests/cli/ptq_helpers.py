@@ -9,7 +9,7 @@ import torch
 from mtzoo.config import ExperimentConfig, load_config
 from mtzoo.data.loader import collate_eval
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
-from mtzoo.engine.evaluate import network_executor, raw_predictor
+from mtzoo.engine.evaluate import network_predictor
 from mtzoo.engine.pictures import pick_samples
 from mtzoo.engine.stages import network_at
 from mtzoo.layers import normalize_image
@@ -31,7 +31,7 @@ def write_checkpoint(path: Path, config: ExperimentConfig) -> MultiTaskNet:
 def write_own_masks(net: MultiTaskNet, config: ExperimentConfig) -> None:
     """Replace the masks by what the network says."""
     samples = pick_samples(config, 6)
-    predict = raw_predictor(network_executor(net, torch.device("cpu")), config)
+    predict = network_predictor(net, config, torch.device("cpu"))
     for sample, prediction in zip(samples, predict(collate_eval(samples))):
         mask = prediction.label_maps["seg"]
         assert len(np.unique(mask)) > 1

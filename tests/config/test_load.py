@@ -177,6 +177,7 @@ def put(values, dotted, value):
     ("sources.masks", {"type": "SyntheticScenes", "root": "x", "num": 1, "seed": 1, "labels": "seg", "size_hw": [10**6, 10**6]},
      "source 'masks': size_hw=1000000x1000000: .*at most 40,000,000 pixels"),
     ("solver.0.float_phase.optimizer.weight_decay", math.inf, "weight_decay=inf: a finite number"),
+    ("tasks.seg.labels", {"logit_exponent": -3}, r"labels\.logit_exponent: it follows from the network's integers; remove it"),
     # the export input and detection belong together
     ("int_inference_export_input_shape", {"image": [1, 3, 64, 96]}, "detection tasks need 'im_hw'.*add im_hw"),
     ("int_inference_export_input_shape.im_hw", [2, 1], r"im_hw=\(2, 1\): its shape is \(1, 2\)"),

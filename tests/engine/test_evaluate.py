@@ -4,14 +4,23 @@ import numpy as np
 import pytest
 import torch
 
+from mtzoo.cli.models import export_spec
 from mtzoo.config import config_from_dict
 from mtzoo.data.dataset import eval_sets
 from mtzoo.data.loader import EvalBatch, collate_eval
 from mtzoo.data.pipeline import EvalPipeline
-from mtzoo.engine.evaluate import evaluate, network_executor, raw_predictor, task_data
+from mtzoo.engine.evaluate import evaluate, network_executor, network_predictor, raw_predictor, task_data
+from mtzoo.engine.ptq import integer_checkpoint
+from mtzoo.engine.stages import network_at, quantization_of
 from mtzoo.errors import UserError
+from mtzoo.export import export_model
+from mtzoo.layers import normalize_image
 from mtzoo.models import build_network
+from mtzoo.postprocess import LabelMapDecoder
+from mtzoo.quantization import calibrate, fold_bn, prepare, set_observing
+from mtzoo.runtime import DeployModel
 from mtzoo.structures import Detections, Prediction
+from tests.quantization.helpers import randomize
 from tests.tiny import HW, config_values, tiny_config, tiny_graphs, write_images
 
 
@@ -72,6 +81,30 @@ def test_an_executor_takes_bytes_and_a_predictor_gives_original_pixels(root):
     execute = network_executor(build_network(tiny_graphs()).eval(), torch.device("cpu"))
     batch: EvalBatch = collate_eval([eval_sets(task_data(config, "val"), EvalPipeline(config.deploy_geometry))[0].dataset[0]])
     with torch.no_grad():
-        prediction = raw_predictor(execute, config)(batch)[0]
+        prediction = raw_predictor(execute, {task.name: task.decoder for task in config.tasks})(batch)[0]
     assert prediction.label_maps["seg"].shape == HW
     assert set(prediction.detections) == {"det"}
+
+
+def test_a_fake_quant_network_is_evaluated_with_the_labels_of_its_deploy_model(root, tmp_path):
+    """Also where its logits are too large to be enlarged as they are."""
+    config = tiny_config(root, ["seg"])
+    config = replace(config, tasks=(replace(config.tasks[0], labels=LabelMapDecoder(upsample=4)),))
+    net = network_at(config, 0, quantized=False)
+    batch = collate_eval(list(eval_sets(task_data(config, "val"), EvalPipeline(config.deploy_geometry))[0].dataset)[:2])
+    randomize(net, normalize_image(batch.images))
+    prepare(net, quantization_of(config))
+    calibrate(net, [normalize_image(batch.images)])
+    fold_bn(net, ["nodes.*"])
+    with torch.no_grad():
+        net.nodes["seg_head"].classify.conv.bias.add_(2.0**12)
+    set_observing(net, False)
+    predicted = network_predictor(net.eval(), config, torch.device("cpu"))(batch)
+    integer_checkpoint(net, config)
+    info = export_model(net, export_spec(config, 3), tmp_path / "m.onnx", postprocess=True)
+    assert info.tasks["seg"].decoder.logit_exponent is not None
+    model = DeployModel.load(tmp_path / "m.onnx", "onnxruntime", 1)
+    for sample, prediction in zip(batch.samples, predicted):
+        assert len(np.unique(prediction.label_maps["seg"])) > 1
+        found = model.predict_input(sample.image, sample.original_hw)
+        np.testing.assert_array_equal(found.label_maps["seg"], prediction.label_maps["seg"])

@@ -1,30 +1,60 @@
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from torch.nn import functional as F
 
 from mtzoo.export.builder import GraphBuilder
 from mtzoo.export.labels import emit_label_map, phase_filters
+from mtzoo.ops.bilinear import FACTORS, bilinear_bits
+from mtzoo.ops.fixed_point import EXACT_LIMIT
 from mtzoo.postprocess import LabelMapDecoder, label_map
 from tests.export.helpers import RUNTIMES, run_model
 
+PLAIN = "onnxruntime without optimisation"
 
-@pytest.mark.parametrize("upsample", [2, 4])
+
+@pytest.mark.parametrize("upsample", [2, 4, 8, 16])
 def test_filters_are_bilinear_interpolation(upsample):
     row = torch.tensor([1.0, 5.0, 11.0]).view(1, 1, 1, 3)
     fine = F.interpolate(row, scale_factor=(1, upsample), mode="bilinear", align_corners=False)
     np.testing.assert_array_equal(phase_filters(upsample) @ row.numpy().ravel(), fine.numpy().ravel()[upsample:2 * upsample])
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize("upsample", [1, 2, 4])
-@pytest.mark.parametrize("levels", [3, 2**16])  # many ties; few
-def test_label_maps_are_those_of_the_reference(runtime, upsample, levels):
-    shape = (1, 5, 7, 9)
-    logits = np.random.default_rng(levels).integers(-levels, levels, shape).astype(np.float32)
+def run(decoder: LabelMapDecoder, logits: np.ndarray, runtime: str) -> np.ndarray:
+    """(N, h, w) what the operators say."""
     builder = GraphBuilder()
-    builder.add_input("logits", np.float32, shape)
-    assert emit_label_map(builder, "seg", "logits", shape, LabelMapDecoder(upsample)) == "seg.labels"
-    found = run_model(builder.model("labels"), {"logits": logits}, runtime)["seg.labels"]
+    builder.add_input("logits", np.float32, logits.shape)
+    assert emit_label_map(builder, "seg", "logits", logits.shape, decoder) == "seg.labels"
+    model, feeds = builder.model("labels"), {"logits": logits}
+    if runtime == PLAIN:
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        found, = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"]).run(None, feeds)
+    else:
+        found = run_model(model, feeds, runtime)["seg.labels"]
     assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found[:, 0], label_map(torch.from_numpy(logits), upsample).numpy())
+    return found[:, 0]
+
+
+@pytest.mark.parametrize("runtime", [*RUNTIMES, PLAIN])
+@pytest.mark.parametrize("upsample", FACTORS)
+@pytest.mark.parametrize("levels", [3, None], ids=["many ties", "at the limit"])
+def test_label_maps_are_those_of_the_reference(runtime, upsample, levels):
+    levels = levels or EXACT_LIMIT >> bilinear_bits(upsample)
+    logits = np.random.default_rng(levels).integers(-levels, levels, (1, 5, 7, 9), endpoint=True).astype(np.float32)
+    decoder = LabelMapDecoder(upsample, stride=16)
+    wanted = label_map(torch.from_numpy(logits), decoder).numpy()
+    np.testing.assert_array_equal(run(decoder, logits, runtime), wanted)
+
+
+@pytest.mark.parametrize("runtime", [*RUNTIMES, PLAIN])
+@pytest.mark.parametrize("upsample", [4, 8])
+def test_logits_that_would_not_fit_are_rounded_as_in_the_reference(runtime, upsample):
+    """24 bits of which the last decide: every label would be another without the rounding, or with another rule for halves."""
+    rng, decoder = np.random.default_rng(0), LabelMapDecoder(upsample, stride=8, logit_exponent=bilinear_bits(upsample))
+    half = 2 ** (bilinear_bits(upsample) - 1)
+    logits = (EXACT_LIMIT // 2 + half * rng.integers(0, 6, (1, 5, 7, 9))).astype(np.float32)
+    wanted = label_map(torch.from_numpy(logits), decoder).numpy()
+    assert (wanted != label_map(torch.from_numpy(logits), LabelMapDecoder(upsample, stride=8)).numpy()).mean() > 0.05
+    np.testing.assert_array_equal(run(decoder, logits, runtime), wanted)

@@ -162,6 +162,20 @@ def test_bfloat16_logits_are_lossed_in_float32():
     assert all(v.dtype == torch.float32 for v in losses.values())
 
 
+@pytest.mark.parametrize("upsample", [8, 16])
+def test_coarse_logits_are_enlarged_up_to_the_masks(upsample):
+    logits, masks = torch.randn(1, K, 3, 4), torch.randint(0, K, (1, 3 * upsample, 4 * upsample), dtype=torch.uint8)
+    loss = SegmentationLoss(num_classes=K, lovasz_weight=0.0, logit_upsample=upsample)({"logits": logits}, batch_of(masks), TASK)
+    expected = F.cross_entropy(F.interpolate(logits, scale_factor=upsample, mode="bilinear"), masks.long(), ignore_index=IGNORE)
+    assert loss["loss_ce"].item() == pytest.approx(expected.item())
+
+
+def test_logits_finer_than_the_masks_are_refused():
+    masks = torch.zeros(1, 32, 32, dtype=torch.uint8)
+    with pytest.raises(UserError, match="logit_upsample=16: finer than the masks; the logits have stride 8, at most that"):
+        SegmentationLoss(num_classes=K, logit_upsample=16)({"logits": torch.zeros(1, K, 4, 4)}, batch_of(masks), TASK)
+
+
 @pytest.mark.parametrize("wrong", [{"ohem_ratio": 0.0}, {"logit_upsample": 3}, {"class_weights": [1.0]}])
 def test_senseless_parameters_are_refused(wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):
