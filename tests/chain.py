@@ -18,7 +18,7 @@ class Chain(nn.Module):
     def __init__(self, *layers: nn.Module, channels: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(*layers)
-        self.classify = ConvBNAct(channels, 2, 1, relu=False, bn=False, output="accumulator")
+        self.classify = ConvBNAct(channels, 2, 1, activation="none", bn=False, output="accumulator")
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         return {"logits": self.classify(self.layers(image))}

@@ -24,15 +24,16 @@ WORKERS = ("losses", "postprocess", "data", "evaluation", "visualization")
 MAY_IMPORT: dict[str, set[str]] = {
     **LEAVES,
     "layers": EVERYBODY,
-    "models": {"layers"} | EVERYBODY,
+    "graph": {"layers"} | EVERYBODY,
+    "models": {"layers", "graph"} | EVERYBODY,
     **dict.fromkeys(WORKERS, EVERYBODY),
-    "quantization": {"layers"} | EVERYBODY,
-    "compression": {"layers", "quantization"} | EVERYBODY,
+    "quantization": {"layers", "graph"} | EVERYBODY,
+    "compression": {"layers", "graph", "quantization"} | EVERYBODY,
     # the schema is made of these packages' own frozen dataclasses
     "config": {"data", "quantization", "compression", "models", "postprocess"} | EVERYBODY,
-    "export": {"models", "layers", "postprocess", "quantization"} | EVERYBODY,
-    "runtime": {"models", "postprocess", "quantization", "export"} | EVERYBODY,
-    "engine": {"layers", "models", *WORKERS, "quantization", "compression", "config", "export", "runtime"} | EVERYBODY,
+    "export": {"models", "layers", "graph", "postprocess", "quantization"} | EVERYBODY,
+    "runtime": {"models", "graph", "postprocess", "quantization", "export"} | EVERYBODY,
+    "engine": {"layers", "graph", "models", *WORKERS, "quantization", "compression", "config", "export", "runtime"} | EVERYBODY,
 }
 ANYTHING = ("cli", "__main__")
 """May import anything; nothing else imports them."""

@@ -12,8 +12,8 @@ from mtzoo.engine.retraining import Retraining, retrain, retraining_config
 from mtzoo.engine.stages import FLOAT_STEP
 from mtzoo.evaluation.comparison import Variant
 from mtzoo.export.load import DeployFile
+from mtzoo.graph import read_program
 from mtzoo.models import MultiTaskNet
-from mtzoo.quantization import read_program
 from mtzoo.runtime.bench import compare_latency
 from mtzoo.runtime.layer_times import layer_times
 

@@ -42,9 +42,9 @@ from mtzoo.engine.progress import format_seconds
 from mtzoo.engine.pruning import Pruning, importance_scores
 from mtzoo.engine.ptq import fold_all, load_float_network
 from mtzoo.errors import UserError
+from mtzoo.graph import read_program
 from mtzoo.locks import lock_output
 from mtzoo.models import MultiTaskNet
-from mtzoo.quantization import read_program
 
 HELP = "measure what each task loses when single channel groups get narrower"
 DEFAULTS = Pruning(0.5)

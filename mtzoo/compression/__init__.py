@@ -16,9 +16,9 @@ from mtzoo.compression.post_training import Corrections, quantize
 from mtzoo.compression.pruning import prune
 from mtzoo.compression.selection import Choice, Step, choice_of, order_steps
 from mtzoo.compression.sensitivity import exact_outputs, network_parts, part_noise, part_pattern
-from mtzoo.compression.shapes import output_positions
 from mtzoo.compression.sparsity import Sparsifier, Sparsity, sparse_layers
 from mtzoo.compression.widths import Cost, Widths
+from mtzoo.graph import output_positions
 
 __all__ = ["EQUALIZE", "IMPORTANCES", "TAYLOR", "ChannelGroup", "Choice", "Corrections", "Cost", "Sparsifier", "Sparsity", "Step",
            "Widths", "channel_groups", "choice_of", "correct_biases", "equalize", "exact_outputs", "network_parts", "order_steps",

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mtzoo.graph import IMAGES, Call, Program, read_program
 from mtzoo.layers import ConvBNAct
-from mtzoo.quantization import Program, read_program
-from mtzoo.quantization.graph import IMAGES, Call
 
 
 class Results:

@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from mtzoo.graph import Call, Program, producers
 from mtzoo.layers import ConvBNAct
-from mtzoo.quantization import Program
-from mtzoo.quantization.graph import Call, producers
 
 Removed = Mapping[str, Collection[int]]
 """Convolution -> its outputs that go."""

@@ -16,9 +16,8 @@ import numpy as np
 
 from mtzoo.compression.blocks import residual_blocks
 from mtzoo.compression.union_find import UnionFind
-from mtzoo.layers import Concat, ConvBNAct, ImageQuant, UpsampleNearest2x
-from mtzoo.quantization import Program
-from mtzoo.quantization.graph import missing_rule, producers
+from mtzoo.graph import Call, Program
+from mtzoo.graph.channels import result_channels, tied_channels
 
 Channel = tuple[str, int]
 """A convolution and the index of one of its outputs."""
@@ -97,7 +96,9 @@ def _whole_groups(program: Program, scores: Scores, multiple: int) -> list[Chann
 
 def _units(program: Program) -> list[Unit]:
     """What hangs together, without what is protected; convolutions and channels in order."""
-    ties, results = UnionFind[Channel](), _result_channels(program)
+    ties, results = UnionFind[Channel](), result_channels(program, own_channels, PROTECTED)
+    for channel, other in tied_channels(program, results, PROTECTED):
+        ties.join(channel, other)
     for call in program.convs:
         conv, outputs, inputs = call.module.conv, results[call.name], results[call.inputs[0]]
         for channel in outputs:
@@ -123,27 +124,18 @@ def _units(program: Program) -> list[Unit]:
     return units
 
 
-def _result_channels(program: Program) -> dict[str, list[Channel]]:
-    """Result -> where each of its channels comes from."""
-    found: dict[str, list[Channel]] = {}
-    for call in program.calls:
-        if isinstance(call.module, ConvBNAct):
-            found[call.name] = [(call.name, i) for i in range(call.module.conv.out_channels)]
-        elif isinstance(call.module, Concat | UpsampleNearest2x):
-            found[call.name] = [channel for name in call.inputs for channel in found[name]]
-        elif isinstance(call.module, ImageQuant):
-            found[call.name] = [PROTECTED] * 3
-        else:
-            raise missing_rule(call.name, type(call.module), "channel", "mtzoo/compression/channels.py")
-    return found
+def own_channels(call: Call) -> list[Channel]:
+    """The outputs of a convolution."""
+    return [(call.name, i) for i in range(call.module.conv.out_channels)]
 
 
 def _slice_groups(program: Program, scores: Scores, align: int) -> list[ChannelGroup]:
     """Of every group convolution whose outputs only dense convolutions read."""
-    made_by, bound = producers(program), set()
+    results = result_channels(program, own_channels, PROTECTED)
+    bound = {layer for pair in tied_channels(program, results, PROTECTED) for layer, _ in pair}
     for call in program.convs:
-        bound |= set(made_by[call.skip]) | {call.name} if call.skip else set()
-        bound |= set(made_by[call.inputs[0]]) if call.module.conv.groups > 1 else set()
+        bound |= {layer for layer, _ in results[call.skip]} | {call.name} if call.skip else set()
+        bound |= {layer for layer, _ in results[call.inputs[0]]} if call.module.conv.groups > 1 else set()
     groups = []
     for call in program.convs:
         conv = call.module.conv

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from mtzoo.errors import UserError
+from mtzoo.graph import Call, Program, read_program
 from mtzoo.layers import ConvBNAct
-from mtzoo.quantization import Program, is_prepared, layers_with_bn, read_program
-from mtzoo.quantization.graph import Call
+from mtzoo.quantization import is_prepared, layers_with_bn
 
 EQUALIZE = ("none", "weights", "activations")
 MAX_ROUNDS = 20
@@ -31,12 +31,13 @@ class Pair:
 
 
 def equalizable_pairs(program: Program) -> list[Pair]:
-    """Convolution -> convolution with a ReLU between them and neither skip, concat, resampling nor a second reader."""
+    """Convolution -> convolution with a ReLU between them and neither skip, concat, resampling nor a second reader. Not with a ReLU6,
+    which does not scale."""
     readers = Counter(name for call in program.calls for name in call.reads)
     readers.update(name for maps in program.outputs.values() for name in maps.values())
     convs = {call.name: call for call in program.convs}
     pairs = [Pair(convs[call.inputs[0]], call) for call in program.convs if call.inputs[0] in convs]
-    return [p for p in pairs if p.first.module.relu and p.first.skip is None and readers[p.first.name] == 1]
+    return [p for p in pairs if p.first.module.activation == "relu" and p.first.skip is None and readers[p.first.name] == 1]
 
 
 @torch.no_grad()

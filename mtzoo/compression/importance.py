@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from mtzoo.compression.channels import Scores
+from mtzoo.graph import read_program
 from mtzoo.layers import ConvBNAct
-from mtzoo.quantization import read_program
 
 
 def l1_norm(layer: ConvBNAct) -> Tensor:

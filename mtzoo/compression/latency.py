@@ -9,10 +9,8 @@ from math import prod
 from torch import nn
 
 from mtzoo.compression.hardware_profile import HardwareProfile
-from mtzoo.compression.shapes import result_shapes
-from mtzoo.layers import Concat, ConvBNAct, ImageQuant, UpsampleNearest2x
-from mtzoo.quantization import read_program
-from mtzoo.quantization.graph import IMAGES, Call, missing_rule
+from mtzoo.graph import Call, read_program, result_shapes
+from mtzoo.layers import ConvBNAct
 
 BYTES = {"fp32": 4, "bf16": 2, "int8": 1}
 Shape = tuple[int, ...]
@@ -25,16 +23,14 @@ def predict_latency(net: nn.Module, input_hw: tuple[int, int], profile: Hardware
     Post-processing is counted as reading every output once in float.
     """
     program = read_program(net)
-    values = {IMAGES: 3 * prod(input_hw), **{name: prod(shape) for name, shape in result_shapes(net, input_hw).items()}}
+    values = {name: prod(shape) for name, shape in result_shapes(net, input_hw).items()}
     bandwidth, seconds, operators = profile.bandwidth_gb_s * 1e9, 0.0, 0
     for call in program.calls:
         moved = sum(values[name] for name in call.inputs) + values[call.name]
         if isinstance(call.module, ConvBNAct):
             seconds += _conv_seconds(call, moved, values[call.name], profile, precision, sparsity)
-        elif isinstance(call.module, Concat | UpsampleNearest2x):
+        elif call.module.latency_kind != "image":  # which costs its operator alone
             seconds += moved * BYTES[precision] / bandwidth
-        elif not isinstance(call.module, ImageQuant):  # the image costs its operator alone
-            raise missing_rule(call.name, type(call.module), "latency", "mtzoo/compression/latency.py")
         operators += 1
     for name in (name for maps in program.outputs.values() for name in maps.values()):
         seconds += values[name] * BYTES["fp32"] / bandwidth

@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from mtzoo.graph import Program
 from mtzoo.layers import ConvBNAct
-from mtzoo.quantization import Program
 
 
 class PackedConv(nn.Module):
@@ -45,6 +45,8 @@ def pack(program: Program, made: dict[nn.Module, nn.Module]) -> Program:
 
 
 def _can_be_packed(module: nn.Module) -> bool:
-    if not isinstance(module, ConvBNAct) or module.bn is not None or module.weight_quant is not None or module.act_quant is not None:
+    if not isinstance(module, ConvBNAct) or module.ceiling is not None or not module.padded_alike:
+        return False
+    if module.bn is not None or module.weight_quant is not None or module.act_quant is not None:
         return False
     return module.conv.weight.device.type == "cpu" and module.conv.weight.dtype == torch.float32

@@ -12,9 +12,8 @@ from torch import Tensor
 
 from mtzoo.compression.blocks import Removed, gone_blocks, pass_over
 from mtzoo.compression.pruning import kept_channels, narrow_call
+from mtzoo.graph import Call, Program
 from mtzoo.layers import ConvBNAct
-from mtzoo.quantization import Program
-from mtzoo.quantization.graph import Call
 from mtzoo.structures import RawOutputs
 
 Results = dict[str, Tensor]

@@ -5,25 +5,18 @@ import torch
 from torch import Tensor, nn
 
 from mtzoo.compression.blocks import Removed, gone_blocks
-from mtzoo.layers import Concat, ConvBNAct, ImageQuant, UpsampleNearest2x, drop_block, narrow
-from mtzoo.quantization import Program, read_program
-from mtzoo.quantization.graph import missing_rule
+from mtzoo.graph import Call, Program, drop_block, read_program
+from mtzoo.graph.channels import result_channels
+from mtzoo.layers import ConvBNAct, narrow
 
 
 def kept_channels(program: Program, removed: Removed) -> dict[str, Tensor]:
     """Result -> (C,) bool, which of its channels are still there."""
-    kept: dict[str, Tensor] = {}
-    for call in program.calls:
-        if isinstance(call.module, ConvBNAct):
-            kept[call.name] = torch.ones(call.module.conv.out_channels, dtype=torch.bool)
-            kept[call.name][list(removed.get(call.name, ()))] = False
-        elif isinstance(call.module, Concat | UpsampleNearest2x):
-            kept[call.name] = torch.cat([kept[name] for name in call.inputs])
-        elif isinstance(call.module, ImageQuant):
-            kept[call.name] = torch.ones(3, dtype=torch.bool)
-        else:
-            raise missing_rule(call.name, type(call.module), "pruning", "mtzoo/compression/pruning.py")
-    return kept
+    def own(call: Call) -> list[bool]:
+        gone = removed.get(call.name, ())
+        return [i not in gone for i in range(call.module.conv.out_channels)]
+
+    return {name: torch.tensor(kept, dtype=torch.bool) for name, kept in result_channels(program, own, True).items()}
 
 
 def prune(net: nn.Module, removed: Removed) -> None:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from mtzoo.errors import UserError, did_you_mean
+from mtzoo.graph import read_program
 from mtzoo.layers import ConvBNAct, ImageQuant
-from mtzoo.quantization.graph import read_program
 
 UNSTRUCTURED = "unstructured"
 

@@ -1,11 +1,12 @@
 """What a network costs while its channels go, layer by layer, without building it anew each time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
-from mtzoo.compression.channels import Scores, Unit
-from mtzoo.layers import ConvBNAct, ImageQuant
-from mtzoo.quantization import Program
+from mtzoo.compression.channels import PROTECTED, Channel, Scores, Unit, own_channels
+from mtzoo.graph import Program
+from mtzoo.graph.channels import result_channels
+from mtzoo.layers import ConvBNAct
 
 Cost = Literal["params", "macs", "latency"]
 
@@ -27,16 +28,14 @@ class Widths:
             self.rates = {name: (times[name] - self.fixed) / (positions[name] * layer.conv.weight.numel())
                           for name, layer in self.layers.items() if name in times}
         self.kept = {name: set(range(layer.conv.out_channels)) for name, layer in self.layers.items()}
-        made_by: dict[str, list[str]] = {}
-        for call in program.calls:
-            if call.name in self.layers:
-                made_by[call.name] = [call.name]
-            else:
-                made_by[call.name] = [] if isinstance(call.module, ImageQuant) else [s for name in call.inputs for s in made_by[name]]
-        self.sources = {call.name: made_by[call.inputs[0]] for call in program.convs}
+        results = result_channels(program, own_channels, PROTECTED)
+        read = {call.name: results[call.inputs[0]] for call in program.convs}
+        self.constant = {name: channels.count(PROTECTED) for name, channels in read.items()}
+        """Convolution -> how many of its input channels no convolution makes."""
+        self.sources = {name: _pieces(channels, self.kept) for name, channels in read.items()}
         self.readers: dict[str, set[str]] = {name: set() for name in self.layers}
         for reader, sources in self.sources.items():
-            for source in sources:
+            for source, _ in sources:
                 self.readers[source].add(reader)
 
     def total(self) -> float:
@@ -70,8 +69,11 @@ class Widths:
 
     def _inputs(self, name: str, gone: Mapping[str, set[int]]) -> int:
         """How many input channels of a layer are left without the channels `gone`."""
-        sources = self.sources[name]
-        return sum(len(self.kept[s]) - len(gone.get(s, ())) for s in sources) if sources else self.layers[name].conv.in_channels
+        left = self.constant[name]
+        for source, read in self.sources[name]:
+            kept, lost = self.kept[source], gone.get(source, ())
+            left += len(kept) - len(lost) if read is None else len(kept & read) - len(read.intersection(lost))
+        return left
 
     def _layer_cost(self, name: str, gone: Mapping[str, set[int]]) -> float:
         """Of a layer without the channels `gone`; a group convolution loses its groups whole, a layer without inputs is gone."""
@@ -88,3 +90,18 @@ class Widths:
         if self.cost == "macs":
             return macs
         return self.fixed + macs * self.rates[name] if name in self.rates else 0.0
+
+
+def _pieces(channels: Sequence[Channel], widths: Mapping[str, Collection[int]]) -> list[tuple[str, frozenset[int] | None]]:
+    """The layers that make some channels, each with those of its outputs that are read, None for all; a layer that is read twice stands
+    there twice. widths: layer -> its outputs."""
+    pieces: list[tuple[str, set[int]]] = []
+    for layer, index in channels:
+        if (layer, index) == PROTECTED:
+            continue
+        piece = next((read for name, read in pieces if name == layer and index not in read), None)
+        if piece is None:
+            pieces.append((layer, {index}))
+        else:
+            piece.add(index)
+    return [(layer, None if len(read) == len(widths[layer]) else frozenset(read)) for layer, read in pieces]

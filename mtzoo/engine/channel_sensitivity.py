@@ -27,13 +27,12 @@ from mtzoo.engine.pruning import without
 from mtzoo.evaluation.comparison import MAIN_METRIC
 from mtzoo.evaluation.detection import CocoBoxMetric
 from mtzoo.evaluation.segmentation import CellCounts, MeanIoU
+from mtzoo.graph import IMAGES, Program, read_program
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet
 from mtzoo.ops.geometry import label_map_cells
 from mtzoo.postprocess import to_prediction
 from mtzoo.postprocess.label_map import label_map
-from mtzoo.quantization import Program, read_program
-from mtzoo.quantization.graph import IMAGES
 from mtzoo.structures import RawOutputs, Sample
 
 BATCH_SIZE = 4

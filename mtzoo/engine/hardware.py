@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from mtzoo.compression.hardware_profile import KINDS, PRECISIONS, HardwareProfile
 from mtzoo.export.builder import GraphBuilder
 from mtzoo.export.network import emit_network
-from mtzoo.layers import ConvBNAct, grouped
+from mtzoo.layers import ConvBNAct
 from mtzoo.models import MultiTaskNet
+from mtzoo.models.vargnet.blocks import grouped
 from mtzoo.quantization import calibrate, fold_bn, freeze, prepare
 from mtzoo.runtime.bench import interleaved, machine
 from mtzoo.runtime.executors import OpenVinoExecutor
@@ -116,7 +117,7 @@ def chain_model(chain: Chain, hw: Sequence[int], precision: str) -> onnx.ModelPr
         freeze(net)
     builder = GraphBuilder()
     image = builder.add_input("image", np.uint8, (1, 3, *hw))
-    for name in emit_network(builder, net, image, quantized=precision == "int8"):
+    for name in emit_network(builder, net, image, tuple(hw), quantized=precision == "int8"):
         builder.add_output(name, np.float32, (1, chain.channels, *hw))
     return builder.model("probe")
 

@@ -19,7 +19,6 @@ from mtzoo.compression import (
     channel_groups,
     choice_of,
     order_steps,
-    output_positions,
     prune,
     removed_channels,
     taylor_scores,
@@ -37,9 +36,9 @@ from mtzoo.engine.evaluate import task_data
 from mtzoo.engine.loop import BatchStream
 from mtzoo.engine.losses import MultiTaskLoss, compute_loss
 from mtzoo.errors import UserError, did_you_mean
+from mtzoo.graph import output_positions, read_program
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet
-from mtzoo.quantization import read_program
 
 Criterion = Literal["params", "macs", "latency"]
 CRITERIA = ("params", "macs", "latency")

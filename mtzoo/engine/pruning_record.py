@@ -16,8 +16,8 @@ from mtzoo.engine.origin import ADVICE, check_resumed, file_hash
 from mtzoo.engine.pruning import Pruning, PruningPlan
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
+from mtzoo.graph import Program
 from mtzoo.plain_data import convert
-from mtzoo.quantization import Program
 from mtzoo.strict_json import write_json
 from mtzoo.visualization.bars import Bar, bar_picture
 

@@ -19,7 +19,8 @@ from mtzoo.engine.ptq import Job
 from mtzoo.engine.stages import quantization_of
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
-from mtzoo.quantization import calibrate, prepare, read_program
+from mtzoo.graph import read_program
+from mtzoo.quantization import calibrate, prepare
 from mtzoo.strict_json import write_json
 from mtzoo.visualization.bars import Bar, bar_picture
 

@@ -7,6 +7,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from mtzoo.layers.writer import Attribute
+
 OPSET = 17
 IR_VERSION = 8  # the one that came with opset 17: old runtimes read it
 WIDE_OPSET, WIDE_IR_VERSION = 21, 10  # the first with integers of 16 bits in QuantizeLinear
@@ -23,8 +25,6 @@ OPERATORS = frozenset((
     "NonMaxSuppression", "Or", "Pad", "QuantizeLinear", "ReduceMax", "ReduceMin", "ReduceSum", "Relu", "Reshape", "Resize", "Round",
     "Sigmoid", "Squeeze", "Sub", "TopK", "Transpose", "Unsqueeze", "Where"))
 """All that is written. A file with any other is not read either: some can run for ever, or read other files."""
-
-Attribute = int | float | str | Sequence[int] | Sequence[float]
 
 ELEMENT_TYPES = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.uint8): TensorProto.UINT8,
                  np.dtype(np.int8): TensorProto.INT8, np.dtype(np.int32): TensorProto.INT32,
@@ -51,9 +51,9 @@ class GraphBuilder:
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **(attributes or {})))
         return name
 
-    def upsample_nearest_2x(self, x: str, name: str) -> str:
-        """(N, C, h, w) of any type -> (N, C, 2 h, 2 w), each value four times."""
-        scales = self.constant(np.array([1, 1, 2, 2], dtype=np.float32))
+    def upsample_nearest(self, x: str, factor: int, name: str) -> str:
+        """(N, C, h, w) of any type -> (N, C, factor h, factor w), each value factor^2 times."""
+        scales = self.constant(np.array([1, 1, factor, factor], dtype=np.float32))
         return self.op("Resize", [x, "", scales], name, RESIZE_NEAREST)
 
     def resize_linear(self, x: str, factor: int, name: str) -> str:

@@ -22,6 +22,7 @@ from mtzoo.export.logits import exact_decoders
 from mtzoo.export.network import emit_network
 from mtzoo.export.requirements import requirements, weight_bits
 from mtzoo.files import write_whole
+from mtzoo.graph import read_program, result_shapes
 from mtzoo.models import MultiTaskNet, NodeSpec
 from mtzoo.models.channel_plan import ChannelPlan
 from mtzoo.ops.color import InputFormat
@@ -100,7 +101,7 @@ def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: Depl
     """The ONNX model of `net` for one image. quantized=False: the same network in plain floats, for float runtimes."""
     builder = GraphBuilder()
     image = emit_image(builder, input_format, geometry.input_hw)
-    maps = emit_network(builder, net, image, quantized=quantized)
+    maps = emit_network(builder, net, image, geometry.input_hw, quantized=quantized)
     shapes = output_shapes(net, geometry.input_hw)
     if keep_raw or not postprocess:
         for name in maps:
@@ -134,10 +135,9 @@ def _emit_task(builder: GraphBuilder, name: str, task: TaskInfo, geometry: Deplo
 
 @torch.no_grad()
 def output_shapes(net: MultiTaskNet, input_hw: tuple[int, int]) -> dict[str, tuple[int, ...]]:
-    """{"det_person.cls_s8": (1, K, h, w)} for one image, found by running the network once."""
-    device = next(net.parameters()).device
-    outputs = net(torch.zeros(1, 3, *input_hw, device=device))
-    return {f"{task}.{name}": tuple(value.shape) for task, maps in outputs.items() for name, value in maps.items()}
+    """{"det_person.cls_s8": (1, K, h, w)} for one image."""
+    shapes = result_shapes(net, input_hw)
+    return {f"{task}.{output}": shapes[name] for task, maps in read_program(net).outputs.items() for output, name in maps.items()}
 
 
 def _exponents(net: MultiTaskNet) -> dict[str, dict[str, Any]]:

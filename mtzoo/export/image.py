@@ -17,7 +17,7 @@ def emit_image(builder: GraphBuilder, kind: InputFormat, input_hw: tuple[int, in
         return _yuv_to_bgr(builder, IMAGE)
     if kind == "nv12":
         chroma = builder.op("Transpose", [IMAGE_UV], "image.uv", {"perm": [0, 3, 1, 2]})
-        chroma = builder.upsample_nearest_2x(chroma, "image.uv_full")
+        chroma = builder.upsample_nearest(chroma, 2, "image.uv_full")
         return _yuv_to_bgr(builder, builder.op("Concat", [IMAGE_Y, chroma], "image.yuv", {"axis": 1}))
     return IMAGE
 

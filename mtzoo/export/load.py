@@ -22,10 +22,11 @@ from mtzoo.export.digest import content_digest
 from mtzoo.export.info import DeployInfo
 from mtzoo.export.wire import check_wire
 from mtzoo.files import read_whole
+from mtzoo.graph import read_program
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet, build_network
 from mtzoo.ops.fixed_point import exponent_of
-from mtzoo.quantization import IntegerNet, build_integer_net, load_integer_state, read_program
+from mtzoo.quantization import IntegerNet, build_integer_net, load_integer_state
 from mtzoo.structures import RawOutputs
 
 MAX_SIDECAR_BYTES = 16 << 20

@@ -9,13 +9,15 @@ from torch import Tensor, nn
 
 from mtzoo.errors import UserError
 from mtzoo.export.load import DeployFile, described_network
+from mtzoo.graph import read_program, rounding_calls, signs
 from mtzoo.layers import ConvBNAct
+from mtzoo.layers.conv_onnx import BN_PARTS
 from mtzoo.models import MultiTaskNet
-from mtzoo.quantization import QConfig, read_program
+from mtzoo.quantization import QConfig
 from mtzoo.quantization.fake_quant import ActFakeQuant, AsymmetricFakeQuant, build_act_quant
+from mtzoo.quantization.prepare import attach_sources
 
 Arrays = Mapping[str, np.ndarray]
-BN_PARTS = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "var": "running_var"}
 
 
 @torch.no_grad()
@@ -28,12 +30,19 @@ def reference_network(file: DeployFile) -> MultiTaskNet:
     arrays = _initializers(file)
     zero_points = {node.input[1]: arrays.get(node.input[2]) for node in file.model.graph.node
                    if node.op_type == "QuantizeLinear" and len(node.input) > 2}
-    for call in read_program(net).convs:
+    program = read_program(net)
+    sign = signs(program)
+    for call in rounding_calls(program):
         try:
-            _restore(call.name, call.module, arrays, zero_points.get(f"{call.name}.output_scale"))
+            if isinstance(call.module, ConvBNAct):
+                _restore(call.name, call.module, arrays)
+            scale = f"{call.name}.output_scale"
+            if scale in zero_points:
+                call.module.act_quant = _quantizer(zero_points[scale], float(arrays[scale]), signed=sign[call.name])
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise UserError(f"{file.path}: layer '{call.name}' is damaged ({' '.join(str(error).split())}); export the model "
                             "again") from error
+    attach_sources(program)
     return net.eval()
 
 
@@ -53,7 +62,7 @@ def _initializers(file: DeployFile) -> dict[str, np.ndarray]:
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in file.model.graph.initializer}
 
 
-def _restore(name: str, layer: ConvBNAct, arrays: Arrays, zero_point: np.ndarray | None) -> None:
+def _restore(name: str, layer: ConvBNAct, arrays: Arrays) -> None:
     conv = layer.conv
     conv.weight.copy_(_floats(f"{name}.weight", arrays))
     if f"{name}.bias" in arrays:
@@ -63,8 +72,6 @@ def _restore(name: str, layer: ConvBNAct, arrays: Arrays, zero_point: np.ndarray
             getattr(layer.bn, part).copy_(torch.from_numpy(arrays[f"{name}.bn_{stored}"].copy()))
     else:
         layer.bn = None
-    if zero_point is not None:
-        layer.act_quant = _quantizer(zero_point, float(arrays[f"{name}.output_scale"]), relu=layer.relu)
 
 
 def _floats(name: str, arrays: Arrays) -> Tensor:
@@ -76,10 +83,10 @@ def _floats(name: str, arrays: Arrays) -> Tensor:
     return value.float() * scale.view(-1, *[1] * (value.dim() - 1))
 
 
-def _quantizer(zero_point: np.ndarray, scale: float, *, relu: bool) -> ActFakeQuant:
-    symmetric = relu or np.issubdtype(zero_point.dtype, np.signedinteger)
+def _quantizer(zero_point: np.ndarray, scale: float, *, signed: bool) -> ActFakeQuant:
+    symmetric = not signed or np.issubdtype(zero_point.dtype, np.signedinteger)
     config = QConfig(activation_bits=8 * zero_point.dtype.itemsize, activation_symmetric=symmetric, scale_mode="float")
-    quantizer = build_act_quant(config, signed=not relu)
+    quantizer = build_act_quant(config, signed=signed)
     quantizer.scale.fill_(scale)
     if isinstance(quantizer, AsymmetricFakeQuant):
         quantizer.zero_point.fill_(int(zero_point))

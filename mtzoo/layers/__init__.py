@@ -1,10 +1,9 @@
-"""Layers all networks are made of. `LEAVES` are what quantization, export and compression see: nothing else computes."""
+"""Layers all networks are made of. Leaves are what quantization, export and compression see: nothing else computes."""
 
-from mtzoo.layers.blocks import VarGBlock, VarGDownBlock, drop_block
-from mtzoo.layers.conv import ConvBNAct, SeparableGroupConv, grouped, narrow
-from mtzoo.layers.resample import Concat, ImageQuant, UpsampleNearest2x, normalize_image
+from mtzoo.layers.concat import Concat
+from mtzoo.layers.conv import ConvBNAct, narrow
+from mtzoo.layers.image import IMAGE_GRID, ImageQuant, normalize_image
+from mtzoo.layers.leaf import Leaf
+from mtzoo.layers.nearest import UpsampleNearest
 
-LEAVES = (ConvBNAct, Concat, UpsampleNearest2x, ImageQuant)
-
-__all__ = ["LEAVES", "Concat", "ConvBNAct", "ImageQuant", "SeparableGroupConv", "UpsampleNearest2x", "VarGBlock",
-           "VarGDownBlock", "drop_block", "grouped", "narrow", "normalize_image"]
+__all__ = ["IMAGE_GRID", "Concat", "ConvBNAct", "ImageQuant", "Leaf", "UpsampleNearest", "narrow", "normalize_image"]

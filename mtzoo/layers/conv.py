@@ -1,66 +1,135 @@
-"""The one arithmetic unit of every network here: convolution, BN, optional skip, optional ReLU, one rounding."""
+"""The one arithmetic unit with weights: convolution, BN, optional skip, optional ReLU, one rounding."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-MOST_WEIGHTS = 1 << 25
-"""Of one layer. The largest of published networks for images have 19 million."""
+from mtzoo.layers.conv_onnx import emit_conv
+from mtzoo.layers.leaf import Leaf
+from mtzoo.layers.writer import Value, Writer
+
+MOST_WEIGHTS = 1 << 27
+"""Of one layer. The largest of published networks for images have 38 million."""
 Output = Literal["quantized", "accumulator"]
+Activation = Literal["none", "relu", "relu6"]
+CEILINGS = {"none": None, "relu": None, "relu6": 6.0}
+Size = int | Sequence[int]
+"""One number for height and width, or both."""
 
 
-class ConvBNAct(nn.Module):
-    """y = quantize(relu(bn(conv(x)) + skip)): what an accelerator does between two memory accesses.
+class ConvBNAct(Leaf):
+    """y = quantize(activation(bn(conv(x)) + skip)): what an accelerator does between two memory accesses.
 
     The skip is added inside, in the accumulator, so that a residual costs no rounding of its own. Quantizers are None in
     a float network; `mtzoo.quantization.prepare` fills them in, `fold` takes `bn` away.
 
-    dilation: distance of the kernel's taps; the padding keeps the size of the map, whatever it is. output: "quantized" (8 bit
-    towards the next layer) or "accumulator" (the last convolution of a head: the sum as is).
+    kernel_size, stride, dilation: one number, or height and width. padding: zeros around the map: one number, (height, width), or (top,
+    left, bottom, right); None keeps the size of the map at stride 1. activation: "none", "relu" or "relu6". output: "quantized" (8
+    bit towards the next layer) or "accumulator" (the last convolution of a head: the sum as is). weight: (C_out, C_in / groups, kh,
+    kw) constants that are not learnt. Raises ValueError for what is no convolution.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, dilation: int = 1,
-                 groups: int = 1, relu: bool = True, bn: bool = True, output: Output = "quantized") -> None:
+    grid_rule = "own"
+    latency_kind = "conv"
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Size, *, stride: Size = 1, padding: Size | None = None,
+                 dilation: Size = 1, groups: int = 1, activation: Activation = "relu", bn: bool = True, output: Output = "quantized",
+                 weight: Tensor | None = None) -> None:
         super().__init__()
-        if min(in_channels, out_channels, kernel_size, stride, dilation, groups) < 1:
+        kernel, stride, dilation = pair(kernel_size), pair(stride), pair(dilation)
+        if min(in_channels, out_channels, *kernel, *stride, *dilation, groups) < 1:
             raise ValueError(f"a convolution of {in_channels} to {out_channels} channels in {groups} groups: all have to be 1 or more")
-        weights = in_channels // groups * out_channels * kernel_size ** 2
+        if activation not in CEILINGS:
+            raise ValueError(f"activation={activation!r}: one of {', '.join(CEILINGS)} is wanted; others are a Table behind it")
+        weights = in_channels // groups * out_channels * kernel[0] * kernel[1]
         if weights > MOST_WEIGHTS:
             raise ValueError(f"a convolution of {in_channels} to {out_channels} channels has {weights:,} weights, more than "
                              f"{MOST_WEIGHTS:,}")
-        padding = dilation * (kernel_size - 1) // 2
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias=not bn)
+        self.pads = sides([d * (k - 1) // 2 for d, k in zip(dilation, kernel)] if padding is None else padding)
+        """Zeros (top, left, bottom, right) around the map."""
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, self.pads[:2] if self.padded_alike else 0, dilation, groups,
+                              bias=not bn)
         nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")
+        if weight is not None:
+            self.conv.weight = nn.Parameter(weight.reshape(self.conv.weight.shape).clone(), requires_grad=False)
         if self.conv.bias is not None:
             nn.init.zeros_(self.conv.bias)
         self.bn = nn.BatchNorm2d(out_channels) if bn else None
-        self.relu = relu
+        self.activation: Activation = activation
         self.output: Output = output
         self.weight_quant: nn.Module | None = None
         self.bias_quant: nn.Module | None = None
-        self.act_quant: nn.Module | None = None
+
+    @property
+    def padded_alike(self) -> bool:
+        """Whether opposite sides have as many zeros, so that the convolution itself adds them."""
+        return self.pads[:2] == self.pads[2:]
+
+    @property
+    def relu(self) -> bool:
+        """Whether the result is never below 0."""
+        return self.activation != "none"
+
+    @property
+    def ceiling(self) -> float | None:
+        return CEILINGS[self.activation]
 
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
-        """x (N, C_in, H, W), skip (N, C_out, H/stride, W/stride) or None -> (N, C_out, H/stride, W/stride)."""
+        """x (N, C_in, H, W), skip (N, C_out, H', W') or None -> (N, C_out, H', W')."""
         return self.activate(self.accumulate(x, skip))
 
     def accumulate(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
-        """The sum before ReLU and rounding; shapes as in `forward`."""
+        """The sum before activation and rounding; shapes as in `forward`."""
         conv = self.conv
         weight = conv.weight if self.weight_quant is None else self.weight_quant(conv.weight)
         bias = conv.bias if self.bias_quant is None or conv.bias is None else self.bias_quant(conv.bias)
-        y = F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+        y = F.conv2d(self.pad(x), weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
         if self.bn is not None:
             y = self.bn(y)
         return y if skip is None else y + skip
 
+    def pad(self, x: Tensor) -> Tensor:
+        """x with the zeros that the convolution does not add itself."""
+        top, left, bottom, right = self.pads
+        return x if self.padded_alike else F.pad(x, (left, right, top, bottom))
+
     def activate(self, y: Tensor) -> Tensor:
-        """ReLU and rounding of the sum, which they overwrite."""
+        """Activation and rounding of the sum, which they overwrite."""
+        if self.ceiling is not None:
+            y = y.clamp_(max=self.ceiling) if self.act_quant is None else y.clamp(max=self.ceiling)
         if self.act_quant is not None:
             return self.act_quant(y)  # an unsigned quantizer clamps at 0, which is the ReLU
         return F.relu(y, inplace=True) if self.relu else y
+
+    def strip(self) -> None:
+        super().strip()
+        self.weight_quant = self.bias_quant = None
+
+    def signed(self, inputs: Sequence[bool]) -> bool:
+        return not self.relu
+
+    def emit(self, writer: Writer, name: str, reads: Sequence[str]) -> Value:
+        return emit_conv(writer, name, self, *reads)
+
+
+def pair(size: Size) -> tuple[int, int]:
+    """(height, width). Raises ValueError for anything else than one or two numbers."""
+    both = (size, size) if isinstance(size, int) else tuple(size)
+    if len(both) != 2:
+        raise ValueError(f"{list(both)}: one number is wanted, or height and width")
+    return both
+
+
+def sides(padding: Size) -> tuple[int, int, int, int]:
+    """(top, left, bottom, right). Raises ValueError for anything else than one, two or four numbers of 0 or more."""
+    given = (padding, padding) if isinstance(padding, int) else tuple(padding)
+    four = given * 2 if len(given) == 2 else given
+    if len(four) != 4 or min(four) < 0:
+        raise ValueError(f"padding={padding}: one number of 0 or more is wanted, (height, width), or (top, left, bottom, right)")
+    return four
 
 
 @torch.no_grad()
@@ -74,7 +143,7 @@ def narrow(layer: ConvBNAct, rows: Tensor, columns: Tensor, groups: int) -> None
     weight = old.weight[rows][:, columns].contiguous(memory_format=torch.channels_last)
     layer.conv = nn.Conv2d(len(columns) * groups, len(rows), old.kernel_size, old.stride, old.padding, old.dilation, groups,
                            bias=old.bias is not None, padding_mode=old.padding_mode, device=weight.device)
-    layer.conv.weight = nn.Parameter(weight)
+    layer.conv.weight = nn.Parameter(weight, requires_grad=old.weight.requires_grad)
     if old.bias is not None:
         layer.conv.bias = nn.Parameter(old.bias[rows])
     if bn is not None:
@@ -82,25 +151,3 @@ def narrow(layer: ConvBNAct, rows: Tensor, columns: Tensor, groups: int) -> None
         state = {key: value[rows] if value.ndim else value for key, value in bn.state_dict().items()}
         layer.bn.load_state_dict(state)
     layer.train(layer.training)
-
-
-def grouped(channels: int, group_base: int) -> int:
-    """Number of groups of a variable-group convolution: `group_base` input channels in each."""
-    if channels % group_base:
-        raise ValueError(f"{channels} channels do not divide into groups of {group_base}")
-    return channels // group_base
-
-
-class SeparableGroupConv(nn.Module):
-    """3x3 group conv in -> in * factor, BN, ReLU; 1x1 conv -> out, BN[, ReLU] (VarGNet, arXiv 1907.05653)."""
-
-    def __init__(self, in_channels: int, out_channels: int, *, group_base: int, factor: int = 2, stride: int = 1,
-                 relu: bool = True) -> None:
-        super().__init__()
-        hidden = in_channels * factor
-        self.spatial = ConvBNAct(in_channels, hidden, 3, stride=stride, groups=grouped(in_channels, group_base))
-        self.pointwise = ConvBNAct(hidden, out_channels, 1, relu=relu)
-
-    def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
-        """x (N, C_in, H, W) -> (N, C_out, H/stride, W/stride); `skip` is added before the last ReLU."""
-        return self.pointwise(self.spatial(x), skip)

@@ -1,11 +1,11 @@
 """Networks. Importing this package registers every node type: a new backbone or head is one file and one line here."""
 
-from mtzoo.models.backbones.vargnet import VarGNetV2
 from mtzoo.models.heads.detection import PerLocationDetectionHead
 from mtzoo.models.heads.segmentation import DenseSegmentationHead
 from mtzoo.models.multitask import MultiTaskNet
-from mtzoo.models.necks.unet import UnetNeck
 from mtzoo.models.task_graph import NodeSpec, build_network
+from mtzoo.models.vargnet.backbone import VarGNetV2
+from mtzoo.models.vargnet.unet_neck import UnetNeck
 
 __all__ = ["DenseSegmentationHead", "MultiTaskNet", "NodeSpec", "PerLocationDetectionHead", "UnetNeck", "VarGNetV2",
            "build_network"]

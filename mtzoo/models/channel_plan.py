@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from mtzoo.errors import UserError, did_you_mean
-from mtzoo.layers import ConvBNAct, drop_block, narrow
+from mtzoo.graph import drop_block
+from mtzoo.layers import ConvBNAct, narrow
 
 LayerChannels = tuple[int, int, int]
 """(input channels, output channels, groups) of a convolution."""

@@ -11,13 +11,12 @@ or, for training in one stage, all but the loop in two calls: `quant_aware(net, 
 
 from mtzoo.quantization.convert import build_integer_net, convert
 from mtzoo.quantization.fold import fold_bn, layers_with_bn
-from mtzoo.quantization.graph import Program, grids, read_program, trace
 from mtzoo.quantization.integer import IntegerNet
 from mtzoo.quantization.prepare import calibrate, is_prepared, prepare, set_fake_quant, set_observing
 from mtzoo.quantization.qconfig import QConfig, QConfigMap
 from mtzoo.quantization.quant_aware import quant_aware
 from mtzoo.quantization.state import freeze, inexact_layers, integer_state, load_integer_state
 
-__all__ = ["IntegerNet", "Program", "QConfig", "QConfigMap", "build_integer_net", "calibrate", "convert", "fold_bn", "freeze",
-           "grids", "inexact_layers", "integer_state", "is_prepared", "layers_with_bn", "load_integer_state", "prepare", "quant_aware",
-           "read_program", "set_fake_quant", "set_observing", "trace"]
+__all__ = ["IntegerNet", "QConfig", "QConfigMap", "build_integer_net", "calibrate", "convert", "fold_bn", "freeze", "inexact_layers",
+           "integer_state", "is_prepared", "layers_with_bn", "load_integer_state", "prepare", "quant_aware", "set_fake_quant",
+           "set_observing"]

@@ -2,8 +2,9 @@
 
 from torch import nn
 
-from mtzoo.quantization.graph import Program, grids, read_program
-from mtzoo.quantization.integer import IntegerConv, IntegerNet
+from mtzoo.graph import IMAGES, Program, grids, read_program
+from mtzoo.layers import IMAGE_GRID, ConvBNAct
+from mtzoo.quantization.integer import IntegerConv, IntegerLeaf, IntegerNet
 from mtzoo.quantization.state import IntegerState, integer_state
 
 
@@ -17,9 +18,13 @@ def convert(net: nn.Module) -> IntegerNet:
 
 def build_integer_net(program: Program, state: IntegerState) -> IntegerNet:
     """The integer network from a program (of any network of that structure, float too) and its integers."""
-    grid = grids(program, state)
-    convs = {call.name: IntegerConv(call.name, call.module, state[f"{call.name}.weight"], state[f"{call.name}.bias"],
-                                    weight_exponent=state[f"{call.name}.weight_exponent"], source=grid[call.inputs[0]],
-                                    skip=None if call.skip is None else grid[call.skip], output=grid[call.name])
-             for call in program.convs}
-    return IntegerNet(program, convs)
+    grid = {IMAGES: IMAGE_GRID, **grids(program, state)}
+    steps = {}
+    for call in program.calls:
+        if isinstance(call.module, ConvBNAct):
+            steps[call.name] = IntegerConv(call.name, call.module, state[f"{call.name}.weight"], state[f"{call.name}.bias"],
+                                           weight_exponent=state[f"{call.name}.weight_exponent"], source=grid[call.inputs[0]],
+                                           skip=None if call.skip is None else grid[call.skip], output=grid[call.name])
+        else:
+            steps[call.name] = IntegerLeaf(call.name, call.module, [grid[name] for name in call.inputs], grid[call.name])
+    return IntegerNet(program, steps)

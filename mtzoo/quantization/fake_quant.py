@@ -74,16 +74,17 @@ def smallest(signed: bool, bits: int) -> int:
 class ActFakeQuant(nn.Module):
     """8 bits for a feature map, one scale, zero point 0: [0, 255] where a ReLU ends the producer, else [-128, 127]; or 16.
 
-    Stands for the ReLU as well. **Overwrites its input**, which no one else may need: passes over feature maps are what
-    fake-quant costs, and in place they cost least.
+    fixed_exponent: of a scale that is known beforehand, with 8 bits. Stands for the ReLU as well. **Overwrites its input**, which no
+    one else may need: passes over feature maps are what fake-quant costs, and in place they cost least.
     """
 
-    def __init__(self, config: QConfig, *, signed: bool, symmetric: bool = True) -> None:
+    def __init__(self, config: QConfig, *, signed: bool, symmetric: bool = True, fixed_exponent: int | None = None) -> None:
         super().__init__()
-        self.signed, self.bits = signed, config.activation_bits
+        self.signed, self.bits, self.fixed = signed, config.activation_bits, fixed_exponent is not None
         low = smallest(signed, self.bits)
         self.observer = build_observer(config, low, low + 2**self.bits - 1, symmetric=symmetric)
-        self.register_buffer("scale", torch.zeros(()))  # 0: never observed
+        scale = 2.0 ** (fixed_exponent - (self.bits - 8)) if self.fixed else 0.0  # 0: never observed
+        self.register_buffer("scale", torch.tensor(scale))
         self.observing = self.enabled = False
 
     @property
@@ -109,8 +110,9 @@ class ActFakeQuant(nn.Module):
         return x if self.signed else F.relu(x, inplace=True)
 
     def observe(self, x: Tensor) -> None:
-        """Fit the scale to the range of what has been seen, `x` being the latest."""
-        self.scale.copy_(self.observer.observe(x))
+        """Fit the scale to the range of what has been seen, `x` being the latest, unless it is fixed."""
+        if not self.fixed:
+            self.scale.copy_(self.observer.observe(x))
 
     def extra_repr(self) -> str:
         return f"range=[{self.low}, {self.high}], observing={self.observing}, enabled={self.enabled}"
@@ -141,9 +143,11 @@ class AsymmetricFakeQuant(ActFakeQuant):
         self.zero_point.copy_(zero_point)
 
 
-def build_act_quant(config: QConfig, *, signed: bool) -> ActFakeQuant:
-    """signed: no ReLU ends the producer. Where one does, f_min is 0, and the range is the same with and without symmetry."""
-    return AsymmetricFakeQuant(config) if signed and not config.activation_symmetric else ActFakeQuant(config, signed=signed)
+def build_act_quant(config: QConfig, *, signed: bool, fixed_exponent: int | None = None) -> ActFakeQuant:
+    """signed: the result may be below 0. Where it is not, f_min is 0, and the range is the same with and without symmetry."""
+    if signed and fixed_exponent is None and not config.activation_symmetric:
+        return AsymmetricFakeQuant(config)
+    return ActFakeQuant(config, signed=signed, fixed_exponent=fixed_exponent)
 
 
 @dataclass(frozen=True)

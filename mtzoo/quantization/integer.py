@@ -4,14 +4,17 @@ Convolutions run in float64, which holds every integer below 2^53: their sums, p
 whatever order they are added, on a CPU and on a GPU.
 """
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mtzoo.errors import UserError
-from mtzoo.layers import Concat, ConvBNAct, ImageQuant, UpsampleNearest2x
+from mtzoo.graph import IMAGES, Program
+from mtzoo.layers import ConvBNAct, Leaf
 from mtzoo.ops.fixed_point import EXACT_LIMIT, requantize, sum_bound
-from mtzoo.quantization.graph import IMAGES, Grid, Program, missing_rule
+from mtzoo.ops.grid import Grid
 
 
 class IntegerConv(nn.Module):
@@ -25,6 +28,7 @@ class IntegerConv(nn.Module):
                  source: Grid, skip: Grid | None, output: Grid) -> None:
         super().__init__()
         conv = layer.conv
+        self.pad = layer.pad
         self.stride, self.padding, self.dilation, self.groups = conv.stride, conv.padding, conv.dilation, conv.groups
         self.output, self.exact = output, output.low is None
         own = source.exponent + weight_exponent.int()  # (C_out,) grid of the products
@@ -48,7 +52,7 @@ class IntegerConv(nn.Module):
 
     def accumulate(self, x: Tensor) -> Tensor:
         """w * x + b in int32: (N, C_in, H, W) -> (N, C_out, H', W')."""
-        total = F.conv2d(x.double(), self.weight.double(), self.bias.double(), self.stride, self.padding, self.dilation,
+        total = F.conv2d(self.pad(x.double()), self.weight.double(), self.bias.double(), self.stride, self.padding, self.dilation,
                          self.groups)
         return total.int()
 
@@ -70,38 +74,48 @@ def prove_exact(name: str, weight: Tensor, bias: Tensor, *, own: Tensor, fine: T
     return largest
 
 
-class IntegerNet(nn.Module):
-    """uint8 images (N, 3, H, W) BGR -> {task: {output: float32 (N, C, H/s, W/s)}}, each value an integer * 2^exponent."""
+class IntegerLeaf(nn.Module):
+    """A leaf without weights on integers. Raises UserError where its sums could pass 2^24."""
 
-    def __init__(self, program: Program, convs: dict[str, IntegerConv]) -> None:
+    def __init__(self, name: str, leaf: Leaf, inputs: Sequence[Grid], output: Grid) -> None:
         super().__init__()
-        self.steps = tuple((call.name, type(call.module), call.inputs, call.skip) for call in program.calls)
+        self.name, self.inputs, self.output = name, tuple(inputs), output
+        self.__dict__["leaf"] = leaf  # its quantizers are no part of an integer network's state
+        self.register_buffer("exponent", output.exponent)
+
+    def forward(self, *xs: Tensor) -> Tensor:
+        if self.leaf.grid_rule == "own":
+            largest = self.leaf.largest(self.inputs, [tuple(x.shape) for x in xs])
+            if largest > EXACT_LIMIT:
+                raise UserError(f"layer '{self.name}': its sum can reach {largest:.0f} steps, above 2^24 = {EXACT_LIMIT}; float32 "
+                                "executors would not be exact. Its inputs are too large or their scales too far apart")
+        return self.leaf.integer(xs, self.inputs, self.output)
+
+
+class IntegerNet(nn.Module):
+    """uint8 images (N, 3, H, W) BGR -> {task: {output: float32 (N, C, H/s, W/s)}}, each value an integer * 2^exponent.
+
+    steps: call -> what computes it from what the call reads.
+    """
+
+    def __init__(self, program: Program, steps: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.reads = {call.name: call.reads for call in program.calls}
         self.outputs = program.outputs
-        self.convs = nn.ModuleDict({_key(name): conv for name, conv in convs.items()})
+        self.steps = nn.ModuleDict({_key(name): step for name, step in steps.items()})
 
     def forward(self, images: Tensor) -> dict[str, dict[str, Tensor]]:
         if images.dtype != torch.uint8:
             raise TypeError(f"the integer network reads uint8 images, not {images.dtype}")
         values = {IMAGES: images}
-        for name, kind, inputs, skip in self.steps:
-            values[name] = self._step(name, kind, [values[i] for i in inputs], None if skip is None else values[skip])
+        for name, reads in self.reads.items():
+            values[name] = self.steps[_key(name)](*(values[read] for read in reads))
         return {task: {output: self._to_float(values[name], name) for output, name in maps.items()}
                 for task, maps in self.outputs.items()}
 
-    def _step(self, name: str, kind: type, inputs: list[Tensor], skip: Tensor | None) -> Tensor:
-        if kind is ConvBNAct:
-            return self.convs[_key(name)](inputs[0], skip)
-        if kind is ImageQuant:
-            return (inputs[0].to(torch.int16) - 128).to(torch.int8)
-        if kind is Concat:
-            return torch.cat(inputs, dim=1)
-        if kind is UpsampleNearest2x:
-            return inputs[0].repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
-        raise missing_rule(name, kind, "integer", "mtzoo/quantization/integer.py")
-
     def _to_float(self, value: Tensor, name: str) -> Tensor:
-        """Exact: the integers are below 2^24 and the factor is a power of two."""
-        return value.float() * torch.exp2(self.convs[_key(name)].exponent.float()).view(-1, 1, 1)
+        """Exact: the integers are at most 2^24 and the factor is a power of two."""
+        return value.float() * torch.exp2(self.steps[_key(name)].exponent.float()).view(-1, 1, 1)
 
 
 def _key(name: str) -> str:

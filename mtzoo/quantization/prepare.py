@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from mtzoo.errors import UserError, did_you_mean
-from mtzoo.layers import ConvBNAct, ImageQuant
+from mtzoo.graph import Program, producers, read_program, rounding_calls, sharing_groups, signs
+from mtzoo.layers import IMAGE_GRID, ConvBNAct, Leaf
 from mtzoo.quantization.fake_quant import (
     Accumulator,
     ActFakeQuant,
@@ -16,29 +17,30 @@ from mtzoo.quantization.fake_quant import (
     WeightFakeQuant,
     build_act_quant,
 )
-from mtzoo.quantization.graph import Call, Program, producers, read_program, sharing_groups
 from mtzoo.quantization.qconfig import QConfig, QConfigMap, node_of
 
-IMAGE_SCALE = ImageScale(2.0**ImageQuant.exponent, -128, 127)
+IMAGE_SCALE = ImageScale(float(IMAGE_GRID.scale), IMAGE_GRID.low, IMAGE_GRID.high)
 DEFAULT = QConfigMap()
 Source = ActFakeQuant | ImageScale | None
 
 
 def prepare(net: nn.Module, qconfigs: QConfigMap = DEFAULT) -> None:
-    """Give every convolution of `net` its quantizers, in place; they neither observe nor round yet.
+    """Give every leaf of `net` that rounds its quantizers, in place; they neither observe nor round yet.
 
-    Layers that a Concat joins share one activation quantizer. It is registered, and saved, with the first of them; the
-    others only refer to it, so that a state dict names every tensor once.
-    Raises UserError for an override or a pattern that names nothing, and for layers that cannot share a scale.
+    Layers that a Concat joins share one activation quantizer where `mtzoo.graph.rounding_joins` says so. It is registered, and saved,
+    with the first of them; the others only refer to it, so that a state dict names every tensor once. A layer without weights is
+    quantized where all that it reads is.
+    Raises UserError for an override or a pattern that names nothing.
     """
     program = read_program(net)
     if is_prepared(net):
         raise UserError("the network already has quantizers; prepare it once")
-    _check_names(qconfigs, [call.name for call in program.convs])
-    quantized = {call.name: _with_width(call, config) for call in program.convs
-                 if _is_quantized(call, config := qconfigs.of_module(call.name))}
+    rounding = rounding_calls(program)
+    _check_names(qconfigs, [call.name for call in rounding])
+    quantized = _quantized(program, qconfigs)
     device = next(net.parameters()).device
     _attach_activations(program, quantized)
+    attach_sources(program)
     _attach_weights(program, quantized)
     net.to(device)
 
@@ -65,33 +67,45 @@ def _check_pattern(key: str, pattern: str, layers: list[str]) -> None:
         raise UserError(f"{key} '{pattern}' matches no layer{hint}")
 
 
-def _is_quantized(call: Call, config: QConfig) -> bool:
-    kind = "conv2d" if call.module.conv.groups == 1 else "group_conv2d"
-    return kind in config.op_types and not any(fnmatchcase(call.name, p) for p in config.not_quant_pattern)
-
-
-def _with_width(call: Call, config: QConfig) -> QConfig:
-    return config.wide() if any(fnmatchcase(call.name, p) for p in config.int16_pattern) else config
+def _quantized(program: Program, qconfigs: QConfigMap) -> dict[str, QConfig]:
+    """Layer that rounds -> its config, of those that are not left in float."""
+    found: dict[str, QConfig] = {}
+    made_by, rounding = producers(program), rounding_calls(program)
+    images = {call.name for call in program.calls if call.module.grid_rule == "image"}
+    for call in rounding:
+        config = qconfigs.of_module(call.name)
+        if any(fnmatchcase(call.name, pattern) for pattern in config.not_quant_pattern):
+            continue
+        if isinstance(call.module, ConvBNAct):
+            wanted = ("conv2d" if call.module.conv.groups == 1 else "group_conv2d") in config.op_types
+        else:
+            wanted = all(name in found or name in images for read in call.inputs for name in made_by[read])
+        if wanted:
+            found[call.name] = config.wide() if any(fnmatchcase(call.name, p) for p in config.int16_pattern) else config
+    return found
 
 
 def _attach_activations(program: Program, quantized: dict[str, QConfig]) -> None:
-    for call in program.convs:
+    sign = signs(program)
+    for call in rounding_calls(program):
         config = quantized.get(call.name)
-        if config is not None and "quantized" in (call.module.output, config.head_output):
-            call.module.act_quant = build_act_quant(config, signed=not call.module.relu)
+        if config is not None and _rounds(call.module, config):
+            call.module.act_quant = build_act_quant(config, signed=sign[call.name], fixed_exponent=call.module.fixed_exponent)
     modules = {call.name: call.module for call in program.calls}
     for group in sharing_groups(program):
         if all(name in quantized for name in group) and len({quantized[name].activation_bits for name in group}) == 1:
             _share(group, modules, quantized)
 
 
-def _share(group: tuple[str, ...], modules: dict[str, nn.Module], quantized: dict[str, QConfig]) -> None:
+def _rounds(leaf: Leaf, config: QConfig) -> bool:
+    """Whether its result goes to 8 bits; a head's last convolution may keep its sum."""
+    return not isinstance(leaf, ConvBNAct) or "quantized" in (leaf.output, config.head_output)
+
+
+def _share(group: tuple[str, ...], modules: dict[str, Leaf], quantized: dict[str, QConfig]) -> None:
     first, *others = group
     shared = modules[first].act_quant
     for name in others:
-        if modules[name].relu != modules[first].relu:
-            raise UserError(f"a Concat joins '{first}' and '{name}', of which one ends in a ReLU and one does not: signed and "
-                            "unsigned integers cannot share one scale")
         if quantized[name] != quantized[first]:
             raise UserError(f"a Concat joins '{first}' and '{name}', which share one scale but have different qconfigs")
         del modules[name].act_quant
@@ -99,23 +113,29 @@ def _share(group: tuple[str, ...], modules: dict[str, nn.Module], quantized: dic
     shared.observer.sources = len(group)
 
 
-def _attach_weights(program: Program, quantized: dict[str, QConfig]) -> None:
-    sources = {call.name: IMAGE_SCALE if isinstance(call.module, ImageQuant) else getattr(call.module, "act_quant", None)
-               for call in program.calls}
-    by_result: dict[str, Source] = {}  # a Concat with a float part, or of the image, has no one scale
+def attach_sources(program: Program) -> None:
+    """Tell every leaf of a program with quantizers the scales of what it reads."""
+    scales = {call.name: IMAGE_SCALE if call.module.grid_rule == "image" else getattr(call.module, "act_quant", None)
+              for call in program.calls}
+    by_result: dict[str, Source] = {}  # a join with a float part has no one scale
     for name, made_by in producers(program).items():
-        first = sources[made_by[0]]
-        by_result[name] = first if all(sources[p] is first for p in made_by) else None
+        first = scales[made_by[0]]
+        by_result[name] = first if all(scales[p] is first for p in made_by) else None
+    for call in program.calls:
+        if call.module.grid_rule != "image":
+            call.module.sources = tuple(by_result[name] for name in call.reads)
+
+
+def _attach_weights(program: Program, quantized: dict[str, QConfig]) -> None:
     for call in program.convs:
         if call.name not in quantized:
             continue
         conv = call.module.conv
         weight = WeightFakeQuant(quantized[call.name], conv.out_channels)
         call.module.weight_quant = weight
-        source = by_result[call.inputs[0]]
+        source, *skip = call.module.sources
         if source is not None:
-            skip = None if call.skip is None else by_result[call.skip]
-            weight.accumulator = Accumulator(conv, weight, source, skip)
+            weight.accumulator = Accumulator(conv, weight, source, skip[0] if skip else None)
             call.module.bias_quant = BiasFakeQuant(weight.accumulator)
 
 
@@ -135,7 +155,7 @@ def set_fake_quant(net: nn.Module, enabled: bool) -> None:
 
 def unobserved(net: nn.Module) -> list[str]:
     """Layers whose activation quantizer has not seen anything yet."""
-    return [name for name, m in net.named_modules() if isinstance(m, ConvBNAct) and m.act_quant is not None
+    return [name for name, m in net.named_modules() if isinstance(m, Leaf) and m.act_quant is not None
             and float(m.act_quant.scale) == 0]
 
 

@@ -1,7 +1,8 @@
 """The integers of a network as named tensors: what a checkpoint of step 3 and an exported file hold.
 
 Per layer ("nodes.backbone.stem"): `<layer>.weight` int8 (C_out, C_in / groups, k, k), `<layer>.bias` int32 (C_out,),
-`<layer>.weight_exponent` int8 (C_out,), and `<layer>.output_exponent` int8 () unless its output is the accumulator.
+`<layer>.weight_exponent` int8 (C_out,), and `<layer>.output_exponent` int8 () unless its output is the accumulator. Of layers that
+round and have no weights `<layer>.output_exponent` alone.
 The bias lies on the grid 2^(input exponent + weight exponent); input exponents are those of the producers' outputs.
 """
 
@@ -13,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from mtzoo.errors import UserError
-from mtzoo.layers import ConvBNAct
+from mtzoo.graph import Call, read_program, rounding_calls
+from mtzoo.layers import ConvBNAct, Leaf
 from mtzoo.ops.fixed_point import MIN_SCALE, exponent_of, to_integers
 from mtzoo.quantization.fake_quant import BIAS_LIMIT
 from mtzoo.quantization.fold import layers_with_bn
-from mtzoo.quantization.graph import Call, read_program
 from mtzoo.quantization.prepare import prepare, set_fake_quant, set_observing, unobserved
 from mtzoo.quantization.qconfig import QConfig, QConfigMap, node_of
 
@@ -29,16 +30,19 @@ EXPONENTS = (round(math.log2(MIN_SCALE)), 48)
 
 def inexact_layers(net: nn.Module) -> dict[str, str]:
     """Layer -> why no integer network can have it, of a prepared network: what its QConfig says, not what is still to be done."""
-    return {call.name: why for call in read_program(net).convs if (why := _why_inexact(call.module)) is not None}
+    return {call.name: why for call in rounding_calls(read_program(net)) if (why := _why_inexact(call.module)) is not None}
 
 
-def _why_inexact(layer: ConvBNAct) -> str | None:
-    if layer.bias_quant is None:
+def _why_inexact(layer: Leaf) -> str | None:
+    if isinstance(layer, ConvBNAct):
+        if layer.bias_quant is None:
+            return "or its input is left in float (not prepared, or not_quant_pattern, op_types)"
+        if not layer.weight_quant.power_of_two:
+            return "has scale_mode='float'"
+        if not layer.weight_quant.exact:
+            return "has 16-bit weights"
+    elif layer.act_quant is None:
         return "or its input is left in float (not prepared, or not_quant_pattern, op_types)"
-    if not layer.weight_quant.power_of_two:
-        return "has scale_mode='float'"
-    if not layer.weight_quant.exact:
-        return "has 16-bit weights"
     if layer.act_quant is not None and not layer.act_quant.exact:
         return "has activations of 16 bits" if layer.act_quant.bits == 16 else "has activation_symmetric=False"
     return None
@@ -76,21 +80,22 @@ def integer_state(net: nn.Module) -> dict[str, Tensor]:
     """The integers of a folded, prepared and observed power-of-two network, on the CPU. Raises UserError if it is none."""
     check_convertible(net)
     state: dict[str, Tensor] = {}
-    for call in read_program(net).convs:
-        state |= {f"{call.name}.{key}": value.cpu().contiguous() for key, value in _layer_integers(call).items()}
+    for call in rounding_calls(read_program(net)):
+        integers = _layer_integers(call) if isinstance(call.module, ConvBNAct) else {}
+        if call.module.act_quant is not None:
+            integers["output_exponent"] = exponent_of(call.module.act_quant.scale).to(torch.int8)
+        state |= {f"{call.name}.{key}": value.cpu().contiguous() for key, value in integers.items()}
     return state
 
 
 def _layer_integers(call: Call) -> dict[str, Tensor]:
+    """Of a convolution's weights and bias."""
     layer = call.module
     weight, bias, quant = layer.conv.weight, layer.conv.bias, layer.weight_quant
     quant.refresh(weight)
-    out = {"weight": to_integers(weight, quant.scale.view(-1, 1, 1, 1), -quant.limit, quant.limit).to(torch.int8),
-           "bias": to_integers(bias, layer.bias_quant.accumulator.scale, -BIAS_LIMIT, BIAS_LIMIT).to(torch.int32),
-           "weight_exponent": exponent_of(quant.scale).to(torch.int8)}
-    if layer.act_quant is not None:
-        out["output_exponent"] = exponent_of(layer.act_quant.scale).to(torch.int8)
-    return out
+    return {"weight": to_integers(weight, quant.scale.view(-1, 1, 1, 1), -quant.limit, quant.limit).to(torch.int8),
+            "bias": to_integers(bias, layer.bias_quant.accumulator.scale, -BIAS_LIMIT, BIAS_LIMIT).to(torch.int32),
+            "weight_exponent": exponent_of(quant.scale).to(torch.int8)}
 
 
 @torch.no_grad()
@@ -100,7 +105,8 @@ def load_integer_state(net: nn.Module, state: IntegerState) -> None:
     Raises UserError if names, shapes or types are not those of `net`, or the exponents beyond all scales.
     """
     program = read_program(net)
-    _check_names(state, {call.name: call.module for call in program.convs})
+    rounding = rounding_calls(program)
+    _check_names(state, {call.name: call.module for call in rounding})
     for call in program.convs:
         call.module.bn = None
         call.module.conv.bias = nn.Parameter(torch.zeros(call.module.conv.out_channels))
@@ -112,8 +118,9 @@ def load_integer_state(net: nn.Module, state: IntegerState) -> None:
         weight_scale = torch.exp2(state[f"{call.name}.weight_exponent"].float())
         layer.weight_quant.scale.copy_(weight_scale)
         layer.weight_quant.frozen.fill_(True)
-        if layer.act_quant is not None:
-            layer.act_quant.scale.fill_(2.0 ** int(state[f"{call.name}.output_exponent"]))
+    for call in rounding:
+        if call.module.act_quant is not None:
+            call.module.act_quant.scale.fill_(2.0 ** int(state[f"{call.name}.output_exponent"]))
     for call in program.convs:  # once every scale is there
         conv, scale = call.module.conv, call.module.bias_quant.accumulator
         conv.weight.copy_(state[f"{call.name}.weight"] * scale.weight.scale.view(-1, 1, 1, 1))
@@ -121,15 +128,18 @@ def load_integer_state(net: nn.Module, state: IntegerState) -> None:
     set_fake_quant(net, True)
 
 
-def _check_names(state: IntegerState, layers: Mapping[str, ConvBNAct]) -> None:
-    wanted = {f"{name}.{key}" for name in layers for key in ("weight", "bias", "weight_exponent")}
-    wanted |= {f"{name}.output_exponent" for name, layer in layers.items() if layer.output == "quantized"}
+def _check_names(state: IntegerState, layers: Mapping[str, Leaf]) -> None:
+    convs = {name: layer for name, layer in layers.items() if isinstance(layer, ConvBNAct)}
+    wanted = {f"{name}.{key}" for name in convs for key in ("weight", "bias", "weight_exponent")}
+    wanted |= {f"{name}.output_exponent" for name in layers if name not in convs or convs[name].output == "quantized"}
     if missing := sorted(wanted - set(state)):
         raise UserError(f"the file has no '{missing[0]}' ({len(missing)} tensors missing): it is of another network")
     allowed = wanted | {f"{name}.output_exponent" for name in layers}
     if extra := sorted(set(state) - allowed):
         raise UserError(f"the file's '{extra[0]}' is no part of this network ({len(extra)} such tensors)")
-    for name, layer in layers.items():
+    for name in layers.keys() - convs.keys():
+        _check_integers(f"{name}.output_exponent", state[f"{name}.output_exponent"], torch.int8, ())
+    for name, layer in convs.items():
         have, want = tuple(state[f"{name}.weight"].shape), tuple(layer.conv.weight.shape)
         if have != want:
             raise UserError(f"'{name}.weight' has the shape {have} in the file and {want} in this network")

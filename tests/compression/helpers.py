@@ -6,7 +6,7 @@ from torch import nn
 
 from mtzoo.compression.blocks import Removed, gone_blocks
 from mtzoo.compression.channels import ChannelGroup, removed_channels
-from mtzoo.quantization import read_program
+from mtzoo.graph import read_program
 
 
 @torch.no_grad()

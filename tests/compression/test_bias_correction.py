@@ -4,7 +4,8 @@ import torch
 
 from mtzoo.compression import correct_biases
 from mtzoo.compression.bias_correction import Results, channel_means
-from mtzoo.quantization import QConfig, QConfigMap, calibrate, convert, freeze, prepare, read_program
+from mtzoo.graph import read_program
+from mtzoo.quantization import QConfig, QConfigMap, calibrate, convert, freeze, prepare
 from tests.quantization.helpers import differing, images, outputs
 
 

@@ -3,9 +3,10 @@ from torch import nn
 
 from mtzoo.compression.blocks import gone_blocks, pass_over, residual_blocks
 from mtzoo.compression.pruning import prune
-from mtzoo.layers import ConvBNAct, VarGBlock
+from mtzoo.graph import read_program
+from mtzoo.layers import ConvBNAct
 from mtzoo.models import build_network
-from mtzoo.quantization import read_program
+from mtzoo.models.vargnet.blocks import VarGBlock
 from tests.compression.helpers import mask
 from tests.quantization.helpers import differing, images, outputs
 from tests.tiny import tiny_graphs
@@ -16,9 +17,9 @@ class Trunk(nn.Module):
 
     def __init__(self, *, relu: bool = True) -> None:
         super().__init__()
-        self.stem = ConvBNAct(3, 8, 3, relu=relu)
+        self.stem = ConvBNAct(3, 8, 3, activation="relu" if relu else "none")
         self.block = VarGBlock(8, group_base=8)
-        self.head = ConvBNAct(8, 2, 1, relu=False, bn=False, output="accumulator")
+        self.head = ConvBNAct(8, 2, 1, activation="none", bn=False, output="accumulator")
 
     def forward(self, x):
         return {"task": {"logits": self.head(self.block(self.stem(x)))}}
@@ -57,7 +58,7 @@ def test_a_block_is_a_module_of_its_own_over_a_rectified_input():
     assert names(Inline()) == []  # nobody calls the module that could pass its input on
     assert names(Trunk(relu=False)) == []  # what is below 0 would be cut
     watched = Watched()
-    watched.head2 = ConvBNAct(8, 2, 1, relu=False, bn=False, output="accumulator")
+    watched.head2 = ConvBNAct(8, 2, 1, activation="none", bn=False, output="accumulator")
     assert names(watched) == []
 
 

@@ -3,9 +3,9 @@ import pytest
 from mtzoo.compression.channels import ChannelGroup, channel_groups, removed_channels
 from mtzoo.compression.importance import weight_scores
 from mtzoo.compression.pruning import prune
+from mtzoo.graph import read_program
 from mtzoo.layers import ConvBNAct
 from mtzoo.models import NodeSpec, build_network
-from mtzoo.quantization import read_program
 from tests.compression.helpers import mask, random_choice
 from tests.quantization.helpers import differing, images, outputs
 from tests.tiny import detection_head, segmentation_head

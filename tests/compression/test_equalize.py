@@ -3,8 +3,9 @@ import torch
 
 from mtzoo.compression.equalize import activation_ranges, balancing_factor, equalizable_pairs, equalize, input_ranges
 from mtzoo.errors import UserError
+from mtzoo.graph import read_program
 from mtzoo.models import build_network
-from mtzoo.quantization import prepare, read_program
+from mtzoo.quantization import prepare
 from tests.quantization.helpers import differing, outputs
 from tests.tiny import tiny_graphs
 
@@ -37,7 +38,7 @@ def test_pairs_have_one_reader_a_relu_and_no_skip_between(folded):
     assert "nodes.backbone.stages.1.1.out_conv.pointwise" not in firsts  # a skip is added to it
     assert "nodes.backbone.stages.1.0.shortcut" not in firsts  # a concat reads it
     assert not any(name.endswith(("classify", "cls.0", "box.0")) for name in firsts)
-    folded.nodes["backbone"].stages[1][1].conv.spatial.relu = False
+    folded.nodes["backbone"].stages[1][1].conv.spatial.activation = "none"
     assert len(equalizable_pairs(read_program(folded))) == len(pairs) - 1
 
 

@@ -5,10 +5,9 @@ import torch
 
 from mtzoo.compression.hardware_profile import KINDS, load_profile
 from mtzoo.compression.latency import predict_latency
-from mtzoo.compression.shapes import result_shapes
+from mtzoo.graph import read_program, result_shapes
 from mtzoo.layers import ConvBNAct
 from mtzoo.models import build_network
-from mtzoo.quantization import read_program
 from tests.chain import chain
 from tests.tiny import HW, tiny_graphs
 

@@ -2,9 +2,8 @@ import torch
 
 from mtzoo.compression.packed import PackedConv, pack
 from mtzoo.compression.partial_run import run_calls
+from mtzoo.graph import IMAGES, read_program
 from mtzoo.layers import ConvBNAct
-from mtzoo.quantization import read_program
-from mtzoo.quantization.graph import IMAGES
 from tests.tiny import tiny_graphs
 
 

@@ -4,8 +4,7 @@ from mtzoo.compression.channels import channel_groups, removed_channels
 from mtzoo.compression.importance import weight_scores
 from mtzoo.compression.partial_run import needed_calls, pruned_part, run_calls
 from mtzoo.compression.pruning import prune
-from mtzoo.quantization import read_program
-from mtzoo.quantization.graph import IMAGES
+from mtzoo.graph import IMAGES, read_program
 from tests.quantization.helpers import outputs
 from tests.tiny import tiny_graphs
 

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from mtzoo.compression.pruning import kept_channels, narrow_call, prune
+from mtzoo.graph import read_program
 from mtzoo.layers import ConvBNAct
 from mtzoo.models import build_network
-from mtzoo.quantization import read_program
 from tests.tiny import tiny_graphs
 
 

@@ -6,11 +6,10 @@ from mtzoo.compression.channels import channel_groups, removed_channels
 from mtzoo.compression.importance import weight_scores
 from mtzoo.compression.pruning import prune
 from mtzoo.compression.selection import choice_of, order_steps
-from mtzoo.compression.shapes import output_positions
 from mtzoo.compression.widths import Widths
+from mtzoo.graph import output_positions, read_program
 from mtzoo.models import build_network
 from mtzoo.models.costs import node_costs
-from mtzoo.quantization import read_program
 from tests.tiny import HW, tiny_graphs
 
 

@@ -4,7 +4,8 @@ from fnmatch import fnmatchcase
 import torch
 
 from mtzoo.compression import exact_outputs, network_parts, part_noise, part_pattern
-from mtzoo.quantization import calibrate, prepare, read_program
+from mtzoo.graph import read_program
+from mtzoo.quantization import calibrate, prepare
 from tests.quantization.helpers import differing, outputs
 
 

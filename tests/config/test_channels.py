@@ -9,8 +9,8 @@ from mtzoo.config.channels import adopt_channels, channel_plan, with_channels
 from mtzoo.config.load import select_tasks
 from mtzoo.engine.stages import network_at
 from mtzoo.errors import UserError
+from mtzoo.graph import read_program
 from mtzoo.models.channel_plan import GONE, channels_of
-from mtzoo.quantization import read_program
 from tests.tiny import tiny_config, write_images
 
 PATH = Path("pruned.pt")

@@ -20,10 +20,11 @@ from mtzoo.engine.optim import build_optimizer
 from mtzoo.engine.pruning import pruned_config, without
 from mtzoo.engine.stages import fold_for_step, network_at, quantization_of
 from mtzoo.export import export_model
+from mtzoo.graph import read_program
 from mtzoo.layers import ConvBNAct, normalize_image
 from mtzoo.locate import find_config, list_configs
 from mtzoo.models import MultiTaskNet
-from mtzoo.quantization import calibrate, convert, freeze, prepare, read_program, set_observing
+from mtzoo.quantization import calibrate, convert, freeze, prepare, set_observing
 from mtzoo.runtime import verify
 from mtzoo.structures import Batch, Boxes, flatten_outputs
 from tests.compression.helpers import random_removal

@@ -14,7 +14,7 @@ from mtzoo.engine.channel_sensitivity import (
 from mtzoo.engine.channel_sensitivity_table import Measured, Origin, SensitivityTable, load_table, new_table
 from mtzoo.engine.ptq import fold_all
 from mtzoo.errors import UserError
-from mtzoo.quantization import read_program
+from mtzoo.graph import read_program
 from tests.cli.ptq_helpers import write_checkpoint, write_own_masks
 from tests.tiny import tiny_config, write_images
 

@@ -3,20 +3,12 @@ import itertools
 import pytest
 import torch
 
-from mtzoo.compression import (
-    Step,
-    Widths,
-    channel_groups,
-    order_steps,
-    output_positions,
-    removed_channels,
-    weight_scores,
-)
+from mtzoo.compression import Step, Widths, channel_groups, order_steps, removed_channels, weight_scores
 from mtzoo.config.channels import channel_plan
 from mtzoo.engine.pruning import OVERSHOOT, Pruning, importance_scores, plan_pruning, pruned_config, shortest, without
 from mtzoo.engine.stages import network_at
 from mtzoo.errors import UserError
-from mtzoo.quantization import read_program
+from mtzoo.graph import output_positions, read_program
 from tests.tiny import tiny_config, write_images
 
 

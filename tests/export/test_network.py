@@ -4,16 +4,11 @@ import numpy as np
 import pytest
 import torch
 from onnx import TensorProto
-from torch import nn
 
-from mtzoo.errors import UserError
 from mtzoo.export import build_model
-from mtzoo.export.builder import GraphBuilder
 from mtzoo.export.load import network_outputs
-from mtzoo.export.network import NetworkEmitter
 from mtzoo.models import build_network
 from mtzoo.quantization import QConfig, QConfigMap, calibrate, fold_bn, integer_state, prepare, set_fake_quant
-from mtzoo.quantization.graph import Call
 from mtzoo.structures import flatten_outputs
 from tests.export.helpers import GEOMETRY, NETWORK_RUNTIMES, TASKS, float_net, frozen_net, prepared_net, run_model
 from tests.quantization.helpers import images, randomize
@@ -96,12 +91,6 @@ def test_integers_are_stored_as_integers_under_module_names(frozen):
             assert stored[name].raw_data == value.numpy().tobytes()
         if name.endswith(".bias"):
             assert stored[name].data_type == TensorProto.INT32
-
-
-def test_a_layer_without_a_rule_is_named():
-    emitter = NetworkEmitter(GraphBuilder(), quantized=True)
-    with pytest.raises(UserError, match=r"'nodes.x': no ONNX rule for Identity"):
-        emitter.emit(Call("nodes.x", nn.Identity(), ("image",)))
 
 
 def test_exporting_leaves_the_network_alone(frozen):

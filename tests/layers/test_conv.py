@@ -12,7 +12,7 @@ def test_skip_is_added_after_bn_and_before_relu():
     with torch.no_grad():
         expected = F.relu(layer.bn(layer.conv(x)) + skip)
         assert torch.equal(layer(x, skip), expected)
-        layer.relu = False
+        layer.activation = "none"
         assert torch.equal(layer(x, skip), layer.bn(layer.conv(x)) + skip)
 
 

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtzoo.layers import Concat, ImageQuant, UpsampleNearest2x, normalize_image
+from mtzoo.layers import Concat, ImageQuant, UpsampleNearest, normalize_image
 
 
 def test_every_pixel_value_normalises_exactly_and_back():
@@ -19,7 +19,7 @@ def test_every_pixel_value_normalises_exactly_and_back():
 @given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 5))
 def test_upsampling_repeats(channels, height, width):
     x = torch.randn(2, channels, height, width)
-    assert torch.equal(UpsampleNearest2x()(x), x.repeat_interleave(2, 2).repeat_interleave(2, 3))
+    assert torch.equal(UpsampleNearest()(x), x.repeat_interleave(2, 2).repeat_interleave(2, 3))
 
 
 def test_concat_joins_channels_in_order():

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mtzoo.errors import UserError
+from mtzoo.graph import grids, read_program
 from mtzoo.models import MultiTaskNet, build_network
 from mtzoo.quantization import (
     QConfig,
@@ -19,10 +20,8 @@ from mtzoo.quantization import (
     integer_state,
     load_integer_state,
     prepare,
-    read_program,
     set_observing,
 )
-from mtzoo.quantization.graph import grids
 from tests.quantization.helpers import differing, images, outputs, randomize
 from tests.tiny import BACKBONE, NECK, detection_head, segmentation_head, tiny_graphs
 

@@ -20,7 +20,7 @@ FORMS = {
     "groups": dict(kernel_size=3, groups=2),
     "depthwise": dict(kernel_size=3, groups=16),
     "depthwise, dilation": dict(kernel_size=3, groups=16, dilation=4),
-    "depthwise, signed": dict(kernel_size=3, groups=16, relu=False),
+    "depthwise, signed": dict(kernel_size=3, groups=16, activation="none"),
 }
 
 

@@ -22,7 +22,7 @@ from tests.quantization.helpers import differing, images, outputs
 
 def layers():
     """Their weights are positive: pairs of products are sure to pass 16 bits where the input is bright."""
-    made = ConvBNAct(3, 16, 1), ConvBNAct(16, 16, 3, relu=False), ConvBNAct(16, 32, 3, groups=2, stride=2), ConvBNAct(32, 32, 3)
+    made = ConvBNAct(3, 16, 1), ConvBNAct(16, 16, 3, activation="none"), ConvBNAct(16, 32, 3, groups=2, stride=2), ConvBNAct(32, 32, 3)
     for layer in made:
         layer.conv.weight.data.abs_()
     return made

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from mtzoo.layers import Concat, ConvBNAct, UpsampleNearest2x, VarGBlock, grouped
+from mtzoo.layers import Concat, ConvBNAct, UpsampleNearest
 from mtzoo.models.heads.select import select_levels
+from mtzoo.models.vargnet.blocks import VarGBlock, grouped
 from mtzoo.registry import NODES
 from mtzoo.structures import FeatureSpec
 
@@ -31,11 +32,11 @@ class DenseSegmentationHead(nn.Module):
         self.context = self.upsample = self.concat = None
         if len(specs) == 2:
             self.context = ConvBNAct(specs[1].channels, channels, 1)
-            self.upsample, self.concat = UpsampleNearest2x(), Concat()
+            self.upsample, self.concat = UpsampleNearest(), Concat()
             hidden += channels
         self.pointwise = ConvBNAct(hidden, channels, 1)
         self.blocks = nn.Sequential(*[VarGBlock(channels, group_base=group_base, factor=factor) for _ in range(depth)])
-        self.classify = ConvBNAct(channels, num_classes, 1, relu=False, bn=False, output="accumulator")
+        self.classify = ConvBNAct(channels, num_classes, 1, activation="none", bn=False, output="accumulator")
 
     def forward(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
         x = self.spatial(features[self.picked[0]])

@@ -8,14 +8,28 @@ same function once BN is folded, so they are written as one:
 
 from torch import Tensor, nn
 
-from mtzoo.layers.conv import ConvBNAct, SeparableGroupConv, grouped
-from mtzoo.layers.resample import Concat
+from mtzoo.layers import Concat, ConvBNAct
 
 
-def drop_block(net: nn.Module, path: str) -> None:
-    """Let the module at `path`, (N, C, H, W) -> the same shape, pass its input on, in place."""
-    parent, _, name = path.rpartition(".")
-    setattr(net.get_submodule(parent), name, nn.Identity())
+def grouped(channels: int, group_base: int) -> int:
+    """Number of groups of a variable-group convolution: `group_base` input channels in each."""
+    if channels % group_base:
+        raise ValueError(f"{channels} channels do not divide into groups of {group_base}")
+    return channels // group_base
+
+
+class SeparableGroupConv(nn.Module):
+    """3x3 group conv in -> in * factor, BN, ReLU; 1x1 conv -> out, BN, ReLU (VarGNet, arXiv 1907.05653)."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, group_base: int, factor: int = 2, stride: int = 1) -> None:
+        super().__init__()
+        hidden = in_channels * factor
+        self.spatial = ConvBNAct(in_channels, hidden, 3, stride=stride, groups=grouped(in_channels, group_base))
+        self.pointwise = ConvBNAct(hidden, out_channels, 1)
+
+    def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
+        """x (N, C_in, H, W) -> (N, C_out, H/stride, W/stride); `skip` is added before the last ReLU."""
+        return self.pointwise(self.spatial(x), skip)
 
 
 class VarGBlock(nn.Module):

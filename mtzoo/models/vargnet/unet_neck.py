@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from mtzoo.layers import SeparableGroupConv, UpsampleNearest2x, VarGBlock
+from mtzoo.layers import UpsampleNearest
+from mtzoo.models.vargnet.blocks import SeparableGroupConv, VarGBlock
 from mtzoo.registry import NODES
 from mtzoo.structures import FeatureSpec
 
@@ -16,7 +17,7 @@ class UnetLevel(nn.Module):
     def __init__(self, channels: int, deeper_channels: int, *, group_base: int, factor: int) -> None:
         super().__init__()
         self.block = VarGBlock(channels, group_base=group_base, factor=factor)
-        self.upsample = UpsampleNearest2x()
+        self.upsample = UpsampleNearest()
         self.conv = SeparableGroupConv(deeper_channels, channels, group_base=group_base, factor=factor)
 
     def forward(self, skip: Tensor, deeper: Tensor) -> Tensor:

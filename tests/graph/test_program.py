@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 import torch
@@ -9,12 +8,10 @@ from torch.nn import functional as F
 from mtzoo.compression.channels import channel_groups
 from mtzoo.compression.pruning import kept_channels
 from mtzoo.errors import UserError
-from mtzoo.export.builder import GraphBuilder
-from mtzoo.export.network import NetworkEmitter
-from mtzoo.layers import ConvBNAct, ImageQuant, UpsampleNearest2x
+from mtzoo.graph import Program, grids, producers, read_program, sharing_groups, trace
+from mtzoo.layers import IMAGE_GRID, Concat, ConvBNAct, ImageQuant, Leaf, UpsampleNearest
 from mtzoo.models import MultiTaskNet
-from mtzoo.quantization.graph import Program, grids, producers, read_program, sharing_groups, trace
-from mtzoo.quantization.integer import IntegerNet
+from mtzoo.quantization.integer import IntegerLeaf
 
 
 class OneTask(nn.Module):
@@ -67,8 +64,8 @@ class Block(nn.Module):
 @pytest.mark.parametrize(("block", "message"), [
     (Block(lambda x: x + 1), r"module 'layers.block' computes add, .*use ConvBNAct's skip, conv\(x, skip=y\)"),
     (Block(lambda x: torch.cat([x, x], 1)), "module 'layers.block' computes cat, .*use Concat of"),
-    (Block(lambda x: F.interpolate(x, scale_factor=2.0)), "module 'layers.block' computes interpolate, .*use UpsampleNearest2x of"),
-    (Block(lambda x: F.max_pool2d(x, 2)), "module 'layers.block' computes max_pool2d, .*no layer of .*there are ConvBNAct"),
+    (Block(lambda x: F.interpolate(x, scale_factor=2.0)), "module 'layers.block' computes interpolate, .*use UpsampleNearest of"),
+    (Block(lambda x: F.max_pool2d(x, 2)), "module 'layers.block' computes max_pool2d, .*no layer of mtzoo.layers stands for it"),
     (Block(lambda x: x.mean((2, 3))), "module 'layers.block' computes mean, "),
     (Block(lambda x, pool: pool(x), pool=nn.MaxPool2d(2)), "module 'layers.block.layers.pool' computes MaxPool2d, .*no layer"),
     (Block(lambda x, bn: bn(x), bn=nn.BatchNorm2d(4)), "module 'layers.block.layers.bn' computes BatchNorm2d, .*use ConvBNAct of"),
@@ -90,7 +87,7 @@ def test_a_layer_that_runs_twice_is_refused() -> None:
             return conv(up(conv(images)))
 
     with pytest.raises(UserError, match=r"'layers.conv' runs twice"):
-        read_program(Twice(conv=ConvBNAct(3, 3, 1), up=UpsampleNearest2x()))
+        read_program(Twice(conv=ConvBNAct(3, 3, 1), up=UpsampleNearest()))
 
 
 def test_accumulator_nobody_rounds_is_refused() -> None:
@@ -104,28 +101,29 @@ def test_accumulator_nobody_rounds_is_refused() -> None:
         grids(read_program(net), state)
 
 
-class Unknown(nn.Module):
-    """A leaf that no stage has a rule for."""
+class Unknown(Leaf):
+    """A leaf whose class states no rule."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    grid_rule = "own"
+
+    def compute(self, x: Tensor) -> Tensor:
         return x
 
 
 @pytest.mark.parametrize(("rule", "stage"), [
-    ("producer", producers),
-    ("grid", lambda program: grids(program, {})),
-    ("channel", lambda program: channel_groups(program, {})),
-    ("pruning", lambda program: kept_channels(program, {})),
-    ("integer", lambda program: IntegerNet(program, {})(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))),
-    ("ONNX", lambda program: NetworkEmitter(GraphBuilder(), quantized=True).emit(program.calls[1])),
+    ("signed", producers),
+    ("signed", lambda program: grids(program, {})),
+    ("channels", lambda program: channel_groups(program, {})),
+    ("channels", lambda program: kept_channels(program, {})),
+    ("largest", lambda program: IntegerLeaf("leaf", program.calls[1].module, [IMAGE_GRID], IMAGE_GRID)(torch.zeros(1, 3, 8, 8))),
+    ("emit", lambda program: program.calls[1].module.emit(None, "leaf", ["image"])),
 ])
 def test_a_leaf_without_a_rule_is_an_error_that_names_it_and_the_file(rule: str, stage: Callable[[Program], object]) -> None:
     """No stage takes an unknown leaf for one that it knows."""
     class Net(OneTask):
-        def run(self, images: Tensor, image: nn.Module, leaf: nn.Module) -> Tensor:
-            return leaf(image(images))
+        def run(self, images: Tensor, image: nn.Module, leaf: nn.Module, join: nn.Module) -> Tensor:
+            return join(leaf(image(images)))
 
-    program = read_program(Net(image=ImageQuant(), leaf=UpsampleNearest2x()))
-    program = replace(program, calls=(program.calls[0], replace(program.calls[1], module=Unknown())))
-    with pytest.raises(UserError, match=rf"layer 'layers.leaf': no {rule} rule for Unknown; add one to mtzoo/\w+/\w+.py"):
+    program = read_program(Net(image=ImageQuant(), leaf=Unknown(), join=Concat()))
+    with pytest.raises(UserError, match=rf"Unknown has no rule '{rule}'; add the method to its class in .*test_program.py"):
         stage(program)

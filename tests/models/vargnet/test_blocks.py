@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mtzoo.layers import ConvBNAct, SeparableGroupConv, VarGBlock, VarGDownBlock, grouped
+from mtzoo.layers import ConvBNAct
+from mtzoo.models.vargnet.blocks import SeparableGroupConv, VarGBlock, VarGDownBlock, grouped
 from mtzoo.quantization import fold_bn
 
 

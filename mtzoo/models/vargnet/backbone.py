@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from mtzoo.layers import ConvBNAct, VarGBlock, VarGDownBlock
+from mtzoo.layers import ConvBNAct
+from mtzoo.models.vargnet.blocks import VarGBlock, VarGDownBlock
 from mtzoo.registry import NODES
 from mtzoo.structures import FeatureSpec
 
@@ -24,7 +25,7 @@ class VarGNetV2(nn.Module):
     def __init__(self, in_specs: Sequence[FeatureSpec], *, width: float = 0.5, group_base: int = 8) -> None:
         super().__init__()
         stem = self._channels(STEM_CHANNELS, width, group_base)
-        self.stem = ConvBNAct(in_specs[0].channels, stem, 3, stride=2, relu=False)
+        self.stem = ConvBNAct(in_specs[0].channels, stem, 3, stride=2, activation="none")
         self.stages = nn.ModuleList()
         self.out_specs: list[FeatureSpec] = []
         channels = stem

@@ -1,0 +1,131 @@
+"""The network as a list of calls: what quantization, export and compression walk.
+
+`trace` gives the torch.fx graph in which the leaves of `mtzoo.layers` are opaque; `read_program` reads it into plain
+records, in execution order. Nothing but leaves may compute, so a program is complete: whoever follows the rules that a
+leaf's class states can run the network on integers, write it down or cut it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import fx, nn
+
+from mtzoo.errors import UserError
+from mtzoo.layers import ConvBNAct, Leaf
+
+IMAGES = "images"  # what the first call reads
+
+
+class LeafTracer(fx.Tracer):
+    """Stops at the leaves: their inside is one arithmetic unit. PyTorch's own layers are seen as what they are, too."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        passes_on = isinstance(m, nn.Identity)  # what a dropped block leaves
+        return isinstance(m, Leaf) or (not passes_on and super().is_leaf_module(m, module_qualified_name))
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """As fx does. Raises UserError naming the module whose forward cannot be traced."""
+        try:
+            return super().call_module(m, forward, args, kwargs)
+        except fx.proxy.TraceError as error:
+            raise UserError(f"module '{self.path_of_module(m)}' ({type(m).__name__}): its forward depends on the values of a tensor "
+                            f"({' '.join(str(error).split())[:120]}); write it without") from error
+
+
+def trace(net: nn.Module) -> fx.GraphModule:
+    """The graph of `net`: placeholder, one call_module node per leaf (target = module path), output."""
+    return fx.GraphModule(net, LeafTracer().trace(net))
+
+
+@dataclass(frozen=True)
+class Call:
+    """One leaf at work. name: module path ("nodes.backbone.stem"), also the name of its result.
+
+    inputs: names of the results it reads, without the skip; skip: the result added in the accumulator, or None; within: paths of the
+    modules whose forward called it, the outermost first.
+    """
+
+    name: str
+    module: Leaf
+    inputs: tuple[str, ...]
+    skip: str | None = None
+    within: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Everything it reads, its skip last."""
+        return self.inputs if self.skip is None else (*self.inputs, self.skip)
+
+
+@dataclass(frozen=True)
+class Program:
+    """calls: in execution order; outputs: task -> output name -> name of the call that computes it."""
+
+    calls: tuple[Call, ...]
+    outputs: Mapping[str, Mapping[str, str]]
+
+    @property
+    def convs(self) -> tuple[Call, ...]:
+        return tuple(call for call in self.calls if isinstance(call.module, ConvBNAct))
+
+
+def read_program(net: nn.Module) -> Program:
+    """Trace `net` into a Program.
+
+    A leaf that rounds nothing may run at several places: the result of the second is called "<module path>#2". Raises UserError naming
+    the module and what to use if something else than the leaves computes, or a leaf that rounds runs twice.
+    """
+    graph = LeafTracer().trace(net)
+    modules, names, calls, outputs = dict(net.named_modules()), {}, [], {}
+    runs: Counter[str] = Counter()
+    for node in graph.nodes:
+        if node.op == "placeholder":
+            names[node] = IMAGES
+        elif node.op == "call_module" and isinstance(modules[node.target], Leaf):
+            runs[node.target] += 1
+            calls.append(_read_call(node, modules[node.target], names, runs[node.target]))
+            names[node] = calls[-1].name
+        elif node.op == "output":
+            outputs = fx.map_arg(node.args[0], lambda n: names[n])
+        else:
+            raise _foreign(node, modules)
+    return Program(tuple(calls), {task: dict(maps) for task, maps in outputs.items()})
+
+
+INSTEAD = {
+    "ConvBNAct": ("conv2d", "batchnorm", "batchnorm2d", "relu"),
+    "ConvBNAct's skip, conv(x, skip=y)": ("add", "iadd"),
+    "Concat": ("cat", "concat"),
+    "UpsampleNearest": ("interpolate", "upsample"),
+}
+"""Layer of mtzoo.layers -> what of PyTorch it stands for."""
+
+
+def _foreign(node: fx.Node, modules: Mapping[str, nn.Module]) -> UserError:
+    """The error for an operation that is no leaf: which module computes it, and what to write instead."""
+    stack = [path for path, _ in (node.meta.get("nn_module_stack") or {}).values()]
+    if node.op == "call_module":
+        place, name = f"module '{node.target}'", type(modules[node.target]).__name__
+    else:
+        place = f"module '{stack[-1]}'" if stack else "the network"
+        name = node.target if isinstance(node.target, str) else node.target.__name__
+    key = name.lower().replace("_", "")
+    layer = next((layer for layer, stands_for in INSTEAD.items() if key in stands_for), None)
+    advice = f"use {layer} of mtzoo.layers" if layer else "no layer of mtzoo.layers stands for it"
+    return UserError(f"{place} computes {name}, which cannot be quantized exactly; {advice}")
+
+
+def _read_call(node: fx.Node, module: Leaf, names: Mapping[fx.Node, str], run: int) -> Call:
+    """run: how many times the module has run so far, this one included."""
+    if run > 1 and module.grid_rule != "pass":
+        raise UserError(f"layer '{node.target}' runs twice in one pass; its two inputs would need one scale: "
+                        "give each place its own layer")
+    name = node.target if run == 1 else f"{node.target}#{run}"
+    within = tuple(path for path, _ in node.meta["nn_module_stack"].values() if path != node.target)
+    reads = [*node.args, *node.kwargs.values()]
+    if isinstance(module, ConvBNAct):
+        x, skip = (*node.args, node.kwargs.get("skip"))[:2]  # the skip by position, by name, or None
+        return Call(name, module, (names[x],), names.get(skip), within)
+    return Call(name, module, tuple(names[read] for read in reads if read is not None), within=within)

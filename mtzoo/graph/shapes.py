@@ -1,0 +1,30 @@
+"""Shapes of a network's results, without computing them."""
+
+import copy
+from math import prod
+
+import torch
+from torch import nn
+
+from mtzoo.graph.program import IMAGES, read_program
+from mtzoo.layers import Leaf
+
+Shape = tuple[int, ...]
+
+
+@torch.no_grad()
+def result_shapes(net: nn.Module, input_hw: tuple[int, int]) -> dict[str, Shape]:
+    """Result -> its shape for one image, that of the image itself as IMAGES. Runs shapes only, no arithmetic."""
+    dry = copy.deepcopy(net).to("meta").eval()
+    for module in dry.modules():
+        if isinstance(module, Leaf):
+            module.strip()
+    values = {IMAGES: torch.empty(1, 3, *input_hw, device="meta")}
+    for call in read_program(dry).calls:
+        values[call.name] = call.module(*(values[name] for name in call.reads))
+    return {name: tuple(value.shape) for name, value in values.items()}
+
+
+def output_positions(net: nn.Module, input_hw: tuple[int, int]) -> dict[str, int]:
+    """Result -> H * W of it, for an image of input_hw pixels."""
+    return {name: prod(shape[2:]) for name, shape in result_shapes(net, input_hw).items()}

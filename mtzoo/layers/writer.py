@@ -1,0 +1,71 @@
+"""What a leaf needs to write itself as ONNX. `mtzoo.export` has the only implementation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor, nn
+
+Attribute = int | float | str | Sequence[int] | Sequence[float]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A result: `tensor` holds floats, or integers of one grid: float = (tensor - zero_point) * scale.
+
+    scale, zero_point: names of constants, None for floats; grid: (scale, smallest integer), what makes two of them one.
+    """
+
+    tensor: str
+    scale: str | None = None
+    zero_point: str | None = None
+    grid: tuple[float, int] | None = None
+
+    def moved(self, tensor: str) -> "Value":
+        """The same integers in another order or number."""
+        return replace(self, tensor=tensor)
+
+
+class Builder(Protocol):
+    """Operators and constants, by name; see `mtzoo.export.builder.GraphBuilder`."""
+
+    def op(self, kind: str, inputs: Sequence[str], name: str = "", attributes: Mapping[str, Attribute] | None = None) -> str: ...
+
+    def initializer(self, name: str, value: np.ndarray) -> str: ...
+
+    def constant(self, value: np.ndarray | np.generic) -> str: ...
+
+    def integers(self, *values: int) -> str: ...
+
+    def float(self, value: float) -> str: ...
+
+    def upsample_nearest(self, x: str, factor: int, name: str) -> str: ...
+
+
+class Writer(Protocol):
+    """A network on its way to ONNX. quantized: with its quantizers, else the float network they stand on."""
+
+    builder: Builder
+    quantized: bool
+
+    def value(self, read: str) -> Value:
+        """A result as it is: integers where it has a grid."""
+
+    def as_float(self, read: str) -> str:
+        """A result as a float tensor."""
+
+    def rounded(self, name: str, y: str, quantizer: nn.Module | None) -> Value:
+        """The float tensor `y` on the grid of a quantizer; as it is without one, or where nothing is quantized."""
+
+    def grid(self, name: str, quantizer: nn.Module) -> Value | None:
+        """The constants of a quantizer's grid, stored for the result `name`, without a tensor; None for 16 bits, which move as
+        floats."""
+
+    def shape(self, read: str) -> tuple[int, ...]:
+        """(N, C, H, W) of a result."""
+
+
+def to_numpy(tensor: Tensor) -> np.ndarray:
+    """Detached, on the host, contiguous in the usual order."""
+    return tensor.detach().cpu().contiguous().numpy()

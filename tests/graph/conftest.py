@@ -1,0 +1,3 @@
+from tests.quantization.conftest import net, x
+
+__all__ = ["net", "x"]
