@@ -115,8 +115,9 @@ def stored_integers(file: DeployFile) -> dict[str, Tensor]:
     state: dict[str, Tensor] = {}
     for layer, exponents in file.info.exponents.items():
         try:
-            state[f"{layer}.weight"], state[f"{layer}.bias"] = tensors[f"{layer}.weight"], tensors[f"{layer}.bias"]
-            state[f"{layer}.weight_exponent"] = exponent_of(tensors[f"{layer}.weight_scale"]).to(torch.int8)
+            if "weight" in exponents:
+                state[f"{layer}.weight"], state[f"{layer}.bias"] = tensors[f"{layer}.weight"], tensors[f"{layer}.bias"]
+                state[f"{layer}.weight_exponent"] = exponent_of(tensors[f"{layer}.weight_scale"]).to(torch.int8)
             if "output" in exponents:
                 state[f"{layer}.output_exponent"] = exponent_of(tensors[f"{layer}.output_scale"]).to(torch.int8)
             if {key: _plain(state[f"{layer}.{key}_exponent"]) for key in exponents} != exponents:

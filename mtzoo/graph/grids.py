@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from torch import Tensor, minimum, tensor
 
 from mtzoo.errors import UserError
-from mtzoo.graph.program import Call, Program
+from mtzoo.graph.program import IMAGES, Call, Program
 from mtzoo.layers import IMAGE_GRID, ConvBNAct
 from mtzoo.ops.grid import Grid
 
 
 def signs(program: Program) -> dict[str, bool]:
     """Result -> whether it may be below 0."""
-    found: dict[str, bool] = {}
+    found: dict[str, bool] = {IMAGES: True}
     for call in program.calls:
         rule = call.module.grid_rule
         if rule == "image":

@@ -5,7 +5,7 @@ import torch
 
 from mtzoo.compression.hardware_profile import KINDS, load_profile
 from mtzoo.compression.latency import predict_latency
-from mtzoo.graph import read_program, result_shapes
+from mtzoo.graph import IMAGES, read_program, result_shapes
 from mtzoo.layers import ConvBNAct
 from mtzoo.models import build_network
 from tests.chain import chain
@@ -26,7 +26,7 @@ def test_shapes_are_those_of_a_real_pass(net):
     net(torch.zeros(1, 3, *HW))
     for hook in hooks:
         hook.remove()
-    assert shapes == seen
+    assert shapes == {IMAGES: (1, 3, *HW), **seen}
 
 
 def test_more_work_takes_longer(net):

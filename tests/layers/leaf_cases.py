@@ -1,0 +1,98 @@
+"""Every leaf in every form, each in a small network that leaves nothing of it unseen. A new leaf is a new case here."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mtzoo.layers import Concat, ConvBNAct, UpsampleNearest
+from mtzoo.registry import NODES
+from mtzoo.structures import FeatureSpec
+
+CHANNELS = 16
+
+
+@dataclass(frozen=True)
+class LeafCase:
+    """leaf: makes it; reads: names of `INPUTS`; channels: of its result; prunable: whether a channel that is 0 in front of it is 0
+    behind it, so that masked and pruned networks are equal."""
+
+    leaf: Callable[[], nn.Module]
+    reads: tuple[str, ...] = ("unsigned",)
+    channels: int = CHANNELS
+    prunable: bool = True
+
+
+INPUTS: dict[str, Callable[[tuple[int, int]], nn.Module]] = {
+    "unsigned": lambda hw: ConvBNAct(CHANNELS, CHANNELS, 1),
+    "unsigned 2": lambda hw: ConvBNAct(CHANNELS, CHANNELS, 3),
+    "signed": lambda hw: ConvBNAct(CHANNELS, CHANNELS, 1, activation="none"),
+    "signed 2": lambda hw: ConvBNAct(CHANNELS, CHANNELS, 3, activation="none"),
+    "pooled": lambda hw: ConvBNAct(CHANNELS, CHANNELS, hw, padding=0, groups=CHANNELS),  # (N, C, 1, 1)
+    "one": lambda hw: ConvBNAct(CHANNELS, 1, 1),  # (N, 1, H, W)
+    "one, signed": lambda hw: ConvBNAct(CHANNELS, 1, 1, activation="none"),
+    "half": lambda hw: ConvBNAct(CHANNELS, CHANNELS, 3, stride=2),
+}
+"""What a leaf may read: a layer behind the first one, whose map is `hw`."""
+GAINS = {"unsigned 2": 0.2, "signed 2": 6.0}
+"""Of BN, so that scales differ."""
+
+
+def conv(kernel_size: int | tuple[int, int], **more: object) -> LeafCase:
+    return LeafCase(lambda: ConvBNAct(CHANNELS, CHANNELS, kernel_size, **more))
+
+
+CASES: dict[str, LeafCase] = {
+    "conv 5x5": conv(5),
+    "conv 1x7": conv((1, 7)),
+    "conv 2x2, stride 2": conv(2, stride=2, padding=0),
+    "conv 3x3, no padding": conv(3, padding=0),
+    "conv 3x3, padded on one side": conv(3, stride=2, padding=(0, 1, 1, 0)),
+    "conv 3x3, dilation 12": conv(3, dilation=12),
+    "conv 3x3, dilation 3, stride 2": conv(3, dilation=3, stride=2),
+    "conv 3x3, strides 2 and 1": conv(3, stride=(2, 1)),
+    "conv in groups": conv(3, groups=2),
+    "conv, depthwise": conv(3, groups=CHANNELS),
+    "conv, depthwise, linear, dilation 4": conv(3, groups=CHANNELS, dilation=4, activation="none"),
+    "conv, ReLU6": conv(3, activation="relu6"),
+    "conv, BN alone": conv(1, groups=CHANNELS, weight=torch.ones(CHANNELS)),
+    "conv, skip": LeafCase(lambda: ConvBNAct(CHANNELS, CHANNELS, 3), ("unsigned", "signed")),
+    "conv, skip, linear": LeafCase(lambda: ConvBNAct(CHANNELS, CHANNELS, 3, activation="none"), ("signed", "signed 2")),
+    "conv, skip, ReLU6": LeafCase(lambda: ConvBNAct(CHANNELS, CHANNELS, 3, activation="relu6"), ("unsigned", "unsigned 2")),
+    "nearest 2": LeafCase(lambda: UpsampleNearest(2)),
+    "nearest 3, signed": LeafCase(lambda: UpsampleNearest(3), ("signed",)),
+    "concat": LeafCase(Concat, ("unsigned", "unsigned 2"), 2 * CHANNELS),
+    "concat, signed and unsigned": LeafCase(Concat, ("unsigned", "signed"), 2 * CHANNELS),
+    "concat of the same": LeafCase(Concat, ("signed", "signed"), 2 * CHANNELS),
+}
+
+
+@NODES.register_module()
+class LeafNet(nn.Module):
+    """Image -> one 4x4 convolution -> what the cases read -> their leaves -> {case: (N, 2, H', W') logits}.
+
+    padding: of the first convolution; 0 makes the map's sides odd.
+    """
+
+    def __init__(self, in_specs: Sequence[FeatureSpec], *, cases: Sequence[str], padding: int, hw: tuple[int, int]) -> None:
+        super().__init__()
+        self.cases = {_key(case): case for case in cases}
+        self.first = ConvBNAct(3, CHANNELS, 4, padding=(1 * padding, padding, 2 * padding, 2 * padding))
+        side = [size - 3 * (1 - padding) for size in hw]
+        self.inputs = nn.ModuleDict({name: INPUTS[name](tuple(side)) for case in cases for name in CASES[case].reads})
+        self.leaves = nn.ModuleDict({key: CASES[case].leaf() for key, case in self.cases.items()})
+        self.classify = nn.ModuleDict({key: ConvBNAct(CASES[case].channels, 2, 1, activation="none", bn=False, output="accumulator")
+                                       for key, case in self.cases.items()})
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        x = self.first(image)
+        maps = {name: layer(x) for name, layer in self.inputs.items()}
+        return {key: self.classify[key](self.leaves[key](*[maps[name] for name in CASES[case].reads]))
+                for key, case in self.cases.items()}
+
+
+def _key(case: str) -> str:
+    """As the name of a module and of an output."""
+    return re.sub(r"[^a-z0-9]+", "_", case.lower())

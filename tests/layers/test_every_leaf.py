@@ -1,0 +1,152 @@
+"""Every leaf x every rule: fake-quant, integers, both runtimes, the exported file and the pruned network say the same."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from mtzoo.compression import prune
+from mtzoo.compression.channels import channel_groups, removed_channels
+from mtzoo.export import ExportSpec, TaskInfo, build_model, export_model
+from mtzoo.export.load import DeployFile, fake_quant_network, integer_network, stored_integers
+from mtzoo.export.reference import reference_network
+from mtzoo.graph import read_program
+from mtzoo.layers import Leaf, normalize_image
+from mtzoo.models import MultiTaskNet, NodeSpec, build_network
+from mtzoo.ops.geometry import DeployGeometry
+from mtzoo.postprocess import LabelMapDecoder
+from mtzoo.quantization import calibrate, convert, fold_bn, freeze, prepare
+from mtzoo.runtime import build_executor
+from tests.layers.leaf_cases import CASES, GAINS, LeafNet
+from tests.quantization.helpers import differing, images, outputs, randomize
+
+HW = (64, 96)
+GEOMETRY = DeployGeometry(resized_hw=HW, drop_top=0, input_hw=HW)
+ODD = pytest.mark.parametrize("odd", [False, True], ids=["even", "odd"])
+EVERY = pytest.mark.parametrize("case", CASES)
+
+
+TASKS = {"seg": TaskInfo("segmentation", ("a", "b"), LabelMapDecoder(upsample=1))}
+
+
+def graphs(cases: Sequence[str], odd: bool) -> dict[str, tuple[NodeSpec, ...]]:
+    return {"seg": (NodeSpec("net", LeafNet.__name__, params={"cases": list(cases), "padding": int(not odd), "hw": HW}),)}
+
+
+def float_net(*cases: str, odd: bool) -> MultiTaskNet:
+    torch.manual_seed(0)
+    net = build_network(graphs(cases, odd))
+    for name, factor in GAINS.items():
+        if name in net.nodes["net"].inputs:
+            nn.init.constant_(net.nodes["net"].inputs[name].bn.weight, factor)
+    randomize(net, normalize_image(images()))
+    with torch.no_grad():
+        for name, factor in GAINS.items():
+            if name in net.nodes["net"].inputs:
+                net.nodes["net"].inputs[name].bn.weight.mul_(factor)
+    return net.eval()
+
+
+def frozen_net(*cases: str, odd: bool) -> MultiTaskNet:
+    net = float_net(*cases, odd=odd)
+    prepare(net)
+    calibrate(net, [normalize_image(images())])
+    fold_bn(net, ["nodes.*"])
+    freeze(net)
+    return net
+
+
+@ODD
+@EVERY
+def test_integers_and_onnx_runtime_equal_fake_quant(case: str, odd: bool) -> None:
+    net, x = frozen_net(case, odd=odd), images(1, seed=1)
+    wanted = outputs(net, normalize_image(x))
+    assert next(iter(wanted.values())).unique().numel() > 3
+    assert differing(outputs(convert(net), x), wanted) == 0
+    model = build_model(net, {}, GEOMETRY, quantized=True, postprocess=False)
+    assert differing(run(model, "onnxruntime", x), wanted) == 0
+    plain = onnxruntime.SessionOptions()
+    plain.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(model.SerializeToString(), plain, providers=["CPUExecutionProvider"])
+    found = session.run(list(wanted), {"image": x.numpy()})
+    assert differing({name: torch.from_numpy(value) for name, value in zip(wanted, found)}, wanted) == 0
+
+
+@ODD
+def test_openvino_equals_fake_quant(odd: bool) -> None:
+    """All leaves in one network: compiling one for each would take minutes."""
+    net, x = frozen_net(*CASES, odd=odd), images(1, seed=1)
+    wanted = outputs(net, normalize_image(x))
+    found = run(build_model(net, {}, GEOMETRY, quantized=True, postprocess=False), "openvino", x)
+    assert {name: int((found[name] != value).sum()) for name, value in wanted.items()} == dict.fromkeys(wanted, 0)
+
+
+def run(model: onnx.ModelProto, runtime: str, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(value) for name, value in build_executor(runtime, model, 1).run({"image": x.numpy()}).items()}
+
+
+@EVERY
+def test_float_files_compute_what_the_float_network_computes(case: str) -> None:
+    net, x = float_net(case, odd=True), images(1, seed=1)
+    model = build_model(net, {}, GEOMETRY, quantized=False, postprocess=False)
+    for name, value in run(model, "onnxruntime", x).items():
+        torch.testing.assert_close(value, outputs(net, normalize_image(x))[name], rtol=1e-3, atol=1e-3)
+
+
+@EVERY
+def test_a_file_gives_back_the_network(case: str, tmp_path: Path) -> None:
+    net, x = frozen_net(case, odd=True), images(1, seed=1)
+    wanted = outputs(net, normalize_image(x))
+    path = tmp_path / "leaf.onnx"
+    spec = ExportSpec(3, TASKS, GEOMETRY, graphs([case], odd=True), {"name": "leaf"}, "0123456789abcdef")
+    info = export_model(net, spec, path, postprocess=False)
+    file = DeployFile(path, info, onnx.load(path), path.stat().st_size, True)  # no image's labels: `read_deploy_file` would refuse it
+    state = stored_integers(file)
+    assert differing(outputs(fake_quant_network(file, state), normalize_image(x)), wanted) == 0
+    assert differing(outputs(integer_network(file, state), x), wanted) == 0
+    assert differing(outputs(reference_network(file), normalize_image(x)), wanted) == 0
+
+
+@pytest.mark.parametrize("case", [name for name, case in CASES.items() if case.prunable])
+def test_a_pruned_network_computes_as_if_the_others_gave_0(case: str) -> None:
+    net, x = float_net(case, odd=False), normalize_image(images(1, seed=1))
+    program = read_program(net)
+    scores = {call.name: torch.rand(call.module.conv.out_channels).numpy() for call in program.convs}
+    groups = channel_groups(program, scores, align=1, blocks=False)
+    removed = removed_channels({group.name: group.counts[len(group.counts) // 3] for group in groups}, groups)
+    assert removed
+    for layer, channels in removed.items():
+        bn = net.get_submodule(layer).bn
+        with torch.no_grad():
+            bn.weight[list(channels)] = 0.0
+            bn.bias[list(channels)] = 0.0
+    masked = outputs(net, x)
+    prune(net, removed)
+    assert all(net.get_submodule(name).conv.out_channels < len(scores[name]) for name in removed)
+    torch.testing.assert_close(outputs(net, x), masked, atol=1e-4, rtol=1e-4)
+
+
+@EVERY
+def test_a_leaf_trains_through_its_rounding(case: str) -> None:
+    """Gradients reach the first layer, with and without rounding."""
+    net = float_net(case, odd=False)
+    prepare(net)
+    calibrate(net, [normalize_image(images())])
+    net.train()
+    logits, = net(normalize_image(images()))["seg"].values()
+    logits.square().mean().backward()
+    gradient = net.nodes["net"].first.conv.weight.grad
+    assert torch.isfinite(gradient).all()
+    assert float(gradient.abs().sum()) > 0
+
+
+def test_every_leaf_has_a_case() -> None:
+    def below(cls: type[Leaf]) -> set[type[Leaf]]:
+        return {leaf for child in cls.__subclasses__() for leaf in {child, *below(child)} if leaf.__module__.startswith("mtzoo.")}
+
+    seen = {type(module) for module in build_network(graphs(CASES, odd=False)).modules()}
+    assert below(Leaf) <= seen
