@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from mtzoo.errors import UserError
+from mtzoo.graph import Program, grids, read_program
+from mtzoo.ops.grid import Grid
 from mtzoo.postprocess import Decoder, LabelMapDecoder
 from mtzoo.postprocess.label_map import logit_exponent
-from mtzoo.quantization import Program, integer_state, read_program
-from mtzoo.quantization.graph import Grid, grids
+from mtzoo.quantization import integer_state
 from mtzoo.quantization.integer import prove_exact
 
 

@@ -8,10 +8,11 @@ from mtzoo.errors import UserError
 from mtzoo.export import export_model, read_deploy_file
 from mtzoo.export.load import fake_quant_network, integer_network, network_outputs, stored_integers
 from mtzoo.export.logits import exact_decoders, largest_integers
+from mtzoo.graph import grids, read_program
 from mtzoo.ops.bilinear import bilinear_bits
 from mtzoo.ops.fixed_point import EXACT_LIMIT
 from mtzoo.postprocess import BoxDecoder, LabelMapDecoder, label_map
-from mtzoo.quantization import fold_bn, freeze, grids, integer_state, read_program
+from mtzoo.quantization import fold_bn, freeze, integer_state
 from mtzoo.runtime import DeployModel, verify
 from tests.export.helpers import HW, TASKS, prepared_net, spec
 from tests.quantization.helpers import images
