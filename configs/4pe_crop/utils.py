@@ -14,4 +14,3 @@ train_geometry = dict(crop_hw=[448, 1216], resize_type="none", focus_prob=0.5)
 
 # The window stands where the camera sees the end of a straight road; --vanishing-point or --camera at run time place it anew.
 deploy_geometry = dict(input_hw=[448, 1280], window=dict(vanishing_point=[960, 510], original_hw=[1080, 1920]))
-int_inference_export_input_shape = dict(image=(1, 3, 448, 1280), im_hw=(1, 2), crop_xy=(1, 2))

@@ -15,7 +15,6 @@ train_geometry = dict(resize_hw=[540, 1140], resize_type="min_max_pairs", crop_h
 
 # 1080x1920 -> 540x960 -> less 28 rows above
 deploy_geometry = dict(resized_hw=[540, 960], drop_top=28, input_hw=[512, 960])
-int_inference_export_input_shape = dict(image=(1, 3, 512, 960), im_hw=(1, 2))
 
 quantization = dict(weight_bits=8, activation_bits=8, scale_mode="power_of_two")
 

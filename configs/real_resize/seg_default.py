@@ -17,5 +17,3 @@ tasks = dict(seg_default=dict(
               class_weights=[1.0, 1.0, 4.0, 1.0, 1.5, 1.0, 4.0, 2.5, 1.5, 4.0, 4.0]),
     labels=dict(upsample=2),
 ))
-
-int_inference_export_input_shape = dict(image=(1, 3, 384, 480))  # no boxes here, so no im_hw

@@ -15,5 +15,3 @@ tasks = dict(seg_lane=dict(
     loss=dict(type="SegmentationLoss", weight=0.5, lovasz_weight=0.5, logit_upsample=2, class_weights=[1.0, 3.0]),
     labels=dict(upsample=2),
 ))
-
-int_inference_export_input_shape = dict(image=(1, 3, 384, 480))  # no boxes here, so no im_hw

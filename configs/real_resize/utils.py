@@ -41,7 +41,6 @@ sources = dict(
 
 train_geometry = dict(resize_hw=[360, 640], crop_hw=[288, 384], scale_range=[0.6, 1.5], focus_prob=0.3)
 deploy_geometry = dict(resized_hw=[360, 480], drop_top=0, input_hw=[384, 480])
-int_inference_export_input_shape = dict(image=(1, 3, 384, 480), im_hw=(1, 2))
 
 quantization = dict(weight_bits=8, activation_bits=8, scale_mode="power_of_two")
 fusion_bn_patterns = {1: ["nodes.backbone.*", "nodes.neck.*"], 2: ["nodes.*"]}

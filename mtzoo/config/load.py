@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 from unittest import mock
@@ -82,10 +83,12 @@ def config_from_dict(values: Mapping[str, Any]) -> ExperimentConfig:
         raise UserError("tasks is empty; a config needs at least one task: tasks = dict(name=dict(kind=..., ...))")
     used = {k: v for k, v in values.items() if k not in (*TABLES, "data_root", "tasks")}
     used["tasks"] = tuple(_task(name, task, values) for name, task in tasks.items())
-    defaults = {"photometric": {}, "quantization": {}, "env": {}, "loss_balance": "fixed", "samples_per_epoch": None,
+    defaults = {"int_inference_export_input_shape": {},
+                "photometric": {}, "quantization": {}, "env": {}, "loss_balance": "fixed", "samples_per_epoch": None,
                 "pipeline_test": {"iterations": 4, "batch_size": 2}, "merge": {}, "channels": {},
                 "resolved": values}
-    return build(ExperimentConfig, {**defaults, **used}, "")
+    config = build(ExperimentConfig, {**defaults, **used}, "")
+    return replace(config, int_inference_export_input_shape=config.export_input)
 
 
 def config_hash(config: ExperimentConfig) -> str:

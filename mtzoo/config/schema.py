@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from mtzoo.compression.sparsity import Sparsity
@@ -215,9 +215,11 @@ class Env:
 class ExportInput:
     """Shapes of the deploy model's inputs. image: (1, 3, H, W); im_hw: (1, 2), the original's height and width, and crop_xy:
     (1, 2), left and top of a crop's window: box decoding needs them, segmentation does not know them; format: of the
-    image, see `mtzoo.ops.color`."""
+    image, see `mtzoo.ops.color`.
 
-    image: tuple[int, int, int, int]
+    All shapes follow from the geometry and the tasks: without `image` they need not be given. With it they are given in full."""
+
+    image: tuple[int, int, int, int] | None = None
     im_hw: tuple[int, int] | None = None
     crop_xy: tuple[int, int] | None = None
     format: InputFormat = "bgr"
@@ -263,7 +265,6 @@ class ExperimentConfig:
             check_positive(self, "samples_per_epoch")
             check_at_most(self, samples_per_epoch=MOST_SAMPLES)
         self._check_solver()
-        self._check_crop()
         self._check_export_input()
 
     def _check_solver(self) -> None:
@@ -285,18 +286,24 @@ class ExperimentConfig:
             if step not in FOLDING_STEPS:
                 raise UserError(f"fusion_bn_patterns[{step}]: BN is folded at steps 1 and 2; use one of these keys")
 
-    def _check_crop(self) -> None:
-        crop, stride = self.train_geometry.crop_hw, self.deploy_geometry.stride
-        if any(side % stride for side in crop):
-            padded = [-(-side // stride) * stride for side in crop]
-            raise UserError(f"train_geometry.crop_hw={list(crop)}: not multiples of the network's stride {stride}; use {padded}")
+    @property
+    def export_input(self) -> ExportInput:
+        """`int_inference_export_input_shape` with all shapes, those that it leaves out as they follow from the rest."""
+        given = self.int_inference_export_input_shape
+        if given.image is not None:
+            return given
+        detects = any(task.kind == "detection" for task in self.tasks)
+        crops = detects and self.deploy_geometry.window is not None
+        return replace(given, image=(1, 3, *self.deploy_geometry.input_hw), im_hw=given.im_hw or ((1, 2) if detects else None),
+                       crop_xy=given.crop_xy or ((1, 2) if crops else None))
 
     def _check_export_input(self) -> None:
-        shape, where = self.int_inference_export_input_shape, "int_inference_export_input_shape"
+        shape, where = self.export_input, "int_inference_export_input_shape"
         detects = any(task.kind == "detection" for task in self.tasks)
-        if shape.image[:2] != (1, 3) or shape.image[2:] != self.deploy_geometry.input_hw:
+        if shape.image != (1, 3, *self.deploy_geometry.input_hw):
             h, w = self.deploy_geometry.input_hw
-            raise UserError(f"{where}.image={shape.image}: deploy_geometry.input_hw makes it (1, 3, {h}, {w})")
+            raise UserError(f"{where}.image={shape.image}: deploy_geometry.input_hw makes it (1, 3, {h}, {w}); "
+                            "leave it out")
         if detects and shape.im_hw is None:
             raise UserError(f"{where}: detection tasks need 'im_hw' for boxes in original pixels; add im_hw=(1, 2)")
         if not detects and shape.im_hw is not None:

@@ -5,10 +5,9 @@ import torch
 from mtzoo.compression import sparse_layers
 from mtzoo.config import ExperimentConfig, TaskConfig
 from mtzoo.engine.losses import MultiTaskLoss
-from mtzoo.engine.stages import fold_for_step, quantization_of
+from mtzoo.engine.stages import config_network, fold_for_step, quantization_of
 from mtzoo.errors import UserError
 from mtzoo.machine import check_memory
-from mtzoo.models import build_network
 from mtzoo.ops.boxes import box_strides
 from mtzoo.postprocess.label_map import LabelMapDecoder
 from mtzoo.quantization import inexact_layers, layers_with_bn, prepare
@@ -29,7 +28,7 @@ def check_network(config: ExperimentConfig) -> None:
     height, width = config.deploy_geometry.input_hw
     check_memory(f"deploy_geometry.input_hw={[height, width]}", height * width * BYTES_OF_A_PIXEL)
     MultiTaskLoss(config)
-    net = build_network(config.graphs, config.channels).eval()
+    net = config_network(config).eval()
     try:
         outputs = net(torch.zeros(1, 3, height, width))  # a "meta" tensor would be quicker, but imports torch._dynamo for seconds
     except RuntimeError as error:  # shapes that do not meet
@@ -49,7 +48,7 @@ def check_network(config: ExperimentConfig) -> None:
 
 def check_integers(config: ExperimentConfig) -> None:
     """Raises UserError for a config whose `quantization` keeps a layer from being integers: step 3 could not convert it."""
-    net = build_network(config.graphs, config.channels)
+    net = config_network(config)
     prepare(net, quantization_of(config))
     for layer, why in inexact_layers(net).items():
         raise UserError(f"quantization: layer '{layer}' {why}, so step 3 could not make an integer network; `mtzoo quant` and "

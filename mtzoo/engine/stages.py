@@ -10,7 +10,8 @@ from torch import nn
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.overrides import override
 from mtzoo.engine.checkpoint import Checkpoint, load_checkpoint, load_network_state
-from mtzoo.models import MultiTaskNet, build_network
+from mtzoo.errors import UserError
+from mtzoo.models import MultiTaskNet, build_network, network_stride
 from mtzoo.quantization import QConfigMap, fold_bn, load_integer_state, prepare, set_fake_quant
 
 FLOAT_STEP, FOLDED_STEP, INTEGER_STEP = 0, 2, 3
@@ -23,13 +24,29 @@ def quantization_of(config: ExperimentConfig) -> QConfigMap:
                       overrides={task.head.name: task.quantization for task in config.tasks if task.quantization})
 
 
+def config_network(config: ExperimentConfig) -> MultiTaskNet:
+    """The config's network, as its specs and channels make it. Raises UserError for specs that do not fit together, and for image
+    sizes that are no multiples of its stride."""
+    net = build_network(config.graphs, config.channels)
+    stride, geometry = network_stride(net), config.deploy_geometry
+    if geometry.stride is not None and geometry.stride % stride:
+        raise UserError(f"deploy_geometry.stride={geometry.stride}: the network's features make it {stride}; remove it, or give a "
+                        "multiple of that")
+    sizes = {"deploy_geometry.input_hw": geometry.input_hw, "train_geometry.crop_hw": config.train_geometry.crop_hw}
+    for key, hw in sizes.items():
+        if any(side % stride for side in hw):
+            padded = [-(-side // stride) * stride for side in hw]
+            raise UserError(f"{key}={list(hw)}: not multiples of the network's stride {stride}; use {padded}")
+    return net
+
+
 def network_at(config: ExperimentConfig, step: int, quantized: bool) -> MultiTaskNet:
     """A fresh network with the structure it has in that step: folds replayed, quantizers in place; load its state next.
 
     Raises UserError for specs that do not fit together.
     """
     torch.manual_seed(config.env.seed)
-    net = build_network(config.graphs, config.channels)
+    net = config_network(config)
     if quantized:
         prepare(net, quantization_of(config))
     for earlier in range(1, step + 1):
@@ -56,7 +73,7 @@ def checkpoint_network(checkpoint: Checkpoint, path: Path, options: Mapping[str,
     position = checkpoint.progress
     config = config_from_dict(override(checkpoint.config, options))
     if position.step == INTEGER_STEP:
-        net = build_network(config.graphs, config.channels)
+        net = config_network(config)
         load_integer_state(net, checkpoint.network)
     else:
         net = network_at(config, position.step, position.quantized)

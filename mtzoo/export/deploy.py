@@ -23,7 +23,7 @@ from mtzoo.export.network import emit_network
 from mtzoo.export.requirements import requirements, weight_bits
 from mtzoo.files import write_whole
 from mtzoo.graph import read_program, result_shapes
-from mtzoo.models import MultiTaskNet, NodeSpec
+from mtzoo.models import MultiTaskNet, NodeSpec, network_stride
 from mtzoo.models.channel_plan import ChannelPlan
 from mtzoo.ops.color import InputFormat
 from mtzoo.ops.geometry import DeployGeometry
@@ -64,7 +64,7 @@ def export_model(net: MultiTaskNet, spec: ExportSpec, path: str | Path, *, postp
     _check_finite(net)
     was_training = net.training
     net.eval()
-    spec = replace(spec, tasks=with_exact_decoders(net, spec.tasks))
+    spec = replace(spec, tasks=with_exact_decoders(net, spec.tasks), geometry=replace(spec.geometry, stride=network_stride(net)))
     model = build_model(net, spec.tasks, spec.geometry, spec.input_format, quantized=True, postprocess=postprocess,
                         keep_raw=keep_raw)
     net.train(was_training)

@@ -3,9 +3,10 @@
 from mtzoo.models.heads.detection import PerLocationDetectionHead
 from mtzoo.models.heads.segmentation import DenseSegmentationHead
 from mtzoo.models.multitask import MultiTaskNet
+from mtzoo.models.stride import network_stride
 from mtzoo.models.task_graph import NodeSpec, build_network
 from mtzoo.models.vargnet.backbone import VarGNetV2
 from mtzoo.models.vargnet.unet_neck import UnetNeck
 
 __all__ = ["DenseSegmentationHead", "MultiTaskNet", "NodeSpec", "PerLocationDetectionHead", "UnetNeck", "VarGNetV2",
-           "build_network"]
+           "build_network", "network_stride"]

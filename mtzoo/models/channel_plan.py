@@ -1,5 +1,6 @@
 """Widths of single layers that differ from what the node specs say: how a pruned network is written down and built again."""
 
+import math
 from collections.abc import Collection, Mapping
 
 import torch
@@ -8,6 +9,7 @@ from torch import nn
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.graph import drop_block
 from mtzoo.layers import ConvBNAct, narrow
+from mtzoo.models.stride import network_stride
 
 LayerChannels = tuple[int, int, int]
 """(input channels, output channels, groups) of a convolution."""
@@ -16,7 +18,7 @@ ChannelPlan = Mapping[str, LayerChannels]
 passes its input on."""
 GONE: LayerChannels = (0, 0, 0)
 
-CHECKED_SIDE = 64  # pixels of the image that a plan is tried on; every stride of the networks here divides it
+CHECKED_SIDE = 64  # pixels of the image that a plan is tried on, at least
 
 
 def layer_channels(layer: ConvBNAct) -> LayerChannels:
@@ -86,7 +88,8 @@ def _check(name: str, layer: ConvBNAct, channels: LayerChannels) -> None:
 def _check_fit(net: nn.Module) -> None:
     training = net.training
     try:
-        net.eval()(torch.zeros(1, 3, CHECKED_SIDE, CHECKED_SIDE))
+        side = math.lcm(CHECKED_SIDE, network_stride(net))
+        net.eval()(torch.zeros(1, 3, side, side))
     except (RuntimeError, TypeError) as error:  # TypeError: a module of several inputs passes on none of them
         raise UserError(f"channels: the layers do not fit together ({' '.join(str(error).split())[:160]}); use the plan of a "
                         "checkpoint that `mtzoo prune` wrote") from error

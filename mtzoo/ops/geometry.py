@@ -115,7 +115,7 @@ class View:
 @dataclass(frozen=True)
 class DeployGeometry:
     """How a deploy model looks at an original. One of two ways; both pad right and below to `input_hw`, what the network
-    sees, in multiples of its `stride`.
+    sees, in multiples of its `stride`: None where that is left to the network itself.
 
     Resize: `resized_hw` is the box (height, width) the original is fitted into, e.g. (540, 960) for 1080x1920, where
     shrinking to a half is the mean of 2x2 pixels, an image pyramid's; `drop_top` rows are cut off above.
@@ -126,20 +126,15 @@ class DeployGeometry:
     resized_hw: tuple[int, int] | None = None
     drop_top: int = 0
     window: CropWindow | None = None
-    stride: int = 32
+    stride: int | None = None
 
     def __post_init__(self) -> None:
         for key in ("input_hw", "resized_hw"):
             size = getattr(self, key) or (1, 1)
             if min(size) <= 0 or size[0] * size[1] > MAX_PIXELS:
                 raise UserError(f"{key}={size}: sides above 0 and at most {MAX_PIXELS:,} pixels are wanted")
-        if not 1 <= self.stride <= LARGEST_STRIDE:
-            raise UserError(f"stride={self.stride}: 1..{LARGEST_STRIDE} is wanted")
-        for name, size in zip(("height", "width"), self.input_hw):
-            if size <= 0 or size % self.stride:
-                padded = -(-size // self.stride) * self.stride
-                raise UserError(f"input_hw={self.input_hw}: {name} {size} is not a multiple of the network's stride "
-                                f"{self.stride}; pad to {padded}")
+        if self.stride is not None:
+            self._check_stride(self.stride)
         if self.window is not None:
             if self.resized_hw is not None or self.drop_top:
                 raise UserError("'window' is cut at full resolution; remove 'resized_hw' and 'drop_top', or 'window'")
@@ -147,6 +142,14 @@ class DeployGeometry:
             raise UserError("neither 'resized_hw' nor 'window' is given; add one")
         else:
             self._check_resized()
+
+    def _check_stride(self, stride: int) -> None:
+        if not 1 <= stride <= LARGEST_STRIDE:
+            raise UserError(f"stride={stride}: 1..{LARGEST_STRIDE} is wanted")
+        for name, size in zip(("height", "width"), self.input_hw):
+            if size % stride:
+                raise UserError(f"input_hw={self.input_hw}: {name} {size} is not a multiple of the network's stride {stride}; "
+                                f"pad to {-(-size // stride) * stride}")
 
     def _check_resized(self) -> None:
         rows = self.resized_hw[0] - self.drop_top

@@ -9,6 +9,7 @@ import numpy as np
 
 from mtzoo.export.deploy import build_model
 from mtzoo.export.load import fake_quant_network, read_deploy_file, stored_integers
+from mtzoo.models import network_stride
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess import merge
 from mtzoo.runtime.bench import interleaved, machine
@@ -59,9 +60,9 @@ def _whole_image(path: Path, image: np.ndarray, threads: int) -> Callable[[], ob
     """One inference of the resize network on the original at full resolution, padded to the network's stride."""
     file = read_deploy_file(path)
     height, width = image.shape[:2]
-    stride = file.info.geometry.stride
-    geometry = DeployGeometry((-(-height // stride) * stride, -(-width // stride) * stride), resized_hw=(height, width), stride=stride)
     net = fake_quant_network(file, stored_integers(file))
+    stride = network_stride(net)
+    geometry = DeployGeometry((-(-height // stride) * stride, -(-width // stride) * stride), resized_hw=(height, width))
     model = build_model(net, file.info.tasks, geometry, quantized=True, postprocess=True)
     names = {tensor.name for tensor in model.graph.input}
     arrays = {"image": geometry.view((height, width)).show(image).transpose(2, 0, 1)[None].copy(),

@@ -12,7 +12,7 @@ from mtzoo.config import config_from_dict, config_hash, load_config
 from mtzoo.config.overrides import override
 from mtzoo.errors import UserError
 from mtzoo.locate import find_config, list_configs
-from tests.tiny import config_values, tiny_config, write_config
+from tests.tiny import HW, config_values, tiny_config, write_config
 
 HERE = "folder"  # nothing is read before training: the paths need not exist
 
@@ -149,8 +149,8 @@ def put(values, dotted, value):
     ("solver.1.prefix", "a/b", r"^solver\[1\]: prefix 'a/b': letters, digits"),
     ("fusion_bn_patterns", {"3": ["nodes.*"]}, r"^fusion_bn_patterns\[3\]: BN is folded at steps 1 and 2"),
     ("fusion_bn_patterns", {"1": "nodes.*"}, r"^fusion_bn_patterns\.1: a list is wanted"),
-    ("train_geometry.crop_hw", [60, 96], r"crop_hw=\[60, 96\]: not multiples of the network's stride 32; use \[64, 96\]"),
-    ("deploy_geometry.input_hw", [60, 96], r"^deploy_geometry: input_hw=\(60, 96\): height 60.* pad to 64"),
+    ("deploy_geometry", {"resized_hw": [60, 96], "input_hw": [60, 96], "stride": 32},
+     r"^deploy_geometry: input_hw=\(60, 96\): height 60.* pad to 64"),
     ("quantization", {"weight_bits": 3}, r"weight_bits=3"),
     ("loss_balance", "equal", "^loss_balance='equal': one of 'fixed', 'uncertainty'"),
     ("tasks.det.loss.weight", -1.0, r"^tasks\.det\.loss: weight=-1.0"),
@@ -187,6 +187,31 @@ def test_a_fault_is_one_line_that_names_its_key(values, place, value, message):
     with pytest.raises(UserError, match=message) as caught:
         config_from_dict(put(values, place, value))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [None, {}, {"format": "nv12"}, {"im_hw": [1, 2]}])
+def test_shapes_of_the_export_that_are_not_given_follow_from_the_rest(values, given):
+    changed = {key: value for key, value in values.items() if key != "int_inference_export_input_shape"}
+    config = config_from_dict(changed if given is None else {**changed, "int_inference_export_input_shape": given})
+    shape = config.int_inference_export_input_shape
+    assert (shape.image, shape.im_hw, shape.crop_xy) == ((1, 3, *HW), (1, 2), None)
+    assert shape.format == (given or {}).get("format", "bgr")
+
+
+def test_a_crop_s_window_is_an_input_only_of_boxes(tmp_path):
+    window = {"input_hw": list(HW), "window": {"vanishing_point": [40, 30], "original_hw": list(HW)}}
+    shapes = [config_from_dict(config_values(tmp_path, tasks, deploy_geometry=window, int_inference_export_input_shape={}))
+              .int_inference_export_input_shape for tasks in (["det", "seg"], ["seg"])]
+    assert [(shape.im_hw, shape.crop_xy) for shape in shapes] == [((1, 2), (1, 2)), (None, None)]
+
+
+@pytest.mark.parametrize(("given", "message"), [
+    ({"im_hw": [1, 3]}, r"im_hw=\(1, 3\): its shape is \(1, 2\)"),
+    ({"crop_xy": [1, 2]}, r"crop_xy: only detection tasks with deploy_geometry\.window read it; remove crop_xy"),
+])
+def test_shapes_that_are_given_are_checked(values, given, message):
+    with pytest.raises(UserError, match=message):
+        config_from_dict({**values, "int_inference_export_input_shape": given})
 
 
 def test_im_hw_without_detection_is_refused(tmp_path):

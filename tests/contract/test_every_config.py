@@ -36,7 +36,8 @@ SMALL = ("4pe_resize/seg_lane",)  # one life is lived among the fast tests
 def shrunk(name: str) -> ExperimentConfig:
     """The config with a small image; its network, tasks, losses and quantization as they are."""
     values = load_config(find_config(name)).resolved
-    shape = {**values["int_inference_export_input_shape"], "image": [1, 3, *HW]}
+    shape = {key: [1, 3, *HW] if key == "image" else value
+             for key, value in values.get("int_inference_export_input_shape", {}).items()}
     deploy = {**values["deploy_geometry"], "input_hw": list(HW)}
     if "window" not in deploy:
         deploy |= {"resized_hw": list(HW), "drop_top": 0}

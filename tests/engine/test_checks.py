@@ -36,6 +36,10 @@ def head(values, task, **changes):
     return changed
 
 
+def sized(values, hw, **changes):
+    return {**values, "deploy_geometry": {"resized_hw": hw, "input_hw": hw, **changes}, "int_inference_export_input_shape": {}}
+
+
 def task(values, name, **changes):
     changed = copy.deepcopy(values)
     changed["tasks"][name] |= changes
@@ -51,6 +55,11 @@ BACKBONE = {"name": "backbone", "type": "VarGNetV2", "width": 0.5}
     (lambda v: head(v, "seg", strides=[8, 16]), r"tasks\.seg\.labels\.stride=4.*stride 8; set labels=dict\(stride=8\)"),
     (lambda v: head(v, "seg", type="PerLocationDetectionHead"), r"tasks\.seg: its last node 'seg_head'.*no segmentation head"),
     (lambda v: head(v, "det", type="DenseSegmentationHead"), r"tasks\.det: its last node 'det_head'.*no detection head"),
+    (lambda v: {**v, "train_geometry": {**v["train_geometry"], "crop_hw": [60, 96]}},
+     r"^train_geometry\.crop_hw=\[60, 96\]: not multiples of the network's stride 32; use \[64, 96\]"),
+    (lambda v: sized(v, [64, 100]),
+     r"^deploy_geometry\.input_hw=\[64, 100\]: not multiples of the network's stride 32; use \[64, 128\]"),
+    (lambda v: sized(v, [64, 96], stride=8), r"^deploy_geometry\.stride=8: the network's features make it 32; remove it"),
     (lambda v: task(v, "seg", nodes=[BACKBONE, *v["tasks"]["seg"]["nodes"][1:]]), "node 'backbone' has two specs.*0.25.*0.5"),
     (lambda v: task(v, "seg", loss={"type": "SegLoss"}), r"tasks\.seg\.loss\.type.*'SegLoss'; did you mean 'SegmentationLoss'"),
     (lambda v: task(v, "seg", loss={"type": "SegmentationLoss", "lovasz": 1}),

@@ -51,7 +51,8 @@ def test_deploy_rows(original, resized, drop, input_hw):
 
 def test_an_input_that_is_no_multiple_of_the_stride_names_the_padded_size():
     with pytest.raises(UserError, match=r"input_hw=\(512, 1140\): width 1140 is not a multiple.* 32; pad to 1152"):
-        DeployGeometry(resized_hw=(540, 1140), drop_top=28, input_hw=(512, 1140))
+        DeployGeometry(resized_hw=(540, 1140), drop_top=28, input_hw=(512, 1140), stride=32)
+    assert DeployGeometry(resized_hw=(540, 1140), drop_top=28, input_hw=(512, 1140), stride=4).stride == 4
     assert DeployGeometry(resized_hw=(540, 1140), drop_top=28, input_hw=(512, 1152)).view((1080, 2280)).scale == 0.5
 
 
