@@ -21,7 +21,7 @@ class IntegerConv(nn.Module):
     """clamp(round(((w * x + b) 2^p + skip 2^q) 2^-r)), with shifts per channel: p, q >= 0, r of any sign.
 
     The clamp is the ReLU, too. source, skip: grids of the inputs; output: grid of the result, on which an accumulator stays
-    as it is. Raises UserError where the sum could pass 2^24.
+    as it is. largest: (C_out,) what `prove_exact` has found. Raises UserError where the sum could pass 2^24.
     """
 
     def __init__(self, name: str, layer: ConvBNAct, weight: Tensor, bias: Tensor, *, weight_exponent: Tensor,
@@ -33,7 +33,7 @@ class IntegerConv(nn.Module):
         self.output, self.exact = output, output.low is None
         own = source.exponent + weight_exponent.int()  # (C_out,) grid of the products
         fine = own if skip is None else torch.minimum(own, skip.exponent)
-        prove_exact(name, weight, bias, own=own, fine=fine, source=source, skip=skip)
+        self.largest = prove_exact(name, weight, bias, own=own, fine=fine, source=source, skip=skip)
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)
         self.register_buffer("exponent", output.exponent)
@@ -112,6 +112,18 @@ class IntegerNet(nn.Module):
             values[name] = self.steps[_key(name)](*(values[read] for read in reads))
         return {task: {output: self._to_float(values[name], name) for output, name in maps.items()}
                 for task, maps in self.outputs.items()}
+
+    def bound(self, task: str, output: str) -> tuple[Tensor, Tensor]:
+        """(largest, exponent) of an output, both (C,), or () if it is of 8 bits: each value is an integer * 2^exponent, and the
+        largest |integer| is that."""
+        name = self.outputs[task][output]
+        step = self.steps[_key(name)]
+        if step.output.low is not None:
+            return torch.tensor(float(max(-step.output.low, step.output.high)), dtype=torch.float64), step.exponent
+        while isinstance(step, IntegerLeaf):  # it moves the sums of a convolution
+            name = self.reads[name][0]
+            step = self.steps[_key(name)]
+        return step.largest, step.exponent
 
     def _to_float(self, value: Tensor, name: str) -> Tensor:
         """Exact: the integers are at most 2^24 and the factor is a power of two."""

@@ -1,3 +1,4 @@
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -7,12 +8,11 @@ import torch
 from mtzoo.errors import UserError
 from mtzoo.export import export_model, read_deploy_file
 from mtzoo.export.load import fake_quant_network, integer_network, network_outputs, stored_integers
-from mtzoo.export.logits import exact_decoders, largest_integers
-from mtzoo.graph import grids, read_program
+from mtzoo.export.logits import exact_decoders
 from mtzoo.ops.bilinear import bilinear_bits
 from mtzoo.ops.fixed_point import EXACT_LIMIT
 from mtzoo.postprocess import BoxDecoder, LabelMapDecoder, label_map
-from mtzoo.quantization import fold_bn, freeze, integer_state
+from mtzoo.quantization import convert, fold_bn, freeze
 from mtzoo.runtime import DeployModel, verify
 from tests.export.helpers import HW, TASKS, prepared_net, spec
 from tests.quantization.helpers import images
@@ -43,14 +43,8 @@ def path(large, tmp_path_factory):
     return path
 
 
-def largest_of(net):
-    program, state = read_program(net), integer_state(net)
-    grid = grids(program, state)
-    return largest_integers(program, state, grid, program.outputs["seg"]["logits"]), grid[program.outputs["seg"]["logits"]].exponent
-
-
 def test_logits_stay_within_their_bound(frozen):
-    largest, exponent = largest_of(frozen)
+    largest, exponent = convert(frozen).bound("seg", "logits")
     logits = network_outputs(frozen, images())["seg"]["logits"] * torch.exp2(-exponent.float()).view(-1, 1, 1)
     assert torch.equal(logits, logits.round())
     reached = logits.abs().amax((0, 2, 3)).double()
@@ -59,14 +53,14 @@ def test_logits_stay_within_their_bound(frozen):
 
 
 def test_what_fits_is_not_rounded(frozen):
-    largest, _ = largest_of(frozen)
+    largest, _ = convert(frozen).bound("seg", "logits")
     assert largest.max() * 2 ** bilinear_bits(2) <= EXACT_LIMIT
     decoders = {name: task.decoder for name, task in TASKS.items()}
     assert exact_decoders(frozen, decoders) == decoders
 
 
 def test_what_does_not_fit_is_rounded_until_it_does(large):
-    largest, exponent = largest_of(large)
+    largest, exponent = convert(large).bound("seg", "logits")
     assert largest.max() * 2 ** bilinear_bits(4) > EXACT_LIMIT
     found = exact_decoders(large, {"seg": DECODER, "det": BoxDecoder()})
     assert found["det"] == BoxDecoder()
@@ -104,9 +98,10 @@ def test_all_executors_agree_on_rounded_logits(path):
     assert report.executors["openvino"].values["seg.labels"] == 2 * HW[0] * HW[1]
 
 
-def test_sums_beyond_float32_leave_the_decoders_to_the_conversion_to_refuse(large, monkeypatch):
-    def refuse(*args, **kwargs):
-        raise UserError("layer 'x', channel 0: its sum can reach 2^25")
-
-    monkeypatch.setattr("mtzoo.export.logits.largest_integers", refuse)
-    assert exact_decoders(large, {"seg": DECODER}) == {"seg": DECODER}
+def test_sums_beyond_float32_leave_the_decoders_to_the_conversion_to_refuse(large):
+    net = deepcopy(large)
+    with torch.no_grad():
+        net.nodes["seg_head"].classify.conv.bias.mul_(2.0**6)
+    with pytest.raises(UserError, match="seg_head.classify.*above 2\\^24"):
+        convert(net)
+    assert exact_decoders(net, {"seg": DECODER}) == {"seg": DECODER}
