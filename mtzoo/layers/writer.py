@@ -42,6 +42,10 @@ class Builder(Protocol):
 
     def upsample_nearest(self, x: str, factor: int, name: str) -> str: ...
 
+    def resize_linear(self, x: str, factor: int, name: str) -> str: ...
+
+    def quantize_resized(self, x: str, scale: float, zero_point: np.generic, name: str = "") -> str: ...
+
 
 class Writer(Protocol):
     """A network on its way to ONNX. quantized: with its quantizers, else the float network they stand on."""
