@@ -10,6 +10,7 @@ from rich.table import Table
 
 from mtzoo.cli.arguments import add_config_options, config_from_arguments
 from mtzoo.console import say
+from mtzoo.engine.auxiliary import auxiliary_costs, build_auxiliary
 from mtzoo.models import build_network
 from mtzoo.models.costs import node_costs
 
@@ -44,4 +45,8 @@ def run(args: argparse.Namespace) -> int:
     shared_size = sum(sizes[n] for n in shared)
     say(f"shared by several tasks: {shared_size:,} parameters ({100 * shared_size / params:.1f} %); by one task: "
                   + ", ".join(f"{t} {sum(sizes[n] for n in names):,}" for t, names in unshared.items()))
+    if (auxiliary := build_auxiliary(config)) is not None:
+        for cost in auxiliary_costs(net, auxiliary, input_hw):
+            say(f"training in float adds: {cost.name} ({cost.type}, reads {', '.join(cost.inputs)}) for {cost.tasks[0]}, weight "
+                f"{config.auxiliary[cost.name].weight:g}: {cost.params:,} parameters, {cost.macs / 1e6:.1f} MMAC")
     return 0

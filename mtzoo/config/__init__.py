@@ -1,6 +1,7 @@
 """What a config says, checked."""
 
 from mtzoo.config.load import config_from_dict, config_hash, load_config
-from mtzoo.config.schema import ExperimentConfig, Phase, SolverStep, TaskConfig
+from mtzoo.config.schema import ExperimentConfig, TaskConfig
+from mtzoo.config.solver import Phase, SolverStep
 
 __all__ = ["ExperimentConfig", "Phase", "SolverStep", "TaskConfig", "config_from_dict", "config_hash", "load_config"]

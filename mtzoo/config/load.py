@@ -14,14 +14,14 @@ from mmengine.config import config as mmengine_config
 
 from mtzoo.config.overrides import TABLES, TOP_KEYS, override, select_tasks
 from mtzoo.config.plain import plain, shown_object
-from mtzoo.config.schema import ExperimentConfig, LossSpec, TaskConfig
+from mtzoo.config.schema import AuxiliaryHead, ExperimentConfig, LossSpec, TaskConfig
 from mtzoo.data.sources import SOURCES, Source
 from mtzoo.errors import UserError, did_you_mean, shown
 from mtzoo.models.task_graph import NodeSpec
 from mtzoo.plain_data import build, convert
 
 MAX_BYTES = 1 << 20  # of a config file; the largest here has 3 KB
-TASK_KEYS = ("kind", "classes", "nodes", "train", "val", "loss", "boxes", "labels", "quantization")
+TASK_KEYS = ("kind", "classes", "nodes", "train", "val", "loss", "boxes", "labels", "quantization", "auxiliary")
 
 
 def load_config(path: Path, options: Mapping[str, Any] | None = None, tasks: Sequence[str] | None = None) -> ExperimentConfig:
@@ -114,30 +114,49 @@ def _task(name: str, task: object, values: Mapping[str, Any]) -> TaskConfig:
         if key not in task:
             raise UserError(f"{where}: '{key}' is missing; add it")
     classes = convert(tuple[str, ...], task["classes"], f"{where}.classes")
-    given = {k: v for k, v in task.items() if k not in ("nodes", "train", "val", "loss")}
+    given = {k: v for k, v in task.items() if k not in ("nodes", "train", "val", "loss", "auxiliary")}
     return build(TaskConfig, {
         **given, "name": name,
         "nodes": _nodes(task["nodes"], values.get("nodes", {}), len(classes), f"{where}.nodes"),
         "train_sources": _sources(task["train"], values, f"{where}.train"),
         "val_sources": _sources(task["val"], values, f"{where}.val"),
         "loss": _loss(task["loss"], f"{where}.loss"),
+        "auxiliary": _auxiliary(task.get("auxiliary", ()), values.get("nodes", {}), len(classes), f"{where}.auxiliary"),
     }, where)
 
 
 def _nodes(items: object, table: Mapping[str, Any], num_classes: int, where: str) -> tuple[NodeSpec, ...]:
     """Node specs in order; the last is the head and learns the number of classes from its task."""
     found = _look_up_all(items, table, where)
-    specs = []
-    for place, spec in found:
-        for key in ("name", "type"):
-            if key not in spec:
-                raise UserError(f"{place}: '{key}' is missing; add it")
-        inputs, name, kind = spec.pop("inputs", "image"), spec.pop("name"), spec.pop("type")
-        if place == found[-1][0]:
-            spec.setdefault("num_classes", num_classes)
-        names = (inputs,) if isinstance(inputs, str) else convert(tuple[str, ...], inputs, f"{place}.inputs")
-        specs.append(NodeSpec(convert(str, name, f"{place}.name"), convert(str, kind, f"{place}.type"), names, spec))
-    return tuple(specs)
+    return tuple(_node(spec, num_classes if i == len(found) - 1 else None, place) for i, (place, spec) in enumerate(found))
+
+
+def _node(spec: dict[str, Any], num_classes: int | None, where: str) -> NodeSpec:
+    """num_classes: of a head."""
+    for key in ("name", "type"):
+        if key not in spec:
+            raise UserError(f"{where}: '{key}' is missing; add it")
+    inputs, name, kind = spec.pop("inputs", "image"), spec.pop("name"), spec.pop("type")
+    if num_classes is not None:
+        spec.setdefault("num_classes", num_classes)
+    names = (inputs,) if isinstance(inputs, str) else convert(tuple[str, ...], inputs, f"{where}.inputs")
+    return NodeSpec(convert(str, name, f"{where}.name"), convert(str, kind, f"{where}.type"), names, spec)
+
+
+def _auxiliary(items: object, table: Mapping[str, Any], num_classes: int, where: str) -> tuple[AuxiliaryHead, ...]:
+    heads = []
+    for i, item in enumerate(convert(tuple[object, ...], items, where)):
+        place = f"{where}[{i}]"
+        if not isinstance(item, Mapping) or "node" not in item:
+            raise UserError(f"{place}: a dict with 'node' is wanted: dict(node=dict(name=..., type=..., inputs=[...]), weight=0.4)")
+        node = _look_up(item["node"], table, f"{place}.node")
+        values = {**item, "node": _node(node, num_classes, f"{place}.node")}
+        if "loss" in item:
+            if isinstance(item["loss"], Mapping) and "weight" in item["loss"]:
+                raise UserError(f"{place}.loss.weight: an auxiliary head's weight stands beside its node; write {place}.weight")
+            values["loss"] = _loss(item["loss"], f"{place}.loss")
+        heads.append(build(AuxiliaryHead, values, place))
+    return tuple(heads)
 
 
 def _sources(items: object, values: Mapping[str, Any], where: str) -> tuple[Source, ...]:
@@ -153,17 +172,18 @@ def _sources(items: object, values: Mapping[str, Any], where: str) -> tuple[Sour
 
 
 def _look_up_all(items: object, table: Mapping[str, Any], where: str) -> list[tuple[str, dict[str, Any]]]:
-    """(its place in the config, a copy of the spec) of each item: a dict in place, or a name in one of the config's tables."""
-    found = []
-    for i, item in enumerate(convert(tuple[object, ...], items, where)):
-        place = f"{where}[{i}]"
-        if isinstance(item, Mapping):
-            found.append((place, dict(item)))
-        elif isinstance(item, str) and item in table:
-            found.append((place, {"name": item, **table[item]}))
-        else:
-            raise UserError(f"{place}={item!r}: no such name{did_you_mean(str(item), table)}")
-    return found
+    """(its place in the config, a copy of the spec) of each item."""
+    places = [(f"{where}[{i}]", item) for i, item in enumerate(convert(tuple[object, ...], items, where))]
+    return [(place, _look_up(item, table, place)) for place, item in places]
+
+
+def _look_up(item: object, table: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """A copy of a spec: a dict in place, or a name in one of the config's tables."""
+    if isinstance(item, Mapping):
+        return dict(item)
+    if isinstance(item, str) and item in table:
+        return {"name": item, **table[item]}
+    raise UserError(f"{place}={item!r}: no such name{did_you_mean(str(item), table)}")
 
 
 def _loss(spec: object, where: str) -> LossSpec:

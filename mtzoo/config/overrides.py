@@ -1,6 +1,7 @@
 """What is overridden in a config: `--cfg-options` and `--tasks`, and which of it changes nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
+import fnmatch
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from mtzoo.config.plain import plain
@@ -99,14 +100,23 @@ def _is_copy(item: Mapping[str, Any], name: str, table: Mapping[str, Any]) -> bo
 def _items(values: Mapping[str, Any], table: str) -> list[Any]:
     """All that tasks list of a table: names and specs."""
     tasks = values.get("tasks")
-    tasks = tasks.values() if isinstance(tasks, Mapping) else ()
-    lists = [task.get(key) for task in tasks if isinstance(task, Mapping) for key in TABLES[table]]
-    return [item for items in lists if isinstance(items, list | tuple) for item in items]
+    tasks = [task for task in tasks.values() if isinstance(task, Mapping)] if isinstance(tasks, Mapping) else []
+    items = [item for task in tasks for key in TABLES[table] for item in _listed(task.get(key))]
+    return items + [head.get("node") for task in tasks for head in _auxiliary(task) if table == "nodes"]
+
+
+def _auxiliary(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [head for head in _listed(task.get("auxiliary")) if isinstance(head, Mapping)]
+
+
+def _listed(value: object) -> Sequence[Any]:
+    """A list as it is; nothing of what is none: it is refused further on."""
+    return value if isinstance(value, list | tuple) else ()
 
 
 def select_tasks(values: Mapping[str, Any], tasks: Sequence[str] | None) -> dict[str, Any]:
-    """The config with only `tasks`: what is to be distilled of others goes, and without detection what only boxes need of the
-    export's inputs."""
+    """The config with only `tasks`: what is to be distilled of others goes, so do multipliers of their nodes, and without detection
+    what only boxes need of the export's inputs."""
     known = values.get("tasks", {})
     if not tasks or not isinstance(known, Mapping):  # refused further on
         return dict(values)
@@ -121,6 +131,8 @@ def select_tasks(values: Mapping[str, Any], tasks: Sequence[str] | None) -> dict
         selected["distillation"] = {**taught, "outputs": outputs}
     if isinstance(values.get("channels"), Mapping):
         selected["channels"] = node_channels(values["channels"], _node_names(kept))
+    if "solver" in values:
+        selected["solver"] = _without_multipliers(values["solver"], _node_names(known) - _node_names(kept), _node_names(kept))
     shape = values.get("int_inference_export_input_shape")
     if isinstance(shape, Mapping) and all(not isinstance(t, Mapping) or t.get("kind") != "detection" for t in kept.values()):
         selected["int_inference_export_input_shape"] = {key: value for key, value in shape.items() if key not in BOX_INPUTS}
@@ -128,9 +140,22 @@ def select_tasks(values: Mapping[str, Any], tasks: Sequence[str] | None) -> dict
 
 
 def _node_names(tasks: Mapping[str, Any]) -> set[str]:
-    """Names of the nodes that some tasks need."""
-    nodes = [node for task in tasks.values() if isinstance(task, Mapping) for node in task.get("nodes", ())]
+    """Names of the nodes that some tasks need, auxiliary heads among them."""
+    nodes = _items({"tasks": tasks}, "nodes")
     return {str(node.get("name")) if isinstance(node, Mapping) else str(node) for node in nodes}
+
+
+def _without_multipliers(values: Any, gone: Collection[str], kept: Collection[str]) -> Any:
+    """The data of `solver` without the multipliers that only match nodes that are gone."""
+    if isinstance(values, list | tuple):
+        return [_without_multipliers(value, gone, kept) for value in values]
+    if not isinstance(values, Mapping):
+        return values
+    cleaned = {key: _without_multipliers(value, gone, kept) for key, value in values.items()}
+    if isinstance(multipliers := cleaned.get("multipliers"), Mapping):
+        cleaned["multipliers"] = {name: value for name, value in multipliers.items()
+                                  if fnmatch.filter(kept, name) or not fnmatch.filter(gone, name)}
+    return cleaned
 
 
 def idle_overrides(values: Mapping[str, Any], options: Mapping[str, Any], tasks: Sequence[str] = (), *,

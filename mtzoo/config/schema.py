@@ -1,18 +1,18 @@
 """What a config can say. Every class is frozen and checks itself; units are in the docstrings."""
 
 import math
-import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from mtzoo.compression.sparsity import Sparsity
 from mtzoo.config.distillation import Distillation
+from mtzoo.config.solver import Phase, SolverStep, check_multipliers, check_solver
+from mtzoo.config.values import MOST_ITERATIONS, check_at_most, check_name, check_positive
 from mtzoo.data.geometry import TrainGeometry
 from mtzoo.data.photometric import Photometric
 from mtzoo.data.sources import Source
-from mtzoo.errors import UserError, shown
+from mtzoo.errors import UserError
 from mtzoo.models.channel_plan import LayerChannels
 from mtzoo.models.task_graph import NodeSpec
 from mtzoo.ops.color import InputFormat
@@ -23,33 +23,9 @@ from mtzoo.postprocess.merge import MergeRule
 from mtzoo.quantization import QConfig
 
 Kind = Literal["detection", "segmentation"]
-SOLVER_STEPS = 4
-FOLDING_STEPS = (1, 2)
-MOST_ITERATIONS, MOST_SAMPLES = 1_000_000_000, 10_000_000
+MOST_SAMPLES = 10_000_000
 MOST_CLASSES = {"detection": 4096, "segmentation": 255}
 """255 in a mask is no class."""
-PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")  # what may become a part of file names, output names and loss keys
-
-
-def check_name(name: str, what: str) -> None:
-    """Raises UserError for a name with anything but letters, digits, _ and -."""
-    if not PLAIN_NAME.fullmatch(name):
-        raise UserError(f"{what} '{name}': letters, digits, _ and - only")
-
-
-def check_positive(owner: object, *names: str) -> None:
-    """Raises UserError naming the first of the owner's numbers that is not above zero."""
-    for name in names:
-        if not 0 < getattr(owner, name) < math.inf:
-            raise UserError(f"{name}={getattr(owner, name)}: a number above 0 is wanted")
-
-
-def check_at_most(owner: object, **bounds: float) -> None:
-    """Raises UserError naming the first of the owner's numbers that is above its bound: what no training means."""
-    for name, most in bounds.items():
-        value = getattr(owner, name)
-        if value is not None and value > most:
-            raise UserError(f"{name}={shown(value)}: at most {most:,} is allowed")
 
 
 @dataclass(frozen=True)
@@ -66,8 +42,24 @@ class LossSpec:
 
 
 @dataclass(frozen=True)
+class AuxiliaryHead:
+    """A head that teaches what it reads while the network is trained in float, and is no part of it (see `docs/training.md`).
+
+    weight: factor of its loss, in the task's sum, where the main head's loss has 1; loss: None for the task's.
+    """
+
+    node: NodeSpec
+    weight: float = 0.4
+    loss: LossSpec | None = None
+
+    def __post_init__(self) -> None:
+        check_positive(self, "weight")
+
+
+@dataclass(frozen=True)
 class TaskConfig:
-    """One task: its graph (the last node is the head), classes, data, loss, post-processing, quantization of its head."""
+    """One task: its graph (the last node is the head), classes, data, loss, post-processing, quantization of its head, heads that
+    are there in float training only."""
 
     name: str
     kind: Kind
@@ -79,6 +71,7 @@ class TaskConfig:
     boxes: BoxDecoder | None = None
     labels: LabelMapDecoder | None = None
     quantization: QConfig | None = None
+    auxiliary: tuple[AuxiliaryHead, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name, "task")
@@ -109,78 +102,13 @@ class TaskConfig:
 
 
 @dataclass(frozen=True)
-class OptimizerSpec:
-    """lr at the given batch size; momentum is SGD's; weight decay spares BN, biases and quantizers."""
-
-    type: Literal["SGD", "AdamW"] = "AdamW"
-    lr: float = 2e-3
-    weight_decay: float = 1e-2
-    momentum: float = 0.9
-
-    def __post_init__(self) -> None:
-        check_positive(self, "lr")
-        check_at_most(self, lr=1e6, weight_decay=1e6)
-        if not 0 <= self.weight_decay < math.inf:
-            raise UserError(f"weight_decay={self.weight_decay}: a number of 0 or more is wanted")
-        if not 0 <= self.momentum < 1:
-            raise UserError(f"momentum={self.momentum}: has to lie in 0..1, 1 excluded")
-
-
-@dataclass(frozen=True)
-class ScheduleSpec:
-    """Learning rate over a phase: linear warm-up, then poly, cosine or constant down to min_lr_ratio * lr."""
-
-    type: Literal["poly", "cosine", "constant"] = "cosine"
-    warmup_iterations: int = 0
-    power: float = 0.9
-    min_lr_ratio: float = 0.0
-
-    def __post_init__(self) -> None:
-        check_positive(self, "power")
-        check_at_most(self, warmup_iterations=MOST_ITERATIONS, power=100)
-        if self.warmup_iterations < 0:
-            raise UserError(f"warmup_iterations={self.warmup_iterations}: 0 or more is wanted")
-        if not 0 <= self.min_lr_ratio <= 1:
-            raise UserError(f"min_lr_ratio={self.min_lr_ratio}: has to lie in 0..1")
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A stretch of training under one schedule. Give `epochs` or `iterations`, not both."""
-
-    batch_size: int = 8
-    epochs: float | None = None
-    iterations: int | None = None
-    optimizer: OptimizerSpec = OptimizerSpec()
-    schedule: ScheduleSpec = ScheduleSpec()
-    grad_clip_norm: float = 10.0
-
-    def __post_init__(self) -> None:
-        if (self.epochs is None) == (self.iterations is None):
-            raise UserError("give either 'epochs' or 'iterations'")
-        check_positive(self, "epochs" if self.iterations is None else "iterations", "batch_size", "grad_clip_norm")
-        check_at_most(self, epochs=1_000_000, iterations=MOST_ITERATIONS, batch_size=65_536)
-
-
-@dataclass(frozen=True)
-class SolverStep:
-    """One of the four steps. float_phase: training before fake-quant (step 0); quant_phase: training with it."""
-
-    prefix: str
-    float_phase: Phase | None = None
-    quant_phase: Phase | None = None
-
-    def __post_init__(self) -> None:
-        check_name(self.prefix, "prefix")
-
-
-@dataclass(frozen=True)
 class Env:
     """Where and how it runs. default_ctx: "cpu", or GPU indices such as "0,1"; workers: processes that read and prepare images;
     threads: of the CPU, for the network in training, 0: as many as torch takes by itself; amp: "auto" takes bf16 where it is
     faster; shuffle_chunk_size: images of a folder that stay together when an epoch is shuffled, for disks that are slow to seek,
-    0: none do; cache_mb: bound of the cache of decoded images and masks, of all workers, MiB; max_bad_images: share (0..1) of the
-    training images that may turn out unreadable, beyond it the run stops; intervals in iterations.
+    0: none do; sync_bn: whether BN takes its statistics in training over the images of all processes; cache_mb: bound of the cache
+    of decoded images and masks, of all workers, MiB; max_bad_images: share (0..1) of the training images that may turn out
+    unreadable, beyond it the run stops; intervals in iterations.
 
     OTHER_NAMES: what other toolkits call a key -> what it is called here.
     """
@@ -193,6 +121,7 @@ class Env:
     seed: int = 0
     amp: Literal["auto", "bf16", "off"] = "auto"
     shuffle_chunk_size: int = 0
+    sync_bn: bool = True
     cache_mb: int = 512
     max_bad_images: float = 0.01
     log_interval: int = 20
@@ -255,6 +184,11 @@ class ExperimentConfig:
         return {task.name: task.nodes for task in self.tasks}
 
     @property
+    def auxiliary(self) -> dict[str, AuxiliaryHead]:
+        """Every auxiliary head by name."""
+        return {head.node.name: head for task in self.tasks for head in task.auxiliary}
+
+    @property
     def classes(self) -> dict[str, tuple[str, ...]]:
         return {task.name: task.classes for task in self.tasks}
 
@@ -264,27 +198,22 @@ class ExperimentConfig:
         if self.samples_per_epoch is not None:
             check_positive(self, "samples_per_epoch")
             check_at_most(self, samples_per_epoch=MOST_SAMPLES)
-        self._check_solver()
+        self._check_auxiliary()
+        check_solver(self.solver, self.fusion_bn_patterns)
+        check_multipliers(self.solver, self._node_names(), tuple(self.auxiliary))
         self._check_export_input()
 
-    def _check_solver(self) -> None:
-        if len(self.solver) != SOLVER_STEPS:
-            raise UserError(f"solver has {len(self.solver)} entries; {SOLVER_STEPS} are wanted, one for each step")
-        prefix, count = Counter(step.prefix for step in self.solver).most_common(1)[0]
-        if count > 1:
-            raise UserError(f"solver: two steps have the prefix '{prefix}'; their checkpoints would overwrite each other")
-        if self.solver[0].float_phase is None and self.solver[0].quant_phase is None:
-            raise UserError("solver[0] has neither float_phase nor quant_phase; add one")
-        for step in FOLDING_STEPS:
-            if self.solver[step].float_phase:
-                raise UserError(f"solver[{step}].float_phase: only step 0 trains in float; remove it")
-            if self.solver[step].quant_phase is None:
-                raise UserError(f"solver[{step}]: 'quant_phase' is missing; add it")
-        if self.solver[3].float_phase or self.solver[3].quant_phase:
-            raise UserError("solver[3]: step 3 converts to integers and trains nothing; remove its phases")
-        for step in self.fusion_bn_patterns:
-            if step not in FOLDING_STEPS:
-                raise UserError(f"fusion_bn_patterns[{step}]: BN is folded at steps 1 and 2; use one of these keys")
+    def _node_names(self) -> list[str]:
+        return list(dict.fromkeys(node.name for task in self.tasks for node in task.nodes))
+
+    def _check_auxiliary(self) -> None:
+        taken = {*self._node_names(), *self.classes}
+        for task in self.tasks:
+            for i, head in enumerate(task.auxiliary):
+                if head.node.name in taken:
+                    raise UserError(f"tasks.{task.name}.auxiliary[{i}]: '{head.node.name}' is the name of a node, a task or another "
+                                    "auxiliary head; give it one of its own")
+                taken.add(head.node.name)
 
     @property
     def export_input(self) -> ExportInput:

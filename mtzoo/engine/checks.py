@@ -4,8 +4,10 @@ import torch
 
 from mtzoo.compression import sparse_layers
 from mtzoo.config import ExperimentConfig, TaskConfig
+from mtzoo.engine.auxiliary import build_auxiliary
 from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.stages import config_network, fold_for_step, quantization_of
+from mtzoo.engine.taps import tapped
 from mtzoo.errors import UserError
 from mtzoo.machine import check_memory
 from mtzoo.ops.boxes import box_strides
@@ -27,15 +29,19 @@ def check_network(config: ExperimentConfig) -> None:
     """
     height, width = config.deploy_geometry.input_hw
     check_memory(f"deploy_geometry.input_hw={[height, width]}", height * width * BYTES_OF_A_PIXEL)
-    MultiTaskLoss(config)
-    net = config_network(config).eval()
+    net, auxiliary = config_network(config).eval(), build_auxiliary(config)
+    MultiTaskLoss(config, auxiliary=auxiliary)
     try:
-        outputs = net(torch.zeros(1, 3, height, width))  # a "meta" tensor would be quicker, but imports torch._dynamo for seconds
+        with tapped(net, auxiliary.nodes if auxiliary else ()) as results:
+            outputs = net(torch.zeros(1, 3, height, width))  # a "meta" tensor would be quicker, but imports torch._dynamo for seconds
     except RuntimeError as error:  # shapes that do not meet
         raise UserError(f"the network cannot read an image of {height}x{width} (deploy_geometry.input_hw): "
                         f"{' '.join(str(error).split())}") from error
+    beside = auxiliary.eval()(results) if auxiliary else {}
     for task in config.tasks:
         _check_outputs(task, outputs, height)
+        for head in task.auxiliary:
+            _check_kind(task, beside[head.node.name], f"tasks.{task.name}: its auxiliary head '{head.node.name}' ({head.node.type})")
     if config.sparsity is not None:
         sparse_layers(net, config.sparsity)
     prepare(net, quantization_of(config))
@@ -57,18 +63,22 @@ def check_integers(config: ExperimentConfig) -> None:
 
 def _check_outputs(task: TaskConfig, outputs: RawOutputs, height: int) -> None:
     maps = outputs[task.name]
-    names = list(maps) if isinstance(maps, dict) else []
-    head = f"tasks.{task.name}: its last node '{task.head.name}' ({task.head.type})"
+    _check_kind(task, maps, f"tasks.{task.name}: its last node '{task.head.name}' ({task.head.type})")
     if isinstance(task.decoder, LabelMapDecoder):
-        if names != ["logits"]:
-            raise UserError(f"{head} is no segmentation head; kind='segmentation' wants one, e.g. DenseSegmentationHead")
         stride = height // maps["logits"].shape[2]
         if stride != task.decoder.stride:
             raise UserError(f"tasks.{task.name}.labels.stride={task.decoder.stride}: its head's logits have stride {stride}; "
                             f"set labels=dict(stride={stride})")
-    else:
-        try:
-            box_strides(dict.fromkeys(names))
-        except ValueError as error:
-            raise UserError(f"{head} is no detection head ({error}); kind='detection' wants one, e.g. "
-                            "PerLocationDetectionHead") from error
+
+
+def _check_kind(task: TaskConfig, maps: object, head: str) -> None:
+    """Raises UserError for a head whose maps are not those of the task's kind."""
+    names = list(maps) if isinstance(maps, dict) else []
+    if task.kind == "segmentation":
+        if names != ["logits"]:
+            raise UserError(f"{head} is no segmentation head; kind='segmentation' wants one, e.g. DenseSegmentationHead")
+        return
+    try:
+        box_strides(dict.fromkeys(names))
+    except ValueError as error:
+        raise UserError(f"{head} is no detection head ({error}); kind='detection' wants one, e.g. PerLocationDetectionHead") from error

@@ -1,7 +1,6 @@
 """The teacher of a run: what a frozen network says of the same batch, and how far the student is from it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -11,6 +10,7 @@ from mtzoo.config import ExperimentConfig
 from mtzoo.config.distillation import Distillation
 from mtzoo.engine.origin import file_hash
 from mtzoo.engine.stages import load_checkpoint_network
+from mtzoo.engine.taps import tapped
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.losses.distillation import channel_divergence, detection_distances, feature_distance, pixel_divergence
 from mtzoo.losses.labelled import labelled_rows
@@ -21,19 +21,6 @@ from mtzoo.structures import Batch, RawOutputs, flatten_outputs
 KEY = "distillation"
 FEATURE_LOSSES = {"correlation": feature_distance, "channel": channel_divergence}
 Shapes = Mapping[str, Sequence[int]]
-
-
-@contextmanager
-def tapped(net: MultiTaskNet, features: Sequence[str]) -> Iterator[dict[str, Tensor]]:
-    """Filled by a forward pass in the block: feature -> the result of the layer or block "nodes.<feature>" of `net`."""
-    found: dict[str, Tensor] = {}
-    hooks = [net.get_submodule(f"nodes.{name}").register_forward_hook(lambda _m, _args, result, name=name: found.update({name: result}))
-             for name in features]
-    try:
-        yield found
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 class Distiller(nn.Module):

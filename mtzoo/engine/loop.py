@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
+from torch.optim.lr_scheduler import LambdaLR
 
 from mtzoo.config import ExperimentConfig, Phase
 from mtzoo.data.dataset import MultiTaskDataset
@@ -17,12 +18,15 @@ from mtzoo.data.loader import Loader, make_loader
 from mtzoo.engine.bad_images import BadImages
 from mtzoo.engine.checkpoint_values import restoring
 from mtzoo.engine.distributed import average_gradients, largest, wrap
+from mtzoo.engine.freezing import frozen
 from mtzoo.engine.losses import MultiTaskLoss, compute_loss
 from mtzoo.engine.optim import build_optimizer, build_schedule, load_optimizer_state, load_schedule_state
 from mtzoo.engine.progress import Progress
+from mtzoo.engine.sync_bn import synchronized_bn
 from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image
 from mtzoo.machine import check_memory
+from mtzoo.models import MultiTaskNet
 from mtzoo.signals import Interrupted, Stop
 from mtzoo.structures import Batch
 
@@ -87,53 +91,64 @@ class BatchStream:
             epoch, done = epoch + 1, 0
 
 
-def train_phase(net: nn.Module, criterion: MultiTaskLoss, phase: Phase, stream: BatchStream, progress: Progress, *,
-                checkpoint_interval: int, device: torch.device, bf16: bool, resume: PhaseState | None,
+def train_phase(net: MultiTaskNet, criterion: MultiTaskLoss, phase: Phase, stream: BatchStream, progress: Progress, *,
+                checkpoint_interval: int, device: torch.device, bf16: bool, sync_bn: bool, resume: PhaseState | None,
                 before_step: Callable[[int], None], after_step: Callable[[int], None],
                 on_checkpoint: Callable[[PhaseState], Path | None], stop: Stop) -> PhaseResult:
     """Train `net`, and what `criterion` learns, in place for one phase.
 
+    Nodes that the phase's multipliers freeze stay as they are. sync_bn: whether BN takes its statistics over all processes;
     before_step, after_step: called with the iteration about to run (observers are frozen there), and with the one whose update is
     done (zero weights are kept there); on_checkpoint: called every `checkpoint_interval` iterations and after the last one, gives
     what was written; stop: asked after each iteration.
     Raises UserError when the loss is no longer a number, Interrupted when it stops with a checkpoint.
     """
-    total = progress.total
-    optimizer = build_optimizer([net, criterion], phase.optimizer)
-    schedule = build_schedule(optimizer, total, phase.schedule)
-    start = 0
-    if resume is not None:
-        start = resume.iteration
-        with restoring("training.phase.optimizer"):
-            load_optimizer_state(optimizer, resume.optimizer)
-        with restoring("training.phase.schedule"):
-            load_schedule_state(schedule, resume.schedule)
-        with restoring("training.phase.progress"):
-            progress.load_state(resume.progress)
+    total, start = progress.total, resume.iteration if resume else 0
+    nodes = trained_nodes(net, criterion)
     net.train()
-    model = wrap(net, device)
-    batches = stream.start_at(start)
-    for iteration in range(start + 1, total + 1):
-        asked = time.perf_counter()
-        batch = next(batches).to(device)
-        waited = time.perf_counter() - asked
-        before_step(iteration)
-        lr = optimizer.param_groups[0]["lr"]
-        losses = train_step(model, criterion, batch, optimizer, phase.grad_clip_norm, bf16)
-        if not math.isfinite(losses["loss"]):
-            raise UserError(f"{progress.name}, iteration {iteration}: the loss is {losses['loss']}; lower the learning rate "
-                            f"({lr:.2e}) or check the data (first image: {batch.paths[0]})")
-        after_step(iteration)
-        schedule.step()
-        progress.add(iteration, losses, len(batch), waited, lr)
-        signal = largest(stop.number)
-        if iteration % checkpoint_interval == 0 or iteration == total or signal:
-            path = on_checkpoint(PhaseState(iteration, optimizer.state_dict(), schedule.state_dict(), progress.state()))
-        if signal:
-            raise Interrupted(signal, f"{progress.name}: stopped after iteration {iteration} of {total}; {path} is saved, go on from "
-                                      "there with --resume")
+    with frozen(node for name, node in nodes.items() if phase.optimizer.multiplier(name).lr == 0), \
+            synchronized_bn([net, criterion] if sync_bn else [], device):
+        optimizer = build_optimizer([net, criterion], phase.optimizer, nodes)
+        schedule = build_schedule(optimizer, total, phase.schedule)
+        if resume is not None:
+            _go_on(resume, optimizer, schedule, progress)
+        model = wrap(net, device)
+        batches = stream.start_at(start)
+        for iteration in range(start + 1, total + 1):
+            asked = time.perf_counter()
+            batch = next(batches).to(device)
+            waited = time.perf_counter() - asked
+            before_step(iteration)
+            lr = optimizer.param_groups[0]["lr"]
+            losses = train_step(model, criterion, batch, optimizer, phase.grad_clip_norm, bf16)
+            if not math.isfinite(losses["loss"]):
+                raise UserError(f"{progress.name}, iteration {iteration}: the loss is {losses['loss']}; lower the learning rate "
+                                f"({lr:.2e}) or check the data (first image: {batch.paths[0]})")
+            after_step(iteration)
+            schedule.step()
+            progress.add(iteration, losses, len(batch), waited, lr)
+            signal = largest(stop.number)
+            if iteration % checkpoint_interval == 0 or iteration == total or signal:
+                path = on_checkpoint(PhaseState(iteration, optimizer.state_dict(), schedule.state_dict(), progress.state()))
+            if signal:
+                raise Interrupted(signal, f"{progress.name}: stopped after iteration {iteration} of {total}; {path} is saved, go on "
+                                          "from there with --resume")
     seconds, data_wait = progress.close()
     return PhaseResult(progress.curve, seconds, data_wait)
+
+
+def trained_nodes(net: MultiTaskNet, criterion: MultiTaskLoss) -> dict[str, nn.Module]:
+    """What the multipliers of a phase's optimizer may name: the network's nodes, and auxiliary heads."""
+    return {**net.nodes, **(criterion.auxiliary.heads if criterion.auxiliary else {})}
+
+
+def _go_on(state: PhaseState, optimizer: torch.optim.Optimizer, schedule: LambdaLR, progress: Progress) -> None:
+    with restoring("training.phase.optimizer"):
+        load_optimizer_state(optimizer, state.optimizer)
+    with restoring("training.phase.schedule"):
+        load_schedule_state(schedule, state.schedule)
+    with restoring("training.phase.progress"):
+        progress.load_state(state.progress)
 
 
 def train_step(net: nn.Module, criterion: MultiTaskLoss, batch: Batch, optimizer: torch.optim.Optimizer,

@@ -2,23 +2,33 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from mtzoo.config.schema import OptimizerSpec, ScheduleSpec
+from mtzoo.config.solver import Multiplier, OptimizerSpec, ScheduleSpec
 
 OPTIMIZER_STATE = {SGD: {"momentum_buffer"}, AdamW: {"step", "exp_avg", "exp_avg_sq"}}
 """What each keeps of a parameter."""
 
 
-def build_optimizer(modules: Iterable[nn.Module], spec: OptimizerSpec) -> Optimizer:
-    """One optimizer over the modules' parameters; weight decay spares vectors (BN, biases, loss balances)."""
-    parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
-    groups = [{"params": [p for p in parameters if p.ndim > 1], "weight_decay": spec.weight_decay},
-              {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0}]
+def build_optimizer(modules: Iterable[nn.Module], spec: OptimizerSpec,
+                    nodes: Mapping[str, nn.Module] = MappingProxyType({})) -> Optimizer:
+    """One optimizer over the modules' parameters that are not frozen; weight decay spares vectors (BN, biases, loss balances).
+
+    nodes: name -> part of the modules that `spec.multipliers` may name. The first group has the spec's own rate.
+    """
+    own = {parameter: spec.multiplier(name) for name, node in nodes.items() for parameter in node.parameters()}
+    members: dict[Multiplier, list[nn.Parameter]] = {Multiplier(): []}
+    for parameter in (p for module in modules for p in module.parameters() if p.requires_grad):
+        members.setdefault(own.get(parameter, Multiplier()), []).append(parameter)
+    groups = []
+    for factors, parameters in members.items():
+        groups += [{"params": [p for p in parameters if (p.ndim > 1) == decayed], "lr": factors.lr * spec.lr,
+                    "weight_decay": factors.weight_decay * spec.weight_decay if decayed else 0.0} for decayed in (True, False)]
     if spec.type == "SGD":
         return SGD(groups, lr=spec.lr, momentum=spec.momentum, nesterov=spec.momentum > 0)
     return AdamW(groups, lr=spec.lr)

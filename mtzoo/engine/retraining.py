@@ -66,13 +66,15 @@ def retrain(config: ExperimentConfig, save_dir: Path, *, quantized: bool, initia
             ctx: str | None = None, resume: bool = False, eval_limit: int | None = None) -> Run:
     """Run the one phase of a `retraining_config` in `save_dir`; the trained network stays in the run, on the CPU.
 
+    Auxiliary heads have done their work: fresh ones would teach a trained network noise, so there are none.
+
     initialize: puts the weights to start from into `run.net`, a float network with live BN. Checkpoints are those of a
     training's step 0 (`<prefix>-float-last.pt`) or step 2 (`<prefix>-last.pt`), also for --resume.
     """
     step = FOLDED_STEP if quantized else FLOAT_STEP
     solver = config.solver[step]
     phase = solver.quant_phase if quantized else solver.float_phase
-    run = start_run(config, save_dir, ctx=ctx, resume=resume, console=console, eval_limit=eval_limit)
+    run = start_run(config, save_dir, ctx=ctx, resume=resume, console=console, eval_limit=eval_limit, auxiliary=False)
     try:
         train(run, [Stage(step, quantized, phase)], resume=resume, initialize=initialize)
     finally:

@@ -14,6 +14,7 @@ from mtzoo.config import ExperimentConfig, Phase
 from mtzoo.console import PlainConsole
 from mtzoo.data.dataset import MultiTaskDataset
 from mtzoo.data.pipeline import TrainPipeline
+from mtzoo.engine.auxiliary import build_auxiliary
 from mtzoo.engine.bad_images import BadImages
 from mtzoo.engine.checkpoint import (
     Checkpoint,
@@ -96,22 +97,22 @@ def stages(config: ExperimentConfig, float_only: bool) -> list[Stage]:
 
 
 def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resume: bool, console: PlainConsole,
-              pipeline_test: bool = False, eval_limit: int | None = None) -> Run:
+              pipeline_test: bool = False, eval_limit: int | None = None, auxiliary: bool = True) -> Run:
     """Claim the work dir, seed everything, take the threads that the config gives. eval_limit: images of each validation
-    folder that a stage is judged by."""
+    folder that a stage is judged by; auxiliary: whether the config's auxiliary heads teach in float phases."""
     if config.env.threads:
         check_processes("env.threads", config.env.threads)
         torch.set_num_threads(config.env.threads)
     device = select_device(ctx or config.env.default_ctx, local_rank())
     join(device)
-    distiller = build_distiller(config, device)
+    distiller, heads = build_distiller(config, device), build_auxiliary(config) if auxiliary else None
     folder = WorkDir(work_dir, config, config.env.keep_checkpoints)
     on_main(lambda: folder.claim(resume, pipeline_test))
     random.seed(config.env.seed)
     np.random.seed(config.env.seed)
     torch.manual_seed(config.env.seed)
     return Run(config, folder, device, console, pipeline_test, PIPELINE_TEST_IMAGES if pipeline_test else eval_limit,
-               MultiTaskLoss(config, distiller).to(device))
+               MultiTaskLoss(config, distiller, heads).to(device))
 
 
 StageListener = Callable[["Run", int, bool], None]
@@ -187,8 +188,8 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
 
     with listening(STOP_NOTICE if is_main() else "") as stop:
         result = train_phase(run.net, run.criterion, phase, stream, progress, checkpoint_interval=config.env.checkpoint_interval,
-                             device=run.device, bf16=run.bf16, resume=resume, before_step=before_step, after_step=after_step,
-                             on_checkpoint=on_checkpoint, stop=stop)
+                             device=run.device, bf16=run.bf16, sync_bn=config.env.sync_bn, resume=resume, before_step=before_step,
+                             after_step=after_step, on_checkpoint=on_checkpoint, stop=stop)
     if quantized:
         set_observing(run.net, False)
     run.console.print(f"{name}: {total} iterations in {format_seconds(result.seconds)}, data wait "
@@ -210,9 +211,10 @@ def finish_stage(run: Run, name: str, result: PhaseResult, position: Position) -
 
 
 def enter_stage(run: Run, stream: BatchStream, step: int, quantized: bool) -> None:
-    """Give the network the structure of the stage: quantizers calibrated on training batches, BN folded."""
+    """Give the network the structure of the stage: quantizers calibrated on training batches, BN folded, auxiliary heads gone."""
     if not quantized:
         return
+    run.criterion.auxiliary = None
     if not is_prepared(run.net):
         prepare(run.net, quantization_of(run.config))
         run.net.to(run.device)
@@ -264,6 +266,8 @@ def restore(run: Run, path: Path, checkpoint: Checkpoint) -> None:
                         "with the same file, or start anew in another --work-dir")
     run.net = network_at(run.config, position.step, position.quantized)
     load_network_state(run.net, checkpoint.network, path)
+    if position.quantized:
+        run.criterion.auxiliary = None
     with restoring(f"{path}: training.criterion"):
         run.criterion.load_state_dict(training["criterion"])
     with restoring(f"{path}: training.rng"):

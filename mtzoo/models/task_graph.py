@@ -92,7 +92,7 @@ def build_network(graphs: Mapping[str, Sequence[NodeSpec]], channels: ChannelPla
     parameters = 0
     out_specs: dict[str, Sequence[FeatureSpec]] = {IMAGE: (FeatureSpec(3, 1, IMAGE),)}
     for name, spec in merged.items():
-        nodes[name] = build_node(spec, [s for source in spec.inputs for s in _features(name, source, out_specs)])
+        nodes[name] = build_node(spec, [s for source in spec.inputs for s in features_of(name, source, out_specs)])
         out_specs[name] = getattr(nodes[name], "out_specs", ())
         parameters += sum(p.numel() for p in nodes[name].parameters())
         check_memory(f"node '{name}', {parameters:,} parameters so far", parameters * BYTES_OF_A_PARAMETER)
@@ -103,7 +103,7 @@ def build_network(graphs: Mapping[str, Sequence[NodeSpec]], channels: ChannelPla
     return net.to(memory_format=torch.channels_last)
 
 
-def _features(reader: str, source: str, out_specs: Mapping[str, Sequence[FeatureSpec]]) -> Sequence[FeatureSpec]:
+def features_of(reader: str, source: str, out_specs: Mapping[str, Sequence[FeatureSpec]]) -> Sequence[FeatureSpec]:
     """What `source` stands for in the inputs of a node: all features of a node, or one of them.
 
     Raises UserError for a feature that is not there, and for a head, which has none.

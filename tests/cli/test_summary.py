@@ -40,3 +40,14 @@ def test_a_network_that_cannot_be_built_is_one_line(capsys):
     err = capsys.readouterr().err
     assert "node 'backbone': width=3" in err
     assert err.count("\n") == 1
+
+
+def test_what_an_auxiliary_head_adds_is_told_and_counted_nowhere_else(capsys):
+    node = {"name": "seg_lane_aux", "type": "DenseSegmentationHead", "inputs": ["backbone.mod4"], "strides": [16]}
+    assert main(["summary", "4pe_resize/seg_lane"]) == 0
+    plain = capsys.readouterr().out
+    assert main(["summary", "4pe_resize/seg_lane", "--cfg-options", f"tasks.seg_lane.auxiliary={[{'node': node}]}"]) == 0
+    lines = capsys.readouterr().out.splitlines(keepends=True)
+    assert "".join(lines[:-1]) == plain
+    assert lines[-1] == ("training in float adds: seg_lane_aux (DenseSegmentationHead, reads backbone.mod4) for seg_lane, weight 0.4: "
+                         "20,676 parameters, 38.6 MMAC\n")

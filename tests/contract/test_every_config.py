@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mtzoo.cli.models import export_spec
 from mtzoo.compression import channel_groups, weight_scores
 from mtzoo.config import ExperimentConfig, config_from_dict, load_config
-from mtzoo.config.schema import OptimizerSpec
+from mtzoo.config.solver import OptimizerSpec
 from mtzoo.engine.checks import check_network
 from mtzoo.engine.loop import train_step
 from mtzoo.engine.losses import MultiTaskLoss

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from mtzoo.config.schema import OptimizerSpec, ScheduleSpec
+from mtzoo.config.solver import Multiplier, OptimizerSpec, ScheduleSpec
+from mtzoo.engine.freezing import frozen
 from mtzoo.engine.optim import build_optimizer, build_schedule, learning_rate_factor
 
 
@@ -80,3 +81,48 @@ def test_optimizers_are_what_the_spec_says():
     assert sgd.defaults["nesterov"]
     assert not build_optimizer([nn.Linear(2, 2)], OptimizerSpec("SGD", momentum=0.0)).defaults["nesterov"]
     assert isinstance(build_optimizer([nn.Linear(2, 2)], OptimizerSpec("AdamW")), torch.optim.AdamW)
+
+
+def nodes_of(*names):
+    """A network of one convolution with BN for each name."""
+    return nn.ModuleDict({name: nn.Sequential(nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2)) for name in names})
+
+
+def test_a_node_has_its_own_rate_and_decay_and_vectors_stay_free_of_it():
+    net, rest = nodes_of("backbone", "neck", "seg_head"), nn.Linear(2, 2)
+    spec = OptimizerSpec("SGD", lr=0.2, weight_decay=0.01, multipliers={"backbone": Multiplier(lr=0.1), "*_head": Multiplier(10, 0)})
+    optimizer = build_optimizer([net, rest], spec, dict(net.items()))
+    found = {p: (group["lr"], group["weight_decay"]) for group in optimizer.param_groups for p in group["params"]}
+    wanted = {"backbone": (0.02, 0.01), "neck": (0.2, 0.01), "seg_head": (2.0, 0.0)}
+    for name, (lr, decay) in wanted.items():
+        conv, bn = net[name]
+        assert found[conv.weight] == pytest.approx((lr, decay))
+        assert all(found[p] == pytest.approx((lr, 0.0)) for p in (conv.bias, bn.weight, bn.bias))
+    assert found[rest.weight] == pytest.approx((0.2, 0.01))
+    assert optimizer.param_groups[0]["lr"] == 0.2  # what the progress line shows
+
+
+def test_without_multipliers_the_groups_are_those_of_older_checkpoints():
+    net = nodes_of("backbone", "neck")
+    plain, named = build_optimizer([net], OptimizerSpec()), build_optimizer([net], OptimizerSpec(), dict(net.items()))
+    assert [len(group["params"]) for group in named.param_groups] == [2, 6]
+    assert named.state_dict() == plain.state_dict()
+
+
+def test_a_schedule_multiplies_every_rate():
+    net = nodes_of("backbone", "neck")
+    spec = OptimizerSpec("SGD", lr=0.2, multipliers={"backbone": Multiplier(lr=0.1)})
+    optimizer = build_optimizer([net], spec, dict(net.items()))
+    schedule = build_schedule(optimizer, 100, ScheduleSpec("cosine", min_lr_ratio=0.5))
+    for _ in range(50):
+        optimizer.step()
+        schedule.step()
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.15, 0.15, 0.015, 0.015])
+
+
+def test_a_frozen_node_is_left_out():
+    net = nodes_of("backbone", "neck")
+    with frozen([net["backbone"]]):
+        optimizer = build_optimizer([net], OptimizerSpec(multipliers={"backbone": Multiplier(lr=0)}), dict(net.items()))
+    held = {p for group in optimizer.param_groups for p in group["params"]}
+    assert held == set(net["neck"].parameters())

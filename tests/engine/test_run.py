@@ -302,3 +302,30 @@ def test_resume_with_other_workers_gives_the_same_network(halfway, images, tmp_p
         own = tiny_config(images, ["seg"], solver=float_solver(iterations=4), env={**config_values(images)["env"], **env})
         networks.append(go(own, tmp_path / name, float_only=True, resume=True).net.state_dict())
     assert all(torch.equal(value, networks[1][name]) for name, value in networks[0].items())
+
+
+@pytest.mark.slow
+def test_a_node_that_is_frozen_stays_as_it_is_and_resume_is_exact(images, tmp_path, monkeypatch):
+    """In float; the head learns at ten times the rate. Under fake-quant, whose phase says nothing of it, the backbone learns again."""
+    multipliers = {"backbone": {"lr": 0}, "seg_head": {"lr": 10, "weight_decay": 0}}
+    solver = float_solver(optimizer={"type": "AdamW", "lr": 2e-3, "multipliers": multipliers})
+    config = tiny_config(images, ["seg"], solver=[{**solver[0], "quant_phase": phase(1)}, *solver[1:]])
+    table = stages(config, float_only=False)[:2]
+    interrupter = Interrupter(monkeypatch)
+    interrupter.left = 3
+    with pytest.raises(KeyboardInterrupt):
+        go(config, tmp_path / "parts", float_only=True)
+    interrupter.left = None
+    go(config, tmp_path / "parts", float_only=True, resume=True)
+    run = start_run(config, tmp_path / "whole", ctx="cpu", resume=False, console=PlainConsole(file=io.StringIO(), width=200))
+    train(run, table, resume=False)
+    begun, done, parts, later = (load_checkpoint(tmp_path / path) for path in (
+        "whole/with-bn-float-init.pt", "whole/with-bn-float-last.pt", "parts/with-bn-float-last.pt", "whole/with-bn-last.pt"))
+    moved = {name.split(".")[1] for name, value in done.network.items() if not torch.equal(value, begun.network[name])}
+    assert moved == {"neck", "seg_head"}  # neither weights of the backbone nor its statistics
+    assert all(torch.equal(value, parts.network[name]) for name, value in done.network.items())
+    state = load_checkpoint(tmp_path / "whole" / "with-bn-0002.pt").training["phase"]["optimizer"]
+    sizes = {node: len(list(run.net.nodes[node].parameters())) for node in run.net.nodes}
+    assert sum(len(group["params"]) for group in state["param_groups"]) == len(state["state"]) == sizes["neck"] + sizes["seg_head"]
+    weight = "nodes.backbone.stem.conv.weight"
+    assert not torch.equal(later.network[weight], done.network[weight])

@@ -1,0 +1,150 @@
+"""How a config trains: the four steps, their phases, optimizers and schedules."""
+
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import ClassVar, Literal
+
+from mtzoo.config.values import MOST_ITERATIONS, check_at_most, check_name, check_positive
+from mtzoo.errors import UserError, did_you_mean
+
+SOLVER_STEPS = 4
+FOLDING_STEPS = (1, 2)
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """Factors of one node's learning rate and weight decay. lr=0: the node is frozen."""
+
+    OTHER_NAMES: ClassVar[Mapping[str, str]] = {"lr_mult": "lr", "decay_mult": "weight_decay"}
+
+    lr: float = 1.0
+    weight_decay: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "weight_decay"):
+            if not 0 <= getattr(self, name) <= 1e6:
+                raise UserError(f"{name}={getattr(self, name)}: a factor in 0..1,000,000 is wanted")
+
+
+@dataclass(frozen=True)
+class OptimizerSpec:
+    """lr at the given batch size; momentum is SGD's; weight decay spares BN, biases and quantizers.
+
+    multipliers: node, or pattern of node names ("*_head") -> its own factors; an exact name counts before a pattern.
+    """
+
+    OTHER_NAMES: ClassVar[Mapping[str, str]] = {"paramwise_cfg": "multipliers"}
+
+    type: Literal["SGD", "AdamW"] = "AdamW"
+    lr: float = 2e-3
+    weight_decay: float = 1e-2
+    momentum: float = 0.9
+    multipliers: Mapping[str, Multiplier] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_positive(self, "lr")
+        check_at_most(self, lr=1e6, weight_decay=1e6)
+        if not 0 <= self.weight_decay < math.inf:
+            raise UserError(f"weight_decay={self.weight_decay}: a number of 0 or more is wanted")
+        if not 0 <= self.momentum < 1:
+            raise UserError(f"momentum={self.momentum}: has to lie in 0..1, 1 excluded")
+
+    def multiplier(self, node: str) -> Multiplier:
+        """Of a node, by its name."""
+        keys = [node] if node in self.multipliers else [key for key in self.multipliers if fnmatchcase(node, key)]
+        return self.multipliers[keys[0]] if keys else Multiplier()
+
+
+@dataclass(frozen=True)
+class ScheduleSpec:
+    """Learning rate over a phase: linear warm-up, then poly, cosine or constant down to min_lr_ratio * lr."""
+
+    type: Literal["poly", "cosine", "constant"] = "cosine"
+    warmup_iterations: int = 0
+    power: float = 0.9
+    min_lr_ratio: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_positive(self, "power")
+        check_at_most(self, warmup_iterations=MOST_ITERATIONS, power=100)
+        if self.warmup_iterations < 0:
+            raise UserError(f"warmup_iterations={self.warmup_iterations}: 0 or more is wanted")
+        if not 0 <= self.min_lr_ratio <= 1:
+            raise UserError(f"min_lr_ratio={self.min_lr_ratio}: has to lie in 0..1")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training under one schedule. Give `epochs` or `iterations`, not both."""
+
+    batch_size: int = 8
+    epochs: float | None = None
+    iterations: int | None = None
+    optimizer: OptimizerSpec = OptimizerSpec()
+    schedule: ScheduleSpec = ScheduleSpec()
+    grad_clip_norm: float = 10.0
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.iterations is None):
+            raise UserError("give either 'epochs' or 'iterations'")
+        check_positive(self, "epochs" if self.iterations is None else "iterations", "batch_size", "grad_clip_norm")
+        check_at_most(self, epochs=1_000_000, iterations=MOST_ITERATIONS, batch_size=65_536)
+
+
+@dataclass(frozen=True)
+class SolverStep:
+    """One of the four steps. float_phase: training before fake-quant (step 0); quant_phase: training with it."""
+
+    prefix: str
+    float_phase: Phase | None = None
+    quant_phase: Phase | None = None
+
+    def __post_init__(self) -> None:
+        check_name(self.prefix, "prefix")
+
+
+def check_solver(solver: Sequence[SolverStep], fusion_bn_patterns: Mapping[int, Sequence[str]]) -> None:
+    """Raises UserError for steps that are not those of a quantized training, and for folds at other steps."""
+    if len(solver) != SOLVER_STEPS:
+        raise UserError(f"solver has {len(solver)} entries; {SOLVER_STEPS} are wanted, one for each step")
+    prefix, count = Counter(step.prefix for step in solver).most_common(1)[0]
+    if count > 1:
+        raise UserError(f"solver: two steps have the prefix '{prefix}'; their checkpoints would overwrite each other")
+    if solver[0].float_phase is None and solver[0].quant_phase is None:
+        raise UserError("solver[0] has neither float_phase nor quant_phase; add one")
+    for step in FOLDING_STEPS:
+        if solver[step].float_phase:
+            raise UserError(f"solver[{step}].float_phase: only step 0 trains in float; remove it")
+        if solver[step].quant_phase is None:
+            raise UserError(f"solver[{step}]: 'quant_phase' is missing; add it")
+    if solver[3].float_phase or solver[3].quant_phase:
+        raise UserError("solver[3]: step 3 converts to integers and trains nothing; remove its phases")
+    for step in fusion_bn_patterns:
+        if step not in FOLDING_STEPS:
+            raise UserError(f"fusion_bn_patterns[{step}]: BN is folded at steps 1 and 2; use one of these keys")
+
+
+def check_multipliers(solver: Sequence[SolverStep], nodes: Collection[str], auxiliary: Collection[str]) -> None:
+    """Raises UserError for multipliers of no node, for a node that two patterns match, and if no node is left to train.
+
+    nodes: of the network; auxiliary: heads that only float phases have.
+    """
+    for i, step in enumerate(solver):
+        for key, phase, known in (("float_phase", step.float_phase, [*nodes, *auxiliary]), ("quant_phase", step.quant_phase, nodes)):
+            if phase is not None and phase.optimizer.multipliers:
+                _check_phase_multipliers(phase.optimizer, known, nodes, f"solver[{i}].{key}.optimizer.multipliers")
+
+
+def _check_phase_multipliers(optimizer: OptimizerSpec, known: Collection[str], nodes: Collection[str], where: str) -> None:
+    for key in optimizer.multipliers:
+        if not any(fnmatchcase(node, key) for node in known):
+            raise UserError(f"{where}.{key}: no node of this phase is called so{did_you_mean(key, known)}")
+    for node in known:
+        matching = [key for key in optimizer.multipliers if fnmatchcase(node, key)]
+        if node not in optimizer.multipliers and len(matching) > 1:
+            raise UserError(f"{where}: node '{node}' matches both '{matching[0]}' and '{matching[1]}'; name it itself")
+    if all(optimizer.multiplier(node).lr == 0 for node in nodes):
+        raise UserError(f"{where}: lr=0 for every node, nothing would be trained; remove one")

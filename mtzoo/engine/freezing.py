@@ -1,0 +1,23 @@
+"""Nodes that a phase of training leaves as they are."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from torch import nn
+
+
+@contextmanager
+def frozen(nodes: Iterable[nn.Module]) -> Iterator[None]:
+    """In the block the nodes stay as they are: eval mode, no gradients, so that their weights, BN statistics and scales keep still."""
+    nodes = list(nodes)
+    still = [p for node in nodes for p in node.parameters() if p.requires_grad]
+    training = [m for node in nodes for m in node.modules() if m.training]
+    try:
+        for node in nodes:
+            node.eval().requires_grad_(False)
+        yield
+    finally:
+        for parameter in still:
+            parameter.requires_grad_(True)
+        for module in training:
+            module.training = True

@@ -1,0 +1,70 @@
+import pytest
+
+from mtzoo.config import config_from_dict
+from mtzoo.config.overrides import idle_overrides, override, select_tasks
+from mtzoo.config.solver import Multiplier
+from mtzoo.errors import UserError
+from tests.tiny import config_values
+
+AUXILIARY = {"node": {"name": "seg_aux", "type": "DenseSegmentationHead", "inputs": ["backbone"], "strides": [8]}}
+
+
+def values_with(root, multipliers, key="float_phase", tasks=("det", "seg")):
+    values = config_values(root, tasks)
+    values["tasks"]["seg"]["auxiliary"] = [AUXILIARY]
+    values["solver"][0][key]["optimizer"]["multipliers"] = multipliers
+    return values
+
+
+def test_a_name_counts_before_a_pattern(tmp_path):
+    multipliers = {"*": {"lr": 0.5}, "seg_head": {"weight_decay": 0}, "seg_aux": {"lr": 3}}
+    optimizer = config_from_dict(values_with(tmp_path, multipliers)).solver[0].float_phase.optimizer
+    found = {name: optimizer.multiplier(name) for name in ("backbone", "seg_head", "seg_aux")}
+    assert found == {"backbone": Multiplier(0.5, 1.0), "seg_head": Multiplier(1.0, 0.0), "seg_aux": Multiplier(3.0, 1.0)}
+
+
+@pytest.mark.parametrize(("multipliers", "key", "message"), [
+    ({"backbon": {"lr": 0.1}}, "float_phase", r"solver\[0\]\.float_phase\.optimizer\.multipliers\.backbon: .*did you mean 'backbone'"),
+    ({"stem*": {"lr": 0.1}}, "quant_phase", r"solver\[0\]\.quant_phase\.optimizer\.multipliers\.stem\*: .*known: backbone, det_head"),
+    ({"seg_aux": {"lr": 10}}, "quant_phase", r"quant_phase\.optimizer\.multipliers\.seg_aux: no node of this phase is called so"),
+    ({"seg_*": {"lr": 2}, "*_head": {"lr": 3}}, "float_phase", r"node 'seg_head' matches both 'seg_\*' and '\*_head'; name it itself"),
+    ({"*": {"lr": 0}}, "float_phase", r"multipliers: lr=0 for every node, nothing would be trained"),
+    ({"backbone": {"lr": -1}}, "float_phase", r"optimizer\.multipliers\.backbone: lr=-1\.0: a factor in 0"),
+    ({"backbone": {"weight_decay": 1e9}}, "float_phase", r"multipliers\.backbone: weight_decay=1000000000\.0: a factor in 0"),
+    ({"backbone": {"lr_mult": 0.1}}, "float_phase", r"backbone\.lr_mult: unknown key; it is called .*multipliers\.backbone\.lr'"),
+    ({"backbone": 0.1}, "float_phase", r"multipliers\.backbone: a dict of Multiplier's keys is wanted, got 0\.1"),
+])
+def test_multipliers_that_mean_nothing_are_one_line(tmp_path, multipliers, key, message):
+    with pytest.raises(UserError, match=message):
+        config_from_dict(values_with(tmp_path, multipliers, key))
+
+
+def test_the_name_of_other_toolkits_is_told(tmp_path):
+    values = config_values(tmp_path)
+    values["solver"][0]["float_phase"]["optimizer"]["paramwise_cfg"] = {}
+    with pytest.raises(UserError, match=r"optimizer\.paramwise_cfg: unknown key; it is called .*optimizer\.multipliers' here"):
+        config_from_dict(values)
+
+
+def test_with_fewer_tasks_the_multipliers_of_the_others_nodes_go(tmp_path):
+    multipliers = {"det_head": {"lr": 2}, "seg_*": {"lr": 3}, "backbone": {"lr": 0.1}}
+    values = values_with(tmp_path, multipliers)
+    alone = config_from_dict(select_tasks(values, ["det"]))
+    assert set(alone.solver[0].float_phase.optimizer.multipliers) == {"det_head", "backbone"}
+    alone = config_from_dict(select_tasks(values, ["seg"]))
+    assert set(alone.solver[0].float_phase.optimizer.multipliers) == {"seg_*", "backbone"}
+    values["solver"][0]["float_phase"]["optimizer"]["multipliers"]["nobody"] = {"lr": 1}
+    with pytest.raises(UserError, match=r"multipliers\.nobody: no node"):
+        config_from_dict(select_tasks(values, ["det"]))
+
+
+def test_an_override_reaches_a_multiplier_and_a_node_of_the_table_an_auxiliary_head(tmp_path):
+    values = values_with(tmp_path, {"backbone": {"lr": 0.1}})
+    values["nodes"]["extra"] = {key: value for key, value in AUXILIARY["node"].items() if key != "name"}
+    values["tasks"]["seg"]["auxiliary"] = [{"node": "extra"}, {"node": {**values["nodes"]["extra"], "name": "copied"}}]
+    options = {"solver.0.float_phase.optimizer.multipliers.backbone.lr": 0.5, "nodes.extra.channels": 16}
+    config = config_from_dict(override(values, options))
+    assert config.solver[0].float_phase.optimizer.multiplier("backbone").lr == 0.5
+    assert [head.node.params["channels"] for head in config.tasks[1].auxiliary] == [16, 16]
+    assert config.tasks[1].auxiliary[0].node.params["num_classes"] == 3
+    assert idle_overrides(values, options, read=config_from_dict) == []
