@@ -20,10 +20,11 @@ RESIZE_GUARD = 2.0**-2
 SPELT_OUT = 8  # constants of at most so many elements have them in their names
 
 OPERATORS = frozenset((
-    "Add", "And", "ArgMax", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "CumSum", "DequantizeLinear", "Div", "Equal", "Exp",
-    "Floor", "Gather", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "MatMul", "Max", "Min", "Mul",
-    "NonMaxSuppression", "Or", "Pad", "QuantizeLinear", "ReduceMax", "ReduceMin", "ReduceSum", "Relu", "Reshape", "Resize", "Round",
-    "Sigmoid", "Squeeze", "Sub", "TopK", "Transpose", "Unsqueeze", "Where"))
+    "Add", "And", "ArgMax", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "CumSum", "DequantizeLinear", "Div", "Elu",
+    "Equal", "Erf", "Exp", "Expand", "Floor", "Gather", "Greater", "GreaterOrEqual", "Identity", "LeakyRelu", "Less",
+    "LessOrEqual", "MatMul", "Max", "MaxPool", "Min", "Mul", "NonMaxSuppression", "Or", "Pad", "QuantizeLinear", "ReduceMax",
+    "ReduceMin", "ReduceSum", "Relu", "Reshape", "Resize", "Round", "Sigmoid", "Slice", "Softplus", "Squeeze", "Sub", "Tanh",
+    "TopK", "Transpose", "Unsqueeze", "Where"))
 """All that is written. A file with any other is not read either: some can run for ever, or read other files."""
 
 ELEMENT_TYPES = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.uint8): TensorProto.UINT8,

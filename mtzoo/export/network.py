@@ -66,7 +66,8 @@ class NetworkWriter:
 
     def _constants(self, name: str, quantizer: ActFakeQuant) -> Value:
         scale = self.builder.initializer(f"{name}.output_scale", to_numpy(quantizer.scale))
-        return Value("", scale, self.builder.constant(stored_zero_point(quantizer)), (float(quantizer.scale), quantizer.low))
+        zero = stored_zero_point(quantizer)
+        return Value("", scale, self.builder.constant(zero), (float(quantizer.scale), quantizer.low), int(zero))
 
 
 def stored_zero_point(quant: ActFakeQuant) -> np.generic:

@@ -29,7 +29,7 @@ def reference_network(file: DeployFile) -> MultiTaskNet:
     net = described_network(file)
     arrays = _initializers(file)
     zero_points = {node.input[1]: arrays.get(node.input[2]) for node in file.model.graph.node
-                   if node.op_type == "QuantizeLinear" and len(node.input) > 2}
+                   if node.op_type in ("QuantizeLinear", "DequantizeLinear") and len(node.input) > 2}
     program = read_program(net)
     sign = signs(program)
     for call in rounding_calls(program):

@@ -5,5 +5,8 @@ from mtzoo.layers.conv import ConvBNAct, narrow
 from mtzoo.layers.image import IMAGE_GRID, ImageQuant, normalize_image
 from mtzoo.layers.leaf import Leaf
 from mtzoo.layers.nearest import UpsampleNearest
+from mtzoo.layers.parts import Chunk, PixelShuffle, Shuffle, Slice, ZeroInsert
+from mtzoo.layers.table import Table
 
-__all__ = ["IMAGE_GRID", "Concat", "ConvBNAct", "ImageQuant", "Leaf", "UpsampleNearest", "narrow", "normalize_image"]
+__all__ = ["IMAGE_GRID", "Chunk", "Concat", "ConvBNAct", "ImageQuant", "Leaf", "PixelShuffle", "Shuffle", "Slice", "Table",
+           "UpsampleNearest", "ZeroInsert", "narrow", "normalize_image"]

@@ -31,7 +31,7 @@ class ImageQuant(Leaf):
     def emit(self, writer: Writer, name: str, reads: Sequence[str]) -> Value:
         b, image, scale = writer.builder, writer.value(reads[0]).tensor, 2.0**self.exponent
         if writer.quantized:  # one operator subtracts 128 and scales: the integers go straight into the first convolution
-            return Value(image, b.float(scale), b.constant(np.uint8(ZERO)), (scale, -ZERO))
+            return Value(image, b.float(scale), b.constant(np.uint8(ZERO)), (scale, -ZERO), ZERO)
         x = b.op("Cast", [image], attributes={"to": TO_FLOAT})
         return Value(b.op("Mul", [b.op("Sub", [x, b.float(ZERO)]), b.float(scale)]))
 

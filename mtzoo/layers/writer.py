@@ -14,13 +14,15 @@ Attribute = int | float | str | Sequence[int] | Sequence[float]
 class Value:
     """A result: `tensor` holds floats, or integers of one grid: float = (tensor - zero_point) * scale.
 
-    scale, zero_point: names of constants, None for floats; grid: (scale, smallest integer), what makes two of them one.
+    scale, zero_point: names of constants, None for floats; grid: (scale, smallest integer), what makes two of them one; zero: the
+    stored integer that means 0.
     """
 
     tensor: str
     scale: str | None = None
     zero_point: str | None = None
     grid: tuple[float, int] | None = None
+    zero: int = 0
 
     def moved(self, tensor: str) -> "Value":
         """The same integers in another order or number."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mtzoo.layers import Concat, ConvBNAct, UpsampleNearest
+from mtzoo.layers import Chunk, Concat, ConvBNAct, PixelShuffle, Shuffle, Slice, Table, UpsampleNearest, ZeroInsert
+from mtzoo.layers.table import FUNCTIONS
 from mtzoo.registry import NODES
 from mtzoo.structures import FeatureSpec
 
@@ -40,6 +41,10 @@ GAINS = {"unsigned 2": 0.2, "signed 2": 6.0}
 """Of BN, so that scales differ."""
 
 
+SHIFTED = ("sigmoid", "hardsigmoid", "softplus")
+"""Functions that are not 0 at 0."""
+
+
 def conv(kernel_size: int | tuple[int, int], **more: object) -> LeafCase:
     return LeafCase(lambda: ConvBNAct(CHANNELS, CHANNELS, kernel_size, **more))
 
@@ -65,6 +70,16 @@ CASES: dict[str, LeafCase] = {
     "nearest 3, signed": LeafCase(lambda: UpsampleNearest(3), ("signed",)),
     "concat": LeafCase(Concat, ("unsigned", "unsigned 2"), 2 * CHANNELS),
     "concat, signed and unsigned": LeafCase(Concat, ("unsigned", "signed"), 2 * CHANNELS),
+    **{f"table, {function}": LeafCase(lambda function=function: Table(function), ("signed",), prunable=function not in SHIFTED)
+       for function in FUNCTIONS},
+    "table, sigmoid, unsigned": LeafCase(lambda: Table("sigmoid"), prunable=False),
+    "table, hardswish, unsigned": LeafCase(lambda: Table("hardswish")),
+    "chunk": LeafCase(lambda: Chunk(2, 1), channels=CHANNELS // 2),
+    "slice": LeafCase(lambda: Slice(3, 8), ("signed",), 5),
+    "shuffle": LeafCase(lambda: Shuffle(4)),
+    "pixel shuffle": LeafCase(lambda: PixelShuffle(2), ("signed",), CHANNELS // 4),
+    "zero insert": LeafCase(lambda: ZeroInsert(2)),
+    "zero insert 3, signed": LeafCase(lambda: ZeroInsert(3), ("signed",)),
     "concat of the same": LeafCase(Concat, ("signed", "signed"), 2 * CHANNELS),
 }
 
