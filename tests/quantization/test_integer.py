@@ -2,11 +2,13 @@
 
 import pytest
 import torch
+from torch import nn
 
 from mtzoo.compression import prune
 from mtzoo.export import build_model
-from mtzoo.layers import ConvBNAct, normalize_image
-from mtzoo.quantization import convert
+from mtzoo.layers import ConvBNAct, UpsampleNearest, normalize_image
+from mtzoo.models import MultiTaskNet
+from mtzoo.quantization import QConfig, QConfigMap, calibrate, convert, fold_bn, freeze, prepare
 from mtzoo.runtime import build_executor
 from tests.chain import GEOMETRY, chain, folded_chain
 from tests.quantization.helpers import differing, images, outputs
@@ -55,3 +57,31 @@ def test_pruning_keeps_dilation_and_stride() -> None:
     conv = net.get_submodule("nodes.chain.layers.1").conv
     assert (conv.dilation, conv.stride, conv.padding, tuple(conv.weight.shape)) == ((2, 2), (2, 2), (2, 2), (13, 14, 3, 3))
     assert torch.allclose(outputs(net, x)["seg.logits"], masked["seg.logits"], atol=1e-5)
+
+
+def bounded_chain(head_output: str, *behind: nn.Module) -> MultiTaskNet:
+    """On its grids; behind: layers that move the classifier's result."""
+    net = chain(ConvBNAct(3, 16, 3, stride=2))
+    net.nodes["chain"].classify = nn.Sequential(net.nodes["chain"].classify, *behind)
+    prepare(net, QConfigMap(default=QConfig(head_output=head_output)))
+    calibrate(net, [normalize_image(images())])
+    fold_bn(net, ["nodes.*"])
+    freeze(net)
+    return net
+
+
+@pytest.mark.parametrize("behind", [(), (UpsampleNearest(2),)], ids=["a convolution", "moved sums"])
+def test_the_bound_of_an_output_holds_and_is_in_its_own_integers(behind: tuple[nn.Module, ...]) -> None:
+    net = bounded_chain("accumulator", *behind)
+    largest, exponent = convert(net).bound("seg", "logits")
+    integers = outputs(net, normalize_image(images()))["seg.logits"].double() * torch.exp2(-exponent.double()).view(-1, 1, 1)
+    assert torch.equal(integers, integers.round())
+    reached = integers.abs().amax((0, 2, 3))
+    assert (reached <= largest).all()
+    assert (reached > largest / 64).all()
+
+
+def test_the_bound_of_an_output_of_8_bits_is_its_range() -> None:
+    largest, exponent = convert(bounded_chain("quantized")).bound("seg", "logits")
+    assert largest == 128
+    assert exponent.shape == ()
