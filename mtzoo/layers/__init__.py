@@ -6,7 +6,10 @@ from mtzoo.layers.image import IMAGE_GRID, ImageQuant, normalize_image
 from mtzoo.layers.leaf import Leaf
 from mtzoo.layers.nearest import UpsampleNearest
 from mtzoo.layers.parts import Chunk, PixelShuffle, Shuffle, Slice, ZeroInsert
+from mtzoo.layers.product import Mix, Product
+from mtzoo.layers.rescale import Rescale
+from mtzoo.layers.sum import Sum
 from mtzoo.layers.table import Table
 
-__all__ = ["IMAGE_GRID", "Chunk", "Concat", "ConvBNAct", "ImageQuant", "Leaf", "PixelShuffle", "Shuffle", "Slice", "Table",
-           "UpsampleNearest", "ZeroInsert", "narrow", "normalize_image"]
+__all__ = ["IMAGE_GRID", "Chunk", "Concat", "ConvBNAct", "ImageQuant", "Leaf", "Mix", "PixelShuffle", "Product", "Rescale",
+           "Shuffle", "Slice", "Sum", "Table", "UpsampleNearest", "ZeroInsert", "narrow", "normalize_image"]

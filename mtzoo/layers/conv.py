@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mtzoo.layers.activation import Activated, Activation, check_activation
 from mtzoo.layers.conv_onnx import emit_conv
 from mtzoo.layers.leaf import Leaf
 from mtzoo.layers.writer import Value, Writer
@@ -14,13 +15,11 @@ from mtzoo.layers.writer import Value, Writer
 MOST_WEIGHTS = 1 << 27
 """Of one layer. The largest of published networks for images have 38 million."""
 Output = Literal["quantized", "accumulator"]
-Activation = Literal["none", "relu", "relu6"]
-CEILINGS = {"none": None, "relu": None, "relu6": 6.0}
 Size = int | Sequence[int]
 """One number for height and width, or both."""
 
 
-class ConvBNAct(Leaf):
+class ConvBNAct(Activated, Leaf):
     """y = quantize(activation(bn(conv(x)) + skip)): what an accelerator does between two memory accesses.
 
     The skip is added inside, in the accumulator, so that a residual costs no rounding of its own. Quantizers are None in
@@ -42,8 +41,7 @@ class ConvBNAct(Leaf):
         kernel, stride, dilation = pair(kernel_size), pair(stride), pair(dilation)
         if min(in_channels, out_channels, *kernel, *stride, *dilation, groups) < 1:
             raise ValueError(f"a convolution of {in_channels} to {out_channels} channels in {groups} groups: all have to be 1 or more")
-        if activation not in CEILINGS:
-            raise ValueError(f"activation={activation!r}: one of {', '.join(CEILINGS)} is wanted; others are a Table behind it")
+        check_activation(activation)
         weights = in_channels // groups * out_channels * kernel[0] * kernel[1]
         if weights > MOST_WEIGHTS:
             raise ValueError(f"a convolution of {in_channels} to {out_channels} channels has {weights:,} weights, more than "
@@ -68,15 +66,6 @@ class ConvBNAct(Leaf):
         """Whether opposite sides have as many zeros, so that the convolution itself adds them."""
         return self.pads[:2] == self.pads[2:]
 
-    @property
-    def relu(self) -> bool:
-        """Whether the result is never below 0."""
-        return self.activation != "none"
-
-    @property
-    def ceiling(self) -> float | None:
-        return CEILINGS[self.activation]
-
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
         """x (N, C_in, H, W), skip (N, C_out, H', W') or None -> (N, C_out, H', W')."""
         return self.activate(self.accumulate(x, skip))
@@ -98,11 +87,8 @@ class ConvBNAct(Leaf):
 
     def activate(self, y: Tensor) -> Tensor:
         """Activation and rounding of the sum, which they overwrite."""
-        if self.ceiling is not None:
-            y = y.clamp_(max=self.ceiling) if self.act_quant is None else y.clamp(max=self.ceiling)
-        if self.act_quant is not None:
-            return self.act_quant(y)  # an unsigned quantizer clamps at 0, which is the ReLU
-        return F.relu(y, inplace=True) if self.relu else y
+        y = super().activate(y)
+        return y if self.act_quant is None else self.act_quant(y)  # an unsigned quantizer clamps at 0, which is the ReLU
 
     def strip(self) -> None:
         super().strip()

@@ -28,17 +28,7 @@ def emit_conv(writer: Writer, name: str, layer: "ConvBNAct", source: str, skip: 
         y = b.op("BatchNormalization", [y, *stored], attributes={"epsilon": layer.bn.eps})
     if skip is not None:
         y = b.op("Add", [y, writer.as_float(skip)])
-    return writer.rounded(name, activated(writer, y, layer), layer.act_quant)
-
-
-def activated(writer: Writer, y: str, leaf: "ConvBNAct") -> str:
-    """The float tensor `y` behind a leaf's activation. A ceiling that 8 bits cannot pass needs no operator."""
-    if not leaf.relu:
-        return y
-    quant = leaf.act_quant if writer.quantized else None
-    if leaf.ceiling is None or quant is not None and quant.high * float(quant.scale) <= leaf.ceiling:
-        return writer.builder.op("Relu", [y])
-    return writer.builder.op("Clip", [y, writer.builder.float(0.0), writer.builder.float(leaf.ceiling)])
+    return writer.rounded(name, layer.emit_activation(writer, y), layer.act_quant)
 
 
 def _weight(writer: Writer, name: str, layer: "ConvBNAct") -> str:

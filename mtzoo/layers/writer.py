@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor, nn
 
+APART = 4.0
+"""A power of two: products with it round nothing."""
 Attribute = int | float | str | Sequence[int] | Sequence[float]
 
 
@@ -70,6 +72,22 @@ class Writer(Protocol):
 
     def shape(self, read: str) -> tuple[int, ...]:
         """(N, C, H, W) of a result."""
+
+
+def scaled_up(writer: Writer, read: str) -> str:
+    """A result as float tensor, times APART. Behind `scaled_back` it is the same again.
+
+    Some runtimes simplify what lies between DequantizeLinear and QuantizeLinear, and round elsewhere then; a product ends that.
+    """
+    source, b = writer.value(read), writer.builder
+    if source.grid is None:
+        return b.op("Mul", [source.tensor, b.float(APART)])
+    return b.op("DequantizeLinear", [source.tensor, b.float(APART * source.grid[0]), source.zero_point])
+
+
+def scaled_back(writer: Writer, y: str) -> str:
+    """A float tensor divided by APART."""
+    return writer.builder.op("Mul", [y, writer.builder.float(1 / APART)])
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray:

@@ -29,6 +29,11 @@ class Grid:
         step = torch.exp2(self.exponent.double())
         return step if step.dim() == 0 else step.view(-1, 1, 1)
 
+    @property
+    def largest(self) -> float:
+        """The largest |value|. Of grids of 8 bits."""
+        return max(-self.low, self.high) * float(self.scale)
+
     def same_as(self, other: "Grid") -> bool:
         """Whether both hold the same values as the same integers. Accumulators never do."""
         if self.low is None or other.low is None:

@@ -7,7 +7,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mtzoo.layers import Chunk, Concat, ConvBNAct, PixelShuffle, Shuffle, Slice, Table, UpsampleNearest, ZeroInsert
+from mtzoo.layers import (
+    Chunk,
+    Concat,
+    ConvBNAct,
+    Mix,
+    PixelShuffle,
+    Product,
+    Rescale,
+    Shuffle,
+    Slice,
+    Sum,
+    Table,
+    UpsampleNearest,
+    ZeroInsert,
+)
 from mtzoo.layers.table import FUNCTIONS
 from mtzoo.registry import NODES
 from mtzoo.structures import FeatureSpec
@@ -80,6 +94,23 @@ CASES: dict[str, LeafCase] = {
     "pixel shuffle": LeafCase(lambda: PixelShuffle(2), ("signed",), CHANNELS // 4),
     "zero insert": LeafCase(lambda: ZeroInsert(2)),
     "zero insert 3, signed": LeafCase(lambda: ZeroInsert(3), ("signed",)),
+    "sum of 2": LeafCase(Sum, ("unsigned", "unsigned 2")),
+    "sum, ReLU": LeafCase(lambda: Sum("relu"), ("unsigned", "signed 2")),
+    "sum of 3, signed and unsigned": LeafCase(Sum, ("signed", "unsigned 2", "signed 2")),
+    "sum of 4, ReLU6": LeafCase(lambda: Sum("relu6"), ("unsigned", "unsigned 2", "signed", "signed 2")),
+    "sum with a pooled map": LeafCase(lambda: Sum("relu"), ("pooled", "signed")),
+    "sum with a map of one channel": LeafCase(Sum, ("unsigned", "one, signed"), prunable=False),
+    "sum of the same": LeafCase(Sum, ("signed", "signed")),
+    "product": LeafCase(Product, ("signed", "unsigned 2")),
+    "product with a pooled gate": LeafCase(Product, ("unsigned", "pooled")),
+    "product with a gate of one channel": LeafCase(Product, ("signed", "one")),
+    "product with itself": LeafCase(Product, ("signed", "signed")),
+    "mix": LeafCase(Mix, ("unsigned", "unsigned 2", "one")),
+    "mix, signed": LeafCase(Mix, ("signed", "unsigned 2", "signed 2")),
+    "rescale": LeafCase(Rescale),
+    "rescale, signed": LeafCase(Rescale, ("signed",)),
+    "rescale, ReLU": LeafCase(lambda: Rescale("relu"), ("signed",)),
+    "rescale, ReLU6": LeafCase(lambda: Rescale("relu6"), ("signed 2",)),
     "concat of the same": LeafCase(Concat, ("signed", "signed"), 2 * CHANNELS),
 }
 

@@ -1,0 +1,48 @@
+"""What ends a sum: nothing, a ReLU or a ReLU6."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mtzoo.layers.writer import Writer
+
+Activation = Literal["none", "relu", "relu6"]
+CEILINGS = {"none": None, "relu": None, "relu6": 6.0}
+
+
+class Activated:
+    """The part of a leaf that has an `activation`: "none", "relu" or "relu6". `check_activation` belongs into its constructor."""
+
+    activation: Activation
+    act_quant: nn.Module | None
+
+    @property
+    def relu(self) -> bool:
+        """Whether the result is never below 0."""
+        return self.activation != "none"
+
+    @property
+    def ceiling(self) -> float | None:
+        return CEILINGS[self.activation]
+
+    def activate(self, y: Tensor) -> Tensor:
+        """The activation of the sum, which it overwrites. A ReLU is left to the quantizer, if there is one."""
+        if self.ceiling is not None:
+            y = y.clamp_(max=self.ceiling) if self.act_quant is None else y.clamp(max=self.ceiling)
+        return F.relu(y, inplace=True) if self.relu and self.act_quant is None else y
+
+    def emit_activation(self, writer: Writer, y: str) -> str:
+        """The float tensor `y` behind the activation. A ceiling that 8 bits cannot pass needs no operator."""
+        if not self.relu:
+            return y
+        quant = self.act_quant if writer.quantized else None
+        if self.ceiling is None or quant is not None and quant.high * float(quant.scale) <= self.ceiling:
+            return writer.builder.op("Relu", [y])
+        return writer.builder.op("Clip", [y, writer.builder.float(0.0), writer.builder.float(self.ceiling)])
+
+
+def check_activation(activation: str) -> None:
+    """Raises ValueError for one that no sum can end in."""
+    if activation not in CEILINGS:
+        raise ValueError(f"activation={activation!r}: one of {', '.join(CEILINGS)} is wanted; others are a Table behind it")
