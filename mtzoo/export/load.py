@@ -10,7 +10,6 @@ from typing import Any
 import onnx
 import torch
 from google.protobuf.message import DecodeError
-from onnx import numpy_helper
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -20,6 +19,7 @@ from mtzoo.export.check_info import check_info
 from mtzoo.export.deploy import DIGEST_KEY, MAX_MODEL_BYTES, METADATA_KEY, sidecar_path
 from mtzoo.export.digest import content_digest
 from mtzoo.export.info import DeployInfo
+from mtzoo.export.stored import stored_arrays, stored_shapes
 from mtzoo.export.wire import check_wire
 from mtzoo.files import read_whole
 from mtzoo.graph import read_program
@@ -111,7 +111,7 @@ def stored_integers(file: DeployFile) -> dict[str, Tensor]:
     if not file.info.integer:
         raise UserError(f"{file.path}: an export of step {file.info.step} with BN or float layers; an integer network is "
                         "wanted: export step 3")
-    tensors = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in file.model.graph.initializer}
+    tensors = {name: torch.from_numpy(value.copy()) for name, value in stored_arrays(file.model).items()}
     state: dict[str, Tensor] = {}
     for layer, exponents in file.info.exponents.items():
         try:
@@ -157,7 +157,7 @@ def described_network(file: DeployFile) -> MultiTaskNet:
     except (UserError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         fault = shown(" ".join(str(error).split()))
         raise UserError(f"{file.path}: its description tells of no network ({fault}); {NAME_ONE}") from error
-    stored = {tensor.name: tuple(tensor.dims) for tensor in file.model.graph.initializer}
+    stored = stored_shapes(file.model)
     for call in layers:
         told = tuple(call.module.conv.weight.shape)
         if stored.get(f"{call.name}.weight") != told:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from onnx import numpy_helper
 from torch import Tensor, nn
 
 from mtzoo.errors import UserError
 from mtzoo.export.load import DeployFile, described_network
+from mtzoo.export.stored import stored_arrays
 from mtzoo.graph import read_program, rounding_calls, signs
 from mtzoo.layers import ConvBNAct
 from mtzoo.layers.conv_onnx import BN_PARTS
@@ -27,7 +27,7 @@ def reference_network(file: DeployFile) -> MultiTaskNet:
     Raises UserError for a file in which a layer's tensors are missing or misshapen.
     """
     net = described_network(file)
-    arrays = _initializers(file)
+    arrays = stored_arrays(file.model)
     zero_points = {node.input[1]: arrays.get(node.input[2]) for node in file.model.graph.node
                    if node.op_type in ("QuantizeLinear", "DequantizeLinear") and len(node.input) > 2}
     program = read_program(net)
@@ -48,7 +48,7 @@ def reference_network(file: DeployFile) -> MultiTaskNet:
 
 def output_steps(file: DeployFile) -> dict[str, Tensor]:
     """Raw output "seg.logits" -> (C,) or () how large a step of its integers is; outputs of float layers are left out."""
-    program, arrays = read_program(described_network(file)), _initializers(file)
+    program, arrays = read_program(described_network(file)), stored_arrays(file.model)
     steps = {}
     for task, maps in program.outputs.items():
         for output, layer in maps.items():
@@ -56,10 +56,6 @@ def output_steps(file: DeployFile) -> dict[str, Tensor]:
             if stored is not None:
                 steps[f"{task}.{output}"] = torch.from_numpy(stored.copy())
     return steps
-
-
-def _initializers(file: DeployFile) -> dict[str, np.ndarray]:
-    return {tensor.name: numpy_helper.to_array(tensor) for tensor in file.model.graph.initializer}
 
 
 def _restore(name: str, layer: ConvBNAct, arrays: Arrays) -> None:

@@ -10,7 +10,9 @@ from torch.nn import functional as F
 from mtzoo.layers.activation import Activated, Activation, check_activation
 from mtzoo.layers.conv_onnx import emit_conv
 from mtzoo.layers.leaf import Leaf
+from mtzoo.layers.straight_through import straight_through
 from mtzoo.layers.writer import Value, Writer
+from mtzoo.ops.parts import Parts
 
 MOST_WEIGHTS = 1 << 27
 """Of one layer. The largest of published networks for images have 38 million."""
@@ -75,10 +77,25 @@ class ConvBNAct(Activated, Leaf):
         conv = self.conv
         weight = conv.weight if self.weight_quant is None else self.weight_quant(conv.weight)
         bias = conv.bias if self.bias_quant is None or conv.bias is None else self.bias_quant(conv.bias)
-        y = F.conv2d(self.pad(x), weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+        parts = None if self.weight_quant is None else self.weight_quant.parts
+        if parts is not None and parts.count > 1:
+            y = self._in_parts(self.pad(x), weight, bias, parts)
+        else:
+            y = F.conv2d(self.pad(x), weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
         if self.bn is not None:
             y = self.bn(y)
         return y if skip is None else y + skip
+
+    def _in_parts(self, x: Tensor, weight: Tensor, bias: Tensor | None, parts: Parts) -> Tensor:
+        """The sum of a quantized layer too wide for one exact sum, each part rounded before they are added."""
+        conv, total = self.conv, None
+        step = self.weight_quant.accumulator.scale.view(-1, 1, 1) * 2.0**parts.shift
+        for first, end in parts.ranges:
+            added = bias if first == 0 else None
+            part = F.conv2d(x[:, first:end], weight[:, first:end], added, conv.stride, conv.padding, conv.dilation)
+            part = straight_through(torch.round(part / step) * step, part)
+            total = part if total is None else total + part
+        return total
 
     def pad(self, x: Tensor) -> Tensor:
         """x with the zeros that the convolution does not add itself."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from mtzoo.layers.writer import Value, Writer, to_numpy
+from mtzoo.layers.writer import Attribute, Value, Writer, to_numpy
 from mtzoo.ops.fixed_point import to_integers
 
 if TYPE_CHECKING:
@@ -18,11 +18,14 @@ BN_PARTS = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "var": "r
 def emit_conv(writer: Writer, name: str, layer: "ConvBNAct", source: str, skip: str | None = None) -> Value:
     """The convolution, its BN if it is live, skip, activation and rounding; the convolution itself is called "<name>.conv"."""
     b, conv = writer.builder, layer.conv
-    inputs = [writer.as_float(source), _weight(writer, name, layer)]
-    if conv.bias is not None:
-        inputs.append(_bias(writer, name, layer))
-    y = b.op("Conv", inputs, f"{name}.conv", {"kernel_shape": conv.kernel_size, "pads": layer.pads, "strides": conv.stride,
-                                              "dilations": conv.dilation, "group": conv.groups})
+    if layer.weight_quant is not None:
+        layer.weight_quant.refresh(conv.weight)
+    bias = [] if conv.bias is None else [_bias(writer, name, layer)]
+    parts = layer.weight_quant.parts if writer.quantized and layer.weight_quant is not None else None
+    if parts is not None and parts.count > 1:
+        y = _in_parts(writer, name, layer, source, bias)
+    else:
+        y = b.op("Conv", [writer.as_float(source), _weight(writer, name, layer), *bias], f"{name}.conv", _attributes(layer))
     if layer.bn is not None:
         stored = [b.initializer(f"{name}.bn_{key}", to_numpy(getattr(layer.bn, part))) for key, part in BN_PARTS.items()]
         y = b.op("BatchNormalization", [y, *stored], attributes={"epsilon": layer.bn.eps})
@@ -31,11 +34,38 @@ def emit_conv(writer: Writer, name: str, layer: "ConvBNAct", source: str, skip: 
     return writer.rounded(name, layer.emit_activation(writer, y), layer.act_quant)
 
 
+def _attributes(layer: "ConvBNAct") -> dict[str, Attribute]:
+    conv = layer.conv
+    return {"kernel_shape": conv.kernel_size, "pads": layer.pads, "strides": conv.stride, "dilations": conv.dilation,
+            "group": conv.groups}
+
+
+def _in_parts(writer: Writer, name: str, layer: "ConvBNAct", source: str, bias: list[str]) -> str:
+    """The sum of a layer too wide for one exact sum, see `mtzoo.ops.parts`. Weights are stored part by part."""
+    b, quant, value = writer.builder, layer.weight_quant, writer.value(source)
+    integers = to_integers(layer.conv.weight, quant.scale.view(-1, 1, 1, 1), -quant.limit, quant.limit).to(torch.int8)
+    step = quant.accumulator.scale.view(1, -1, 1, 1) * 2.0**quant.parts.shift
+    scale, total = b.initializer(f"{name}.weight_scale", to_numpy(quant.scale)), ""
+    for i, (first, end) in enumerate(quant.parts.ranges):
+        x = b.op("Slice", [value.tensor, b.integers(first), b.integers(end), b.integers(1)])
+        x = b.op("DequantizeLinear", [x, value.scale, value.zero_point])
+        weight = b.initializer(part_name(f"{name}.weight", i), to_numpy(integers[:, first:end]))
+        weight = b.op("DequantizeLinear", [weight, scale], attributes={"axis": 0})
+        y = b.op("Conv", [x, weight, *(bias if i == 0 else [])], part_name(f"{name}.conv", i), _attributes(layer))
+        y = b.op("Round", [b.op("Mul", [y, b.constant(to_numpy(1 / step))])])
+        total = y if i == 0 else b.op("Add", [total, y])
+    return b.op("Mul", [total, b.constant(to_numpy(step))])
+
+
+def part_name(name: str, index: int) -> str:
+    """Of a part's tensor: the first has the layer's own name."""
+    return name if index == 0 else f"{name}#{index + 1}"
+
+
 def _weight(writer: Writer, name: str, layer: "ConvBNAct") -> str:
     weight, quant = layer.conv.weight, layer.weight_quant
     if quant is None:
         return writer.builder.initializer(f"{name}.weight", to_numpy(weight))
-    quant.refresh(weight)
     integers = to_integers(weight, quant.scale.view(-1, 1, 1, 1), -quant.limit, quant.limit)
     if not writer.quantized:
         return writer.builder.initializer(f"{name}.weight", to_numpy(integers * quant.scale.view(-1, 1, 1, 1)))

@@ -19,6 +19,7 @@ from mtzoo.ops.fixed_point import (
     sum_bound,
     to_integers,
 )
+from mtzoo.ops.parts import Parts, plan_parts
 from mtzoo.quantization.observers import build_observer
 from mtzoo.quantization.qconfig import QConfig
 
@@ -197,6 +198,27 @@ class Accumulator:
             return self.conv.bias.abs() / self.source.scale / self.bias_limit
         return self._largest_sum(self.conv.weight, self.conv.bias / self.source.scale, 1.0) / EXACT_LIMIT
 
+    def weight_scale_for_bias(self) -> Tensor:
+        """(C_out,): from which weight scale on the bias and the skip leave half of the exact limit to the weights."""
+        return self._largest_sum(torch.zeros_like(self.conv.weight), self.conv.bias / self.source.scale, 1.0) / (EXACT_LIMIT // 2)
+
+    def lost_bits(self, scale: Tensor, limit: int) -> Tensor:
+        """(C_out,): how many bits the weights at a weight scale (C_out,) would have to lose for their sums alone to be exact."""
+        weight = to_integers(self.conv.weight, scale.view(-1, 1, 1, 1), -limit, limit).double()
+        largest = sum_bound(weight, torch.zeros_like(weight[:, 0, 0, 0]), (self.source.low, self.source.high))
+        return torch.log2(largest / EXACT_LIMIT).ceil().clamp(min=0)
+
+    def parts(self, scale: Tensor, limit: int) -> Parts | None:
+        """How the sums are computed exactly once weights and bias are integers at a weight scale (C_out,); None: they cannot be."""
+        step = scale * self.source.scale
+        weight = to_integers(self.conv.weight, scale.view(-1, 1, 1, 1), -limit, limit)
+        bias = to_integers(self.conv.bias, step, -self.bias_limit, self.bias_limit)
+        ends, groups = (self.source.low, self.source.high), self.conv.groups
+        if self.skip is None:
+            return plan_parts(weight, bias, ends, groups=groups)
+        skip_step = (self.skip.scale / step).double()
+        return plan_parts(weight, bias, ends, (self.skip.low * skip_step, self.skip.high * skip_step), skip_step, groups)
+
     def fits_rounded(self, scale: Tensor, limit: int) -> Tensor:
         """(C_out,) bool: whether |sum| stays within the exact limit once weights and bias are integers at a weight scale (C_out,).
 
@@ -216,13 +238,16 @@ class Accumulator:
 class WeightFakeQuant(nn.Module):
     """int8 weights, symmetric, a scale per output channel: the finest that clips nothing and keeps the sum exact; or int16.
 
-    The scale follows the weights until `frozen`.
+    The scale follows the weights until `frozen`. parts: how a layer whose weights would lose bits in one exact sum is computed; None
+    while nothing is rounded, or sums are not exact anyway.
     """
 
     def __init__(self, config: QConfig, out_channels: int) -> None:
         super().__init__()
         self.limit = 2 ** (config.weight_bits - 1) - 1
         self.power_of_two, self.per_channel = config.power_of_two, config.weight_granularity == "channel"
+        self.max_lost_bits = config.max_lost_bits
+        self.parts: Parts | None = None
         self.register_buffer("scale", torch.ones(out_channels))
         self.register_buffer("frozen", torch.zeros((), dtype=torch.bool))
         self.accumulator: Accumulator | None = None  # None: the input is not quantized
@@ -235,20 +260,41 @@ class WeightFakeQuant(nn.Module):
 
     @torch.no_grad()
     def refresh(self, weight: Tensor) -> None:
-        """Fit the scale to `weight` (C_out, C_in / groups, k, k), unless frozen."""
-        largest = weight.abs().amax((1, 2, 3))
-        if self.accumulator is not None and self.accumulator.conv.bias is not None:
-            largest = torch.maximum(largest, self.accumulator.weight_scale_that_fits() * self.limit)
+        """Fit the scale to `weight` (C_out, C_in / groups, k, k), unless frozen, and decide on the parts."""
+        accumulator = self.accumulator
+        exact = accumulator is not None and accumulator.conv.bias is not None and accumulator.exact
+        if not bool(self.frozen):
+            self.scale.copy_(self._fitted(weight, exact))
+        self.parts = accumulator.parts(self.scale, self.limit) if exact else None
+
+    def _fitted(self, weight: Tensor, exact: bool) -> Tensor:
+        """(C_out,) the scale. exact: the sum has to be."""
+        largest, accumulator = weight.abs().amax((1, 2, 3)), self.accumulator
+        wide = exact and accumulator.conv.groups == 1 and self._loses_bits(self._scale(largest))
+        if accumulator is not None and accumulator.conv.bias is not None:
+            fits = accumulator.weight_scale_for_bias() if wide else accumulator.weight_scale_that_fits()
+            largest = torch.maximum(largest, fits * self.limit)
+        scale = self._scale(largest)
+        if wide:
+            while accumulator.parts(scale, self.limit) is None:
+                scale = 2 * scale
+        elif exact:
+            fits = accumulator.fits_rounded(scale, self.limit)
+            scale = torch.where(fits if self.per_channel else fits.all(), scale, 2 * scale)
+        return scale
+
+    def _scale(self, largest: Tensor) -> Tensor:
         if not self.per_channel:
             largest = largest.amax().expand_as(largest)
-        scale = scale_for(largest, self.limit, power_of_two=self.power_of_two)
-        if self.accumulator is not None and self.accumulator.conv.bias is not None and self.accumulator.exact:
-            fits = self.accumulator.fits_rounded(scale, self.limit)
-            scale = torch.where(fits if self.per_channel else fits.all(), scale, 2 * scale)
-        self.scale.copy_(torch.where(self.frozen, self.scale, scale))
+        return scale_for(largest, self.limit, power_of_two=self.power_of_two)
+
+    def _loses_bits(self, scale: Tensor) -> bool:
+        """Whether one exact sum would cost the weights more than they may lose."""
+        return float(self.accumulator.lost_bits(scale, self.limit).mean()) > self.max_lost_bits
 
     def forward(self, weight: Tensor) -> Tensor:
         if not self.enabled:
+            self.parts = None
             return weight
         self.refresh(weight)
         return RoundWeights.apply(weight, self.scale.view(-1, 1, 1, 1), self.limit)

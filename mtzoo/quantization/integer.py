@@ -13,15 +13,17 @@ from torch.nn import functional as F
 from mtzoo.errors import UserError
 from mtzoo.graph import IMAGES, Program
 from mtzoo.layers import ConvBNAct, Leaf
-from mtzoo.ops.fixed_point import EXACT_LIMIT, requantize, sum_bound
+from mtzoo.ops.fixed_point import EXACT_LIMIT, requantize, shift_right_half_even, sum_bound
 from mtzoo.ops.grid import Grid
+from mtzoo.ops.parts import Parts, plan_parts
 
 
 class IntegerConv(nn.Module):
     """clamp(round(((w * x + b) 2^p + skip 2^q) 2^-r)), with shifts per channel: p, q >= 0, r of any sign.
 
-    The clamp is the ReLU, too. source, skip: grids of the inputs; output: grid of the result, on which an accumulator stays
-    as it is. largest: (C_out,) what `prove_exact` has found. Raises UserError where the sum could pass 2^24.
+    A layer that is too wide for one sum within 2^24 is computed in parts over its input channels, see `mtzoo.ops.parts`. The clamp is
+    the ReLU, too. source, skip: grids of the inputs; output: grid of the result; an accumulator stays as it is. largest: (C_out,)
+    the largest |sum|. Raises UserError where it could pass 2^24.
     """
 
     def __init__(self, name: str, layer: ConvBNAct, weight: Tensor, bias: Tensor, *, weight_exponent: Tensor,
@@ -32,11 +34,13 @@ class IntegerConv(nn.Module):
         self.stride, self.padding, self.dilation, self.groups = conv.stride, conv.padding, conv.dilation, conv.groups
         self.output, self.exact = output, output.low is None
         own = source.exponent + weight_exponent.int()  # (C_out,) grid of the products
+        self.parts = exact_parts(name, weight, bias, own, source, skip, self.groups)
+        self.largest = self.parts.largest
+        own = own + self.parts.shift
         fine = own if skip is None else torch.minimum(own, skip.exponent)
-        self.largest = prove_exact(name, weight, bias, own=own, fine=fine, source=source, skip=skip)
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)
-        self.register_buffer("exponent", output.exponent)
+        self.register_buffer("exponent", fine if self.exact else output.exponent)
         self.register_buffer("align", (own - fine).view(-1, 1, 1))
         self.register_buffer("align_skip", None if skip is None else (skip.exponent - fine).view(-1, 1, 1))
         self.register_buffer("shift", None if self.exact else (output.exponent - fine).view(-1, 1, 1))
@@ -51,27 +55,33 @@ class IntegerConv(nn.Module):
         return requantize(total, self.shift, self.output.low, self.output.high).to(self.output.dtype)
 
     def accumulate(self, x: Tensor) -> Tensor:
-        """w * x + b in int32: (N, C_in, H, W) -> (N, C_out, H', W')."""
-        total = F.conv2d(self.pad(x.double()), self.weight.double(), self.bias.double(), self.stride, self.padding, self.dilation,
-                         self.groups)
-        return total.int()
+        """w * x + b in int32, in steps of 2^shift of the parts: (N, C_in, H, W) -> (N, C_out, H', W')."""
+        x, weight = self.pad(x.double()), self.weight.double()
+        if self.parts.count == 1:
+            return F.conv2d(x, weight, self.bias.double(), self.stride, self.padding, self.dilation, self.groups).int()
+        total, shift = 0, torch.tensor(self.parts.shift, device=x.device)
+        for first, end in self.parts.ranges:
+            bias = self.bias.double() if first == 0 else None
+            part = F.conv2d(x[:, first:end], weight[:, first:end], bias, self.stride, self.padding, self.dilation)
+            total = total + shift_right_half_even(part.int(), shift)
+        return total
 
 
-def prove_exact(name: str, weight: Tensor, bias: Tensor, *, own: Tensor, fine: Tensor, source: Grid,
-                skip: Grid | None) -> Tensor:
-    """(C_out,) float64: the largest |sum| each channel can reach, in steps of its finest grid.
+def exact_parts(name: str, weight: Tensor, bias: Tensor, own: Tensor, source: Grid, skip: Grid | None, groups: int) -> Parts:
+    """How the sums of a layer stay within 2^24. own: (C_out,) exponents of the products.
 
-    Raises UserError naming the layer, the channel and the value where that is above 2^24.
+    Raises UserError naming the layer, the channel and the value where they cannot.
     """
-    step = torch.exp2((own - fine).double())  # of a product
-    added = (0, 0) if skip is None else tuple(end * torch.exp2((skip.exponent - own).double()) for end in (skip.low, skip.high))
-    largest = step * sum_bound(weight.double(), bias.double(), (source.low, source.high), added)
+    step = None if skip is None else torch.exp2((skip.exponent - own).double())
+    added = (0.0, 0.0) if skip is None else (skip.low * step, skip.high * step)
+    ends = source.low, source.high
+    parts = plan_parts(weight, bias, ends, added, 1.0 if step is None else step, groups)
+    if parts is not None:
+        return parts
+    largest = sum_bound(weight.double(), bias.double(), ends, added)
     channel = int(largest.argmax())
-    if float(largest[channel]) > EXACT_LIMIT:
-        raise UserError(f"layer '{name}', channel {channel}: its sum can reach {largest[channel]:.0f}, above 2^24 = "
-                        f"{EXACT_LIMIT}; float32 executors would not be exact. Train with weight decay, use weight_bits=7, or "
-                        "fewer input channels")
-    return largest
+    raise UserError(f"layer '{name}', channel {channel}: its sum can reach {largest[channel]:.0f}, above 2^24 = {EXACT_LIMIT}; float32 "
+                    "executors would not be exact. Train with weight decay, use weight_bits=7, or fewer input channels")
 
 
 class IntegerLeaf(nn.Module):

@@ -30,6 +30,8 @@ class QConfig:
     op_types: which convolutions are quantized, by kind ("group_conv2d": more than one group).
     not_quant_pattern: fnmatch patterns of module paths left in float ("nodes.seg_head.blocks.*").
     int16_pattern: the same of those with 16 bits, weights and activations; float goes first.
+    max_lost_bits: how many bits the weights of a wide layer may lose, on average over its channels, so that its sum stays exact;
+    beyond, it is computed in parts over its input channels.
     head_output: a head's last convolution keeps its 32-bit accumulator, or is rounded to 8 bits like all others.
 
     Only symmetric ranges of 8 bits (weights: or less) with power-of-two scales make the exact integer network.
@@ -47,6 +49,7 @@ class QConfig:
     not_quant_pattern: tuple[str, ...] = ()
     int16_pattern: tuple[str, ...] = ()
     head_output: str = "accumulator"
+    max_lost_bits: float = 0.0
 
     def __post_init__(self) -> None:
         for key, known in CHOICES.items():
@@ -64,6 +67,8 @@ class QConfig:
         if self.activation_bits not in (8, 16):
             raise UserError(f"qconfig.activation_bits={self.activation_bits}: 8, or 16 for parts that 8 bits hurt; the runtimes clamp "
                             "at the ends of these types, so no other width would give what training saw")
+        if not 0 <= self.max_lost_bits <= 8:
+            raise UserError(f"qconfig.max_lost_bits={self.max_lost_bits}: bits of a weight, 0..8")
         if not 0 < self.moving_rate < 1:
             raise UserError(f"qconfig.moving_rate={self.moving_rate}: has to lie between 0 and 1")
         if not 50 < self.percentile <= 100:

@@ -1,5 +1,7 @@
 """Where the time of a deploy model goes, layer by layer, as OpenVINO counts it."""
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 
 import onnx
@@ -10,6 +12,7 @@ from mtzoo.runtime.executors import OpenVinoExecutor
 
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
 MARK = ".conv"  # what `mtzoo.export.network` calls the convolution of a layer, and what OpenVINO appends to
+REST = re.compile(r"(#[0-9]+)?(WithoutBiases|/)*")  # a layer in parts has several convolutions, which count together
 
 
 def layer_times(model: onnx.ModelProto, info: DeployInfo, threads: int, runs: int) -> Mapping[str, float]:
@@ -18,8 +21,10 @@ def layer_times(model: onnx.ModelProto, info: DeployInfo, threads: int, runs: in
     least: dict[str, float] = {}
     for _ in range(runs):
         executor.run(feeds)
+        times: Counter[str] = Counter()
         for name, kind, microseconds in executor.operator_times():
             layer, mark, rest = name.rpartition(MARK)
-            if kind in CONVOLUTIONS and mark and not rest.strip("/").replace("WithoutBiases", ""):
-                least[layer] = min(least.get(layer, microseconds), microseconds)
+            if kind in CONVOLUTIONS and mark and REST.fullmatch(rest):
+                times[layer] += microseconds
+        least = {layer: min(least.get(layer, time), time) for layer, time in times.items()}
     return least

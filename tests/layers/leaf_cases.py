@@ -26,7 +26,7 @@ from mtzoo.layers.table import FUNCTIONS
 from mtzoo.registry import NODES
 from mtzoo.structures import FeatureSpec
 
-CHANNELS = 16
+CHANNELS, WIDE = 16, 300
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,19 @@ INPUTS: dict[str, Callable[[tuple[int, int]], nn.Module]] = {
     "pooled": lambda hw: ConvBNAct(CHANNELS, CHANNELS, hw, padding=0, groups=CHANNELS),  # (N, C, 1, 1)
     "one": lambda hw: ConvBNAct(CHANNELS, 1, 1),  # (N, 1, H, W)
     "one, signed": lambda hw: ConvBNAct(CHANNELS, 1, 1, activation="none"),
+    "wide": lambda hw: ConvBNAct(CHANNELS, WIDE, 1),
     "half": lambda hw: ConvBNAct(CHANNELS, CHANNELS, 3, stride=2),
 }
 """What a leaf may read: a layer behind the first one, whose map is `hw`."""
 GAINS = {"unsigned 2": 0.2, "signed 2": 6.0}
 """Of BN, so that scales differ."""
+
+
+def wide(kernel_size: int, **more: object) -> ConvBNAct:
+    """A layer whose weights are all positive, so that one exact sum would cost them bits."""
+    layer = ConvBNAct(WIDE, CHANNELS, kernel_size, **more)
+    layer.conv.weight.data.abs_()
+    return layer
 
 
 SHIFTED = ("sigmoid", "hardsigmoid", "softplus")
@@ -80,6 +88,9 @@ CASES: dict[str, LeafCase] = {
     "conv, skip": LeafCase(lambda: ConvBNAct(CHANNELS, CHANNELS, 3), ("unsigned", "signed")),
     "conv, skip, linear": LeafCase(lambda: ConvBNAct(CHANNELS, CHANNELS, 3, activation="none"), ("signed", "signed 2")),
     "conv, skip, ReLU6": LeafCase(lambda: ConvBNAct(CHANNELS, CHANNELS, 3, activation="relu6"), ("unsigned", "unsigned 2")),
+    "conv in parts": LeafCase(lambda: wide(3), ("wide",)),
+    "conv in parts, skip": LeafCase(lambda: wide(3, activation="none"), ("wide", "signed")),
+    "conv in parts, padded on one side": LeafCase(lambda: wide(3, padding=(1, 0, 0, 1), dilation=2, stride=2), ("wide",)),
     "nearest 2": LeafCase(lambda: UpsampleNearest(2)),
     "nearest 3, signed": LeafCase(lambda: UpsampleNearest(3), ("signed",)),
     "concat": LeafCase(Concat, ("unsigned", "unsigned 2"), 2 * CHANNELS),

@@ -108,7 +108,8 @@ def test_a_file_gives_back_the_network(case: str, tmp_path: Path) -> None:
     state = stored_integers(file)
     assert differing(outputs(fake_quant_network(file, state), normalize_image(x)), wanted) == 0
     assert differing(outputs(integer_network(file, state), x), wanted) == 0
-    assert differing(outputs(reference_network(file), normalize_image(x)), wanted) == 0
+    if "in parts" not in case:  # whose float32 sums are not exact in one piece; files of integers are not compared with this network
+        assert differing(outputs(reference_network(file), normalize_image(x)), wanted) == 0
 
 
 @pytest.mark.parametrize("case", [name for name, case in CASES.items() if case.prunable])

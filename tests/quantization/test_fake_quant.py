@@ -100,19 +100,20 @@ def test_dead_channel_with_a_large_bias_stays_in_the_exact_range() -> None:
     assert rounded == pytest.approx(3.0, rel=1e-5)
 
 
-@pytest.mark.parametrize(("channels", "lost"), [(256, 0), (512, 0), (2048, 2)])
-def test_dense_layers_keep_their_bits_until_the_sum_would_pass_the_limit(channels: int, lost: int) -> None:
-    """3x3, gaussian weights: 512 channels lose nothing, 2048 would pass 2^24 and are coarser (a bit or two)."""
+@pytest.mark.parametrize(("channels", "allowed", "lost", "parts"), [(256, 0, 0, 1), (512, 0, 0, 1), (2048, 0, 0, 3), (2048, 8, 2, 1)])
+def test_dense_layers_keep_their_bits(channels: int, allowed: int, lost: int, parts: int) -> None:
+    """3x3, gaussian weights: 512 channels fit into one sum, 2048 do in parts, or with a bit or two less where that is allowed."""
     torch.manual_seed(0)
     conv = nn.Conv2d(channels, 8, 3)
     nn.init.normal_(conv.weight)
-    quant = WeightFakeQuant(QConfig(), 8)
+    quant = WeightFakeQuant(QConfig(max_lost_bits=allowed), 8)
     free = scale_for(conv.weight.abs().amax((1, 2, 3)), 127, power_of_two=True)
     quant.accumulator = Accumulator(conv, quant, act(signed=False, scale=2.0**-6), None)
     quant.refresh(conv.weight)
     bits = torch.log2(quant.scale / free)
     assert bits.max() == lost
-    assert bool(quant.accumulator.fits_rounded(quant.scale, 127).all())
+    assert quant.parts.count == parts
+    assert bool(quant.accumulator.fits_rounded(quant.scale, 127).all()) == (parts == 1)
     assert lost == 0 or not bool(quant.accumulator.fits_rounded(quant.scale / 2, 127).any())
 
 
@@ -123,7 +124,7 @@ def test_a_sum_that_passes_the_limit_by_rounding_gets_the_next_scale() -> None:
         conv.weight.fill_(10.6)
         conv.weight[0, 0] = 127.0
         conv.bias.zero_()
-    quant = WeightFakeQuant(QConfig(), 1)
+    quant = WeightFakeQuant(QConfig(max_lost_bits=1), 1)
     quant.accumulator = Accumulator(conv, quant, act(signed=False, scale=1.0), None)
     assert float(quant.accumulator.weight_scale_that_fits()) < 1.0
     assert not bool(quant.accumulator.fits_rounded(torch.ones(1), 127))
