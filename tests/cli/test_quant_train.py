@@ -78,12 +78,14 @@ def test_one_task_alone_has_no_boxes(config, tmp_path):
 
 
 def test_two_processes_train_one_network_and_learn_from_a_teacher(root, tmp_path):
-    """torchrun on the CPU: gradients are averaged, one of the two speaks and writes, and the run delivers."""
+    """torchrun on the CPU: gradients are averaged, one of the two speaks and writes, and the run delivers. An auxiliary head helps."""
     teacher, wider = tmp_path / "teacher.pt", config_values(root)
     wider["nodes"]["backbone"]["width"] = 0.5
     save_teacher(teacher, wider)
-    config = write_config(tmp_path / "taught.py", config_values(root, distillation={
-        "teacher": str(teacher), "features": {"backbone.stages.2": 1.0}}))
+    values = config_values(root, distillation={"teacher": str(teacher), "features": {"backbone.stages.2": 1.0}})
+    head = {"name": "aux", "type": "DenseSegmentationHead", "inputs": ["backbone.mod4"], "strides": [16]}
+    values["tasks"]["seg"]["auxiliary"] = [{"node": head}]
+    config = write_config(tmp_path / "taught.py", values)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "mtzoo",
                "quant-train", "--config", str(config), "--work-dir", str(tmp_path / "run"), "--ctx", "cpu",
                "--cfg-options", "env.checkpoint_interval=1"]
@@ -95,6 +97,7 @@ def test_two_processes_train_one_network_and_learn_from_a_teacher(root, tmp_path
     assert [step["name"] for step in report["steps"]] == STEPS
     assert report["verify"]["mismatches"] == {"integer": 0, "onnxruntime": 0, "openvino": 0}
     begun, done = (load_checkpoint(tmp_path / "run" / f"with-bn-float-{tag}.pt") for tag in ("init", "last"))
-    assert {"distil.det.cls", "distil.seg.logits", "distil.backbone.stages.2"} <= set(done.history[0]["curve"][-1][1])
+    terms = set(done.history[0]["curve"][-1][1])
+    assert {"distil.det.cls", "distil.seg.logits", "distil.backbone.stages.2", "seg.aux.loss_ce"} <= terms
     weight = "nodes.backbone.stem.conv.weight"
     assert not torch.equal(begun.network[weight], done.network[weight])
