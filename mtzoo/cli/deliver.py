@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -19,6 +19,7 @@ from mtzoo.engine.pictures import draw_stage, pick_samples
 from mtzoo.engine.run import INTEGER_STEP, Run, StageRecord
 from mtzoo.evaluation.table import format_table
 from mtzoo.export.deploy import export_model
+from mtzoo.export.exactness import exactness_lines
 from mtzoo.models.costs import node_costs
 from mtzoo.runtime.bench import BenchReport, bench
 from mtzoo.runtime.model import DeployModel
@@ -54,14 +55,17 @@ def deliver(run: Run, command: str) -> int:
     require_equal(equality)
     run.work_dir.check_there()
     path = run.work_dir.file(INTEGER_STEP, "export-last", ".onnx")
-    export_model(run.net, export_spec(config, INTEGER_STEP), path, postprocess=True)
+    info = export_model(run.net, export_spec(config, INTEGER_STEP), path, postprocess=True)
+    exactness = exactness_lines(run.net, info)
+    for line in exactness:
+        console.print(line)
     verified = verify(path, originals(samples))
     console.print(f"verify: {verified.values:,} values on {verified.images} images, differing: {verified.mismatches}")
     evaluate_deployed(run, path)
     threads = os.cpu_count() or 1
     measured = bench(path, threads=threads, runs=BENCH_RUNS_IN_TEST if run.pipeline_test else BENCH_RUNS)
     run.work_dir.check_there()
-    html, _ = write_report(build_report(run, command, path, verified, measured), run.work_dir.path)
+    html, _ = write_report(build_report(run, command, path, verified, measured, exactness), run.work_dir.path)
     console.print(f"deploy model: {path} ({path.stat().st_size:,} bytes)")
     console.print(f"report: {html}")
     return 0 if verified.passed else 1
@@ -87,8 +91,9 @@ def evaluate_deployed(run: Run, path: Path) -> None:
     run.console.print(format_table(metrics))
 
 
-def build_report(run: Run, command: str, path: Path, verified: VerifyReport, measured: BenchReport) -> Report:
-    """Everything the run has found out."""
+def build_report(run: Run, command: str, path: Path, verified: VerifyReport, measured: BenchReport,
+                 exactness: Sequence[str]) -> Report:
+    """Everything the run has found out. exactness: of `exactness_lines`."""
     costs = node_costs(run.net, run.config.deploy_geometry.input_hw)
     sizes = {file.name: file.stat().st_size for file in sorted(run.work_dir.path.glob("*export-last.onnx"))}
     environment = {"machine": platform.processor() or platform.machine(), "threads": str(measured.threads),
@@ -100,7 +105,7 @@ def build_report(run: Run, command: str, path: Path, verified: VerifyReport, mea
                   nodes=[NodeShare(c.name, c.params, c.macs, c.tasks) for c in costs],
                   latency_ms=measured.latency_ms, bytes={**sizes, **measured.bytes},
                   verify=VerifyCounts(verified.images, verified.values, verified.mismatches),
-                  environment=environment, notes=speeds)
+                  environment=environment, notes=[*speeds, *exactness])
 
 
 def stage_report(work_dir: Path, record: StageRecord) -> StepReport:

@@ -26,6 +26,7 @@ from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.engine.stages import FOLDED_STEP
 from mtzoo.evaluation.comparison import Variant, comparison_table, comparison_values
 from mtzoo.export.deploy import build_model, export_model
+from mtzoo.export.exactness import exactness_lines
 from mtzoo.export.load import DeployFile, read_deploy_file
 from mtzoo.models import MultiTaskNet
 from mtzoo.models.costs import node_costs
@@ -128,7 +129,9 @@ def deliver_integer(delivery: Delivery, base: Base, name: str, net: MultiTaskNet
     prefix = config.solver[INTEGER_STEP].prefix
     save_checkpoint(delivery.save_dir / f"{prefix}-last.pt", checkpoint, ADVICE)
     path = delivery.save_dir / f"{prefix}-export-last.onnx"
-    export_model(net, export_spec(config, INTEGER_STEP), path, postprocess=True)
+    info = export_model(net, export_spec(config, INTEGER_STEP), path, postprocess=True)
+    for line in exactness_lines(net, info):
+        delivery.say(line)
     delivery.say(f"{name}: verifying and evaluating the deploy model")
     report = verify(path, originals(pick_samples(config, VERIFY_IMAGES)))
     differing = sum(report.mismatches.values()), sum(sum(t.values.values()) for t in report.executors.values())

@@ -11,8 +11,10 @@ from rich.table import Table
 from mtzoo.cli.arguments import add_config_options, config_from_arguments
 from mtzoo.console import say
 from mtzoo.engine.auxiliary import auxiliary_costs, build_auxiliary
+from mtzoo.engine.stages import quantization_of
 from mtzoo.models import build_network
 from mtzoo.models.costs import node_costs
+from mtzoo.quantization import expected_parts
 
 HELP = "print a config's node graph with parameters and MACs"
 
@@ -45,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     shared_size = sum(sizes[n] for n in shared)
     say(f"shared by several tasks: {shared_size:,} parameters ({100 * shared_size / params:.1f} %); by one task: "
                   + ", ".join(f"{t} {sum(sizes[n] for n in names):,}" for t, names in unshared.items()))
+    for layer in expected_parts(net, quantization_of(config)):
+        say(f"with the weights it starts with, {layer}")
     if (auxiliary := build_auxiliary(config)) is not None:
         for cost in auxiliary_costs(net, auxiliary, input_hw):
             say(f"training in float adds: {cost.name} ({cost.type}, reads {', '.join(cost.inputs)}) for {cost.tasks[0]}, weight "

@@ -16,7 +16,8 @@ from mtzoo.quantization.prepare import calibrate, is_prepared, prepare, set_fake
 from mtzoo.quantization.qconfig import QConfig, QConfigMap
 from mtzoo.quantization.quant_aware import quant_aware
 from mtzoo.quantization.state import freeze, inexact_layers, integer_state, load_integer_state
+from mtzoo.quantization.sums import WideLayer, expected_parts, wide_layers
 
-__all__ = ["IntegerNet", "QConfig", "QConfigMap", "build_integer_net", "calibrate", "convert", "fold_bn", "freeze", "inexact_layers",
-           "integer_state", "is_prepared", "layers_with_bn", "load_integer_state", "prepare", "quant_aware", "set_fake_quant",
-           "set_observing"]
+__all__ = ["IntegerNet", "QConfig", "QConfigMap", "WideLayer", "build_integer_net", "calibrate", "convert", "expected_parts", "fold_bn",
+           "freeze", "inexact_layers", "integer_state", "is_prepared", "layers_with_bn", "load_integer_state", "prepare", "quant_aware",
+           "set_fake_quant", "set_observing", "wide_layers"]
