@@ -16,7 +16,6 @@ OPSETS = (OPSET, WIDE_OPSET)
 WIDE_TYPES = (TensorProto.INT16, TensorProto.UINT16)
 RESIZE_NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 RESIZE_LINEAR = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
-RESIZE_GUARD = 2.0**-2
 SPELT_OUT = 8  # constants of at most so many elements have them in their names
 
 OPERATORS = frozenset((
@@ -52,26 +51,17 @@ class GraphBuilder:
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **(attributes or {})))
         return name
 
-    def upsample_nearest(self, x: str, factor: int, name: str) -> str:
-        """(N, C, h, w) of any type -> (N, C, factor h, factor w), each value factor^2 times."""
-        scales = self.constant(np.array([1, 1, factor, factor], dtype=np.float32))
+    def upsample_nearest(self, x: str, factor: int | tuple[int, int], name: str) -> str:
+        """(N, C, h, w) of any type -> (N, C, factor h, factor w), each value factor^2 times. factor: also that of height and width."""
+        scales = self.constant(np.array([1, 1, *((factor, factor) if isinstance(factor, int) else factor)], dtype=np.float32))
         return self.op("Resize", [x, "", scales], name, RESIZE_NEAREST)
 
     def resize_linear(self, x: str, factor: int, name: str) -> str:
         """(N, C, h, w) floats -> (N, C, factor h, factor w), bilinear. Exact for factors of `mtzoo.ops.bilinear`.
 
-        Round the result to integers with `quantize_resized`, never with a QuantizeLinear of its own.
+        Never a QuantizeLinear at once behind it: see `mtzoo.layers.bilinear`.
         """
         return self.op("Resize", [x, "", self.constant(np.array([1, 1, factor, factor], dtype=np.float32))], name, RESIZE_LINEAR)
-
-    def quantize_resized(self, x: str, scale: float, zero_point: np.generic, name: str = "") -> str:
-        """What `resize_linear` gave -> integers of zero_point's type, value = (integer - zero_point) * scale, half to even.
-
-        Behind a product with a power of two, which rounds nothing: where QuantizeLinear follows a linear Resize at once, ONNX
-        Runtime before 1.28 drops it, resizes the 8-bit integers and truncates: half of them would be off by one.
-        """
-        guarded = self.op("Mul", [x, self.float(RESIZE_GUARD)])
-        return self.op("QuantizeLinear", [guarded, self.float(scale * RESIZE_GUARD), self.constant(zero_point)], name)
 
     def top_k(self, x: str, k: int, name: str) -> tuple[str, str]:
         """The k largest along the last axis, sorted. Returns (values, indices). OpenVINO does not order equal values."""

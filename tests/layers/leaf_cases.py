@@ -11,14 +11,17 @@ from mtzoo.layers import (
     Chunk,
     Concat,
     ConvBNAct,
+    Enlarge,
     Mix,
     PixelShuffle,
     Product,
     Rescale,
     Shuffle,
     Slice,
+    Spread,
     Sum,
     Table,
+    UpsampleBilinear,
     UpsampleNearest,
     ZeroInsert,
 )
@@ -31,12 +34,13 @@ CHANNELS, WIDE = 16, 300
 
 @dataclass(frozen=True)
 class LeafCase:
-    """leaf: makes it; reads: names of `INPUTS`; channels: of its result; prunable: whether a channel that is 0 in front of it is 0
-    behind it, so that masked and pruned networks are equal."""
+    """leaf: makes it; reads: names of `INPUTS`; channels: of its result; values: different logits of one image, at least; prunable:
+    whether a channel that is 0 in front of it is 0 behind it, so that masked and pruned networks are equal."""
 
     leaf: Callable[[], nn.Module]
     reads: tuple[str, ...] = ("unsigned",)
     channels: int = CHANNELS
+    values: int = 4
     prunable: bool = True
 
 
@@ -49,7 +53,11 @@ INPUTS: dict[str, Callable[[tuple[int, int]], nn.Module]] = {
     "one": lambda hw: ConvBNAct(CHANNELS, 1, 1),  # (N, 1, H, W)
     "one, signed": lambda hw: ConvBNAct(CHANNELS, 1, 1, activation="none"),
     "wide": lambda hw: ConvBNAct(CHANNELS, WIDE, 1),
-    "half": lambda hw: ConvBNAct(CHANNELS, CHANNELS, 3, stride=2),
+    "half size": lambda hw: ConvBNAct(CHANNELS, CHANNELS, 3, stride=2),
+    "4x6": lambda hw: ConvBNAct(CHANNELS, CHANNELS, 3, stride=16),
+    "4x6, signed": lambda hw: ConvBNAct(CHANNELS, CHANNELS, 3, stride=16, activation="none"),
+    "6x3": lambda hw: ConvBNAct(CHANNELS, CHANNELS, 3, stride=(11, 32)),
+    "1x2": lambda hw: ConvBNAct(CHANNELS, CHANNELS, 3, stride=(64, 48)),
 }
 """What a leaf may read: a layer behind the first one, whose map is `hw`."""
 GAINS = {"unsigned 2": 0.2, "signed 2": 6.0}
@@ -122,6 +130,14 @@ CASES: dict[str, LeafCase] = {
     "rescale, signed": LeafCase(Rescale, ("signed",)),
     "rescale, ReLU": LeafCase(lambda: Rescale("relu"), ("signed",)),
     "rescale, ReLU6": LeafCase(lambda: Rescale("relu6"), ("signed 2",)),
+    **{f"bilinear {factor}": LeafCase(lambda factor=factor: UpsampleBilinear(factor), ("4x6",)) for factor in (2, 8, 16)},
+    "bilinear 4, signed": LeafCase(lambda: UpsampleBilinear(4), ("4x6, signed",)),
+    "enlarge": LeafCase(lambda: Enlarge((61, 95)), ("4x6, signed",)),
+    "enlarge, align_corners": LeafCase(lambda: Enlarge((60, 25), align_corners=True), ("6x3",)),
+    "enlarge to the size of another": LeafCase(Enlarge, ("6x3", "half size")),
+    "enlarge a map of one row": LeafCase(lambda: Enlarge((7, 13)), ("1x2",)),
+    "enlarge, to less": LeafCase(lambda: Enlarge((23, 40)), ("unsigned",)),
+    "spread": LeafCase(Spread, ("pooled", "half size"), values=2),
     "concat of the same": LeafCase(Concat, ("signed", "signed"), 2 * CHANNELS),
 }
 

@@ -28,6 +28,7 @@ HW = (64, 96)
 GEOMETRY = DeployGeometry(resized_hw=HW, drop_top=0, input_hw=HW)
 ODD = pytest.mark.parametrize("odd", [False, True], ids=["even", "odd"])
 EVERY = pytest.mark.parametrize("case", CASES)
+SOME = [tuple(CASES)[i:i + 40] for i in range(0, len(CASES), 40)]  # what one network may name
 
 
 TASKS = {"seg": TaskInfo("segmentation", ("a", "b"), LabelMapDecoder(upsample=1))}
@@ -65,7 +66,7 @@ def frozen_net(*cases: str, odd: bool) -> MultiTaskNet:
 def test_integers_and_onnx_runtime_equal_fake_quant(case: str, odd: bool) -> None:
     net, x = frozen_net(case, odd=odd), images(1, seed=1)
     wanted = outputs(net, normalize_image(x))
-    assert next(iter(wanted.values())).unique().numel() > 3
+    assert next(iter(wanted.values())).unique().numel() >= CASES[case].values
     assert differing(outputs(convert(net), x), wanted) == 0
     model = build_model(net, {}, GEOMETRY, quantized=True, postprocess=False)
     assert differing(run(model, "onnxruntime", x), wanted) == 0
@@ -77,9 +78,10 @@ def test_integers_and_onnx_runtime_equal_fake_quant(case: str, odd: bool) -> Non
 
 
 @ODD
-def test_openvino_equals_fake_quant(odd: bool) -> None:
-    """All leaves in one network: compiling one for each would take minutes."""
-    net, x = frozen_net(*CASES, odd=odd), images(1, seed=1)
+@pytest.mark.parametrize("cases", SOME, ids=lambda cases: cases[0])
+def test_openvino_equals_fake_quant(cases: Sequence[str], odd: bool) -> None:
+    """Many leaves in one network: compiling one for each would take minutes."""
+    net, x = frozen_net(*cases, odd=odd), images(1, seed=1)
     wanted = outputs(net, normalize_image(x))
     found = run(build_model(net, {}, GEOMETRY, quantized=True, postprocess=False), "openvino", x)
     assert {name: int((found[name] != value).sum()) for name, value in wanted.items()} == dict.fromkeys(wanted, 0)
@@ -147,7 +149,8 @@ def test_a_leaf_trains_through_its_rounding(case: str) -> None:
 
 def test_every_leaf_has_a_case() -> None:
     def below(cls: type[Leaf]) -> set[type[Leaf]]:
-        return {leaf for child in cls.__subclasses__() for leaf in {child, *below(child)} if leaf.__module__.startswith("mtzoo.")}
+        found = {leaf for child in cls.__subclasses__() for leaf in below(child) or {child}}  # no class that others only build on
+        return {leaf for leaf in found if leaf.__module__.startswith("mtzoo.")}
 
-    seen = {type(module) for module in build_network(graphs(CASES, odd=False)).modules()}
+    seen = {type(module) for cases in SOME for module in build_network(graphs(cases, odd=False)).modules()}
     assert below(Leaf) <= seen

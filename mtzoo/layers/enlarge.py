@@ -1,0 +1,94 @@
+"""Bilinear resizing to any size."""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import numpy as np
+from torch import Tensor
+from torch.nn import functional as F
+
+from mtzoo.layers.leaf import Leaf, T
+from mtzoo.layers.writer import Value, Writer
+from mtzoo.ops.grid import Grid
+
+STEPS = 128
+"""Weights are multiples of 1 / STEPS: along both axes they add 14 bits to 8."""
+
+
+class Enlarge(Leaf):
+    """(N, C, H, W) -> (N, C, *size), bilinear as torch's `interpolate`, one rounding. forward(x, like=None): without a `size` the
+    result has the height and the width of `like`, another map.
+
+    In floats it is `interpolate` itself. A quantized map is multiplied with two matrices of weights in 1/128, of which each row adds up
+    to 1: that is exact in every runtime, which other ways of resizing by such factors are not, and within a step of it; factors of up
+    to 64 that are powers of two are met in full. It costs twice a Resize: UpsampleBilinear is cheaper where its factors do.
+    Raises ValueError for a size below 1, and at work if there is neither a size nor another map.
+    """
+
+    grid_rule = "own"
+    latency_kind = "resize"
+
+    def __init__(self, size: tuple[int, int] | None = None, *, align_corners: bool = False) -> None:
+        super().__init__()
+        if size is not None and (len(size) != 2 or min(size) < 1):
+            raise ValueError(f"size={size}: height and width of 1 or more are wanted")
+        self.size, self.align_corners = None if size is None else tuple(size), align_corners
+
+    def forward(self, x: Tensor, like: Tensor | None = None) -> Tensor:
+        if self.act_quant is not None and self.act_quant.enabled:
+            return self.act_quant(self.compute(x, like))
+        size = self._size(None if like is None else like.shape)
+        y = F.interpolate(x, size=size, mode="bilinear", align_corners=self.align_corners)
+        return y if self.act_quant is None else self.act_quant(y)
+
+    def compute(self, x: Tensor, like: Tensor | None = None) -> Tensor:
+        size = self._size(None if like is None else like.shape)
+        rows, columns = (x.new_tensor(weights(n_in, n_out, self.align_corners)) for n_in, n_out in zip(x.shape[2:], size))
+        return rows @ x @ columns.T
+
+    def _size(self, like: Sequence[int] | None) -> tuple[int, int]:
+        """like: the shape of another map."""
+        if self.size is not None:
+            return self.size
+        if like is None:
+            raise ValueError("Enlarge has no size: give it one, or the map whose size is wanted")
+        return tuple(like[2:])
+
+    def signed(self, inputs: Sequence[bool]) -> bool:
+        return inputs[0]
+
+    def largest(self, inputs: Sequence[Grid], shapes: Sequence[tuple[int, ...]]) -> float:
+        return STEPS**2 * inputs[0].largest / float(inputs[0].scale)
+
+    def emit(self, writer: Writer, name: str, reads: Sequence[str]) -> Value:
+        b, x, shape = writer.builder, writer.as_float(reads[0]), writer.shape(reads[0])
+        size = self._size(writer.shape(reads[1]) if len(reads) > 1 else None)
+        if self.act_quant is None or not writer.quantized:
+            mode = "align_corners" if self.align_corners else "half_pixel"
+            attributes = {"mode": "linear", "coordinate_transformation_mode": mode}
+            return writer.rounded(name, b.op("Resize", [x, "", "", b.integers(*shape[:2], *size)], "", attributes), self.act_quant)
+        rows, columns = (weights(n_in, n_out, self.align_corners) for n_in, n_out in zip(shape[2:], size))
+        y = b.op("MatMul", [b.op("MatMul", [b.constant(rows), x]), b.constant(np.ascontiguousarray(columns.T))])
+        return writer.rounded(name, y, self.act_quant)
+
+    def channels(self, inputs: Sequence[Sequence[T]], fixed: T) -> list[T]:
+        return list(inputs[0])
+
+    def ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
+        return ()
+
+
+@lru_cache(maxsize=64)
+def weights(n_in: int, n_out: int, align_corners: bool) -> np.ndarray:
+    """(n_out, n_in) float32: what each of n_in places gives to each of n_out, multiples of 1 / STEPS; rows add up to 1."""
+    place = np.arange(n_out, dtype=np.int64)
+    if align_corners:
+        position, unit = place * (n_in - 1), max(n_out - 1, 1)
+    else:
+        position, unit = (2 * place + 1) * n_in - n_out, 2 * n_out
+    low, part = np.divmod((2 * STEPS * position + unit) // (2 * unit), STEPS)  # in steps, rounded
+    matrix = np.zeros((n_out, n_in), dtype=np.float32)
+    np.add.at(matrix, (place, low.clip(0, n_in - 1)), (STEPS - part) / STEPS)
+    np.add.at(matrix, (place, (low + 1).clip(0, n_in - 1)), part / STEPS)
+    matrix.flags.writeable = False
+    return matrix
