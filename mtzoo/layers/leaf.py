@@ -7,7 +7,6 @@ could be wrong: a missing rule is a UserError that names the class and its file.
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal, NoReturn, TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from mtzoo.errors import UserError
@@ -72,9 +71,7 @@ class Leaf(nn.Module):
         """Integers of the inputs' grids -> integers of the output's: `compute` in float64, which holds them all, and one rounding."""
         if self.grid_rule == "pass":
             return self.compute(xs[0].double(), *xs[1:]).to(xs[0].dtype)
-        exact = self.compute(*(x.double() * grid.scale.to(x.device) for x, grid in zip(xs, inputs, strict=True)))
-        steps = torch.round(exact / output.scale.to(exact.device))
-        return steps.clamp(output.low, output.high).to(output.dtype)
+        return output.rounded(self.compute(*(x.double() * grid.scale.to(x.device) for x, grid in zip(xs, inputs, strict=True))))
 
     def emit(self, writer: Writer, name: str, reads: Sequence[str]) -> Value:
         """Append the leaf's operators; `name` names its result, `reads` those of its inputs."""

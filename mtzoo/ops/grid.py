@@ -34,6 +34,10 @@ class Grid:
         """The largest |value|. Of grids of 8 bits."""
         return max(-self.low, self.high) * float(self.scale)
 
+    def rounded(self, values: Tensor) -> Tensor:
+        """float64 values -> the nearest integers of an 8-bit grid, half to even, clamped."""
+        return torch.round(values / self.scale.to(values.device)).clamp(self.low, self.high).to(self.dtype)
+
     def same_as(self, other: "Grid") -> bool:
         """Whether both hold the same values as the same integers. Accumulators never do."""
         if self.low is None or other.low is None:

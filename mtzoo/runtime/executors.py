@@ -68,7 +68,8 @@ class OnnxRuntimeExecutor:
         self.float_layers = len(unsafe)
         with _in_one_line("ONNX Runtime", "load"):
             content = bake_weights(model, unsafe).SerializeToString()
-            kept = ["ConvBNFusion"] if unsafe else []  # it would fold BN into weights that are on their grid
+            # they would fold BN into weights that are on their grid, and make integers of 8 bits of those in float again
+            kept = ["ConvBNFusion", "WeightBiasQuantization"] if unsafe else []
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], disabled_optimizers=kept)
         self.output_names = tuple(output.name for output in model.graph.output)
 

@@ -11,6 +11,7 @@ import torch
 from onnx import TensorProto, numpy_helper
 
 from mtzoo.export import build_model
+from mtzoo.export.builder import GraphBuilder
 from mtzoo.export.requirements import SAFE_WEIGHT, unsafe_weights
 from mtzoo.layers import ConvBNAct, normalize_image
 from mtzoo.runtime import executors
@@ -89,3 +90,36 @@ def test_kernels_without_vnni_are_found_and_the_answers_stay_the_same() -> None:
     assert saturates == "True"
     assert int(as_is) > 0
     assert used == "0"
+
+
+def signed_map_model(moved: bool) -> onnx.ModelProto:
+    """A convolution of ones that reads a signed map, which a max pool reads, too, as integers or as floats."""
+    b = GraphBuilder()
+    one, zero = b.float(1.0), b.constant(np.int8(0))
+    x = b.op("QuantizeLinear", [b.add_input("x", np.float32, (1, 16, 8, 8)), one, zero])
+    read = b.op("DequantizeLinear", [x, one, zero])
+    weight = b.op("DequantizeLinear", [b.initializer("weight", np.ones((16, 1, 3, 3), np.int8)), b.constant(np.ones(16, np.float32))],
+                  attributes={"axis": 0})
+    y = b.op("Conv", [read, weight], attributes={"kernel_shape": (3, 3), "pads": [1] * 4, "group": 16})
+    y = b.op("DequantizeLinear", [b.op("QuantizeLinear", [y, b.float(4.0), zero]), b.float(4.0), zero])
+    pool = {"kernel_shape": (3, 3), "pads": [1] * 4}
+    z = b.op("MaxPool", [x if moved else read], attributes=pool)
+    z = b.op("DequantizeLinear", [z, one, zero]) if moved else z
+    b.op("Identity", [y], "y")
+    b.op("Identity", [z], "z")
+    b.add_output("y", np.float32, (1, 16, 8, 8))
+    b.add_output("z", np.float32, (1, 16, 8, 8))
+    return b.model("signed")
+
+
+@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("name", EXECUTORS)
+def test_odd_weights_on_a_map_that_stays_signed_are_unsafe(name: str, moved: bool) -> None:
+    """OpenVINO halves them on CPUs without VNNI: ones become 0."""
+    model = signed_map_model(moved)
+    assert unsafe_weights(model) == ({"weight"} if moved else set())
+    x = np.random.default_rng(0).integers(-128, 128, (1, 16, 8, 8)).astype(np.float32)
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    sums = sum(padded[:, :, i:i + 8, j:j + 8] for i in range(3) for j in range(3))
+    found = EXECUTORS[name](model, 1).run({"x": x})
+    assert np.array_equal(found["y"], np.clip(np.rint(sums / 4), -128, 127) * 4)
