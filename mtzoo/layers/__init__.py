@@ -14,11 +14,12 @@ from mtzoo.layers.nearest import UpsampleNearest
 from mtzoo.layers.parts import Chunk, PixelShuffle, Shuffle, Slice, ZeroInsert
 from mtzoo.layers.product import Mix, Product
 from mtzoo.layers.rescale import Rescale
+from mtzoo.layers.softmax_mean import SoftmaxMean
 from mtzoo.layers.spread import Spread
 from mtzoo.layers.sum import Sum
 from mtzoo.layers.table import Table
 
 __all__ = ["IMAGE_GRID", "AvgPool", "BinMean", "ChannelMax", "ChannelMean", "Chunk", "Concat", "ConvBNAct", "Enlarge",
            "GlobalMean", "ImageQuant", "Leaf", "MaxPool", "Mix", "PixelShuffle", "Product", "Rescale", "Shuffle",
-           "Slice", "Spread", "Sum", "Table", "UpsampleBilinear", "UpsampleNearest", "ZeroInsert", "narrow",
+           "Slice", "SoftmaxMean", "Spread", "Sum", "Table", "UpsampleBilinear", "UpsampleNearest", "ZeroInsert", "narrow",
            "normalize_image"]

@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from mtzoo.layers import AvgPool
-from tests.layers.pools import both_ways, grid, steps
+from tests.layers.alone import both_ways, grid, steps
 
 FORMS = [dict(kernel_size=2), dict(kernel_size=3, stride=2, padding=1), dict(kernel_size=(9, 11), stride=2, padding=4),
          dict(kernel_size=3, stride=2, padding=1, count_include_pad=False), dict(kernel_size=(2, 3), stride=(2, 1), ceil_mode=True),
@@ -30,13 +30,13 @@ def test_integers_are_at_most_a_step_off(form: dict, signed: bool) -> None:
     source, output = grid(-4, signed), grid(-5, signed)
     x = steps((2, 8, 13, 18), source)
     wanted = F.avg_pool2d(x.double(), **form) * 2
-    assert (both_ways(AvgPool(**form), x, source, output) - wanted.clamp(output.low, output.high)).abs().max() < 1
+    assert (both_ways(AvgPool(**form), [x], [source], output) - wanted.clamp(output.low, output.high)).abs().max() < 1
 
 
 def test_halves_go_to_the_even_neighbour() -> None:
     source = grid(0, False)
     x = torch.tensor([[0, 1, 1, 1, 3, 3], [0, 1, 1, 3, 3, 1]], dtype=torch.uint8).view(1, 1, 2, 6)  # sums 2, 6, 10
-    assert both_ways(AvgPool(2), x, source, source).flatten().tolist() == [0, 2, 2]
+    assert both_ways(AvgPool(2), [x], [source], source).flatten().tolist() == [0, 2, 2]
 
 
 def test_every_integer_stays_within_24_bits() -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mtzoo.layers import ChannelMax, ChannelMean
-from tests.layers.pools import both_ways, grid, steps
+from tests.layers.alone import both_ways, grid, steps
 
 
 @pytest.mark.parametrize("channels", [1, 3, 32, 100])
@@ -13,7 +13,7 @@ def test_mean_and_largest_of_all_channels(channels: int, signed: bool) -> None:
     floats = x.float() * source.scale.float()
     torch.testing.assert_close(ChannelMean()(floats), floats.mean(1, keepdim=True), rtol=1e-5, atol=1e-6)
     assert torch.equal(ChannelMax()(floats), floats.max(1, keepdim=True).values)
-    assert (both_ways(ChannelMean(), x, source, source) - x.double().mean(1, keepdim=True)).abs().max() < 1
+    assert (both_ways(ChannelMean(), [x], [source], source) - x.double().mean(1, keepdim=True)).abs().max() < 1
     assert torch.equal(ChannelMax().integer([x], [source], source), x.max(1, keepdim=True).values)
 
 

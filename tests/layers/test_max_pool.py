@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from mtzoo.layers import MaxPool
-from tests.layers.pools import grid, steps
+from tests.layers.alone import grid, steps
 
 FORMS = [dict(kernel_size=2), dict(kernel_size=3, stride=2, padding=1), dict(kernel_size=(2, 3), stride=(2, 1), ceil_mode=True),
          dict(kernel_size=3, stride=2, padding=1, ceil_mode=True), dict(kernel_size=3, stride=1, padding=1, dilation=2)]

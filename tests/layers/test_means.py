@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from mtzoo.layers import BinMean, GlobalMean
-from tests.layers.pools import both_ways, grid, quantized, steps
+from tests.layers.alone import both_ways, grid, quantized, steps
 
 BINS = [(1, 1), (2, 2), (3, 3), (6, 6), (2, 4), (40, 7)]
 SIZES = [(13, 18), (12, 16), (1, 1), (22, 43), (45, 60)]
@@ -25,14 +25,14 @@ def test_integers_are_at_most_a_step_off(hw: tuple[int, int], signed: bool, fine
     x = steps((2, 32, *hw), source)
     for leaf, bins in ((GlobalMean(), (1, 1)), *((BinMean(bins), bins) for bins in BINS)):
         wanted = F.adaptive_avg_pool2d(x.double(), bins) * 2**finer
-        assert (both_ways(leaf, x, source, output) - wanted.clamp(output.low, output.high)).abs().max() < 1
+        assert (both_ways(leaf, [x], [source], output) - wanted.clamp(output.low, output.high)).abs().max() < 1
 
 
 @pytest.mark.parametrize("hw", [(60, 120), (64, 128), (127, 255)], ids=str)
 def test_a_map_that_is_the_same_everywhere_keeps_its_value(hw: tuple[int, int]) -> None:
     source = grid(-4, False)
     x = torch.arange(256, dtype=torch.uint8).view(1, 256, 1, 1).expand(1, 256, *hw)
-    assert torch.equal(both_ways(GlobalMean(), x, source, source), x[:, :, :1, :1])
+    assert torch.equal(both_ways(GlobalMean(), [x], [source], source), x[:, :, :1, :1])
 
 
 def test_the_mean_of_more_cells_than_24_bits_hold_is_told() -> None:

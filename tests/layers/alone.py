@@ -1,5 +1,7 @@
 """A quantized leaf without a network around it."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -20,7 +22,7 @@ def quantizer(of: Grid) -> ActFakeQuant:
     return quant
 
 
-def quantized(leaf: Leaf, inputs: tuple[Grid, ...], output: Grid) -> Leaf:
+def quantized(leaf: Leaf, inputs: Sequence[Grid], output: Grid) -> Leaf:
     """`leaf` as in a prepared network: reading maps of some grids, rounding to another."""
     leaf.act_quant, leaf.sources = quantizer(output), tuple(map(quantizer, inputs))
     return leaf
@@ -33,9 +35,9 @@ def steps(shape: tuple[int, ...], of: Grid, seed: int = 0) -> Tensor:
     return (of.low + x * (of.high - of.low)).round().to(of.dtype)
 
 
-def both_ways(leaf: Leaf, integers: Tensor, source: Grid, output: Grid) -> Tensor:
+def both_ways(leaf: Leaf, integers: Sequence[Tensor], inputs: Sequence[Grid], output: Grid) -> Tensor:
     """Integers of the result, found by training's arithmetic and by the integer network's, which have to agree."""
-    found = leaf.integer([integers], [source], output)
-    floats = quantized(leaf, (source,), output)(integers.float() * source.scale.float())
+    found = leaf.integer(integers, inputs, output)
+    floats = quantized(leaf, inputs, output)(*(x.float() * of.scale.float() for x, of in zip(integers, inputs)))
     assert torch.equal(floats / output.scale.float(), found.float())
     return found
