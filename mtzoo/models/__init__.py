@@ -3,10 +3,13 @@
 from mtzoo.models.heads.detection import PerLocationDetectionHead
 from mtzoo.models.heads.segmentation import DenseSegmentationHead
 from mtzoo.models.multitask import MultiTaskNet
+from mtzoo.models.published_backbone import start_from_published
 from mtzoo.models.stride import network_stride
 from mtzoo.models.task_graph import NodeSpec, build_network
+from mtzoo.models.timm_backbone import Timm
+from mtzoo.models.torchvision_backbone import Torchvision
 from mtzoo.models.vargnet.backbone import VarGNetV2
 from mtzoo.models.vargnet.unet_neck import UnetNeck
 
-__all__ = ["DenseSegmentationHead", "MultiTaskNet", "NodeSpec", "PerLocationDetectionHead", "UnetNeck", "VarGNetV2",
-           "build_network", "network_stride"]
+__all__ = ["DenseSegmentationHead", "MultiTaskNet", "NodeSpec", "PerLocationDetectionHead", "Timm", "Torchvision", "UnetNeck",
+           "VarGNetV2", "build_network", "network_stride", "start_from_published"]

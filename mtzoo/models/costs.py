@@ -36,5 +36,5 @@ def node_costs(net: MultiTaskNet, input_hw: tuple[int, int]) -> list[NodeCost]:
                 module.register_forward_hook(lambda m, args, out, name=name: count(name, m, out))
     with torch.no_grad():
         shapes(torch.empty(1, 3, *input_hw, device="meta"))
-    return [NodeCost(name, type(node).__name__, net.inputs[name], net.users[name],
+    return [NodeCost(name, getattr(node, "original", type(node).__name__), net.inputs[name], net.users[name],
                      sum(p.numel() for p in node.parameters()), macs[name]) for name, node in net.nodes.items()]

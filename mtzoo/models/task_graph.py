@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from mtzoo.errors import UserError, did_you_mean, shown
+from mtzoo.lowering import as_leaves
 from mtzoo.machine import check_memory
 from mtzoo.models.channel_plan import ChannelPlan, apply_channels
 from mtzoo.models.multitask import IMAGE, MultiTaskNet
@@ -74,9 +75,9 @@ def build_node(spec: NodeSpec, in_specs: Sequence[FeatureSpec]) -> nn.Module:
         if len(numbers) > MOST_NUMBERS or any(isinstance(n, int) and not 0 <= n <= largest for n in numbers):
             raise UserError(f"node '{spec.name}'.{key}={shown(value)}: numbers in 0..{largest:,} are wanted, {MOST_NUMBERS} at most")
     try:
-        return cls(in_specs, **spec.params)
-    except UserError:
-        raise
+        return as_leaves(cls(in_specs, **spec.params), in_specs, reads_image=spec.inputs == (IMAGE,))
+    except UserError as error:
+        raise UserError(f"node '{spec.name}': {error}") from error
     except Exception as error:  # a constructor does arithmetic with what it is given: any of it may fail
         why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         raise UserError(f"node '{spec.name}': {' '.join(why.split())[:300]}") from error

@@ -1,0 +1,68 @@
+"""Nodes of a task's graph that are written in ordinary PyTorch."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from mtzoo.graph.program import LeafTracer
+from mtzoo.layers import Leaf
+from mtzoo.lowering.lower import EXAMPLE_HW, lower_list, parts_of
+from mtzoo.lowering.lowered import Lowered
+from mtzoo.lowering.strides import stride_of
+from mtzoo.lowering.trace import examples, on_meta, trace
+from mtzoo.structures import FeatureSpec
+
+
+class OfSeveral(nn.Module):
+    """Runs a node that reads a list of `count` maps on one map."""
+
+    def __init__(self, node: nn.Module, count: int) -> None:
+        super().__init__()
+        self.node, self.count = node, count
+
+    def forward(self, x: Tensor) -> object:
+        return self.node([x] * self.count)
+
+
+def as_leaves(node: nn.Module, in_specs: Sequence[FeatureSpec], *, reads_image: bool) -> nn.Module:
+    """`node` itself if leaves do all that it computes, else its lowered form, with its `out_specs`.
+
+    in_specs: of the maps that its forward reads, as a list, or as one map if it reads the image. A node that returns a list and has no
+    `out_specs` gets some: features "s4", "s8" by their strides. Raises UserError for what cannot be lowered.
+    """
+    if isinstance(node, Lowered) or is_made_of_leaves(node if reads_image else OfSeveral(node, len(in_specs))):
+        return node
+    shapes = [(spec.channels, *(size // spec.stride for size in EXAMPLE_HW)) for spec in in_specs]
+    if reads_image:
+        lowered = Lowered(parts_of(node, trace(node, examples(shapes)[0])))
+    else:
+        lowered = lower_list(node, shapes)
+    lowered.original = type(node).__name__
+    specs = getattr(node, "out_specs", None)
+    lowered.out_specs = _derived_specs(lowered, shapes, reads_image) if specs is None else list(specs)
+    return lowered.train(node.training)
+
+
+def is_made_of_leaves(node: nn.Module) -> bool:
+    """Whether every operation of its forward is a leaf of mtzoo.layers."""
+    try:
+        graph = LeafTracer().trace(node)
+    except Exception:  # whatever a forward does with a traced value that has no shape; lowering it tells what is wrong
+        return False
+    modules = dict(node.named_modules())
+    calls = [n for n in graph.nodes if n.op not in ("placeholder", "output")]
+    return all(n.op == "call_module" and isinstance(modules[str(n.target)], Leaf) for n in calls)
+
+
+def _derived_specs(lowered: Lowered, shapes: Sequence[tuple[int, int, int]], reads_image: bool) -> list[FeatureSpec]:
+    """Of a list of maps; a dict of maps is a head's, which has no features."""
+    if not isinstance(lowered.result, list):
+        return []
+    maps = examples(shapes)
+    with torch.no_grad():
+        features = pytree.tree_leaves(on_meta(lowered).eval()(maps[0] if reads_image else list(maps)))
+    strides = [stride_of(tuple(feature.shape), EXAMPLE_HW) for feature in features]
+    names = [f"s{stride}" if strides.count(stride) == 1 else f"s{stride}_{place}" for place, stride in enumerate(strides)]
+    return [FeatureSpec(int(f.shape[1]), stride or 1, name) for f, stride, name in zip(features, strides, names, strict=True)]

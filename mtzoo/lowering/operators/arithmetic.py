@@ -1,0 +1,87 @@
+"""Sums, products and constants."""
+
+import operator as python
+from typing import Any
+
+import torch
+
+from mtzoo.lowering.operators.table import operator
+from mtzoo.lowering.read import Result, Site, Weights
+from mtzoo.lowering.steps import Add, Affine, Conv, Multiply
+
+
+@operator(python.add, python.iadd, torch.add, "add", "add_")
+def add(site: Site, input: Any, other: Any, *, alpha: float = 1) -> Any:
+    if _is_number(input):
+        input, other = other, input
+    if _is_number(other):
+        return _affine(site, input, offset=alpha * other)
+    if alpha != 1:
+        raise site.fault("has an alpha; multiply first")
+    if isinstance(input, Weights) or isinstance(other, Weights):
+        return _by_channel(site, *_map_and_weights(input, other), is_sum=True)
+    return site.emit(Add(), input, other)
+
+
+@operator(python.sub, python.isub, torch.sub, torch.rsub, "sub", "sub_")
+def subtract(site: Site, input: Any, other: Any, *, alpha: float = 1) -> Any:
+    if _is_number(other):
+        return _affine(site, input, offset=-alpha * other)
+    if alpha != 1 or isinstance(input, Weights) or isinstance(other, Weights):
+        raise site.fault("of weights, or with an alpha; write it as a sum")
+    if _is_number(input):
+        return _affine(site, other, -1.0, input)
+    negative = site.emit(Affine(-1.0), other, shape=site.result(other).shape)
+    return site.emit(Add(), input, negative)
+
+
+@operator(python.neg, torch.neg, "neg")
+def negative(site: Site, input: Any) -> Any:
+    return _affine(site, input, -1.0)
+
+
+@operator(python.mul, python.imul, torch.mul, torch.multiply, "mul", "mul_")
+def multiply(site: Site, input: Any, other: Any) -> Any:
+    if _is_number(input):
+        input, other = other, input
+    if _is_number(other):
+        return _affine(site, input, other)
+    if isinstance(input, Weights) or isinstance(other, Weights):
+        return _by_channel(site, *_map_and_weights(input, other), is_sum=False)
+    return site.emit(Multiply(), input, other)
+
+
+@operator(python.truediv, python.itruediv, torch.div, "div", "div_")
+def divide(site: Site, input: Any, other: Any) -> Any:
+    if not _is_number(other):
+        raise site.fault("by a map has no exact integer form; multiply by a gate instead")
+    return _affine(site, input, 1 / other)
+
+
+def _affine(site: Site, value: Any, factor: float = 1.0, offset: float = 0.0) -> Any:
+    if (factor, offset) == (1.0, 0.0):
+        return value
+    return site.emit(Affine(float(factor), float(offset)), value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def _map_and_weights(a: Any, b: Any) -> tuple[Any, Weights]:
+    return (b, a) if isinstance(a, Weights) else (a, b)
+
+
+def _by_channel(site: Site, value: Any, weights: Weights, *, is_sum: bool) -> Result:
+    """One learnt factor, or term, for each channel: a 1x1 depthwise convolution."""
+    source = site.result(value)
+    channels = source.shape[1]
+    size = int(torch.Size(weights.shape).numel())
+    shape = (1,) * (len(source.shape) - len(weights.shape)) + weights.shape  # as broadcasting sees it
+    by_channel = len(shape) == len(source.shape) and shape[1] == size == channels
+    if size != 1 and not by_channel:
+        raise site.fault(f"of a map {source.shape} with weights {weights.shape}: one value for each channel, or one, is wanted")
+    one = torch.ones(channels, 1, 1, 1)
+    learnt = weights.origin.then(lambda w: w.reshape(-1).expand(channels))
+    factor = one if is_sum else learnt.then(lambda w: w.reshape(channels, 1, 1, 1))
+    return site.emit(Conv(channels, channels, (1, 1), factor, learnt if is_sum else None, groups=channels), source)

@@ -1,0 +1,222 @@
+"""An ordinary module as a graph of PyTorch's operations, with the shape of every result.
+
+torch.fx records what a forward calls. Here each recorded value also knows its shape, worked out on PyTorch's "meta" device, where
+tensors have sizes and no data. So sizes are plain numbers while the forward runs, and what it decides by sizes is decided.
+"""
+
+import copy
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from mtzoo.errors import UserError
+from mtzoo.layers import Leaf
+from mtzoo.lowering.advice import advice, is_out_of_reach
+
+BATCH = 2
+"""Of the example: not 1, which broadcasts."""
+NO_TENSOR_VALUES = "its forward depends on the values of a tensor; write it without"
+
+
+class Extent(int):
+    """A size of a traced tensor: a plain int that remembers the tensor whose size it is."""
+
+    of: fx.Node
+
+    def __new__(cls, value: int, of: fx.Node) -> "Extent":
+        extent = super().__new__(cls, value)
+        extent.of = of
+        return extent
+
+
+class ShapedProxy(fx.Proxy):
+    """A recorded value whose shape is known. `node.meta["value"]` is a meta tensor, or a tuple or other value made of them."""
+
+    @property
+    def value(self) -> Any:
+        return self.node.meta["value"]
+
+    @property
+    def shape(self) -> tuple[Extent, ...]:
+        return tuple(Extent(n, self.node) for n in self.value.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        return self.shape if dim is None else self.shape[dim]
+
+    def dim(self) -> int:
+        return self.value.dim()
+
+    @property
+    def ndim(self) -> int:
+        return self.value.dim()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.value.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.value.device
+
+    def is_contiguous(self, **_: object) -> bool:
+        return True
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._in_place(operator.iadd, other)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._in_place(operator.isub, other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._in_place(operator.imul, other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._in_place(operator.itruediv, other)
+
+    def _in_place(self, function: Callable[..., Any], other: Any) -> Any:
+        return self.tracer.create_proxy("call_function", function, (self, other), {})
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Iterator[fx.Proxy]:
+        return iter([self[i] for i in range(len(self.value))])
+
+    def __bool__(self) -> bool:
+        if isinstance(self.value, Tensor):
+            raise UserError(NO_TENSOR_VALUES)
+        return bool(self.value)
+
+
+class ShapeTracer(fx.Tracer):
+    """Records calls of PyTorch's own layers and of mtzoo's, and runs each on meta tensors as it is recorded."""
+
+    proxy_buffer_attributes = True
+
+    def __init__(self, example: Any) -> None:
+        super().__init__()
+        self.example = example
+        self.results: dict[str, fx.Node] = {}
+        self._running = False
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, Leaf) or super().is_leaf_module(m, module_qualified_name)
+
+    def proxy(self, node: fx.Node) -> ShapedProxy:
+        self._running = True
+        try:
+            node.meta["value"] = self._run(node)
+        finally:
+            self._running = False
+        return ShapedProxy(node, self)
+
+    def _run(self, node: fx.Node) -> Any:
+        args, kwargs = fx.map_arg((node.args, node.kwargs), lambda n: n.meta["value"])
+        if node.op == "placeholder":
+            return self.example
+        if node.op == "get_attr":
+            return _attribute(self.root, node.target)
+        if node.op == "call_function":
+            return node.target(*args, **kwargs)
+        if node.op == "call_method":
+            return getattr(args[0], node.target)(*args[1:], **kwargs)
+        return self.root.get_submodule(node.target).forward(*args, **kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        return attr_val if self._running else super().getattr(attr, attr_val, parameter_proxy_cache)
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """As fx does, and keeps the result by the module's path. Raises UserError naming the innermost module that fails."""
+        if self._running:
+            return forward(*args, **kwargs)
+        path = self.path_of_module(m)
+        with blamed(f"module '{path}' ({type(m).__name__})"):
+            result = super().call_module(m, forward, args, kwargs)
+        for place, item in enumerate(result) if isinstance(result, list | tuple) else ():
+            if isinstance(item, fx.Proxy):
+                self.results[f"{path}[{place}]"] = item.node
+        if isinstance(result, fx.Proxy):
+            self.results[path] = result.node
+        return result
+
+
+class blamed:
+    """Context in which any fault becomes a UserError that names `place`; the innermost one stays."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if not isinstance(error, Exception) or getattr(error, "has_place", False):
+            return
+        why = " ".join(str(error).split())[:300]
+        if isinstance(error, fx.proxy.TraceError):
+            why = NO_TENSOR_VALUES
+        elif not isinstance(error, UserError):
+            why = f"cannot be traced: {type(error).__name__}: {why}"
+        told = UserError(f"{self.place}: {why}")
+        told.has_place = True  # type: ignore[attr-defined]
+        raise told from error
+
+
+@dataclass(frozen=True)
+class Traced:
+    """graph: every node has its meta["value"]; output: what forward returned, with nodes for tensors; results: module path -> its
+    result, "path[0]", "path[1]" for a module that returns several."""
+
+    graph: fx.Graph
+    output: Any
+    results: dict[str, fx.Node] = field(default_factory=dict)
+
+
+def trace(module: nn.Module, example: Any) -> Traced:
+    """`module` in evaluation mode, run on `example`: a meta tensor (N, C, H, W), or a tuple of them for a forward that reads a list.
+
+    Raises UserError naming the module path where the forward depends on values, or fails.
+    """
+    twin = on_meta(module).eval()
+    tracer = ShapeTracer(example)
+    try:
+        with torch.no_grad(), blamed(f"module {type(module).__name__}"):
+            graph = tracer.trace(twin)
+    except UserError:
+        _tell_what_is_out_of_reach(module)
+        raise
+    output = next(node for node in reversed(graph.nodes) if node.op == "output")
+    return Traced(graph, output.args[0], tracer.results)
+
+
+def _tell_what_is_out_of_reach(module: nn.Module) -> None:
+    """An attention network often fails to be traced for another reason than that; the attention is what to tell."""
+    for path, part in module.named_modules():
+        if is_out_of_reach(type(part).__name__):
+            raise UserError(f"module '{path}': {type(part).__name__} {advice(type(part).__name__)}")
+
+
+def on_meta(module: nn.Module) -> nn.Module:
+    """A copy of `module` whose parameters and buffers have shapes and no data."""
+    memo: dict[int, Any] = {}
+    for parameter in module.parameters():
+        memo[id(parameter)] = nn.Parameter(parameter.to("meta"), parameter.requires_grad)
+    for buffer in module.buffers():
+        memo[id(buffer)] = buffer.to("meta")
+    return copy.deepcopy(module, memo)
+
+
+def examples(shapes: Sequence[tuple[int, int, int]]) -> tuple[Tensor, ...]:
+    """Meta tensors (N, C, H, W) for shapes (C, H, W)."""
+    return tuple(torch.empty(BATCH, *shape, device="meta") for shape in shapes)
+
+
+def _attribute(root: nn.Module, target: str) -> Any:
+    value: Any = root
+    for part in target.split("."):
+        value = getattr(value, part)
+    return value

@@ -1,0 +1,63 @@
+"""Backbones of timm, PyTorch Image Models (the extra `mtzoo[timm]`)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+
+from mtzoo.errors import UserError, did_you_mean
+from mtzoo.lowering.preprocessing import IMAGENET, Preprocessing, preprocessing
+from mtzoo.lowering.strides import USUAL_STRIDES
+from mtzoo.models.published_backbone import Published, PublishedBackbone, cannot_download
+from mtzoo.registry import NODES
+from mtzoo.structures import FeatureSpec
+
+
+@NODES.register_module()
+class Timm(PublishedBackbone):
+    """Image (N, 3, H, W) -> features of one of timm's networks.
+
+    name: as in timm.create_model ("resnet18d", "efficientnet_lite0"). features: module paths; without, the last map of each stride of
+    4, 8, 16 and 32. output_stride: 8 or 16 turns the strides beyond it into dilations. weights: None, "imagenet" or a file.
+    """
+
+    def __init__(self, in_specs: Sequence[FeatureSpec], *, name: str, features: Sequence[str] | None = None,
+                 output_stride: int | None = None, weights: str | None = None) -> None:
+        module = timm_module(name)
+        super().__init__(module, in_specs, features=features, output_stride=output_stride, weights=weights, usual=_stages(module))
+        config = getattr(module, "pretrained_cfg", {})
+        self.name = name
+        self.reads = preprocessing(config.get("mean", IMAGENET.mean), config.get("std", IMAGENET.std))
+
+    def file_reads(self) -> Preprocessing:
+        return self.reads
+
+    def download(self) -> Published:
+        library = _library()
+        try:
+            module = library.create_model(self.name, pretrained=True)
+        except Exception as error:  # timm and its hub client raise many kinds
+            raise cannot_download("timm", self.name, error) from error
+        return Published(module.state_dict(), self.reads, f"timm's {self.name}")
+
+
+def timm_module(name: str) -> nn.Module:
+    """The network with new weights. Raises UserError for an unknown name, or where timm is not installed."""
+    library = _library()
+    if not library.is_model(name):
+        raise UserError(f"name='{name}': timm has no such network{did_you_mean(name, library.list_models())}")
+    return library.create_model(name, pretrained=False)
+
+
+def _stages(module: nn.Module) -> list[str]:
+    """The module paths that timm itself calls features, of strides 4 to 32."""
+    found = getattr(module, "feature_info", None) or []
+    return [info["module"] for info in found if isinstance(info, dict) and info["reduction"] in USUAL_STRIDES]
+
+
+def _library() -> Any:
+    try:
+        import timm
+    except ImportError as error:
+        raise UserError(f"type='Timm' needs timm ({error}); install it with `pip install mtzoo[timm]`") from error
+    return timm
