@@ -26,7 +26,10 @@ REQUIREMENTS = [
     "onnxruntime>=1.20",
     "openvino>=2025.0",
 ]
-EXTRAS = {"dev": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.6"]}
+EXTRAS = {
+    "dev": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.6"],
+    "timm": ["timm>=1.0.20"],  # nodes of type="Timm"
+}
 
 
 def version() -> str:

@@ -36,7 +36,7 @@ from mtzoo.engine.work_dir import WorkDir
 from mtzoo.errors import UserError, cut, shown
 from mtzoo.layers import normalize_image
 from mtzoo.machine import check_processes
-from mtzoo.models import MultiTaskNet
+from mtzoo.models import MultiTaskNet, start_from_published
 from mtzoo.quantization import calibrate, is_prepared, prepare, set_fake_quant, set_observing
 from mtzoo.signals import listening
 
@@ -140,7 +140,10 @@ def train(run: Run, table: Sequence[Stage], *, resume: bool, initialize: Callabl
         if position.done:  # it may have been cut off before its listener was through
             on_main(lambda: on_stage_end(run, position.step, position.quantized))
     else:
-        run.net = network_at(config, 0, quantized=False).to(run.device)
+        run.net = network_at(config, 0, quantized=False)
+        for line in start_from_published(run.net):
+            run.console.print(line)
+        run.net.to(run.device)
         if initialize is not None:
             initialize(run)
     for step, quantized, phase in table:

@@ -24,14 +24,12 @@ def with_output_stride(steps: Sequence[Step], inputs: Mapping[str, int], output_
     for step in steps:
         source = max(step.reads, key=lambda name: cells[name])  # a gate of one cell says nothing
         rate, stride = rates[source], strides[source]
-        if any(cells[name] == cells[source] and strides[name] != stride for name in step.reads):
-            raise UserError(f"output_stride={output_stride}: module '{step.within}' joins maps whose strides would "
-                            "differ; leave it out")
         if isinstance(step.operation, Conv | Pool):
             step, rate, stride = _finer(step, rate, stride, output_stride)
-        rates[step.name], strides[step.name] = rate, stride
+        elif rate != (1, 1) and step.shape[2] * step.shape[3] > cells[source] > 1:
+            raise UserError(f"output_stride={output_stride}: module '{step.within}' enlarges a map whose stride would change; leave it out")
         cells[step.name] = step.shape[2] * step.shape[3]
-        rates[step.name] = (1, 1) if cells[step.name] == 1 else rate
+        strides[step.name], rates[step.name] = stride, (1, 1) if cells[step.name] == 1 else rate
         reached = max(reached, *stride)
         done.append(step)
     if reached != output_stride:

@@ -27,7 +27,7 @@ class Output:
 
 
 RESERVED = {*dir(nn.Module()), "runs", "inputs", "reads_list", "result", "origins", "shapes", "published", "outputs", "load_published",
-            "drop_block", "out_specs", "original"}
+            "drop_block", "out_specs", "original", "needs_stride"}
 """Attributes of a lowered network: no module of it can have such a name."""
 
 

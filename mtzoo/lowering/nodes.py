@@ -40,6 +40,7 @@ def as_leaves(node: nn.Module, in_specs: Sequence[FeatureSpec], *, reads_image: 
     else:
         lowered = lower_list(node, shapes)
     lowered.original = type(node).__name__
+    lowered.needs_stride = getattr(node, "needs_stride", 1)
     specs = getattr(node, "out_specs", None)
     lowered.out_specs = _derived_specs(lowered, shapes, reads_image) if specs is None else list(specs)
     return lowered.train(node.training)

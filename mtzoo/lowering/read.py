@@ -150,8 +150,11 @@ class Reader:
 
     def read(self, nodes: Sequence[fx.Node]) -> None:
         """Raises UserError for the first operator that cannot be a leaf, those first for which there is no other way of writing."""
+        of_image: set[fx.Node] = set()  # what is computed from weights alone may be anything
         for node in nodes:
-            if node.op.startswith("call") and is_out_of_reach(self._site(node).operator):
+            if node.op == "placeholder" or not of_image.isdisjoint(node.all_input_nodes):
+                of_image.add(node)
+            if node in of_image and node.op != "placeholder" and is_out_of_reach(self._site(node).operator):
                 raise self._site(node).fault()
         for node in nodes:
             if node.op == "placeholder":

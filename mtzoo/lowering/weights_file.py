@@ -32,9 +32,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     try:
         found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, EOFError, UnpicklingError) as error:
-        why = " ".join(str(error).split())[:160]
-        raise UserError(f"weights='{path}': no state dict that can be read safely ({type(error).__name__}: {why}); "
-                        "use a .safetensors file, or what torch.save(model.state_dict()) writes") from error
+        raise UserError(f"weights='{path}': no state dict that can be read safely, as tensors only ({type(error).__name__}); use a "
+                        ".safetensors file, or what torch.save(model.state_dict()) writes") from error
     return _tensors(found, path)
 
 

@@ -46,11 +46,11 @@ def transposed(site: Site, input: Any) -> Result:
         if conv.stride[0] != conv.stride[1]:
             raise site.fault("has two different strides; use equal ones")
         stride = conv.stride[0]
-        spread = site.emit(Simple(lambda: ZeroInsert(stride)), source, name=f"{site.path}.zeros", shape=(n, c, h * stride, w * stride))
+        spread = site.emit(Simple(lambda: ZeroInsert(stride)), source, name=f"{site.path}_zeros",
+                           shape=(n, c, (h - 1) * stride + 1, (w - 1) * stride + 1))
     around = [d * (k - 1) - p for d, k, p in zip(conv.dilation, conv.kernel_size, conv.padding, strict=True)]
-    # ZeroInsert puts stride - 1 zeros behind the last cell, too; a transposed convolution has none there
-    behind = [a + o - s + 1 for a, o, s in zip(around, conv.output_padding, conv.stride, strict=True)]
-    if min(*around, *behind) < 0:
+    behind = [a + more for a, more in zip(around, conv.output_padding, strict=True)]
+    if min(around) < 0:
         raise site.fault("cuts off more than its kernel reaches; use a smaller padding")
     weight, bias = _parameters(site.path, conv, "weight", "bias")
     operation = Conv(conv.in_channels, conv.out_channels, conv.kernel_size,

@@ -1,0 +1,101 @@
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from mtzoo.errors import UserError
+from mtzoo.graph import read_program
+from mtzoo.lowering import Lowered, as_leaves
+from mtzoo.models import NodeSpec, VarGNetV2, build_network
+from mtzoo.models.costs import node_costs
+from mtzoo.registry import NODES
+from mtzoo.structures import FeatureSpec
+from tests.lowering.parity import assert_close, trained
+
+IMAGE = [FeatureSpec(3, 1, "image")]
+
+
+class PlainBackbone(nn.Module):
+    """Ordinary PyTorch, without out_specs."""
+
+    def __init__(self, in_specs, *, width=8):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, width, 3, 4, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        self.down = nn.Sequential(nn.Conv2d(width, 2 * width, 3, 2, 1, bias=False), nn.BatchNorm2d(2 * width), nn.SiLU())
+
+    def forward(self, x):
+        fine = self.stem(x)
+        return [fine, self.down(fine)]
+
+
+class PlainHead(nn.Module):
+    """Reads a list of two maps and returns a dict."""
+
+    def __init__(self, in_specs, *, num_classes):
+        super().__init__()
+        self.lateral = nn.Conv2d(in_specs[1].channels, in_specs[0].channels, 1)
+        self.out = nn.Conv2d(in_specs[0].channels, num_classes, 1)
+
+    def forward(self, features):
+        fine, coarse = features
+        up = F.interpolate(self.lateral(coarse), size=fine.shape[2:], mode="nearest")
+        return {"logits": self.out(F.relu(fine + up))}
+
+
+@pytest.fixture
+def registered():
+    for cls in (PlainBackbone, PlainHead):
+        NODES.register_module(module=cls)
+    yield
+    for cls in (PlainBackbone, PlainHead):
+        del NODES.module_dict[cls.__name__]
+
+
+GRAPH = {"seg": (NodeSpec("backbone", "PlainBackbone"), NodeSpec("head", "PlainHead", ("backbone",), {"num_classes": 3}))}
+
+
+def test_nodes_in_ordinary_pytorch_become_a_network_of_leaves(registered):
+    torch.manual_seed(0)
+    net = build_network(GRAPH).eval()
+    assert [spec for spec in net.nodes["backbone"].out_specs] == [(8, 4, "s4"), (16, 8, "s8")]
+    program = read_program(net)
+    assert {call.name for call in program.convs} >= {"nodes.backbone.stem.0", "nodes.head.lateral", "nodes.head.out"}
+    assert program.outputs == {"seg": {"logits": "nodes.head.out"}}
+    assert [cost.type for cost in node_costs(net, (64, 96))] == ["PlainBackbone", "PlainHead"]
+
+
+def test_they_compute_what_they_computed():
+    backbone = trained(PlainBackbone(IMAGE))
+    lowered = as_leaves(backbone, IMAGE, reads_image=True).eval()
+    assert_close(lowered, backbone, torch.randn(2, 3, 64, 96))
+    head = PlainHead(lowered.out_specs, num_classes=3).eval()
+    assert_close(as_leaves(head, lowered.out_specs, reads_image=False), head, [torch.randn(2, 8, 16, 24), torch.randn(2, 16, 8, 12)])
+
+
+def test_a_node_of_leaves_stays_itself():
+    node = VarGNetV2(IMAGE, width=0.25)
+    assert as_leaves(node, IMAGE, reads_image=True) is node
+
+
+def test_own_names_of_features_stay():
+    class Named(PlainBackbone):
+        def __init__(self, in_specs):
+            super().__init__(in_specs)
+            self.out_specs = [FeatureSpec(8, 4, "fine"), FeatureSpec(16, 8, "coarse")]
+
+    node = as_leaves(Named(IMAGE), IMAGE, reads_image=True)
+    assert isinstance(node, Lowered)
+    assert [spec.name for spec in node.out_specs] == ["fine", "coarse"]
+
+
+def test_what_cannot_be_lowered_names_the_node(registered):
+    class WithAttention(PlainBackbone):
+        def forward(self, x):
+            return [F.softmax(self.stem(x), 1)]
+
+    NODES.register_module(module=WithAttention)
+    try:
+        with pytest.raises(UserError, match="node 'backbone': the network: softmax is attention; use convolutions"):
+            build_network({"seg": (NodeSpec("backbone", "WithAttention"), GRAPH["seg"][1])})
+    finally:
+        del NODES.module_dict["WithAttention"]
