@@ -123,9 +123,19 @@ def _read_call(node: fx.Node, module: Leaf, names: Mapping[fx.Node, str], run: i
         raise UserError(f"layer '{node.target}' runs twice in one pass; its two inputs would need one scale: "
                         "give each place its own layer")
     name = node.target if run == 1 else f"{node.target}#{run}"
-    within = tuple(path for path, _ in node.meta["nn_module_stack"].values() if path != node.target)
+    within = _within(node)
     reads = [*node.args, *node.kwargs.values()]
     if isinstance(module, ConvBNAct):
         x, skip = (*node.args, node.kwargs.get("skip"))[:2]  # the skip by position, by name, or None
         return Call(name, module, (names[x],), names.get(skip), within)
     return Call(name, module, tuple(names[read] for read in reads if read is not None), within=within)
+
+
+def _within(node: fx.Node) -> tuple[str, ...]:
+    """Paths of the modules around a call; of one that runs its leaves itself (it can drop blocks), the modules that hold them, too."""
+    stack = [(path, kind) for path, kind in node.meta["nn_module_stack"].values() if path != node.target]
+    paths = [path for path, _ in stack]
+    if stack and hasattr(stack[-1][1], "drop_block"):
+        parts, known = str(node.target).split("."), paths[-1].count(".") + 1 if paths[-1] else 0
+        paths += [".".join(parts[:count]) for count in range(known + 1, len(parts))]
+    return tuple(paths)

@@ -27,7 +27,8 @@ def with_output_stride(steps: Sequence[Step], inputs: Mapping[str, int], output_
         if isinstance(step.operation, Conv | Pool):
             step, rate, stride = _finer(step, rate, stride, output_stride)
         elif rate != (1, 1) and step.shape[2] * step.shape[3] > cells[source] > 1:
-            raise UserError(f"output_stride={output_stride}: module '{step.within}' enlarges a map whose stride would change; leave it out")
+            raise UserError(f"output_stride={output_stride}: module '{step.within}' enlarges a map whose stride would "
+                            "change; leave it out")
         cells[step.name] = step.shape[2] * step.shape[3]
         strides[step.name], rates[step.name] = stride, (1, 1) if cells[step.name] == 1 else rate
         reached = max(reached, *stride)

@@ -68,7 +68,8 @@ def assemble(module: nn.Module, steps: Sequence[Step], inputs: Sequence[str], re
         leaf, its = make_leaf(step, module)
         shared = {origin.name for origin in its.values()} & {origin.name for origin in origins.values()}
         if shared:
-            raise UserError(f"module '{step.within}': runs twice in one pass, with the weights {min(shared)}; give each place its own module")
+            raise UserError(f"module '{step.within}': runs twice in one pass, with the weights {min(shared)}; "
+                            "give each place its own module")
         leaves[paths[step.name]] = leaf
         origins |= {f"{paths[step.name]}.{own}": origin for own, origin in its.items()}
     runs = [Run(paths[step.name], tuple(paths[name] for name in step.reads)) for step in steps]

@@ -8,10 +8,10 @@ from torch.utils import _pytree as pytree
 
 from mtzoo.graph.program import LeafTracer
 from mtzoo.layers import Leaf
-from mtzoo.lowering.lower import EXAMPLE_HW, lower_list, parts_of
+from mtzoo.lowering.lower import EXAMPLE_HW, lower, lower_list
 from mtzoo.lowering.lowered import Lowered
 from mtzoo.lowering.strides import stride_of
-from mtzoo.lowering.trace import examples, on_meta, trace
+from mtzoo.lowering.trace import examples, on_meta
 from mtzoo.structures import FeatureSpec
 
 
@@ -35,10 +35,7 @@ def as_leaves(node: nn.Module, in_specs: Sequence[FeatureSpec], *, reads_image: 
     if isinstance(node, Lowered) or is_made_of_leaves(node if reads_image else OfSeveral(node, len(in_specs))):
         return node
     shapes = [(spec.channels, *(size // spec.stride for size in EXAMPLE_HW)) for spec in in_specs]
-    if reads_image:
-        lowered = Lowered(parts_of(node, trace(node, examples(shapes)[0])))
-    else:
-        lowered = lower_list(node, shapes)
+    lowered = lower(node, EXAMPLE_HW, shapes[0][0]) if reads_image else lower_list(node, shapes)
     lowered.original = type(node).__name__
     lowered.needs_stride = getattr(node, "needs_stride", 1)
     specs = getattr(node, "out_specs", None)

@@ -41,6 +41,11 @@ class Timm(PublishedBackbone):
         return Published(module.state_dict(), self.reads, f"timm's {self.name}")
 
 
+def timm_names() -> list[str]:
+    """All networks of timm; those with attention or LayerNorm cannot be lowered. Raises UserError where timm is not installed."""
+    return _library().list_models()
+
+
 def timm_module(name: str) -> nn.Module:
     """The network with new weights. Raises UserError for an unknown name, or where timm is not installed."""
     library = _library()

@@ -11,8 +11,6 @@ from mtzoo.models.published_backbone import Published, PublishedBackbone, cannot
 from mtzoo.registry import NODES
 from mtzoo.structures import FeatureSpec
 
-ATTENTION = ("swin", "vit", "maxvit", "convnext")
-"""Families with attention or LayerNorm, which have no exact integer form."""
 AUXILIARY = {"googlenet": {"aux_logits": False, "init_weights": False}, "inception_v3": {"aux_logits": False, "init_weights": False}}
 """Arguments that leave out training-only outputs, and an initialisation that takes minutes."""
 
@@ -44,17 +42,16 @@ class Torchvision(PublishedBackbone):
 
 
 def torchvision_names() -> list[str]:
-    """torchvision's classifiers without attention, which can be lowered."""
+    """All of torchvision's classifiers; those with attention or LayerNorm cannot be lowered."""
     models = _library()
-    return [name for name in models.list_models(module=models) if not name.startswith(ATTENTION)]
+    return models.list_models(module=models)
 
 
 def torchvision_module(name: str) -> nn.Module:
     """The classifier with new weights. Raises UserError for an unknown name."""
     models = _library()
-    known = models.list_models(module=models)
-    if name not in known:
-        raise UserError(f"name='{name}': torchvision has no such classifier{did_you_mean(name, known)}")
+    if name not in torchvision_names():
+        raise UserError(f"name='{name}': torchvision has no such classifier{did_you_mean(name, torchvision_names())}")
     return models.get_model(name, weights=None, **AUXILIARY.get(name, {}))
 
 

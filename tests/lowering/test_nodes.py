@@ -3,8 +3,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from mtzoo.compression.blocks import residual_blocks
 from mtzoo.errors import UserError
-from mtzoo.graph import read_program
+from mtzoo.graph import drop_block, read_program
 from mtzoo.lowering import Lowered, as_leaves
 from mtzoo.models import NodeSpec, VarGNetV2, build_network
 from mtzoo.models.costs import node_costs
@@ -57,7 +58,7 @@ GRAPH = {"seg": (NodeSpec("backbone", "PlainBackbone"), NodeSpec("head", "PlainH
 def test_nodes_in_ordinary_pytorch_become_a_network_of_leaves(registered):
     torch.manual_seed(0)
     net = build_network(GRAPH).eval()
-    assert [spec for spec in net.nodes["backbone"].out_specs] == [(8, 4, "s4"), (16, 8, "s8")]
+    assert list(net.nodes["backbone"].out_specs) == [(8, 4, "s4"), (16, 8, "s8")]
     program = read_program(net)
     assert {call.name for call in program.convs} >= {"nodes.backbone.stem.0", "nodes.head.lateral", "nodes.head.out"}
     assert program.outputs == {"seg": {"logits": "nodes.head.out"}}
@@ -99,3 +100,18 @@ def test_what_cannot_be_lowered_names_the_node(registered):
             build_network({"seg": (NodeSpec("backbone", "WithAttention"), GRAPH["seg"][1])})
     finally:
         del NODES.module_dict["WithAttention"]
+
+
+def test_residual_blocks_of_a_lowered_node_are_found_and_dropped():
+    """As those of a node that is made of leaves: block pruning sees them."""
+    head = NodeSpec("head", "DenseSegmentationHead", ("backbone",), {"num_classes": 3, "strides": [4]})
+    spec = NodeSpec("backbone", "Torchvision", params={"name": "resnet18", "features": ["layer1"]})
+    net = build_network({"seg": (spec, head)}).eval()
+    found = residual_blocks(read_program(net))
+    assert [block.name for block in found] == ["nodes.backbone.layer1.0", "nodes.backbone.layer1.1"]
+    assert found[1].input == "nodes.backbone.layer1.0.conv2"
+    drop_block(net, "nodes.backbone.layer1.0")
+    left = read_program(net)
+    assert [call.name for call in left.calls if call.name.startswith("nodes.backbone.layer1")] == [
+        "nodes.backbone.layer1.1.conv1", "nodes.backbone.layer1.1.conv2"]
+    assert [block.name for block in residual_blocks(left)] == ["nodes.backbone.layer1.1"]

@@ -60,8 +60,10 @@ def test_other_names_are_matched_by_order_where_all_shapes_agree():
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (lambda state: state.pop("up.weight"), "my.pt: 1 of 10 tensors are missing: up.weight; use the state dict of the same architecture"),
-    (lambda state: state.update({"up.weight": torch.ones(4, 3, 3, 3)}), r"my.pt: up.weight has shape \(4, 3, 3, 3\), the network has \(4, 3, 2, 2"),
+    (lambda state: state.pop("up.weight"),
+     "my.pt: 1 of 10 tensors are missing: up.weight; use the state dict of the same architecture"),
+    (lambda state: state.update({"up.weight": torch.ones(4, 3, 3, 3)}),
+     r"my.pt: up.weight has shape \(4, 3, 3, 3\), the network has \(4, 3, 2, 2"),
 ])
 def test_what_does_not_fit_is_named_and_changes_nothing(change, message):
     net = feature_net(0)
@@ -88,7 +90,10 @@ def test_weights_computed_in_the_forward_are_computed_from_the_published_ones():
 
 
 @pytest.mark.parametrize("wrap", [
-    lambda state: state, lambda state: {"state_dict": state, "epoch": 3}, lambda state: {"model": {f"module.{n}": v for n, v in state.items()}}])
+    lambda state: state,
+    lambda state: {"state_dict": state, "epoch": 3},
+    lambda state: {"model": {f"module.{name}": value for name, value in state.items()}},
+])
 def test_state_dicts_of_training_scripts(tmp_path, wrap):
     state = Net(0).state_dict()
     torch.save(wrap(state), tmp_path / "a.pt")

@@ -11,8 +11,8 @@ from mtzoo.structures import FeatureSpec
 from tests.lowering.parity import assert_close, trained
 
 IMAGE = [FeatureSpec(3, 1, "image")]
-ONE_OF_EACH = ["resnet10t", "tf_efficientnet_lite0", "mobilenetv3_small_050", "repvgg_a0", "regnety_002", "hrnet_w18_small", "ghostnet_050",
-               "dla34", "lcnet_050", "ese_vovnet19b_dw", "mobilenetv4_conv_small_035", "semnasnet_050", "seresnet18"]
+ONE_OF_EACH = ["resnet10t", "tf_efficientnet_lite0", "mobilenetv3_small_050", "repvgg_a0", "regnety_002", "hrnet_w18_small",
+               "ghostnet_050", "dla34", "lcnet_050", "ese_vovnet19b_dw", "mobilenetv4_conv_small_035", "semnasnet_050", "seresnet18"]
 
 
 def test_without_timm_one_line_says_what_to_install(monkeypatch):

@@ -90,23 +90,24 @@ def test_what_cannot_be_is_one_line(params, message):
         build_network({"seg": (NodeSpec("backbone", "Torchvision", params=params), HEAD)})
 
 
-def test_names_leave_out_what_has_attention():
-    names = torchvision_names()
-    assert {"resnet50", "googlenet", "inception_v3"} <= set(names)
-    assert not [name for name in names if name.startswith(("vit", "swin", "maxvit", "convnext"))]
+def test_names_are_all_of_torchvisions_classifiers():
+    assert {"resnet50", "googlenet", "inception_v3", "vit_b_16"} <= set(torchvision_names())
+    assert "fcn_resnet50" not in torchvision_names()
 
 
 def test_published_weights_from_a_file_are_taken_when_training_begins(tmp_path):
     module = trained(models.resnet18())
     torch.save(module.state_dict(), tmp_path / "resnet18.pt")
-    spec = NodeSpec("backbone", "Torchvision", params={"name": "resnet18", "weights": str(tmp_path / "resnet18.pt"), "features": ["layer1"]})
+    params = {"name": "resnet18", "weights": str(tmp_path / "resnet18.pt"), "features": ["layer1"]}
+    spec = NodeSpec("backbone", "Torchvision", params=params)
     net = build_network({"seg": (spec, HEAD)}).eval()
     fresh = net.nodes["backbone"].get_submodule("conv1").conv.weight.clone()
     lines = start_from_published(net)
     assert lines == [f"nodes.backbone: {len(net.nodes['backbone'].origins)} tensors from {tmp_path / 'resnet18.pt'}"]
     assert not torch.equal(net.nodes["backbone"].get_submodule("conv1").conv.weight, fresh)
     image = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
-    rgb = (image.flip(1) / 255 - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+    mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[:, :, None, None]
+    rgb = (image.flip(1) / 255 - mean) / std
     with torch.no_grad():
         wanted = module.bn1(module.conv1(rgb)).relu()
         got = net.nodes["backbone"].get_submodule("conv1")(normalize_image(image))
@@ -121,5 +122,5 @@ def test_no_network_is_one_line(monkeypatch):
     monkeypatch.setattr("torch.hub.get_dir", lambda: "nowhere")
     monkeypatch.setattr("os.makedirs", lambda *args, **kwargs: None)
     node = Torchvision(IMAGE, name="resnet18", weights="imagenet")
-    with pytest.raises(UserError, match=r"weights='imagenet': torchvision cannot download those of resnet18 \(OSError: no route\); give the path"):
+    with pytest.raises(UserError, match=r"torchvision cannot download those of resnet18 \(OSError: no route\); give the path"):
         node.start_from_published()
