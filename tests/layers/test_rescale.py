@@ -1,8 +1,17 @@
+import numpy as np
+import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
+from mtzoo.export.builder import GraphBuilder
+from mtzoo.export.network import NetworkWriter
 from mtzoo.layers import Rescale
+from mtzoo.layers.writer import Value
 from mtzoo.ops.grid import Grid
+from mtzoo.quantization import QConfig
+from mtzoo.quantization.fake_quant import build_act_quant
+from tests.export.helpers import RUNTIMES, run_model
 
 
 def grid(exponent: int, low: int = 0, high: int = 255) -> Grid:
@@ -30,3 +39,22 @@ def test_a_relu_takes_the_sign():
     assert Rescale().signed([True])
     assert not Rescale().signed([False])
     assert not Rescale("relu").signed([True])
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_two_roundings_in_a_row_stay_two(runtime):
+    """0.7 is 3 quarters on the first grid, and 3 quarters are 2 halves on the second. ONNX Runtime 1.32 leaves the second rounding out
+    where nothing parts the two: 3 quarters."""
+    b, rescale = GraphBuilder(), Rescale()
+    rescale.act_quant = build_act_quant(QConfig(), signed=False)
+    rescale.act_quant.scale.fill_(2.0**-1)
+    rescale.act_quant.enabled = True
+    scale, zero = b.float(2.0**-2), b.constant(np.uint8(0))
+    x = b.op("QuantizeLinear", [b.add_input("x", np.float32, (1, 1, 1, 4)), scale, zero])
+    writer = NetworkWriter(b, nn.Identity(), (1, 4), "image", quantized=True)
+    writer.values["x"] = Value(x, scale, zero, (2.0**-2, 0))
+    writer.values["rescale"] = rescale.emit(writer, "rescale", ["x"])
+    b.op("Add", [writer.as_float("rescale"), b.float(1.0)], "y")
+    b.add_output("y", np.float32, (1, 1, 1, 4))
+    pixels = np.array([0.7, 1.2, 1.7, 80.0], np.float32).reshape(1, 1, 1, 4)
+    assert run_model(b.model("rescale"), {"x": pixels}, runtime)["y"].flatten().tolist() == [2.0, 2.0, 3.0, 65.0]
