@@ -3,11 +3,10 @@
 A small layer costs a runtime what it costs, however narrow; a block less saves that, too (layer pruning, arXiv 2007.05667).
 """
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mtzoo.graph import Call, Program, producers
+from mtzoo.graph import IMAGES, Call, Program, producers, signs
 from mtzoo.layers import ConvBNAct
 
 Removed = Mapping[str, Collection[int]]
@@ -16,36 +15,37 @@ Removed = Mapping[str, Collection[int]]
 
 @dataclass(frozen=True)
 class Block:
-    """relu(x + branch(x)), x >= 0. name: path of its module; input: the result x; inside: the branch's convolutions but the last;
-    last: the one that adds x."""
+    """activation(x + branch(x)), where the activation leaves x as it is. name: path of its module; input: the result x; inside: the
+    branch's leaves but the last, in execution order; convs: the convolutions among them; last: the convolution that adds x."""
 
     name: str
     input: str
     inside: tuple[str, ...]
+    convs: tuple[str, ...]
     last: str
 
 
 def residual_blocks(program: Program) -> list[Block]:
     """The modules that are such a block and nothing else, in execution order."""
-    calls, made_by = {call.name: call for call in program.calls}, producers(program)
-    reads = Counter(name for call in program.calls for name in call.reads)
-    reads.update(name for maps in program.outputs.values() for name in maps.values())
+    calls, readers = {call.name: call for call in program.calls}, _readers(program)
+    sign, made_by = signs(program), producers(program)
     found = []
     for call in program.convs:
-        if call.skip is None or not call.module.relu or not all(_is_rectified(calls[name]) for name in made_by[call.skip]):
+        if call.skip is None or not _leaves_as_is(call.module, sign[call.skip], [calls[name] for name in made_by[call.skip]]):
             continue
-        inside = _inside(call, calls, reads)
+        inside = _inside(call, program, readers)
+        convs = tuple(name for name in inside if isinstance(calls[name].module, ConvBNAct))
         paths = [path for path in call.within if all(path in calls[name].within for name in inside)]
-        if inside and paths and {name for name, c in calls.items() if paths[-1] in c.within} == {*inside, call.name}:
-            found.append(Block(paths[-1], call.skip, inside, call.name))
+        if convs and paths and {name for name, c in calls.items() if paths[-1] in c.within} == {*inside, call.name}:
+            found.append(Block(paths[-1], call.skip, inside, convs, call.name))
     return found
 
 
 def gone_blocks(program: Program, removed: Removed) -> list[Block]:
-    """The blocks of which nothing is left inside."""
+    """The blocks of which no convolution is left inside."""
     widths = {call.name: call.module.conv.out_channels for call in program.convs}
     return [block for block in residual_blocks(program)
-            if all(len(set(removed.get(name, ()))) == widths[name] for name in block.inside)]
+            if all(len(set(removed.get(name, ()))) == widths[name] for name in block.convs)]
 
 
 def pass_over(program: Program, blocks: Sequence[Block]) -> Program:
@@ -66,17 +66,32 @@ def pass_over(program: Program, blocks: Sequence[Block]) -> Program:
     return Program(tuple(joined(call) for call in program.calls if call.name not in gone), program.outputs)
 
 
-def _is_rectified(call: Call) -> bool:
-    return isinstance(call.module, ConvBNAct) and call.module.relu
+def _readers(program: Program) -> dict[str, set[str]]:
+    """Result -> names of the calls that read it; that of an output is no call's."""
+    found: dict[str, set[str]] = {}
+    for call in program.calls:
+        for name in call.reads:
+            found.setdefault(name, set()).add(call.name)
+    for maps in program.outputs.values():
+        for name in maps.values():
+            found.setdefault(name, set()).add("")
+    return found
 
 
-def _inside(last: Call, calls: Mapping[str, Call], reads: Mapping[str, int]) -> tuple[str, ...]:
-    """From the input of `last` back to its skip; empty if it does not come from there alone."""
-    inside, name = [], last.inputs[0]
-    while name != last.skip:
-        call = calls.get(name)
-        if call is None or not isinstance(call.module, ConvBNAct) or call.skip is not None or reads[name] != 1:
-            return ()
-        inside.insert(0, name)
-        name = call.inputs[0]
-    return tuple(inside)
+def _leaves_as_is(last: ConvBNAct, signed: bool, sources: Sequence[Call]) -> bool:
+    """Whether the activation changes nothing of a skip that `sources` make. signed: it may be below 0."""
+    ceilings = [call.module.ceiling for call in sources]
+    below = last.ceiling is None or all(ceiling is not None and ceiling <= last.ceiling for ceiling in ceilings)
+    return not last.relu or below and not signed
+
+
+def _inside(last: Call, program: Program, readers: Mapping[str, set[str]]) -> tuple[str, ...]:
+    """From the input of `last` back to its skip, in execution order; empty if it does not come from there alone, or others read it."""
+    found, wanted = [], {last.inputs[0]}
+    for call in reversed(program.calls):
+        if call.name in wanted and call.name != last.skip:
+            if not readers[call.name] <= {last.name, *found}:
+                return ()
+            found.insert(0, call.name)
+            wanted.update(call.reads)
+    return () if IMAGES in wanted else tuple(found)

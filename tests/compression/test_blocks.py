@@ -1,28 +1,33 @@
+import copy
+
+import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from mtzoo.compression.blocks import gone_blocks, pass_over, residual_blocks
+from mtzoo.compression.channels import channel_groups, removed_channels
 from mtzoo.compression.pruning import prune
 from mtzoo.graph import read_program
-from mtzoo.layers import ConvBNAct
+from mtzoo.layers import ConvBNAct, ImageQuant, Product, Table, UpsampleNearest
 from mtzoo.models import build_network
 from mtzoo.models.vargnet.blocks import VarGBlock
 from tests.compression.helpers import mask
-from tests.quantization.helpers import differing, images, outputs
+from tests.quantization.helpers import differing, images, outputs, randomize
 from tests.tiny import tiny_graphs
 
 
 class Trunk(nn.Module):
     """A rectified layer, a block, and a layer that reads it."""
 
-    def __init__(self, *, relu: bool = True) -> None:
+    def __init__(self, block: nn.Module | None = None, *, activation: str = "relu") -> None:
         super().__init__()
-        self.stem = ConvBNAct(3, 8, 3, activation="relu" if relu else "none")
-        self.block = VarGBlock(8, group_base=8)
+        self.image, self.stem = ImageQuant(), ConvBNAct(3, 8, 3, activation=activation)
+        self.block = block or VarGBlock(8, group_base=8)
         self.head = ConvBNAct(8, 2, 1, activation="none", bn=False, output="accumulator")
 
     def forward(self, x):
-        return {"task": {"logits": self.head(self.block(self.stem(x)))}}
+        return {"task": {"logits": self.head(self.block(self.stem(self.image(x))))}}
 
 
 class Inline(Trunk):
@@ -56,16 +61,85 @@ def test_blocks_of_backbone_neck_and_heads_are_found():
 def test_a_block_is_a_module_of_its_own_over_a_rectified_input():
     assert names(Trunk()) == ["block"]
     assert names(Inline()) == []  # nobody calls the module that could pass its input on
-    assert names(Trunk(relu=False)) == []  # what is below 0 would be cut
+    assert names(Trunk(activation="none")) == []  # what is below 0 would be cut
     watched = Watched()
     watched.head2 = ConvBNAct(8, 2, 1, activation="none", bn=False, output="accumulator")
     assert names(watched) == []
 
 
+class Excited(nn.Module):
+    """A block with squeeze and excitation inside: not one chain, and not of convolutions alone. activation: of its end."""
+
+    def __init__(self, activation: str) -> None:
+        super().__init__()
+        self.expand = ConvBNAct(8, 16, 1, activation="relu6")
+        self.squeeze = ConvBNAct(16, 4, 3, stride=2)
+        self.excite = ConvBNAct(4, 16, 1, activation="none")
+        self.gate, self.enlarge, self.scale = Table("sigmoid"), UpsampleNearest(2), Product()
+        self.project = ConvBNAct(16, 8, 1, activation=activation)
+
+    def forward(self, x):
+        y = self.expand(x)
+        return self.project(self.scale(y, self.enlarge(self.gate(self.excite(self.squeeze(y))))), skip=x)
+
+
+def test_inside_may_be_any_leaves_that_nobody_else_reads():
+    block, = residual_blocks(read_program(Trunk(Excited("relu"))))
+    assert block.inside == ("block.expand", "block.squeeze", "block.excite", "block.gate", "block.enlarge", "block.scale")
+    assert block.convs == ("block.expand", "block.squeeze", "block.excite")
+    assert (block.name, block.input, block.last) == ("block", "stem", "block.project")
+
+
+class Outside(Trunk):
+    """The block's gate reads the image as well."""
+
+    def forward(self, x):
+        y = self.block.expand(self.stem(x))
+        gate = self.block.gate(self.other(x))
+        return {"task": {"logits": self.head(self.block.project(self.block.scale(y, gate), skip=self.stem2(x)))}}
+
+
+def test_a_branch_that_comes_from_elsewhere_too_is_no_block():
+    net = Outside(Excited("none"))
+    net.other, net.stem2 = ConvBNAct(3, 16, 1), ConvBNAct(3, 8, 1)
+    assert names(net) == []
+
+
+def test_the_activation_behind_the_sum_may_change_nothing_of_the_input():
+    assert names(Trunk(Excited("none"), activation="none")) == ["block"]  # MobileNetV2's
+    assert names(Trunk(Excited("none"), activation="relu")) == ["block"]
+    assert names(Trunk(Excited("relu"), activation="relu6")) == ["block"]
+    assert names(Trunk(Excited("relu6"), activation="relu6")) == ["block"]
+    assert names(Trunk(Excited("relu6"), activation="relu")) == []  # 7 would become 6
+    assert names(Trunk(Excited("relu"), activation="none")) == []
+
+
+@pytest.mark.parametrize("activation", ["none", "relu6"])
+def test_a_block_of_any_leaves_goes_with_its_convolutions(activation):
+    torch.manual_seed(0)
+    pruned = Trunk(Excited(activation), activation=activation)
+    x = (images(1, 0).float() - 128) / 128
+    randomize(pruned, x)
+    masked, whole = copy.deepcopy(pruned), outputs(pruned, x)
+    group, = [g for g in channel_groups(read_program(pruned), random_scores(pruned), align=1) if g.kind == "block"]
+    assert (group.name, list(group.gates)) == ("block", ["block.project"])
+    removed = removed_channels({"block": 0}, [group])
+    assert removed == {name: set(channels) for name, channels in inside(pruned, "block").items()}
+    prune(pruned, removed)
+    mask(masked, removed)
+    assert isinstance(pruned.block, nn.Identity)
+    assert differing(outputs(pruned, x), whole) > 0
+    torch.testing.assert_close(outputs(pruned, x), outputs(masked, x))
+
+
+def random_scores(net: nn.Module) -> dict[str, np.ndarray]:
+    return {call.name: np.random.default_rng(0).random(call.module.conv.out_channels) for call in read_program(net).convs}
+
+
 def inside(net, *wanted: str) -> dict[str, range]:
     program = read_program(net)
     return {name: range(net.get_submodule(name).conv.out_channels)
-            for block in residual_blocks(program) if block.name in wanted for name in block.inside}
+            for block in residual_blocks(program) if block.name in wanted for name in block.convs}
 
 
 def test_blocks_in_a_row_are_passed_over():
