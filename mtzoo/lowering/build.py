@@ -34,7 +34,7 @@ def conv_leaf(conv: Conv) -> tuple[nn.Module, Origins]:
     """ConvBNAct. A constant weight or bias is not learnt."""
     constant = conv.weight if isinstance(conv.weight, Tensor) else None
     leaf = ConvBNAct(conv.in_channels, conv.out_channels, conv.kernel, stride=conv.stride, padding=conv.padding, dilation=conv.dilation,
-                     groups=conv.groups, activation=conv.activation, bn=conv.norm is not None, weight=constant)
+                     groups=conv.groups, activation=conv.activation, bn=conv.norm is not None, output=conv.output, weight=constant)
     origins: Origins = {}
     if isinstance(conv.weight, Origin):
         origins["conv.weight"] = conv.weight

@@ -77,6 +77,14 @@ def fuse(steps: Sequence[Step], outputs: Sequence[str]) -> tuple[list[Step], lis
     return in_order(needed_steps([s.renamed(fuser.names) for s in fuser.done.values()], renamed)), renamed
 
 
+def ending_in_sums(steps: Sequence[Step], outputs: Sequence[str]) -> list[Step]:
+    """The steps of a head: a convolution that makes an output, and that nothing else reads, gives its sum as it is."""
+    read = {name for step in steps for name in step.reads}
+    return [replace(step, operation=replace(step.operation, output="accumulator"))
+            if step.name in outputs and step.name not in read and isinstance(step.operation, Conv) and len(step.inputs) == 1
+            and step.operation.activation == "none" and isinstance(step.operation.weight, Origin) else step for step in steps]
+
+
 def needed_steps(steps: Sequence[Step], outputs: Iterable[str]) -> list[Step]:
     """The steps that some output depends on, in their order."""
     by_name, wanted, todo = {step.name: step for step in steps}, set(), list(outputs)

@@ -9,7 +9,7 @@ from torch.utils import _pytree as pytree
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.lowering.build import make_leaf
 from mtzoo.lowering.dilate import with_output_stride
-from mtzoo.lowering.fuse import fuse
+from mtzoo.lowering.fuse import ending_in_sums, fuse
 from mtzoo.lowering.lowered import RESERVED, Lowered, Output, Parts, Run
 from mtzoo.lowering.names import free_paths
 from mtzoo.lowering.operators import OPERATORS
@@ -53,6 +53,8 @@ def parts_of(module: nn.Module, traced: Traced, *, features: Sequence[str] | Non
     steps, fused = fuse(reader.steps, names)
     if output_stride is not None:
         steps = with_output_stride(steps, dict.fromkeys((r.name for r in _as_list(inputs)), 1), output_stride)
+    if isinstance(returned, dict):
+        steps = ending_in_sums(steps, fused)
     renamed = dict(zip(nodes, fused, strict=True))
     result = pytree.tree_map_only(fx.Node, lambda node: renamed[node], _plain(returned))
     return assemble(module, steps, [r.name for r in _as_list(inputs)], not isinstance(inputs, Result), result)

@@ -33,7 +33,7 @@ class Norm:
 class Conv:
     """A convolution with what follows it in the same leaf: BN, a sum with a skip (the second input), an activation.
 
-    weight: its learnt values, or a constant (C_out, C_in / groups, kh, kw).
+    weight: its learnt values, or a constant (C_out, C_in / groups, kh, kw); output: as of the leaf, 8 bits or the sum.
     """
 
     in_channels: int
@@ -47,6 +47,7 @@ class Conv:
     groups: int = 1
     norm: Norm | None = None
     activation: str = "none"
+    output: str = "quantized"
 
     @property
     def is_bare(self) -> bool:

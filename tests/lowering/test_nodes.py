@@ -62,6 +62,7 @@ def test_nodes_in_ordinary_pytorch_become_a_network_of_leaves(registered):
     program = read_program(net)
     assert {call.name for call in program.convs} >= {"nodes.backbone.stem.0", "nodes.head.lateral", "nodes.head.out"}
     assert program.outputs == {"seg": {"logits": "nodes.head.out"}}
+    assert [call.name for call in program.convs if call.module.output == "accumulator"] == ["nodes.head.out"]
     assert [cost.type for cost in node_costs(net, (64, 96))] == ["PlainBackbone", "PlainHead"]
 
 
