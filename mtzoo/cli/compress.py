@@ -37,6 +37,7 @@ from mtzoo.cli.numbers import at_least
 from mtzoo.cli.outputs import claim_folder, output_folder
 from mtzoo.compression.candidates import LEAST_GAIN, ORIGINAL, Candidate, all_candidates, of_strategy, order_of_trial
 from mtzoo.compression.hardware_profile import HOST, PRECISIONS, HardwareProfile, load_profile
+from mtzoo.compression.latency import unmeasured_kinds, unmeasured_line
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.candidates import folded_candidates, measured_latency, predicted_latency, pruned_network
 from mtzoo.engine.compress_state import STATE, CompressState, load_state, made_for
@@ -44,6 +45,7 @@ from mtzoo.engine.ptq import fold_all, load_float_network, require_exact
 from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.errors import UserError
 from mtzoo.export.deploy import sidecar_path
+from mtzoo.graph import read_program
 from mtzoo.models import MultiTaskNet
 
 HELP = "compress for a target: rank candidates by latency, train, keep the fastest that is good enough"
@@ -88,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     images = Batches(calibration_images(config, args.calib_images))
     require_exact(int8_job(config, net, images), "compress")
     pruned = pruned_network(config, net, args.model_path, delivery.save_dir)
-    speedups = rank(delivery, state, net, pruned, candidates, profile)
+    speedups = rank(delivery, state, net, pruned, candidates, args.deploy_hardware, profile)
     order = order_of_trial(wanted, speedups, args.target_speedup)
     if not order:
         delivery.say(f"on {args.deploy_hardware} nothing pays: no candidate is {LEAST_GAIN:g} times as fast as without it")
@@ -111,11 +113,16 @@ def open_state(args: argparse.Namespace, delivery: Delivery) -> CompressState:
 
 
 def rank(delivery: Delivery, state: CompressState, net: MultiTaskNet, pruned: MultiTaskNet, candidates: list[Candidate],
-         profile: HardwareProfile | None) -> dict[Candidate, float]:
-    """How many times as fast as the original each candidate is; measured or predicted once."""
+         hardware: str, profile: HardwareProfile | None) -> dict[Candidate, float]:
+    """How many times as fast as the original each candidate is; measured or predicted once.
+
+    profile: of `hardware`, None: this machine is measured.
+    """
     if not state.latency_ms:
         delivery.say(f"{len(candidates)} candidates: {'measuring on this machine' if profile is None else 'predicting'} their latency")
         nets, spec = folded_candidates(delivery.config, net, pruned, candidates), export_spec(delivery.config, INTEGER_STEP)
+        if profile is not None and (kinds := unmeasured_kinds([read_program(net)], profile)):
+            delivery.say(unmeasured_line(hardware, kinds))
         latency = measured_latency(nets, spec, delivery.threads) if profile is None else predicted_latency(nets, spec, profile)
         state.latency_ms = {candidate.name: ms for candidate, ms in latency.items()}
         state.save()

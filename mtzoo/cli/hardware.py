@@ -18,14 +18,16 @@ from mtzoo.cli.models import export_spec
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.outputs import output_file
 from mtzoo.cli.progress import show_progress
-from mtzoo.compression.hardware_profile import HardwareProfile, known_profiles, load_profile, profile_text
+from mtzoo.compression.hardware_profile import LEAF_KINDS, HardwareProfile, known_profiles, load_profile, profile_text
+from mtzoo.compression.latency import unmeasured_kinds, unmeasured_line
 from mtzoo.config import load_config
 from mtzoo.config.load import read_config
-from mtzoo.console import say
+from mtzoo.console import note, say
 from mtzoo.engine.hardware import calibrate_host
 from mtzoo.engine.latency_check import NETWORKS, Ranked, rank_variants, spearman, variant_networks
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
+from mtzoo.graph import read_program
 from mtzoo.locate import find_config
 
 HELP = "list, measure and check profiles of deploy hardware"
@@ -51,8 +53,16 @@ def run(args: argparse.Namespace) -> int:
     if args.check:
         check(args)
     if args.calibrate is None and not args.check:
-        say(profile_table({name: load_profile(name) for name in known_profiles()}))
+        list_profiles()
     return 0
+
+
+def list_profiles() -> None:
+    profiles = {name: load_profile(name) for name in known_profiles()}
+    say(profile_table(profiles))
+    for name, profile in profiles.items():
+        if kinds := profile.unmeasured():
+            say(unmeasured_line(name, kinds))
 
 
 def calibrate(path: Path, threads: int) -> None:
@@ -77,7 +87,9 @@ def check(args: argparse.Namespace) -> None:
     config = load_config(path, options)
     note_idle_overrides(read_config(path), options)
     profile = load_profile(args.profile) if args.profile else measured_profile(args.threads)
-    nets = {name: (net, export_spec(own, 3)) for name, (net, own) in variant_networks(config).items()}
+    nets = {name: (net, export_spec(own, 3)) for name, (net, own) in variant_networks(config, note).items()}
+    if kinds := unmeasured_kinds([read_program(net) for net, _ in nets.values()], profile):
+        note(unmeasured_line(args.profile, kinds))
     with show_progress("measuring networks") as bar:
         ranked = rank_variants(nets, profile, args.threads, args.runs, bar)
     say(ranking_table(config.name, ranked))
@@ -95,10 +107,13 @@ def ranking_table(name: str, ranked: list[Ranked]) -> Table:
 
 def profile_table(profiles: dict[str, HardwareProfile]) -> Table:
     """A row for each profile and precision."""
-    table = Table("hardware", "precision", "1x1", "3x3", "group", "what it is", title="GMAC/s of convolutions")
+    convolutions = {"pointwise": "1x1", "dense": "3x3", "group": "group", "depthwise": "depthwise"}
+    table = Table("hardware", "precision", *convolutions.values(), *LEAF_KINDS, "what it is",
+                  title="GMAC/s of convolutions, giga values/s of other layers")
     for name, profile in profiles.items():
         for precision in profile.precisions:
-            rates = profile.throughput_gmac_s[precision]
-            table.add_row(name, precision, *(f"{rates[kind]:g}" for kind in ("pointwise", "dense", "group")), profile.description)
+            macs, values = profile.throughput_gmac_s[precision], profile.leaf_gvalues_s.get(precision, {})
+            table.add_row(name, precision, *(f"{macs[kind]:g}" for kind in convolutions),
+                          *(f"{values[kind]:g}" if kind in values else "-" for kind in LEAF_KINDS), profile.description)
             name = ""
     return table

@@ -17,6 +17,9 @@ MAX_BYTES = 1 << 20
 PRECISIONS = ("fp32", "bf16", "int8")
 KINDS = ("pointwise", "dense", "group", "depthwise")
 """Of convolutions: 1x1; larger kernels of one group; groups of several input channels; groups of one."""
+LEAF_KINDS = ("move", "elementwise", "window", "resize", "table")
+"""Of all other layers, as their classes state it: values that only move (Concat, nearest, ...); sums and products; pools and means;
+bilinear resizing; functions by table."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,9 @@ class HardwareProfile:
     channel_alignment: channels (per group) are computed in blocks of so many. overhead_us: of each operator. bandwidth_gb_s: with
     which operators without arithmetic read and write. throughput_gmac_s, conv_gvalues_s: precision -> kind of convolution -> giga
     multiply-accumulates, and giga values read and written, per second. skip_gvalues_s: precision -> giga values per second that a
-    skip adds to a sum. sparse_speedup: precision -> factor for 1x1 convolutions of which `sparse_ratio` of the weights is zero, 1
-    where the runtime has no sparse kernels.
+    skip adds to a sum. leaf_gvalues_s: precision -> LEAF_KINDS -> giga values read and written per second; a kind that is not there
+    was not measured, and is taken to be as fast as `bandwidth_gb_s`. sparse_speedup: precision -> factor for 1x1 convolutions of
+    which `sparse_ratio` of the weights is zero, 1 where the runtime has no sparse kernels.
     """
 
     description: str
@@ -38,6 +42,7 @@ class HardwareProfile:
     throughput_gmac_s: Mapping[str, Mapping[str, float]]
     conv_gvalues_s: Mapping[str, Mapping[str, float]]
     skip_gvalues_s: Mapping[str, float]
+    leaf_gvalues_s: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     sparse_ratio: float = 0.75
     sparse_speedup: Mapping[str, float] = field(default_factory=dict)
 
@@ -55,8 +60,11 @@ class HardwareProfile:
                 for kind, rate in rates.items():
                     _positive(f"{name}.{precision}.{kind}", rate)
             _positive(f"skip_gvalues_s.{precision}", self.skip_gvalues_s.get(precision))
-        if set(self.sparse_speedup) - set(self.precisions):
-            raise UserError(f"sparse_speedup={dict(self.sparse_speedup)}: only of its own precisions {', '.join(self.precisions)}")
+        for name in ("sparse_speedup", "leaf_gvalues_s"):
+            if set(getattr(self, name)) - set(self.precisions):
+                raise UserError(f"{name}={dict(getattr(self, name))}: only of its own precisions {', '.join(self.precisions)}")
+        for precision, rates in self.leaf_gvalues_s.items():
+            _check_leaf_rates(f"leaf_gvalues_s.{precision}", rates)
         for precision, factor in self.sparse_speedup.items():
             _positive(f"sparse_speedup.{precision}", factor)
         if not isinstance(self.channel_alignment, int):
@@ -65,6 +73,10 @@ class HardwareProfile:
             _positive(name, getattr(self, name))
         if not isinstance(self.sparse_ratio, float) or not 0 < self.sparse_ratio < 1:
             raise UserError(f"sparse_ratio={self.sparse_ratio!r}: a share between 0 and 1 is wanted")
+
+    def unmeasured(self) -> list[str]:
+        """The LEAF_KINDS without a rate in one of its precisions."""
+        return [kind for kind in LEAF_KINDS if any(kind not in self.leaf_gvalues_s.get(p, {}) for p in self.precisions)]
 
 
 def known_profiles() -> list[str]:
@@ -109,6 +121,15 @@ def _build(path: Path, values: object) -> HardwareProfile:
         return HardwareProfile(**values)
     except (UserError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: {error}") from error
+
+
+def _check_leaf_rates(name: str, rates: object) -> None:
+    if not isinstance(rates, Mapping):
+        raise UserError(f"{name}={rates!r}: a rate for each kind of layer is wanted, of {', '.join(LEAF_KINDS)}")
+    for kind, rate in rates.items():
+        if kind not in LEAF_KINDS:
+            raise UserError(f"{name}.{kind}: no such kind of layer; there are {', '.join(LEAF_KINDS)}")
+        _positive(f"{name}.{kind}", rate)
 
 
 def _positive(name: str, value: object) -> None:

@@ -16,7 +16,8 @@ class Widths:
 
     positions: convolution -> H * W of its output; times: convolution -> nanoseconds, for cost "latency": the time of the quickest
     layer is taken to be what any layer costs, the rest of a layer's to fall with its multiply-accumulates. One without a time
-    costs nothing.
+    costs nothing, and neither do layers that are no convolutions (sums, pools, tables ...), though they, too, get quicker with fewer
+    channels: what is saved is underestimated there.
     """
 
     def __init__(self, program: Program, positions: Mapping[str, int], cost: Cost, times: Mapping[str, float] | None = None) -> None:

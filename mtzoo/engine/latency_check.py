@@ -15,6 +15,7 @@ from mtzoo.config.overrides import override, select_tasks
 from mtzoo.engine.device import exact_float32
 from mtzoo.engine.ptq import fold_all
 from mtzoo.engine.stages import network_at
+from mtzoo.errors import UserError
 from mtzoo.export.deploy import ExportSpec, build_model, describe
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import QConfigMap, calibrate, freeze, prepare
@@ -30,26 +31,39 @@ class Ranked:
     measured_ms: float
 
 
-NETWORKS = ("the whole", "segmentation", "detection", "one task", "backbone of width 0.25", "of width 1")
+WIDTHS = {"width 0.25": 0.25, "width 1": 1.0}
+NETWORKS = ("the whole", "segmentation", "detection", "one task", *WIDTHS)
 """What a config's network is varied to; those that make no difference or cannot be are left out."""
+Variants = dict[str, tuple[MultiTaskNet, ExperimentConfig]]
 
 
-def variant_networks(config: ExperimentConfig) -> dict[str, tuple[MultiTaskNet, ExperimentConfig]]:
-    """Name -> (network with random weights, float, without BN; its config)."""
-    kinds = {kind: [t.name for t in config.tasks if t.kind == kind] for kind in ("segmentation", "detection")}
+def variant_networks(config: ExperimentConfig, on_skip: Callable[[str], None]) -> Variants:
+    """Name -> (network with random weights, float, without BN; its config). on_skip: told in a line what cannot be varied, and why.
+
+    Width is that of the first node that has a parameter `width`, the others keep theirs.
+    """
     tasks = [t.name for t in config.tasks]
-    plans: dict[str, tuple[Sequence[str], Mapping[str, object]]] = {NETWORKS[0]: (tasks, {})}
-    for name, kept in zip(NETWORKS[1:4], (kinds["segmentation"], kinds["detection"], tasks[:1])):
-        if kept and all(kept != other for other, _ in plans.values()):
-            plans[name] = kept, {}
-    backbone = next((n.name for n in config.tasks[0].nodes if "width" in n.params), None)
-    if backbone:
-        plans |= {name: (tasks, {f"nodes.{backbone}.width": width}) for name, width in zip(NETWORKS[4:], (0.25, 1.0))}
-    nets = {}
-    for name, (kept, options) in plans.items():
-        own = config_from_dict(override(select_tasks(dict(config.resolved), kept), options))
-        nets[name] = fold_all(network_at(own, 0, quantized=False), own), own
+    kinds = {kind: [t.name for t in config.tasks if t.kind == kind] for kind in ("segmentation", "detection")}
+    kept = {NETWORKS[0]: tasks}
+    for name, chosen in zip(NETWORKS[1:4], (kinds["segmentation"], kinds["detection"], tasks[:1])):
+        if chosen and chosen not in kept.values():
+            kept[name] = chosen
+    nets = {name: _variant(config, chosen, {}) for name, chosen in kept.items()}
+    node = next((n.name for n in config.tasks[0].nodes if "width" in n.params), None)
+    if node is None:
+        on_skip(f"{config.name}: no node has a parameter 'width', so that widths are not varied")
+        return nets
+    for name, width in WIDTHS.items():
+        try:
+            nets[name] = _variant(config, tasks, {f"nodes.{node}.width": width})
+        except UserError as error:  # another network's width may be no factor
+            on_skip(f"{name} is left out: {error}")
     return nets
+
+
+def _variant(config: ExperimentConfig, tasks: Sequence[str], options: Mapping[str, object]) -> tuple[MultiTaskNet, ExperimentConfig]:
+    own = config_from_dict(override(select_tasks(dict(config.resolved), tasks), options))
+    return fold_all(network_at(own, 0, quantized=False), own), own
 
 
 def rank_variants(nets: Mapping[str, tuple[MultiTaskNet, ExportSpec]], profile: HardwareProfile, threads: int, runs: int,

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from mtzoo.compression.hardware_profile import known_profiles, load_profile, profile_text
+from mtzoo.compression.hardware_profile import LEAF_KINDS, known_profiles, load_profile, profile_text
 from mtzoo.errors import UserError
 
 ARM = "generic-arm-a75"
@@ -24,6 +24,16 @@ def test_a_written_profile_is_read_again(tmp_path):
     assert ARM in known_profiles()
 
 
+def test_kinds_without_a_rate_are_known(tmp_path):
+    """Older files have none at all; a kind counts as measured only where all precisions have it."""
+    path = write(tmp_path / "mine.yaml", leaf_gvalues_s=None)
+    assert load_profile(path).unmeasured() == ["move", "elementwise", "window", "resize", "table"]
+    rates = {"fp32": {"move": 2.0, "window": 1.0}, "int8": {"window": 4.0}}
+    assert load_profile(write(tmp_path / "mine.yaml", leaf_gvalues_s=rates)).unmeasured() == ["move", "elementwise", "resize", "table"]
+    full = {precision: dict.fromkeys(LEAF_KINDS, 1.0) for precision in ("fp32", "int8")}
+    assert load_profile(write(tmp_path / "mine.yaml", leaf_gvalues_s=full)).unmeasured() == []
+
+
 def test_an_unknown_name_is_answered_with_the_known_ones():
     with pytest.raises(UserError, match="hardware 'generic-arm-a57': not known.*generic-arm-a75.*host-cpu"):
         load_profile("generic-arm-a57")
@@ -39,6 +49,10 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
     ({"channel_alignment": 2.5}, "channel_alignment=2.5: a whole number"),
     ({"sparse_ratio": 1.0}, "sparse_ratio=1.0: a share"),
     ({"sparse_speedup": {"bf16": 2.0}}, "sparse_speedup.*only of its own precisions"),
+    ({"leaf_gvalues_s": {"bf16": {"move": 2.0}}}, "leaf_gvalues_s.*only of its own precisions"),
+    ({"leaf_gvalues_s": {"int8": {"pool": 2.0}}}, r"mine\.yaml: leaf_gvalues_s\.int8\.pool: no such kind of layer; there are move, "),
+    ({"leaf_gvalues_s": {"int8": {"window": 0}}}, r"leaf_gvalues_s\.int8\.window=0: a number above 0"),
+    ({"leaf_gvalues_s": {"int8": 2.0}}, r"leaf_gvalues_s\.int8=2\.0: a rate for each kind"),
 ])
 def test_what_does_not_fit_is_named(tmp_path, changes, message):
     with pytest.raises(UserError, match=message):

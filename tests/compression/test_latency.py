@@ -2,13 +2,16 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
-from mtzoo.compression.hardware_profile import KINDS, load_profile
-from mtzoo.compression.latency import predict_latency
+from mtzoo.compression.hardware_profile import KINDS, LEAF_KINDS, load_profile
+from mtzoo.compression.latency import leaf_kind, predict_latency, unmeasured_kinds, unmeasured_line
+from mtzoo.errors import UserError
 from mtzoo.graph import IMAGES, read_program, result_shapes
-from mtzoo.layers import ConvBNAct
-from mtzoo.models import build_network
+from mtzoo.layers import ConvBNAct, Table, UpsampleNearest
+from mtzoo.models import MultiTaskNet, build_network
 from tests.chain import chain
+from tests.layers.leaf_cases import CASES, LeafNet
 from tests.tiny import HW, tiny_graphs
 
 ARM = load_profile("generic-arm-a75")
@@ -68,3 +71,71 @@ def test_depthwise_convolutions_are_a_kind_of_their_own():
     for groups, changed in ((64, True), (16, False)):
         now = predict_latency(nets[groups], HW, ARM, "fp32")
         assert (predict_latency(nets[groups], HW, replace(ARM, throughput_gmac_s=slow), "fp32") > now) is changed
+
+
+class Enlarged(nn.Module):
+    """Image -> convolution -> nearest 2 -> sigmoid -> {"out": map of 8 channels, of twice the size}."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(ConvBNAct(3, 8, 1), UpsampleNearest(2), Table("sigmoid"))
+
+    def forward(self, image):
+        return {"out": self.layers(image)}
+
+
+@pytest.fixture
+def enlarged():
+    return MultiTaskNet({"a": Enlarged()}, {"a": ("image",)}, {"task": "a"}, {"a": ("task",)}).eval()
+
+
+VALUES = 8 * HW[0] * HW[1]
+MOVED, LOOKED_UP = 5 * VALUES, 8 * VALUES  # nearest reads one and writes four, the table reads and writes four
+
+
+def test_other_layers_take_the_rate_of_their_kind(enlarged):
+    def extra(rates):
+        instant = {"int8": {"move": 1e12, "table": 1e12}}
+        known = [replace(ARM, leaf_gvalues_s=given) for given in ({"int8": {**instant["int8"], **rates}}, instant)]
+        slow, fast = (predict_latency(enlarged, HW, profile, "int8") for profile in known)
+        return slow - fast
+
+    assert extra({"move": 0.5}) == pytest.approx(1e3 * MOVED / 0.5e9, rel=1e-6)
+    assert extra({"table": 0.25}) == pytest.approx(1e3 * LOOKED_UP / 0.25e9, rel=1e-6)
+    assert extra({"window": 0.001}) == 0  # there is none
+
+
+@pytest.mark.parametrize(("precision", "size"), [("fp32", 4), ("int8", 1)])
+def test_kinds_that_were_not_measured_cost_their_bytes(enlarged, precision, size):
+    """8 GB/s are, in values, 2 and 8 G a second; a rate of one kind changes nothing for another."""
+    as_bytes = {"move": 8.0 / size, "table": 8.0 / size}
+    now = predict_latency(enlarged, HW, ARM, precision)
+    for given in (as_bytes, {"move": 8.0 / size}, {"window": 1.0}):
+        known = replace(ARM, leaf_gvalues_s={precision: given})
+        assert predict_latency(enlarged, HW, known, precision) == pytest.approx(now, rel=1e-9)
+
+
+def test_it_is_told_which_of_a_networks_kinds_were_not_measured(enlarged):
+    both = [read_program(enlarged)]
+    assert unmeasured_kinds(both, ARM) == ["move", "table"]
+    half = replace(ARM, leaf_gvalues_s={"fp32": {"move": 1.0, "table": 1.0}, "int8": {"move": 1.0}})
+    assert unmeasured_kinds(both, half) == ["table"]
+    assert unmeasured_line("arm.yaml", ["table"]).startswith("arm.yaml: no leaf_gvalues_s for layers of kind table; ")
+
+
+def test_every_leaf_has_a_kind_and_a_latency():
+    node = LeafNet([], cases=list(CASES), padding=1, hw=HW)
+    net = MultiTaskNet({"net": node}, {"net": ("image",)}, {"task": "net"}, {"net": ("task",)}).eval()
+    assert {leaf_kind(call.module) for call in read_program(net).calls} == {"conv", "image", *LEAF_KINDS}
+    slow = {"fp32": dict.fromkeys(LEAF_KINDS, 0.01)}
+    assert predict_latency(net, HW, replace(ARM, leaf_gvalues_s=slow), "fp32") > 2 * predict_latency(net, HW, ARM, "fp32") > 0
+
+
+@pytest.mark.parametrize("kind", ["pool", None])
+def test_a_leaf_of_no_kind_is_an_error_that_names_it(kind, monkeypatch, enlarged):
+    if kind is None:
+        monkeypatch.delattr(Table, "latency_kind")
+    else:
+        monkeypatch.setattr(Table, "latency_kind", kind)
+    with pytest.raises(UserError, match=f"Table has latency_kind {kind!r}, which is none of conv, move, .*mtzoo/layers/table.py"):
+        predict_latency(enlarged, HW, ARM, "fp32")

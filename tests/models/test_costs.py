@@ -1,8 +1,11 @@
 import pytest
 import torch
 
-from mtzoo.models import NodeSpec, build_network
+from mtzoo.layers import ConvBNAct
+from mtzoo.models import MultiTaskNet, NodeSpec, build_network
 from mtzoo.models.costs import node_costs
+from mtzoo.quantization import calibrate, fold_bn, freeze, prepare
+from tests.layers.leaf_cases import CASES, LeafNet
 from tests.tiny import HW, segmentation_head, tiny_graphs
 
 # a, group base, parameters of the backbone in millions, multiply-accumulates at 512x960 in thousand millions
@@ -50,3 +53,26 @@ def test_macs_of_one_layer_by_hand():
         wide, narrow = (build_network({"seg": (*tiny_graphs()["seg"][:2], segmentation_head(num_classes=k))}) for k in (4, 3))
     difference = [a.macs - b.macs for a, b in zip(node_costs(wide, HW), node_costs(narrow, HW))]
     assert difference == [0, 0, 32 * 16 * 24]
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_networks_of_any_leaf_are_counted(frozen):
+    """Only convolutions count, quantized or not: of a case of 16 channels, the classifier of 2 is 32 a place."""
+    cases = [name for name in CASES if not name.startswith("conv ")]
+    node = LeafNet([], cases=cases, padding=1, hw=HW)
+    net = MultiTaskNet({"net": node}, {"net": ("image",)}, {"seg": "net"}, {"net": ("seg",)}).eval()
+    if frozen:
+        prepare(net)
+        calibrate(net, [torch.rand(1, 3, *HW) * 2 - 1])
+        fold_bn(net, ["nodes.*"])
+        freeze(net)
+    seen = {}
+    hooks = [m.register_forward_hook(lambda m, args, out, name=name: seen.update({name: out[0].numel() * m.conv.weight[0].numel()}))
+             for name, m in net.nodes["net"].named_modules() if isinstance(m, ConvBNAct)]
+    with torch.no_grad():
+        net(torch.zeros(1, 3, *HW))
+    for hook in hooks:
+        hook.remove()
+    (cost,) = node_costs(net, HW)
+    assert cost.macs == sum(seen.values())
+    assert seen["classify.product"] == 2 * 16 * HW[0] * HW[1]
