@@ -97,8 +97,12 @@ class Shuffle(Leaf):
         return x.reshape(n, self.groups, c // self.groups, h, w).transpose(1, 2).reshape(n, c, h, w)
 
     def emit(self, writer: Writer, name: str, reads: Sequence[str]) -> Value:
-        source, order = writer.value(reads[0]), self.order(writer.shape(reads[0])[1])
-        return source.moved(writer.builder.op("Gather", [source.tensor, writer.builder.integers(*order.tolist())], name, {"axis": 1}))
+        """Not a Gather of channels: OpenVINO (2026.4) leaves it out in front of a convolution."""
+        b, source = writer.builder, writer.value(reads[0])
+        n, c, h, w = writer.shape(reads[0])
+        groups = b.op("Reshape", [source.tensor, b.integers(n, self.groups, c // self.groups, h, w)])
+        groups = b.op("Transpose", [groups], attributes={"perm": [0, 2, 1, 3, 4]})
+        return source.moved(b.op("Reshape", [groups, b.integers(n, c, h, w)], name))
 
     def channels(self, inputs: Sequence[Sequence[T]], fixed: T) -> list[T]:
         return [inputs[0][i] for i in self.order(len(inputs[0])).tolist()]

@@ -5,13 +5,19 @@ from torch.nn import functional as F
 
 from mtzoo.compression.blocks import residual_blocks
 from mtzoo.errors import UserError
+from mtzoo.export import build_model
 from mtzoo.graph import drop_block, read_program
+from mtzoo.layers import normalize_image
 from mtzoo.lowering import Lowered, as_leaves
 from mtzoo.models import NodeSpec, VarGNetV2, build_network
 from mtzoo.models.costs import node_costs
+from mtzoo.ops.geometry import DeployGeometry
+from mtzoo.quantization import calibrate, convert, fold_bn, freeze, prepare
 from mtzoo.registry import NODES
+from mtzoo.runtime import build_executor
 from mtzoo.structures import FeatureSpec
 from tests.lowering.parity import assert_close, trained
+from tests.quantization.helpers import differing, images, outputs, randomize
 
 IMAGE = [FeatureSpec(3, 1, "image")]
 
@@ -118,3 +124,44 @@ def test_residual_blocks_of_a_lowered_node_are_found_and_dropped():
     assert [call.name for call in read_program(net).calls if call.name.startswith("nodes.backbone.layer1")] == [
         "nodes.backbone.layer1.1.conv1", "nodes.backbone.layer1.1.conv2"]
     assert [block.name for block in blocks()] == ["nodes.backbone.layer1.1"]
+
+
+class ShuffledBackbone(nn.Module):
+    """A shuffle in front of a convolution, a gate, a sum and a pool."""
+
+    def __init__(self, in_specs):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
+        self.shuffle = nn.ChannelShuffle(2)
+        self.mix = nn.Sequential(nn.Conv2d(16, 16, 1, bias=False), nn.BatchNorm2d(16), nn.SiLU())
+        self.gate = nn.Conv2d(16, 16, 1)
+
+    def forward(self, x):
+        x = self.stem(x)
+        y = self.mix(self.shuffle(x))
+        return [x + y * torch.sigmoid(self.gate(y.mean((2, 3), keepdim=True)))]
+
+
+@pytest.mark.filterwarnings("ignore::mtzoo.errors.Caution")
+def test_fake_quant_integers_and_both_runtimes_agree_on_a_network_in_ordinary_pytorch():
+    torch.manual_seed(0)
+    NODES.register_module(module=ShuffledBackbone)
+    try:
+        head = NodeSpec("head", "DenseSegmentationHead", ("backbone",), {"num_classes": 3, "strides": [4]})
+        net = build_network({"seg": (NodeSpec("backbone", "ShuffledBackbone"), head)})
+    finally:
+        del NODES.module_dict["ShuffledBackbone"]
+    randomize(net, normalize_image(images()))
+    prepare(net.eval())
+    calibrate(net, [normalize_image(images())])
+    fold_bn(net, ["nodes.*"])
+    freeze(net)
+    x = images(1, seed=1)
+    wanted = outputs(net, normalize_image(x))
+    assert next(iter(wanted.values())).unique().numel() > 100
+    assert differing(outputs(convert(net), x), wanted) == 0
+    hw = tuple(x.shape[2:])
+    model = build_model(net, {}, DeployGeometry(resized_hw=hw, drop_top=0, input_hw=hw), quantized=True, postprocess=False)
+    for executor in ("onnxruntime", "openvino"):
+        found = build_executor(executor, model, 1).run({"image": x.numpy()})
+        assert differing({name: torch.from_numpy(value) for name, value in found.items()}, wanted) == 0
