@@ -12,7 +12,7 @@ from mtzoo.errors import UserError
 from mtzoo.layers import Leaf
 from mtzoo.lowering.advice import advice, is_out_of_reach
 from mtzoo.lowering.published import Origin
-from mtzoo.lowering.steps import Kept, Operation, Padding, Step
+from mtzoo.lowering.steps import Activation, Kept, Operation, Padding, Step
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,11 @@ class Reader:
                 self.cells[node] = Cell(Weights(Origin((str(node.target),)), tuple(node.meta["value"].shape)))
             else:
                 self.cells[node] = self._call(node)
+
+    def is_rectified(self, name: str) -> bool:
+        """Whether a result is that of a ReLU."""
+        step = next((step for step in self.steps if step.name == name), None)
+        return step is not None and step.operation in (Activation("relu"), Activation("relu6"))
 
     def value(self, node: fx.Node) -> Any:
         return self.cells[node].value

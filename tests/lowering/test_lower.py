@@ -169,6 +169,7 @@ class Refused(nn.Module):
     (Refused(lambda body, x: x / x.mean((2, 3), keepdim=True)), "the network: truediv by a map has no exact integer form"),
     (Refused(lambda body, x: F.interpolate(x, scale_factor=1.5)), "the network: interpolate from .* the factor is no whole number"),
     (Refused(lambda body, x: F.interpolate(x, scale_factor=2, mode="bicubic")), "the network: interpolate in mode 'bicubic'"),
+    (Refused(lambda body, x: F.max_pool2d(F.pad(x, (1, 1)), 2)), "the network: max_pool2d reads a map padded with 0.0; pad with -inf"),
     (Refused(lambda body, x: x if x.sum() > 0 else -x), "module Refused: its forward depends on the values of a tensor"),
     (Refused(lambda body, x: body.conv(body.conv(x)), conv=nn.Conv2d(3, 3, 1)), "module 'body.conv': runs twice"),
     (nn.Sequential(nn.Conv2d(4, 4, 1)), "module '0' .Conv2d.: cannot be traced: RuntimeError: Invalid channel dimensions"),
