@@ -20,12 +20,12 @@ def emit_conv(writer: Writer, name: str, layer: "ConvBNAct", source: str, skip: 
     b, conv = writer.builder, layer.conv
     if layer.weight_quant is not None:
         layer.weight_quant.refresh(conv.weight)
-    bias = [] if conv.bias is None else [_bias(writer, name, layer)]
     parts = layer.weight_quant.parts if writer.quantized and layer.weight_quant is not None else None
     if parts is not None and parts.count > 1:
-        y = _in_parts(writer, name, layer, source, bias)
+        y = _in_parts(writer, name, layer, source)
     else:
-        y = b.op("Conv", [writer.as_float(source), _weight(writer, name, layer), *bias], f"{name}.conv", _attributes(layer))
+        inputs = [writer.as_float(source), _weight(writer, name, layer), *_bias(writer, name, layer)]
+        y = b.op("Conv", inputs, f"{name}.conv", _attributes(layer))
     if layer.bn is not None:
         stored = [b.initializer(f"{name}.bn_{key}", to_numpy(getattr(layer.bn, part))) for key, part in BN_PARTS.items()]
         y = b.op("BatchNormalization", [y, *stored], attributes={"epsilon": layer.bn.eps})
@@ -40,7 +40,7 @@ def _attributes(layer: "ConvBNAct") -> dict[str, Attribute]:
             "group": conv.groups}
 
 
-def _in_parts(writer: Writer, name: str, layer: "ConvBNAct", source: str, bias: list[str]) -> str:
+def _in_parts(writer: Writer, name: str, layer: "ConvBNAct", source: str) -> str:
     """The sum of a layer too wide for one exact sum, see `mtzoo.ops.parts`. Weights are stored part by part."""
     b, quant, value = writer.builder, layer.weight_quant, writer.value(source)
     integers = to_integers(layer.conv.weight, quant.scale.view(-1, 1, 1, 1), -quant.limit, quant.limit).to(torch.int8)
@@ -51,7 +51,8 @@ def _in_parts(writer: Writer, name: str, layer: "ConvBNAct", source: str, bias: 
         x = b.op("DequantizeLinear", [x, value.scale, value.zero_point])
         weight = b.initializer(part_name(f"{name}.weight", i), to_numpy(integers[:, first:end]))
         weight = b.op("DequantizeLinear", [weight, scale], attributes={"axis": 0})
-        y = b.op("Conv", [x, weight, *(bias if i == 0 else [])], part_name(f"{name}.conv", i), _attributes(layer))
+        bias = _bias(writer, name, layer) if i == 0 else []
+        y = b.op("Conv", [x, weight, *bias], part_name(f"{name}.conv", i), _attributes(layer))
         y = b.op("Round", [b.op("Mul", [y, b.constant(to_numpy(1 / step))])])
         total = y if i == 0 else b.op("Add", [total, y])
     return b.op("Mul", [total, b.constant(to_numpy(step))])
@@ -72,12 +73,15 @@ def _weight(writer: Writer, name: str, layer: "ConvBNAct") -> str:
     return _dequantized(writer, f"{name}.weight", integers.to(torch.int8 if quant.limit < 2**7 else torch.int16), quant.scale)
 
 
-def _bias(writer: Writer, name: str, layer: "ConvBNAct") -> str:
+def _bias(writer: Writer, name: str, layer: "ConvBNAct") -> list[str]:
+    """The bias, if there is one."""
     bias, quant = layer.conv.bias, layer.bias_quant
+    if bias is None:
+        return []
     if quant is None or not writer.quantized:
-        return writer.builder.initializer(f"{name}.bias", to_numpy(bias))
+        return [writer.builder.initializer(f"{name}.bias", to_numpy(bias))]
     scale, limit = quant.accumulator.scale, quant.accumulator.bias_limit
-    return _dequantized(writer, f"{name}.bias", to_integers(bias, scale, -limit, limit).to(torch.int32), scale)
+    return [_dequantized(writer, f"{name}.bias", to_integers(bias, scale, -limit, limit).to(torch.int32), scale)]
 
 
 def _dequantized(writer: Writer, name: str, integers: Tensor, scale: Tensor) -> str:
