@@ -12,8 +12,9 @@ from mtzoo.engine.device import exact_float32
 from mtzoo.errors import UserError
 from mtzoo.export.deploy import build_model
 from mtzoo.layers import normalize_image
-from mtzoo.models import MultiTaskNet, NodeSpec, build_node
+from mtzoo.models import MultiTaskNet, NodeSpec
 from mtzoo.models.costs import node_costs
+from mtzoo.models.task_graph import build_node
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.quantization import calibrate, convert, fold_bn, freeze, prepare, wide_layers
 from mtzoo.runtime.executors import EXECUTORS, build_executor
