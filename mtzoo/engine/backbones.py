@@ -31,8 +31,8 @@ ADVICE = "choose another place"
 @dataclass(frozen=True)
 class Backbone:
     """type: "Torchvision" or "Timm"; parameters: of what the features need; macs: for an image of COST_HW; features: name
-    channels/stride; why: the reason why it has no exact integer form, None if it has one; checked: executor -> differing values of all sizes;
-    values: how many were compared; parts: layers that are computed in parts; skipped: sizes that it cannot read."""
+    channels/stride; why: the reason why it has no exact integer form, None if it has one; checked: executor -> differing values of all
+    sizes; values: how many were compared; parts: layers that are computed in parts; skipped: sizes that it cannot read."""
 
     type: str
     name: str
