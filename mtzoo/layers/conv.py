@@ -78,7 +78,7 @@ class ConvBNAct(Activated, Leaf):
         weight = conv.weight if self.weight_quant is None else self.weight_quant(conv.weight)
         bias = conv.bias if self.bias_quant is None or conv.bias is None else self.bias_quant(conv.bias)
         parts = None if self.weight_quant is None else self.weight_quant.parts
-        if parts is not None and parts.count > 1:
+        if parts is not None:
             y = self._in_parts(self.pad(x), weight, bias, parts)
         else:
             y = F.conv2d(self.pad(x), weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)

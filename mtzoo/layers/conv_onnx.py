@@ -21,7 +21,7 @@ def emit_conv(writer: Writer, name: str, layer: "ConvBNAct", source: str, skip: 
     if layer.weight_quant is not None:
         layer.weight_quant.refresh(conv.weight)
     parts = layer.weight_quant.parts if writer.quantized and layer.weight_quant is not None else None
-    if parts is not None and parts.count > 1:
+    if parts is not None:
         y = _in_parts(writer, name, layer, source)
     else:
         inputs = [writer.as_float(source), _weight(writer, name, layer), *_bias(writer, name, layer)]

@@ -43,8 +43,8 @@ def plan_parts(weight: Tensor, bias: Tensor, ends: tuple[float, float], skip: tu
     its integers are made of, all in steps of a product.
     """
     low, high = ends
-    weight = weight.double()
-    positive, negative = weight.clamp(min=0).sum((2, 3)), (-weight).clamp(min=0).sum((2, 3))
+    positive = weight.clamp(min=0).sum((2, 3)).double()  # of a few taps: exact in any type
+    negative = positive - weight.sum((2, 3)).double()
     above, below = high * positive - low * negative, high * negative - low * positive  # (C_out, C_in)
     channels = weight.shape[1]
     for count in range(1, 2 if groups > 1 else min(MOST_PARTS, channels) + 1):

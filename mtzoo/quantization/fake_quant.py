@@ -202,6 +202,10 @@ class Accumulator:
         """(C_out,): from which weight scale on the bias and the skip leave half of the exact limit to the weights."""
         return self._largest_sum(torch.zeros_like(self.conv.weight), self.conv.bias / self.source.scale, 1.0) / (EXACT_LIMIT // 2)
 
+    def may_lose_bits(self, limit: int) -> bool:
+        """Whether there are so many inputs that weights of up to `limit` could lose bits: most layers need no closer look."""
+        return max(-self.source.low, self.source.high) * limit * self.conv.weight[0].numel() > EXACT_LIMIT
+
     def lost_bits(self, scale: Tensor, limit: int) -> Tensor:
         """(C_out,): how many bits the weights at a weight scale (C_out,) would have to lose for their sums alone to be exact."""
         weight = to_integers(self.conv.weight, scale.view(-1, 1, 1, 1), -limit, limit).double()
@@ -239,7 +243,7 @@ class WeightFakeQuant(nn.Module):
     """int8 weights, symmetric, a scale per output channel: the finest that clips nothing and keeps the sum exact; or int16.
 
     The scale follows the weights until `frozen`. parts: how a layer whose weights would lose bits in one exact sum is computed; None
-    while nothing is rounded, or sums are not exact anyway.
+    for all others.
     """
 
     def __init__(self, config: QConfig, out_channels: int) -> None:
@@ -263,14 +267,18 @@ class WeightFakeQuant(nn.Module):
         """Fit the scale to `weight` (C_out, C_in / groups, k, k), unless frozen, and decide on the parts."""
         accumulator = self.accumulator
         exact = accumulator is not None and accumulator.conv.bias is not None and accumulator.exact
+        may_be_wide = exact and accumulator.conv.groups == 1 and accumulator.may_lose_bits(self.limit)
+        wide = may_be_wide
         if not bool(self.frozen):
-            self.scale.copy_(self._fitted(weight, exact))
-        self.parts = accumulator.parts(self.scale, self.limit) if exact else None
+            largest = weight.abs().amax((1, 2, 3))
+            wide = may_be_wide and self._loses_bits(self._scale(largest))
+            self.scale.copy_(self._fitted(largest, exact, wide))
+        parts = accumulator.parts(self.scale, self.limit) if wide else None
+        self.parts = parts if parts is not None and parts.count > 1 else None
 
-    def _fitted(self, weight: Tensor, exact: bool) -> Tensor:
-        """(C_out,) the scale. exact: the sum has to be."""
-        largest, accumulator = weight.abs().amax((1, 2, 3)), self.accumulator
-        wide = exact and accumulator.conv.groups == 1 and self._loses_bits(self._scale(largest))
+    def _fitted(self, largest: Tensor, exact: bool, wide: bool) -> Tensor:
+        """(C_out,) the scale. largest: (C_out,) |weight|; exact: the sum has to be; wide: it is computed in parts."""
+        accumulator = self.accumulator
         if accumulator is not None and accumulator.conv.bias is not None:
             fits = accumulator.weight_scale_for_bias() if wide else accumulator.weight_scale_that_fits()
             largest = torch.maximum(largest, fits * self.limit)

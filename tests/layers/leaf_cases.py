@@ -179,7 +179,8 @@ CASES: dict[str, LeafCase] = {
 
 @NODES.register_module()
 class LeafNet(nn.Module):
-    """Image -> one 4x4 convolution -> what the cases read -> their leaves -> {case: (N, 2, H', W') logits}.
+    """Image -> one 4x4 convolution -> what the cases read -> their leaves -> {case: (N, 2, H', W') logits}, and the same
+    behind one convolution more: runtimes treat a sum that stays and one that is rounded again differently.
 
     padding: of the first convolution; 0 makes the map's sides odd.
     """
@@ -191,14 +192,21 @@ class LeafNet(nn.Module):
         side = [size - 3 * (1 - padding) for size in hw]
         self.inputs = nn.ModuleDict({name: INPUTS[name](tuple(side)) for case in cases for name in CASES[case].reads})
         self.leaves = nn.ModuleDict({key: CASES[case].leaf() for key, case in self.cases.items()})
-        self.classify = nn.ModuleDict({key: ConvBNAct(CASES[case].channels, 2, 1, activation="none", bn=False, output="accumulator")
-                                       for key, case in self.cases.items()})
+        self.classify = nn.ModuleDict({key: classifier(CASES[case].channels) for key, case in self.cases.items()})
+        self.further = nn.ModuleDict({key: nn.Sequential(ConvBNAct(CASES[case].channels, 8, 1), classifier(8))
+                                      for key, case in self.cases.items()})
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         x = self.first(image)
         maps = {name: layer(x) for name, layer in self.inputs.items()}
-        return {key: self.classify[key](self.leaves[key](*[maps[name] for name in CASES[case].reads]))
-                for key, case in self.cases.items()}
+        results = {key: self.leaves[key](*[maps[name] for name in CASES[case].reads]) for key, case in self.cases.items()}
+        return {**{key: self.classify[key](result) for key, result in results.items()},
+                **{f"{key}_further": self.further[key](result) for key, result in results.items()}}
+
+
+def classifier(channels: int) -> ConvBNAct:
+    """The last convolution of a head with two classes."""
+    return ConvBNAct(channels, 2, 1, activation="none", bn=False, output="accumulator")
 
 
 def _key(case: str) -> str:
