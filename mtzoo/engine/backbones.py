@@ -91,13 +91,17 @@ def check(found: Backbone) -> Backbone:
     for hw in SIZES:
         try:
             net = frozen_network(found.type, found.name, hw)
-        except UserError:
-            raise
+        except UserError as error:
+            return replace(found, why=str(error))
         except (RuntimeError, ValueError) as error:  # an image too small for its strides
             skipped.append(f"{hw[0]}x{hw[1]}: {' '.join(str(error).split())[:80]}")
             continue
         parts = max(parts, sum(layer.parts > 1 for layer in wide_layers(net)))
-        for executor, counts in compare(net, hw).items():
+        try:
+            compared = compare(net, hw)
+        except UserError as error:
+            return replace(found, why=str(error))
+        for executor, counts in compared.items():
             differing[executor] += counts[0]
             values += counts[1] if executor == INTEGER else 0
     if not values:
@@ -107,12 +111,17 @@ def check(found: Backbone) -> Backbone:
 
 @torch.no_grad()
 def frozen_network(kind: str, name: str, hw: tuple[int, int]) -> MultiTaskNet:
-    """The backbone on its grids: random weights, BN statistics and scales those of random images."""
+    """The backbone on its grids: random weights, BN statistics and scales those of random images.
+
+    BN's factors are random, too: libraries begin with 0 at the end of residual branches, of which nothing would be seen.
+    """
     net = backbone_network(kind, name)
     x = normalize_image(images(2, hw))
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, std=0.2)
     with exact_float32():
         net.train()(x)
         prepare(net.eval())

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from mtzoo.ops.fixed_point import (
     EXACT_LIMIT,
+    MIN_SCALE,
     asymmetric_grid,
     fake_quantize,
     fake_quantize_,
@@ -24,6 +25,8 @@ from mtzoo.quantization.observers import build_observer
 from mtzoo.quantization.qconfig import QConfig
 
 BIAS_LIMIT = EXACT_LIMIT - 1
+SCALE_OF_NOTHING = 2.0**-8
+"""Of a map in which nothing but 0 was seen, such as the end of a residual branch whose BN begins with factors of 0: a range of 1."""
 WIDE_BIAS_LIMIT = 2**30 - 1
 """Of sums that are not exact anyway: an int32 with room for the products."""
 
@@ -113,7 +116,8 @@ class ActFakeQuant(nn.Module):
     def observe(self, x: Tensor) -> None:
         """Fit the scale to the range of what has been seen, `x` being the latest, unless it is fixed."""
         if not self.fixed:
-            self.scale.copy_(self.observer.observe(x))
+            scale = self.observer.observe(x)
+            self.scale.copy_(torch.where(scale > MIN_SCALE, scale, torch.full_like(scale, SCALE_OF_NOTHING)))
 
     def extra_repr(self) -> str:
         return f"range=[{self.low}, {self.high}], observing={self.observing}, enabled={self.enabled}"

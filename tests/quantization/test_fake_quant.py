@@ -182,3 +182,12 @@ def test_a_large_bias_survives_scales_of_any_value() -> None:
     bias = BiasFakeQuant(quant.accumulator)
     bias.enabled = True
     assert float(bias(built.conv.bias.detach())[0]) == pytest.approx(3.0, rel=1e-5)
+
+
+def test_a_map_of_zeros_gets_a_range_of_its_own() -> None:
+    """Residual branches begin so: a scale of almost nothing would make any sum with them inexact."""
+    quantizer = act(signed=True, scale=0.0)
+    quantizer.observe(torch.zeros(1, 4, 8, 8))
+    assert float(quantizer.scale) == 2.0**-8
+    quantizer.observe(torch.full((1, 4, 8, 8), 100.0))
+    assert float(quantizer.scale) == 1.0
