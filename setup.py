@@ -27,7 +27,7 @@ REQUIREMENTS = [
     "openvino>=2025.0",
 ]
 EXTRAS = {
-    "dev": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.6"],
+    "dev": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.6", "timm>=1.0.20"],
     "timm": ["timm>=1.0.20"],  # nodes of type="Timm"
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tests, fast and slow, but not those marked fuzz (half an hour or more), from a bare clone: makes .venv if needed, then pytest, one process
+# All tests, fast and slow, but not those marked fuzz or backbones (half an hour or more), from a bare clone: makes .venv if needed, then pytest, one process
 # for each folder of tests/, as many at a time as there are cores.
 #   bash tools/test.sh
 #   bash tools/test.sh tests/quantization -m "not slow"     # arguments go to one pytest as they are
@@ -10,7 +10,7 @@ jobs=$(env -u OMP_NUM_THREADS nproc)  # nproc believes that variable
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 cd "$ROOT" || exit 2
 if [ $# -gt 0 ]; then
-    exec python -m pytest -m "not fuzz" "$@"
+    exec python -m pytest -m "not fuzz and not backbones" "$@"
 fi
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
@@ -18,7 +18,7 @@ export logs
 
 run_tests() { # of one folder or file; what they say comes in one piece, when they are through
     local log="$logs/$(basename "$1").log" begun=$SECONDS status
-    python -m pytest -q -m "not fuzz" "$1" >"$log" 2>&1
+    python -m pytest -q -m "not fuzz and not backbones" "$1" >"$log" 2>&1
     status=$?
     echo "== $1: $((SECONDS - begun)) s"
     cat "$log"

@@ -67,7 +67,7 @@ def _wanted(args: argparse.Namespace) -> list[tuple[str, str]]:
     names = [(kind, name) for library in libraries for kind, list_names in (LIBRARIES[library],) for name in list_names()]
     for pattern in args.names:
         if not any(fnmatchcase(name, pattern) for _, name in names):
-            raise UserError(f"--names {pattern}: {' and '.join(libraries)} have no network like that")
+            raise UserError(f"--names {pattern}: no network of {' or '.join(libraries)} is called so")
     return [(kind, name) for kind, name in names if any(fnmatchcase(name, pattern) for pattern in args.names)]
 
 
