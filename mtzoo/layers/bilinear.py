@@ -1,17 +1,17 @@
 """Bilinear enlargement by a power of two, exact in integers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor
 from torch.nn import functional as F
 
-from mtzoo.layers.leaf import Leaf, T
+from mtzoo.layers.leaf import Channelwise
 from mtzoo.layers.writer import Value, Writer, scaled_back, scaled_up
 from mtzoo.ops.bilinear import FACTORS, bilinear_bits
 from mtzoo.ops.grid import Grid
 
 
-class UpsampleBilinear(Leaf):
+class UpsampleBilinear(Channelwise):
     """(N, C, H, W) -> (N, C, factor H, factor W), half-pixel centres (PyTorch's align_corners=False), one rounding.
 
     factor: 2, 4, 8 or 16; raises ValueError for any other, for which Enlarge stands: only weights that are multiples of 1 / (2 factor)
@@ -43,9 +43,3 @@ class UpsampleBilinear(Leaf):
         if not writer.quantized:
             return Value(b.resize_linear(writer.as_float(reads[0]), self.factor, name))
         return writer.rounded(name, scaled_back(writer, b.resize_linear(scaled_up(writer, reads[0]), self.factor, "")), self.act_quant)
-
-    def channels(self, inputs: Sequence[Sequence[T]], fixed: T) -> list[T]:
-        return list(inputs[0])
-
-    def ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
-        return ()

@@ -1,13 +1,13 @@
 """Bilinear resizing to any size."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 from torch import Tensor
 from torch.nn import functional as F
 
-from mtzoo.layers.leaf import Leaf, T
+from mtzoo.layers.leaf import Channelwise
 from mtzoo.layers.writer import Value, Writer
 from mtzoo.ops.grid import Grid
 
@@ -15,7 +15,7 @@ STEPS = 128
 """Weights are multiples of 1 / STEPS: along both axes they add 14 bits to 8."""
 
 
-class Enlarge(Leaf):
+class Enlarge(Channelwise):
     """(N, C, H, W) -> (N, C, *size), bilinear as torch's `interpolate`, one rounding. forward(x, like=None): without a `size` the
     result has the height and the width of `like`, another map.
 
@@ -70,12 +70,6 @@ class Enlarge(Leaf):
         rows, columns = (weights(n_in, n_out, self.align_corners) for n_in, n_out in zip(shape[2:], size))
         y = b.op("MatMul", [b.op("MatMul", [b.constant(rows), x]), b.constant(np.ascontiguousarray(columns.T))])
         return writer.rounded(name, y, self.act_quant)
-
-    def channels(self, inputs: Sequence[Sequence[T]], fixed: T) -> list[T]:
-        return list(inputs[0])
-
-    def ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
-        return ()
 
 
 @lru_cache(maxsize=64)

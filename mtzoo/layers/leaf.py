@@ -88,3 +88,13 @@ class Leaf(nn.Module):
     def _missing(self, rule: str) -> NoReturn:
         cls = type(self)
         raise UserError(f"{cls.__name__} has no rule '{rule}'; add the method to its class in {cls.__module__.replace('.', '/')}.py")
+
+
+class Channelwise(Leaf):
+    """A leaf whose result has the channels of its first input, each made of that one alone."""
+
+    def channels(self, inputs: Sequence[Sequence[T]], fixed: T) -> list[T]:
+        return list(inputs[0])
+
+    def ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
+        return ()

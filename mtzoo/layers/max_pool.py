@@ -1,17 +1,17 @@
 """Max pooling."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from mtzoo.layers.conv import Size
-from mtzoo.layers.leaf import Leaf, T
+from mtzoo.layers.leaf import Channelwise
 from mtzoo.layers.windows import Windows
 from mtzoo.layers.writer import Value, Writer
 
 
-class MaxPool(Leaf):
+class MaxPool(Channelwise):
     """(N, C, H, W) -> (N, C, H', W'): the largest of each window; padding never wins. Exact in any precision.
 
     kernel_size, stride, dilation: one number, or height and width; stride None: that of the kernel. padding: one number, (height,
@@ -34,9 +34,3 @@ class MaxPool(Leaf):
         source = writer.value(reads[0])
         attributes = self.windows.attributes(writer.shape(reads[0]))
         return source.moved(writer.builder.op("MaxPool", [source.tensor], name, attributes))
-
-    def channels(self, inputs: Sequence[Sequence[T]], fixed: T) -> list[T]:
-        return list(inputs[0])
-
-    def ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
-        return ()

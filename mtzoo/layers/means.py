@@ -1,19 +1,19 @@
 """Means: over windows, maps or channels. One arithmetic for all, see `mtzoo.ops.integer_mean`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mtzoo.layers.leaf import Leaf, T
+from mtzoo.layers.leaf import Channelwise
 from mtzoo.layers.straight_through import straight_through
 from mtzoo.layers.writer import Value, Writer, to_numpy
 from mtzoo.ops.grid import Grid
 from mtzoo.ops.integer_mean import mean_factors
 
 
-class Mean(Leaf):
+class Mean(Channelwise):
     """What all means share. A float network divides; a quantized one multiplies as integers do, and training sees the mean itself."""
 
     grid_rule = "own"
@@ -69,12 +69,6 @@ class Mean(Leaf):
             steps = self.emit_sums(writer, read, (before / float(scale)).astype(np.float32))
             y = times(writer, writer.builder.op("Round", [steps]), (after * float(scale)).astype(np.float32))
         return writer.rounded(name, y, self.act_quant)
-
-    def channels(self, inputs: Sequence[Sequence[T]], fixed: T) -> list[T]:
-        return list(inputs[0])
-
-    def ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
-        return ()
 
 
 class GlobalMean(Mean):

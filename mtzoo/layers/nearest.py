@@ -1,15 +1,15 @@
 """Nearest enlargement."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor
 from torch.nn import functional as F
 
-from mtzoo.layers.leaf import Leaf, T
+from mtzoo.layers.leaf import Channelwise
 from mtzoo.layers.writer import Value, Writer
 
 
-class UpsampleNearest(Leaf):
+class UpsampleNearest(Channelwise):
     """(N, C, H, W) -> (N, C, factor H, factor W): exact in any precision. Raises ValueError for a factor below 1."""
 
     grid_rule = "pass"
@@ -27,9 +27,3 @@ class UpsampleNearest(Leaf):
     def emit(self, writer: Writer, name: str, reads: Sequence[str]) -> Value:
         source = writer.value(reads[0])
         return source.moved(writer.builder.upsample_nearest(source.tensor, self.factor, name))
-
-    def channels(self, inputs: Sequence[Sequence[T]], fixed: T) -> list[T]:
-        return list(inputs[0])
-
-    def ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
-        return ()

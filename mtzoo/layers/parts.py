@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mtzoo.layers.leaf import Leaf, T
+from mtzoo.layers.leaf import Channelwise, Leaf, T
 from mtzoo.layers.writer import Value, Writer
 
 
@@ -142,7 +142,7 @@ class PixelShuffle(Leaf):
         return [(channel, inputs[0][i - i % size]) for i, channel in enumerate(inputs[0]) if i % size]
 
 
-class ZeroInsert(Leaf):
+class ZeroInsert(Channelwise):
     """(N, C, H, W) -> (N, C, (H - 1) s + 1, (W - 1) s + 1): s - 1 zeros between neighbours. With a ConvBNAct behind it, whose weights
     are turned by 180 degrees, it is a transposed convolution of stride s."""
 
@@ -170,12 +170,6 @@ class ZeroInsert(Leaf):
         grown = b.op("Reshape", [cells, b.integers(n, c, h * s, w * s)])
         ends = b.integers((h - 1) * s + 1, (w - 1) * s + 1)
         return source.moved(b.op("Slice", [grown, b.integers(0, 0), ends, b.integers(2, 3)], name))
-
-    def channels(self, inputs: Sequence[Sequence[T]], fixed: T) -> list[T]:
-        return list(inputs[0])
-
-    def ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
-        return ()
 
 
 def _slice(writer: Writer, name: str, read: str, start: int, stop: int) -> Value:

@@ -1,16 +1,16 @@
 """A map on a grid of its own."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor
 
 from mtzoo.layers.activation import Activated, Activation, check_activation
-from mtzoo.layers.leaf import Leaf, T
+from mtzoo.layers.leaf import Channelwise
 from mtzoo.layers.writer import Value, Writer, scaled_back, scaled_up
 from mtzoo.ops.grid import Grid
 
 
-class Rescale(Activated, Leaf):
+class Rescale(Activated, Channelwise):
     """y = quantize(activation(x)), (N, C, H, W): a ReLU or a ReLU6 that stands alone, or a map that needs another scale than the
     layers which share one with it. activation: "none", "relu" or "relu6"; raises ValueError for another.
     """
@@ -36,9 +36,3 @@ class Rescale(Activated, Leaf):
         """ONNX Runtime makes one rounding of two that follow each other, and another number with it: a product parts them."""
         y = scaled_back(writer, scaled_up(writer, reads[0])) if writer.quantized else writer.as_float(reads[0])
         return writer.rounded(name, self.emit_activation(writer, y), self.act_quant)
-
-    def channels(self, inputs: Sequence[Sequence[T]], fixed: T) -> list[T]:
-        return list(inputs[0])
-
-    def ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
-        return ()

@@ -1,14 +1,14 @@
 """One value for a whole map."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor
 
-from mtzoo.layers.leaf import Leaf, T
+from mtzoo.layers.leaf import Channelwise
 from mtzoo.layers.writer import Value, Writer
 
 
-class Spread(Leaf):
+class Spread(Channelwise):
     """forward(x, like): (N, C, 1, 1) at every place of a map of the size of `like`, (N, C, H, W); of `like` nothing else is read.
 
     What a Sum or a Product reads needs no Spread.
@@ -26,9 +26,3 @@ class Spread(Leaf):
     def emit(self, writer: Writer, name: str, reads: Sequence[str]) -> Value:
         source, size = writer.value(reads[0]), writer.shape(reads[1])[2:]
         return source.moved(writer.builder.upsample_nearest(source.tensor, size, name))
-
-    def channels(self, inputs: Sequence[Sequence[T]], fixed: T) -> list[T]:
-        return list(inputs[0])
-
-    def ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
-        return ()

@@ -1,7 +1,7 @@
 """Elementwise functions of 8-bit maps: 256 answers, looked up."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mtzoo.layers.leaf import Leaf, T
+from mtzoo.layers.leaf import Channelwise
 from mtzoo.layers.straight_through import straight_through
 from mtzoo.layers.writer import Builder, Value, Writer
 from mtzoo.ops.grid import Grid
@@ -61,7 +61,7 @@ FUNCTIONS = {
 }
 
 
-class Table(Leaf):
+class Table(Channelwise):
     """function(x), elementwise. Of a quantized x it is a table of 256 integers, made in float64, that training, too, looks up.
 
     function: one of FUNCTIONS. Raises ValueError for any other.
@@ -127,9 +127,3 @@ class Table(Leaf):
         answers = np.roll(answers, min(0, source.low + value.zero))  # a negative index counts from the end
         table = b.initializer(f"{name}.table", answers.astype(np.int8 if self.act_quant.low < 0 else np.uint8))
         return grid.moved(b.op("Gather", [table, b.op("Cast", [value.tensor], attributes={"to": INT32})], name))
-
-    def channels(self, inputs: Sequence[Sequence[T]], fixed: T) -> list[T]:
-        return list(inputs[0])
-
-    def ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
-        return ()

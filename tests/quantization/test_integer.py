@@ -1,40 +1,15 @@
-"""Every form of a convolution: fake-quant, the integer network and the ONNX file give the same values."""
+"""The integer network; every form of a convolution is in tests/layers/test_every_leaf.py."""
 
 import pytest
 import torch
 from torch import nn
 
 from mtzoo.compression import prune
-from mtzoo.export import build_model
 from mtzoo.layers import ConvBNAct, UpsampleNearest, normalize_image
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import QConfig, QConfigMap, calibrate, convert, fold_bn, freeze, prepare
-from mtzoo.runtime import build_executor
-from tests.chain import GEOMETRY, chain, folded_chain
+from tests.chain import chain, folded_chain
 from tests.quantization.helpers import differing, images, outputs
-
-FORMS = {
-    "5x5": dict(kernel_size=5),
-    "stride": dict(kernel_size=3, stride=2),
-    "dilation 2": dict(kernel_size=3, dilation=2),
-    "dilation 12": dict(kernel_size=3, dilation=12),
-    "dilation and stride": dict(kernel_size=3, dilation=3, stride=2),
-    "groups": dict(kernel_size=3, groups=2),
-    "depthwise": dict(kernel_size=3, groups=16),
-    "depthwise, dilation": dict(kernel_size=3, groups=16, dilation=4),
-    "depthwise, signed": dict(kernel_size=3, groups=16, activation="none"),
-}
-
-
-@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_forms_of_a_convolution_are_exact(form: dict[str, int]) -> None:
-    net, x = folded_chain(ConvBNAct(3, 16, 1), ConvBNAct(16, 16, **form)), images(1, seed=1)
-    want = outputs(net, normalize_image(x))
-    assert want["seg.logits"].unique().numel() > 100
-    assert differing(outputs(convert(net), x), want) == 0
-    model = build_model(net, {}, GEOMETRY, quantized=True, postprocess=False)
-    found = build_executor("onnxruntime", model, 1).run({"image": x.numpy()})
-    assert differing({name: torch.from_numpy(value) for name, value in found.items()}, want) == 0
 
 
 def test_the_integer_network_reads_odd_sizes() -> None:
