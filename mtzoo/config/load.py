@@ -127,16 +127,21 @@ def _task(name: str, task: object, values: Mapping[str, Any]) -> TaskConfig:
 
 def _nodes(items: object, table: Mapping[str, Any], num_classes: int, where: str) -> tuple[NodeSpec, ...]:
     """Node specs in order; the last is the head and learns the number of classes from its task."""
-    found = _look_up_all(items, table, where)
-    return tuple(_node(spec, num_classes if i == len(found) - 1 else None, place) for i, (place, spec) in enumerate(found))
+    found = convert(tuple[object, ...], items, where)
+    return tuple(_node(item, table, num_classes if i == len(found) - 1 else None, f"{where}[{i}]") for i, item in enumerate(found))
 
 
-def _node(spec: dict[str, Any], num_classes: int | None, where: str) -> NodeSpec:
-    """num_classes: of a head."""
+def _node(item: object, table: Mapping[str, Any], num_classes: int | None, where: str) -> NodeSpec:
+    """item: a whole spec, or a name in the table, whose entry may have a `name` of its own, which is a parameter then.
+    num_classes: of a head."""
+    spec = _look_up(item, table, where)
     for key in ("name", "type"):
         if key not in spec:
             raise UserError(f"{where}: '{key}' is missing; add it")
     inputs, name, kind = spec.pop("inputs", "image"), spec.pop("name"), spec.pop("type")
+    if isinstance(item, str):
+        spec |= {"name": name} if name != item else {}
+        name = item
     if num_classes is not None:
         spec.setdefault("num_classes", num_classes)
     names = (inputs,) if isinstance(inputs, str) else convert(tuple[str, ...], inputs, f"{where}.inputs")
@@ -149,8 +154,7 @@ def _auxiliary(items: object, table: Mapping[str, Any], num_classes: int, where:
         place = f"{where}[{i}]"
         if not isinstance(item, Mapping) or "node" not in item:
             raise UserError(f"{place}: a dict with 'node' is wanted: dict(node=dict(name=..., type=..., inputs=[...]), weight=0.4)")
-        node = _look_up(item["node"], table, f"{place}.node")
-        values = {**item, "node": _node(node, num_classes, f"{place}.node")}
+        values = {**item, "node": _node(item["node"], table, num_classes, f"{place}.node")}
         if "loss" in item:
             if isinstance(item["loss"], Mapping) and "weight" in item["loss"]:
                 raise UserError(f"{place}.loss.weight: an auxiliary head's weight stands beside its node; write {place}.weight")

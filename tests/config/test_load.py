@@ -306,3 +306,18 @@ def test_no_value_anywhere_gives_a_traceback(data):
     value = data.draw(st.sampled_from([None, -1, 0, 1.5, True, "", "x", [], [1], ["x"], {}, {"x": 1}, math.inf, math.nan]))
     with suppress(UserError):
         config_from_dict(put(values, place, value))
+
+
+def test_a_node_of_the_table_may_have_a_parameter_called_name(values):
+    """The table's key is the node's name."""
+    values["nodes"] = {"trunk": {"type": "Torchvision", "name": "resnet18"}}
+    task = next(iter(values["tasks"].values()))
+    head = {"name": "a_head", "type": "DenseSegmentationHead", "inputs": ["trunk"], "strides": [4]}
+    values["tasks"] = {"seg": {**task, "kind": "segmentation", "nodes": ["trunk", head], "loss": {"type": "SegmentationLoss"}}}
+    values["tasks"]["seg"].pop("boxes", None)
+    values["tasks"]["seg"].pop("auxiliary", None)
+    values.pop("distillation", None)
+    values.pop("int_inference_export_input_shape", None)
+    trunk, head = config_from_dict(values).tasks[0].nodes
+    assert (trunk.name, trunk.type, dict(trunk.params)) == ("trunk", "Torchvision", {"name": "resnet18"})
+    assert (head.name, head.params["num_classes"]) == ("a_head", len(task["classes"]))

@@ -1,0 +1,42 @@
+"""Networks of torchvision lose channels and blocks as any other, and come back from their plan."""
+
+import pytest
+import torch
+
+from mtzoo.compression import prune
+from mtzoo.compression.channels import channel_groups, removed_channels
+from mtzoo.graph import read_program
+from mtzoo.models import MultiTaskNet, NodeSpec, build_network
+from mtzoo.models.channel_plan import GONE, channels_of, dropped_blocks
+from tests.quantization.helpers import differing, outputs, randomize
+
+
+def graphs(name: str, feature: str, stride: int) -> dict[str, tuple[NodeSpec, ...]]:
+    head = NodeSpec("head", "DenseSegmentationHead", (f"backbone.{feature}",), {"num_classes": 2, "strides": [stride]})
+    return {"seg": (NodeSpec("backbone", "Torchvision", params={"name": name, "features": [feature]}), head)}
+
+
+def network(name: str, feature: str, stride: int) -> MultiTaskNet:
+    torch.manual_seed(0)
+    net = build_network(graphs(name, feature, stride))
+    randomize(net, torch.rand(2, 3, 64, 96) * 2 - 1)
+    return net.eval()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "feature", "stride"), [("resnet18", "layer2", 8), ("mobilenet_v3_small", "features.8", 16)])
+def test_a_pruned_network_comes_back_from_its_plan(name: str, feature: str, stride: int) -> None:
+    net, x = network(name, feature, stride), torch.rand(1, 3, 64, 96) * 2 - 1
+    program = read_program(net)
+    scores = {call.name: torch.rand(call.module.conv.out_channels).numpy() for call in program.convs}
+    groups = channel_groups(program, scores)
+    blocks = [group for group in groups if group.kind == "block"]
+    assert blocks
+    choice = {group.name: group.count_at(0.4) for group in groups if group.kind != "block"} | {blocks[0].name: 0}
+    prune(net, removed_channels(choice, groups))
+    assert len(dropped_blocks(net, build_network(graphs(name, feature, stride)))) == 1
+    plan = channels_of(net) | dict.fromkeys(dropped_blocks(net, build_network(graphs(name, feature, stride))), GONE)
+    again = build_network(graphs(name, feature, stride), plan)
+    again.load_state_dict(net.state_dict())
+    assert sum(p.numel() for p in net.parameters()) < 0.9 * sum(p.numel() for p in network(name, feature, stride).parameters())
+    assert differing(outputs(again, x), outputs(net, x)) == 0
