@@ -1,4 +1,4 @@
-"""What ends a sum: nothing, a ReLU or a ReLU6."""
+"""What ends a sum: nothing, a ReLU, a ReLU6, or a clamp to 0 ... 1."""
 
 from typing import Literal
 
@@ -7,12 +7,18 @@ from torch.nn import functional as F
 
 from mtzoo.layers.writer import Writer
 
-Activation = Literal["none", "relu", "relu6"]
-CEILINGS = {"none": None, "relu": None, "relu6": 6.0}
+Activation = Literal["none", "relu", "relu6", "unit"]
+CEILINGS = {"none": None, "relu": None, "relu6": 6.0, "unit": 1.0}
+UNIT_EXPONENT = -8
+"""Of the scale of 0 ... 1 in 8 bits."""
 
 
 class Activated:
-    """The part of a leaf that has an `activation`: "none", "relu" or "relu6". `check_activation` belongs into its constructor."""
+    """The part of a leaf that has an `activation`: "none", "relu", "relu6", or "unit", the clamp to 0 ... 1 of a gate.
+
+    A hard sigmoid is "unit" behind a convolution whose bias begins at 1/2, and costs nothing. `check_activation` belongs into the
+    constructor.
+    """
 
     activation: Activation
     act_quant: nn.Module | None

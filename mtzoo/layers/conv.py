@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mtzoo.layers.activation import Activated, Activation, check_activation
+from mtzoo.layers.activation import UNIT_EXPONENT, Activated, Activation, check_activation
 from mtzoo.layers.conv_onnx import emit_conv
 from mtzoo.layers.leaf import Leaf
 from mtzoo.layers.straight_through import straight_through
@@ -28,9 +28,10 @@ class ConvBNAct(Activated, Leaf):
     a float network; `mtzoo.quantization.prepare` fills them in, `fold` takes `bn` away.
 
     kernel_size, stride, dilation: one number, or height and width. padding: zeros around the map: one number, (height, width), or (top,
-    left, bottom, right); None keeps the size of the map at stride 1. activation: "none", "relu" or "relu6". output: "quantized" (8
-    bit towards the next layer) or "accumulator" (the last convolution of a head: the sum as is). weight: (C_out, C_in / groups, kh,
-    kw) constants that are not learnt. Raises ValueError for what is no convolution.
+    left, bottom, right); None keeps the size of the map at stride 1. activation: "none", "relu", "relu6" or "unit" (0 ... 1).
+    output: "quantized" (8 bit towards the next layer) or "accumulator" (the last convolution of a head: the sum as is). weight: (C_out,
+    C_in / groups, kh, kw) constants that are not learnt. output_exponent: of the result's scale, 2^e, which is then never observed;
+    that of "unit" is -8. Raises ValueError for what is no convolution.
     """
 
     grid_rule = "own"
@@ -38,7 +39,7 @@ class ConvBNAct(Activated, Leaf):
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Size, *, stride: Size = 1, padding: Size | None = None,
                  dilation: Size = 1, groups: int = 1, activation: Activation = "relu", bn: bool = True, output: Output = "quantized",
-                 weight: Tensor | None = None) -> None:
+                 weight: Tensor | None = None, output_exponent: int | None = None) -> None:
         super().__init__()
         kernel, stride, dilation = pair(kernel_size), pair(stride), pair(dilation)
         if min(in_channels, out_channels, *kernel, *stride, *dilation, groups) < 1:
@@ -60,6 +61,7 @@ class ConvBNAct(Activated, Leaf):
         self.bn = nn.BatchNorm2d(out_channels) if bn else None
         self.activation: Activation = activation
         self.output: Output = output
+        self.fixed_exponent = UNIT_EXPONENT if activation == "unit" and output_exponent is None else output_exponent
         self.weight_quant: nn.Module | None = None
         self.bias_quant: nn.Module | None = None
 

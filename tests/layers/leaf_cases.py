@@ -99,6 +99,8 @@ CASES: dict[str, LeafCase] = {
     "conv, depthwise": conv(3, groups=CHANNELS),
     "conv, depthwise, linear, dilation 4": conv(3, groups=CHANNELS, dilation=4, activation="none"),
     "conv, ReLU6": conv(3, activation="relu6"),
+    "conv, clamped to 0 ... 1": conv(1, activation="unit"),
+    "conv, output scale given": conv(3, activation="none", output_exponent=-4),
     "conv, BN alone": conv(1, groups=CHANNELS, weight=torch.ones(CHANNELS)),
     "conv, skip": LeafCase(lambda: ConvBNAct(CHANNELS, CHANNELS, 3), ("unsigned", "signed")),
     "conv, skip, linear": LeafCase(lambda: ConvBNAct(CHANNELS, CHANNELS, 3, activation="none"), ("signed", "signed 2")),
