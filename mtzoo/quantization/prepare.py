@@ -9,15 +9,9 @@ from torch import Tensor, nn
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.graph import Program, producers, read_program, rounding_calls, sharing_groups, signs
 from mtzoo.layers import IMAGE_GRID, ConvBNAct, Leaf
-from mtzoo.quantization.fake_quant import (
-    Accumulator,
-    ActFakeQuant,
-    BiasFakeQuant,
-    ImageScale,
-    WeightFakeQuant,
-    build_act_quant,
-)
+from mtzoo.quantization.fake_quant import ActFakeQuant, ImageScale, build_act_quant
 from mtzoo.quantization.qconfig import QConfig, QConfigMap, node_of
+from mtzoo.quantization.weight_quant import Accumulator, BiasFakeQuant, WeightFakeQuant
 
 IMAGE_SCALE = ImageScale(float(IMAGE_GRID.scale), IMAGE_GRID.low, IMAGE_GRID.high)
 DEFAULT = QConfigMap()

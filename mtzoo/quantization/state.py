@@ -17,10 +17,10 @@ from mtzoo.errors import UserError
 from mtzoo.graph import Call, read_program, rounding_calls
 from mtzoo.layers import ConvBNAct, Leaf
 from mtzoo.ops.fixed_point import MIN_SCALE, exponent_of, to_integers
-from mtzoo.quantization.fake_quant import BIAS_LIMIT
 from mtzoo.quantization.fold import layers_with_bn
 from mtzoo.quantization.prepare import prepare, set_fake_quant, set_observing, unobserved
 from mtzoo.quantization.qconfig import QConfig, QConfigMap, node_of
+from mtzoo.quantization.weight_quant import BIAS_LIMIT
 
 IntegerState = Mapping[str, Tensor]
 DTYPES = {"weight": torch.int8, "bias": torch.int32, "weight_exponent": torch.int8, "output_exponent": torch.int8}

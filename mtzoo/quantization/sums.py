@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from mtzoo.graph import read_program
 from mtzoo.ops.fixed_point import to_integers
-from mtzoo.quantization.fake_quant import WeightFakeQuant
 from mtzoo.quantization.fold import fold_bn
 from mtzoo.quantization.prepare import prepare, set_fake_quant
 from mtzoo.quantization.qconfig import QConfigMap
+from mtzoo.quantization.weight_quant import WeightFakeQuant
 
 
 @dataclass(frozen=True)
