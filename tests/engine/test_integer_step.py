@@ -41,7 +41,7 @@ def test_step_3_is_step_2_and_its_checkpoint_holds_integers_only(run):
 
 def test_a_difference_is_found_counted_and_refused(run):
     integer = to_integers(run)
-    conv = integer.convs["nodes/seg_head/classify"]
+    conv = integer.steps["nodes/seg_head/classify"]
     conv.bias[0] += 1
     equality = compare(run, integer, images(1))
     assert equality.differing == {"seg.logits": 16 * 24}
