@@ -13,10 +13,10 @@ import argparse
 import time
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 from rich.table import Table
 
+from mtzoo.cli.outputs import output_file
 from mtzoo.console import note, say
 from mtzoo.engine.backbones import COST_HW, Backbone, check, describe, load_record, save_record
 from mtzoo.engine.progress import format_seconds
@@ -34,8 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--library", choices=(*LIBRARIES, "all"), default="torchvision", help="whose networks (torchvision)")
     parser.add_argument("--names", nargs="+", metavar="PATTERN", default=["*"], help='only names like these, e.g. "resnet*"')
     parser.add_argument("--check", action="store_true", help="compare all executors on random weights")
-    parser.add_argument("--record", type=Path, metavar="FILE", help="a JSON file to go on from and to keep the results in")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the table as Markdown, too")
+    parser.add_argument("--record", type=output_file("--record"), metavar="FILE",
+                        help="a JSON file to go on from and to keep the results in")
+    parser.add_argument("--out", type=output_file("--out"), metavar="FILE", help="write the table as Markdown, too")
 
 
 def run(args: argparse.Namespace) -> int:
