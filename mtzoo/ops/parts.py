@@ -36,7 +36,8 @@ class Parts:
 
 def plan_parts(weight: Tensor, bias: Tensor, ends: tuple[float, float], skip: tuple[Tensor | float, Tensor | float] = (0, 0),
                skip_step: Tensor | float = 1.0, groups: int = 1) -> Parts | None:
-    """The fewest parts of equal size that keep every sum exact; None if there are none. With groups there is one part at most.
+    """The fewest parts of equal size that keep every sum exact; None if there are none. With groups, and where it is not the weights
+    that make the sum too large, there is one part at most.
 
     weight: (C_out, C_in / groups, kh, kw) integers; bias: (C_out,) in steps of a product, it belongs to the first
     part; ends: the smallest and the largest input; skip: the smallest and largest value that is added to the sum, and skip_step what
@@ -47,7 +48,8 @@ def plan_parts(weight: Tensor, bias: Tensor, ends: tuple[float, float], skip: tu
     negative = positive - weight.sum((2, 3)).double()
     above, below = high * positive - low * negative, high * negative - low * positive  # (C_out, C_in)
     channels = weight.shape[1]
-    for count in range(1, 2 if groups > 1 else min(MOST_PARTS, channels) + 1):
+    wide = groups == 1 and float(torch.maximum(above.sum(1), below.sum(1)).max()) > EXACT_LIMIT
+    for count in range(1, min(MOST_PARTS, channels) + 1 if wide else 2):
         cuts = tuple(round(i * channels / count) for i in range(count + 1))
         largest = _largest(above, below, bias.double(), cuts)
         if float(largest.max()) > EXACT_LIMIT:
