@@ -21,6 +21,7 @@ from mtzoo.console import note, say
 from mtzoo.engine.backbones import COST_HW, Backbone, check, describe, load_record, save_record
 from mtzoo.engine.progress import format_seconds
 from mtzoo.errors import UserError
+from mtzoo.export.deploy import DISK_ADVICE
 from mtzoo.files import write_whole
 from mtzoo.models.timm_backbone import timm_names
 from mtzoo.models.torchvision_backbone import torchvision_names
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     say(_table(rows))
     say(_summary(rows))
     if args.out is not None:
-        write_whole(args.out, markdown(rows).encode(), "choose another place")
+        write_whole(args.out, markdown(rows).encode(), DISK_ADVICE)
     return 1 if any(row.checked is not None and not row.exact for row in rows) else 0
 
 

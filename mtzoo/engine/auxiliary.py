@@ -66,9 +66,8 @@ def build_auxiliary(config: ExperimentConfig) -> AuxiliaryHeads | None:
     for task in config.tasks:
         for node in (head.node for head in task.auxiliary):
             _check_inputs(task, node, specs)
-            features = [spec for source in node.inputs for spec in features_of(node.name, source, specs)]
-            heads[node.name] = build_node(node, features).to(memory_format=torch.channels_last)
             places = [(source.partition(".")[0], spec) for source in node.inputs for spec in features_of(node.name, source, specs)]
+            heads[node.name] = build_node(node, [spec for _, spec in places]).to(memory_format=torch.channels_last)
             readers[node.name] = Reader(task.name, node.inputs, tuple((name, specs[name].index(spec)) for name, spec in places))
     return AuxiliaryHeads(heads, readers)
 

@@ -1,6 +1,5 @@
 """Networks of torchvision and timm as backbones: what each costs, and whether it is the same integers everywhere."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -8,14 +7,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from mtzoo.data.json_file import read_json
 from mtzoo.engine.device import exact_float32
 from mtzoo.errors import UserError
-from mtzoo.export.deploy import build_model
+from mtzoo.export.deploy import DISK_ADVICE, build_model
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet, NodeSpec
 from mtzoo.models.costs import node_costs
 from mtzoo.models.task_graph import build_node
 from mtzoo.ops.geometry import DeployGeometry
+from mtzoo.plain_data import build
 from mtzoo.quantization import calibrate, convert, fold_bn, freeze, prepare, wide_layers
 from mtzoo.runtime.executors import EXECUTORS, build_executor
 from mtzoo.strict_json import write_json
@@ -25,7 +26,7 @@ SIZES = ((64, 64), (96, 160))
 """Height and width of the images of a check."""
 COST_HW = (224, 224)
 INTEGER = "integer"
-ADVICE = "choose another place"
+REMOVE = "remove it, or choose another place"
 
 
 @dataclass(frozen=True)
@@ -162,14 +163,16 @@ def load_record(path: Path) -> dict[tuple[str, str], Backbone]:
     """What an earlier check has written, by type and name; {} if there is no file. Raises UserError for a file that is none."""
     if not path.exists():
         return {}
+    rows = read_json(path, "record of `mtzoo backbones`", REMOVE)
+    if not isinstance(rows, list):
+        raise UserError(f"{path}: no record of `mtzoo backbones`; {REMOVE}")
     try:
-        rows = json.loads(path.read_text())
-        kept = [Backbone(**{**row, "features": tuple(row["features"]), "skipped": tuple(row["skipped"])}) for row in rows]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: no record of `mtzoo backbones` ({error}); remove it, or choose another place") from error
+        kept = [build(Backbone, row, f"[{i}]") for i, row in enumerate(rows)]
+    except UserError as error:
+        raise UserError(f"{path}: no record of `mtzoo backbones` ({error}); {REMOVE}") from error
     return {(row.type, row.name): row for row in kept}
 
 
 def save_record(path: Path, found: Sequence[Backbone]) -> None:
     """Write what has been found so far."""
-    write_json(path, [asdict(row) for row in found], ADVICE)
+    write_json(path, [asdict(row) for row in found], DISK_ADVICE)

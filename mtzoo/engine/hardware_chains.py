@@ -11,6 +11,7 @@ from mtzoo.compression.hardware_profile import LEAF_KINDS
 from mtzoo.engine.device import exact_float32
 from mtzoo.export.builder import GraphBuilder
 from mtzoo.export.network import emit_network
+from mtzoo.graph import result_shapes
 from mtzoo.layers import (
     AvgPool,
     Chunk,
@@ -163,6 +164,6 @@ def chain_model(net: MultiTaskNet, hw: Sequence[int], precision: str) -> onnx.Mo
         freeze(net)
     builder = GraphBuilder()
     image = builder.add_input("image", np.uint8, (1, 3, *hw))
-    for name in emit_network(builder, net, image, tuple(hw), quantized=precision == "int8"):
+    for name in emit_network(builder, net, image, result_shapes(net, tuple(hw)), quantized=precision == "int8"):
         builder.add_output(name, np.float32, (1, net.nodes["chain"].channels, *hw))
     return builder.model("probe")

@@ -101,8 +101,10 @@ def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: Depl
     """The ONNX model of `net` for one image. quantized=False: the same network in plain floats, for float runtimes."""
     builder = GraphBuilder()
     image = emit_image(builder, input_format, geometry.input_hw)
-    maps = emit_network(builder, net, image, geometry.input_hw, quantized=quantized)
-    shapes = output_shapes(net, geometry.input_hw)
+    results = result_shapes(net, geometry.input_hw)
+    maps = emit_network(builder, net, image, results, quantized=quantized)
+    outputs = read_program(net).outputs
+    shapes = {f"{task}.{output}": results[name] for task, by_output in outputs.items() for output, name in by_output.items()}
     if keep_raw or not postprocess:
         for name in maps:
             builder.add_output(name, np.float32, shapes[name])
@@ -131,13 +133,6 @@ def _emit_task(builder: GraphBuilder, name: str, task: TaskInfo, geometry: Deplo
         BoxEmitter(builder, name, outputs, own_shapes, task.decoder, geometry).emit()
     else:
         emit_label_map(builder, name, outputs["logits"], shapes[outputs["logits"]], task.decoder)
-
-
-@torch.no_grad()
-def output_shapes(net: MultiTaskNet, input_hw: tuple[int, int]) -> dict[str, tuple[int, ...]]:
-    """{"det_person.cls_s8": (1, K, h, w)} for one image."""
-    shapes = result_shapes(net, input_hw)
-    return {f"{task}.{output}": shapes[name] for task, maps in read_program(net).outputs.items() for output, name in maps.items()}
 
 
 def _exponents(net: MultiTaskNet) -> dict[str, dict[str, Any]]:

@@ -4,14 +4,14 @@ Quantized form: int8 weights and int32 biases as initializers, standard Quantize
 Leaves that only move integers do so in 8 bits. Of the equal forms this is the one OpenVINO runs fastest (docs/deploy.md).
 """
 
-from functools import cached_property
+from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torch import nn
 
 from mtzoo.export.builder import GraphBuilder
-from mtzoo.graph import IMAGES, Call, read_program, result_shapes
+from mtzoo.graph import IMAGES, Call, read_program
+from mtzoo.graph.shapes import Shape
 from mtzoo.layers.writer import Value, to_numpy
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization.fake_quant import ActFakeQuant, AsymmetricFakeQuant
@@ -20,17 +20,13 @@ from mtzoo.quantization.fake_quant import ActFakeQuant, AsymmetricFakeQuant
 class NetworkWriter:
     """Writes a network's calls into a builder; `mtzoo.layers.writer.Writer` for its leaves.
 
-    quantized: with its quantizers, else the float network they stand on.
+    shapes: of all results; quantized: with its quantizers, else the float network they stand on.
     """
 
-    def __init__(self, builder: GraphBuilder, net: nn.Module, input_hw: tuple[int, int], image: str, *, quantized: bool) -> None:
-        self.builder, self.net, self.input_hw, self.quantized = builder, net, input_hw, quantized
+    def __init__(self, builder: GraphBuilder, shapes: Mapping[str, Shape], image: str, *, quantized: bool) -> None:
+        self.builder, self.shapes, self.quantized = builder, shapes, quantized
         self.values = {IMAGES: Value(image)}
         self.floats: dict[str, str] = {}
-
-    @cached_property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        return result_shapes(self.net, self.input_hw)
 
     def write(self, call: Call) -> None:
         """Append the nodes of one leaf."""
@@ -78,14 +74,15 @@ def stored_zero_point(quant: ActFakeQuant) -> np.generic:
 
 
 @torch.no_grad()
-def emit_network(builder: GraphBuilder, net: MultiTaskNet, image: str, input_hw: tuple[int, int], *, quantized: bool) -> dict[str, str]:
+def emit_network(builder: GraphBuilder, net: MultiTaskNet, image: str, shapes: Mapping[str, Shape], *,
+                 quantized: bool) -> dict[str, str]:
     """Write `net` reading the uint8 tensor `image` (N, 3, H, W) BGR. Returns {"det_person.cls_s8": float tensor}.
 
-    With quantized=False a prepared network is written as plain floats (weights on their grids, activations unrounded):
-    what float runtimes are measured on. The returned tensors carry the outputs' names.
+    shapes: of `result_shapes`. With quantized=False a prepared network is written as plain floats (weights on their grids,
+    activations unrounded): what float runtimes are measured on. The returned tensors carry the outputs' names.
     """
     program = read_program(net)
-    writer = NetworkWriter(builder, net, input_hw, image, quantized=quantized)
+    writer = NetworkWriter(builder, shapes, image, quantized=quantized)
     for call in program.calls:
         writer.write(call)
     outputs = {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from torch import Tensor, minimum, tensor
+from torch import Tensor, minimum
 
 from mtzoo.errors import UserError
 from mtzoo.graph.program import IMAGES, Call, Program
@@ -79,7 +79,8 @@ def rounding_calls(program: Program) -> list[Call]:
 
 def sharing_groups(program: Program) -> list[tuple[str, ...]]:
     """Layers that share one activation quantizer because a join holds the numbers of all (disjoint groups), in execution order."""
-    rounding, made_by = rounding_joins(program), producers(program)
+    rounding = rounding_joins(program)
+    made_by = _producers(program, rounding)
     order = {call.name: i for i, call in enumerate(program.calls)}
     return [tuple(sorted(made_by[call.name], key=order.__getitem__)) for call in program.calls
             if call.module.grid_rule == "join" and call.name not in rounding and len(made_by[call.name]) > 1]
@@ -113,8 +114,6 @@ def grids(program: Program, state: Mapping[str, Tensor]) -> dict[str, Grid]:
             found[call.name] = own_grid(call, own, sign[call.name])
         elif rule == "join":
             found[call.name] = _shared_grid(call, found)
-        elif call.module.fixed_exponent is not None:
-            found[call.name] = own_grid(call, tensor(call.module.fixed_exponent), sign[call.name])
         else:
             found[call.name] = _accumulator(call, found, state)
     return found

@@ -11,8 +11,8 @@ from mtzoo.layers.leaf import Leaf
 from mtzoo.layers.max_pool import MaxPool
 from mtzoo.layers.means import BinMean, GlobalMean
 from mtzoo.layers.nearest import UpsampleNearest
-from mtzoo.layers.parts import Chunk, PixelShuffle, Shuffle, Slice, ZeroInsert
 from mtzoo.layers.product import Mix, Product
+from mtzoo.layers.rearrange import Chunk, PixelShuffle, Shuffle, Slice, ZeroInsert
 from mtzoo.layers.rescale import Rescale
 from mtzoo.layers.softmax_mean import SoftmaxMean
 from mtzoo.layers.spread import Spread

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
+from mtzoo.layers.leaf import Leaf
 from mtzoo.layers.writer import Writer
 
 Activation = Literal["none", "relu", "relu6", "unit"]
@@ -13,15 +14,17 @@ UNIT_EXPONENT = -8
 """Of the scale of 0 ... 1 in 8 bits."""
 
 
-class Activated:
-    """The part of a leaf that has an `activation`: "none", "relu", "relu6", or "unit", the clamp to 0 ... 1 of a gate.
+class Activated(Leaf):
+    """A leaf that ends in an `activation`: "none", "relu", "relu6", or "unit", the clamp to 0 ... 1 of a gate.
 
-    A hard sigmoid is "unit" behind a convolution whose bias begins at 1/2, and costs nothing. `check_activation` belongs into the
-    constructor.
+    A hard sigmoid is "unit" behind a convolution whose bias begins at 1/2, and costs nothing. Raises ValueError for any other.
     """
 
-    activation: Activation
-    act_quant: nn.Module | None
+    def __init__(self, activation: Activation) -> None:
+        super().__init__()
+        if activation not in CEILINGS:
+            raise ValueError(f"activation={activation!r}: one of {', '.join(CEILINGS)} is wanted; others are a Table behind it")
+        self.activation: Activation = activation
 
     @property
     def relu(self) -> bool:
@@ -46,9 +49,3 @@ class Activated:
         if self.ceiling is None or quant is not None and quant.high * float(quant.scale) <= self.ceiling:
             return writer.builder.op("Relu", [y])
         return writer.builder.op("Clip", [y, writer.builder.float(0.0), writer.builder.float(self.ceiling)])
-
-
-def check_activation(activation: str) -> None:
-    """Raises ValueError for one that no sum can end in."""
-    if activation not in CEILINGS:
-        raise ValueError(f"activation={activation!r}: one of {', '.join(CEILINGS)} is wanted; others are a Table behind it")

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mtzoo.layers.activation import UNIT_EXPONENT, Activated, Activation, check_activation
+from mtzoo.layers.activation import UNIT_EXPONENT, Activated, Activation
 from mtzoo.layers.conv_onnx import emit_conv
-from mtzoo.layers.leaf import Leaf
 from mtzoo.layers.straight_through import straight_through
 from mtzoo.layers.writer import Value, Writer
 from mtzoo.ops.parts import Parts
@@ -21,7 +20,7 @@ Size = int | Sequence[int]
 """One number for height and width, or both."""
 
 
-class ConvBNAct(Activated, Leaf):
+class ConvBNAct(Activated):
     """y = quantize(activation(bn(conv(x)) + skip)): what an accelerator does between two memory accesses.
 
     The skip is added inside, in the accumulator, so that a residual costs no rounding of its own. Quantizers are None in
@@ -40,11 +39,10 @@ class ConvBNAct(Activated, Leaf):
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Size, *, stride: Size = 1, padding: Size | None = None,
                  dilation: Size = 1, groups: int = 1, activation: Activation = "relu", bn: bool = True, output: Output = "quantized",
                  weight: Tensor | None = None, output_exponent: int | None = None) -> None:
-        super().__init__()
+        super().__init__(activation)
         kernel, stride, dilation = pair(kernel_size), pair(stride), pair(dilation)
         if min(in_channels, out_channels, *kernel, *stride, *dilation, groups) < 1:
             raise ValueError(f"a convolution of {in_channels} to {out_channels} channels in {groups} groups: all have to be 1 or more")
-        check_activation(activation)
         weights = in_channels // groups * out_channels * kernel[0] * kernel[1]
         if weights > MOST_WEIGHTS:
             raise ValueError(f"a convolution of {in_channels} to {out_channels} channels has {weights:,} weights, more than "
@@ -59,7 +57,6 @@ class ConvBNAct(Activated, Leaf):
         if self.conv.bias is not None:
             nn.init.zeros_(self.conv.bias)
         self.bn = nn.BatchNorm2d(out_channels) if bn else None
-        self.activation: Activation = activation
         self.output: Output = output
         self.fixed_exponent = UNIT_EXPONENT if activation == "unit" and output_exponent is None else output_exponent
         self.weight_quant: nn.Module | None = None

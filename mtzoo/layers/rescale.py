@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from mtzoo.layers.activation import Activated, Activation, check_activation
+from mtzoo.layers.activation import Activated, Activation
 from mtzoo.layers.leaf import Channelwise
 from mtzoo.layers.writer import Value, Writer, scaled_back, scaled_up
 from mtzoo.ops.grid import Grid
@@ -19,9 +19,7 @@ class Rescale(Activated, Channelwise):
     latency_kind = "elementwise"
 
     def __init__(self, activation: Activation = "none") -> None:
-        super().__init__()
-        check_activation(activation)
-        self.activation: Activation = activation
+        super().__init__(activation)
 
     def compute(self, x: Tensor) -> Tensor:
         return self.activate(x.clone())

@@ -6,14 +6,14 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from mtzoo.layers.activation import Activated, Activation, check_activation
+from mtzoo.layers.activation import Activated, Activation
 from mtzoo.layers.broadcast import meeting_channels, widest
-from mtzoo.layers.leaf import Leaf, T
+from mtzoo.layers.leaf import T
 from mtzoo.layers.writer import Value, Writer
 from mtzoo.ops.grid import Grid
 
 
-class Sum(Activated, Leaf):
+class Sum(Activated):
     """y = quantize(activation(x1 + x2 + ...)), one rounding, whatever the grids of the inputs are.
 
     Two or more (N, C, H, W) maps; (N, C, 1, 1) and (N, 1, H, W) are added at every place and to every channel. activation: "none",
@@ -24,9 +24,7 @@ class Sum(Activated, Leaf):
     latency_kind = "elementwise"
 
     def __init__(self, activation: Activation = "none") -> None:
-        super().__init__()
-        check_activation(activation)
-        self.activation: Activation = activation
+        super().__init__(activation)
 
     def compute(self, *xs: Tensor) -> Tensor:
         return self.activate(reduce(torch.add, xs))

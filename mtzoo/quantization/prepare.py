@@ -1,13 +1,13 @@
 """Attach quantizers to a network, and switch them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 import torch
 from torch import Tensor, nn
 
 from mtzoo.errors import UserError, did_you_mean
-from mtzoo.graph import Program, producers, read_program, rounding_calls, sharing_groups, signs
+from mtzoo.graph import Call, Program, producers, read_program, rounding_calls, sharing_groups, signs
 from mtzoo.layers import IMAGE_GRID, ConvBNAct, Leaf
 from mtzoo.quantization.fake_quant import ActFakeQuant, ImageScale, build_act_quant
 from mtzoo.quantization.qconfig import QConfig, QConfigMap, node_of
@@ -31,9 +31,9 @@ def prepare(net: nn.Module, qconfigs: QConfigMap = DEFAULT) -> None:
         raise UserError("the network already has quantizers; prepare it once")
     rounding = rounding_calls(program)
     _check_names(qconfigs, [call.name for call in rounding])
-    quantized = _quantized(program, qconfigs)
+    quantized = _quantized(program, rounding, qconfigs)
     device = next(net.parameters()).device
-    _attach_activations(program, quantized)
+    _attach_activations(program, rounding, quantized)
     attach_sources(program)
     _attach_weights(program, quantized)
     net.to(device)
@@ -61,10 +61,10 @@ def _check_pattern(key: str, pattern: str, layers: list[str]) -> None:
         raise UserError(f"{key} '{pattern}' matches no layer{hint}")
 
 
-def _quantized(program: Program, qconfigs: QConfigMap) -> dict[str, QConfig]:
-    """Layer that rounds -> its config, of those that are not left in float."""
+def _quantized(program: Program, rounding: Sequence[Call], qconfigs: QConfigMap) -> dict[str, QConfig]:
+    """Layer -> its config, of those of `rounding` that are not left in float."""
     found: dict[str, QConfig] = {}
-    made_by, rounding = producers(program), rounding_calls(program)
+    made_by = producers(program)
     images = {call.name for call in program.calls if call.module.grid_rule == "image"}
     for call in rounding:
         config = qconfigs.of_module(call.name)
@@ -79,9 +79,9 @@ def _quantized(program: Program, qconfigs: QConfigMap) -> dict[str, QConfig]:
     return found
 
 
-def _attach_activations(program: Program, quantized: dict[str, QConfig]) -> None:
+def _attach_activations(program: Program, rounding: Sequence[Call], quantized: dict[str, QConfig]) -> None:
     sign = signs(program)
-    for call in rounding_calls(program):
+    for call in rounding:
         config = quantized.get(call.name)
         if config is not None and _rounds(call.module, config):
             call.module.act_quant = build_act_quant(config, signed=sign[call.name], fixed_exponent=call.module.fixed_exponent)

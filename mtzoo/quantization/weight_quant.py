@@ -66,7 +66,8 @@ class Accumulator:
 
     def weight_scale_for_bias(self) -> Tensor:
         """(C_out,): from which weight scale on the bias and the skip leave half of the exact limit to the weights."""
-        return self._largest_sum(torch.zeros_like(self.conv.weight), self.conv.bias / self.source.scale, 1.0) / (EXACT_LIMIT // 2)
+        no_weight = torch.zeros_like(self.conv.weight[:, :1, :1, :1])
+        return self._largest_sum(no_weight, self.conv.bias / self.source.scale, 1.0) / (EXACT_LIMIT // 2)
 
     def may_lose_bits(self, limit: int) -> bool:
         """Whether there are so many inputs that weights of up to `limit` could lose bits: most layers need no closer look."""
@@ -134,28 +135,32 @@ class WeightFakeQuant(nn.Module):
         accumulator = self.accumulator
         exact = accumulator is not None and accumulator.conv.bias is not None and accumulator.exact
         may_be_wide = exact and accumulator.conv.groups == 1 and accumulator.may_lose_bits(self.limit)
-        wide = may_be_wide
-        if not bool(self.frozen):
+        if bool(self.frozen):
+            parts = accumulator.parts(self.scale, self.limit) if may_be_wide else None
+        else:
             largest = weight.abs().amax((1, 2, 3))
             wide = may_be_wide and self._loses_bits(self._scale(largest))
-            self.scale.copy_(self._fitted(largest, exact, wide))
-        parts = accumulator.parts(self.scale, self.limit) if wide else None
+            scale, parts = self._in_parts(largest) if wide else (self._in_one(largest, exact), None)
+            self.scale.copy_(scale)
         self.parts = parts if parts is not None and parts.count > 1 else None
 
-    def _fitted(self, largest: Tensor, exact: bool, wide: bool) -> Tensor:
-        """(C_out,) the scale. largest: (C_out,) |weight|; exact: the sum has to be; wide: it is computed in parts."""
+    def _in_one(self, largest: Tensor, exact: bool) -> Tensor:
+        """(C_out,) the scale for one sum. largest: (C_out,) |weight|; exact: the sum has to be."""
         accumulator = self.accumulator
         if accumulator is not None and accumulator.conv.bias is not None:
-            fits = accumulator.weight_scale_for_bias() if wide else accumulator.weight_scale_that_fits()
-            largest = torch.maximum(largest, fits * self.limit)
+            largest = torch.maximum(largest, accumulator.weight_scale_that_fits() * self.limit)
         scale = self._scale(largest)
-        if wide:
-            while accumulator.parts(scale, self.limit) is None:
-                scale = 2 * scale
-        elif exact:
+        if exact:
             fits = accumulator.fits_rounded(scale, self.limit)
             scale = torch.where(fits if self.per_channel else fits.all(), scale, 2 * scale)
         return scale
+
+    def _in_parts(self, largest: Tensor) -> tuple[Tensor, Parts]:
+        """(C_out,) the scale with which sums in parts are exact, and the parts."""
+        scale = self._scale(torch.maximum(largest, self.accumulator.weight_scale_for_bias() * self.limit))
+        while (parts := self.accumulator.parts(scale, self.limit)) is None:
+            scale = 2 * scale
+        return scale, parts
 
     def _scale(self, largest: Tensor) -> Tensor:
         if not self.per_channel:

@@ -3,7 +3,6 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from mtzoo.export.builder import GraphBuilder
@@ -27,7 +26,7 @@ def enlarging(dtype: type, factor: int) -> tuple[onnx.ModelProto, UpsampleBiline
     leaf.act_quant = build_act_quant(QConfig(), signed=dtype is np.int8)
     leaf.act_quant.scale.fill_(scale)
     leaf.act_quant.enabled = True
-    writer = NetworkWriter(b, nn.Identity(), SHAPE[2:], "image", quantized=True)
+    writer = NetworkWriter(b, {}, "image", quantized=True)
     writer.values["x"] = Value(b.add_input("x", dtype, SHAPE), b.float(scale), b.constant(dtype(0)), (scale, leaf.act_quant.low))
     b.op("Identity", [leaf.emit(writer, "leaf", ["x"]).tensor], "y")
     b.add_output("y", dtype, (*SHAPE[:2], factor * SHAPE[2], factor * SHAPE[3]))

@@ -22,7 +22,7 @@ from mtzoo.postprocess import LabelMapDecoder
 from mtzoo.quantization import calibrate, convert, fold_bn, freeze, prepare
 from mtzoo.runtime import build_executor
 from tests.layers.leaf_cases import CASES, GAINS, LeafNet
-from tests.quantization.helpers import differing, images, outputs, randomize
+from tests.quantization.helpers import differing, images, mask, outputs, randomize
 
 HW = (64, 96)
 GEOMETRY = DeployGeometry(resized_hw=HW, drop_top=0, input_hw=HW)
@@ -122,11 +122,7 @@ def test_a_pruned_network_computes_as_if_the_others_gave_0(case: str) -> None:
     groups = channel_groups(program, scores, align=1, blocks=False)
     removed = removed_channels({group.name: group.counts[len(group.counts) // 3] for group in groups}, groups)
     assert removed
-    for layer, channels in removed.items():
-        bn = net.get_submodule(layer).bn
-        with torch.no_grad():
-            bn.weight[list(channels)] = 0.0
-            bn.bias[list(channels)] = 0.0
+    mask(net, removed)
     masked = outputs(net, x)
     prune(net, removed)
     assert all(net.get_submodule(name).conv.out_channels < len(scores[name]) for name in removed)

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from mtzoo.export.builder import GraphBuilder
@@ -51,7 +50,7 @@ def test_two_roundings_in_a_row_stay_two(runtime):
     rescale.act_quant.enabled = True
     scale, zero = b.float(2.0**-2), b.constant(np.uint8(0))
     x = b.op("QuantizeLinear", [b.add_input("x", np.float32, (1, 1, 1, 4)), scale, zero])
-    writer = NetworkWriter(b, nn.Identity(), (1, 4), "image", quantized=True)
+    writer = NetworkWriter(b, {}, "image", quantized=True)
     writer.values["x"] = Value(x, scale, zero, (2.0**-2, 0))
     writer.values["rescale"] = rescale.emit(writer, "rescale", ["x"])
     b.op("Add", [writer.as_float("rescale"), b.float(1.0)], "y")

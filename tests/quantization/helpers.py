@@ -1,5 +1,7 @@
 """Images, BN statistics that fit, and comparing raw outputs."""
 
+from collections.abc import Collection, Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -28,6 +30,15 @@ def randomize(net: nn.Module, x: Tensor) -> None:
     for m in net.modules():
         if isinstance(m, nn.BatchNorm2d):
             m.momentum = 0.1
+
+
+@torch.no_grad()
+def mask(net: nn.Module, channels: Mapping[str, Collection[int]]) -> None:
+    """Make channels of a float network's layers, whose BN is live, give 0, in place: what pruning them has to equal."""
+    for layer, indices in channels.items():
+        bn = net.get_submodule(layer).bn
+        bn.weight[list(indices)] = 0.0
+        bn.bias[list(indices)] = 0.0
 
 
 @torch.no_grad()

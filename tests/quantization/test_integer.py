@@ -9,7 +9,7 @@ from mtzoo.layers import ConvBNAct, UpsampleNearest, normalize_image
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import QConfig, QConfigMap, calibrate, convert, fold_bn, freeze, prepare
 from tests.chain import chain, folded_chain
-from tests.quantization.helpers import differing, images, outputs
+from tests.quantization.helpers import differing, images, mask, outputs
 
 
 def test_the_integer_network_reads_odd_sizes() -> None:
@@ -21,12 +21,7 @@ def test_the_integer_network_reads_odd_sizes() -> None:
 def test_pruning_keeps_dilation_and_stride() -> None:
     net = chain(ConvBNAct(3, 16, 1), ConvBNAct(16, 16, 3, dilation=2, stride=2), ConvBNAct(16, 8, 1))
     x, gone = normalize_image(images(1, seed=1)), {"nodes.chain.layers.0": {1, 5}, "nodes.chain.layers.1": {0, 7, 9}}
-    masked = outputs(net, x)
-    for layer, channels in gone.items():
-        bn = net.get_submodule(layer).bn
-        with torch.no_grad():
-            bn.weight[list(channels)] = 0.0
-            bn.bias[list(channels)] = 0.0
+    mask(net, gone)
     masked = outputs(net, x)
     prune(net, gone)
     conv = net.get_submodule("nodes.chain.layers.1").conv

@@ -40,15 +40,20 @@ def test_one_scale_per_tensor_when_asked() -> None:
     assert quant.scale.unique().numel() == 1
 
 
-def test_dead_channel_with_a_large_bias_stays_in_the_exact_range() -> None:
-    built, quant = layer()
+def rounded_bias_of_a_dead_channel(built: ConvBNAct, quant: WeightFakeQuant) -> float:
+    """The bias of channel 0, 3.0, as it is rounded beside weights of almost nothing."""
     with torch.no_grad():
         built.conv.weight[0] *= 1e-9
         built.conv.bias[0] = 3.0
     quant(built.conv.weight)
     bias = BiasFakeQuant(quant.accumulator)
     bias.enabled = True
-    rounded = float(bias(built.conv.bias.detach())[0])
+    return float(bias(built.conv.bias.detach())[0])
+
+
+def test_dead_channel_with_a_large_bias_stays_in_the_exact_range() -> None:
+    built, quant = layer()
+    rounded = rounded_bias_of_a_dead_channel(built, quant)
     assert abs(rounded / float(quant.accumulator.scale[0])) < EXACT_LIMIT
     assert rounded == pytest.approx(3.0, rel=1e-5)
 
@@ -95,11 +100,4 @@ def test_frozen_scale_does_not_follow_the_weights() -> None:
 
 
 def test_a_large_bias_survives_scales_of_any_value() -> None:
-    built, quant = layer(config=QConfig(scale_mode="float"))
-    with torch.no_grad():
-        built.conv.weight[0] *= 1e-9
-        built.conv.bias[0] = 3.0
-    quant(built.conv.weight)
-    bias = BiasFakeQuant(quant.accumulator)
-    bias.enabled = True
-    assert float(bias(built.conv.bias.detach())[0]) == pytest.approx(3.0, rel=1e-5)
+    assert rounded_bias_of_a_dead_channel(*layer(config=QConfig(scale_mode="float"))) == pytest.approx(3.0, rel=1e-5)
