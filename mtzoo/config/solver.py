@@ -60,10 +60,17 @@ class OptimizerSpec:
 
 @dataclass(frozen=True)
 class ScheduleSpec:
-    """Learning rate over a phase: linear warm-up, then poly, cosine or constant down to min_lr_ratio * lr."""
+    """Learning rate over a phase: a warm-up from warmup_ratio * lr, then poly, cosine or constant down to min_lr_ratio * lr.
+
+    warmup_ratio: None for one step of the linear warm-up, 1 / (warmup_iterations + 1).
+    """
+
+    OTHER_NAMES: ClassVar[Mapping[str, str]] = {"warmup_iters": "warmup_iterations", "warmup_start_factor": "warmup_ratio"}
 
     type: Literal["poly", "cosine", "constant"] = "cosine"
     warmup_iterations: int = 0
+    warmup: Literal["linear", "exponential"] = "linear"
+    warmup_ratio: float | None = None
     power: float = 0.9
     min_lr_ratio: float = 0.0
 
@@ -72,6 +79,8 @@ class ScheduleSpec:
         check_at_most(self, warmup_iterations=MOST_ITERATIONS, power=100)
         if self.warmup_iterations < 0:
             raise UserError(f"warmup_iterations={self.warmup_iterations}: 0 or more is wanted")
+        if self.warmup_ratio is not None and not 0 < self.warmup_ratio <= 1:
+            raise UserError(f"warmup_ratio={self.warmup_ratio}: a share of lr in 0..1 is wanted, 0 excluded")
         if not 0 <= self.min_lr_ratio <= 1:
             raise UserError(f"min_lr_ratio={self.min_lr_ratio}: has to lie in 0..1")
 

@@ -105,9 +105,9 @@ class TrainGeometry:
 
     crop_hw: output size, multiples of the network's stride. resize_type: "min_max_pairs" fits the image into short and
     long side resize_hw, keeping its aspect; "none" leaves it at full resolution. crop_type: a "random" window or the "center"
-    one, which `focus_prob` moves all the same. scale_range: jitter on top, log-uniform.
-    min_visible, min_size: see window_boxes. focus_prob: how often the crop is centred on a pixel or box of a class drawn
-    evenly among the classes in the image, so that rare ones are seen more. reduced_decode: see `reduction`.
+    one, which `focus_prob` moves all the same. scale_range: jitter on top, log-uniform; with scale_step one of low, low + step,
+    ..., high, each as often. min_visible, min_size: see window_boxes. focus_prob: how often the crop is centred on a pixel or box
+    of a class drawn evenly among the classes in the image, so that rare ones are seen more. reduced_decode: see `reduction`.
     """
 
     crop_hw: tuple[int, int]
@@ -115,6 +115,7 @@ class TrainGeometry:
     resize_type: Literal["min_max_pairs", "none"] = "min_max_pairs"
     crop_type: Literal["random", "center"] = "random"
     scale_range: tuple[float, float] = (1.0, 1.0)
+    scale_step: float | None = None
     flip_prob: float = 0.5
     min_visible: float = 0.3
     min_size: float = 4.0
@@ -134,9 +135,22 @@ class TrainGeometry:
         if not LEAST_SCALE <= self.scale_range[0] <= self.scale_range[1] <= 1 / LEAST_SCALE:
             raise UserError(f"scale_range={self.scale_range} has to be (low, high) with {LEAST_SCALE} <= low <= high <= "
                             f"{1 / LEAST_SCALE:g}")
+        if self.scale_step is not None and not (self.scale_step > 0 and self._scale_steps >= 1 and self._scale_steps.is_integer()):
+            raise UserError(f"scale_step={self.scale_step}: a positive number is wanted that divides {self.scale_range[0]} ... "
+                            f"{self.scale_range[1]} (scale_range) into whole steps")
         for name in ("flip_prob", "min_visible", "focus_prob"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{name}={getattr(self, name)} has to lie in 0..1")
+
+    @property
+    def _scale_steps(self) -> float:
+        """How many steps lie between the ends of `scale_range`; whole up to the rounding of decimal fractions."""
+        return round((self.scale_range[1] - self.scale_range[0]) / self.scale_step, 6)
+
+    def _jitter(self, rng: np.random.Generator) -> float:
+        if self.scale_step is None:
+            return math.exp(rng.uniform(*map(math.log, self.scale_range)))
+        return self.scale_range[0] + self.scale_step * int(rng.integers(int(self._scale_steps) + 1))
 
     def resized_hw(self, original_hw: tuple[int, int]) -> tuple[int, int]:
         """Size of the whole image after the resize, before jitter and crop: (720, 1280) -> (540, 960)."""
@@ -155,7 +169,7 @@ class TrainGeometry:
              grid: int = 1) -> Window:
         """A random window. focus: a point (x, y) of the original to be near the centre of the crop; grid: what the window's
         sides and offsets, and the original's sides, are multiples of."""
-        jitter = math.exp(rng.uniform(*map(math.log, self.scale_range)))
+        jitter = self._jitter(rng)
         resized = self.resized_hw(original_hw)
         sides, offsets = [], []
         for axis in (0, 1):

@@ -35,10 +35,11 @@ def build_optimizer(modules: Iterable[nn.Module], spec: OptimizerSpec,
 
 
 def learning_rate_factor(iteration: int, total: int, spec: ScheduleSpec) -> float:
-    """Factor of lr at `iteration` of `total`: linear warm-up, then the spec's curve down to min_lr_ratio."""
+    """Factor of lr at `iteration` of `total`: the warm-up, then the spec's curve down to min_lr_ratio."""
     warmup = min(spec.warmup_iterations, total // 3)  # a short phase still reaches its full rate
     if iteration < warmup:
-        return (iteration + 1) / (warmup + 1)
+        start, progress = spec.warmup_ratio or 1 / (warmup + 1), iteration / warmup
+        return start + (1 - start) * progress if spec.warmup == "linear" else start ** (1 - progress)
     progress = min((iteration - warmup) / max(total - warmup, 1), 1.0)
     curve = {"constant": 1.0, "poly": (1 - progress) ** spec.power,
              "cosine": 0.5 * (1 + math.cos(math.pi * progress))}[spec.type]

@@ -1,12 +1,14 @@
 """The loss of a dense segmentation task."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mtzoo.errors import UserError
+from mtzoo.losses.hard_pixels import choose_hard_pixels
 from mtzoo.losses.labelled import attached_zero, labelled_rows
 from mtzoo.ops.bilinear import FACTORS
 from mtzoo.registry import LOSSES
@@ -32,12 +34,6 @@ def _central_pixels(cells: int, size: int, device: torch.device) -> Tensor:
     """(cells,) index of a pixel next to each cell's centre; cells are `size` pixels long."""
     cell = torch.arange(cells, device=device)
     return cell * size + size // 2 - (cell % 2 if size % 2 == 0 else 0)
-
-
-def mean_of_hardest(losses: Tensor, weights: Tensor, ratio: float) -> Tensor:
-    """Weighted mean of the largest `ratio` of the losses (P,), at least one (online hard example mining)."""
-    losses, kept = losses.topk(max(1, int(len(losses) * ratio)), sorted=False)
-    return losses.sum() / weights[kept].sum().clamp(min=torch.finfo(losses.dtype).tiny)
 
 
 @torch.no_grad()
@@ -86,27 +82,29 @@ def soft_dice(probabilities: Tensor, labels: Tensor) -> Tensor:
 
 @LOSSES.register_module()
 class SegmentationLoss(nn.Module):
-    """Cross-entropy, with optional hard example mining, plus Lovasz-softmax and Dice, which aim at the IoU itself.
+    """Cross-entropy, of all or of hard pixels, plus Lovasz-softmax and Dice, which aim at the IoU itself.
 
-    logit_upsample: cross-entropy is taken on the logits enlarged by this (1, 2, 4, 8 or 16); the region losses on the
-    logits' own grid. ohem_ratio: share of the labelled pixels that count, the hardest. class_weights:
-    one per class. A loss of weight 0 is not computed. Computed in float32, whatever the outputs' type.
+    logit_upsample: cross-entropy is taken on the logits enlarged by this (1, 2, 4, 8 or 16), or to the masks' size ("full"); the
+    region losses on the logits' own grid. Which pixels count in the cross-entropy, one of: ohem_ratio: this share of the labelled
+    pixels, the hardest; ohem_thresh: those whose class has a lower probability; loss_th: those with a larger loss, image by
+    image. min_kept goes with the latter two: so many pixels at least, or such a share. class_weights: one per class. A loss of
+    weight 0 is not computed. Computed in float32, whatever the outputs' type.
     """
 
     def __init__(self, *, num_classes: int, ce_weight: float = 1.0, lovasz_weight: float = 0.5,
                  dice_weight: float = 0.0, class_weights: Sequence[float] | None = None, label_smoothing: float = 0.0,
-                 ohem_ratio: float = 1.0, logit_upsample: int = 2) -> None:
+                 ohem_ratio: float = 1.0, ohem_thresh: float | None = None, loss_th: float | None = None,
+                 min_kept: int | float | None = None, logit_upsample: int | Literal["full"] = 2) -> None:
         super().__init__()
         if class_weights is not None and len(class_weights) != num_classes:
             raise UserError(f"class_weights: {len(class_weights)} values for {num_classes} classes; give one per class")
-        if not 0.0 < ohem_ratio <= 1.0:
-            raise UserError(f"ohem_ratio={ohem_ratio}: must be in (0, 1]; 1 keeps every pixel")
         if not 0.0 <= label_smoothing <= 1.0:
             raise UserError(f"label_smoothing={label_smoothing}: must be in 0..1")
-        if logit_upsample not in FACTORS:
-            raise UserError(f"logit_upsample={logit_upsample}: must be one of {', '.join(map(str, FACTORS))}")
+        if logit_upsample not in (*FACTORS, "full"):
+            raise UserError(f"logit_upsample={logit_upsample}: must be one of {', '.join(map(str, FACTORS))}, or 'full'")
         self.ce_weight, self.lovasz_weight, self.dice_weight = ce_weight, lovasz_weight, dice_weight
-        self.label_smoothing, self.ohem_ratio, self.logit_upsample = label_smoothing, ohem_ratio, logit_upsample
+        self.label_smoothing, self.logit_upsample = label_smoothing, logit_upsample
+        self.hard_pixels = choose_hard_pixels(ohem_ratio, ohem_thresh, loss_th, min_kept)
         weights = torch.ones(num_classes) if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
         self.register_buffer("class_weights", weights, persistent=False)
 
@@ -147,19 +145,29 @@ class SegmentationLoss(nn.Module):
         return losses
 
     def _cross_entropy(self, logits: Tensor, masks: Tensor) -> Tensor:
-        stride = masks.shape[-1] // logits.shape[-1]
-        if self.logit_upsample > stride:
-            raise UserError(f"logit_upsample={self.logit_upsample}: finer than the masks; "
-                            f"the logits have stride {stride}, at most that")
-        if self.logit_upsample > 1:
-            logits = F.interpolate(logits, scale_factor=self.logit_upsample, mode="bilinear", align_corners=False)
+        logits = self._enlarged(logits, masks)
         labels = subsample_mask(masks, tuple(logits.shape[-2:])).long()  # (N, h, w)
         labelled = labels != IGNORE
         if not labelled.any():
             return logits.sum() * 0.0
-        reduction = "mean" if self.ohem_ratio == 1.0 else "none"
-        losses = F.cross_entropy(logits, labels, self.class_weights, ignore_index=IGNORE, reduction=reduction,
-                                 label_smoothing=self.label_smoothing)
-        if self.ohem_ratio == 1.0:
+        losses = F.cross_entropy(logits, labels, self.class_weights, ignore_index=IGNORE, label_smoothing=self.label_smoothing,
+                                 reduction="mean" if self.hard_pixels is None else "none")
+        if self.hard_pixels is None:
             return losses
-        return mean_of_hardest(losses[labelled], self.class_weights[labels[labelled]], self.ohem_ratio)
+        hardness = losses.detach()
+        if self.hard_pixels.by_probability:
+            hardness = F.cross_entropy(logits.detach(), labels, ignore_index=IGNORE, reduction="none")
+        weights = self.class_weights[labels.where(labelled, 0)]
+        return self.hard_pixels.mean(losses, weights, hardness, labelled)
+
+    def _enlarged(self, logits: Tensor, masks: Tensor) -> Tensor:
+        """(N, K, h, w) as `logit_upsample` says, at most of the size of masks (N, H, W)."""
+        hw, stride = tuple(masks.shape[-2:]), masks.shape[-1] // logits.shape[-1]
+        if self.logit_upsample == "full":
+            return logits if tuple(logits.shape[-2:]) == hw else F.interpolate(logits, hw, mode="bilinear", align_corners=False)
+        if self.logit_upsample > stride:
+            raise UserError(f"logit_upsample={self.logit_upsample}: finer than the masks; "
+                            f"the logits have stride {stride}, at most that")
+        if self.logit_upsample == 1:
+            return logits
+        return F.interpolate(logits, scale_factor=self.logit_upsample, mode="bilinear", align_corners=False)

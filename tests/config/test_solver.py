@@ -1,9 +1,11 @@
 import pytest
 
 from mtzoo.config import config_from_dict
+from mtzoo.config.load import read_config
 from mtzoo.config.overrides import idle_overrides, override, select_tasks
-from mtzoo.config.solver import Multiplier
+from mtzoo.config.solver import Multiplier, ScheduleSpec
 from mtzoo.errors import UserError
+from mtzoo.locate import shipped_folder
 from tests.tiny import config_values
 
 AUXILIARY = {"node": {"name": "seg_aux", "type": "DenseSegmentationHead", "inputs": ["backbone"], "strides": [8]}}
@@ -44,6 +46,34 @@ def test_the_name_of_other_toolkits_is_told(tmp_path):
     values["solver"][0]["float_phase"]["optimizer"]["paramwise_cfg"] = {}
     with pytest.raises(UserError, match=r"optimizer\.paramwise_cfg: unknown key; it is called .*optimizer\.multipliers' here"):
         config_from_dict(values)
+
+
+@pytest.mark.parametrize(("schedule", "message"), [
+    ({"warmup_ratio": 0.0}, r"warmup_ratio=0\.0: a share of lr in 0\.\.1 is wanted, 0 excluded"),
+    ({"warmup_ratio": 1.5}, r"float_phase\.schedule: warmup_ratio=1\.5"),
+    ({"warmup": "cosine"}, r"float_phase\.schedule\.warmup"),
+    ({"warmup_iters": 1000}, r"schedule\.warmup_iters: unknown key; it is called .*schedule\.warmup_iterations' here"),
+])
+def test_warm_ups_that_mean_nothing_are_one_line(tmp_path, schedule, message):
+    values = config_values(tmp_path)
+    values["solver"][0]["float_phase"]["schedule"] = schedule
+    with pytest.raises(UserError, match=message):
+        config_from_dict(values)
+
+
+def test_the_solver_of_published_recipes(tmp_path):
+    (tmp_path / "common").symlink_to(shipped_folder("configs") / "common")
+    (tmp_path / "zoo").mkdir()
+    (tmp_path / "zoo" / "net.py").write_text(
+        "from mmengine.config import read_base\n\nwith read_base():\n    from ..common.schedules import _sgd_poly\n\n"
+        "solver = _sgd_poly(iterations=160_000, lr=0.05, weight_decay=5e-4, warmup_iterations=1000, warmup_ratio=0.002)\n")
+    values = config_values(tmp_path) | {"solver": read_config(tmp_path / "zoo" / "net.py")["solver"]}
+    steps = config_from_dict(values).solver
+    phase = steps[0].float_phase
+    assert (phase.iterations, phase.batch_size, phase.optimizer.type, phase.optimizer.weight_decay) == (160_000, 8, "SGD", 5e-4)
+    assert phase.schedule == ScheduleSpec("poly", warmup_iterations=1000, warmup_ratio=0.002)
+    found = [(p.iterations, p.optimizer.lr, p.schedule.warmup_iterations) for p in (step.quant_phase for step in steps[:3])]
+    assert found == [(8000, pytest.approx(5e-4), 0), (4000, pytest.approx(2.5e-4), 0), (4000, pytest.approx(1.25e-4), 0)]
 
 
 def test_with_fewer_tasks_the_multipliers_of_the_others_nodes_go(tmp_path):

@@ -29,6 +29,22 @@ def test_4pe_crop_stays_at_full_resolution():
         np.testing.assert_allclose(window.affine, [[1, 0, -window.x], [0, 1, -window.y]])
 
 
+@pytest.mark.parametrize(("ends", "step", "count"), [((0.5, 2.0), 0.25, 7), ((0.125, 1.5), 0.125, 12), ((0.8, 1.2), 0.1, 5)])
+def test_scales_in_steps_come_equally_often_and_no_other_does(ends, step, count):
+    geometry = TrainGeometry(crop_hw=(600, 600), resize_type="none", scale_range=ends, scale_step=step)
+    rng = np.random.default_rng(0)
+    windows = [geometry.draw((6000, 6000), rng).height for _ in range(100 * count)]
+    drawn, often = np.unique(windows, return_counts=True)
+    assert drawn.tolist() == sorted(round(600 / (ends[0] + i * step)) for i in range(count))
+    assert often.min() > 60
+
+
+@pytest.mark.parametrize("step", [0.0, -0.25, 0.4, float("nan"), float("inf")])
+def test_steps_that_miss_the_ends_are_refused(step):
+    with pytest.raises(UserError, match=r"scale_step=.*: a positive number is wanted that divides 0\.5 \.\.\. 2\.0 \(scale_range\)"):
+        TrainGeometry(crop_hw=(64, 64), scale_range=(0.5, 2.0), scale_step=step)
+
+
 def test_a_centre_crop_is_in_the_middle_unless_it_aims():
     geometry = TrainGeometry(crop_hw=(448, 1216), resize_type="none", crop_type="center", flip_prob=0)
     for original in ((720, 1280), (940, 1824), (1080, 1920), (1080, 2280)):

@@ -14,6 +14,14 @@ def test_warm_up_rises_linearly_to_the_full_rate():
     assert [learning_rate_factor(i, 100, spec) for i in range(6)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0])
 
 
+def test_warm_up_starts_at_the_given_ratio():
+    linear = ScheduleSpec("constant", warmup_iterations=10, warmup_ratio=0.1)
+    assert [learning_rate_factor(i, 100, linear) for i in (0, 5, 9, 10)] == pytest.approx([0.1, 0.55, 0.91, 1.0])
+    exponential = ScheduleSpec("poly", warmup_iterations=4, warmup="exponential", warmup_ratio=0.0001)
+    assert [learning_rate_factor(i, 104, exponential) for i in (0, 1, 2, 3, 4, 54)] == pytest.approx(
+        [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 0.5**0.9])
+
+
 def test_a_short_phase_warms_up_for_a_third_at_most():
     spec = ScheduleSpec("cosine", warmup_iterations=100)
     factors = [learning_rate_factor(i, 9, spec) for i in range(9)]

@@ -8,7 +8,6 @@ from mtzoo.losses.segmentation import (
     LOVASZ_BINS,
     SegmentationLoss,
     lovasz_softmax,
-    mean_of_hardest,
     soft_dice,
     subsample_mask,
 )
@@ -108,11 +107,6 @@ def test_cross_entropy_is_torchs_on_the_grid(upsample):
     assert loss["loss_ce"].item() == pytest.approx(expected.item())
 
 
-def test_mining_keeps_the_hardest():
-    losses, weights = torch.tensor([1.0, 5.0, 3.0, 2.0]), torch.tensor([1.0, 2.0, 1.0, 1.0])
-    assert mean_of_hardest(losses, weights, 0.5).item() == pytest.approx((5 + 3) / 3)
-
-
 def test_mining_raises_the_loss():
     logits, masks = random_case()
     every, hard = (SegmentationLoss(num_classes=K, ohem_ratio=r)({"logits": logits}, batch_of(masks), TASK)["loss_ce"]
@@ -167,6 +161,14 @@ def test_coarse_logits_are_enlarged_up_to_the_masks(upsample):
     logits, masks = torch.randn(1, K, 3, 4), torch.randint(0, K, (1, 3 * upsample, 4 * upsample), dtype=torch.uint8)
     loss = SegmentationLoss(num_classes=K, lovasz_weight=0.0, logit_upsample=upsample)({"logits": logits}, batch_of(masks), TASK)
     expected = F.cross_entropy(F.interpolate(logits, scale_factor=upsample, mode="bilinear"), masks.long(), ignore_index=IGNORE)
+    assert loss["loss_ce"].item() == pytest.approx(expected.item())
+
+
+@pytest.mark.parametrize("grid", [(4, 6), (32, 48), (5, 7)])
+def test_logits_are_enlarged_to_the_masks_whatever_their_grid(grid):
+    logits, masks = torch.randn(2, K, *grid), random_case()[1]
+    loss = SegmentationLoss(num_classes=K, lovasz_weight=0.0, logit_upsample="full")({"logits": logits}, batch_of(masks), TASK)
+    expected = F.cross_entropy(F.interpolate(logits, (32, 48), mode="bilinear"), masks.long(), ignore_index=IGNORE)
     assert loss["loss_ce"].item() == pytest.approx(expected.item())
 
 
