@@ -10,6 +10,7 @@ from typing import Any
 
 from mtzoo.cli.inputs import note_idle_overrides
 from mtzoo.cli.numbers import at_least, processes
+from mtzoo.cli.other_names import add_idle_options, add_run_options
 from mtzoo.cli.outputs import output_folder
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.channels import adopt_channels
@@ -19,17 +20,19 @@ from mtzoo.console import PlainConsole
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.checks import check_network
 from mtzoo.engine.distributed import is_main
+from mtzoo.engine.ptq import with_spared_layers
 from mtzoo.engine.retraining import Retraining
 from mtzoo.engine.work_dir import MARKER, read_marker
 from mtzoo.errors import UserError, cut
 from mtzoo.locate import find_config
 from mtzoo.locks import lock_folder
 from mtzoo.models.channel_plan import GONE
+from mtzoo.quantization.other_names import own_pattern
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """--config, --tasks and --cfg-options."""
-    parser.add_argument("--config", required=True, metavar="FILE", help="a config file, or a shipped one's name")
+    parser.add_argument("--config", "--cfg", required=True, metavar="FILE", help="a config file, or a shipped one's name")
     add_config_options(parser)
 
 
@@ -37,7 +40,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     """--tasks and --cfg-options."""
     parser.add_argument("--tasks", type=_task_names, default=[], metavar="A,B", help="keep only these tasks")
     add_override_argument(parser, "the config, e.g. env.workers=4 solver.0.float_phase.epochs=2")
-    parser.set_defaults(distill_from=None)  # of verbs that train nothing
+    parser.set_defaults(distill_from=None, config_keys={})  # of verbs without such options
 
 
 def add_override_argument(parser: argparse.ArgumentParser, of: str) -> None:
@@ -52,7 +55,7 @@ def config_from_arguments(args: argparse.Namespace, more: Mapping[str, Any] = Ma
     more: keys of the config that the verb's own options set, after --cfg-options.
     """
     path = find_config(args.config)
-    options, own = parse_options(args.cfg_options), dict(more)
+    options, own = parse_options(args.cfg_options), {**args.config_keys, **more}
     if args.distill_from is not None:
         own["distillation.teacher"] = str(args.distill_from)
     values = read_config(path)
@@ -116,12 +119,14 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     """What `train` and `quant-train` share."""
     add_config_arguments(parser)
     add_distillation_argument(parser)
-    parser.add_argument("--work-dir", type=output_folder("--work-dir"), metavar="DIR",
+    parser.add_argument("--work-dir", "--save-dir", type=output_folder("--work-dir"), metavar="DIR",
                         help="where the run is kept; default work_dirs/CONFIG")
     parser.add_argument("--ctx", metavar="cpu|0,1", help="devices; default env.default_ctx")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--load-from", type=Path, metavar="CKPT", help="start from the weights of a float checkpoint")
     parser.add_argument("--pipeline-test", action="store_true", help="everything, briefly, on the validation set")
+    add_run_options(parser)
+    add_idle_options(parser)
 
 
 def add_retraining_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
@@ -135,11 +140,23 @@ def add_retraining_arguments(parser: argparse.ArgumentParser, *, required: bool 
     add_distillation_argument(parser)
     parser.add_argument("--ctx", metavar="cpu|0", help="device; default env.default_ctx")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the save dir")
+    add_idle_options(parser)
 
 
 def retraining_from_arguments(args: argparse.Namespace) -> Retraining:
     """Raises UserError for numbers that cannot be."""
     return Retraining(args.retraining_iters, args.batch_size, args.learning_rate, args.num_workers)
+
+
+def add_float_layers_argument(parser: argparse.ArgumentParser) -> None:
+    """--not-quant-pattern, for verbs that also make networks which are not integers throughout."""
+    parser.add_argument("--not-quant-pattern", nargs="+", action="extend", default=[], metavar="NAME",
+                        help="layers whose names contain NAME, or match it as a pattern, stay in float, as well as those of the config")
+
+
+def with_float_layers(config: ExperimentConfig, args: argparse.Namespace) -> ExperimentConfig:
+    """The config with the layers that --not-quant-pattern names left in float."""
+    return with_spared_layers(config, [own_pattern(name) for name in args.not_quant_pattern], "float")
 
 
 def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:

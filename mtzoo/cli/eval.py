@@ -17,6 +17,7 @@ from mtzoo.cli.arguments import add_override_argument, parse_options
 from mtzoo.cli.inputs import check_rendered, note_idle_overrides, say_folders
 from mtzoo.cli.models import export_spec, model_config, model_predictor, note_idle_model_options
 from mtzoo.cli.numbers import at_least
+from mtzoo.cli.other_names import CARRIED, add_idle_options
 from mtzoo.cli.outputs import output_file
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.console import say
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=output_file("--json"), metavar="FILE",
                         help="also write the metrics there; null where there is no ground truth")
     parser.add_argument("--render", action="store_true", help="render synthetic scenes of the model's config that are not there")
+    add_idle_options(parser, CARRIED)
     add_override_argument(parser, "the model's config; of an .onnx model: sources, data_root, tasks.NAME.val, env")
 
 

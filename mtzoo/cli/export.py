@@ -15,6 +15,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtzoo.cli.other_names import CARRIED, add_idle_options
 from mtzoo.cli.outputs import output_file
 from mtzoo.errors import UserError
 
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="override keys of the checkpoint's config")
     parser.add_argument("--weight-bits", type=int, choices=(7,),
                         help="weights of 7 bits, which run in int8 on CPUs without VNNI, too; of a float or fake-quant checkpoint")
+    add_idle_options(parser, CARRIED)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--raw", action="store_true", help="raw maps only, also at step 3")
     form.add_argument("--keep-raw", action="store_true", help="raw maps besides label maps and boxes")

@@ -16,9 +16,11 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn, TextIO
+from types import ModuleType
+from typing import TextIO
 
 from mtzoo import __version__
+from mtzoo.cli.parser import Parser
 from mtzoo.cli.streams import discard_output, output_fault, prepare_streams
 from mtzoo.errors import Caution, UserError, did_you_mean, one_line, without_middle
 from mtzoo.signals import Interrupted, handled
@@ -132,21 +134,19 @@ def dispatch(argv: Sequence[str]) -> int:
     if verb not in verbs:
         raise UserError(f"mtzoo has no verb '{verb}'{did_you_mean(verb, verbs)}")
     module = import_verb(verb)
-    parser = Parser(prog=f"mtzoo {verb}", description=module.__doc__, allow_abbrev=False,
-                    formatter_class=argparse.RawDescriptionHelpFormatter)
-    module.add_arguments(parser)
     try:
-        args = parser.parse_args(argv[1:])
+        args = verb_parser(verb, module).parse_args(argv[1:])
     except SystemExit as stop:  # --help, or a usage error that argparse has printed
         return int(stop.code or 0)
     return module.run(args)
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse, with the user's words in a usage error shown like in every other error."""
-
-    def error(self, message: str) -> NoReturn:
-        super().error(without_middle(one_line(message)))
+def verb_parser(verb: str, module: ModuleType) -> Parser:
+    """The parser of a verb's arguments. module: of `import_verb`."""
+    parser = Parser(prog=f"mtzoo {verb}", description=module.__doc__, allow_abbrev=False,
+                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    module.add_arguments(parser)
+    return parser
 
 
 def discover_verbs() -> dict[str, str]:

@@ -16,12 +16,14 @@ from pathlib import Path
 
 from mtzoo.cli.arguments import (
     add_config_arguments,
+    add_float_layers_argument,
     add_measuring_arguments,
     adopt_checkpoint,
     config_from_arguments,
     measuring_from_arguments,
     run_console,
     save_dir_from_arguments,
+    with_float_layers,
 )
 from mtzoo.cli.delivery import Delivery, measure_base, passed
 from mtzoo.cli.inputs import say_folders
@@ -51,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="take back what rounding shifts the channels' means by")
     parser.add_argument("--max-drop", type=float, metavar="D", help="points of mIoU or AP50 that a task may lose")
     parser.add_argument("--spare", choices=tuple(SPARE), default="float", help="what becomes of the parts to blame then (float)")
+    add_float_layers_argument(parser)
     add_measuring_arguments(parser)
 
 
@@ -62,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     save_dir = save_dir_from_arguments(config, args, "ptq")
     _lock = claim_folder(save_dir, "--save-dir", KEPT_FILES)
     console = run_console()
-    config = adopt_checkpoint(config, args.model_path, console)
+    config = with_float_layers(adopt_checkpoint(config, args.model_path, console), args)
     say_folders(config, "train", "val")
     net = load_float_network(config, args.model_path)
     batches = Batches(calibration_images(config, args.calib_images))

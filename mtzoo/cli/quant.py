@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mtzoo.cli.arguments import (
     add_config_arguments,
+    add_float_layers_argument,
     add_measuring_arguments,
     add_retraining_arguments,
     adopt_checkpoint,
@@ -23,6 +24,7 @@ from mtzoo.cli.arguments import (
     retraining_from_arguments,
     run_console,
     save_dir_from_arguments,
+    with_float_layers,
 )
 from mtzoo.cli.delivery import Delivery, deliver_quantized, measure_base, passed
 from mtzoo.cli.inputs import say_folders
@@ -40,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
                         help="where the run is kept; default work_dirs/CONFIG-quant")
     add_retraining_arguments(parser)
+    add_float_layers_argument(parser)
     add_measuring_arguments(parser)
 
 
@@ -47,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     limit, threads = measuring_from_arguments(args)
     retraining = retraining_from_arguments(args)
     console = run_console()
-    config = adopt_checkpoint(config_from_arguments(args), args.model_path, console)
+    config = with_float_layers(adopt_checkpoint(config_from_arguments(args), args.model_path, console), args)
     say_folders(config, "train", "val")
     config = retraining_config(config, retraining, quantized=True)
     save_dir = save_dir_from_arguments(config, args, "quant")

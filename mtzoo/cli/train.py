@@ -14,6 +14,7 @@ from mtzoo.cli.arguments import (
     work_dir_from_arguments,
 )
 from mtzoo.cli.inputs import say_folders
+from mtzoo.cli.other_names import add_float_phase_options
 from mtzoo.engine.distributed import is_main, leave
 from mtzoo.engine.run import stages, start_run, train, weights_of
 from mtzoo.errors import UserError
@@ -24,6 +25,7 @@ HELP = "train a network in float"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_training_arguments(parser)
+    add_float_phase_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,7 +7,8 @@ from mtzoo.errors import UserError, did_you_mean, listed
 
 WEIGHT_TYPES = {"abs_max": "tensor", "channel_wise_abs_max": "channel"}
 ACTIVATION_TYPES = {"abs_max": "abs_max", "range_abs_max": "abs_max", "moving_average_abs_max": "moving_average_abs_max"}
-OP_TYPES = {"conv2d": "conv2d", "group_conv2d": "group_conv2d", "depthwise_conv2d": "group_conv2d", "mul": None, "matmul": None}
+OP_TYPES = {"conv2d": "conv2d", "group_conv2d": "group_conv2d", "depthwise_conv2d": "group_conv2d", "mul": None, "matmul": None,
+            "matmul_v2": None}
 """None: full connections, of which no network here has any."""
 OTHER_NAMES = {"weight_quantize_type": "weight_granularity", "activation_quantize_type": "observer", "quantize_op_types": "op_types"}
 
@@ -21,6 +22,11 @@ def in_own_names(values: Mapping[str, Any]) -> dict[str, Any]:
             raise UserError(f"{key}: it is called '{name}' here, which is given as well; remove one of the two")
         own[name] = _TRANSLATIONS[key](key, value) if key in _TRANSLATIONS else value
     return own
+
+
+def own_pattern(name: str) -> str:
+    """A name of `not_quant_pattern`, which PaddleSlim looks for anywhere in a layer's name, as a pattern; a pattern stays one."""
+    return name if any(character in name for character in "*?[") else f"*{name}*"
 
 
 def _weight_type(key: str, value: object) -> str:

@@ -1,0 +1,128 @@
+"""Options by the names of other toolkits: with underscores, of every verb; PaddleSeg's own; and what is told or refused of them."""
+
+import argparse
+
+import pytest
+
+from mtzoo.cli.main import discover_verbs, import_verb, main, verb_parser
+from mtzoo.cli.parser import Parser
+from mtzoo.errors import UserError
+from tests.tiny import config_values, write_config, write_images
+
+VALUES = ("1", "0.5", "a=1", "64x96", "new", "2:4")
+
+
+def parsers_of(verb):
+    """The verb's parser and those of its sub-verbs, with nothing required."""
+    waiting = [verb_parser(verb, import_verb(verb))]
+    for parser in waiting:
+        for action in parser._actions:
+            action.required = False
+            if isinstance(action, argparse._SubParsersAction):
+                waiting += action.choices.values()
+            elif not action.option_strings:
+                action.nargs = "?"
+    return waiting
+
+
+def value_of(parser, action):
+    """What the option can be given: nothing, one of its choices, or the first of VALUES that its type takes."""
+    if action.nargs == 0 or isinstance(action, argparse.BooleanOptionalAction):
+        return []
+    if action.choices:
+        return [str(next(iter(action.choices)))]
+    for value in VALUES:
+        try:
+            parser._get_values(action, [value])
+        except (UserError, argparse.ArgumentError):
+            continue
+        return [value]
+    raise AssertionError(f"{action.option_strings}: no value fits; add one to VALUES")
+
+
+@pytest.mark.parametrize("verb", sorted(discover_verbs()))
+def test_every_option_of_every_verb_is_taken_with_underscores(verb, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for parser in parsers_of(verb):
+        for action in parser._actions:
+            for option in (o for o in action.option_strings if o.startswith("--") and "-" in o[2:]):
+                value = value_of(parser, action)
+                typed = "--" + option[2:].replace("-", "_")
+                wanted = parser.parse_args([option, *value])
+                assert parser.parse_args([typed, *value]) == wanted, (verb, option)
+                if value:
+                    assert parser.parse_args([f"{typed}={value[0]}"]) == parser.parse_args([f"{option}={value[0]}"])
+
+
+@pytest.fixture
+def parser():
+    parser = Parser(prog="mtzoo verb", allow_abbrev=False)
+    parser.add_argument("--save-dir")
+    parser.add_argument("--cfg-options", nargs="+", action="extend", default=[])
+    parser.add_argument("files", nargs="*")
+    return parser
+
+
+def test_values_are_never_touched(parser):
+    args = parser.parse_args(["--save_dir=--save_dir", "--cfg_options", "a_b.c_d=e_f", "x_y=--save_dir", "--", "--save_dir", "a_b"])
+    assert args.save_dir == "--save_dir"
+    assert args.cfg_options == ["a_b.c_d=e_f", "x_y=--save_dir"]
+    assert args.files == ["--save_dir", "a_b"]
+
+
+@pytest.mark.parametrize("typed", ["--no_such_option", "--no_such=x_y", "--save_dirs", "-save_dir", "--_save_dir"])
+def test_an_unknown_option_is_named_as_it_was_typed(parser, typed, capsys):
+    with pytest.raises(SystemExit):
+        parser.parse_args([typed])
+    assert f"unrecognized arguments: {typed}\n" in capsys.readouterr().err
+
+
+def test_an_option_without_its_value_is_named_by_its_own_name(parser, capsys):
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--save_dir"])
+    assert "argument --save-dir: expected one argument" in capsys.readouterr().err
+
+
+def test_a_subverb_takes_them_too():
+    args = parse("data", "check", "tiny.py", "--cfg_options", "data_root=a_b")
+    assert args.cfg_options == ["data_root=a_b"]
+
+
+@pytest.fixture
+def config(tmp_path):
+    return write_config(write_images(tmp_path / "data", count=2) / "tiny.py", config_values(tmp_path / "data", ["seg"]))
+
+
+def parse(verb, *arguments):
+    return verb_parser(verb, import_verb(verb)).parse_args(list(arguments))
+
+
+def test_the_options_of_train_py_become_keys_of_the_config(config):
+    from mtzoo.cli.arguments import config_from_arguments
+    args = parse("train", "--config", str(config), "--iters", "7", "--batch_size", "3", "--learning_rate", "0.01", "--save_interval",
+                 "11", "--num_workers", "0", "--seed", "5", "--log_iters", "2", "--keep_checkpoint_max", "4", "--save_dir", "out")
+    assert str(args.work_dir) == "out"
+    made = config_from_arguments(args)
+    phase, env = made.solver[0].float_phase, made.env
+    assert (phase.iterations, phase.epochs, phase.batch_size, phase.optimizer.lr) == (7, None, 3, 0.01)
+    assert (env.checkpoint_interval, env.workers, env.seed, env.log_interval, env.keep_checkpoints) == (11, 0, 5, 2, 4)
+    assert config_from_arguments(parse("train", "--config", str(config))).env.seed == 0  # nothing is kept from one to the next
+
+
+def test_what_changes_nothing_is_told(config, capsys):
+    parse("train", "--cfg", str(config), "--do_eval", "--use_vdl")
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(";")[0] for line in lines] == ["--do-eval: changes nothing", "--use-vdl: changes nothing"]
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["quant", "SOLVER.LR", "0.0001"], "SOLVER.LR: KEY VALUE pairs are not read; write --learning-rate"),
+    (["prune", "--resume_model", "x"], "--resume_model: no such option of this verb; write --resume"),
+    (["eval", "a.pt", "TEST.TEST_MODEL", "x"], "TEST.TEST_MODEL: KEY VALUE pairs are not read; write the checkpoint itself"),
+    (["quant", "--log_steps", "10"], "--log_steps: no such option of this verb; write --cfg-options env.log_interval=N"),
+])
+def test_what_is_called_otherwise_here_is_one_line(arguments, said, config, capsys):
+    verb, *rest = arguments
+    given = ["--config", str(config), "--model-path", "a.pt", "--retraining-iters", "1"] if verb != "eval" else []
+    assert main([verb, *given, *rest]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {said}")
