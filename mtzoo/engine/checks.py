@@ -10,19 +10,22 @@ from mtzoo.engine.stages import config_network, fold_for_step, quantization_of
 from mtzoo.engine.taps import tapped
 from mtzoo.errors import UserError
 from mtzoo.machine import check_memory
+from mtzoo.models import network_stride
 from mtzoo.ops.boxes import box_strides
 from mtzoo.postprocess.label_map import LabelMapDecoder
 from mtzoo.quantization import inexact_layers, layers_with_bn, prepare
 from mtzoo.structures import RawOutputs
 
 LAST_FOLD = 2
+FEW_CELLS = 4
+"""Of the network's stride, that the image has on which it is tried."""
 BYTES_OF_A_PIXEL = 64
 """Of a network's input, with the widest of its feature maps."""
 
 
 @torch.no_grad()
 def check_network(config: ExperimentConfig) -> None:
-    """Build the network and its losses, run it, quantize and fold it, on one blank image: a second or so, no data.
+    """Build the network and its losses, run it, quantize and fold it, on one small blank image: a second or so, no data.
 
     Raises UserError for what would else be found late: specs that do not fit together, outputs that the task's
     post-processing cannot read, patterns that match nothing, BN that no fold takes away.
@@ -31,15 +34,16 @@ def check_network(config: ExperimentConfig) -> None:
     check_memory(f"deploy_geometry.input_hw={[height, width]}", height * width * BYTES_OF_A_PIXEL)
     net, auxiliary = config_network(config).eval(), build_auxiliary(config)
     MultiTaskLoss(config, auxiliary=auxiliary)
+    small = small_hw((height, width), network_stride(net))
     try:
         with tapped(net, auxiliary.nodes if auxiliary else ()) as results:
-            outputs = net(torch.zeros(1, 3, height, width))  # a "meta" tensor would be quicker, but imports torch._dynamo for seconds
+            outputs = net(torch.zeros(1, 3, *small))  # a "meta" tensor would import torch._dynamo for seconds
     except RuntimeError as error:  # shapes that do not meet
         raise UserError(f"the network cannot read an image of {height}x{width} (deploy_geometry.input_hw): "
                         f"{' '.join(str(error).split())}") from error
     beside = auxiliary.eval()(results) if auxiliary else {}
     for task in config.tasks:
-        _check_outputs(task, outputs, height)
+        _check_outputs(task, outputs, small[0])
         for head in task.auxiliary:
             _check_kind(task, beside[head.node.name], f"tasks.{task.name}: its auxiliary head '{head.node.name}' ({head.node.type})")
     if config.sparsity is not None:
@@ -50,6 +54,11 @@ def check_network(config: ExperimentConfig) -> None:
     if left := layers_with_bn(net):
         raise UserError(f"fusion_bn_patterns: after step {LAST_FOLD} '{left[0]}' ({len(left)} in all) would still have BN; "
                         f"add a pattern for it, e.g. {LAST_FOLD}: [\"nodes.*\"]")
+
+
+def small_hw(hw: tuple[int, int], stride: int) -> tuple[int, int]:
+    """A smaller image of which the network's maps fit together just as those of the large one: the same remainders by its stride."""
+    return tuple(min(side, FEW_CELLS * stride + side % stride) for side in hw)
 
 
 def check_integers(config: ExperimentConfig) -> None:

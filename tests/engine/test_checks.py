@@ -3,7 +3,7 @@ import copy
 import pytest
 
 from mtzoo.config import config_from_dict
-from mtzoo.engine.checks import check_integers, check_network
+from mtzoo.engine.checks import check_integers, check_network, small_hw
 from mtzoo.errors import UserError
 from tests.tiny import config_values
 
@@ -76,3 +76,9 @@ def test_what_would_be_found_late_is_found_now(values, change, message):
     with pytest.raises(UserError, match=message) as caught:
         check_network(config_from_dict(change(values)))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("hw", "small"), [((512, 960), (128, 128)), ((500, 970), (148, 138)), ((96, 64), (96, 64))])
+def test_the_trial_image_leaves_the_same_remainders_as_the_large_one(hw, small):
+    assert small_hw(hw, 32) == small
+    assert all(a % 32 == b % 32 for a, b in zip(hw, small))

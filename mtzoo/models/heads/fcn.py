@@ -1,0 +1,35 @@
+"""The usual segmentation head: a few convolutions and a classifier (fully convolutional networks, arXiv 1411.4038)."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from mtzoo.models.blocks import SeparableConv, conv_bn_relu, one_feature
+from mtzoo.registry import NODES
+from mtzoo.structures import FeatureSpec
+
+
+@NODES.register_module()
+class FCNHead(nn.Module):
+    """One feature (N, C, H/s, W/s) -> {"logits": (N, K, H/s, W/s)}.
+
+    depth: convolutions of `channels` outputs (None: as many as the feature has) and `kernel_size` before the classifier; separable:
+    they are 3x3 depthwise and 1x1; dropout: of channels, in front of the classifier, in training;
+    classifier_kernel, classifier_bias: of the last convolution.
+    """
+
+    def __init__(self, in_specs: Sequence[FeatureSpec], *, num_classes: int, channels: int | None = None, depth: int = 1,
+                 kernel_size: int = 3, separable: bool = False, dropout: float = 0.1, classifier_kernel: int = 1,
+                 classifier_bias: bool = True) -> None:
+        super().__init__()
+        width = one_feature(in_specs).channels
+        hidden = channels or width
+        self.convs = nn.Sequential()
+        for _ in range(depth):
+            self.convs.append(SeparableConv(width, hidden) if separable else conv_bn_relu(width, hidden, kernel_size))
+            width = hidden
+        self.dropout = nn.Dropout2d(dropout)
+        self.classifier = nn.Conv2d(width, num_classes, classifier_kernel, padding=classifier_kernel // 2, bias=classifier_bias)
+
+    def forward(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
+        return {"logits": self.classifier(self.dropout(self.convs(features[0])))}

@@ -1,0 +1,22 @@
+"""The networks of configs/zoo: sizes as published."""
+
+import pytest
+
+from mtzoo.config import load_config
+from mtzoo.engine.stages import config_network
+from mtzoo.locate import find_config
+from mtzoo.models.costs import node_costs
+
+HW = (512, 1024)
+COUNTED = {
+    "zoo/unet": (13.40, 253.1),
+}
+"""Config -> parameters in millions and GMACs at 512x1024, 19 classes, without auxiliary heads: counted from the published architectures."""
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_parameters_and_macs_are_those_of_the_published_network(name):
+    config = load_config(find_config(name))
+    costs = node_costs(config_network(config), HW)
+    parameters, macs = sum(cost.params for cost in costs) / 1e6, sum(cost.macs for cost in costs) / 1e9
+    assert (parameters, macs) == (pytest.approx(COUNTED[name][0], rel=0.01), pytest.approx(COUNTED[name][1], rel=0.01))
