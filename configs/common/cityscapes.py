@@ -3,7 +3,7 @@
 data_root = "data/cityscapes"
 
 # label id -> train id; 255 is ignored
-_train_ids = {**{i: 255 for i in range(34)}, 7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10,
+_train_ids = {**dict.fromkeys(range(34), 255), 7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10,
               24: 11, 25: 12, 26: 13, 27: 14, 28: 15, 31: 16, 32: 17, 33: 18}
 _pairs = dict(type="MaskFolder", image_suffix="_leftImg8bit.png", mask_suffix="_gtFine_labelIds.png", label_map=_train_ids)
 

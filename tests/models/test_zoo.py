@@ -11,7 +11,7 @@ HW = (512, 1024)
 COUNTED = {
     "zoo/unet": (13.40, 253.1),
 }
-"""Config -> parameters in millions and GMACs at 512x1024, 19 classes, without auxiliary heads: counted from the published architectures."""
+"""Config -> parameters in millions and GMACs at 512x1024, 19 classes, no auxiliary heads: counted from the published architecture."""
 
 
 @pytest.mark.parametrize("name", COUNTED)
