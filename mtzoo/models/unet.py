@@ -40,7 +40,7 @@ class UNetEncoder(nn.Module):
 
 @NODES.register_module()
 class UNetDecoder(nn.Module):
-    """Features whose strides double -> one feature `up0` at the finest stride: enlarged, joined with the next finer one, convolved twice.
+    """Features whose strides double -> `up0` at the finest stride: enlarged, joined with the next finer one, convolved twice.
 
     channels: behind each concat, the finest first.
     """
