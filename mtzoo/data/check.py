@@ -12,7 +12,15 @@ import numpy as np
 
 from mtzoo.data.coco import load_coco, map_categories
 from mtzoo.data.groups import Record, as_files, collect_groups
-from mtzoo.data.images import UNMAPPED, image_size_problem, mask_size_problem, read_image, read_mask, unmapped_message
+from mtzoo.data.images import (
+    UNMAPPED,
+    fit_mask,
+    image_size_problem,
+    mask_size_problem,
+    read_image,
+    read_mask,
+    unmapped_message,
+)
 from mtzoo.data.sources import CocoBoxes, Fault, TaskData, expand_path
 from mtzoo.data.stats import DataStats
 from mtzoo.errors import UserError
@@ -61,17 +69,19 @@ def check_record(record: Record) -> tuple[list[Fault], dict[Path, np.ndarray]]:
     image_hw, faults = _decoded_hw(record)
     values: dict[Path, np.ndarray] = {}
     for path in dict.fromkeys(file.path for file in record.masks.values()):
+        files = [file for file in record.masks.values() if file.path == path]
         try:
             mask = read_mask(path)
         except UserError as error:
             faults.append(_file_fault(path, error))
             continue
-        if image_hw is not None and (problem := mask_size_problem(record.path, image_hw, mask.shape)):
-            faults.append(Fault(str(path), "", problem))
+        if image_hw is not None:
+            problems = [mask_size_problem(record.path, image_hw, mask.shape, file.resized) for file in files]
+            faults += [Fault(str(path), "", problem) for problem in problems if problem]
+            mask = mask if any(problems) else fit_mask(mask, image_hw)
         values[path] = np.bincount(mask.ravel(), minlength=256)
-        for file in record.masks.values():
-            if file.path == path and (file.table[values[path] > 0] == UNMAPPED).any():
-                faults.append(Fault(str(path), "", unmapped_message(mask, file.table, file.source)))
+        faults += [Fault(str(path), "", unmapped_message(mask, file.table, file.source)) for file in files
+                   if (file.table[values[path] > 0] == UNMAPPED).any()]
     return faults, values
 
 

@@ -15,6 +15,7 @@ from mtzoo.data.images import (
     apply_table,
     decode_image,
     decode_mask,
+    fit_mask,
     full_size,
     image_size_problem,
     mask_size_problem,
@@ -69,9 +70,9 @@ def _decode_masks(record: Record, data: dict[Path, bytes], hw: tuple[int, int]) 
     masks: dict[str, np.ndarray] = {}
     for task, file in record.masks.items():
         mask = raw[file.path]
-        if problem := mask_size_problem(record.path, hw, mask.shape):
+        if problem := mask_size_problem(record.path, hw, mask.shape, file.resized):
             raise UserError(f"{file.path}: {problem}")
-        masks[task] = apply_table(mask, file.table, file.path, file.source)
+        masks[task] = apply_table(fit_mask(mask, hw), file.table, file.path, file.source)
     return masks
 
 

@@ -170,11 +170,29 @@ def image_size_problem(path: Path, hw: tuple[int, int], annotated_hw: tuple[int,
             f"{turn_hint(path, hw, annotated_hw)}; mend one")
 
 
-def mask_size_problem(path: Path, hw: tuple[int, int], mask_hw: tuple[int, int]) -> str | None:
-    """What to say of a mask of another size than its image, the file `path` of `hw`."""
-    if mask_hw == hw:
+def mask_size_problem(path: Path, hw: tuple[int, int], mask_hw: tuple[int, int], resized: bool = False) -> str | None:
+    """What to say of a mask of another size than its image, the file `path` of `hw`.
+
+    resized: whether it may have another size, of the same view.
+    """
+    if mask_hw == hw or resized and same_view(hw, mask_hw):
         return None
-    return f"the mask is {mask_hw[1]}x{mask_hw[0]}, its image {hw[1]}x{hw[0]}{turn_hint(path, hw, mask_hw)}; make them equal"
+    if resized:
+        mend = "their aspects differ: give the mask the view of the image"
+    else:
+        mend = "make them equal" + (", or set resize_masks=True in its source" if same_view(hw, mask_hw) else "")
+    return f"the mask is {mask_hw[1]}x{mask_hw[0]}, its image {hw[1]}x{hw[0]}{turn_hint(path, hw, mask_hw)}; {mend}"
+
+
+def same_view(hw: tuple[int, int], other_hw: tuple[int, int]) -> bool:
+    """Whether one size is the other one times a factor, with sides rounded to whole pixels either way."""
+    small, large = sorted((hw, other_hw))
+    return abs(small[0] / large[0] - small[1] / large[1]) < 1 / large[0] + 1 / large[1]
+
+
+def fit_mask(mask: np.ndarray, hw: tuple[int, int]) -> np.ndarray:
+    """A mask (H, W) in the size of its image: nearest, pixel centres aligned."""
+    return mask if mask.shape == hw else cv2.resize(mask, hw[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 def read_mask(path: Path) -> np.ndarray:

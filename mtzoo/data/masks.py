@@ -16,11 +16,13 @@ from mtzoo.structures import IGNORE
 
 @dataclass(frozen=True)
 class MaskFile:
-    """One mask on disk. table: (256,) uint8, mask value -> class id; source: the name errors tell."""
+    """One mask on disk. table: (256,) uint8, mask value -> class id; source: the name errors tell; resized: whether it may have
+    another size than its image."""
 
     path: Path
     table: np.ndarray
     source: str
+    resized: bool = False
 
 
 def label_table(spec: MaskFolder, task: str, classes: Sequence[str]) -> np.ndarray:
@@ -54,10 +56,21 @@ def read_mask_folder(spec: MaskFolder, task: str, classes: Sequence[str]) -> tup
         if mask in leaving:
             faults.append(Fault(str(masks_root / mask), "", link_problem(leaving[mask])))
         elif stem in images:
-            pairs[images[stem]] = MaskFile(masks_root / mask, table, spec.name)
+            pairs[images[stem]] = MaskFile(masks_root / mask, table, spec.name, spec.resize_masks)
         else:
             faults.append(Fault(str(masks_root / mask), "", no_image(images_root, stem, "mask")))
-    return dict(sorted(pairs.items())), faults
+    return _split(dict(sorted(pairs.items())), spec), faults
+
+
+def _split(pairs: dict[str, MaskFile], spec: MaskFolder) -> dict[str, MaskFile]:
+    """The part of a folder that `spec.split` asks for. Raises UserError if there are too few images for one."""
+    if spec.split is None:
+        return pairs
+    if pairs and len(pairs) < spec.val_every:
+        raise UserError(f"source '{spec.name}': val_every={spec.val_every}: {spec.images} has {len(pairs)} labelled images, too few "
+                        "for a split; add images, or name a folder of images for validation")
+    return {file: mask for i, (file, mask) in enumerate(pairs.items(), start=1)
+            if (i % spec.val_every == 0) == (spec.split == "val")}
 
 
 def no_image(root: Path, stem: str, owner: str) -> str:

@@ -13,7 +13,7 @@ IGNORE_CATEGORY = "ignore"
 """In `categories`, the target that turns a category's boxes into ignore regions of every class of the task."""
 
 
-MOST_SCENES = LARGEST_WEIGHT = 1_000_000
+MOST_SCENES = MOST_IMAGES = LARGEST_WEIGHT = 1_000_000
 LEAST_SIDE = 32
 """Pixels of a rendered scene."""
 
@@ -68,7 +68,9 @@ class MaskFolder:
     label_map: mask value -> class id, or 255 to ignore; by default values are class ids. A value it lacks is an error.
     ignore_value: mask value of pixels nobody labelled. image_suffix, mask_suffix: how the file names end when the stems
     alone differ, e.g. "_leftImg8bit.png" and "_gtFine_labelIds.png". An image without a mask is not labelled here.
-    follow_links: as in CocoBoxes, for masks too.
+    split, val_every: for a folder that has no split of its own: "val" takes every val_every-th labelled image in the order of
+    their names, "train" the others. resize_masks: masks may have another size than their image, not another view; they are
+    resized to it (nearest). follow_links: as in CocoBoxes, for masks too.
     """
 
     images: str
@@ -80,9 +82,20 @@ class MaskFolder:
     image_suffix: str | None = None
     mask_suffix: str = ".png"
     follow_links: bool = False
+    split: Literal["train", "val"] | None = None
+    val_every: int | None = None
+    resize_masks: bool = False
 
     def __post_init__(self) -> None:
         _check_common(self)
+        if self.split not in (None, "train", "val"):
+            raise UserError(f"source '{self.name}': split='{self.split}' has to be 'train' or 'val'")
+        if (self.split is None) != (self.val_every is None):
+            raise UserError(f"source '{self.name}': 'split' and 'val_every' go together: which part of the folder, and every which "
+                            "image is for validation")
+        if self.val_every is not None and not 2 <= self.val_every <= MOST_IMAGES:
+            raise UserError(f"source '{self.name}': val_every={self.val_every}: every 2nd image at most is for validation; "
+                            f"2 to {MOST_IMAGES:,} is wanted")
         if not 0 <= self.ignore_value <= 255:
             raise UserError(f"source '{self.name}': ignore_value={self.ignore_value} is not a mask value (0..255)")
 

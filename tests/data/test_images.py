@@ -14,10 +14,13 @@ from mtzoo.data.images import (
     apply_table,
     decode_image,
     exif_orientation,
+    fit_mask,
     full_size,
+    mask_size_problem,
     probe,
     read_image,
     read_mask,
+    same_view,
     turn_hint,
     upright_hw,
 )
@@ -349,3 +352,29 @@ def test_upright_size_of_a_header(tmp_path, monkeypatch):
     (tmp_path / "no.png").write_text("text")
     with pytest.raises(UserError, match=r"no.png: no JPEG, PNG, BMP or WebP image"):
         upright_hw(tmp_path / "no.png")
+
+
+@pytest.mark.parametrize(("hw", "other", "same"), [
+    ((1079, 900), (547, 457), True), ((500, 750), (500, 750), True), ((100, 200), (1, 2), True), ((400, 700), (378, 661), True),
+    ((480, 640), (360, 640), False), ((480, 640), (640, 480), False), ((1000, 1000), (100, 103), False),
+    ((500, 1000), (498, 1000), False),
+])
+def test_sizes_of_one_view_differ_by_a_factor_and_rounding(hw, other, same):
+    assert same_view(hw, other) == same_view(other, hw) == same
+
+
+def test_a_mask_of_another_size_is_told_what_mends_it(tmp_path):
+    path = tmp_path / "a.jpg"
+    wanted = "the mask is 40x30, its image 80x60; make them equal, or set resize_masks=True in its source"
+    assert mask_size_problem(path, (60, 80), (30, 40)) == wanted
+    assert mask_size_problem(path, (60, 80), (30, 40), resized=True) is None
+    other = "the mask is 30x30, its image 80x60; their aspects differ: give the mask the view of the image"
+    assert mask_size_problem(path, (60, 80), (30, 30), resized=True) == other
+    assert mask_size_problem(path, (60, 80), (30, 30)) == "the mask is 30x30, its image 80x60; make them equal"
+
+
+def test_a_mask_is_fitted_to_its_image_without_a_shift_or_a_new_value():
+    small = np.array([[0, 7], [3, 255]], np.uint8)
+    np.testing.assert_array_equal(fit_mask(small, (6, 6)), np.kron(small, np.ones((3, 3), np.uint8)))
+    np.testing.assert_array_equal(fit_mask(np.kron(small, np.ones((3, 3), np.uint8)), (2, 2)), small)
+    assert fit_mask(small, (2, 2)) is small
