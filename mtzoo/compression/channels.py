@@ -79,7 +79,7 @@ def channel_groups(program: Program, scores: Scores, align: int = ALIGN, *, bloc
 def _block_groups(program: Program) -> list[ChannelGroup]:
     outputs = {call.name: tuple(range(call.module.conv.out_channels)) for call in program.convs}
     return [ChannelGroup(block.name, ({name: outputs[name] for name in block.convs},), (1, 0), "block",
-                         {block.last: outputs[block.last]}) for block in residual_blocks(program)]
+                         {name: outputs[name] for name in block.adds}) for block in residual_blocks(program)]
 
 
 def _whole_groups(program: Program, scores: Scores, multiple: int) -> list[ChannelGroup]:

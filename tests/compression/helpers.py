@@ -13,8 +13,8 @@ from mtzoo.graph import read_program
 def mask(net: nn.Module, removed: Removed) -> None:
     """Let channels of a float network with BN give 0, in place, and what a block adds of which nothing is left inside."""
     program = read_program(net)
-    last = {block.last: range(net.get_submodule(block.last).conv.out_channels) for block in gone_blocks(program, removed)}
-    removed = {**removed, **last}
+    added = {name: range(net.get_submodule(name).conv.out_channels) for block in gone_blocks(program, removed) for name in block.adds}
+    removed = {**removed, **added}
     for call in program.convs:
         layer = call.module
         for parameter in (layer.conv.weight, layer.conv.bias) if layer.bn is None else (layer.bn.weight, layer.bn.bias):

@@ -7,9 +7,11 @@ from torch import nn
 
 from mtzoo.compression.blocks import gone_blocks, pass_over, residual_blocks
 from mtzoo.compression.channels import channel_groups, removed_channels
+from mtzoo.compression.partial_run import pruned_part, run_calls
 from mtzoo.compression.pruning import prune
-from mtzoo.graph import read_program
-from mtzoo.layers import ConvBNAct, ImageQuant, Product, Table, UpsampleNearest
+from mtzoo.compression.widths import Widths
+from mtzoo.graph import IMAGES, read_program
+from mtzoo.layers import ConvBNAct, GlobalMean, ImageQuant, Product, Sum, Table, UpsampleNearest
 from mtzoo.models import build_network
 from mtzoo.models.vargnet.blocks import VarGBlock
 from tests.compression.helpers import mask
@@ -130,6 +132,90 @@ def test_a_block_of_any_leaves_goes_with_its_convolutions(activation):
     assert isinstance(pruned.block, nn.Identity)
     assert differing(outputs(pruned, x), whole) > 0
     torch.testing.assert_close(outputs(pruned, x), outputs(masked, x))
+
+
+class Attended(nn.Module):
+    """SE-ResNet's: what is added comes from no convolution, so the block ends in a Sum. swapped: x stands first in it."""
+
+    def __init__(self, activation: str = "relu", *, swapped: bool = False) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = ConvBNAct(8, 12, 3), ConvBNAct(12, 8, 3, activation="none")
+        self.mean, self.squeeze = GlobalMean(), ConvBNAct(8, 4, 1, bn=False)
+        self.excite = ConvBNAct(4, 8, 1, activation="none", bn=False)
+        self.gate, self.scale, self.sum, self.swapped = Table("sigmoid"), Product(), Sum(activation), swapped
+
+    def forward(self, x):
+        y = self.conv2(self.conv1(x))
+        y = self.scale(y, self.gate(self.excite(self.squeeze(self.mean(y)))))
+        return self.sum(x, y) if self.swapped else self.sum(y, x)
+
+
+SWAPPED = pytest.mark.parametrize("swapped", [False, True])
+
+
+@SWAPPED
+def test_a_block_may_end_in_a_sum(swapped):
+    block, = residual_blocks(read_program(Trunk(Attended(swapped=swapped))))
+    assert (block.name, block.input, block.last, block.adds) == ("block", "stem", "block.sum", ("block.conv2",))
+    assert block.convs == ("block.conv1", "block.squeeze", "block.excite")
+    assert names(Trunk(Attended("none", swapped=swapped), activation="none")) == ["block"]
+    assert names(Trunk(Attended("relu6", swapped=swapped))) == []
+
+
+class Three(nn.Module):
+    """x and two branches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c, self.sum = (ConvBNAct(8, 12, 1), ConvBNAct(12, 8, 1, activation="none"),
+                                            ConvBNAct(8, 8, 3, activation="none"), Sum("relu"))
+
+    def forward(self, x):
+        return self.sum(self.b(self.a(x)), x, self.c(x))
+
+
+def test_a_block_may_have_several_branches():
+    block, = residual_blocks(read_program(Trunk(Three())))
+    assert (block.input, block.adds, block.convs) == ("stem", ("block.b", "block.c"), ("block.a",))
+
+
+class Broadcast(nn.Module):
+    """One channel is added to all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.sum = ConvBNAct(8, 8, 1), ConvBNAct(8, 1, 1), Sum("relu")
+
+    def forward(self, x):
+        return self.sum(self.b(self.a(x)), x)
+
+
+def test_what_is_added_is_made_inside_for_every_channel():
+    assert names(Trunk(Broadcast())) == []
+
+
+@SWAPPED
+def test_a_block_that_ends_in_a_sum_goes_like_any_other(swapped):
+    """Masked = pruned = run in part; the costs of what is left are those of the smaller network."""
+    torch.manual_seed(0)
+    whole = Trunk(Attended(swapped=swapped))
+    x = (images(1, 0).float() - 128) / 128
+    randomize(whole, x)
+    pruned, masked, program = copy.deepcopy(whole), copy.deepcopy(whole), read_program(whole)
+    groups = channel_groups(program, random_scores(whole), align=1)
+    removed = removed_channels({"block": 0}, groups)
+    prune(pruned, removed)
+    mask(masked, removed)
+    assert isinstance(pruned.block, nn.Identity)
+    assert differing(outputs(pruned, x), outputs(whole, x)) > 0
+    torch.testing.assert_close(outputs(pruned, x), outputs(masked, x))
+    part = pruned_part(program, removed)
+    assert [call.name for call in part.program.calls] == ["head"]
+    original = run_calls(program.calls, {IMAGES: x})
+    torch.testing.assert_close(part.outputs(original, ["task"])["task"]["logits"], outputs(pruned, x)["task.logits"])
+    widths = Widths(program, {}, "params")
+    widths.remove([groups[[group.name for group in groups].index("block")].units[0]])
+    assert widths.total() == sum(p.numel() for p in pruned.parameters())
 
 
 def random_scores(net: nn.Module) -> dict[str, np.ndarray]:

@@ -30,7 +30,9 @@ from mtzoo.structures import Batch, Boxes, flatten_outputs
 from tests.compression.helpers import random_removal
 
 HW = (64, 96)
-SMALL = ("4pe_resize/seg_lane",)  # one life is lived among the fast tests
+SMALL = "4pe_resize/seg_lane"  # one life is lived among the fast tests
+KINDS = ("4pe_crop/multitask", "4pe_resize/det_vehicle_sign", "converted/multitask", "real_resize/pretrain")
+"""A window of the image with all tasks, boxes alone, labels of other data sets, the first of two trainings."""
 
 
 def shrunk(name: str) -> ExperimentConfig:
@@ -121,7 +123,8 @@ def with_lively_bn(net: nn.Module) -> None:
 
 
 def marked(name: str):
-    return name if name in SMALL else pytest.param(name, marks=pytest.mark.slow)
+    """The config as a parameter: all but a few are `thorough`."""
+    return pytest.param(name, marks=[] if name == SMALL else pytest.mark.slow if name in KINDS else pytest.mark.thorough)
 
 
 @pytest.mark.parametrize("name", [marked(name) for name in list_configs()])

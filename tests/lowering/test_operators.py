@@ -109,6 +109,11 @@ def test_an_operator_becomes_its_leaves_and_computes_the_same(function, modules,
     assert sorted(kinds) == sorted(["ConvBNAct", *wanted.split()])
 
 
+def test_the_gate_of_a_product_stands_last():
+    net = lower(trained(Small(*CASES[[case[0] for case in CASES].index("expanded gate")][1:3])), example_hw=(32, 48))
+    assert net.runs[-1].inputs == ("conv", "c")
+
+
 def test_the_size_of_another_map_is_followed_at_other_sizes():
     module = trained(Small(*CASES[[case[0] for case in CASES].index("to the size of another")][1:3]))
     net = lower(module, example_hw=(32, 48))

@@ -1,4 +1,4 @@
-"""Networks of torchvision lose channels and blocks as any other, and come back from their plan."""
+"""Networks of torchvision and timm lose channels and blocks as any other, and come back from their plan."""
 
 import pytest
 import torch
@@ -11,32 +11,36 @@ from mtzoo.models.channel_plan import GONE, channels_of, dropped_blocks
 from tests.quantization.helpers import differing, outputs, randomize
 
 
-def graphs(name: str, feature: str, stride: int) -> dict[str, tuple[NodeSpec, ...]]:
+def graphs(kind: str, name: str, feature: str, stride: int) -> dict[str, tuple[NodeSpec, ...]]:
     head = NodeSpec("head", "DenseSegmentationHead", (f"backbone.{feature}",), {"num_classes": 2, "strides": [stride]})
-    return {"seg": (NodeSpec("backbone", "Torchvision", params={"name": name, "features": [feature]}), head)}
+    return {"seg": (NodeSpec("backbone", kind, params={"name": name, "features": [feature]}), head)}
 
 
-def network(name: str, feature: str, stride: int) -> MultiTaskNet:
+def network(*backbone: str | int) -> MultiTaskNet:
     torch.manual_seed(0)
-    net = build_network(graphs(name, feature, stride))
+    net = build_network(graphs(*backbone))
     randomize(net, torch.rand(2, 3, 64, 96) * 2 - 1)
     return net.eval()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "feature", "stride"), [("resnet18", "layer2", 8), ("mobilenet_v3_small", "features.8", 16)])
-def test_a_pruned_network_comes_back_from_its_plan(name: str, feature: str, stride: int) -> None:
-    net, x = network(name, feature, stride), torch.rand(1, 3, 64, 96) * 2 - 1
+@pytest.mark.parametrize("backbone", [
+    pytest.param(("Torchvision", "resnet18", "layer2", 8), marks=pytest.mark.thorough),
+    ("Torchvision", "mobilenet_v3_small", "features.8", 16),
+    ("Timm", "seresnet18", "layer2", 8)], ids=lambda backbone: backbone[1])
+def test_a_pruned_network_comes_back_from_its_plan(backbone: tuple[str | int, ...]) -> None:
+    if backbone[0] == "Timm":
+        pytest.importorskip("timm", reason="timm is not installed")
+    net, x = network(*backbone), torch.rand(1, 3, 64, 96) * 2 - 1
     program = read_program(net)
     scores = {call.name: torch.rand(call.module.conv.out_channels).numpy() for call in program.convs}
     groups = channel_groups(program, scores)
-    blocks = [group for group in groups if group.kind == "block"]
-    assert blocks
+    blocks = [group for group in groups if group.kind == "block" and group.name.startswith("nodes.backbone")]
     choice = {group.name: group.count_at(0.4) for group in groups if group.kind != "block"} | {blocks[0].name: 0}
     prune(net, removed_channels(choice, groups))
-    assert len(dropped_blocks(net, build_network(graphs(name, feature, stride)))) == 1
-    plan = channels_of(net) | dict.fromkeys(dropped_blocks(net, build_network(graphs(name, feature, stride))), GONE)
-    again = build_network(graphs(name, feature, stride), plan)
+    assert dropped_blocks(net, build_network(graphs(*backbone))) == [blocks[0].name]
+    plan = channels_of(net) | {blocks[0].name: GONE}
+    again = build_network(graphs(*backbone), plan)
     again.load_state_dict(net.state_dict())
-    assert sum(p.numel() for p in net.parameters()) < 0.9 * sum(p.numel() for p in network(name, feature, stride).parameters())
+    assert sum(p.numel() for p in net.parameters()) < 0.9 * sum(p.numel() for p in network(*backbone).parameters())
     assert differing(outputs(again, x), outputs(net, x)) == 0

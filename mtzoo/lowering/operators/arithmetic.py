@@ -1,5 +1,6 @@
 """Sums, products and constants."""
 
+import math
 import operator as python
 from typing import Any
 
@@ -48,7 +49,8 @@ def multiply(site: Site, input: Any, other: Any) -> Any:
         return _affine(site, input, other)
     if isinstance(input, Weights) or isinstance(other, Weights):
         return _by_channel(site, *_map_and_weights(input, other), is_sum=False)
-    return site.emit(Multiply(), input, other)
+    x, gate = sorted((input, other), key=lambda read: -math.prod(site.result(read).shape))  # the gate may stand first
+    return site.emit(Multiply(), x, gate)
 
 
 @operator(python.truediv, python.itruediv, torch.div, "div", "div_")
