@@ -3,6 +3,11 @@
 Set MTZOO_DATA to the folder that holds camvid/, or give --cfg-options data_root=DIR.
 """
 
+from mmengine.config import read_base
+
+with read_base():
+    from .photometric import photometric
+
 data_root = "$MTZOO_DATA"
 
 _masks = dict(type="MaskFolder", ignore_value=11)
@@ -23,9 +28,6 @@ _seg = dict(
 # Sides are multiples of 128: any stride divides them, and averages over 1, 2 and 4 bins are those of equal windows.
 train_geometry = dict(resize_type="none", crop_hw=[256, 384], scale_range=[0.75, 1.5])
 deploy_geometry = dict(resized_hw=[360, 480], drop_top=0, input_hw=[384, 512])
-
-# The common recipe's brightness, contrast and saturation; their jitter is all there is.
-photometric = dict(brightness=0.4, contrast=0.4, saturation=0.4, hue=0, gamma=0, grey_prob=0, blur_prob=0, noise_prob=0)
 
 env = dict(default_ctx="auto", workers=2, seed=0, amp="auto", cache_mb=1200, checkpoint_interval=100)
 pipeline_test = dict(iterations=6, batch_size=2)

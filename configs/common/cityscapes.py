@@ -1,5 +1,10 @@
 """Cityscapes as it is published: 19 classes, images of 1024x2048 in `leftImg8bit`, label ids in `gtFine`."""
 
+from mmengine.config import read_base
+
+with read_base():
+    from .photometric import photometric
+
 data_root = "data/cityscapes"
 
 # label id -> train id; 255 is ignored
@@ -20,7 +25,7 @@ _seg = dict(
     train=["seg_train"], val=["seg_val"],
 )
 
-train_geometry = dict(resize_type="none", crop_hw=[512, 1024], scale_range=[0.5, 2.0])
+train_geometry = dict(resize_type="none", crop_hw=[512, 1024], scale_range=[0.5, 2.0], scale_step=0.25)
 deploy_geometry = dict(resized_hw=[1024, 2048], drop_top=0, input_hw=[1024, 2048])
 
 env = dict(default_ctx="auto", workers=2, seed=0, amp="auto")

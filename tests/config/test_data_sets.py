@@ -110,6 +110,25 @@ def test_persons_are_read_as_published(tmp_path):
         read_arrays(group.records[2])
 
 
+def test_cityscapes_is_read_in_its_own_layout(tmp_path):
+    root = tmp_path / "cityscapes"
+    ids = np.array([[7, 33, 0, 1], [26, 4, 24, 10]], np.uint8)  # road, bicycle, unlabeled, ego vehicle; car, static, person, rail track
+    for part in ("train", "val"):
+        for city in ("aachen", "zurich"):
+            name = f"{part}/{city}/{city}_000001_000019"
+            write(root / f"leftImg8bit/{name}_leftImg8bit.png", np.zeros((2, 4, 3), np.uint8))
+            write(root / f"gtFine/{name}_gtFine_labelIds.png", ids)
+            for other in ("color", "instanceIds", "labelTrainIds"):
+                write(root / f"gtFine/{name}_gtFine_{other}.png", ids + 100)
+    config = config_on("cityscapes", tmp_path, root)
+    assert len(config.tasks[0].classes) == 19
+    for part in ("train", "val"):
+        assert check_sources(task_data(config, part)).faults == []
+        (group,) = build_groups(task_data(config, part))
+        assert [record.path.parent.name for record in group.records] == ["aachen", "zurich"]
+        assert read_arrays(group.records[1])[1]["seg"].tolist() == [[0, 18, 255, 255], [13, 255, 11, 255]]
+
+
 @pytest.mark.parametrize(("name", "split", "counts"), [("camvid", "train", [367]), ("camvid", "val", [101, 62]),
                                                        ("human_seg", "train", [186]), ("human_seg", "val", [46])])
 def test_real_images_come_with_the_labels_they_have(name, split, counts, tmp_path, shared_data):
