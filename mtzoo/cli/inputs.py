@@ -9,7 +9,7 @@ from mtzoo.config.overrides import idle_overrides
 from mtzoo.console import note, say
 from mtzoo.data import rendered
 from mtzoo.data.groups import images_folder
-from mtzoo.data.sources import CocoBoxes, Source, SyntheticScenes, expand_path
+from mtzoo.data.sources import CocoBoxes, Files, MaskFolder, Source, SyntheticScenes, expand_path
 from mtzoo.engine.distributed import is_main
 from mtzoo.errors import UserError, without_middle
 
@@ -62,10 +62,17 @@ def folders_of(sources: Iterable[Source]) -> dict[str, list[str]]:
         except UserError:  # a variable that is not set: told when the folder is read
             continue
         labels = found.setdefault(_shown(files.images), [])
-        text = _shown(files.annotations if isinstance(files, CocoBoxes) else files.masks)
+        text = _shown(_labels(files))
         if text not in labels:
             labels.append(text)
     return found
+
+
+def _labels(files: Files) -> str:
+    """Where they are: a file or a folder."""
+    if isinstance(files, CocoBoxes):
+        return files.annotations
+    return files.masks if isinstance(files, MaskFolder) else files.pairs
 
 
 def _shown(path: str) -> str:

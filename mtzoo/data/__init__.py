@@ -6,8 +6,8 @@ from mtzoo.data.loader import EvalBatch, Loader, collate, collate_eval, make_eva
 from mtzoo.data.photometric import Photometric
 from mtzoo.data.pipeline import EvalPipeline, TrainPipeline
 from mtzoo.data.sampler import Draw, WeightedEpochSampler
-from mtzoo.data.sources import SOURCES, CocoBoxes, Fault, MaskFolder, Source, SyntheticScenes, TaskData
+from mtzoo.data.sources import SOURCES, CocoBoxes, Fault, MaskFolder, MaskList, Source, SyntheticScenes, TaskData
 
 __all__ = ["SOURCES", "CocoBoxes", "Draw", "EvalBatch", "EvalDataset", "EvalPipeline", "EvalSet", "Fault", "Loader", "MaskFolder",
-           "MultiTaskDataset", "Photometric", "Source", "SyntheticScenes", "TaskData", "TrainGeometry", "TrainPipeline",
+           "MaskList", "MultiTaskDataset", "Photometric", "Source", "SyntheticScenes", "TaskData", "TrainGeometry", "TrainPipeline",
            "WeightedEpochSampler", "collate", "collate_eval", "eval_sets", "make_eval_loader", "make_loader"]

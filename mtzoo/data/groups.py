@@ -8,10 +8,21 @@ from pathlib import Path
 import numpy as np
 
 from mtzoo.data.coco import read_coco_boxes
+from mtzoo.data.mask_list import read_mask_list
 from mtzoo.data.masks import MaskFile, read_mask_folder
 from mtzoo.data.names import leaving_links, link_problem
 from mtzoo.data.rendered import ensure_rendered
-from mtzoo.data.sources import CocoBoxes, Fault, MaskFolder, Source, SyntheticScenes, TaskData, expand_path
+from mtzoo.data.sources import (
+    CocoBoxes,
+    Fault,
+    Files,
+    MaskFolder,
+    MaskList,
+    Source,
+    SyntheticScenes,
+    TaskData,
+    expand_path,
+)
 from mtzoo.errors import UserError
 from mtzoo.structures import Boxes
 
@@ -49,7 +60,7 @@ def build_groups(tasks: Sequence[TaskData]) -> list[Group]:
 
 def collect_groups(tasks: Sequence[TaskData]) -> tuple[list[Group], list[Fault]]:
     """The groups in the order of their first source, and every fault found without opening an image."""
-    by_folder: dict[Path, list[tuple[TaskData, CocoBoxes | MaskFolder]]] = {}
+    by_folder: dict[Path, list[tuple[TaskData, Files]]] = {}
     faults: list[Fault] = []
     for task in tasks:
         for source in task.sources:
@@ -62,18 +73,18 @@ def collect_groups(tasks: Sequence[TaskData]) -> tuple[list[Group], list[Fault]]
     return [group for group in groups if group.records], list(dict.fromkeys(faults))
 
 
-def as_files(source: Source, task: TaskData) -> CocoBoxes | MaskFolder:
+def as_files(source: Source, task: TaskData) -> Files:
     """The source as a reader of files on disk; synthetic scenes are rendered if they are not there yet."""
     if isinstance(source, SyntheticScenes):
         source = ensure_rendered(source)
     kind = "detection" if isinstance(source, CocoBoxes) else "segmentation"
     if kind != task.kind:
         raise UserError(f"task '{task.task}' is a {task.kind} task, but its source '{source.name}' holds labels for {kind}; "
-                        "use CocoBoxes for detection and MaskFolder for segmentation")
+                        "use CocoBoxes for detection and MaskFolder or MaskList for segmentation")
     return source
 
 
-def images_folder(source: CocoBoxes | MaskFolder) -> Path:
+def images_folder(source: Files) -> Path:
     """The resolved images folder. Raises UserError if there is none."""
     folder = expand_path(source.images)
     if not folder.is_dir():
@@ -81,7 +92,7 @@ def images_folder(source: CocoBoxes | MaskFolder) -> Path:
     return folder.resolve()
 
 
-def _build_group(folder: Path, members: list[tuple[TaskData, CocoBoxes | MaskFolder]], faults: list[Fault]) -> Group:
+def _build_group(folder: Path, members: list[tuple[TaskData, Files]], faults: list[Fault]) -> Group:
     name = members[0][1].name
     records: dict[str, Record] = {}
     names: dict[str, str] = {}
@@ -127,8 +138,10 @@ def _add_boxes(records: dict[str, Record], folder: Path, name: str, task: TaskDa
     return len(images), faults
 
 
-def _add_masks(records: dict[str, Record], folder: Path, name: str, task: TaskData, source: MaskFolder) -> tuple[int, list[Fault]]:
-    masks, faults = read_mask_folder(source, task.task, task.classes)
+def _add_masks(records: dict[str, Record], folder: Path, name: str, task: TaskData,
+               source: MaskFolder | MaskList) -> tuple[int, list[Fault]]:
+    read = read_mask_folder if isinstance(source, MaskFolder) else read_mask_list
+    masks, faults = read(source, task.task, task.classes)
     for file, mask in masks.items():
         record = records.setdefault(file, Record(folder / file, name))
         other = record.masks.get(task.task)

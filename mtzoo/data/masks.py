@@ -9,7 +9,7 @@ import numpy as np
 
 from mtzoo.data.images import IMAGE_SUFFIXES, UNMAPPED, UNREAD_SUFFIXES
 from mtzoo.data.names import leaving_links, link_problem
-from mtzoo.data.sources import Fault, MaskFolder, expand_path
+from mtzoo.data.sources import Fault, MaskFolder, MaskList, expand_path
 from mtzoo.errors import UserError
 from mtzoo.structures import IGNORE
 
@@ -25,7 +25,7 @@ class MaskFile:
     resized: bool = False
 
 
-def label_table(spec: MaskFolder, task: str, classes: Sequence[str]) -> np.ndarray:
+def label_table(spec: MaskFolder | MaskList, task: str, classes: Sequence[str]) -> np.ndarray:
     """(256,) uint8: class id, IGNORE, or UNMAPPED where a mask value has no class. Raises UserError for a bad label_map."""
     if len(classes) > UNMAPPED:
         raise UserError(f"task '{task}': {len(classes)} classes; a mask holds at most {UNMAPPED}")

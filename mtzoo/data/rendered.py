@@ -4,11 +4,11 @@ import os
 from collections.abc import Callable
 
 from mtzoo.console import say
-from mtzoo.data.sources import CocoBoxes, MaskFolder, SyntheticScenes
+from mtzoo.data.sources import Files, SyntheticScenes
 from mtzoo.errors import UserError, cut
 
 
-def ensure_rendered(spec: SyntheticScenes, on_progress: Callable[[int, int], None] | None = None) -> CocoBoxes | MaskFolder:
+def ensure_rendered(spec: SyntheticScenes, on_progress: Callable[[int, int], None] | None = None) -> Files:
     """Render `spec`'s scenes unless they are there, with all cores; return the reader of its files.
 
     on_progress(done, total) is called in this process. Safe against interruption, and against a second process that

@@ -39,6 +39,11 @@ def _check_common(spec: "Source") -> None:
         raise UserError(f"source '{spec.name}': weight={spec.weight} has to be a positive number of at most {LARGEST_WEIGHT:,}")
 
 
+def _check_ignore_value(spec: "MaskFolder | MaskList") -> None:
+    if not 0 <= spec.ignore_value <= 255:
+        raise UserError(f"source '{spec.name}': ignore_value={spec.ignore_value} is not a mask value (0..255)")
+
+
 @dataclass(frozen=True)
 class CocoBoxes:
     """COCO JSON boxes over a folder of images.
@@ -96,8 +101,36 @@ class MaskFolder:
         if self.val_every is not None and not 2 <= self.val_every <= MOST_IMAGES:
             raise UserError(f"source '{self.name}': val_every={self.val_every}: every 2nd image at most is for validation; "
                             f"2 to {MOST_IMAGES:,} is wanted")
-        if not 0 <= self.ignore_value <= 255:
-            raise UserError(f"source '{self.name}': ignore_value={self.ignore_value} is not a mask value (0..255)")
+        _check_ignore_value(self)
+
+
+@dataclass(frozen=True)
+class MaskList:
+    """A text file with a row for each image: image, separator, mask, both below one folder. Masks are one-channel PNG.
+
+    images: that folder; pairs: the text file, anywhere; separator: between the two names, a space for any white space; the rest as
+    in MaskFolder. Images that no row names are not read.
+    """
+
+    images: str
+    pairs: str
+    name: str
+    weight: float = 1.0
+    label_map: Mapping[int, int] | None = None
+    ignore_value: int = IGNORE
+    separator: str = " "
+    resize_masks: bool = False
+    follow_links: bool = False
+
+    def __post_init__(self) -> None:
+        _check_common(self)
+        _check_ignore_value(self)
+        if not self.separator:
+            raise UserError(f"source '{self.name}': separator is empty; name the character between image and mask")
+
+
+Files = CocoBoxes | MaskFolder | MaskList
+"""Sources that are files on disk."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +166,7 @@ class SyntheticScenes:
         height, width = self.size_hw
         return expand_path(self.root) / f"synth-{height}x{width}-{self.num}-{self.seed}"
 
-    def files(self) -> CocoBoxes | MaskFolder:
+    def files(self) -> Files:
         """The same source as a reader of the rendered files."""
         images = str(self.folder / "images")
         if self.labels == "boxes":
@@ -141,8 +174,8 @@ class SyntheticScenes:
         return MaskFolder(images, str(self.folder / self.labels), self.name, self.weight, self.label_map)
 
 
-Source = CocoBoxes | MaskFolder | SyntheticScenes
-SOURCES: dict[str, type] = {cls.__name__: cls for cls in (CocoBoxes, MaskFolder, SyntheticScenes)}
+Source = Files | SyntheticScenes
+SOURCES: dict[str, type] = {cls.__name__: cls for cls in (CocoBoxes, MaskFolder, MaskList, SyntheticScenes)}
 
 
 @dataclass(frozen=True)
