@@ -27,7 +27,8 @@ class Sparsity:
     ratio: share of the weights, of those layers that take part; pattern: "unstructured", or "2:4": of each 4 neighbours along the
     input channels 2 stay, a ratio of its own; begin, end: of the way there, as shares of the phase, fast at first (cubic);
     interval: iterations between two choices; scope: "global": layers compete, by how much of its layer's energy a weight is,
-    "layer": each gives the same share; not_sparse_pattern: names of layers to leave out ("nodes.seg_head.*").
+    "layer": each gives the same share; not_sparse_pattern: names of layers to leave out ("nodes.seg_head.*"); pointwise_only: whether
+    only 1x1 convolutions take part; initial_ratio: share of the weights that goes at once at `begin`.
     """
 
     ratio: float | None = None
@@ -37,6 +38,8 @@ class Sparsity:
     interval: int = 10
     scope: Literal["global", "layer"] = "global"
     not_sparse_pattern: tuple[str, ...] = ()
+    pointwise_only: bool = False
+    initial_ratio: float = 0.0
 
     def __post_init__(self) -> None:
         if self.pattern == UNSTRUCTURED:
@@ -54,6 +57,8 @@ class Sparsity:
             raise UserError(f"begin={self.begin}, end={self.end}: shares of the phase are wanted, 0 <= begin < end <= 1")
         if self.interval < 1:
             raise UserError(f"interval={self.interval}: iterations are wanted, 1 or more")
+        if not 0 <= self.initial_ratio < (self.ratio or 1.0):
+            raise UserError(f"initial_ratio={self.initial_ratio}: has to be 0 or more, and less than the ratio of {self.ratio or 1.0}")
 
     @property
     def group(self) -> tuple[int, int] | None:
@@ -87,9 +92,11 @@ def sparse_layers(net: nn.Module, sparsity: Sparsity) -> dict[str, ConvBNAct]:
                             f"{did_you_mean(pattern, [call.name for call in convs])}")
     group = sparsity.group[1] if sparsity.group else 1
     found = {name: layer for name, layer in inner.items() if layer.conv.weight.shape[1] % group == 0
-             and not any(fnmatchcase(name, pattern) for pattern in sparsity.not_sparse_pattern)}
+             and not any(fnmatchcase(name, pattern) for pattern in sparsity.not_sparse_pattern)
+             and (layer.conv.kernel_size == (1, 1) or not sparsity.pointwise_only)}
     if not found:
-        raise UserError("sparsity: no layer is left to take weights from; name fewer in not_sparse_pattern, or use another pattern")
+        raise UserError("sparsity: no layer is left to take weights from; name fewer in not_sparse_pattern, use another pattern, or "
+                        "pointwise_only=False")
     return found
 
 
@@ -99,7 +106,8 @@ def next_masks(weights: Mapping[str, Tensor], sparsity: Sparsity, progress: floa
 
     weights: layer -> (C_out, C_in / groups, k, k).
     """
-    share = progress * (sparsity.ratio or 1.0)  # a pattern N:M takes all of its candidates in the end
+    final, initial = sparsity.ratio or 1.0, sparsity.initial_ratio  # a pattern N:M takes all of its candidates in the end
+    share = initial + progress * (final - initial) if progress else 0.0
     candidates = {name: _candidates(weight, sparsity.group) for name, weight in weights.items()}
     if sparsity.scope == "layer":
         gone = {name: _smallest(weight.abs(), candidates[name], share) for name, weight in weights.items()}

@@ -8,10 +8,11 @@ from fnmatch import fnmatchcase
 from typing import ClassVar, Literal
 
 from mtzoo.config.values import MOST_ITERATIONS, check_at_most, check_name, check_positive
-from mtzoo.errors import UserError, did_you_mean
+from mtzoo.errors import UserError, did_you_mean, shown
 
 SOLVER_STEPS = 4
 FOLDING_STEPS = (1, 2)
+MOST_FACTOR = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -60,19 +61,22 @@ class OptimizerSpec:
 
 @dataclass(frozen=True)
 class ScheduleSpec:
-    """Learning rate over a phase: a warm-up from warmup_ratio * lr, then poly, cosine or constant down to min_lr_ratio * lr.
+    """Learning rate over a phase: a warm-up from warmup_ratio * lr, then poly, cosine or constant down to min_lr_ratio * lr, or
+    piecewise constant: factors[i] * lr from iteration boundaries[i] on.
 
     warmup_ratio: None for one step of the linear warm-up, 1 / (warmup_iterations + 1).
     """
 
     OTHER_NAMES: ClassVar[Mapping[str, str]] = {"warmup_iters": "warmup_iterations", "warmup_start_factor": "warmup_ratio"}
 
-    type: Literal["poly", "cosine", "constant"] = "cosine"
+    type: Literal["poly", "cosine", "constant", "piecewise"] = "cosine"
     warmup_iterations: int = 0
     warmup: Literal["linear", "exponential"] = "linear"
     warmup_ratio: float | None = None
     power: float = 0.9
     min_lr_ratio: float = 0.0
+    boundaries: tuple[int, ...] = ()
+    factors: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         check_positive(self, "power")
@@ -83,6 +87,16 @@ class ScheduleSpec:
             raise UserError(f"warmup_ratio={self.warmup_ratio}: a share of lr in 0..1 is wanted, 0 excluded")
         if not 0 <= self.min_lr_ratio <= 1:
             raise UserError(f"min_lr_ratio={self.min_lr_ratio}: has to lie in 0..1")
+        self._check_pieces()
+
+    def _check_pieces(self) -> None:
+        if (self.type == "piecewise") != bool(self.boundaries) or len(self.boundaries) != len(self.factors):
+            raise UserError(f"type='{self.type}' with {len(self.boundaries)} boundaries and {len(self.factors)} factors: as many "
+                            "factors as boundaries for 'piecewise', none for others")
+        if list(self.boundaries) != sorted({*self.boundaries}) or any(not 0 < b <= MOST_ITERATIONS for b in self.boundaries):
+            raise UserError(f"boundaries={shown(list(self.boundaries))}: rising iterations above 0 are wanted")
+        if any(not 0 <= factor <= MOST_FACTOR for factor in self.factors):
+            raise UserError(f"factors={shown(list(self.factors))}: of the learning rate, 0 to {MOST_FACTOR:,} each")
 
 
 @dataclass(frozen=True)

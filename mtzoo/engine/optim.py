@@ -1,6 +1,7 @@
 """Optimizers and learning-rate schedules from their specs."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -35,11 +36,13 @@ def build_optimizer(modules: Iterable[nn.Module], spec: OptimizerSpec,
 
 
 def learning_rate_factor(iteration: int, total: int, spec: ScheduleSpec) -> float:
-    """Factor of lr at `iteration` of `total`: the warm-up, then the spec's curve down to min_lr_ratio."""
+    """Factor of lr at `iteration` of `total`: the warm-up, then the spec's curve down to min_lr_ratio, or its pieces."""
     warmup = min(spec.warmup_iterations, total // 3)  # a short phase still reaches its full rate
     if iteration < warmup:
         start, progress = spec.warmup_ratio or 1 / (warmup + 1), iteration / warmup
         return start + (1 - start) * progress if spec.warmup == "linear" else start ** (1 - progress)
+    if spec.type == "piecewise":
+        return (1.0, *spec.factors)[bisect_right(spec.boundaries, iteration)]
     progress = min((iteration - warmup) / max(total - warmup, 1), 1.0)
     curve = {"constant": 1.0, "poly": (1 - progress) ** spec.power,
              "cosine": 0.5 * (1 + math.cos(math.pi * progress))}[spec.type]

@@ -27,7 +27,7 @@ def zeros(masks):
     ({}, "'ratio' is missing"), ({"ratio": 0.0}, "ratio=0.0: has to lie between 0 and 1"), ({"ratio": 1.0}, "ratio=1.0"),
     ({"ratio": 0.75, "pattern": "2:4"}, "a ratio of its own; give one of the two"), ({"pattern": "4:2"}, "'unstructured' or N of M"),
     ({"pattern": "blocks"}, "'unstructured' or N of M"), ({"ratio": 0.5, "begin": 0.5, "end": 0.2}, "begin < end"),
-    ({"ratio": 0.5, "interval": 0}, "interval=0"),
+    ({"ratio": 0.5, "interval": 0}, "interval=0"), ({"ratio": 0.5, "initial_ratio": 0.5}, "initial_ratio=0.5: has to be"),
 ])
 def test_what_cannot_be_is_told(values, message):
     with pytest.raises(UserError, match=message):
@@ -57,6 +57,20 @@ def test_the_smallest_go_by_layer_or_against_all_others():
 def test_a_score_is_the_share_of_what_would_be_left():
     scores = layer_scores(torch.tensor([3.0, -1.0, 0.0, 2.0]).view(4, 1, 1, 1)).flatten()
     assert scores.tolist() == pytest.approx([1.0, 1 / 14, 0.0, 4 / 13])
+
+
+def test_the_initial_ratio_goes_at_once_when_the_way_begins():
+    """Of 20 weights a half goes, a tenth of them at first."""
+    sparsity = Sparsity(ratio=0.5, begin=0.2, end=0.6, scope="layer", initial_ratio=0.1)
+    given = {"a": torch.arange(1, 21).reshape(5, 4, 1, 1).float()}
+    shares = [zeros(next_masks(given, sparsity, progress)) for progress in (0.0, 1e-6, 0.5, 1.0)]
+    assert shares == [0, 0.1, 0.3, 0.5]
+
+
+def test_only_pointwise_layers_take_part_if_so_wanted(net):
+    every, pointwise = sparse_layers(net, Sparsity(ratio=0.5)), sparse_layers(net, Sparsity(ratio=0.5, pointwise_only=True))
+    assert {layer.conv.kernel_size for layer in pointwise.values()} == {(1, 1)}
+    assert set(every) - set(pointwise) == {name for name, layer in every.items() if layer.conv.kernel_size != (1, 1)} != set()
 
 
 def test_of_four_input_channels_two_stay():

@@ -7,6 +7,7 @@ from torch import nn
 from mtzoo.config.solver import Multiplier, OptimizerSpec, ScheduleSpec
 from mtzoo.engine.freezing import frozen
 from mtzoo.engine.optim import build_optimizer, build_schedule, learning_rate_factor
+from mtzoo.errors import UserError
 
 
 def test_warm_up_rises_linearly_to_the_full_rate():
@@ -39,6 +40,24 @@ def test_a_short_phase_warms_up_for_a_third_at_most():
 def test_known_points_of_each_curve(spec, start, half, end):
     assert [learning_rate_factor(i, 100, spec) for i in (0, 50, 100)] == pytest.approx([start, half, end])
     assert learning_rate_factor(200, 100, spec) == pytest.approx(end)  # beyond the end it stays
+
+
+def test_pieces_count_iterations_from_the_beginning():
+    spec = ScheduleSpec("piecewise", warmup_iterations=2, boundaries=(4, 6), factors=(0.1, 2.0))
+    assert [learning_rate_factor(i, 8, spec) for i in range(8)] == pytest.approx([1 / 3, 2 / 3, 1, 1, 0.1, 0.1, 2, 2])
+
+
+@pytest.mark.parametrize(("values", "said"), [
+    ({"boundaries": (3,), "factors": (0.1,)}, "type='cosine' with 1 boundaries and 1 factors"),
+    ({"type": "piecewise"}, "type='piecewise' with 0 boundaries and 0 factors"),
+    ({"type": "piecewise", "boundaries": (3, 5), "factors": (0.1,)}, "2 boundaries and 1 factors"),
+    ({"type": "piecewise", "boundaries": (5, 3), "factors": (0.1, 0.1)}, r"boundaries=\[5, 3\]: rising"),
+    ({"type": "piecewise", "boundaries": (0,), "factors": (0.1,)}, "rising iterations above 0"),
+    ({"type": "piecewise", "boundaries": (3,), "factors": (-0.1,)}, "factors="),
+])
+def test_pieces_that_cannot_be_are_told(values, said):
+    with pytest.raises(UserError, match=said):
+        ScheduleSpec(**values)
 
 
 def test_the_quarter_of_a_cosine_after_warm_up():
