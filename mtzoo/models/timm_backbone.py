@@ -25,20 +25,30 @@ class Timm(PublishedBackbone):
                  output_stride: int | None = None, weights: str | None = None) -> None:
         module = timm_module(name)
         super().__init__(module, in_specs, features=features, output_stride=output_stride, weights=weights, usual=_stages(module))
-        config = getattr(module, "pretrained_cfg", {})
         self.name = name
-        self.reads = preprocessing(config.get("mean", IMAGENET.mean), config.get("std", IMAGENET.std))
+        self.reads = timm_reads(module)
 
     def file_reads(self) -> Preprocessing:
         return self.reads
 
     def download(self) -> Published:
-        library = _library()
-        try:
-            module = library.create_model(self.name, pretrained=True)
-        except Exception as error:  # timm and its hub client raise many kinds
-            raise cannot_download("timm", self.name, error) from error
-        return Published(module.state_dict(), self.reads, f"timm's {self.name}")
+        return timm_weights(self.name)
+
+
+def timm_weights(name: str) -> Published:
+    """timm's own ImageNet weights of a network. Raises UserError where timm is not installed, or cannot download them."""
+    library = _library()
+    try:
+        module = library.create_model(name, pretrained=True)
+    except Exception as error:  # timm and its hub client raise many kinds
+        raise cannot_download("timm", name, error) from error
+    return Published(module.state_dict(), timm_reads(module), f"timm's {name}")
+
+
+def timm_reads(module: nn.Module) -> Preprocessing:
+    """What one of timm's networks reads."""
+    config = getattr(module, "pretrained_cfg", {})
+    return preprocessing(config.get("mean", IMAGENET.mean), config.get("std", IMAGENET.std))
 
 
 def timm_names() -> list[str]:

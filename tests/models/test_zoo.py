@@ -9,6 +9,8 @@ from mtzoo.models.costs import node_costs
 
 HW = (512, 1024)
 COUNTED = {
+    "zoo/deeplabv3_resnet50_os8": (39.07, 324.8),
+    "zoo/deeplabv3p_resnet50_os8": (26.72, 227.6),
     "zoo/unet": (13.40, 253.1),
 }
 """Config -> parameters in millions and GMACs at 512x1024, 19 classes, no auxiliary heads: counted from the published architecture."""
