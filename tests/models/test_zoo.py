@@ -9,6 +9,7 @@ from mtzoo.models.costs import node_costs
 
 HW = (512, 1024)
 COUNTED = {
+    "zoo/bisenetv2": (2.31, 16.0),
     "zoo/deeplabv3_resnet50_os8": (39.07, 324.8),
     "zoo/deeplabv3p_resnet50_os8": (26.72, 227.6),
     "zoo/unet": (13.40, 253.1),
