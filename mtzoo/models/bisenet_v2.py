@@ -72,8 +72,9 @@ class BiSeNetV2(nn.Module):
     """Image (N, 3, H, W) -> `detail` (128, /8) and `semantic` (128, /32), which BilateralGuidedAggregation joins, and for auxiliary
     heads the stages of the semantic branch: `stem` (16, /4), `stage3` (32, /8), `stage4` (64, /16), `stage5` (128, /32).
 
-    channels: of the semantic branch from the stem on; expansion: of its layers; relu_between: whether a ReLU follows their depthwise
-    convolutions. The paper has none, the codes that are trained to more have one, and without it these maps are signed, which is slower.
+    channels: of the semantic branch from the stem on; expansion: of its layers; relu_between: whether a ReLU follows their
+    depthwise convolutions. The paper has none; the published codes with the best results have one, and without it these maps are
+    signed, which is slower.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, channels: Sequence[int] = (16, 32, 64, 128), expansion: int = 6,
@@ -109,14 +110,17 @@ class BiSeNetV2(nn.Module):
 
 @NODES.register_module()
 class BilateralGuidedAggregation(nn.Module):
-    """Detail (N, C, H/s, W/s) and semantic (N, D, H/4s, W/4s) -> `fused` (N, `channels`, H/s, W/s): each gates the other at both sizes."""
+    """Detail (N, C, H/s, W/s) and semantic (N, D, H/4s, W/4s) -> `fused` (N, `channels`, H/s, W/s).
+
+    The semantic feature, enlarged, gates the detail; shrunk, the detail is gated by it once more; the sum is convolved.
+    """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, channels: int = 128) -> None:
         super().__init__()
         strides = [spec.stride for spec in in_specs]
         if len(strides) != 2 or strides[1] != 4 * strides[0]:
-            raise ValueError(f"BilateralGuidedAggregation reads two features, the second of four times the first's stride, got {strides}; "
-                             "e.g. inputs=['backbone.detail', 'backbone.semantic']")
+            raise ValueError("BilateralGuidedAggregation reads two features, the second of four times the first's stride, "
+                             f"got {strides}; e.g. inputs=['backbone.detail', 'backbone.semantic']")
         detail, semantic = (spec.channels for spec in in_specs)
         self.detail_kept, self.semantic_kept = depthwise_pointwise(detail, channels), depthwise_pointwise(semantic, channels)
         self.detail_shrunk = nn.Sequential(conv_bn(detail, channels, 3, stride=2), nn.AvgPool2d(3, stride=2, padding=1))
