@@ -1,5 +1,6 @@
 """Networks of torchvision and timm, quantized on random weights: fake-quant, integers and both runtimes say the same."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,17 @@ ONE_OF_EACH = ("alexnet", "densenet121", "efficientnet_b0", "googlenet", "mnasne
                "regnet_x_400mf", "regnet_y_400mf", "resnet18", "resnext50_32x4d", "shufflenet_v2_x0_5", "squeezenet1_1", "vgg11_bn")
 OF_TIMM = ("cs3darknet_s", "efficientnet_lite0", "hardcorenas_a", "mobileone_s0", "regnetz_005", "repvgg_a0", "resnet18d",
            "tf_mobilenetv3_small_minimal_100")
+ALWAYS = {"googlenet", "mobilenet_v3_small", "resnet18", "shufflenet_v2_x0_5", "squeezenet1_1", "resnet18d"}
+"""Branches that are joined, gates, residuals, shuffles, no BN; the others are `thorough`."""
 ATTENTION = ("vit_b_16", "swin_t", "convnext_tiny", "maxvit_t")
 ZERO = {INTEGER: 0, "openvino": 0, "onnxruntime": 0}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ONE_OF_EACH)
+def marked(names: Sequence[str]) -> list:
+    return [pytest.param(name, marks=pytest.mark.slow if name in ALWAYS else pytest.mark.thorough) for name in names]
+
+
+@pytest.mark.parametrize("name", marked(ONE_OF_EACH))
 def test_one_of_each_family_is_exact(name: str) -> None:
     hw = (64, 64)
     counts = compare(frozen_network("Torchvision", name, hw), hw)
@@ -26,8 +32,7 @@ def test_one_of_each_family_is_exact(name: str) -> None:
     assert min(values for _, values in counts.values()) > 500
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", OF_TIMM)
+@pytest.mark.parametrize("name", marked(OF_TIMM))
 def test_networks_of_timm_are_exact(name: str) -> None:
     pytest.importorskip("timm", reason="timm is not installed")
     hw = (64, 64)
@@ -45,7 +50,7 @@ def test_all_of_torchvision_are_exact_or_named(name: str) -> None:
         assert found.checked == ZERO
 
 
-@pytest.mark.parametrize("name", ATTENTION)
+@pytest.mark.parametrize("name", [ATTENTION[0], *[pytest.param(name, marks=pytest.mark.thorough) for name in ATTENTION[1:]]])
 def test_what_is_out_of_reach_says_why(name: str) -> None:
     found = check(describe("Torchvision", name))
     assert "layernorm" in found.why.lower().replace("_", "")

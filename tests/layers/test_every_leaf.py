@@ -1,6 +1,7 @@
 """Every leaf x every rule: fake-quant, integers, both runtimes, the exported file and the pruned network say the same."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import onnx
@@ -27,6 +28,7 @@ from tests.quantization.helpers import differing, images, mask, outputs, randomi
 HW = (64, 96)
 GEOMETRY = DeployGeometry(resized_hw=HW, drop_top=0, input_hw=HW)
 ODD = pytest.mark.parametrize("odd", [False, True], ids=["even", "odd"])
+ODD_FIRST = pytest.mark.parametrize("odd", [pytest.param(False, marks=pytest.mark.thorough), True], ids=["even", "odd"])
 EVERY = pytest.mark.parametrize("case", CASES)
 SOME = [tuple(CASES)[i:i + 40] for i in range(0, len(CASES), 40)]  # what one network may name
 
@@ -52,7 +54,9 @@ def float_net(*cases: str, odd: bool) -> MultiTaskNet:
     return net.eval()
 
 
+@cache
 def frozen_net(*cases: str, odd: bool) -> MultiTaskNet:
+    """In fake-quant, shared; do not change it."""
     net = float_net(*cases, odd=odd)
     prepare(net)
     calibrate(net, [normalize_image(images())])
@@ -61,7 +65,7 @@ def frozen_net(*cases: str, odd: bool) -> MultiTaskNet:
     return net
 
 
-@ODD
+@ODD_FIRST
 @EVERY
 def test_integers_and_onnx_runtime_equal_fake_quant(case: str, odd: bool) -> None:
     net, x = frozen_net(case, odd=odd), images(1, seed=1)
