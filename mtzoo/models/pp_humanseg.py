@@ -17,8 +17,8 @@ STAGES = ((72, 3), (144, 7))
 
 def shuffle_branch(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
     """1x1, 3x3 depthwise, 1x1: (N, C_in, H, W) -> (N, C_out, H/stride, W/stride)."""
-    return nn.Sequential(conv_bn_relu(in_channels, out_channels), conv_bn(out_channels, out_channels, 3, stride=stride, groups=out_channels),
-                         conv_bn_relu(out_channels, out_channels))
+    depthwise = conv_bn(out_channels, out_channels, 3, stride=stride, groups=out_channels)
+    return nn.Sequential(conv_bn_relu(in_channels, out_channels), depthwise, conv_bn_relu(out_channels, out_channels))
 
 
 class ShuffleUnit(nn.Module):
