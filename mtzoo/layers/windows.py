@@ -36,7 +36,7 @@ class Axis:
 
     def cells(self, *, padded: bool) -> Tensor:
         """(count,) int64 cells of each window, with the padding asked for or without, never with what ceil_mode adds."""
-        start = torch.arange(self.count) * self.step
+        start = torch.arange(self.count, device="cpu") * self.step  # numbers, also while a network is built without any
         first, last = (0, self.size + self.before + self.after) if padded else (self.before, self.before + self.size)
         return (start + self.reach).clamp(max=last) - start.clamp(min=first)
 

@@ -13,6 +13,7 @@ from mtzoo.layers import Leaf
 from mtzoo.lowering.advice import advice, is_out_of_reach
 from mtzoo.lowering.published import Origin
 from mtzoo.lowering.steps import Activation, Kept, Operation, Padding, Step
+from mtzoo.lowering.trace import Extent
 
 
 @dataclass(frozen=True)
@@ -246,7 +247,7 @@ def _plain(value: Any) -> Any:
 
 
 def needed(graph: fx.Graph, modules: Mapping[str, nn.Module], outputs: Sequence[fx.Node]) -> list[fx.Node]:
-    """The nodes that `outputs` depend on, in order, and what overwrites one of those in place."""
+    """The nodes that `outputs` depend on, be it for a size, in order, and what overwrites one of those in place."""
     wanted: set[fx.Node] = set()
     _want(outputs, wanted)
     for node in graph.nodes:
@@ -263,3 +264,4 @@ def _want(nodes: Sequence[fx.Node], wanted: set[fx.Node]) -> None:
         if node not in wanted:
             wanted.add(node)
             todo += node.all_input_nodes
+            todo += [size.of for size in pytree.tree_leaves((node.args, node.kwargs)) if isinstance(size, Extent)]

@@ -31,8 +31,9 @@ from tests.compression.helpers import random_removal
 
 HW = (64, 96)
 SMALL = "4pe_resize/seg_lane"  # one life is lived among the fast tests
-KINDS = ("4pe_crop/multitask", "4pe_resize/det_vehicle_sign", "converted/multitask", "real_resize/pretrain")
-"""A window of the image with all tasks, boxes alone, labels of other data sets, the first of two trainings."""
+KINDS = ("4pe_crop/multitask", "4pe_resize/det_vehicle_sign", "converted/multitask", "real_resize/pretrain",
+         "zoo/fcn_hrnetw18_small")
+"""A window of the image with all tasks, boxes alone, labels of other data sets, the first of two trainings, a published network."""
 
 
 def shrunk(name: str) -> ExperimentConfig:

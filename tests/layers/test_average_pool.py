@@ -54,3 +54,9 @@ def test_what_is_no_pool_is_told(form: dict) -> None:
 def test_a_map_that_is_smaller_than_the_window_is_told() -> None:
     with pytest.raises(ValueError, match="5 x 5 cells reads a map of 4 x 9"):
         AvgPool(5)(torch.zeros(1, 1, 4, 9))
+
+
+def test_a_network_without_data_can_have_one() -> None:
+    """As it is built to compare a file with its description."""
+    with torch.device("meta"):
+        assert AvgPool(2)(torch.empty(1, 3, 8, 6)).shape == (1, 3, 4, 3)

@@ -80,6 +80,19 @@ def test_they_compute_what_they_computed():
     assert_close(as_leaves(head, lowered.out_specs, reads_image=False), head, [torch.randn(2, 8, 16, 24), torch.randn(2, 16, 8, 12)])
 
 
+class SizedByAnother(nn.Module):
+    """Enlarges to the size of a map of which it reads nothing else."""
+
+    def forward(self, features):
+        return [F.interpolate(features[1], size=features[0].shape[2:], mode="bilinear")]
+
+
+def test_a_map_may_be_read_for_its_size_alone():
+    specs = [FeatureSpec(4, 4, "fine"), FeatureSpec(8, 8, "coarse")]
+    lowered = as_leaves(SizedByAnother(), specs, reads_image=False).eval()
+    assert_close(lowered, SizedByAnother(), [torch.randn(2, 4, 16, 24), torch.randn(2, 8, 8, 12)])
+
+
 def test_a_node_of_leaves_stays_itself():
     node = VarGNetV2(IMAGE, width=0.25)
     assert as_leaves(node, IMAGE, reads_image=True) is node

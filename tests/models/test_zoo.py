@@ -15,6 +15,11 @@ COUNTED = {
     "zoo/deeplabv3_resnet50_os8": (39.07, 324.8),
     "zoo/deeplabv3p_resnet50_os8": (26.72, 227.6),
     "zoo/deeplabv3p_mobilenetv2": (1.818, 4.773),
+    "zoo/gcnet_resnet50_os8": (47.27, 395.2),
+    "zoo/pspnet_resnet50_os8": (65.50, 511.3),
+    "zoo/fcn_resnet50": (47.14, 395.2),
+    "zoo/fcn_hrnetw18": (9.64, 36.9),
+    "zoo/fcn_hrnetw18_small": (3.94, 19.22),  # its authors: 3.9 M, and 71.6 times 2^30 at 1024x2048
     "zoo/unet": (13.40, 253.1),
 }
 """Config -> parameters in millions and GMACs at 512x1024, 19 classes, no auxiliary heads: counted from the published architecture."""

@@ -1,0 +1,121 @@
+"""HRNet (arXiv 1908.07919): maps of several strides side by side, which exchange what they know again and again."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mtzoo.models.blocks import conv_bn, conv_bn_relu
+from mtzoo.models.residual import basic_block, bottleneck
+from mtzoo.registry import NODES
+from mtzoo.structures import FeatureSpec
+
+STRIDES = (4, 8, 16, 32)
+STEM_CHANNELS = 64
+
+
+class Exchange(nn.Module):
+    """Maps whose strides double -> the same: each becomes relu(the sum of all), brought to its size and channels.
+
+    A coarser map is convolved 1x1 and enlarged, a finer one takes as many strided 3x3 convolutions as it needs.
+    """
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.paths = nn.ModuleList(
+            nn.ModuleList(self._path(channels, source, target) for source in range(len(channels))) for target in range(len(channels)))
+
+    @staticmethod
+    def _path(channels: Sequence[int], source: int, target: int) -> nn.Module:
+        if source >= target:
+            return nn.Identity() if source == target else conv_bn(channels[source], channels[target])
+        width = channels[source]
+        steps = [conv_bn_relu(width, width, 3, stride=2) for _ in range(target - source - 1)]
+        return nn.Sequential(*steps, conv_bn(width, channels[target], 3, stride=2))
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        results = []
+        for target, paths in enumerate(self.paths):
+            total = maps[target]
+            for source, (path, x) in enumerate(zip(paths, maps, strict=True)):
+                if source > target:
+                    total = total + F.interpolate(path(x), size=maps[target].shape[2:], mode="bilinear", align_corners=False)
+                elif source < target:
+                    total = total + path(x)
+            results.append(F.relu(total))
+        return results
+
+
+class HRModule(nn.Module):
+    """A few residual blocks on each map, and an exchange."""
+
+    def __init__(self, channels: Sequence[int], blocks: int) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(nn.Sequential(*(basic_block(width, width) for _ in range(blocks))) for width in channels)
+        self.exchange = Exchange(channels)
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        return self.exchange([branch(x) for branch, x in zip(self.branches, maps, strict=True)])
+
+
+class Transition(nn.Module):
+    """Maps -> one more, of twice the stride of the last, which a strided convolution makes of it; channels become those wanted."""
+
+    def __init__(self, before: Sequence[int], after: Sequence[int]) -> None:
+        super().__init__()
+        self.kept = nn.ModuleList(nn.Identity() if a == b else conv_bn_relu(a, b, 3) for a, b in zip(before, after))
+        self.new = conv_bn_relu(before[-1], after[-1], 3, stride=2)
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        return [*(conv(x) for conv, x in zip(self.kept, maps, strict=True)), self.new(maps[-1])]
+
+
+@NODES.register_module()
+class HRNet(nn.Module):
+    """Image (N, 3, H, W) -> features `s4`, `s8`, `s16`, `s32` of these strides and `width` times 1, 2, 4 and 8 channels.
+
+    modules: of the stages with two, three and four maps; blocks: residual blocks of each map in a module; first_blocks, first_width:
+    bottlenecks at stride 4 in front, and their inner width. HRNet-W18-small-v2 is modules (1, 3, 2), blocks 2, first_blocks 2;
+    v1 is width 16, modules (1, 1, 1), blocks 2, first_blocks 1, first_width 32.
+    """
+
+    def __init__(self, in_specs: Sequence[FeatureSpec], *, width: int = 18, modules: Sequence[int] = (1, 4, 3), blocks: int = 4,
+                 first_blocks: int = 4, first_width: int = 64) -> None:
+        super().__init__()
+        if len(modules) != 3 or min(*modules, blocks, first_blocks, first_width, width) < 1:
+            raise ValueError(f"modules={list(modules)}, blocks={blocks}, first_blocks={first_blocks}, first_width={first_width}, "
+                             f"width={width}: three numbers of modules, and 1 or more of each, are wanted")
+        self.stem = nn.Sequential(conv_bn_relu(in_specs[0].channels, STEM_CHANNELS, 3, stride=2),
+                                  conv_bn_relu(STEM_CHANNELS, STEM_CHANNELS, 3, stride=2))
+        firsts = [STEM_CHANNELS, *[4 * first_width] * first_blocks]
+        self.first = nn.Sequential(*(bottleneck(a, first_width) for a, _ in pairwise(firsts)))
+        widths, channels = [width * 2**i for i in range(4)], [firsts[-1]]
+        self.stages = nn.ModuleList()
+        for count, number in enumerate(modules, 2):
+            moved = Transition(channels, widths[:count])
+            channels = widths[:count]
+            self.stages.append(nn.Sequential(moved, *(HRModule(channels, blocks) for _ in range(number))))
+        self.out_specs = [FeatureSpec(c, stride, f"s{stride}") for c, stride in zip(channels, STRIDES, strict=True)]
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        maps = [self.first(self.stem(x))]
+        for stage in self.stages:
+            maps = stage(maps)
+        return maps
+
+
+@NODES.register_module()
+class ResizeConcat(nn.Module):
+    """Features -> `concat`: all of them enlarged to the finest one and joined."""
+
+    def __init__(self, in_specs: Sequence[FeatureSpec]) -> None:
+        super().__init__()
+        self.finest = min(range(len(in_specs)), key=lambda i: in_specs[i].stride)
+        self.out_specs = [FeatureSpec(sum(spec.channels for spec in in_specs), in_specs[self.finest].stride, "concat")]
+
+    def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
+        size = features[self.finest].shape[2:]
+        enlarged = [F.interpolate(x, size=size, mode="bilinear", align_corners=False) for x in features]
+        return [torch.cat(enlarged, dim=1)]
