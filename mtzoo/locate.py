@@ -61,9 +61,11 @@ def _find(text: str, suffix: str, root: Path, known: list[str], kind: str) -> Pa
 
 
 def _has_tasks(path: Path) -> bool:
-    """Whether a config binds `tasks` at its top level, itself or by `from .other import *`. Parsed, not run."""
+    """Whether a config binds `tasks` at its top level, itself or by an import of it or of everything. Parsed, not run."""
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Assign) and any(getattr(target, "id", "") == "tasks" for target in node.targets):
+            return True
+        if isinstance(node, ast.ImportFrom) and any((name.asname or name.name) == "tasks" for name in node.names):
             return True
         if isinstance(node, ast.ImportFrom) and node.level and node.module and node.names[0].name == "*":
             other = path.parents[node.level - 1].joinpath(*node.module.split(".")).with_suffix(".py")

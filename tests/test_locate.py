@@ -53,9 +53,10 @@ def test_parts_that_configs_import_are_not_listed(tmp_path, monkeypatch):
     monkeypatch.setattr(locate, "shipped_folder", lambda name: tmp_path)
     (tmp_path / "a").mkdir()
     for name, text in {"base": "tasks = dict()", "twin": "from .base import *", "a/far": "from ..twin import *",
+                       "named": "from .base import solver, tasks", "renamed": "from .base import tasks as _tasks",
                        "part": "solver = []", "other": "from .part import *"}.items():
         (tmp_path / f"{name}.py").write_text(text + "\n")
-    assert list_configs() == ["a/far", "base", "twin"]
+    assert list_configs() == ["a/far", "base", "named", "twin"]
 
 
 def test_a_model_is_found_by_path_without_suffix(tmp_path):

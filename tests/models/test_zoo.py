@@ -20,6 +20,7 @@ COUNTED = {
     "zoo/fcn_resnet50": (47.14, 395.2),
     "zoo/fcn_hrnetw18": (9.64, 36.9),
     "zoo/fcn_hrnetw18_small": (3.94, 19.22),  # its authors: 3.9 M, and 71.6 times 2^30 at 1024x2048
+    "zoo/deeplabv3p_mobilenetv2_full": (2.725, 11.369),
     "zoo/unet": (13.40, 253.1),
 }
 """Config -> parameters in millions and GMACs at 512x1024, 19 classes, no auxiliary heads: counted from the published architecture."""
