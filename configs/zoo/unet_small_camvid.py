@@ -3,9 +3,9 @@
 from mmengine.config import read_base
 
 with read_base():
-    from .unet import fusion_bn_patterns, nodes, tasks
     from ..common.camvid import *
     from ..common.schedules import _sgd_poly
+    from .unet import fusion_bn_patterns, nodes, tasks
 
 nodes["backbone"].update(channels=[16, 32, 64, 128, 128])
 nodes["neck"].update(channels=[16, 16, 32, 64])
