@@ -18,40 +18,42 @@ from mtzoo.engine.loop import train_step
 from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.optim import build_optimizer
 from mtzoo.engine.pruning import pruned_config, without
-from mtzoo.engine.stages import fold_for_step, network_at, quantization_of
+from mtzoo.engine.stages import config_network, fold_for_step, network_at, quantization_of
 from mtzoo.export import export_model
 from mtzoo.graph import read_program
 from mtzoo.layers import ConvBNAct, normalize_image
 from mtzoo.locate import find_config, list_configs
-from mtzoo.models import MultiTaskNet
+from mtzoo.models import MultiTaskNet, network_stride
 from mtzoo.quantization import calibrate, convert, freeze, prepare, set_observing
 from mtzoo.runtime import verify
 from mtzoo.structures import Batch, Boxes, flatten_outputs
 from tests.compression.helpers import random_removal
 
-HW = (64, 96)
+LEAST_HW = (64, 96)
 SMALL = "4pe_resize/seg_lane"  # one life is lived among the fast tests
 KINDS = ("4pe_crop/multitask", "4pe_resize/det_vehicle_sign", "converted/multitask", "real_resize/pretrain",
-         "zoo/fcn_hrnetw18_small")
-"""A window of the image with all tasks, boxes alone, labels of other data sets, the first of two trainings, a published network."""
+         "zoo/fcn_hrnetw18_small", "zoo/fastscnn")
+"""A window of the image with all tasks, boxes alone, labels of other data sets, the first of two trainings, published networks."""
 
 
 def shrunk(name: str) -> ExperimentConfig:
-    """The config with a small image; its network, tasks, losses and quantization as they are."""
-    values = load_config(find_config(name)).resolved
-    shape = {key: [1, 3, *HW] if key == "image" else value
+    """The config with a small image of whole strides; its network, tasks, losses and quantization as they are."""
+    config = load_config(find_config(name))
+    values, stride = config.resolved, network_stride(config_network(config))
+    hw = [-(-side // stride) * stride for side in LEAST_HW]
+    shape = {key: [1, 3, *hw] if key == "image" else value
              for key, value in values.get("int_inference_export_input_shape", {}).items()}
-    deploy = {**values["deploy_geometry"], "input_hw": list(HW)}
+    deploy = {**values["deploy_geometry"], "input_hw": hw}
     if "window" not in deploy:
-        deploy |= {"resized_hw": list(HW), "drop_top": 0}
-    return config_from_dict({**values, "train_geometry": {**values["train_geometry"], "crop_hw": list(HW)},
+        deploy |= {"resized_hw": hw, "drop_top": 0}
+    return config_from_dict({**values, "train_geometry": {**values["train_geometry"], "crop_hw": hw},
                              "deploy_geometry": deploy,
                              "int_inference_export_input_shape": shape})
 
 
 def random_batch(config: ExperimentConfig, seed: int = 0, count: int = 2) -> Batch:
     """Noise, with boxes and masks for every task."""
-    rng = np.random.default_rng(seed)
+    rng, hw = np.random.default_rng(seed), tuple(config.train_geometry.crop_hw)
     boxes, masks = {}, {}
     for task in config.tasks:
         classes = len(task.classes)
@@ -60,9 +62,9 @@ def random_batch(config: ExperimentConfig, seed: int = 0, count: int = 2) -> Bat
                            np.zeros(2, bool), np.ones(classes, bool)) for _ in range(count)]
             boxes[task.name] = known
         else:
-            masks[task.name] = torch.from_numpy(rng.integers(0, classes, (count, *HW), dtype=np.uint8))
-    images = torch.from_numpy(rng.integers(0, 256, (count, *HW, 3), dtype=np.uint8)).permute(0, 3, 1, 2)
-    return Batch(images, np.zeros((count, 2, 3)), [HW] * count, [Path("noise")] * count, ["noise"] * count, boxes, masks)
+            masks[task.name] = torch.from_numpy(rng.integers(0, classes, (count, *hw), dtype=np.uint8))
+    images = torch.from_numpy(rng.integers(0, 256, (count, *hw, 3), dtype=np.uint8)).permute(0, 3, 1, 2)
+    return Batch(images, np.zeros((count, 2, 3)), [hw] * count, [Path("noise")] * count, ["noise"] * count, boxes, masks)
 
 
 @dataclass

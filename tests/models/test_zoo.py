@@ -15,12 +15,16 @@ COUNTED = {
     "zoo/deeplabv3_resnet50_os8": (39.07, 324.8),
     "zoo/deeplabv3p_resnet50_os8": (26.72, 227.6),
     "zoo/deeplabv3p_mobilenetv2": (1.818, 4.773),
-    "zoo/gcnet_resnet50_os8": (47.27, 395.2),
-    "zoo/pspnet_resnet50_os8": (65.50, 511.3),
-    "zoo/fcn_resnet50": (47.14, 395.2),
+    "zoo/fastscnn": (1.40, 1.81),
     "zoo/fcn_hrnetw18": (9.64, 36.9),
     "zoo/fcn_hrnetw18_small": (3.94, 19.22),  # its authors: 3.9 M, and 71.6 times 2^30 at 1024x2048
     "zoo/deeplabv3p_mobilenetv2_full": (2.725, 11.369),
+    "zoo/fcn_resnet50": (47.14, 395.2),
+    "zoo/gcnet_resnet50_os8": (47.27, 395.2),
+    "zoo/hardnet": (4.12, 8.80),
+    "zoo/pp_liteseg_b": (12.23, 19.23),
+    "zoo/pp_liteseg_t": (8.03, 11.4),
+    "zoo/pspnet_resnet50_os8": (65.50, 511.3),
     "zoo/unet": (13.40, 253.1),
 }
 """Config -> parameters in millions and GMACs at 512x1024, 19 classes, no auxiliary heads: counted from the published architecture."""

@@ -1,0 +1,107 @@
+"""Fast-SCNN (arXiv 1902.04502): the first layers are shared by a branch that keeps the size and one that sees the whole image."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mtzoo.models.blocks import SeparableConv, conv_bn, conv_bn_relu
+from mtzoo.registry import NODES
+from mtzoo.structures import FeatureSpec
+
+EXPANSION = 6
+"""Of the bottlenecks: inside they are as many times wider."""
+BLOCKS = 3
+"""Bottlenecks in each stage."""
+POOLED_TO = (1, 2, 3, 6)
+"""Bins along each side of the map, one branch of the pyramid each."""
+
+
+class Bottleneck(nn.Module):
+    """Inverted residual of MobileNetV2 (arXiv 1801.04381) with ReLU: (N, C_in, H, W) -> (N, C_out, H/stride, W/stride)."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, stride: int) -> None:
+        super().__init__()
+        hidden = EXPANSION * in_channels
+        self.expand = conv_bn_relu(in_channels, hidden)
+        self.depthwise = conv_bn_relu(hidden, hidden, 3, stride=stride, groups=hidden)
+        self.project = conv_bn(hidden, out_channels)
+        self.adds = stride == 1 and in_channels == out_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.project(self.depthwise(self.expand(x)))
+        return x + y if self.adds else y
+
+
+class PyramidPooling(nn.Module):
+    """(N, C, H, W) -> (N, C_out, H, W): means of bins, a 1x1 convolution to C / 4 each, enlarged and joined with x, convolved.
+
+    kernel_size: of that last convolution.
+    """
+
+    def __init__(self, channels: int, out_channels: int, kernel_size: int) -> None:
+        super().__init__()
+        width = channels // len(POOLED_TO)
+        self.branches = nn.ModuleList(conv_bn_relu(channels, width) for _ in POOLED_TO)
+        self.fuse = conv_bn_relu(channels + width * len(POOLED_TO), out_channels, kernel_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        means = [branch(F.adaptive_avg_pool2d(x, bins)) for branch, bins in zip(self.branches, POOLED_TO)]
+        enlarged = [F.interpolate(y, size=x.shape[2:], mode="bilinear", align_corners=False) for y in means]
+        return self.fuse(torch.cat([x, *enlarged], dim=1))
+
+
+@NODES.register_module()
+class FastSCNN(nn.Module):
+    """Image (N, 3, H, W) -> `high` (64, /8), of the layers that learn to downsample, and `low` (128, /32), which sees the whole image.
+
+    downsampling: channels of the three first layers; channels: of the three stages behind them; out_channels: of `low`;
+    pyramid_kernel: of the convolution behind the pyramid, 3 as PaddleSeg has it, or 1, which makes the paper's number of
+    parameters; relu_between: whether a ReLU follows the first layers' depthwise convolutions. The paper has none; then their maps
+    are signed, which is slower.
+    """
+
+    def __init__(self, in_specs: Sequence[FeatureSpec], *, downsampling: Sequence[int] = (32, 48, 64),
+                 channels: Sequence[int] = (64, 96, 128), out_channels: int = 128, pyramid_kernel: int = 3,
+                 relu_between: bool = True) -> None:
+        super().__init__()
+        for name, widths in (("downsampling", downsampling), ("channels", channels)):
+            if len(widths) != 3:
+                raise ValueError(f"{name}={list(widths)}: three numbers are wanted")
+        first, second, third = downsampling
+        self.downsample = nn.Sequential(conv_bn_relu(in_specs[0].channels, first, 3, stride=2),
+                                        SeparableConv(first, second, stride=2, relu_between=relu_between),
+                                        SeparableConv(second, third, stride=2, relu_between=relu_between))
+        self.stages = nn.Sequential()
+        for before, out, stride in zip((third, *channels), channels, (2, 2, 1)):
+            self.stages.append(nn.Sequential(Bottleneck(before, out, stride=stride),
+                                             *(Bottleneck(out, out, stride=1) for _ in range(BLOCKS - 1))))
+        self.pyramid = PyramidPooling(channels[-1], out_channels, pyramid_kernel)
+        self.out_specs = [FeatureSpec(third, 8, "high"), FeatureSpec(out_channels, 32, "low")]
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        high = self.downsample(x)
+        return [high, self.pyramid(self.stages(high))]
+
+
+@NODES.register_module()
+class FeatureFusionModule(nn.Module):
+    """Two features, the second of four times the first's stride -> `fused` (`channels`) at the finer stride: their sum."""
+
+    def __init__(self, in_specs: Sequence[FeatureSpec], *, channels: int = 128) -> None:
+        super().__init__()
+        strides = [spec.stride for spec in in_specs]
+        if len(strides) != 2 or strides[1] != 4 * strides[0]:
+            raise ValueError(f"FeatureFusionModule reads two features, the second of four times the first's stride, got {strides}; "
+                             "e.g. inputs=['backbone.high', 'backbone.low']")
+        high, low = (spec.channels for spec in in_specs)
+        self.low = nn.Sequential(conv_bn_relu(low, low, 3, groups=low), conv_bn(low, channels))
+        self.high = conv_bn(high, channels)
+        self.relu = nn.ReLU()
+        self.out_specs = [FeatureSpec(channels, strides[0], "fused")]
+
+    def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
+        high, low = features
+        enlarged = F.interpolate(low, scale_factor=4, mode="bilinear", align_corners=False)
+        return [self.relu(self.low(enlarged) + self.high(high))]
