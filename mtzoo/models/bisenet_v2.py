@@ -112,7 +112,7 @@ class BiSeNetV2(nn.Module):
 class BilateralGuidedAggregation(nn.Module):
     """Detail (N, C, H/s, W/s) and semantic (N, D, H/4s, W/4s) -> `fused` (N, `channels`, H/s, W/s).
 
-    The semantic feature gates the detail twice, at the detail's size and at its own; the sum of both, at the detail's size, is convolved.
+    The semantic feature gates the detail at both sizes; the sum, at the size of the detail, is convolved.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, channels: int = 128) -> None:
