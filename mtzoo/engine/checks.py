@@ -1,5 +1,7 @@
 """What a config asks of the network, tried before the first hour of training is spent."""
 
+from math import prod
+
 import torch
 
 from mtzoo.compression import sparse_layers
@@ -9,8 +11,9 @@ from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.stages import config_network, fold_for_step, quantization_of
 from mtzoo.engine.taps import tapped
 from mtzoo.errors import UserError
+from mtzoo.graph import read_program, result_shapes
 from mtzoo.machine import check_memory
-from mtzoo.models import network_stride
+from mtzoo.models import MultiTaskNet, network_stride
 from mtzoo.ops.boxes import box_strides
 from mtzoo.postprocess.label_map import LabelMapDecoder
 from mtzoo.quantization import inexact_layers, layers_with_bn, prepare
@@ -68,6 +71,20 @@ def check_integers(config: ExperimentConfig) -> None:
     for layer, why in inexact_layers(net).items():
         raise UserError(f"quantization: layer '{layer}' {why}, so step 3 could not make an integer network; `mtzoo quant` and "
                         "`mtzoo ptq` deliver such networks as what they are")
+
+
+def check_batch_size(net: MultiTaskNet, crop_hw: tuple[int, int], images: int) -> None:
+    """Raises UserError where BN in training would see one value of each channel: behind the mean of a whole map, of one image.
+
+    images: of one batch, in all processes whose BN counts together.
+    """
+    if images > 1:
+        return
+    shapes = result_shapes(net, crop_hw)
+    for call in read_program(net).convs:
+        if call.module.bn is not None and call.module.bn.training and prod(shapes[call.name][2:]) == 1:
+            raise UserError(f"batch_size=1: layer '{call.name}' normalises one value of each channel in each image, so a batch has to "
+                            "hold two images or more; set batch_size=2")
 
 
 def _check_outputs(task: TaskConfig, outputs: RawOutputs, height: int) -> None:

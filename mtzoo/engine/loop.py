@@ -17,6 +17,7 @@ from mtzoo.data.dataset import MultiTaskDataset
 from mtzoo.data.loader import Loader, make_loader
 from mtzoo.engine.bad_images import BadImages
 from mtzoo.engine.checkpoint_values import restoring
+from mtzoo.engine.checks import check_batch_size
 from mtzoo.engine.distributed import average_gradients, largest, wrap
 from mtzoo.engine.freezing import frozen
 from mtzoo.engine.losses import MultiTaskLoss, compute_loss
@@ -64,9 +65,9 @@ class BatchStream:
         self.bad_images = bad_images
         self.sampler = dataset.sampler(config.samples_per_epoch, rank, world_size, config.env.shuffle_chunk_size)
         self.global_batch = batch_size * world_size
-        workers, crop = config.env.workers, dataset.pipeline.geometry.crop_hw
-        check_memory(f"batch_size={batch_size} with train_geometry.crop_hw={list(crop)}",
-                     batch_size * crop[0] * crop[1] * (BYTES_OF_A_PIXEL + BYTES_AHEAD * workers))
+        self.crop_hw, workers = dataset.pipeline.geometry.crop_hw, config.env.workers
+        check_memory(f"batch_size={batch_size} with train_geometry.crop_hw={list(self.crop_hw)}",
+                     batch_size * self.crop_hw[0] * self.crop_hw[1] * (BYTES_OF_A_PIXEL + BYTES_AHEAD * workers))
         self.loader: Loader = make_loader(dataset, self.sampler, batch_size, workers, pin_memory=pin_memory)
         self.per_epoch = self.sampler.samples // self.global_batch
         if self.per_epoch == 0:
@@ -101,13 +102,14 @@ def train_phase(net: MultiTaskNet, criterion: MultiTaskLoss, phase: Phase, strea
     before_step, after_step: called with the iteration about to run (observers are frozen there), and with the one whose update is
     done (zero weights are kept there); on_checkpoint: called every `checkpoint_interval` iterations and after the last one, gives
     what was written; stop: asked after each iteration.
-    Raises UserError when the loss is no longer a number, Interrupted when it stops with a checkpoint.
+    Raises UserError when BN would see too few values or the loss is no longer a number, Interrupted when it stops with a checkpoint.
     """
     total, start = progress.total, resume.iteration if resume else 0
     nodes = trained_nodes(net, criterion)
     net.train()
     with frozen(node for name, node in nodes.items() if phase.optimizer.multiplier(name).lr == 0), \
             synchronized_bn([net, criterion] if sync_bn else [], device):
+        check_batch_size(net, stream.crop_hw, stream.global_batch if sync_bn else phase.batch_size)
         optimizer = build_optimizer([net, criterion], phase.optimizer, nodes)
         schedule = build_schedule(optimizer, total, phase.schedule)
         if resume is not None:

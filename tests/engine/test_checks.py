@@ -3,8 +3,10 @@ import copy
 import pytest
 
 from mtzoo.config import config_from_dict
-from mtzoo.engine.checks import check_integers, check_network, small_hw
+from mtzoo.engine.checks import check_batch_size, check_integers, check_network, small_hw
 from mtzoo.errors import UserError
+from mtzoo.models import NodeSpec, build_network
+from tests.tiny import BACKBONE as TINY_BACKBONE
 from tests.tiny import config_values
 
 
@@ -82,3 +84,12 @@ def test_what_would_be_found_late_is_found_now(values, change, message):
 def test_the_trial_image_leaves_the_same_remainders_as_the_large_one(hw, small):
     assert small_hw(hw, 32) == small
     assert all(a % 32 == b % 32 for a, b in zip(hw, small))
+
+
+def test_a_batch_of_one_image_has_too_few_values_for_the_bn_of_a_mean():
+    net = build_network({"seg": (TINY_BACKBONE, NodeSpec("context", "SPPM", ("backbone.mod5",), {"channels": 8, "bins": [1, 2]}),
+                                 NodeSpec("head", "FCNHead", ("context",), {"num_classes": 2}))}).train()
+    check_batch_size(net, (64, 96), 2)
+    with pytest.raises(UserError, match=r"^batch_size=1: layer 'nodes\.context\.branches\.0.*; set batch_size=2$"):
+        check_batch_size(net, (64, 96), 1)
+    check_batch_size(net.eval(), (64, 96), 1)
