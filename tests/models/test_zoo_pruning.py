@@ -15,7 +15,8 @@ from tests.quantization.helpers import outputs, randomize
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["zoo/bisenetv2", "zoo/fastscnn", "zoo/hardnet"])
+@pytest.mark.parametrize("name", ["zoo/fastscnn", pytest.param("zoo/bisenetv2", marks=pytest.mark.thorough),
+                                  pytest.param("zoo/hardnet", marks=pytest.mark.thorough)])
 def test_channels_gone_for_real_and_channels_that_give_0_are_one_function(name):
     torch.manual_seed(0)
     pruned = config_network(load_config(find_config(name)))
