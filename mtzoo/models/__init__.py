@@ -1,6 +1,19 @@
 """Networks. Importing this package registers every node type: a new backbone or head is one file and one line here."""
 
-from mtzoo.models import bisenet_v2, deeplab, fast_scnn, gcnet, hardnet, hrnet, pp_humanseg, pp_liteseg, pspnet, resnet_vd, stdc, unet  # noqa: F401
+from mtzoo.models import (  # noqa: F401
+    bisenet_v2,
+    deeplab,
+    fast_scnn,
+    gcnet,
+    hardnet,
+    hrnet,
+    pp_humanseg,
+    pp_liteseg,
+    pspnet,
+    resnet_vd,
+    stdc,
+    unet,
+)
 from mtzoo.models.heads import fcn  # noqa: F401
 from mtzoo.models.heads.detection import PerLocationDetectionHead
 from mtzoo.models.heads.segmentation import DenseSegmentationHead

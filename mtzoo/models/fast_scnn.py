@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mtzoo.models.blocks import SeparableConv, conv_bn, conv_bn_relu
+from mtzoo.models.pspnet import PyramidPooling
 from mtzoo.registry import NODES
 from mtzoo.structures import FeatureSpec
 
@@ -14,8 +14,6 @@ EXPANSION = 6
 """Of the bottlenecks: inside they are as many times wider."""
 BLOCKS = 3
 """Bottlenecks in each stage."""
-POOLED_TO = (1, 2, 3, 6)
-"""Bins along each side of the map, one branch of the pyramid each."""
 
 
 class Bottleneck(nn.Module):
@@ -32,24 +30,6 @@ class Bottleneck(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.project(self.depthwise(self.expand(x)))
         return x + y if self.adds else y
-
-
-class PyramidPooling(nn.Module):
-    """(N, C, H, W) -> (N, C_out, H, W): means of bins, a 1x1 convolution to C / 4 each, enlarged and joined with x, convolved.
-
-    kernel_size: of that last convolution.
-    """
-
-    def __init__(self, channels: int, out_channels: int, kernel_size: int) -> None:
-        super().__init__()
-        width = channels // len(POOLED_TO)
-        self.branches = nn.ModuleList(conv_bn_relu(channels, width) for _ in POOLED_TO)
-        self.fuse = conv_bn_relu(channels + width * len(POOLED_TO), out_channels, kernel_size)
-
-    def forward(self, x: Tensor) -> Tensor:
-        means = [branch(F.adaptive_avg_pool2d(x, bins)) for branch, bins in zip(self.branches, POOLED_TO)]
-        enlarged = [F.interpolate(y, size=x.shape[2:], mode="bilinear", align_corners=False) for y in means]
-        return self.fuse(torch.cat([x, *enlarged], dim=1))
 
 
 @NODES.register_module()
@@ -77,12 +57,14 @@ class FastSCNN(nn.Module):
         for before, out, stride in zip((third, *channels), channels, (2, 2, 1)):
             self.stages.append(nn.Sequential(Bottleneck(before, out, stride=stride),
                                              *(Bottleneck(out, out, stride=1) for _ in range(BLOCKS - 1))))
-        self.pyramid = PyramidPooling(channels[-1], out_channels, pyramid_kernel)
+        self.pyramid = PyramidPooling([FeatureSpec(channels[-1], 32, "stages")])
+        self.fuse = conv_bn_relu(self.pyramid.out_specs[0].channels, out_channels, pyramid_kernel)
         self.out_specs = [FeatureSpec(third, 8, "high"), FeatureSpec(out_channels, 32, "low")]
 
     def forward(self, x: Tensor) -> list[Tensor]:
         high = self.downsample(x)
-        return [high, self.pyramid(self.stages(high))]
+        (pyramid,) = self.pyramid([self.stages(high)])
+        return [high, self.fuse(pyramid)]
 
 
 @NODES.register_module()
