@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"data", "quantization", "compression", "models", "postprocess"} | EVERYBODY,
     "export": {"models", "layers", "graph", "postprocess", "quantization"} | EVERYBODY,
     "runtime": {"models", "graph", "postprocess", "quantization", "export"} | EVERYBODY,
+    "foreign": {"layers", "lowering", "models", "postprocess", "quantization", "compression", "export", "runtime"} | EVERYBODY,
     "engine": {"layers", "graph", "models", *WORKERS, "quantization", "compression", "config", "export", "runtime"} | EVERYBODY,
 }
 ANYTHING = ("cli", "__main__")

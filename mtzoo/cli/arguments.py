@@ -30,9 +30,9 @@ from mtzoo.models.channel_plan import GONE
 from mtzoo.quantization.other_names import own_pattern
 
 
-def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+def add_config_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """--config, --tasks and --cfg-options."""
-    parser.add_argument("--config", "--cfg", required=True, metavar="FILE", help="a config file, or a shipped one's name")
+    parser.add_argument("--config", "--cfg", required=required, metavar="FILE", help="a config file, or a shipped one's name")
     add_config_options(parser)
 
 

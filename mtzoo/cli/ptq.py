@@ -7,6 +7,13 @@
 The save dir gets `int-inference-last.pt`, a checkpoint of step 3 like any other, its deploy model and `comparison.json`. Where a task
 falls by more than --max-drop, the parts of the network that rounding hurts most stay in float, or in 16 bits with --spare 16bit:
 `mixed-last.pt` and its deploy model are then written, too, which are not integer.
+
+Somebody else's network, with no training code (docs/foreign.md):
+
+    mtzoo ptq --onnx model.onnx --images frames/ --mean 0.485 0.456 0.406 --std 0.229 0.224 0.225 --rgb
+
+The save dir gets `model-int8.onnx`, an exact integer file with the inputs and outputs of the original, verified, compared with the
+float file on images that it was not calibrated on, and measured.
 Exit code 1: executors differ, or the drop cannot be kept.
 """
 
@@ -30,6 +37,7 @@ from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.outputs import claim_folder, output_folder
 from mtzoo.cli.ptq_delivery import KEPT_FILES, compare_as_configured, compare_integer, compare_mixed
+from mtzoo.cli.ptq_onnx import add_onnx_arguments, check_one_way, run_onnx
 from mtzoo.compression import EQUALIZE, Corrections
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.ptq import SPARE, Job, fold_all, left_inexact, load_float_network
@@ -41,10 +49,10 @@ DEFAULTS = Corrections()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_config_arguments(parser)
-    parser.add_argument("--model-path", type=Path, required=True, metavar="CKPT", help="a float checkpoint of this network")
-    parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), required=True, metavar="N",
-                        help="training images whose ranges are observed")
+    add_config_arguments(parser, required=False)
+    parser.add_argument("--model-path", type=Path, metavar="CKPT", help="a float checkpoint of this network")
+    parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), metavar="N",
+                        help="training images whose ranges are observed; with --onnx at most 64, and half of the folder")
     parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
                         help="a new folder; default work_dirs/CONFIG-ptq")
     parser.add_argument("--equalize", choices=EQUALIZE, default=DEFAULTS.equalize,
@@ -55,10 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--spare", choices=tuple(SPARE), default="float", help="what becomes of the parts to blame then (float)")
     add_float_layers_argument(parser)
     add_measuring_arguments(parser)
+    add_onnx_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    check_one_way(args)
     limit, threads = measuring_from_arguments(args)
+    if args.onnx is not None:
+        return run_onnx(args, threads)
     if args.max_drop is not None and not 0 <= args.max_drop < math.inf:
         raise UserError(f"--max-drop {args.max_drop}: points of mIoU or AP50, 0 or more, e.g. 0.5")
     config = config_from_arguments(args)

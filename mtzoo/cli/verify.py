@@ -97,6 +97,9 @@ def print_report(report: "VerifyReport") -> None:
     table.add_row("all", *(f"{sum(t.mismatches.values()):,} of {sum(t.values.values()):,}" for t in report.executors.values()))
     table.add_row("largest box difference, px", *(f"{t.box_error:.1e}" if any(o.endswith(".boxes") for o in t.values) else "-"
                                                   for t in report.executors.values()))
+    if any(t.float_error for t in report.executors.values()):
+        table.add_row("largest difference behind a softmax or sigmoid", *(f"{t.float_error:.1e}" if t.float_error else "-"
+                                                                          for t in report.executors.values()))
     say(table)
     say("equal" if report.passed else "NOT equal")
 

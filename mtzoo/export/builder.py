@@ -1,7 +1,7 @@
 """A thin hand for writing ONNX graphs: one call per operator, constants stored once."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -22,7 +22,7 @@ OPERATORS = frozenset((
     "Add", "And", "ArgMax", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "CumSum", "DequantizeLinear", "Div", "Elu",
     "Equal", "Erf", "Exp", "Expand", "Floor", "Gather", "Greater", "GreaterOrEqual", "Identity", "LeakyRelu", "Less",
     "LessOrEqual", "MatMul", "Max", "MaxPool", "Min", "Mul", "NonMaxSuppression", "Or", "Pad", "QuantizeLinear", "ReduceMax",
-    "ReduceMin", "ReduceSum", "Relu", "Reshape", "Resize", "Round", "Sigmoid", "Slice", "Softplus", "Squeeze", "Sub", "Tanh",
+    "ReduceMin", "ReduceSum", "Relu", "Reshape", "Resize", "Round", "Sigmoid", "Slice", "Softmax", "Softplus", "Squeeze", "Sub", "Tanh",
     "TopK", "Transpose", "Unsqueeze", "Where"))
 """All that is written. A file with any other is not read either: some can run for ever, or read other files."""
 
@@ -32,9 +32,13 @@ ELEMENT_TYPES = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.uint8): Te
 
 
 class GraphBuilder:
-    """Nodes in execution order, initializers by name. Tensors are strings, as in ONNX."""
+    """Nodes in execution order, initializers by name. Tensors are strings, as in ONNX.
 
-    def __init__(self) -> None:
+    reserved: names that tensors which have none of their own do not get.
+    """
+
+    def __init__(self, reserved: Collection[str] = ()) -> None:
+        self.reserved = frozenset(reserved)
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
         self.inputs: list[onnx.ValueInfoProto] = []
@@ -47,9 +51,13 @@ class GraphBuilder:
         """
         if kind not in OPERATORS:
             raise ValueError(f"operator '{kind}': files that hold it are refused when they are read; add it to OPERATORS")
-        name = name or f"t{len(self.nodes)}"
+        name = name or self._numbered()
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **(attributes or {})))
         return name
+
+    def _numbered(self) -> str:
+        name = f"t{len(self.nodes)}"
+        return f"tensor.{name}" if name in self.reserved else name
 
     def upsample_nearest(self, x: str, factor: int | tuple[int, int], name: str) -> str:
         """(N, C, h, w) of any type -> (N, C, factor h, factor w), each value factor^2 times. factor: also that of height and width."""

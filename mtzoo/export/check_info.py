@@ -10,6 +10,7 @@ from mtzoo.export.boxes import CROP_XY, IM_HW
 from mtzoo.export.check_graph import Shapes
 from mtzoo.export.deploy import tensors
 from mtzoo.export.info import DeployInfo, TaskInfo, TensorInfo
+from mtzoo.export.signature import Signature
 from mtzoo.ops.color import input_shapes
 from mtzoo.postprocess import BoxDecoder
 
@@ -28,16 +29,33 @@ def check_info(info: DeployInfo, model: onnx.ModelProto, shapes: Shapes) -> None
         raise UserError(f"its description says step={info.step}, parameters={info.parameters}")
     if set(info.graphs) != set(info.tasks):
         raise UserError("its 'graphs' and its 'tasks' are not of the same tasks")
+    if info.signature is not None:
+        _check_foreign_outputs(info, info.signature)
+        return
     outputs = {tensor.name: tensor for tensor in info.outputs}
     if strange := next((name for name in outputs if name.rpartition(".")[0] not in info.tasks), None):
         raise UserError(f"its output {shown(strange)} belongs to none of its tasks")
+    if any(task.kind == "maps" for task in info.tasks.values()):
+        raise UserError("it has a task that is not decoded, and no 'signature'")
     for name, task in info.tasks.items():
         own = {key.rpartition(".")[2]: tensor for key, tensor in outputs.items() if key.rpartition(".")[0] == name}
         _check_outputs(name, task, own, info)
         _check_classes(name, task, shapes)
 
 
+def _check_foreign_outputs(info: DeployInfo, signature: Signature) -> None:
+    """Of a network that is not of the zoo: one task, whose maps are handed over as they are, and the outputs that it says."""
+    if len(info.tasks) != 1 or any(task.kind != "maps" for task in info.tasks.values()):
+        raise UserError("it has a signature of its own, and a task that is decoded")
+    if info.outputs != tuple(TensorInfo(output.name, "float32", output.shape) for output in signature.outputs):
+        raise UserError("its outputs are not those of its 'signature'")
+
+
 def _check_inputs(info: DeployInfo) -> None:
+    if info.signature is not None:
+        if info.inputs != (TensorInfo(info.signature.input_name, info.signature.dtype, (1, 3, *info.geometry.input_hw)),):
+            raise UserError(f"its inputs do not fit its 'signature', input_hw={info.geometry.input_hw}")
+        return
     images = {TensorInfo(name, "uint8", shape) for name, shape in input_shapes(info.input_format, info.geometry.input_hw).items()}
     others = {TensorInfo(name, "float32", (1, 2)) for name in (IM_HW, CROP_XY)}
     if not images <= set(info.inputs) <= images | others or len(set(info.inputs)) != len(info.inputs):

@@ -21,6 +21,7 @@ from mtzoo.export.labels import emit_label_map
 from mtzoo.export.logits import exact_decoders
 from mtzoo.export.network import emit_network
 from mtzoo.export.requirements import requirements, weight_bits
+from mtzoo.export.signature import Signature
 from mtzoo.files import write_whole
 from mtzoo.graph import read_program, result_shapes
 from mtzoo.models import MultiTaskNet, NodeSpec, network_stride
@@ -41,7 +42,7 @@ DTYPES = {element: np.dtype(dtype).name for dtype, element in ELEMENT_TYPES.item
 class ExportSpec:
     """What an export has to know beyond the network. step: 0..3; graphs: task -> node specs the network was built from;
     config, config_hash: the resolved config as plain data, to be carried along; input_format: of the images it will read;
-    channels: layers narrower than their specs."""
+    channels: layers narrower than their specs; signature: of a network that is not of the zoo."""
 
     step: int
     tasks: Mapping[str, TaskInfo]
@@ -51,6 +52,7 @@ class ExportSpec:
     config_hash: str
     input_format: InputFormat = "bgr"
     channels: ChannelPlan = field(default_factory=dict)
+    signature: Signature | None = None
 
 
 def export_model(net: MultiTaskNet, spec: ExportSpec, path: str | Path, *, postprocess: bool, keep_raw: bool = False) -> DeployInfo:
@@ -66,7 +68,7 @@ def export_model(net: MultiTaskNet, spec: ExportSpec, path: str | Path, *, postp
     net.eval()
     spec = replace(spec, tasks=with_exact_decoders(net, spec.tasks), geometry=replace(spec.geometry, stride=network_stride(net)))
     model = build_model(net, spec.tasks, spec.geometry, spec.input_format, quantized=True, postprocess=postprocess,
-                        keep_raw=keep_raw)
+                        keep_raw=keep_raw, signature=spec.signature)
     net.train(was_training)
     info = describe(model, net, spec)
     write_model(model, info, path)
@@ -93,12 +95,18 @@ def describe(model: onnx.ModelProto, net: MultiTaskNet, spec: ExportSpec) -> Dep
                       tasks=spec.tasks, geometry=spec.geometry, graphs=spec.graphs, inputs=tensors(model.graph.input),
                       outputs=tensors(model.graph.output), config_hash=spec.config_hash, config=spec.config,
                       input_format=spec.input_format, channels=spec.channels, exponents=exponents,
-                      weight_bits=weight_bits(model), requires=requirements(model))
+                      weight_bits=weight_bits(model), requires=requirements(model), signature=spec.signature)
 
 
 def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: DeployGeometry,
-                input_format: InputFormat = "bgr", *, quantized: bool, postprocess: bool, keep_raw: bool = False) -> onnx.ModelProto:
-    """The ONNX model of `net` for one image. quantized=False: the same network in plain floats, for float runtimes."""
+                input_format: InputFormat = "bgr", *, quantized: bool, postprocess: bool, keep_raw: bool = False,
+                signature: Signature | None = None) -> onnx.ModelProto:
+    """The ONNX model of `net` for one image. quantized=False: the same network in plain floats, for float runtimes.
+
+    signature: of a network that is not of the zoo, whose model has these inputs and outputs and no others.
+    """
+    if signature is not None:
+        return _foreign_model(net, geometry, signature, quantized=quantized)
     builder = GraphBuilder()
     image = emit_image(builder, input_format, geometry.input_hw)
     results = result_shapes(net, geometry.input_hw)
@@ -115,6 +123,14 @@ def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: Depl
                 builder.add_input(CROP_XY, np.float32, (1, 2))
         for name, task in tasks.items():
             _emit_task(builder, name, task if quantized else _in_floats(task), geometry, maps, shapes)
+    return builder.model("mtzoo")
+
+
+def _foreign_model(net: MultiTaskNet, geometry: DeployGeometry, signature: Signature, *, quantized: bool) -> onnx.ModelProto:
+    builder = GraphBuilder([signature.input_name, *(output.name for output in signature.outputs)])
+    image = signature.emit_image(builder, geometry.input_hw)
+    maps = emit_network(builder, net, image, result_shapes(net, geometry.input_hw), quantized=quantized)
+    signature.emit_tail(builder, {name.partition(".")[2]: tensor for name, tensor in maps.items()})
     return builder.model("mtzoo")
 
 

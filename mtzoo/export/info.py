@@ -6,16 +6,17 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mtzoo.errors import UserError, shown
+from mtzoo.export.signature import Signature
 from mtzoo.models import NodeSpec
 from mtzoo.models.channel_plan import ChannelPlan
 from mtzoo.ops.color import InputFormat
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.plain_data import build
-from mtzoo.postprocess import BoxDecoder, Decoder, LabelMapDecoder
+from mtzoo.postprocess import AsIs, BoxDecoder, Decoder, LabelMapDecoder
 from mtzoo.strict_json import strict_json
 
 FORMAT = "mtzoo-deploy-1"
-DECODERS = {"detection": BoxDecoder, "segmentation": LabelMapDecoder}
+DECODERS = {"detection": BoxDecoder, "segmentation": LabelMapDecoder, "maps": AsIs}
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class TaskInfo:
         """Raises UserError for a kind that does not exist, or is not the post-processing's."""
         if not isinstance(self.decoder, DECODERS.get(self.kind, ())):
             raise UserError(f"kind={shown(self.kind)}: not one of {', '.join(DECODERS)}, or its 'decoder' is that of another kind")
-        if not self.classes:
+        if not self.classes and self.kind != "maps":
             raise UserError("no classes")
 
 
@@ -49,7 +50,8 @@ class DeployInfo:
     as trained; graphs: task -> node specs, from which the network is rebuilt; config: the resolved config, as plain data;
     input_format: of the image inputs, see `mtzoo.ops.color`; channels: layers that are narrower than their specs; exponents:
     layer -> {"weight": [e per output channel], "output": e}, scale = 2^e, of an integer network; weight_bits: the fewest that hold
-    its int8 weights, None if it has none or the file does not say; requires: see `mtzoo.export.requirements`.
+    its int8 weights, None if it has none or the file does not say; requires: see `mtzoo.export.requirements`; signature: of a network
+    that is not of the zoo, its own inputs and outputs.
     """
 
     step: int
@@ -67,6 +69,7 @@ class DeployInfo:
     exponents: Mapping[str, Mapping[str, int | tuple[int, ...]]] = field(repr=False, default_factory=dict)
     weight_bits: int | None = None
     requires: tuple[str, ...] = ()
+    signature: Signature | None = None
 
     def to_json(self) -> str:
         """Compact JSON. Without the file's sha256, which the sidecar adds: no file can hold its own."""

@@ -119,12 +119,20 @@ def stored_integers(file: DeployFile) -> dict[str, Tensor]:
                 state[f"{layer}.weight"], state[f"{layer}.bias"] = tensors[f"{layer}.weight"], tensors[f"{layer}.bias"]
                 state[f"{layer}.weight_exponent"] = exponent_of(tensors[f"{layer}.weight_scale"]).to(torch.int8)
             if "output" in exponents:
-                state[f"{layer}.output_exponent"] = exponent_of(tensors[f"{layer}.output_scale"]).to(torch.int8)
+                state[f"{layer}.output_exponent"] = _output_exponent(layer, exponents, tensors)
             if {key: _plain(state[f"{layer}.{key}_exponent"]) for key in exponents} != exponents:
                 raise ValueError("its scales are not those of the description")
         except (KeyError, ValueError, UserError) as error:
             raise UserError(f"{file.path}: layer {shown(layer)} is damaged ({error}); export the model again") from error
     return state
+
+
+def _output_exponent(layer: str, exponents: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Tensor:
+    """A join's scale is in no file where all that reads its integers has the same scale."""
+    name = f"{layer}.output_scale"
+    if name not in tensors and "weight" not in exponents:
+        return torch.tensor(int(exponents["output"]), dtype=torch.int8)
+    return exponent_of(tensors[name]).to(torch.int8)
 
 
 def _plain(exponent: Tensor) -> int | tuple[int, ...]:

@@ -15,13 +15,13 @@ Field = tuple[int, int, int]
 """(number, start, end) of a field's content."""
 
 
-def check_wire(content: bytes) -> None:
-    """Raises UserError for bytes that are no protocol buffer, or of which more than MAX_OTHER_BYTES are not weights."""
+def check_wire(content: bytes, most: int = MAX_OTHER_BYTES) -> None:
+    """Raises UserError for bytes that are no protocol buffer, or of which more than `most` are not weights."""
     try:
         other = 0
         for other in _growing(content):
-            if other > MAX_OTHER_BYTES:
-                raise UserError(f"more than {MAX_OTHER_BYTES:,} bytes of it are not weights; mtzoo writes no such file")
+            if other > most:
+                raise UserError(f"more than {most:,} bytes of it are not weights (raw data of initializers); such a file is not read")
     except (ValueError, IndexError):
         raise UserError("truncated or not an ONNX file") from None
 

@@ -2,6 +2,7 @@
 
 from mtzoo.layers.average_pool import AvgPool
 from mtzoo.layers.bilinear import UpsampleBilinear
+from mtzoo.layers.border import Border
 from mtzoo.layers.channel_pool import ChannelMax, ChannelMean
 from mtzoo.layers.concat import Concat
 from mtzoo.layers.conv import ConvBNAct, narrow
@@ -19,7 +20,7 @@ from mtzoo.layers.spread import Spread
 from mtzoo.layers.sum import Sum
 from mtzoo.layers.table import Table
 
-__all__ = ["IMAGE_GRID", "AvgPool", "BinMean", "ChannelMax", "ChannelMean", "Chunk", "Concat", "ConvBNAct", "Enlarge",
+__all__ = ["IMAGE_GRID", "AvgPool", "BinMean", "Border", "ChannelMax", "ChannelMean", "Chunk", "Concat", "ConvBNAct", "Enlarge",
            "GlobalMean", "ImageQuant", "Leaf", "MaxPool", "Mix", "PixelShuffle", "Product", "Rescale", "Shuffle",
            "Slice", "SoftmaxMean", "Spread", "Sum", "Table", "UpsampleBilinear", "UpsampleNearest", "ZeroInsert", "narrow",
            "normalize_image"]

@@ -4,8 +4,9 @@ A new leaf is one file: a subclass of `Leaf` with the methods below. There is no
 could be wrong: a missing rule is a UserError that names the class and its file.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import ClassVar, Literal, NoReturn, TypeVar
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, NoReturn, Self, TypeVar
 
 from torch import Tensor, nn
 
@@ -33,6 +34,15 @@ class Leaf(nn.Module):
     """Of a result whose scale is known beforehand and never observed."""
     ceiling: float | None = None
     """The largest value of the result, a multiple of all scales it can have; None: what fits into 8 bits."""
+
+    arguments: Mapping[str, Any]
+    """What it was constructed with, by name."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        leaf = super().__new__(cls)
+        bound = inspect.signature(cls.__init__).bind_partial(None, *args, **kwargs).arguments
+        leaf.__dict__["arguments"] = {name: value for name, value in bound.items() if name != "self"}
+        return leaf
 
     def __init__(self) -> None:
         super().__init__()

@@ -11,7 +11,6 @@ OUT_OF_REACH = {
     ("AdaptiveMaxPool2d", "adaptive_max_pool2d"): "has windows of changing size; use MaxPool2d, or AdaptiveAvgPool2d",
     ("norm", "std", "var", "exp", "log", "sqrt", "rsqrt", "pow"): f"{NO_EXACT_FORM}; use an activation of the table, or BatchNorm2d",
     ("LSTM", "GRU", "Embedding"): "is no layer of a convolutional network; use Conv2d",
-    ("PReLU", "prelu"): "has a learnt slope; use ReLU, or LeakyReLU",
     ("grid_sample", "deform_conv2d", "DeformConv2d"): "reads at places that depend on the image; use Conv2d",
 }
 """Operators that no other way of writing them would mend -> what to tell."""

@@ -27,7 +27,7 @@ class Output:
 
 
 RESERVED = {*dir(nn.Module()), "runs", "inputs", "reads_list", "result", "origins", "shapes", "published", "outputs", "load_published",
-            "drop_block", "out_specs", "original", "needs_stride"}
+            "place", "drop_block", "out_specs", "original", "needs_stride"}
 """Attributes of a lowered network: no module of it can have such a name."""
 
 
@@ -58,9 +58,10 @@ class Lowered(nn.Module):
         self.inputs, self.reads_list, self.result = tuple(parts.inputs), parts.reads_list, parts.result
         self.origins, self.shapes = dict(parts.origins), dict(parts.shapes)
         for path, leaf in parts.leaves.items():
-            self._place(path, leaf)
+            self.place(path, leaf)
 
-    def _place(self, path: str, leaf: nn.Module) -> None:
+    def place(self, path: str, leaf: nn.Module) -> None:
+        """Put a leaf at a path, in place of the one that stands there."""
         *above, name = path.split(".")
         parent: nn.Module = self
         for part in above:

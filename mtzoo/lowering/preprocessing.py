@@ -52,10 +52,12 @@ def fold_preprocessing(net: Lowered, reads: Preprocessing) -> None:
             raise UserError(f"module '{path}' reads the image and is no convolution of {len(reads.mean)} channels: mean and standard "
                             "deviation cannot be folded into it; start without published weights")
     for _, leaf in first:
-        _fold(leaf, reads)
+        fold_into(leaf, reads)
 
 
-def _fold(leaf: ConvBNAct, reads: Preprocessing) -> None:
+@torch.no_grad()
+def fold_into(leaf: ConvBNAct, reads: Preprocessing) -> None:
+    """The same of one convolution that reads the image."""
     scale, shift = reads.affine()
     weight = leaf.conv.weight.double()
     if reads.is_rgb:

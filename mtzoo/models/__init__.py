@@ -17,6 +17,7 @@ from mtzoo.models import (  # noqa: F401
 from mtzoo.models.heads import fcn  # noqa: F401
 from mtzoo.models.heads.detection import PerLocationDetectionHead
 from mtzoo.models.heads.segmentation import DenseSegmentationHead
+from mtzoo.models.leaf_graph import LeafGraph
 from mtzoo.models.multitask import MultiTaskNet
 from mtzoo.models.published_backbone import start_from_published
 from mtzoo.models.stride import network_stride
@@ -26,5 +27,5 @@ from mtzoo.models.torchvision_backbone import Torchvision
 from mtzoo.models.vargnet.backbone import VarGNetV2
 from mtzoo.models.vargnet.unet_neck import UnetNeck
 
-__all__ = ["DenseSegmentationHead", "MultiTaskNet", "NodeSpec", "PerLocationDetectionHead", "Timm", "Torchvision", "UnetNeck",
-           "VarGNetV2", "build_network", "network_stride", "start_from_published"]
+__all__ = ["DenseSegmentationHead", "LeafGraph", "MultiTaskNet", "NodeSpec", "PerLocationDetectionHead", "Timm", "Torchvision",
+           "UnetNeck", "VarGNetV2", "build_network", "network_stride", "start_from_published"]

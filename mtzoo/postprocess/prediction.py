@@ -8,11 +8,12 @@ import torch
 from mtzoo.ops import affine
 from mtzoo.ops.boxes import clip_boxes
 from mtzoo.ops.geometry import label_map_to_original
+from mtzoo.postprocess.as_is import AsIs
 from mtzoo.postprocess.boxes import BoxDecoder, DecodedBoxes, decode_detections
 from mtzoo.postprocess.label_map import LabelMapDecoder, label_map
 from mtzoo.structures import Detections, Prediction, RawOutputs
 
-Decoder = BoxDecoder | LabelMapDecoder
+Decoder = BoxDecoder | LabelMapDecoder | AsIs
 
 
 def to_original(decoded: DecodedBoxes, to_input: np.ndarray, original_hw: tuple[int, int]) -> Detections:
@@ -31,7 +32,7 @@ def to_prediction(outputs: RawOutputs, affines: Sequence[np.ndarray], original_h
     """Raw outputs of a batch -> N predictions in original pixels.
 
     affines: N of (2, 3), original -> input pixels; decoders: one per task of `outputs`. Pixels of a label map that the
-    input does not show are 0.
+    input does not show are 0. Maps that stay as they are, are no part of a prediction.
     """
     predictions = [Prediction() for _ in original_hws]
     for task, maps in outputs.items():
@@ -39,7 +40,7 @@ def to_prediction(outputs: RawOutputs, affines: Sequence[np.ndarray], original_h
         if isinstance(decoder, BoxDecoder):
             for n, decoded in enumerate(decode_detections(maps, decoder)):
                 predictions[n].detections[task] = to_original(decoded, affines[n], original_hws[n])
-        else:
+        elif isinstance(decoder, LabelMapDecoder):
             labels = label_map(maps["logits"], decoder).cpu().numpy()  # (N, H', W')
             for n, original_hw in enumerate(original_hws):
                 predictions[n].label_maps[task] = label_map_to_original(labels[n], decoder.map_stride, affines[n],

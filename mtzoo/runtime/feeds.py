@@ -13,6 +13,8 @@ from mtzoo.runtime.executors import Arrays
 
 def feeds_for(info: DeployInfo, image: np.ndarray, original_hw: tuple[int, int]) -> Arrays:
     """All inputs of the model by name. image: (input_h, input_w, 3) uint8 BGR as `info.geometry.view(original_hw)` shows it."""
+    if info.signature is not None:
+        return info.signature.encode(image)
     view = info.geometry.view(original_hw)
     arrays = {**encode(image, info.input_format), IM_HW: np.array([original_hw], dtype=np.float32),
               CROP_XY: np.array([[view.left, view.top]], dtype=np.float32)}
@@ -40,7 +42,10 @@ def check_image(image: object) -> None:
 
 
 def seen_image(info: DeployInfo, feeds: Mapping[str, np.ndarray]) -> np.ndarray:
-    """(1, 3, input_h, input_w) uint8 BGR: what the network inside the model sees of these inputs."""
+    """(1, 3, input_h, input_w) uint8 BGR: what the network inside the model sees of these inputs. A network that is not of the zoo sees
+    its channels in its own order."""
+    if info.signature is not None:
+        return info.signature.pixels(feeds[info.signature.input_name])
     return decode(feeds, info.input_format)
 
 

@@ -70,6 +70,9 @@ class DeployModel:
 
     def prediction(self, outputs: Arrays, original_hw: tuple[int, int]) -> Prediction:
         """What the outputs of one image mean, in original pixels. A file without post-processing gets it here."""
+        if self.info.signature is not None:
+            raise UserError("the outputs of this model are those of a network that is not of the zoo: only its user can read them; use "
+                            "`run`")
         to_input, result = self.info.geometry.view(original_hw).affine, Prediction()
         for name, task in self.info.tasks.items():
             if f"{name}.labels" in outputs and isinstance(task.decoder, LabelMapDecoder):

@@ -18,6 +18,7 @@ from mtzoo.errors import UserError
 from mtzoo.export.builder import GraphBuilder
 from mtzoo.export.info import DeployInfo
 from mtzoo.export.load import fake_quant_network, integer_network, network_outputs, read_deploy_file, stored_integers
+from mtzoo.export.signature import Signature
 from mtzoo.postprocess import BoxDecoder, LabelMapDecoder, label_map, to_prediction
 from mtzoo.runtime.executors import Arrays, Executor, build_executor
 from mtzoo.runtime.feeds import feeds_for, seen_image
@@ -31,11 +32,13 @@ SCORE_TOLERANCE = 1e-5
 
 @dataclass
 class Tally:
-    """Of one executor. values, mismatches: output -> count, over all images; box_error: largest coordinate difference, px."""
+    """Of one executor. values, mismatches: output -> count, over all images; box_error: largest coordinate difference, px; float_error:
+    largest difference of outputs behind a softmax or sigmoid, which are computed in float."""
 
     values: dict[str, int] = field(default_factory=dict)
     mismatches: dict[str, int] = field(default_factory=dict)
     box_error: float = 0.0
+    float_error: float = 0.0
 
     def count(self, output: str, size: int, differing: int) -> None:
         self.values[output] = self.values.get(output, 0) + size
@@ -94,6 +97,8 @@ def verify(model_path: str | Path, images: Iterable[np.ndarray], *, threads: int
         _compare_labels(tallies["integer"], file.info, expected, _labels(file.info, actual))
         for name in RUNTIMES:
             _compare_raw(tallies[name], expected, raw_outputs(_only(raw[name].run(feeds), shapes)))
+            if file.info.signature is not None:
+                _compare_foreign(tallies[name], file.info.signature, as_they_are[name].run(feeds), expected)
             _compare_deployed(tallies[name], file.info, as_they_are[name], feeds, expected, original_hw)
         done += 1
         if on_image is not None:
@@ -158,6 +163,17 @@ def _compare_deployed(tally: Tally, info: DeployInfo, executor: Executor, feeds:
         size, differing, error = compare_detections(detections, found[task])
         tally.count(f"{task}.boxes", size, differing)
         tally.box_error = max(tally.box_error, error)
+
+
+def _compare_foreign(tally: Tally, signature: Signature, outputs: Arrays, expected: RawOutputs) -> None:
+    """The file's outputs under their own names. Behind a softmax or sigmoid only what is further apart than SCORE_TOLERANCE differs."""
+    (maps,) = expected.values()
+    wanted = signature.run_tail({name: value.numpy() for name, value in maps.items()})
+    for output in signature.outputs:
+        error = np.abs(wanted[output.name] - outputs[output.name])
+        tally.count(output.name, error.size, int((error > (0 if output.exact else SCORE_TOLERANCE)).sum()))
+        if not output.exact:
+            tally.float_error = max(tally.float_error, float(error.max()))
 
 
 def compare_detections(wanted: Detections, found: Detections) -> tuple[int, int, float]:

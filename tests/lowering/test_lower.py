@@ -161,7 +161,6 @@ class Refused(nn.Module):
 @pytest.mark.parametrize(("module", "message"), [
     (nn.Sequential(nn.Conv2d(3, 4, 1), nn.GroupNorm(2, 4)), "module '1': GroupNorm divides by values of the image; use BatchNorm2d"),
     (nn.Sequential(nn.Conv2d(3, 4, 1), nn.Softmax(1)), "module '1': Softmax is attention; use convolutions, or a gate"),
-    (nn.Sequential(nn.Conv2d(3, 4, 1), nn.PReLU()), "module '1': PReLU has a learnt slope; use ReLU"),
     (nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect")), "module '0': Conv2d pads with reflect"),
     (Refused(lambda body, x: torch.einsum("nchw,nchw->nhw", x, x)), "the network: einsum is attention"),
     (Refused(lambda body, x: x.flatten(1)), "the network: flatten reshapes in a way that is no channel shuffle"),

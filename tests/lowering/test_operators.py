@@ -42,6 +42,8 @@ CASES = [
     ("layer scale", lambda m, y, x: y * m.c.weight.view(1, 8, 1, 1), {"c": nn.Conv2d(1, 8, 1)}, "ConvBNAct"),
     ("learnt term", lambda m, y, x: m.c.bias.view(8, 1, 1) + y, {"c": nn.Conv2d(1, 8, 1)}, "ConvBNAct"),
     ("one learnt factor", lambda m, y, x: y * m.p.weight, {"p": nn.PReLU()}, "ConvBNAct"),
+    ("learnt slopes", lambda m, y, x: m.p(y), {"p": nn.PReLU(8, init=0.3)}, "ConvBNAct ConvBNAct"),
+    ("one learnt slope", lambda m, y, x: F.prelu(F.max_pool2d(y, 2), m.p.weight), {"p": nn.PReLU()}, "MaxPool ConvBNAct ConvBNAct"),
     ("linear", lambda m, y, x: m.l(torch.flatten(F.adaptive_avg_pool2d(y, 1), 1)), {"l": nn.Linear(8, 5)}, "GlobalMean ConvBNAct"),
     ("BN of vectors", lambda m, y, x: m.b(m.l(y.mean((2, 3)))), {"l": nn.Linear(8, 5), "b": nn.BatchNorm1d(5)}, "GlobalMean ConvBNAct"),
     ("SE by linear layers", lambda m, y, x: y * torch.sigmoid(m.l(y.mean([2, 3]))).view(2, 8, 1, 1), {"l": nn.Linear(8, 8)},

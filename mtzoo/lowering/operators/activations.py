@@ -7,8 +7,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from mtzoo.lowering.operators.table import operator
-from mtzoo.lowering.read import Result, Site
-from mtzoo.lowering.steps import Activation
+from mtzoo.lowering.published import Origin
+from mtzoo.lowering.read import Result, Site, Weights
+from mtzoo.lowering.steps import Activation, Conv
 
 BY_NAME = {
     "relu": (nn.ReLU, F.relu, F.relu_, torch.relu, torch.relu_, "relu", "relu_"),
@@ -43,6 +44,25 @@ def leaky_relu(site: Site, input: Any, negative_slope: float = 0.01, inplace: bo
     slope = getattr(site.module, "negative_slope", negative_slope)
     name = {0.0: "relu", 0.01: "leaky_relu"}.get(slope, f"leaky_relu_{slope:g}")
     return site.emit(Activation(name), input)
+
+
+@operator(nn.PReLU)
+def prelu_module(site: Site, input: Any) -> Result:
+    slope = Weights(Origin((f"{site.path}.weight" if site.path else "weight",)), tuple(site.module.weight.shape))
+    return prelu(site, input, slope)
+
+
+@operator(F.prelu, torch.prelu)
+def prelu(site: Site, input: Any, weight: Weights) -> Result:
+    """x + (1 - slope) * relu(-x), slopes learnt: two depthwise 1x1 convolutions, the second with x as its skip (arXiv 1502.01852)."""
+    source = site.plane(input)
+    channels = source.shape[1]
+    one = (1, 1)
+    negative = Conv(channels, channels, one, -torch.ones(channels, 1, 1, 1), torch.zeros(channels), groups=channels, activation="relu")
+    part = site.emit(negative, source, name=f"{site.path or 'prelu'}_negative", shape=source.shape)
+    rest = weight.origin.then(lambda slope: (1 - slope).reshape(-1, 1, 1, 1).expand(channels, 1, 1, 1))
+    return site.emit(Conv(channels, channels, one, rest, torch.zeros(channels), groups=channels), part, source,
+                     name=site.path or "prelu")
 
 
 @operator(nn.ELU, F.elu)
