@@ -1,8 +1,13 @@
-"""A folder of your own: images/ and, with the same names, masks/ (PNG, class ids; 255 is not labelled). Two classes unless told otherwise.
+"""A folder of your own: images/ and, of the same names, masks/ (PNG, class ids; 255 is not labelled), two classes.
 
 Give --cfg-options data_root=DIR. Every fifth image by name is for validation. A folder of its own for that, and masks of 0 and
-255, are in docs/data.md.
+255, are in docs/training.md.
 """
+
+from mmengine.config import read_base
+
+with read_base():
+    from .photometric import photometric
 
 data_root = "data/folder"
 

@@ -41,15 +41,22 @@ class WorkDir:
         self.lock = lock_folder(self.path, ADVICE)
         remove_leftovers_in(self.path)
         marker = self.path / MARKER
+        trained = any(self.path.glob(f"*{SUFFIX}"))
         if marker.exists():
-            self._check_same(read_marker(marker), ours)
-            if not resume and any(self.path.glob(f"*{SUFFIX}")):
+            held = read_marker(marker)
+            if not self._is_untouched(held):
+                self._check_same(held, ours)
+            if trained and not resume:
                 raise UserError(f"{self.path}: holds a run of this config; go on with --resume, choose another --work-dir or "
                                 "remove it")
-        elif any(self.path.glob(f"*{SUFFIX}")):
+        elif trained:
             raise UserError(f"{self.path}: holds checkpoints but no {MARKER}; {ADVICE}")
         values = {"name": self.config.name, "hash": ours, "config": self.config.resolved}
         write_json(marker, values, ADVICE)
+
+    def _is_untouched(self, held: dict[str, Any]) -> bool:
+        """Whether nothing lies here but the marker of a run that never began, because of a fault of its data, say."""
+        return {"hash", "config"} <= set(held) and all(path.name == MARKER or path.name.startswith(".") for path in self.path.iterdir())
 
     def _check_same(self, held: dict[str, Any], ours: str) -> None:
         """Raises UserError naming what is different in a run whose results would be. How it is run may change."""

@@ -12,7 +12,7 @@ from mtzoo.data.groups import build_groups
 from mtzoo.data.sampler import Draw
 from mtzoo.engine.evaluate import task_data
 from mtzoo.errors import UserError
-from mtzoo.locate import shipped_folder
+from mtzoo.locate import find_config, shipped_folder
 from mtzoo.structures import IGNORE
 
 USE = """from mmengine.config import read_base
@@ -62,6 +62,17 @@ def test_a_folder_of_ones_own_keeps_every_fifth_image_for_validation(tmp_path):
     sample = MultiTaskDataset(task_data(config, "train"), TrainPipeline(config.train_geometry, config.photometric))[Draw(0, 0, 3)]
     assert sample.image.shape == (512, 512, 3)
     assert set(np.unique(sample.masks["seg"])) <= {0, 1, IGNORE}
+
+
+def test_the_quick_start_learns_two_classes_everywhere(tmp_path):
+    pictures(tmp_path / "own", 5)
+    config = load_config(find_config("zoo/bisenet_optic_disc"), {"data_root": str(tmp_path / "own")})
+    (task,) = config.tasks
+    assert task.classes == ("background", "object")
+    assert {head.params["num_classes"] for head in (task.head, *(auxiliary.node for auxiliary in task.auxiliary))} == {2}
+    assert len(task.auxiliary) == 4
+    assert (stems(config, "train"), stems(config, "val")) == ([["00", "01", "02", "03"]], [["04"]])
+    assert config.solver[0].float_phase.iterations == 1000
 
 
 def test_a_folder_for_validation_replaces_the_split(tmp_path):

@@ -31,7 +31,29 @@ def test_a_fresh_folder_is_made_and_marked(work_dir):
     assert work_dir.latest() is None
 
 
+def test_a_folder_where_nothing_was_trained_is_free_for_any_config(work_dir, tmp_path):
+    for resume in (False, True):
+        other = WorkDir(work_dir.path, env(tmp_path, seed=7 + resume), keep=2)
+        other.claim(resume)
+        marker = json.loads((work_dir.path / "config.json").read_text())
+        assert marker["config"]["env"]["seed"] == 7 + resume
+
+
+def test_a_result_without_its_checkpoints_is_still_a_run(work_dir, tmp_path):
+    (work_dir.path / "int-inference-export-last.onnx").touch()
+    with pytest.raises(UserError, match="holds the run of another config"):
+        WorkDir(work_dir.path, env(tmp_path, seed=7), keep=2).claim(resume=False)
+
+
+def test_a_config_json_of_something_else_is_left_alone(work_dir):
+    (work_dir.path / "config.json").write_text('{"model_type": "mine"}')
+    with pytest.raises(UserError, match=r"run: holds the run of another config .*\(its config\.json does not say which\)"):
+        work_dir.claim(resume=False)
+    assert (work_dir.path / "config.json").read_text() == '{"model_type": "mine"}'
+
+
 def test_another_configs_run_is_left_alone(work_dir, tmp_path):
+    work_dir.save_numbered(at(0, False, 2))
     other = WorkDir(work_dir.path, tiny_config(tmp_path, ["seg"]), keep=2)
     for resume in (False, True):
         with pytest.raises(UserError, match=r"run: holds the run of another config \(tests/tiny, \w+\); choose another --work-dir"):
@@ -47,6 +69,7 @@ def env(tmp_path, **changes):
     {"default_ctx": "0"}, {"max_bad_images": 0.5}, {"seed": 0},
 ])
 def test_what_changes_no_result_may_differ(work_dir, tmp_path, change):
+    work_dir.save_numbered(at(0, False, 2))
     WorkDir(work_dir.path, env(tmp_path, **change), keep=2).claim(resume=True)
 
 
@@ -55,6 +78,7 @@ def test_what_changes_no_result_may_differ(work_dir, tmp_path, change):
     ({"amp": "bf16"}, r"\(it has env\.amp='off', here env\.amp='bf16'\)"),
 ])
 def test_what_changes_results_is_named_with_both_values(work_dir, tmp_path, change, message):
+    work_dir.save_numbered(at(0, False, 2))
     with pytest.raises(UserError, match=f"holds the run of another config.*{message}"):
         WorkDir(work_dir.path, env(tmp_path, **change), keep=2).claim(resume=True)
 
@@ -143,6 +167,7 @@ def test_no_checkpoint_that_can_be_read_is_one_line(work_dir):
 def test_a_pipeline_test_and_the_real_run_do_not_share_a_folder(tmp_path):
     folder = WorkDir(tmp_path / "run", tiny_config(tmp_path), keep=2)
     folder.claim(resume=False, pipeline_test=True)
+    folder.save_numbered(at(0, False, 2))
     folder.claim(resume=True, pipeline_test=True)
     with pytest.raises(UserError, match="pipeline-test"):
         folder.claim(resume=True)
