@@ -21,7 +21,8 @@ def override(values: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str,
     """Plain config data with dotted keys replaced: {"solver.0.float_phase.epochs": 2}.
 
     What is changed in the tables `sources` and `nodes` reaches the tasks' copies of an entry, too: a config that says
-    dict(sources["day"], categories=...) made one when it ran. Raises UserError for unknown keys.
+    dict(sources["day"], categories=...) made one when it ran. {"nodes.backbone": {"type": ...}} of another type takes the place of the
+    node that is there, whose `inputs` stay. Raises UserError for unknown keys.
     """
     before, changed = plain(values), plain(values)
     for key, value in options.items():
@@ -30,12 +31,22 @@ def override(values: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str,
             raise UserError(f"--cfg-options {cut(key)}: unknown key{did_you_mean(top, TOP_KEYS)}")
         _check_second_key(key, before)
         try:
-            _put(changed, key.split("."), plain(value, f"--cfg-options {key}"))
+            path, value = key.split("."), plain(value, f"--cfg-options {key}")
+            if top == "nodes" and len(path) == 2:
+                _clear_other_node(changed[top][path[1]], value)
+            _put(changed, path, value)
         except (KeyError, TypeError, IndexError, ValueError) as error:
             raise UserError(f"--cfg-options {cut(key)}: no such place in the config ({error})") from error
     for table in TABLES:
         _update_copies(changed, before, table)
     return changed
+
+
+def _clear_other_node(held: Any, value: Any) -> None:
+    """Of a node that gets another type nothing stays but what it reads: parameters are those of a type."""
+    if isinstance(held, dict) and isinstance(value, dict) and value.get("type", held.get("type")) != held.get("type"):
+        for key in held.keys() - {"inputs"}:
+            del held[key]
 
 
 def _put(values: Any, path: Sequence[str], value: Any) -> None:

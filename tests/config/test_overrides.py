@@ -51,6 +51,17 @@ def test_a_dict_is_merged_into_the_one_that_is_there(values):
     assert changed["fusion_bn_patterns"] == {"1": ["nodes.*"], "2": ["nodes.*"]}
 
 
+def test_a_node_of_another_type_takes_the_place_of_the_one_that_is_there(values):
+    options = {"nodes.backbone": {"type": "HRNet", "width": 8}, "nodes.neck": {"type": "ResizeConcat"}}
+    config = config_from_dict(override(values, options))
+    for task in config.tasks:  # by name, and copied
+        backbone, neck = task.nodes[:2]
+        assert (backbone.type, backbone.params) == ("HRNet", {"width": 8})
+        assert (neck.type, neck.inputs, neck.params) == ("ResizeConcat", ("backbone",), {})
+    merged = override(values, {"nodes.backbone": {"type": "VarGNetV2", "width": 0.5}})
+    assert merged["nodes"]["backbone"] == {"type": "VarGNetV2", "width": 0.5, "group_base": 8}
+
+
 def idle(values, options, tasks=()):
     return idle_overrides(values, options, tasks, read=config_from_dict)
 

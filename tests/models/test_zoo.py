@@ -1,6 +1,7 @@
 """The networks of configs/zoo: sizes as published."""
 
 import pytest
+import torch
 
 from mtzoo.config import load_config
 from mtzoo.engine.stages import config_network
@@ -36,3 +37,16 @@ def test_parameters_and_macs_are_those_of_the_published_network(name, hw, counte
     costs = node_costs(config_network(load_config(find_config(name))), hw)
     parameters, macs = sum(cost.params for cost in costs) / 1e6, sum(cost.macs for cost in costs) / 1e9
     assert (parameters, macs) == pytest.approx(counted, rel=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trunk", ["hrnet", "mobilenetv2", "regnet", "resnet18"])
+def test_4pe_resize_stands_on_other_trunks(trunk):
+    config = load_config(find_config(f"4pe_resize/multitask_{trunk}"))
+    net = config_network(config).eval()
+    assert net.tasks == tuple(load_config(find_config("4pe_resize/multitask")).graphs)
+    with torch.no_grad():
+        outputs = net(torch.zeros(1, 3, 64, 96))
+    assert {name: tuple(value.shape) for name, value in outputs["det_person"].items() if name.startswith("cls")} == {
+        "cls_s8": (1, 1, 8, 12), "cls_s16": (1, 1, 4, 6), "cls_s32": (1, 1, 2, 3)}
+    assert outputs["seg_lane"]["logits"].shape == (1, 4, 16, 24)
