@@ -3,18 +3,21 @@
     mtzoo compress --config real_resize/multitask --model-path with-bn-float-last.pt --retraining-iters 1000 --max-drop 1
     mtzoo compress --config real_resize/multitask --model-path with-bn-float-last.pt --retraining-iters 1000 \\
         --deploy-hardware generic-arm-a75 --target-speedup 2
+    mtzoo compress --config real_resize/multitask --tasks seg_default --model-path with-bn-float-last.pt \\
+        --strategy-config sparse.yaml --dataset-config humanseg_dataset.yaml
     mtzoo compress ... --resume
 
 Candidates are int8, bf16 where the hardware has it, pruned by 0.3, sparse by 0.75, and pairs. With host-cpu they are measured, with
 any other hardware predicted from its profile (`mtzoo hardware`), before anything is trained. Training distils from the original, or
 from what --distill-from names. The save dir gets a folder for each candidate tried, `compress.json` with all of them, and the winner
-as `compressed.onnx`.
+as `compressed.onnx`. A strategy file that names methods (docs/from_paddle.md) has exactly these done instead.
 Exit code 1: no candidate tried holds --max-drop.
 """
 
 import argparse
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from mtzoo.cli.arguments import (
@@ -24,11 +27,18 @@ from mtzoo.cli.arguments import (
     adopt_checkpoint,
     config_from_arguments,
     measuring_from_arguments,
-    retraining_from_arguments,
     run_console,
     save_dir_from_arguments,
 )
+from mtzoo.cli.compress_files import (
+    add_strategy_arguments,
+    config_of_files,
+    files_from_arguments,
+    retraining_of,
+    training_text,
+)
 from mtzoo.cli.compress_report import candidate_table, draw_candidates
+from mtzoo.cli.compress_strategy import WINNER, apply_strategy, work_of
 from mtzoo.cli.compress_trial import Trial, train_candidate
 from mtzoo.cli.delivery import Base, Delivery, float_model, int8_job, measure_base, passed
 from mtzoo.cli.inputs import say_folders
@@ -42,6 +52,7 @@ from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.candidates import folded_candidates, measured_latency, predicted_latency, pruned_network
 from mtzoo.engine.compress_state import STATE, CompressState, load_state, made_for
 from mtzoo.engine.ptq import fold_all, load_float_network, require_exact
+from mtzoo.engine.retraining import Retraining
 from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.errors import UserError
 from mtzoo.export.deploy import sidecar_path
@@ -49,7 +60,7 @@ from mtzoo.graph import read_program
 from mtzoo.models import MultiTaskNet
 
 HELP = "compress for a target: rank candidates by latency, train, keep the fastest that is good enough"
-WINNER, PICTURE = "compressed.onnx", "compress.png"
+PICTURE = "compress.png"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help=f"{HOST}, a profile's name or its .yaml file ({HOST})")
     parser.add_argument("--strategy", metavar="A+B",
                         help="only this candidate, e.g. int8 or prune+int8; default: it chooses by itself")
+    add_strategy_arguments(parser)
     bound = parser.add_argument_group("what is wanted")
     bound.add_argument("--target-speedup", type=float, metavar="X",
                        help="times as fast as the original; the mildest that reaches it")
@@ -67,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="training images whose int8 ranges are observed (64)")
     parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
                         help="a new folder; default work_dirs/CONFIG-compress")
-    add_retraining_arguments(parser)
+    add_retraining_arguments(parser, required=False)
     add_measuring_arguments(parser)
 
 
@@ -77,15 +89,25 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--target-speedup {args.target_speedup}: more than 1 times as fast is wanted")
     if not 0 <= args.max_drop < math.inf:
         raise UserError(f"--max-drop {args.max_drop}: points of mIoU or AP50, 0 or more, e.g. 1")
+    strategy, dataset = files_from_arguments(args)
     profile = None if args.deploy_hardware == HOST else load_profile(args.deploy_hardware)
     candidates = all_candidates(profile.precisions if profile else PRECISIONS)
     wanted = of_strategy(candidates, args.strategy)
-    retraining, console = retraining_from_arguments(args), run_console()
-    config = adopt_checkpoint(config_from_arguments(args), args.model_path, console)
+    retraining, console = retraining_of(args, strategy, dataset), run_console()
+    config = config_of_files(adopt_checkpoint(config_from_arguments(args), args.model_path, console), strategy, dataset)
     say_folders(config, "train", "val")
     delivery = Delivery(config, save_dir_from_arguments(config, args, "compress"), limit, threads or args.threads, console)
     _lock = claim_folder(delivery.save_dir, "--save-dir", None if args.resume else ())
-    state = open_state(args, delivery)
+    if strategy is not None and strategy.names_methods:
+        work = work_of(replace(delivery, threads=threads), strategy, args, retraining)
+        return apply_strategy(work, load_float_network(config, args.model_path))
+    return search(args, delivery, wanted, candidates, profile, retraining)
+
+
+def search(args: argparse.Namespace, delivery: Delivery, wanted: list[Candidate], candidates: list[Candidate],
+           profile: HardwareProfile | None, retraining: Retraining) -> int:
+    """Rank all candidates, train the `wanted` ones that are worth it until one holds the bound; the exit status."""
+    config, state = delivery.config, open_state(args, delivery, retraining)
     net = load_float_network(config, args.model_path)
     images = Batches(calibration_images(config, args.calib_images))
     require_exact(int8_job(config, net, images), "compress")
@@ -99,16 +121,17 @@ def run(args: argparse.Namespace) -> int:
     teacher = Path(config.distillation.teacher) if config.distillation else args.model_path
     trial = Trial(delivery, measured_base(delivery, state, net), net, pruned, teacher, retraining, images, args.max_drop, args.ctx)
     winner = try_in_order(trial, state, order)
-    console.print(candidate_table(config.name, state, candidates, delivery.kinds))
+    delivery.console.print(candidate_table(config.name, state, candidates, delivery.kinds))
     draw_candidates(delivery.save_dir / PICTURE, state, candidates, delivery.kinds)
     return hand_over(trial, state, winner)
 
 
-def open_state(args: argparse.Namespace, delivery: Delivery) -> CompressState:
+def open_state(args: argparse.Namespace, delivery: Delivery, retraining: Retraining) -> CompressState:
     """That of an interrupted run with --resume, or a new one."""
     path = delivery.save_dir / STATE
-    origin = made_for(delivery.config, args.model_path, hardware=args.deploy_hardware, iterations=args.retraining_iters,
-                      batch_size=args.batch_size, learning_rate=args.learning_rate, limit=args.limit)
+    origin = made_for(delivery.config, args.model_path, hardware=args.deploy_hardware, iterations=retraining.iterations,
+                      batch_size=retraining.batch_size, learning_rate=retraining.learning_rate, limit=args.limit,
+                      training=training_text(retraining))
     return load_state(path, origin) if args.resume and path.exists() else CompressState(path, origin)
 
 

@@ -55,7 +55,7 @@ def train_candidate(trial: Trial, candidate: Candidate) -> tuple[Variant, Path]:
     folder = trial.delivery.save_dir / candidate.name
     net, config = _float_network(trial, candidate)
     if candidate.precision != "int8":
-        return deliver_float(trial, candidate, net, config, folder)
+        return deliver_float(trial.delivery, candidate.name, candidate.precision, net, config, folder)
     delivery = replace(trial.delivery, save_dir=folder, threads=None)
     job = int8_job(config, net, trial.images)
     result = deliver_integer(delivery, trial.base, candidate.name, *integer_network(job))
@@ -68,7 +68,7 @@ def train_candidate(trial: Trial, candidate: Candidate) -> tuple[Variant, Path]:
     return result, _model(config, folder / "quant")
 
 
-def deliver_float(trial: Trial, candidate: Candidate, net: MultiTaskNet, config: ExperimentConfig,
+def deliver_float(delivery: Delivery, name: str, precision: str, net: MultiTaskNet, config: ExperimentConfig,
                   folder: Path) -> tuple[Variant, Path]:
     """Write the network as a float deploy model with post-processing, and a checkpoint; bf16 is a hint to the runtime, no other
     file."""
@@ -82,9 +82,9 @@ def deliver_float(trial: Trial, candidate: Candidate, net: MultiTaskNet, config:
     model = float_model(config, folded)
     info = describe(model, folded, spec)
     write_model(model, info, path)
-    executor = OpenVinoExecutor(model, trial.delivery.threads or 1, "bf16" if candidate.precision == "bf16" else "f32")
-    metrics = evaluate(model_predictor(DeployModel(info, executor)), config, batch_size=1, limit=trial.delivery.limit)
-    return Variant(candidate.name, metrics, path.stat().st_size, *network_costs(folded, config)), path
+    executor = OpenVinoExecutor(model, delivery.threads or 1, "bf16" if precision == "bf16" else "f32")
+    metrics = evaluate(model_predictor(DeployModel(info, executor)), config, batch_size=1, limit=delivery.limit)
+    return Variant(name, metrics, path.stat().st_size, *network_costs(folded, config)), path
 
 
 def taught(config: ExperimentConfig, teacher: Path, more: Mapping[str, Any] | None = None) -> ExperimentConfig:

@@ -113,6 +113,23 @@ def training_losses(config: ExperimentConfig, net: MultiTaskNet, batches: int = 
         yield compute_loss(net, criterion, batch, images, bf16=False)[0]
 
 
+def layer_limits(net: MultiTaskNet, pruning: Pruning, ratio: float, layers: Sequence[str] = ()) -> dict[str, int]:
+    """Group -> how many of its units have to stay so that at most the share `ratio` of each layer's channels goes.
+
+    layers: convolutions whose channels may go, none for all. Raises UserError for one that the network lacks or whose channels all
+    have to stay.
+    """
+    program = read_program(net)
+    names = [call.name for call in program.convs]
+    groups = channel_groups(program, weight_scores(net, pruning.importance), pruning.align, blocks=pruning.blocks)
+    for layer in layers:
+        if layer not in names:
+            raise UserError(f"prune_params_name: the network has no convolution '{layer}'{did_you_mean(layer, names)}")
+        if not any(layer in group.layers for group in groups):
+            raise UserError(f"prune_params_name: the channels of '{layer}' have to stay; name others")
+    return {group.name: group.count_at(ratio) for group in groups if not layers or set(layers) & set(group.layers)}
+
+
 def plan_pruning(config: ExperimentConfig, net: MultiTaskNet, pruning: Pruning, *, limits: Mapping[str, int] | None = None,
                  scores: Scores | None = None, meter: LatencyMeter | None = None) -> PruningPlan:
     """Choose what goes.

@@ -1,8 +1,8 @@
 """Training a finished network on, as every compression tool does: the config's own phase, shortened and milder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,20 @@ FLOAT_RATE = 0.25
 
 @dataclass(frozen=True)
 class Retraining:
-    """iterations; batch_size, learning_rate (at the start of the phase) and workers: None for what the config says."""
+    """iterations or epochs; batch_size, learning_rate (at the start of the phase) and workers: None for what the config says;
+    optimizer, schedule: further keys of the phase's optimizer, and its whole schedule, None for the config's."""
 
-    iterations: int
+    iterations: int | None
     batch_size: int | None = None
     learning_rate: float | None = None
     workers: int | None = None
+    epochs: float | None = None
+    optimizer: Mapping[str, Any] = field(default_factory=dict)
+    schedule: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
+        if (self.iterations is None) == (self.epochs is None):
+            raise UserError("how long to train is missing; give --retraining-iters, e.g. 1000")
         for option, value in (("--retraining-iters", self.iterations), ("--batch-size", self.batch_size)):
             if value is not None and value < 1:
                 raise UserError(f"{option} {value}: has to be at least 1")
@@ -45,17 +51,21 @@ def retraining_config(config: ExperimentConfig, retraining: Retraining, *, quant
     step, key = (FOLDED_STEP, "quant_phase") if quantized else (FLOAT_STEP, "float_phase")
     solver = dict(values["solver"][step])
     phase: dict[str, Any] = dict(solver.get(key) or {})
-    phase.pop("epochs", None)
-    phase["iterations"] = retraining.iterations
-    schedule = dict(phase.get("schedule", {}))
-    schedule["warmup_iterations"] = min(schedule.get("warmup_iterations", 0), retraining.iterations // 10)
+    for length in ("epochs", "iterations"):
+        phase.pop(length, None)
+        if getattr(retraining, length) is not None:
+            phase[length] = getattr(retraining, length)
+    schedule = dict(phase.get("schedule", {}) if retraining.schedule is None else retraining.schedule)
+    if retraining.iterations is not None:
+        schedule["warmup_iterations"] = min(schedule.get("warmup_iterations", 0), retraining.iterations // 10)
     phase["schedule"] = schedule
+    phase["optimizer"] = {**phase.get("optimizer", {}), **retraining.optimizer}
     if retraining.batch_size is not None:
         phase["batch_size"] = retraining.batch_size
     if retraining.learning_rate is not None:
-        phase["optimizer"] = {**phase.get("optimizer", {}), "lr": retraining.learning_rate}
+        phase["optimizer"]["lr"] = retraining.learning_rate
     elif not quantized and config.solver[FLOAT_STEP].float_phase:
-        phase["optimizer"] = {**phase["optimizer"], "lr": FLOAT_RATE * config.solver[FLOAT_STEP].float_phase.optimizer.lr}
+        phase["optimizer"]["lr"] = FLOAT_RATE * config.solver[FLOAT_STEP].float_phase.optimizer.lr
     values["solver"] = [*values["solver"][:step], {**solver, key: phase}, *values["solver"][step + 1:]]
     if retraining.workers is not None:
         values["env"] = {**values.get("env", {}), "workers": retraining.workers}

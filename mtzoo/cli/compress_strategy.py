@@ -1,0 +1,170 @@
+"""A strategy file of `mtzoo compress` that names its methods: exactly these are done, one after another.
+
+Channels and zeros first, trained in float in one go; then integers, trained or by calibration alone.
+"""
+
+import math
+import shutil
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mtzoo.cli.compress_trial import deliver_float
+from mtzoo.cli.delivery import Base, Delivery, deliver_quantized, measure_base, passed, show_comparison
+from mtzoo.cli.ptq_delivery import compare_as_configured, compare_integer
+from mtzoo.compression import Corrections, removed_channels
+from mtzoo.config import ExperimentConfig, config_from_dict
+from mtzoo.config.strategy import Strategy
+from mtzoo.config.strategy_methods import ChannelPruning
+from mtzoo.engine.calibration import Batches, calibration_images
+from mtzoo.engine.pruning import Pruning, layer_limits, plan_pruning, pruned_config, without
+from mtzoo.engine.pruning_record import RECORD, load_record, made_for, save_record
+from mtzoo.engine.ptq import Job, fold_all, left_inexact, with_spared_layers
+from mtzoo.engine.retraining import Retraining, retrain, retraining_config
+from mtzoo.engine.stages import INTEGER_STEP
+from mtzoo.engine.work_dir import MARKER
+from mtzoo.errors import UserError
+from mtzoo.evaluation.comparison import MAIN_METRIC, Variant
+from mtzoo.export.deploy import sidecar_path
+from mtzoo.models import MultiTaskNet
+
+METRIC_TOLERANCE = 0.05
+"""How far the network before may be from TrainConfig.origin_metric, as there."""
+WINNER = "compressed.onnx"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all steps need. teacher: the checkpoint that distillation learns from; retraining: None if nothing is trained."""
+
+    delivery: Delivery
+    strategy: Strategy
+    checkpoint: Path
+    teacher: Path
+    retraining: Retraining | None
+    ctx: str | None
+    calib_images: int
+
+
+def work_of(delivery: Delivery, strategy: Strategy, args: Namespace, retraining: Retraining | None) -> Work:
+    """--distill-from goes before the file's teacher, and that before the network itself."""
+    named = (strategy.distillation or {}).get("teacher")
+    teacher = args.distill_from or (Path(named) if named else args.model_path)
+    return Work(delivery, strategy, args.model_path, teacher, retraining, args.ctx, strategy.calibration_images or args.calib_images)
+
+
+def quantized_config(config: ExperimentConfig, strategy: Strategy) -> ExperimentConfig:
+    """The config with the strategy's quantization, and its layers in float."""
+    if not strategy.quantization and not strategy.float_patterns:
+        return config
+    values = {**config.resolved, "quantization": {**config.resolved.get("quantization", {}), **(strategy.quantization or {})}}
+    return with_spared_layers(config_from_dict(values), strategy.float_patterns, "float")
+
+
+def apply_strategy(work: Work, net: MultiTaskNet) -> int:
+    """Do what the strategy says with the float network of `work.checkpoint`; the exit status."""
+    delivery, config = work.delivery, work.delivery.config
+    limits = _limits(work, net)
+    base = measure_base(delivery, net, fold_all(net, config))
+    _check_origin(work, base)
+    if limits is not None:
+        net = _pruned(work, net, limits)
+        config = pruned_config(config, net)
+    if work.strategy.trains_float:
+        net, config = _trained_float(work, net, config)
+    if work.strategy.quantization is None:
+        result, path = deliver_float(delivery, "compressed", "fp32", net, config, delivery.save_dir)
+        result = show_comparison(delivery, base, result, path, "comparison.json")
+    else:
+        result, path = (_calibrated if work.strategy.calibrated else _trained_quantized)(work, base, net, config)
+    for source, target in ((path, delivery.save_dir / WINNER), (sidecar_path(path), sidecar_path(delivery.save_dir / WINNER))):
+        shutil.copyfile(source, target)
+    delivery.say(f"{work.strategy.path}: done as it says; {delivery.save_dir / WINNER}")
+    return 0 if passed(result) else 1
+
+
+def _check_origin(work: Work, base: Base) -> None:
+    """The network before has to be as good as TrainConfig.origin_metric says: otherwise the data are not those it was made for."""
+    wanted = work.strategy.training.origin_metric
+    if wanted is None:
+        return
+    path, kinds = work.strategy.path, work.delivery.kinds
+    metrics = [base.variant.metrics[f"{task}/{MAIN_METRIC[kind]}"] / 100 for task, kind in kinds.items()]
+    known = [metric for metric in metrics if not math.isnan(metric)]
+    if not known:
+        raise UserError(f"{path}: TrainConfig.origin_metric={wanted}: no task has ground truth to compare it with; remove it")
+    found = sum(known) / len(known)
+    if abs(found - wanted) > METRIC_TOLERANCE:
+        raise UserError(f"{path}: TrainConfig.origin_metric={wanted}: the network before has {found:.4f}, the mean of its tasks; check "
+                        "--dataset-config and --model-path, or mend it")
+
+
+def _limits(work: Work, net: MultiTaskNet) -> dict[str, int] | None:
+    """Channel group -> how many of its units stay when the strategy's share of each layer's channels goes; None without pruning."""
+    wanted = work.strategy.pruning
+    if wanted is None:
+        return None
+    try:
+        return layer_limits(net, _pruning(wanted), wanted.ratio, wanted.layers)
+    except UserError as error:
+        raise UserError(f"{work.strategy.path}: ChannelPrune.{error}") from error
+
+
+def _pruning(wanted: ChannelPruning) -> Pruning:
+    return Pruning(None, importance=wanted.importance, scope="uniform", blocks=False)
+
+
+def _pruned(work: Work, net: MultiTaskNet, limits: Mapping[str, int]) -> MultiTaskNet:
+    """Narrower by what the limits let go. What goes is chosen once and kept in the save dir."""
+    config, record, pruning = work.delivery.config, work.delivery.save_dir / RECORD, _pruning(work.strategy.pruning)
+    origin = made_for(config, work.checkpoint, pruning, limits)
+    if record.exists():
+        return without(net, load_record(record, origin))
+    plan = plan_pruning(config, net, pruning, limits=limits)
+    save_record(record, origin, plan)
+    work.delivery.say(f"pruned: {len(plan.steps)} steps, {100 * plan.removed:.1f} % of the MACs are gone")
+    return without(net, removed_channels(plan.choice, plan.groups))
+
+
+def _trained_float(work: Work, net: MultiTaskNet, config: ExperimentConfig) -> tuple[MultiTaskNet, ExperimentConfig]:
+    values = dict(config.resolved)
+    if work.strategy.sparsity is not None:
+        values["sparsity"] = dict(work.strategy.sparsity)
+    return _trained(work, net, config_from_dict(values), quantized=False)
+
+
+def _trained(work: Work, net: MultiTaskNet, config: ExperimentConfig, *, quantized: bool) -> tuple[MultiTaskNet, ExperimentConfig]:
+    """The network trained on in a folder of its own, where an interrupted run goes on."""
+    if work.strategy.distillation is not None:
+        config = _taught(work, config, work.strategy.distillation)
+    config = retraining_config(config, work.retraining, quantized=quantized)
+    folder, state = work.delivery.save_dir / ("quant" if quantized else "float"), net.state_dict()
+    run = retrain(config, folder, quantized=quantized, console=work.delivery.console, ctx=work.ctx, resume=(folder / MARKER).exists(),
+                  initialize=lambda run: run.net.load_state_dict(state), eval_limit=work.delivery.limit)
+    return run.net, config
+
+
+def _taught(work: Work, config: ExperimentConfig, distillation: Mapping[str, Any]) -> ExperimentConfig:
+    """The config that learns from the teacher; what it says of distillation beyond the strategy stays."""
+    more = {**distillation, "teacher": str(work.teacher)}
+    return config_from_dict({**config.resolved, "distillation": {**(config.resolved.get("distillation") or {}), **more}})
+
+
+def _calibrated(work: Work, base: Base, net: MultiTaskNet, config: ExperimentConfig) -> tuple[Variant, Path]:
+    images = Batches(calibration_images(config, work.calib_images))
+    job = Job(config, fold_all(net, config), images, Corrections(biases=work.strategy.bias_correction))
+    compare = compare_as_configured if left_inexact(job) else compare_integer
+    return _delivered(work, compare(work.delivery, job, base))
+
+
+def _trained_quantized(work: Work, base: Base, net: MultiTaskNet, config: ExperimentConfig) -> tuple[Variant, Path]:
+    trained, config = _trained(work, net, config, quantized=True)
+    return _delivered(work, deliver_quantized(work.delivery, base, "compressed, int8", trained, config))
+
+
+def _delivered(work: Work, result: Variant) -> tuple[Variant, Path]:
+    """With the file that was written: of integers, or of a network with layers in float."""
+    prefix = "mixed" if result.differing is None else work.delivery.config.solver[INTEGER_STEP].prefix
+    return result, work.delivery.save_dir / f"{prefix}-export-last.onnx"

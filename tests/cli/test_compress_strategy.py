@@ -1,0 +1,124 @@
+"""`mtzoo compress` with files in the layout of PaddleSlim's automatic compression."""
+
+import json
+import re
+
+import onnx
+import pytest
+
+from mtzoo.cli import compress
+from mtzoo.cli.main import main
+from mtzoo.engine.checkpoint import load_checkpoint
+from mtzoo.export.load import read_deploy_file
+from tests.cli.ptq_helpers import write_project
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = write_project(tmp_path_factory.mktemp("strategy") / "data")
+    (root / "list.txt").write_text("".join(f"images/{i}.png masks/{i}.png\n" for i in range(4)))
+    split = f"{{type: Dataset, dataset_root: {root}, num_classes: 3, %s_path: {root}/list.txt}}"
+    (root / "data.yaml").write_text(f"batch_size: 3\ntrain_dataset: {split % 'train'}\nval_dataset: {split % 'val'}\n")
+    return root
+
+
+def run(root, strategy, *arguments):
+    path = root / "strategy.yaml"
+    path.write_text(strategy)
+    return main(["compress", "--config", str(root / "tiny.py"), "--model_path", str(root / "float.pt"), "--strategy_config", str(path),
+                 "--calib-images", "4", *map(str, arguments)])
+
+
+def config_of(folder):
+    return json.loads((folder / "config.json").read_text())["config"]
+
+
+@pytest.mark.slow
+def test_channels_and_zeros_are_trained_in_one_go_with_the_network_before_as_teacher(root, tmp_path, capsys):
+    strategy = """
+ChannelPrune: {pruned_ratio: 0.25}
+UnstructurePrune: {ratio: 0.5, prune_params_type: conv1x1_only, local_sparsity: true}
+Distillation: {alpha: 0.5, loss: soft_label}
+TrainConfig:
+  train_iter: 3
+  learning_rate: {type: PiecewiseDecay, boundaries: [2], values: [0.002, 0.001]}
+  optimizer_builder: {optimizer: {type: SGD}, weight_decay: 0.001}
+"""
+    out = tmp_path / "out"
+    assert run(root, strategy, "--dataset_config", root / "data.yaml", "--save_dir", out) == 0
+    config = config_of(out / "float")
+    phase = config["solver"][0]["float_phase"]
+    assert (phase["iterations"], phase["batch_size"]) == (3, 3)
+    assert phase["optimizer"] == {"type": "SGD", "momentum": 0.0, "weight_decay": 0.001, "lr": 0.002}
+    assert phase["schedule"] == {"type": "piecewise", "boundaries": [2], "factors": [0.5], "warmup_iterations": 0}
+    assert config["distillation"] == {"weight": 0.5, "features": {}, "teacher": str(root / "float.pt")}
+    assert config["tasks"]["seg"]["train"][0]["type"] == "MaskList"
+    assert config["channels"]
+    state = load_checkpoint(out / "float" / "with-bn-float-last.pt").network
+    pointwise = [w for name, w in state.items() if name.endswith("conv.weight") and w.shape[2:] == (1, 1) and w.shape[1] > 3]
+    assert sum(float((w == 0).float().mean()) >= 0.45 for w in pointwise) >= len(pointwise) - 2  # the heads' last ones keep theirs
+    file = read_deploy_file(out / "compressed.onnx")
+    assert not file.info.integer
+    assert json.loads((out / "comparison.json").read_text())["result"]["parameters"] < json.loads(
+        (out / "comparison.json").read_text())["base"]["parameters"]
+    assert f"{root / 'strategy.yaml'}: done as it says" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_quantization_is_trained_and_leaves_in_float_what_it_says(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(compress, "search", lambda *args: pytest.fail("nothing is searched"))
+    strategy = """
+Global: {reader_config: %s, deploy_hardware: SD710}
+QuantAware: {quantize_op_types: [conv2d, depthwise_conv2d], not_quant_pattern: [%s]}
+Distillation: {loss: l2, node: [batch_norm_7.tmp_2]}
+TrainConfig: {epochs: 1, learning_rate: 0.0005}
+"""
+    for pattern, integer in (("skip_quant", True), ("seg_head", False)):
+        out = tmp_path / pattern
+        assert run(root, strategy % (root / "data.yaml", pattern), "--save_dir", out, "--retraining_iters", 2) == 0
+        config = config_of(out / "quant")
+        assert config["solver"][2]["quant_phase"]["iterations"] == 2
+        assert config["solver"][2]["quant_phase"]["optimizer"]["lr"] == 0.0005
+        file = read_deploy_file(out / "compressed.onnx")
+        assert file.info.integer is integer
+        types = {node.op_type for node in onnx.load(out / "compressed.onnx").graph.node}
+        assert {"QuantizeLinear", "DequantizeLinear"} <= types
+
+
+@pytest.mark.slow
+def test_calibration_alone_trains_nothing_and_needs_no_number_of_iterations(root, tmp_path):
+    out = tmp_path / "out"
+    assert run(root, "QuantPost: {batch_size: 2, batch_nums: 2, algo: abs_max}", "--save_dir", out, "--limit", 2) == 0
+    assert read_deploy_file(out / "compressed.onnx").info.integer
+    assert not (out / "quant").exists()
+
+
+def test_a_train_config_alone_is_how_the_search_trains(root, tmp_path, monkeypatch, capsys):
+    found = []
+    monkeypatch.setattr(compress, "search", lambda args, delivery, wanted, candidates, profile, retraining: found.append(
+        (args.deploy_hardware, profile.precisions, retraining, compress.open_state(args, delivery, retraining).made_for)) or 0)
+    strategy = """
+Global: {deploy_hardware: SD710}
+TrainConfig: {epochs: 2, learning_rate: 0.005, optimizer_builder: {optimizer: {type: SGD}, weight_decay: 0.0005}, eval_iter: 9}
+"""
+    assert run(root, strategy, "--dataset_config", root / "data.yaml", "--save_dir", tmp_path / "out") == 0
+    (hardware, precisions, retraining, made_for), = found
+    assert (hardware, set(precisions)) == ("SD710", {"fp32", "int8"})
+    assert (retraining.iterations, retraining.epochs, retraining.batch_size, retraining.learning_rate) == (None, 2.0, 3, 0.005)
+    assert json.loads(made_for["training"]) == [2.0, {"type": "SGD", "momentum": 0.0, "weight_decay": 0.0005}, {"type": "constant"}]
+    assert "strategy.yaml: TrainConfig: eval_iter: changes nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("strategy", "arguments", "said"), [
+    ("QuantAware: {}", [], "how long to train is missing; give --retraining-iters"),
+    ("QuantAware: {}", ["--strategy", "int8"], "--strategy: .*strategy.yaml names the methods"),
+    ("QuantAware: {}", ["--target-speedup", "2"], "--target-speedup: .*strategy.yaml names the methods"),
+    ("QuantAware: {}\nTrainConfig: {epochs: 1}", ["--dataset-config", "none.yaml"], "none.yaml: no such data set file"),
+    ("QuantPost: {}\nTrainConfig: {origin_metric: 0.9}", ["--limit", "1"], "origin_metric=0.9: the network before has 0.[0-7]"),
+    ("ChannelPrune: {pruned_ratio: 0.3, prune_params_name: [nodes.nek]}\nTrainConfig: {train_iter: 1}", ["--limit", "1"],
+     "strategy.yaml: ChannelPrune.prune_params_name: the network has no convolution 'nodes.nek'"),
+])
+def test_what_does_not_go_together_is_one_line(strategy, arguments, said, root, tmp_path, capsys):
+    assert run(root, strategy, *arguments, "--save_dir", tmp_path / "out") == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert re.search(said, line)
