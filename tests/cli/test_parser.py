@@ -4,6 +4,7 @@ import argparse
 
 import pytest
 
+from mtzoo.cli.arguments import config_from_arguments, with_float_layers
 from mtzoo.cli.main import discover_verbs, import_verb, main, verb_parser
 from mtzoo.cli.parser import Parser
 from mtzoo.errors import UserError
@@ -98,7 +99,6 @@ def parse(verb, *arguments):
 
 
 def test_the_options_of_train_py_become_keys_of_the_config(config):
-    from mtzoo.cli.arguments import config_from_arguments
     args = parse("train", "--config", str(config), "--iters", "7", "--batch_size", "3", "--learning_rate", "0.01", "--save_interval",
                  "11", "--num_workers", "0", "--seed", "5", "--log_iters", "2", "--keep_checkpoint_max", "4", "--save_dir", "out")
     assert str(args.work_dir) == "out"
@@ -126,3 +126,9 @@ def test_what_is_called_otherwise_here_is_one_line(arguments, said, config, caps
     given = ["--config", str(config), "--model-path", "a.pt", "--retraining-iters", "1"] if verb != "eval" else []
     assert main([verb, *given, *rest]) == 2
     assert capsys.readouterr().err.startswith(f"error: {said}")
+
+
+def test_a_name_of_layers_in_float_is_looked_for_anywhere(config):
+    args = parse("quant", "--config", str(config), "--model-path", "a.pt", "--retraining-iters", "1", "--not_quant_pattern", "seg_head",
+                 "nodes.neck.*")
+    assert with_float_layers(config_from_arguments(args), args).quantization.not_quant_pattern == ("*seg_head*", "nodes.neck.*")

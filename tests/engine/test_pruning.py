@@ -5,7 +5,16 @@ import torch
 
 from mtzoo.compression import Step, Widths, channel_groups, order_steps, removed_channels, weight_scores
 from mtzoo.config.channels import channel_plan
-from mtzoo.engine.pruning import OVERSHOOT, Pruning, importance_scores, plan_pruning, pruned_config, shortest, without
+from mtzoo.engine.pruning import (
+    OVERSHOOT,
+    Pruning,
+    importance_scores,
+    layer_limits,
+    plan_pruning,
+    pruned_config,
+    shortest,
+    without,
+)
 from mtzoo.engine.stages import network_at
 from mtzoo.errors import UserError
 from mtzoo.graph import output_positions, read_program
@@ -68,3 +77,22 @@ def test_a_plan_keeps_the_limits_and_says_what_it_removes(config):
     again = network_at(ready, 0, quantized=False)
     again.load_state_dict(pruned.state_dict())
     assert torch.equal(next(again.parameters()), next(pruned.parameters()))
+
+
+def test_limits_take_the_same_share_of_each_layers_channels(config):
+    net, pruning = network_at(config, 0, quantized=False), Pruning(None, importance="l1", scope="uniform", align=1, blocks=False)
+    groups = {g.name: g for g in channel_groups(read_program(net), weight_scores(net, "l1"), 1, blocks=False)}
+    limits = layer_limits(net, pruning, 0.5)
+    assert limits == {name: group.count_at(0.5) for name, group in groups.items()}
+    plan = plan_pruning(config, net, pruning, limits=limits)
+    assert plan.choice == {name: count for name, count in limits.items() if count < len(groups[name].units)} != {}
+    one = next(group for group in groups.values() if group.name in plan.choice)
+    assert layer_limits(net, pruning, 0.5, one.layers[:1]) == {one.name: limits[one.name]}
+
+
+def test_layers_that_cannot_be_pruned_are_named(config):
+    net, pruning = network_at(config, 0, quantized=False), Pruning(None, importance="l1", blocks=False)
+    with pytest.raises(UserError, match="no convolution 'nodes.seg_head.clasify'; did you mean 'nodes.seg_head.classify'"):
+        layer_limits(net, pruning, 0.5, ["nodes.seg_head.clasify"])
+    with pytest.raises(UserError, match="the channels of 'nodes.seg_head.classify' have to stay"):
+        layer_limits(net, pruning, 0.5, ["nodes.seg_head.classify"])

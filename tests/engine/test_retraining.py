@@ -3,6 +3,7 @@ import io
 import pytest
 import torch
 
+from mtzoo.config.solver import OptimizerSpec, ScheduleSpec
 from mtzoo.console import PlainConsole
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.retraining import FLOAT_RATE, Retraining, retrain, retraining_config
@@ -31,6 +32,19 @@ def test_a_float_phase_is_milder_and_a_quantized_one_as_the_config_says(config):
     changed = retraining_config(config, Retraining(7, 3, 0.01, 1), quantized=True)
     assert (changed.solver[2].quant_phase.batch_size, changed.solver[2].quant_phase.optimizer.lr, changed.env.workers) == (3, 0.01, 1)
     assert changed.solver[:2] == config.solver[:2]
+
+
+def test_a_plan_for_training_takes_the_place_of_the_phases(config):
+    pieces = {"type": "piecewise", "boundaries": [3], "factors": [0.1]}
+    optimizer = {"type": "SGD", "momentum": 0.0, "weight_decay": 0.2}
+    plan = Retraining(None, epochs=1.5, learning_rate=0.3, optimizer=optimizer, schedule=pieces)
+    for quantized, step, key in ((False, 0, "float_phase"), (True, 2, "quant_phase")):
+        phase = getattr(retraining_config(config, plan, quantized=quantized).solver[step], key)
+        assert (phase.iterations, phase.epochs) == (None, 1.5)
+        assert phase.optimizer == OptimizerSpec("SGD", 0.3, 0.2, 0.0)
+        assert phase.schedule == ScheduleSpec("piecewise", boundaries=(3,), factors=(0.1,))
+    with pytest.raises(UserError, match="how long to train is missing"):
+        Retraining(None)
 
 
 @pytest.mark.slow
