@@ -104,6 +104,7 @@ class SegmentationLoss(nn.Module):
             raise UserError(f"logit_upsample={logit_upsample}: must be one of {', '.join(map(str, FACTORS))}, or 'full'")
         self.ce_weight, self.lovasz_weight, self.dice_weight = ce_weight, lovasz_weight, dice_weight
         self.label_smoothing, self.logit_upsample = label_smoothing, logit_upsample
+        self.reweighted = class_weights is not None or label_smoothing > 0
         self.hard_pixels = choose_hard_pixels(ohem_ratio, ohem_thresh, loss_th, min_kept)
         weights = torch.ones(num_classes) if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
         self.register_buffer("class_weights", weights, persistent=False)
@@ -155,7 +156,7 @@ class SegmentationLoss(nn.Module):
         if self.hard_pixels is None:
             return losses
         hardness = losses.detach()
-        if self.hard_pixels.by_probability:
+        if self.hard_pixels.by_probability and self.reweighted:
             hardness = F.cross_entropy(logits.detach(), labels, ignore_index=IGNORE, reduction="none")
         weights = self.class_weights[labels.where(labelled, 0)]
         return self.hard_pixels.mean(losses, weights, hardness, labelled)
