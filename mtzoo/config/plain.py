@@ -23,17 +23,29 @@ def plain(values: object, where: str = "") -> Any:
 
 
 def check_extent(values: object, where: str, most: int = MAX_VALUES) -> None:
-    """Raises UserError for data nested deeper than MAX_DEPTH, or of more than `most` values."""
-    waiting, count = [(values, 0)], 0
-    while waiting:
-        value, depth = waiting.pop()
-        count += 1
-        if isinstance(value, Mapping | list | tuple):
-            if depth >= MAX_DEPTH:
-                raise UserError(f"{cut(where)}: nested more than {MAX_DEPTH} deep, which nothing that is meant is")
-            waiting += [(item, depth + 1) for item in (value.values() if isinstance(value, Mapping) else value)]
-        if count + len(waiting) > most:
+    """Raises UserError for data nested deeper than MAX_DEPTH, or of more than `most` values.
+
+    A container that others hold several times counts each time, but is walked once.
+    """
+    known: dict[int, tuple[int, int]] = {}
+
+    def extent(value: object, depth: int) -> tuple[int, int]:
+        """(values, levels of containers) of one value."""
+        if not isinstance(value, dict | list | tuple | Mapping):
+            return 1, 0
+        if id(value) not in known:
+            items = value.values() if isinstance(value, Mapping) else value
+            inside = [extent(item, depth + 1) for item in items] if depth < MAX_DEPTH and len(value) <= most else []
+            levels = max((levels for _, levels in inside), default=0)
+            known[id(value)] = 1 + max(len(value), sum(count for count, _ in inside)), 1 + levels
+        count, levels = known[id(value)]
+        if depth + levels > MAX_DEPTH:
+            raise UserError(f"{cut(where)}: nested more than {MAX_DEPTH} deep, which nothing that is meant is")
+        if count > most:
             raise UserError(f"{cut(where)}: more than {most:,} values, which nothing that is meant has")
+        return count, levels
+
+    extent(values, 0)
 
 
 def _plain(values: object, where: str) -> Any:
