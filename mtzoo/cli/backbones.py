@@ -18,8 +18,9 @@ from rich.table import Table
 
 from mtzoo.cli.outputs import output_file
 from mtzoo.console import note, say
-from mtzoo.engine.backbones import COST_HW, Backbone, check, describe, load_record, save_record
+from mtzoo.engine.backbones import COST_HW, Backbone, check, describe
 from mtzoo.engine.progress import format_seconds
+from mtzoo.engine.row_record import load_rows, save_rows
 from mtzoo.errors import UserError
 from mtzoo.export.deploy import DISK_ADVICE
 from mtzoo.files import write_whole
@@ -42,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     wanted = _wanted(args)
-    known = {} if args.record is None else load_record(args.record)
+    kept = [] if args.record is None else load_rows(args.record, Backbone, "backbones")
+    known = {(row.type, row.name): row for row in kept}
     started, done = time.monotonic(), 0
     for place, key in enumerate(wanted):
         row = known.get(key)
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         known[key] = check(describe(*key)) if args.check else describe(*key)
         done += 1
         if args.record is not None:
-            save_record(args.record, list(known.values()))
+            save_rows(args.record, known.values())
     rows = [known[key] for key in wanted]
     say(_table(rows))
     say(_summary(rows))

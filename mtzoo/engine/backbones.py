@@ -1,32 +1,28 @@
 """Networks of torchvision and timm as backbones: what each costs, and whether it is the same integers everywhere."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from mtzoo.data.json_file import read_json
 from mtzoo.engine.device import exact_float32
+from mtzoo.engine.random_weights import noise_images, settle_bn
 from mtzoo.errors import UserError
-from mtzoo.export.deploy import DISK_ADVICE, build_model
+from mtzoo.export.deploy import build_model
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet, NodeSpec
 from mtzoo.models.costs import node_costs
 from mtzoo.models.task_graph import build_node
 from mtzoo.ops.geometry import DeployGeometry
-from mtzoo.plain_data import build
 from mtzoo.quantization import calibrate, convert, fold_bn, freeze, prepare, wide_layers
 from mtzoo.runtime.executors import EXECUTORS, build_executor
-from mtzoo.strict_json import write_json
 from mtzoo.structures import FeatureSpec, RawOutputs, flatten_outputs
 
 SIZES = ((64, 64), (96, 160))
 """Height and width of the images of a check."""
 COST_HW = (224, 224)
 INTEGER = "integer"
-REMOVE = "remove it, or choose another place"
 
 
 @dataclass(frozen=True)
@@ -112,38 +108,21 @@ def check(found: Backbone) -> Backbone:
 
 @torch.no_grad()
 def frozen_network(kind: str, name: str, hw: tuple[int, int]) -> MultiTaskNet:
-    """The backbone on its grids: random weights, BN statistics and scales those of random images.
-
-    BN's factors are random, too: libraries begin with 0 at the end of residual branches, of which nothing would be seen.
-    """
-    net = backbone_network(kind, name)
-    x = normalize_image(images(2, hw))
-    for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 1.0
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias, std=0.2)
+    """The backbone on its grids: random weights, BN statistics and scales those of random images."""
+    net, images = backbone_network(kind, name), noise_images(2, hw)
+    settle_bn(net, images)
     with exact_float32():
-        net.train()(x)
-        prepare(net.eval())
-        calibrate(net, [x])
+        prepare(net)
+        calibrate(net, [normalize_image(images)])
         fold_bn(net, ["*"])
         freeze(net)
     return net.eval()
 
 
-def images(count: int, hw: tuple[int, int], seed: int = 0) -> Tensor:
-    """(count, 3, H, W) uint8, coarse noise: maps of all depths see something."""
-    generator = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(count, 3, hw[0] // 8, hw[1] // 8, generator=generator)
-    fine = torch.rand(count, 3, *hw, generator=generator)
-    return (170 * nn.functional.interpolate(coarse, size=hw, mode="bilinear") + 85 * fine).to(torch.uint8)
-
-
 @torch.no_grad()
 def compare(net: MultiTaskNet, hw: tuple[int, int]) -> dict[str, tuple[int, int]]:
     """Executor -> (values that differ from fake-quant's, values in all) on an image that the network has not seen."""
-    image = images(1, hw, seed=1)
+    image = noise_images(1, hw, seed=1)
     with exact_float32():
         wanted = flatten_outputs(net(normalize_image(image)))
     found: dict[str, Callable[[], RawOutputs | Mapping[str, Tensor]]] = {INTEGER: lambda: flatten_outputs(convert(net)(image))}
@@ -157,22 +136,3 @@ def compare(net: MultiTaskNet, hw: tuple[int, int]) -> dict[str, tuple[int, int]
         counts[name] = (sum(int((got[key] != value).sum()) for key, value in wanted.items()),
                         sum(value.numel() for value in wanted.values()))
     return counts
-
-
-def load_record(path: Path) -> dict[tuple[str, str], Backbone]:
-    """What an earlier check has written, by type and name; {} if there is no file. Raises UserError for a file that is none."""
-    if not path.exists():
-        return {}
-    rows = read_json(path, "record of `mtzoo backbones`", REMOVE)
-    if not isinstance(rows, list):
-        raise UserError(f"{path}: no record of `mtzoo backbones`; {REMOVE}")
-    try:
-        kept = [build(Backbone, row, f"[{i}]") for i, row in enumerate(rows)]
-    except UserError as error:
-        raise UserError(f"{path}: no record of `mtzoo backbones` ({error}); {REMOVE}") from error
-    return {(row.type, row.name): row for row in kept}
-
-
-def save_record(path: Path, found: Sequence[Backbone]) -> None:
-    """Write what has been found so far."""
-    write_json(path, [asdict(row) for row in found], DISK_ADVICE)

@@ -22,7 +22,7 @@ COMMANDS = {
     "eval-pair": ["--resize", "gone", "--crop", "gone", "--json", "figures.json"], "bench": ["gone.onnx", "--json", "figures.json"],
     "bench-data": ["gone", "--json", "figures.json"], "hardware": ["--calibrate", "profile.yaml"],
     "data convert": ["kitti", "--src", "gone", "--out", "."], "data synth": ["--num", "1", "--seed", "1", "--out", "."],
-    "backbones": ["--names", "alexnet", "--out", "table.md"],
+    "backbones": ["--names", "alexnet", "--out", "table.md"], "zoo-table": ["--names", "zoo/fastscnn", "--out", "table.md"],
     "data view": ["gone", "--out", "."], "data stats": ["gone", "--out", "stats.png"],
 }
 OPTIONS = {"--out", "--json", "--save-dir", "--work-dir", "--calibrate"}

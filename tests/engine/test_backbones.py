@@ -1,12 +1,11 @@
 """Networks of torchvision and timm, quantized on random weights: fake-quant, integers and both runtimes say the same."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 import torch
 
-from mtzoo.engine.backbones import INTEGER, Backbone, check, compare, describe, frozen_network, load_record, save_record
+from mtzoo.engine.backbones import INTEGER, Backbone, check, compare, describe, frozen_network
 from mtzoo.errors import UserError
 from mtzoo.models.torchvision_backbone import torchvision_names
 
@@ -63,17 +62,6 @@ def test_what_a_backbone_costs() -> None:
     assert found.features == ("layer1 64/4", "layer2 128/8", "layer3 256/16", "layer4 512/32")
     assert found.parameters == 11_176_512  # torchvision's 11,689,512 less those of its classifier, 513,000
     assert found.macs == pytest.approx(1.814e9, rel=1e-3)
-
-
-def test_results_are_kept_and_read_again(tmp_path: Path) -> None:
-    path = tmp_path / "record.json"
-    rows = [Backbone("Timm", "a", 1, 2, ("x 3/4",), None, dict(ZERO), 7, 1, ("64x64: too small",)), Backbone("Timm", "b", why="no")]
-    assert load_record(path) == {}
-    save_record(path, rows)
-    assert list(load_record(path).values()) == rows
-    path.write_text('[{"type": 1}]')
-    with pytest.raises(UserError, match="record.json: no record of `mtzoo backbones`"):
-        load_record(path)
 
 
 def test_a_network_that_cannot_be_exact_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,118 @@
+"""What one network of the zoo costs and whether all executors agree on it, with random weights: one row of `mtzoo zoo-table`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from mtzoo.cli.delivery import integer_file, network_costs
+from mtzoo.cli.pruning_delivery import LatencyMeter
+from mtzoo.compression import removed_channels
+from mtzoo.config import ExperimentConfig, config_from_dict
+from mtzoo.engine.calibration import Batches
+from mtzoo.engine.pruning import Pruning, plan_pruning, pruned_config, without
+from mtzoo.engine.random_weights import noise_images, settle_bn
+from mtzoo.engine.stages import config_network
+from mtzoo.errors import UserError
+from mtzoo.models import MultiTaskNet
+from mtzoo.quantization import wide_layers
+from mtzoo.runtime.bench import bench, bench_against
+from mtzoo.runtime.verify import verify
+
+IMPORTANCE = "l2"
+"""Of channels: random weights have learnt nothing that a loss could ask for."""
+
+
+@dataclass(frozen=True)
+class PrunedRow:
+    """What pruning by a share of the measured int8 latency leaves. latency_ms, base_ms: variant -> of the pruned and of the whole
+    network, in the same rounds."""
+
+    parameters: int
+    macs: int
+    latency_ms: Mapping[str, float]
+    base_ms: Mapping[str, float]
+
+    def saved(self, variant: str) -> float:
+        """Share of the variant's latency that is gone."""
+        return 1 - self.latency_ms[variant] / self.base_ms[variant]
+
+
+@dataclass(frozen=True)
+class ZooRow:
+    """hw: of the input, pixels; parts: layers that are computed in parts; values: compared in each executor; differing: executor ->
+    how many of them differ from fake-quant's; latency_ms: variant -> median; pruned: ratio, e.g. "0.3" -> what is left."""
+
+    config: str
+    hw: tuple[int, int]
+    parameters: int
+    macs: int
+    parts: int = 0
+    values: int = 0
+    differing: Mapping[str, int] = field(default_factory=dict)
+    machine: str = ""
+    threads: int = 0
+    latency_ms: Mapping[str, float] = field(default_factory=dict)
+    pruned: Mapping[str, PrunedRow] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """What is asked for. runs: rounds of the latency measurement, 0 measures none; check: whether executors are compared; ratios: of
+    the int8 latency that pruning takes away."""
+
+    threads: int
+    runs: int
+    check: bool
+    ratios: Sequence[float] = ()
+
+
+def at_size(config: ExperimentConfig, hw: tuple[int, int]) -> ExperimentConfig:
+    """The config for images that have exactly that size. Raises UserError if the network's stride does not divide it."""
+    values = {key: value for key, value in config.resolved.items() if key != "int_inference_export_input_shape"}
+    return config_from_dict({**values, "deploy_geometry": {"resized_hw": list(hw), "drop_top": 0, "input_hw": list(hw)}})
+
+
+def measure(config: ExperimentConfig, asked: Measuring, say: Callable[[str], None]) -> ZooRow:
+    """The row of a network at its deploy size. say: told what is done next."""
+    torch.manual_seed(0)
+    hw = tuple(config.deploy_geometry.input_hw)
+    net = config_network(config)
+    settle_bn(net, noise_images(2, hw))
+    batches = Batches(noise_images(2, hw, seed=1))
+    parameters, macs = network_costs(net, config)
+    row = {"config": config.name, "hw": hw, "parameters": parameters, "macs": macs, "parts": sum(w.parts > 1 for w in wide_layers(net))}
+    if not (asked.check or asked.runs):
+        return ZooRow(**row)
+    say("quantizing")
+    with integer_file(config, net, batches) as file:
+        if asked.check:
+            say("comparing executors")
+            image = noise_images(1, hw, seed=2)[0].permute(1, 2, 0).contiguous().numpy()
+            report = verify(file.path, [image], threads=asked.threads)
+            row |= {"values": report.values, "differing": dict(report.mismatches)}
+        if asked.runs:
+            say("measuring")
+            timed = bench(file.path, asked.threads, asked.runs)
+            row |= {"latency_ms": dict(timed.latency_ms), "machine": timed.machine, "threads": asked.threads}
+            pruned = {f"{ratio:g}": measure_pruned(config, net, batches, ratio, file.path, asked, say) for ratio in asked.ratios}
+            row["pruned"] = {ratio: found for ratio, found in pruned.items() if found is not None}
+    return ZooRow(**row)
+
+
+def measure_pruned(config: ExperimentConfig, net: MultiTaskNet, batches: Batches, ratio: float, whole: Path, asked: Measuring,
+                   say: Callable[[str], None]) -> PrunedRow | None:
+    """The network without `ratio` of its int8 latency, measured against the whole one's file; None if so much cannot go."""
+    say(f"pruning {ratio:g}")
+    meter = LatencyMeter(config, net, batches, asked.threads)
+    try:
+        plan = plan_pruning(config, net, Pruning(ratio, "latency", IMPORTANCE), meter=meter)
+    except UserError as error:
+        say(str(error))
+        return None
+    pruned = without(net, removed_channels(plan.choice, plan.groups))
+    parameters, macs = network_costs(pruned, config)
+    with integer_file(pruned_config(config, pruned), pruned, batches) as file:
+        after, before = bench_against(file.path, whole, asked.threads, asked.runs)
+    return PrunedRow(parameters, macs, dict(after.latency_ms), dict(before.latency_ms))

@@ -1,0 +1,54 @@
+import pytest
+
+from mtzoo.cli.main import main
+from mtzoo.cli.zoo_row import PrunedRow, ZooRow
+from mtzoo.cli.zoo_table import markdown
+from mtzoo.engine.row_record import load_rows
+
+ROW = ZooRow("zoo/fastscnn", (512, 1024), 1_396_307, 1_806_000_000, 1, 1000, {"integer": 0, "onnxruntime": 0, "openvino": 0},
+             "a machine", 1, {"openvino fp32": 40.0, "openvino int8": 10.0},
+             {"0.3": PrunedRow(1_000_000, 1_000_000_000, {"openvino fp32": 28.0, "openvino int8": 7.0},
+                               {"openvino fp32": 40.0, "openvino int8": 10.0})})
+
+
+def test_a_row_says_what_was_measured_beside_what_was_published():
+    head, _, row, _, machine = markdown([ROW]).splitlines()
+    cells = dict(zip((cell.strip() for cell in head.split("|")), (cell.strip() for cell in row.split("|"))))
+    assert cells["config"] == "zoo/fastscnn"
+    assert cells["input"] == "512x1024"
+    assert (cells["M parameters"], cells["GMAC"]) == ("1.40", "1.81")
+    assert cells["differing values"] == "0 of 1,000, 1 layers in parts"
+    assert cells["int8 / fp32"] == "0.25"
+    assert cells["pruned 0.3: fp32, int8"] == "-30 %, -30 % (published -20 %)"
+    assert machine == "Latency: median of interleaved rounds, a machine; 1 threads, batch 1."
+
+
+def test_differing_values_are_named_with_their_executor():
+    row = ZooRow("zoo/unet", (64, 128), 1, 1, values=1000, differing={"integer": 0, "openvino": 7})
+    assert "| openvino 7 of 1,000 |" in markdown([row])
+
+
+@pytest.mark.slow
+def test_a_network_is_measured_once_and_then_read_from_the_record(tmp_path, capsys):
+    record, out = tmp_path / "zoo.json", tmp_path / "zoo.md"
+    command = ["zoo-table", "--names", "zoo/pp_humanseg_lite", "--hw", "32x64", "--check", "--bench", "--runs", "1",
+               "--record", str(record), "--out", str(out)]
+    assert main(command) == 0
+    (row,) = load_rows(record, ZooRow, "zoo-table")
+    assert row.values > 32 * 64
+    assert not any(row.differing.values())
+    assert set(row.latency_ms) >= {"openvino fp32", "openvino int8", "openvino bf16", "onnxruntime fp32", "torch fp32"}
+    assert out.read_text() == markdown([row])
+    capsys.readouterr()
+    assert main(command) == 0
+    assert "quantizing" not in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(("options", "why"), [
+    (["--names", "zoo/nothing*"], "--names zoo/nothing*: no shipped config is called so"),
+    (["--hw", "512"], "--hw 512: height x width is wanted"),
+    (["--ratios", "0.3"], "--ratios: pruned networks are only measured with --bench"),
+])
+def test_what_cannot_be_is_one_line(options, why, capsys):
+    assert main(["zoo-table", *options]) == 2
+    assert why in capsys.readouterr().err
