@@ -7,6 +7,7 @@ from torch import nn
 
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.lowering.preprocessing import IMAGENET, Preprocessing, preprocessing
+from mtzoo.models import shufflenet_layout
 from mtzoo.models.published_backbone import Published, PublishedBackbone, cannot_download
 from mtzoo.registry import NODES
 from mtzoo.structures import FeatureSpec
@@ -27,6 +28,12 @@ class Torchvision(PublishedBackbone):
                  output_stride: int | None = None, weights: str | None = None) -> None:
         super().__init__(torchvision_module(name), in_specs, features=features, output_stride=output_stride, weights=weights)
         self.name = name
+
+    def published_weights(self, weights: str) -> Published:
+        published = super().published_weights(weights)
+        if self.name.startswith("shufflenet_v2") and shufflenet_layout.is_megvii(published.state):
+            return Published(shufflenet_layout.as_torchvision(published.state, weights), shufflenet_layout.READS, weights)
+        return published
 
     def file_reads(self) -> Preprocessing:
         published = _library().get_model_weights(self.name).DEFAULT.transforms()
