@@ -17,7 +17,8 @@ MAX_NODES = 20_000
 MAX_INPUT_PIXELS = 1 << 24
 """4096 x 4096; a video's frame of 3840 x 2160 has half of it."""
 ROOM, FEW, MANY = 64, 1 << 22, 1 << 27
-"""A tensor may have ROOM times the elements of the image; FEW are always allowed, MANY are the most."""
+"""A tensor may have ROOM times the elements of the image, or as many as the largest constant, whose floats are one; FEW are always
+allowed, MANY are the most."""
 KEPT = 64  # larger constants say nothing about shapes
 PLAIN = (onnx.AttributeProto.INT, onnx.AttributeProto.FLOAT, onnx.AttributeProto.STRING, onnx.AttributeProto.INTS,
          onnx.AttributeProto.FLOATS)
@@ -45,7 +46,8 @@ def check_graph(model: onnx.ModelProto) -> Shapes:
         raise UserError(f"its input has {pixels:,} pixels; {MAX_INPUT_PIXELS:,} are the most")
     _check_nodes(graph)
     shapes = _infer(model)
-    _check_sizes(graph, shapes, min(MANY, max(FEW, ROOM * 3 * pixels)))
+    stored = max((math.prod(tensor.dims) for tensor in graph.initializer), default=0)
+    _check_sizes(graph, shapes, min(MANY, max(FEW, ROOM * 3 * pixels, stored)))
     return shapes
 
 

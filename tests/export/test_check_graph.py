@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mtzoo.errors import UserError
 from mtzoo.export import read_deploy_file
+from mtzoo.export.check_graph import FEW, check_graph
 from mtzoo.export.deploy import DIGEST_KEY, METADATA_KEY
 from mtzoo.export.wire import MAX_OTHER_BYTES
 
@@ -17,6 +18,11 @@ from mtzoo.export.wire import MAX_OTHER_BYTES
 def model(model_path):
     """The tiny deploy model to spoil."""
     return onnx.load(model_path)
+
+
+def scale_of(model):
+    """The name of a scale that is one number."""
+    return next(tensor.name for tensor in model.graph.initializer if tensor.data_type == TensorProto.FLOAT and not tensor.dims)
 
 
 def refused(model, tmp_path, *, keep_hash=False):
@@ -165,6 +171,18 @@ def does_not_fit(model):
 def test_a_graph_that_no_export_makes(model, tmp_path, spoil, said):
     spoil(model)
     assert said in refused(model, tmp_path)
+
+
+def test_weights_may_be_larger_than_anything_made_of_a_small_image(model):
+    """A wide convolution, 2048 to 256 3x3 say: its weights become floats, as a whole or in parts."""
+    weight = np.ones((256, 2048, 3, 3), np.int8)
+    assert weight.size > FEW
+    model.graph.initializer.append(numpy_helper.from_array(weight, "wide"))
+    model.graph.node.append(helper.make_node("DequantizeLinear", ["wide", scale_of(model)], ["floats"]))
+    assert check_graph(model)["floats"] == weight.shape
+    model.graph.node.append(helper.make_node("Concat", ["floats", "floats"], ["twice"], axis=0))
+    with pytest.raises(UserError, match="'twice' would have the shape"):
+        check_graph(model)
 
 
 def renamed_task(info):
