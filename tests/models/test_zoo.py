@@ -39,8 +39,8 @@ def test_parameters_and_macs_are_those_of_the_published_network(name, hw, counte
     assert (parameters, macs) == pytest.approx(counted, rel=0.01)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("trunk", ["hrnet", "mobilenetv2", "regnet", "resnet18"])
+@pytest.mark.parametrize("trunk", [pytest.param("hrnet", marks=pytest.mark.slow),
+                                   *(pytest.param(name, marks=pytest.mark.thorough) for name in ("mobilenetv2", "regnet", "resnet18"))])
 def test_4pe_resize_stands_on_other_trunks(trunk):
     config = load_config(find_config(f"4pe_resize/multitask_{trunk}"))
     net = config_network(config).eval()
