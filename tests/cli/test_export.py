@@ -47,7 +47,8 @@ def test_earlier_steps_give_raw_maps(checkpoint, capsys):
     assert "a checkpoint of step 1" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("step", "quantized"), [(0, False), (0, True), (2, True)])
+@pytest.mark.parametrize(("step", "quantized"), [
+    (0, False), pytest.param(0, True, marks=pytest.mark.thorough), (2, True)])
 def test_weights_of_seven_bits_are_exact(checkpoint, tmp_path, capsys, step, quantized):
     """Fake-quant, integers and ONNX Runtime give the same values, and no CPU has to run a layer in float."""
     path, out = checkpoint(step, quantized), tmp_path / "seven.onnx"

@@ -55,9 +55,12 @@ def test_the_network_comes_back_from_the_file(name: str, tmp_path: Path) -> None
 EXACT_TRUNK = ("asymmetric powers of two", "float head", "16-bit head", "16-bit layers")
 """Sums that float32 holds, at least up to the heads: what a random network would blow up is not there."""
 
+ALWAYS = ("float scales", "asymmetric powers of two", "16-bit layers")
+"""The others are `thorough`."""
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", FORMATS)
+
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=pytest.mark.slow if name in ALWAYS else pytest.mark.thorough) for name in FORMATS])
 def test_both_runtimes_run_it_as_torch_does(name: str, tmp_path: Path) -> None:
     net = quantized(FORMATS[name])
     export(net, tmp_path / "m.onnx", 2, postprocess=True)

@@ -13,6 +13,8 @@ from tests.lowering.parity import assert_close, trained
 IMAGE = [FeatureSpec(3, 1, "image")]
 ONE_OF_EACH = ["resnet10t", "tf_efficientnet_lite0", "mobilenetv3_small_050", "repvgg_a0", "regnety_002", "hrnet_w18_small",
                "ghostnet_050", "dla34", "lcnet_050", "ese_vovnet19b_dw", "mobilenetv4_conv_small_035", "semnasnet_050", "seresnet18"]
+ALWAYS = ("mobilenetv3_small_050", "ghostnet_050", "ese_vovnet19b_dw", "seresnet18")
+"""Beside the first; the others are `thorough`."""
 
 
 def test_without_timm_one_line_says_what_to_install(monkeypatch):
@@ -28,7 +30,8 @@ def test_without_timm_one_line_says_what_to_install(monkeypatch):
         Timm(IMAGE, name="resnet18")
 
 
-@pytest.mark.parametrize("name", [ONE_OF_EACH[0], *(pytest.param(name, marks=pytest.mark.slow) for name in ONE_OF_EACH[1:])])
+@pytest.mark.parametrize("name", [ONE_OF_EACH[0], *(
+    pytest.param(name, marks=pytest.mark.slow if name in ALWAYS else pytest.mark.thorough) for name in ONE_OF_EACH[1:])])
 def test_networks_of_timm_give_what_timm_gives(name):
     pytest.importorskip("timm")
     module = trained(timm_module(name))

@@ -18,12 +18,14 @@ QUICK = {
     "resnet18": ("layer1", "layer4"), "mobilenet_v2": ("features.3", "features"), "mobilenet_v3_small": ("features.3", "features"),
     "shufflenet_v2_x0_5": ("stage2", "conv5"), "squeezenet1_1": ("features.7",)}
 SLOW = {
+    "regnet_y_400mf": ("trunk_output",), "efficientnet_b0": ("features",), "densenet121": ("features.denseblock1", "features"),
+    "googlenet": ("inception3b", "inception5b")}
+MORE = {
     "resnext50_32x4d": ("layer2",), "wide_resnet50_2": ("layer1",), "vgg11": ("features",), "vgg11_bn": ("features.13",),
-    "mnasnet0_5": ("layers.8", "layers"), "regnet_y_400mf": ("trunk_output",), "regnet_x_400mf": ("trunk_output.block2",),
-    "efficientnet_b0": ("features",), "efficientnet_v2_s": ("features.3",), "densenet121": ("features.denseblock1", "features"),
-    "googlenet": ("inception3b", "inception5b"), "alexnet": ("features",)}
-ONE_OF_EACH = [pytest.param(*case, id=case[0]) for case in QUICK.items()] + [
-    pytest.param(*case, id=case[0], marks=pytest.mark.slow) for case in SLOW.items()]
+    "mnasnet0_5": ("layers.8", "layers"), "regnet_x_400mf": ("trunk_output.block2",), "efficientnet_v2_s": ("features.3",),
+    "alexnet": ("features",)}
+ONE_OF_EACH = [pytest.param(*case, id=case[0], marks=marks) for cases, marks in (
+    (QUICK, ()), (SLOW, pytest.mark.slow), (MORE, pytest.mark.thorough)) for case in cases.items()]
 
 
 @pytest.mark.parametrize(("name", "features"), ONE_OF_EACH)

@@ -82,8 +82,10 @@ def test_a_model_of_the_whole_image_has_no_window(model_path):
         model.at(CropWindow((5, 5), (10, 10)))
 
 
-@pytest.mark.parametrize("kind", ["rgb", "yuv444", "nv12"])
-@pytest.mark.parametrize("executor", NETWORK_RUNTIMES)
+@pytest.mark.parametrize(("executor", "kind"), [
+    *[("onnxruntime", kind) for kind in ("rgb", "yuv444", "nv12")],
+    pytest.param("openvino", "nv12", marks=pytest.mark.slow),
+    *[pytest.param("openvino", kind, marks=pytest.mark.thorough) for kind in ("rgb", "yuv444")]])
 def test_other_input_formats_are_what_the_network_sees(frozen, tmp_path, kind, executor):
     path = tmp_path / f"{kind}.onnx"
     export_model(frozen, replace(spec(3), input_format=kind), path, postprocess=True)
