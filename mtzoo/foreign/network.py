@@ -120,14 +120,19 @@ def from_torch(module: nn.Module, example: Tensor, *, mean: Sequence[float], std
     if not isinstance(example, Tensor) or example.dim() != 4 or example.shape[1] != 3:
         raise UserError(f"example: a tensor (1, 3, H, W) is wanted, not {tuple(getattr(example, 'shape', ()))}")
     hw = (int(example.shape[2]), int(example.shape[3]))
-    named = Named(module.eval())
     with torch.no_grad():
-        found = named(example[:1].float())
-    names = list(found) if isinstance(module(example[:1].float()), Mapping) else named_outputs(len(found), output_names)
-    named.names = tuple(names)
-    tail = tuple(TailOp("Reshape", (name,), name, (tuple(value.shape),)) for name, value in zip(names, found.values()))
-    outputs = tuple(ForeignOutput(name, tuple(value.shape)) for name, value in zip(names, found.values()))
-    return Foreign(FloatNetwork(named, input_name, hw, tail, outputs), three(mean, "mean"), three(std, "std"), order)
+        answer = module.eval()(example[:1].float())
+    if isinstance(answer, Mapping) and output_names is not None:
+        raise UserError(f"output_names={list(output_names)}: the module returns a dict, whose keys are its outputs' names; leave them "
+                        "out")
+    values = list(answer.values()) if isinstance(answer, Mapping) else list(answer) if isinstance(answer, list | tuple) else [answer]
+    if not all(isinstance(value, Tensor) for value in values):
+        raise UserError(f"the module returns {', '.join(type(value).__name__ for value in values)}; tensors are wanted")
+    names = [str(name) for name in answer] if isinstance(answer, Mapping) else named_outputs(len(values), output_names)
+    tail = tuple(TailOp("Reshape", (name,), name, (tuple(value.shape),)) for name, value in zip(names, values))
+    outputs = tuple(ForeignOutput(name, tuple(value.shape)) for name, value in zip(names, values))
+    net = FloatNetwork(Named(module, names), input_name, hw, tail, outputs)
+    return Foreign(net, three(mean, "mean"), three(std, "std"), order)
 
 
 def from_onnx(path: str | Path, *, mean: Sequence[float], std: Sequence[float], order: Order = "rgb",
@@ -145,18 +150,16 @@ def from_onnx(path: str | Path, *, mean: Sequence[float], std: Sequence[float], 
 
 
 class Named(nn.Module):
-    """A module whose results have names. names: of what it returns, in order; None: its own, or "0", "1"."""
+    """A module whose results have names, in the order in which it returns them."""
 
-    def __init__(self, net: nn.Module) -> None:
+    def __init__(self, net: nn.Module, names: Sequence[str]) -> None:
         super().__init__()
-        self.net, self.names = net, None
+        self.net, self.names = net, tuple(names)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         found = self.net(x)
-        if isinstance(found, Mapping):
-            return {str(name): value for name, value in found.items()}
-        values = list(found) if isinstance(found, list | tuple) else [found]
-        return dict(zip(self.names or map(str, range(len(values))), values))
+        values = list(found.values()) if isinstance(found, Mapping) else list(found) if isinstance(found, list | tuple) else [found]
+        return dict(zip(self.names, values))
 
 
 def as_network(lowered: Lowered, mean: Sequence[float], std: Sequence[float]) -> MultiTaskNet:

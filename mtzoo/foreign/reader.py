@@ -7,89 +7,20 @@ what only moves values is followed (`views`), so that nothing but operators that
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from onnx import helper
 from torch import Tensor, nn
 
 from mtzoo.errors import UserError, shown
 from mtzoo.foreign.constants import FOLDED, constant, folded
 from mtzoo.foreign.module import INPUT, Call, Function, OnnxModule
+from mtzoo.foreign.operators import OPERATORS
+from mtzoo.foreign.site import Site, Value, concatenated
 from mtzoo.foreign.views import Map, View, channels_of, pieces_of, shuffle_of
 from mtzoo.lowering.advice import advice
 from mtzoo.lowering.trace import on_meta
-
-Value = View | np.ndarray
-
-
-@dataclass
-class Site:
-    """One operator at work: where it stands, what it reads, how it adds what it computes."""
-
-    reader: "Reader"
-    node: onnx.NodeProto
-    name: str
-
-    def fault(self, why: str) -> UserError:
-        return UserError(why)
-
-    def value(self, index: int) -> Value:
-        """An input, map or constant."""
-        found = self.reader.values.get(self.node.input[index]) if index < len(self.node.input) else None
-        if found is None:
-            raise self.fault(f"has no input {index}")
-        return found
-
-    def view(self, index: int) -> View:
-        value = self.value(index)
-        if not isinstance(value, View):
-            raise self.fault("reads a constant where a map is wanted")
-        return value
-
-    def plane(self, index: int) -> Map:
-        """A map (1, C, H, W); that of a vector (1, C) has one cell."""
-        return self.plane_of(self.view(index))
-
-    def plane_of(self, view: View) -> Map:
-        return self.reader.plane(view, self)
-
-    def weights(self, index: int) -> np.ndarray:
-        """A constant. Raises UserError for what is computed from the image."""
-        value = self.value(index)
-        if not isinstance(value, np.ndarray):
-            raise self.fault("has weights or sizes that are computed from the image; use constant ones")
-        return value
-
-    def optional(self, index: int) -> np.ndarray | None:
-        """The same of an input that may be left out."""
-        return self.weights(index) if index < len(self.node.input) and self.node.input[index] else None
-
-    def attribute(self, name: str, default: Any = None) -> Any:
-        found = next((a for a in self.node.attribute if a.name == name), None)
-        return default if found is None else helper.get_attribute_value(found)
-
-    def number(self, name: str, default: int) -> int:
-        return int(self.attribute(name, default))
-
-    def numbers(self, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
-        """As many as the default has."""
-        values = tuple(int(n) for n in self.attribute(name, default))
-        if len(values) != len(default):
-            raise self.fault(f"has {name}={list(values)}: {len(default)} numbers are wanted, of height and width")
-        return values
-
-    def pair(self, name: str) -> tuple[int, int]:
-        """(height, width), 1 by default."""
-        height, width = self.numbers(name, (1, 1))
-        return height, width
-
-    def add(self, module: nn.Module, *maps: Map) -> View:
-        """The result of a module that reads maps, as a child with the operator's name."""
-        return self.reader.view(self.reader.add(self.name, module, maps))
 
 
 class Reader:
@@ -131,8 +62,6 @@ class Reader:
         self.faults.setdefault(node.op_type, f"{shown(node.op_type)[1:-1]} at {shown(place)[1:-1]} {why}")
 
     def _results(self, node: onnx.NodeProto, index: int) -> list[Value]:
-        from mtzoo.foreign.operators import OPERATORS  # they read Sites of this file
-
         missing = [name for name in node.input if name not in self.values]
         if missing:
             raise UserError(f"reads {shown(missing[0])}, which nothing before it computes")
@@ -254,10 +183,3 @@ class _Range:
 
     def __call__(self, x: Tensor) -> Tensor:
         return x[:, self.start:self.stop]
-
-
-def concatenated(*maps: Tensor) -> Tensor:
-    """Along channels."""
-    return torch.cat(maps, 1)
-
-

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 EPS = 1e-3
 WIDTHS = (16, 64, 128)
@@ -96,12 +97,15 @@ class Block(Pyramid):
 
 
 class ChannelAttention(nn.Module):
-    """x + gamma * attention(x) x over channels (arXiv 1809.02983). fixed: (C, C) an attention for all images, once there is one."""
+    """x + gamma * attention(x) x over channels (arXiv 1809.02983). mixing: (C, C, 1, 1) 1 + gamma * attention for all images, once it
+    is fixed; None before."""
+
+    mixing: Tensor | None
 
     def __init__(self) -> None:
         super().__init__()
         self.gamma = nn.Parameter(torch.zeros(1))
-        self.fixed: Tensor | None = None
+        self.register_buffer("mixing", None)
 
     def attention(self, x: Tensor) -> Tensor:
         """(N, C, C)."""
@@ -110,10 +114,8 @@ class ChannelAttention(nn.Module):
         return torch.softmax(energy.amax(-1, keepdim=True) - energy, -1)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.fixed is not None:
-            channels = x.shape[1]
-            matrix = torch.eye(channels, device=self.fixed.device) + self.gamma * self.fixed
-            return torch.nn.functional.conv2d(x, matrix.reshape(channels, channels, 1, 1))
+        if self.mixing is not None:
+            return F.conv2d(x, self.mixing)
         return x + self.gamma * (self.attention(x) @ x.flatten(2)).reshape(x.shape)
 
 
@@ -198,7 +200,8 @@ class TwinLiteNet(nn.Module):
     def fix_attention(self, images: Iterable[Tensor]) -> None:
         """From now on the channel attention is its mean over `images` (N, 3, H, W)."""
         attention = [self.encoder.sc.attention(self.encoder.before_attention(image)).mean(0) for image in images]
-        self.encoder.sc.fixed = torch.stack(attention).mean(0)
+        mean = torch.stack(attention).mean(0)
+        self.encoder.sc.mixing = (torch.eye(len(mean)) + self.encoder.sc.gamma * mean)[:, :, None, None]
 
 
 def load_twinlitenet(state: dict[str, Tensor]) -> TwinLiteNet:

@@ -159,3 +159,22 @@ def test_a_float_onnx_file_end_to_end(tmp_path):
     assert report.passed
     assert {"net.logits", "p", "t1"} <= set(report.executors["onnxruntime"].values)
     assert report.executors["onnxruntime"].float_error < 1e-5
+
+
+@pytest.mark.parametrize(("answer", "names", "message"), [
+    (lambda x: {"a": x}, ["b"], "returns a dict, whose keys are its outputs' names"),
+    (lambda x: [x, "text"], None, "the module returns Tensor, str; tensors are wanted"),
+    (lambda x: (x, x), ["one"], "2 different names are wanted"),
+])
+def test_outputs_that_cannot_be_named(answer, names, message):
+    class Module(nn.Module):
+        def forward(self, x):
+            return answer(x)
+
+    with pytest.raises(UserError, match=message):
+        mtzoo.from_torch(Module(), torch.zeros(1, 3, *HW), mean=[0], std=[1], output_names=names)
+
+
+def test_an_example_that_is_no_image():
+    with pytest.raises(UserError, match=r"a tensor \(1, 3, H, W\) is wanted, not \(1, 1, 8, 8\)"):
+        mtzoo.from_torch(nn.Identity(), torch.zeros(1, 1, 8, 8), mean=[0], std=[1])

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mtzoo.foreign.operators.table import operator
-from mtzoo.foreign.reader import Site
+from mtzoo.foreign.site import Site
 from mtzoo.foreign.views import Map, View
 
 Sides = tuple[int, int, int, int]

@@ -10,7 +10,7 @@ from torch import nn
 
 from mtzoo.foreign.module import Function
 from mtzoo.foreign.operators.table import operator
-from mtzoo.foreign.reader import Site
+from mtzoo.foreign.site import Site
 from mtzoo.foreign.views import View
 
 SIXTH = 1e-4

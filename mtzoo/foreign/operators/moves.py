@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from mtzoo.foreign.module import Function
 from mtzoo.foreign.operators.table import operator
-from mtzoo.foreign.reader import Site, concatenated
+from mtzoo.foreign.site import Site, concatenated
 from mtzoo.foreign.views import View
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from mtzoo.foreign.module import Function
 from mtzoo.foreign.operators.convolutions import as_vector, pads
 from mtzoo.foreign.operators.table import operator
-from mtzoo.foreign.reader import Site
+from mtzoo.foreign.site import Site
 from mtzoo.foreign.views import View
 
 LOWEST = float("-inf")

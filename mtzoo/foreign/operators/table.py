@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mtzoo.foreign.reader import Site
+    from mtzoo.foreign.site import Site
     from mtzoo.foreign.views import View
 
 Handler = Callable[["Site"], "View | list[View]"]
