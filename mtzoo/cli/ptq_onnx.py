@@ -27,7 +27,7 @@ OF_CONFIG = {"config": None, "model_path": None, "max_drop": None, "spare": "flo
              "not_quant_pattern": []}
 """Options of `ptq --config` -> their value when they are not given."""
 OF_ONNX = {"images": None, "mean": None, "std": None, "order": None, "input_hw": None, "uint8": False, "observer": None,
-           "weight_bits": None}
+           "weight_bits": None, "distil_iters": None}
 
 
 def add_onnx_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +42,8 @@ def add_onnx_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--input-hw", type=at_least(1, "--input-hw"), nargs=2, metavar=("H", "W"),
                        help="of a file whose size is dynamic")
     group.add_argument("--uint8", action="store_true", help="the integer file reads the pixels themselves, not the normalised image")
+    group.add_argument("--distil-iters", type=at_least(1, "--distil-iters"), metavar="N",
+                       help="train the integers on the same images to say what the float network says: N iterations; default: none")
     group.add_argument("--observer", choices=CHOICES["observer"], help=f"how ranges are found ({OBSERVER})")
     group.add_argument("--weight-bits", type=at_least(4, "--weight-bits", 8), metavar="N", help="8, or 7 for CPUs without VNNI (8)")
 
@@ -111,10 +113,11 @@ def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
     folder = read_folder(args.images, source.input_hw, args.calib_images or CALIB_IMAGES, args.limit)
     observer = args.observer or OBSERVER
     say(f"ranges: observer {observer} on {len(folder.calibration)} images, equalize {args.equalize}, bias correction "
-        f"{'on' if args.bias_correction else 'off'}")
+        f"{'on' if args.bias_correction else 'off'}, distillation {args.distil_iters or 'off'}")
     path = save_dir / f"{args.onnx.stem}-int8.onnx"
     quantized = source.quantize(batches_of(folder.calibration, source.order), observer=observer, equalize=args.equalize,
-                                bias_correction=args.bias_correction, weight_bits=args.weight_bits or 8)
+                                bias_correction=args.bias_correction, weight_bits=args.weight_bits or 8,
+                                distil_iterations=args.distil_iters or 0)
     info = quantized.export(path, dtype="uint8" if args.uint8 else "float32")
     for line in quantized.exactness(info):
         say(line)

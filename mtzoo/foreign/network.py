@@ -20,6 +20,7 @@ from mtzoo.export.deploy import ExportSpec, export_model
 from mtzoo.export.exactness import exactness_lines
 from mtzoo.export.info import DeployInfo, TaskInfo
 from mtzoo.export.signature import ForeignOutput, Signature, TailOp, three
+from mtzoo.foreign.distil import LEARNING_RATE, distil
 from mtzoo.foreign.door import fold_image
 from mtzoo.foreign.float_network import FloatNetwork, Hw, from_model, named_outputs
 from mtzoo.foreign.onnx_file import read_onnx
@@ -69,8 +70,10 @@ class Foreign:
         return graphs_of(self.folded.nodes[NODE])
 
     def quantize(self, images: Iterable[Any], *, observer: str = QConfig().observer, equalize: str = "none",
-                 bias_correction: bool = False, weight_bits: int = 8) -> "QuantizedForeign":
-        """Observe ranges on `images` and round, with no training.
+                 bias_correction: bool = False, weight_bits: int = 8, distil_iterations: int = 0,
+                 learning_rate: float = LEARNING_RATE) -> "QuantizedForeign":
+        """Observe ranges on `images` and round. With distil_iterations the integers then learn to say what the float network says of
+        the same images, see `mtzoo.foreign.distil`.
 
         images: what a data loader gives: tensors (N, 3, H, W), or tuples that begin with one, as the network reads them (float32), or
         the pixels themselves (uint8), channels in the network's order. A few dozen are enough. Raises UserError for images of another
@@ -82,6 +85,8 @@ class Foreign:
             raise UserError("no image to observe ranges on; give a few dozen")
         qconfigs = QConfigMap(QConfig(observer=observer, weight_bits=weight_bits))
         net = quantize(self.folded, qconfigs, batches, Corrections(equalize, bias_correction))
+        if distil_iterations:
+            distil(net, self.folded, batches, distil_iterations, learning_rate)
         freeze(net)
         return QuantizedForeign(self, net, convert(net))
 
