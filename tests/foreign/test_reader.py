@@ -128,7 +128,7 @@ def test_what_stands_behind_the_network_is_no_part_of_it():
     net = parity(model(nodes, {**CONV, "u": weights(4, 8, 1, 1)}, ["probabilities", "rows", "vector"]))
     assert [(o.name, o.shape, o.exact) for o in net.outputs] == [
         ("probabilities", (1, 4, 16, 24), False), ("rows", (1, 16, 24, 4), True), ("vector", (1, 8), True)]
-    assert set(net.module.outputs) == {"logits", "vector"}
+    assert set(net.module.outputs) == {"logits", "g"}
 
 
 def test_a_softmax_before_opset_13_is_over_all_dimensions_from_its_axis_on():
