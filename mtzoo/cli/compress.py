@@ -61,6 +61,7 @@ from mtzoo.models import MultiTaskNet
 
 HELP = "compress for a target: rank candidates by latency, train, keep the fastest that is good enough"
 PICTURE = "compress.png"
+MAX_DROP = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +75,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bound = parser.add_argument_group("what is wanted")
     bound.add_argument("--target-speedup", type=float, metavar="X",
                        help="times as fast as the original; the mildest that reaches it")
-    bound.add_argument("--max-drop", type=float, default=1.0, metavar="D", help="points of mIoU or AP50 that a task may lose (1)")
+    bound.add_argument("--max-drop", type=float, metavar="D",
+                       help=f"points of mIoU or AP50 that a task may lose ({MAX_DROP:g})")
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
                         help="training images whose int8 ranges are observed (64)")
     parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
@@ -87,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     limit, threads = measuring_from_arguments(args)
     if args.target_speedup is not None and not 1 < args.target_speedup < math.inf:
         raise UserError(f"--target-speedup {args.target_speedup}: more than 1 times as fast is wanted")
-    if not 0 <= args.max_drop < math.inf:
+    if args.max_drop is not None and not 0 <= args.max_drop < math.inf:
         raise UserError(f"--max-drop {args.max_drop}: points of mIoU or AP50, 0 or more, e.g. 1")
     strategy, dataset = files_from_arguments(args)
     profile = None if args.deploy_hardware == HOST else load_profile(args.deploy_hardware)
@@ -119,7 +121,8 @@ def search(args: argparse.Namespace, delivery: Delivery, wanted: list[Candidate]
         return 1
     delivery.say(f"worth training, in this order: {', '.join(c.name for c in order)}")
     teacher = Path(config.distillation.teacher) if config.distillation else args.model_path
-    trial = Trial(delivery, measured_base(delivery, state, net), net, pruned, teacher, retraining, images, args.max_drop, args.ctx)
+    max_drop = MAX_DROP if args.max_drop is None else args.max_drop
+    trial = Trial(delivery, measured_base(delivery, state, net), net, pruned, teacher, retraining, images, max_drop, args.ctx)
     winner = try_in_order(trial, state, order)
     delivery.console.print(candidate_table(config.name, state, candidates, delivery.kinds))
     draw_candidates(delivery.save_dir / PICTURE, state, candidates, delivery.kinds)

@@ -15,7 +15,9 @@ from mtzoo.engine.distributed import is_main
 from mtzoo.engine.retraining import Retraining
 from mtzoo.errors import UserError
 
-SEARCH_ONLY = {"target_speedup": "--target-speedup", "strategy": "--strategy"}
+SEARCH_ONLY = {"target_speedup": "--target-speedup", "strategy": "--strategy", "max_drop": "--max-drop"}
+TRAINING_ONLY = {"retraining_iters": "--retraining-iters", "batch_size": "--batch-size", "learning_rate": "--learning-rate",
+                 "num_workers": "--num-workers", "distill_from": "--distill-from"}
 
 
 def add_strategy_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,12 +41,22 @@ def files_from_arguments(args: argparse.Namespace) -> tuple[Strategy | None, Dat
         for line in (*(strategy.notes if strategy else ()), *(dataset.notes if dataset else ())):
             note(line)
     if strategy is not None and strategy.names_methods:
-        for name, option in SEARCH_ONLY.items():
-            if getattr(args, name) is not None:
-                raise UserError(f"{option}: {strategy.path} names the methods, nothing is searched; remove one of the two")
-        if args.deploy_hardware != HOST and is_main():
-            note(f"--deploy-hardware {args.deploy_hardware}: changes nothing; {strategy.path} names the methods, nothing is searched")
+        _check_options(args, strategy)
     return strategy, dataset
+
+
+def _check_options(args: argparse.Namespace, strategy: Strategy) -> None:
+    """Raises UserError for what only a search reads; tells what else changes nothing."""
+    for name, option in SEARCH_ONLY.items():
+        if getattr(args, name) is not None:
+            raise UserError(f"{option}: {strategy.path} names the methods, nothing is searched; remove one of the two")
+    trained = {} if strategy.trains else TRAINING_ONLY
+    idle = {option: "trains nothing" for name, option in trained.items() if getattr(args, name) is not None}
+    if args.deploy_hardware != HOST:
+        idle["--deploy-hardware"] = "names the methods, nothing is searched"
+    for option, why in idle.items():
+        if is_main():
+            note(f"{option}: changes nothing; {strategy.path} {why}")
 
 
 def retraining_of(args: argparse.Namespace, strategy: Strategy | None, dataset: DatasetFile | None) -> Retraining | None:
@@ -54,7 +66,7 @@ def retraining_of(args: argparse.Namespace, strategy: Strategy | None, dataset: 
     """
     if strategy is None:
         return _required(args, None if dataset is None else dataset.batch_size)
-    if strategy.names_methods and strategy.calibrated and not strategy.trains_float:
+    if strategy.names_methods and not strategy.trains:
         return None
     plan = strategy.training
     iterations, epochs = (plan.iterations, plan.epochs) if args.retraining_iters is None else (args.retraining_iters, None)
@@ -76,6 +88,9 @@ def config_of_files(config: ExperimentConfig, strategy: Strategy | None, dataset
         return config
     if strategy.training.env:
         config = config_from_dict({**config.resolved, "env": {**config.resolved.get("env", {}), **strategy.training.env}})
+    own = [task.name for task in config.tasks if task.quantization]
+    if strategy.quantization and own and is_main():
+        note(f"{strategy.path}: does not reach the heads of {', '.join(own)}: their tasks have a 'quantization' of their own")
     return quantized_config(config, strategy)
 
 

@@ -63,6 +63,11 @@ class Strategy:
     def trains_float(self) -> bool:
         return self.pruning is not None or self.sparsity is not None
 
+    @property
+    def trains(self) -> bool:
+        """Whether one of its methods is more than calibration."""
+        return self.trains_float or self.quantization is not None and not self.calibrated
+
 
 def read_strategy(path: Path) -> Strategy:
     """Raises UserError naming the file and the key for what cannot be done here. Nothing in the file is executed."""
@@ -77,7 +82,11 @@ def read_strategy(path: Path) -> Strategy:
     iterations = found.pop("gmp_iterations", None)
     if iterations is not None and training.epochs is None and training.iterations is None:
         training = replace(training, iterations=iterations)
-    return Strategy(path, **found, training=training, notes=tuple(notes))
+    strategy = Strategy(path, **found, training=training)
+    if strategy.names_methods and not strategy.trains:
+        idle = {"TrainConfig": replace(training, origin_metric=None) != TrainingPlan(), "Distillation": "Distillation" in sections}
+        notes += [f"{path}: {name}: changes nothing; QuantPost trains nothing" for name, given in idle.items() if given]
+    return replace(strategy, notes=tuple(notes))
 
 
 def _check_sections(path: Path, sections: Mapping[str, Section]) -> None:

@@ -115,6 +115,7 @@ TrainConfig: {epochs: 2, learning_rate: 0.005, optimizer_builder: {optimizer: {t
 @pytest.mark.parametrize(("strategy", "arguments", "said"), [
     ("QuantAware: {}", [], "how long to train is missing; give --retraining-iters"),
     ("QuantAware: {}", ["--strategy", "int8"], "--strategy: .*strategy.yaml names the methods"),
+    ("QuantAware: {}", ["--max-drop", "2"], "--max-drop: .*strategy.yaml names the methods"),
     ("QuantAware: {}", ["--target-speedup", "2"], "--target-speedup: .*strategy.yaml names the methods"),
     ("QuantAware: {}\nTrainConfig: {epochs: 1}", ["--dataset-config", "none.yaml"], "none.yaml: no such data set file"),
     ("QuantPost: {}\nTrainConfig: {origin_metric: 0.9}", ["--limit", "1"], "origin_metric=0.9: the network before has 0.[0-7]"),

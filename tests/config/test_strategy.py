@@ -106,6 +106,15 @@ def test_calibration_alone(tmp_path):
     assert (plain.quantization, plain.calibration_images, plain.bias_correction) == ({"observer": "mse"}, None, False)
 
 
+def test_what_only_training_reads_is_told_where_nothing_is_trained(tmp_path):
+    found = read(tmp_path, "QuantPost: {}\nDistillation: {}\nTrainConfig: {epochs: 2, origin_metric: 0.5}")
+    assert not found.trains
+    assert found.notes == tuple(f"{found.path}: {name}: changes nothing; QuantPost trains nothing"
+                                for name in ("TrainConfig", "Distillation"))
+    assert read(tmp_path, "QuantPost: {}\nTrainConfig: {origin_metric: 0.5}").notes == ()
+    assert read(tmp_path, "QuantPost: {}\nChannelPrune: {pruned_ratio: 0.2}\nTrainConfig: {epochs: 2}").notes == ()
+
+
 def test_channels(tmp_path):
     section = "{pruned_ratio: 0.25, prune_params_name: [conv2d_1.w_0, nodes.stem], criterion: geometry_median}"
     found = read(tmp_path, f"ChannelPrune: {section}")

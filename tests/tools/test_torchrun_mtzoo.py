@@ -27,6 +27,14 @@ def launcher():
     return module
 
 
+def test_options_of_the_verb_reach_it_as_they_were_typed():
+    """With underscores torchrun has options of the same names, such as --log_dir and --max_restarts."""
+    typed = ["quant-train", "--load_from", "a.pt", "--log_dir", "x", "--save_dir=a_b", "--max_restarts", "2"]
+    args = launcher().parse_args(["--nproc-per-node", "2", "-m", "mtzoo", *typed])
+    assert args.training_script_args == typed
+    assert (args.log_dir, args.max_restarts) == (None, 0)
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     return write_images(tmp_path_factory.mktemp("torchrun") / "data")
