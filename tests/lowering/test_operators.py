@@ -68,6 +68,7 @@ CASES = [
     ("average pool of all", lambda m, y, x: F.avg_pool2d(y, (16, 24)), {}, "GlobalMean"),
     ("average pool", lambda m, y, x: m.p(y), {"p": nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False)}, "AvgPool"),
     ("padded max pool", lambda m, y, x: F.max_pool2d(F.pad(y, (0, 1, 0, 1), value=float("-inf")), 3, 2), {}, "MaxPool"),
+    ("max pool over zeros", lambda m, y, x: F.max_pool2d(F.pad(y, (0, 2, 1, 0)), 2, 1), {}, "ConvBNAct MaxPool"),
     ("max pool over zeros around a ReLU", lambda m, y, x: F.max_pool2d(F.pad(F.relu(y), (0, 1, 0, 1)), 2, 1), {}, "MaxPool"),
     ("bins", lambda m, y, x: m.p(y), {"p": nn.AdaptiveAvgPool2d((2, 3))}, "BinMean"),
     ("as many bins as cells", lambda m, y, x: m.p(y), {"p": nn.AdaptiveAvgPool2d((16, None))}, ""),

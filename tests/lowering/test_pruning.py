@@ -5,10 +5,17 @@ import torch
 
 from mtzoo.compression import prune
 from mtzoo.compression.channels import channel_groups, removed_channels
+from mtzoo.export import build_model
 from mtzoo.graph import read_program
+from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet, NodeSpec, build_network
 from mtzoo.models.channel_plan import GONE, channels_of, dropped_blocks
-from tests.quantization.helpers import differing, outputs, randomize
+from mtzoo.ops.geometry import DeployGeometry
+from mtzoo.quantization import calibrate, fold_bn, freeze, prepare
+from mtzoo.runtime import build_executor
+from tests.quantization.helpers import differing, images, outputs, randomize
+
+HW = (64, 96)
 
 
 def graphs(kind: str, name: str, feature: str, stride: int) -> dict[str, tuple[NodeSpec, ...]]:
@@ -44,3 +51,18 @@ def test_a_pruned_network_comes_back_from_its_plan(backbone: tuple[str | int, ..
     again.load_state_dict(net.state_dict())
     assert sum(p.numel() for p in net.parameters()) < 0.9 * sum(p.numel() for p in network(*backbone).parameters())
     assert differing(outputs(again, x), outputs(net, x)) == 0
+    assert exported_differing(again) == 0
+
+
+def exported_differing(net: MultiTaskNet) -> int:
+    """Values of the network, quantized, that are others in its ONNX file."""
+    image = images(1, seed=1)
+    prepare(net)
+    calibrate(net, [normalize_image(images())])
+    fold_bn(net, ["nodes.*"])
+    freeze(net)
+    model = build_model(net, {}, DeployGeometry(HW, resized_hw=HW), quantized=True, postprocess=False)
+    found = build_executor("onnxruntime", model, 1).run({"image": image.numpy()})
+    wanted = outputs(net, normalize_image(image))
+    assert min(value.unique().numel() for value in wanted.values()) > 10
+    return differing({name: torch.from_numpy(value) for name, value in found.items()}, wanted)

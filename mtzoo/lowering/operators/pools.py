@@ -11,7 +11,7 @@ from mtzoo.layers import BinMean, ChannelMax, ChannelMean, GlobalMean
 from mtzoo.lowering.operators.convolutions import added
 from mtzoo.lowering.operators.table import operator, pair
 from mtzoo.lowering.read import Flat, Padded, Result, Site
-from mtzoo.lowering.steps import NO_PADDING, Padding, Pool, Simple
+from mtzoo.lowering.steps import NO_PADDING, Conv, Padding, Pool, Simple
 
 LOWEST = float("-inf")
 
@@ -27,8 +27,9 @@ def max_pool2d(site: Site, input: Any, kernel_size: Any, stride: Any = None, pad
                ceil_mode: bool = False, return_indices: bool = False) -> Result:
     if return_indices:
         raise site.fault("returns indices; use one without")
-    if isinstance(input, Padded) and input.value == 0 and site.reader.is_rectified(input.base.name):
-        input = Padded(input.base, input.padding, LOWEST)  # zeros never win over what is not below 0
+    if isinstance(input, Padded) and input.value == 0:
+        rectified = site.reader.is_rectified(input.base.name)  # zeros never win over what is not below 0
+        input = Padded(input.base, input.padding, LOWEST) if rectified else _with_zeros(site, input)
     source, around = _padded(site, input, LOWEST)
     pool = Pool("max", pair(kernel_size), pair(stride or kernel_size), added(around, _around(padding)), pair(dilation),
                 {"ceil_mode": ceil_mode})
@@ -101,6 +102,13 @@ def _padded(site: Site, value: Any, wanted: float) -> tuple[Result, Padding]:
     if value.value != wanted:
         raise site.fault(f"reads a map padded with {value.value}; pad with {wanted}")
     return site.plane(value.base), value.padding
+
+
+def _with_zeros(site: Site, padded: Padded) -> Result:
+    """The map with its zeros: a 1x1 depthwise convolution of ones, which pads."""
+    (n, channels, height, width), (top, left, bottom, right) = padded.base.shape, padded.padding
+    conv = Conv(channels, channels, (1, 1), torch.ones(channels, 1, 1, 1), groups=channels, padding=padded.padding)
+    return site.emit(conv, padded.base, shape=(n, channels, height + top + bottom, width + left + right))
 
 
 def _around(padding: Any) -> Padding:
