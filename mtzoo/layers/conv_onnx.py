@@ -1,5 +1,6 @@
 """A convolution as ONNX: int8 weights and int32 biases as initializers, standard QuantizeLinear and DequantizeLinear around them."""
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -31,7 +32,31 @@ def emit_conv(writer: Writer, name: str, layer: "ConvBNAct", source: str, skip: 
         y = b.op("BatchNormalization", [y, *stored], attributes={"epsilon": layer.bn.eps})
     if skip is not None:
         y = b.op("Add", [y, writer.as_float(skip)])
-    return writer.rounded(name, layer.emit_activation(writer, y), layer.act_quant)
+    y = layer.emit_activation(writer, y)
+    if writer.quantized and layer.act_quant is not None and _has_one_bias(layer):
+        y = _in_whole_steps(writer, y, float(layer.act_quant.scale))
+    return writer.rounded(name, y, layer.act_quant)
+
+
+def _has_one_bias(layer: "ConvBNAct") -> bool:
+    """Whether all outputs, of which there may be one, have the same bias, and that is not 0."""
+    if layer.conv.bias is None or layer.bias_quant is None:
+        return False
+    scale, limit = layer.bias_quant.accumulator.scale, layer.bias_quant.accumulator.bias_limit
+    bias = to_integers(layer.conv.bias, scale, -limit, limit) * scale
+    return bool((bias == bias[0]).all() and bias[0] != 0)
+
+
+def _in_whole_steps(writer: Writer, y: str, step: float) -> str:
+    """Rounded to whole steps of the output's scale, by operators of their own; as it is where that is no power of two.
+
+    OpenVINO 2026.4 makes such a bias a part of the QuantizeLinear behind it, in float32 that does not hold it: halves were rounded
+    down, and some values beside them.
+    """
+    b = writer.builder
+    if math.frexp(step)[0] != 0.5:
+        return y
+    return b.op("Mul", [b.op("Round", [b.op("Mul", [y, b.float(1 / step)])]), b.float(step)])
 
 
 def _attributes(layer: "ConvBNAct") -> dict[str, Attribute]:

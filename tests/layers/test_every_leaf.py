@@ -16,7 +16,7 @@ from mtzoo.export import ExportSpec, TaskInfo, build_model, export_model
 from mtzoo.export.load import DeployFile, fake_quant_network, integer_network, stored_integers
 from mtzoo.export.reference import reference_network
 from mtzoo.graph import read_program
-from mtzoo.layers import Leaf, normalize_image
+from mtzoo.layers import ConvBNAct, Leaf, Table, normalize_image
 from mtzoo.models import MultiTaskNet, NodeSpec, build_network
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess import LabelMapDecoder
@@ -89,6 +89,38 @@ def test_openvino_equals_fake_quant(cases: Sequence[str], odd: bool) -> None:
     wanted = outputs(net, normalize_image(x))
     found = run(build_model(net, {}, GEOMETRY, quantized=True, postprocess=False), "openvino", x)
     assert {name: int((found[name] != value).sum()) for name, value in wanted.items()} == dict.fromkeys(wanted, 0)
+
+
+class OneMap(nn.Module):
+    """A gate: a convolution with one output, and so one bias, in front of a table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = ConvBNAct(3, 16, 1)
+        self.one = ConvBNAct(16, 1, 3, activation="none", bn=False)
+        self.gate = Table("sigmoid")
+        self.last = ConvBNAct(1, 2, 1, activation="none", bn=False, output="accumulator")
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"logits": self.last(self.gate(self.one(self.first(x))))}
+
+
+def test_halves_are_rounded_to_even_behind_a_bias_that_all_outputs_share() -> None:
+    torch.manual_seed(0)
+    net, x = MultiTaskNet({"head": OneMap()}, {"head": ("image",)}, {"seg": "head"}, {"head": ("seg",)}), images(1)
+    randomize(net, normalize_image(x))
+    prepare(net)
+    calibrate(net, [normalize_image(x)])
+    fold_bn(net, ["nodes.*"])
+    one = net.nodes["head"].one
+    product = one.bias_quant.accumulator.scale
+    one.conv.bias.data.copy_(product)
+    one.act_quant.scale.copy_(512 * product[0])
+    freeze(net)
+    wanted = outputs(net.eval(), normalize_image(x))
+    model = build_model(net, {}, GEOMETRY, quantized=True, postprocess=False)
+    for runtime in ("onnxruntime", "openvino"):
+        assert differing(run(model, runtime, x), wanted) == 0, runtime
 
 
 def run(model: onnx.ModelProto, runtime: str, x: torch.Tensor) -> dict[str, torch.Tensor]:
