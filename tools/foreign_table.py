@@ -46,7 +46,6 @@ class Subject:
     source: Foreign
     images: Sequence[Path]
     score: Callable[[Run, Sequence[Path]], float] | None = None
-    corrected: bool = False
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -106,7 +105,7 @@ def camvid_miou(run: Run, paths: Sequence[Path]) -> float:
 
 def fastestdet(args: argparse.Namespace) -> Subject:
     source = mtzoo.from_onnx(args.weights / "fastestdet" / "FastestDet.onnx", mean=[0], std=[1], order="bgr")
-    return Subject(source, image_files(args.data / "dashcam_cn"), corrected=True)
+    return Subject(source, image_files(args.data / "dashcam_cn"))
 
 
 class Features(nn.Module):
@@ -154,7 +153,7 @@ def examine(name: str, subject: Subject, args: argparse.Namespace) -> dict[str, 
     pixels = [resize(read_image(path), hw) for path in calibration]
     turned = [(image[:, :, ::-1] if source.order == "rgb" else image).transpose(2, 0, 1)[None] for image in pixels]
     path = args.out / f"{name}-int8.onnx"
-    quantized = source.quantize([np.concatenate(turned[i:i + 4]) for i in range(0, len(turned), 4)], bias_correction=subject.corrected)
+    quantized = source.quantize([np.concatenate(turned[i:i + 4]) for i in range(0, len(turned), 4)])
     quantized.export(path)
     shown = [resize(read_image(p), hw) for p in held_out]
     report = verify(path, shown[:args.verify_images])

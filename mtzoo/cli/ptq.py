@@ -57,8 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="a new folder; default work_dirs/CONFIG-ptq")
     parser.add_argument("--equalize", choices=EQUALIZE, default=DEFAULTS.equalize,
                         help=f"balance channels of neighbouring layers before ({DEFAULTS.equalize})")
-    parser.add_argument("--bias-correction", action=argparse.BooleanOptionalAction, default=DEFAULTS.biases,
-                        help="take back what rounding shifts the channels' means by")
+    parser.add_argument("--bias-correction", action=argparse.BooleanOptionalAction,
+                        help="take back what rounding shifts the channels' means by; with --onnx it is done by default")
     parser.add_argument("--max-drop", type=float, metavar="D", help="points of mIoU or AP50 that a task may lose")
     parser.add_argument("--spare", choices=tuple(SPARE), default="float", help="what becomes of the parts to blame then (float)")
     add_float_layers_argument(parser)
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     say_folders(config, "train", "val")
     net = load_float_network(config, args.model_path)
     batches = Batches(calibration_images(config, args.calib_images))
-    job = Job(config, fold_all(net, config), batches, Corrections(args.equalize, args.bias_correction))
+    job = Job(config, fold_all(net, config), batches, Corrections(args.equalize, bool(args.bias_correction)))
     console.print(f"{config.name}: observer {config.quantization.observer} on {args.calib_images} training images, "
                   f"equalize {args.equalize}, bias correction {'on' if args.bias_correction else 'off'}")
     delivery = Delivery(config, save_dir, limit, threads, console)

@@ -110,13 +110,14 @@ def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
     source = from_onnx(args.onnx, mean=args.mean, std=args.std, order=args.order, input_hw=hw)
     for line in described(source, args.onnx):
         say(line)
+    corrects = args.bias_correction is not False
     folder = read_folder(args.images, source.input_hw, args.calib_images or CALIB_IMAGES, args.limit)
     observer = args.observer or OBSERVER
     say(f"ranges: observer {observer} on {len(folder.calibration)} images, equalize {args.equalize}, bias correction "
-        f"{'on' if args.bias_correction else 'off'}, distillation {args.distil_iters or 'off'}")
+        f"{'on' if corrects else 'off'}, distillation {args.distil_iters or 'off'}")
     path = save_dir / f"{args.onnx.stem}-int8.onnx"
     quantized = source.quantize(batches_of(folder.calibration, source.order), observer=observer, equalize=args.equalize,
-                                bias_correction=args.bias_correction, weight_bits=args.weight_bits or 8,
+                                bias_correction=corrects, weight_bits=args.weight_bits or 8,
                                 distil_iterations=args.distil_iters or 0)
     info = quantized.export(path, dtype="uint8" if args.uint8 else "float32")
     for line in quantized.exactness(info):

@@ -70,7 +70,7 @@ class Foreign:
         return graphs_of(self.folded.nodes[NODE])
 
     def quantize(self, images: Iterable[Any], *, observer: str = QConfig().observer, equalize: str = "none",
-                 bias_correction: bool = False, weight_bits: int = 8, distil_iterations: int = 0,
+                 bias_correction: bool = True, weight_bits: int = 8, distil_iterations: int = 0,
                  learning_rate: float = LEARNING_RATE) -> "QuantizedForeign":
         """Observe ranges on `images` and round. With distil_iterations the integers then learn to say what the float network says of
         the same images, see `mtzoo.foreign.distil`.
@@ -172,6 +172,9 @@ def as_network(lowered: Lowered, mean: Sequence[float], std: Sequence[float]) ->
     fold_image(lowered, mean, std)
     net = build_network(graphs_of(lowered))
     net.nodes[NODE].load_state_dict(lowered.state_dict())
+    for path, module in lowered.named_modules():
+        if isinstance(module, nn.BatchNorm2d):  # no part of a state dict
+            net.nodes[NODE].get_submodule(path).eps = module.eps
     return net.eval()
 
 

@@ -178,3 +178,14 @@ def test_outputs_that_cannot_be_named(answer, names, message):
 def test_an_example_that_is_no_image():
     with pytest.raises(UserError, match=r"a tensor \(1, 3, H, W\) is wanted, not \(1, 1, 8, 8\)"):
         mtzoo.from_torch(nn.Identity(), torch.zeros(1, 1, 8, 8), mean=[0], std=[1])
+
+
+def test_the_epsilon_of_a_norm_is_the_networks_own():
+    """A channel of almost no variance: with another epsilon its factor is ten times as large."""
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4, eps=1e-3))
+    net[1].running_var.fill_(1e-6)
+    source = mtzoo.from_torch(net, torch.zeros(1, 3, *HW), mean=[0], std=[1])
+    image = pictures(1)[0][:, :, ::-1].copy()
+    pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+    with torch.no_grad():
+        assert torch.allclose(source.folded((pixels - 128) / 128)["net"]["output"], net(pixels / 255), atol=1e-3)
