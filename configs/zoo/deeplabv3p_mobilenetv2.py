@@ -17,7 +17,7 @@ nodes = dict(
 
 tasks = dict(seg=dict(
     _seg,
-    nodes=["backbone", dict(name="last_conv", type="FCNHead", inputs=["backbone.features.17"], depth=0, dropout=0.1)],
+    nodes=["backbone", dict(name="last_conv", type="FCNHead", inputs=["backbone.features.17"], depth=0)],
     loss=dict(type="SegmentationLoss", lovasz_weight=0.0, logit_upsample="full"),
     labels=dict(stride=16, upsample=16),
 ))

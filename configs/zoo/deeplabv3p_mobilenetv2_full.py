@@ -11,7 +11,7 @@ nodes.update(
 )
 
 tasks["seg"].update(
-    nodes=["backbone", "aspp", "decoder", dict(name="last_conv", type="FCNHead", inputs=["decoder"], depth=0, dropout=0.1)],
+    nodes=["backbone", "aspp", "decoder", dict(name="last_conv", type="FCNHead", inputs=["decoder"], depth=0)],
     labels=dict(stride=4, upsample=4),
 )
 

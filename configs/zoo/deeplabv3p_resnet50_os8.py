@@ -14,7 +14,7 @@ nodes = dict(
 
 tasks = dict(seg=dict(
     _seg,
-    nodes=["backbone", "aspp", "decoder", dict(name="seg_head", type="FCNHead", inputs=["decoder"], depth=0, dropout=0.0)],
+    nodes=["backbone", "aspp", "decoder", dict(name="seg_head", type="FCNHead", inputs=["decoder"], depth=0)],
     loss=dict(type="SegmentationLoss", lovasz_weight=0.0, logit_upsample="full"),
     labels=dict(stride=4, upsample=4),
 ))

@@ -13,7 +13,7 @@ nodes = dict(
 
 tasks = dict(seg=dict(
     _seg,
-    nodes=["backbone", "neck", dict(name="seg_head", type="FCNHead", inputs=["neck"], kernel_size=1, dropout=0.0)],
+    nodes=["backbone", "neck", dict(name="seg_head", type="FCNHead", inputs=["neck"], kernel_size=1)],
     loss=dict(type="SegmentationLoss", lovasz_weight=0.0, logit_upsample="full"),
     labels=dict(stride=4, upsample=4),
 ))

@@ -13,7 +13,7 @@ nodes = dict(
 
 tasks = dict(seg=dict(
     _seg,
-    nodes=["backbone", "neck", dict(name="seg_head", type="FCNHead", inputs=["neck"], depth=0, dropout=0.0)],
+    nodes=["backbone", "neck", dict(name="seg_head", type="FCNHead", inputs=["neck"], depth=0)],
     loss=dict(type="SegmentationLoss", lovasz_weight=0.0, logit_upsample="full", loss_th=0.3, min_kept=4096),
     labels=dict(stride=4, upsample=4),
 ))

@@ -13,7 +13,7 @@ nodes = dict(
 
 tasks = dict(seg=dict(
     _seg,
-    nodes=["backbone", "neck", dict(name="seg_head", type="FCNHead", inputs=["neck"], depth=0, dropout=0.0)],
+    nodes=["backbone", "neck", dict(name="seg_head", type="FCNHead", inputs=["neck"], depth=0)],
     loss=dict(type="SegmentationLoss", ce_weight=0.8, lovasz_weight=0.2, logit_upsample="full"),
     labels=dict(stride=2, upsample=2),
 ))

@@ -12,7 +12,7 @@ nodes = dict(
     neck=dict(type="UAFMDecoder", inputs=["backbone.stage3", "backbone.stage4", "backbone.stage5", "context"], channels=[32, 64, 128]),
 )
 
-_head = dict(type="FCNHead", dropout=0.0, classifier_bias=False)
+_head = dict(type="FCNHead", classifier_bias=False)
 
 tasks = dict(seg=dict(
     _seg,

@@ -13,7 +13,7 @@ nodes = dict(
 
 tasks = dict(seg=dict(
     _seg,
-    nodes=["backbone", "neck", dict(name="seg_head", type="FCNHead", inputs=["neck"], depth=0, dropout=0.0, classifier_kernel=3)],
+    nodes=["backbone", "neck", dict(name="seg_head", type="FCNHead", inputs=["neck"], depth=0, classifier_kernel=3)],
     loss=dict(type="SegmentationLoss", lovasz_weight=0.0, logit_upsample=1),
     labels=dict(stride=1, upsample=1),
 ))

@@ -15,14 +15,13 @@ class FCNHead(nn.Module):
     """One feature (N, C, H/s, W/s) -> {"logits": (N, K, H/s, W/s)}.
 
     depth: convolutions of `channels` outputs (None: as many as the feature has) and `kernel_size` before the classifier; separable:
-    they are 3x3 depthwise and 1x1; dropout: of channels, in front of the classifier, in training;
-    concat_input: one more convolution reads the feature beside what the others gave; classifier_kernel, classifier_bias: of the
-    last one.
+    they are 3x3 depthwise and 1x1; concat_input: one more convolution reads the feature beside what the others gave;
+    classifier_kernel, classifier_bias: of the last one. There is no dropout in front of it: networks are trained without.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, num_classes: int, channels: int | None = None, depth: int = 1,
-                 kernel_size: int = 3, separable: bool = False, concat_input: bool = False, dropout: float = 0.1,
-                 classifier_kernel: int = 1, classifier_bias: bool = True) -> None:
+                 kernel_size: int = 3, separable: bool = False, concat_input: bool = False, classifier_kernel: int = 1,
+                 classifier_bias: bool = True) -> None:
         super().__init__()
         width = one_feature(in_specs).channels
         hidden = channels or width
@@ -31,11 +30,10 @@ class FCNHead(nn.Module):
             self.convs.append(SeparableConv(width, hidden) if separable else conv_bn_relu(width, hidden, kernel_size))
             width = hidden
         self.join = conv_bn_relu(one_feature(in_specs).channels + width, width, kernel_size) if concat_input else None
-        self.dropout = nn.Dropout2d(dropout)
         self.classifier = nn.Conv2d(width, num_classes, classifier_kernel, padding=classifier_kernel // 2, bias=classifier_bias)
 
     def forward(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
         x = self.convs(features[0])
         if self.join is not None:
             x = self.join(torch.cat([features[0], x], dim=1))
-        return {"logits": self.classifier(self.dropout(x))}
+        return {"logits": self.classifier(x)}
