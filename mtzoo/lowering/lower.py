@@ -1,5 +1,6 @@
 """An ordinary module becomes a network of leaves."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from torch.utils import _pytree as pytree
 
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.lowering.build import make_leaf
+from mtzoo.lowering.concats import norms_before_concats
 from mtzoo.lowering.dilate import with_output_stride
 from mtzoo.lowering.fuse import ending_in_sums, fuse
 from mtzoo.lowering.lowered import RESERVED, Lowered, Output, Parts, Run
@@ -50,7 +52,7 @@ def parts_of(module: nn.Module, traced: Traced, *, features: Sequence[str] | Non
     reader = Reader(module, OPERATORS, inputs)
     reader.read(needed(traced.graph, reader.modules, nodes))
     names = [_name(reader, node) for node in nodes]
-    steps, fused = fuse(reader.steps, names)
+    steps, fused = fuse(norms_before_concats(reader.steps, names), names)
     if output_stride is not None:
         steps = with_output_stride(steps, dict.fromkeys((r.name for r in _as_list(inputs)), 1), output_stride)
     if isinstance(returned, dict):
@@ -66,14 +68,17 @@ def assemble(module: nn.Module, steps: Sequence[Step], inputs: Sequence[str], re
     paths |= {name: name for name in inputs}
     leaves: dict[str, nn.Module] = {}
     origins: dict[str, Origin] = {}
+    taken: dict[str, list[Origin]] = defaultdict(list)
     for step in steps:
         leaf, its = make_leaf(step, module)
-        shared = {origin.name for origin in its.values()} & {origin.name for origin in origins.values()}
+        shared = [origin.name for origin in its.values() if any(origin.shares(other) for other in taken[origin.name])]
         if shared:
             raise UserError(f"module '{step.within}': runs twice in one pass, with the weights {min(shared)}; "
                             "give each place its own module")
         leaves[paths[step.name]] = leaf
         origins |= {f"{paths[step.name]}.{own}": origin for own, origin in its.items()}
+        for origin in its.values():
+            taken[origin.name].append(origin)
     runs = [Run(paths[step.name], tuple(paths[name] for name in step.reads)) for step in steps]
     result = pytree.tree_map_only(str, lambda name: Output(paths[name]), result)
     state = module.state_dict()

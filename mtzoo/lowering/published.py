@@ -1,7 +1,7 @@
 """Where the learnt values of a lowered network come from: the names and shapes of the module it was lowered from."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,10 +16,12 @@ def same(value: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Origin:
-    """One tensor of a lowered network. names: the published tensors it is made of, the first being its own; make: how."""
+    """One tensor of a lowered network. names: the published tensors it is made of, the first being its own; make: how; rows: those of
+    its own that it takes, None for all."""
 
     names: tuple[str, ...]
     make: Callable[..., Tensor] = same
+    rows: tuple[int, int] | None = None
 
     @property
     def name(self) -> str:
@@ -27,7 +29,17 @@ class Origin:
 
     def then(self, step: Callable[[Tensor], Tensor]) -> "Origin":
         """This tensor, and then `step`."""
-        return Origin(self.names, step if self.make is same else lambda *tensors: step(self.make(*tensors)))
+        return replace(self, make=step if self.make is same else lambda *tensors: step(self.make(*tensors)))
+
+    def part(self, start: int, stop: int) -> "Origin":
+        """Rows start ... stop - 1 of this tensor."""
+        return replace(self.then(lambda value: value[start:stop]), rows=(start, stop))
+
+    def shares(self, other: "Origin") -> bool:
+        """Whether both take values of the same published tensor."""
+        if self.name != other.name:
+            return False
+        return self.rows is None or other.rows is None or max(self.rows[0], other.rows[0]) < min(self.rows[1], other.rows[1])
 
     def less(self, other: "Origin") -> "Origin":
         """This tensor minus another, computed in float64."""
@@ -37,7 +49,7 @@ class Origin:
             mine, its = self.make(*tensors[:count]), other.make(*tensors[count:])
             return (mine.double() - its.double()).to(mine.dtype)
 
-        return Origin((*self.names, *other.names), make)
+        return Origin((*self.names, *other.names), make, self.rows)
 
     def of(self, state: Mapping[str, Tensor]) -> Tensor:
         """The tensor, from a published state dict."""

@@ -32,12 +32,13 @@ def value_of(parser, action):
         return []
     if action.choices:
         return [str(next(iter(action.choices)))]
+    count = action.nargs if isinstance(action.nargs, int) else 1
     for value in VALUES:
         try:
-            parser._get_values(action, [value])
+            parser._get_values(action, [value] * count)
         except (UserError, argparse.ArgumentError):
             continue
-        return [value]
+        return [value] * count
     raise AssertionError(f"{action.option_strings}: no value fits; add one to VALUES")
 
 
@@ -51,7 +52,7 @@ def test_every_option_of_every_verb_is_taken_with_underscores(verb, tmp_path, mo
                 typed = "--" + option[2:].replace("-", "_")
                 wanted = parser.parse_args([option, *value])
                 assert parser.parse_args([typed, *value]) == wanted, (verb, option)
-                if value:
+                if len(value) == 1:
                     assert parser.parse_args([f"{typed}={value[0]}"]) == parser.parse_args([f"{option}={value[0]}"])
 
 

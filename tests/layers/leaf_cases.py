@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mtzoo.layers import (
     AvgPool,
     BinMean,
+    Border,
     ChannelMax,
     ChannelMean,
     Chunk,
@@ -67,6 +68,8 @@ INPUTS: dict[str, Callable[[tuple[int, int]], nn.Module]] = {
     "1x2": lambda hw: ConvBNAct(CHANNELS, CHANNELS, 3, stride=(64, 48)),
 }
 """What a leaf may read: a layer behind the first one, whose map is `hw`."""
+IMAGE = "image"
+"""What a leaf reads that only stands in front of the first layer."""
 GAINS = {"unsigned 2": 0.2, "signed 2": 6.0}
 """Of BN, so that scales differ."""
 
@@ -95,6 +98,7 @@ CASES: dict[str, LeafCase] = {
     "conv 3x3, dilation 12": conv(3, dilation=12),
     "conv 3x3, dilation 3, stride 2": conv(3, dilation=3, stride=2),
     "conv 3x3, strides 2 and 1": conv(3, stride=(2, 1)),
+    "border of the image": LeafCase(lambda: Border((1, 0, 2, 3), (-1.0, 0.25, 127 / 128)), (IMAGE,), 3, prunable=False),
     "conv in groups": conv(3, groups=2),
     "conv, depthwise": conv(3, groups=CHANNELS),
     "conv, depthwise, linear, dilation 4": conv(3, groups=CHANNELS, dilation=4, activation="none"),
@@ -192,7 +196,7 @@ class LeafNet(nn.Module):
         self.cases = {_key(case): case for case in cases}
         self.first = ConvBNAct(3, CHANNELS, 4, padding=(1 * padding, padding, 2 * padding, 2 * padding))
         side = [size - 3 * (1 - padding) for size in hw]
-        self.inputs = nn.ModuleDict({name: INPUTS[name](tuple(side)) for case in cases for name in CASES[case].reads})
+        self.inputs = nn.ModuleDict({name: INPUTS[name](tuple(side)) for case in cases for name in CASES[case].reads if name != IMAGE})
         self.leaves = nn.ModuleDict({key: CASES[case].leaf() for key, case in self.cases.items()})
         self.classify = nn.ModuleDict({key: classifier(CASES[case].channels) for key, case in self.cases.items()})
         self.further = nn.ModuleDict({key: nn.Sequential(ConvBNAct(CASES[case].channels, 8, 1), classifier(8))
@@ -200,7 +204,7 @@ class LeafNet(nn.Module):
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         x = self.first(image)
-        maps = {name: layer(x) for name, layer in self.inputs.items()}
+        maps = {IMAGE: image} | {name: layer(x) for name, layer in self.inputs.items()}
         results = {key: self.leaves[key](*[maps[name] for name in CASES[case].reads]) for key, case in self.cases.items()}
         return {**{key: self.classify[key](result) for key, result in results.items()},
                 **{f"{key}_further": self.further[key](result) for key, result in results.items()}}

@@ -22,7 +22,7 @@ from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess import LabelMapDecoder
 from mtzoo.quantization import calibrate, convert, fold_bn, freeze, prepare
 from mtzoo.runtime import build_executor
-from tests.layers.leaf_cases import CASES, GAINS, LeafNet
+from tests.layers.leaf_cases import CASES, GAINS, IMAGE, LeafNet
 from tests.quantization.helpers import differing, images, mask, outputs, randomize
 
 HW = (64, 96)
@@ -165,7 +165,7 @@ def test_a_pruned_network_computes_as_if_the_others_gave_0(case: str) -> None:
     torch.testing.assert_close(outputs(net, x), masked, atol=1e-4, rtol=1e-4)
 
 
-@EVERY
+@pytest.mark.parametrize("case", [name for name, case in CASES.items() if IMAGE not in case.reads])
 def test_a_leaf_trains_through_its_rounding(case: str) -> None:
     """Gradients reach the first layer, with and without rounding."""
     net = float_net(case, odd=False)
