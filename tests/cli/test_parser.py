@@ -10,7 +10,7 @@ from mtzoo.cli.parser import Parser
 from mtzoo.errors import UserError
 from tests.tiny import config_values, write_config, write_images
 
-VALUES = ("1", "0.5", "a=1", "64x96", "new", "2:4")
+VALUES = ("1", "8", "0.5", "a=1", "64x96", "new", "2:4")
 
 
 def parsers_of(verb):
