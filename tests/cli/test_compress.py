@@ -65,7 +65,7 @@ def test_the_fastest_that_holds_is_kept_and_an_interrupted_run_repeats_nothing(r
     assert cv2.imread(str(out / "compress.png")) is not None
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_float_winner_and_predicted_latencies(root, tmp_path, capsys):
     """A sparse network is what the ARM profile has float kernels for. Its teacher is the one that was asked for."""
     teacher = tmp_path / "teacher.pt"
@@ -81,7 +81,7 @@ def test_a_float_winner_and_predicted_latencies(root, tmp_path, capsys):
     assert main(["predict", str(model), str(image), "--out", str(tmp_path / "p")]) == 0
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_bound_that_nothing_holds_keeps_what_was_trained(root, tmp_path, given_latencies, monkeypatch, capsys):
     monkeypatch.setattr(compress_trial.Trial, "holds", lambda trial, result: False)
     assert run(root, "--strategy", "int8", "--save-dir", tmp_path / "out") == 1

@@ -66,7 +66,7 @@ TrainConfig:
     assert f"{root / 'strategy.yaml'}: done as it says" in printed
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_quantization_is_trained_to_integers(root, tmp_path, monkeypatch):
     monkeypatch.setattr(compress, "search", lambda *args: pytest.fail("nothing is searched"))
     strategy = f"""
@@ -83,7 +83,7 @@ TrainConfig: {{epochs: 1, learning_rate: 0.0005}}
     assert json.loads((out / "comparison.json").read_text())["result"]["differing"][0] == 0
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_calibration_alone_trains_nothing_and_leaves_in_float_what_the_file_says(root, tmp_path, capsys):
     out = tmp_path / "out"
     strategy = "QuantPost: {batch_size: 2, batch_nums: 2, algo: abs_max, not_quant_pattern: [seg_head]}"

@@ -33,7 +33,7 @@ def metrics_of(path, tmp_path, *arguments):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("step", "executor"), [(2, "openvino"), (0, "onnxruntime")])
+@pytest.mark.parametrize(("step", "executor"), [(2, "openvino"), pytest.param(0, "onnxruntime", marks=pytest.mark.thorough)])
 def test_both_forms_of_a_fake_quant_checkpoint(tmp_path, capsys, step, executor):
     config = tiny_config(write_images(tmp_path / "data"), ["seg"])
     write_fake_quant(tmp_path / "x.pt", config, step)

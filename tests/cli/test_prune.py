@@ -88,7 +88,7 @@ def test_training_on_and_going_on_with_it(root, tmp_path, capsys):
     assert channels_of(net) != channels_of(network_at(load_config(root / "tiny.py"), 0, quantized=False))
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_by_measured_latency(root, tmp_path, capsys):
     """Any width is quicker or slower on a tiny network by noise alone: what counts is that it is searched, and said."""
     code = prune(root, "--save-dir", tmp_path / "out", "--criterion", "latency", "--importance", "l1", "--limit", 1, ratio=0.01)

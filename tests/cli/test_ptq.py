@@ -142,7 +142,7 @@ def test_the_float_checkpoint_is_not_changed(root):
     assert all(torch.isfinite(v.float()).all() for v in load_checkpoint(root / "float.pt").network.values())
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_config_that_leaves_layers_in_float_gives_no_integer_network(root, tmp_path, capsys):
     out = tmp_path / "out"
     option = "quantization={'not_quant_pattern': ['nodes.backbone.stem']}"
@@ -153,7 +153,7 @@ def test_a_config_that_leaves_layers_in_float_gives_no_integer_network(root, tmp
     assert {path.name for path in out.glob("*.pt")} == {"mixed-last.pt"}
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_each_head_has_its_own_format_through_eval_verify_and_bench(root, tmp_path, capsys):
     out = tmp_path / "out"
     assert ptq(root, "--save-dir", out, "--cfg-options", "tasks.seg.quantization={'activation_bits': 16}",

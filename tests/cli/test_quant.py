@@ -55,7 +55,7 @@ def test_one_stage_makes_verified_integers_and_resumes_exactly(root, tmp_path, c
     assert "go on with --resume" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_task_alone_with_a_float_head_is_delivered_as_what_it_is(root, tmp_path, capsys):
     out = tmp_path / "out"
     option = "quantization={'not_quant_pattern': ['nodes.seg_head.*']}"

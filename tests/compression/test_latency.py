@@ -50,7 +50,7 @@ def test_zeros_gain_only_where_the_hardware_has_kernels_for_them(net):
 def test_sd710_gives_the_published_times_of_the_network_it_was_derived_from():
     """56.363 ms in float, 37.712 ms sparse and 49.656 ms in int8, of PP-HumanSeg-Lite on one core."""
     graph = {"seg": (NodeSpec("backbone", "PPHumanSegLite"), NodeSpec("neck", "PPHumanSegDecoder", ("backbone",)),
-                     NodeSpec("head", "FCNHead", ("neck",), {"num_classes": 2, "depth": 0, "dropout": 0.0}))}
+                     NodeSpec("head", "FCNHead", ("neck",), {"num_classes": 2, "depth": 0}))}
     network, profile = build_network(graph).eval(), load_profile("SD710")
     times = [predict_latency(network, (224, 400), profile, *how) for how in (("fp32",), ("fp32", 0.75), ("int8",))]
     assert times == pytest.approx([56.363, 37.712, 49.656], rel=0.01)
