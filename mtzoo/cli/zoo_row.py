@@ -13,10 +13,10 @@ from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.pruning import Pruning, plan_pruning, pruned_config, without
 from mtzoo.engine.random_weights import noise_images, settle_bn
-from mtzoo.engine.stages import config_network
+from mtzoo.engine.stages import config_network, quantization_of
 from mtzoo.errors import UserError
 from mtzoo.models import MultiTaskNet
-from mtzoo.quantization import wide_layers
+from mtzoo.quantization import expected_parts
 from mtzoo.runtime.bench import bench, bench_against
 from mtzoo.runtime.verify import verify
 
@@ -82,7 +82,7 @@ def measure(config: ExperimentConfig, asked: Measuring, say: Callable[[str], Non
     settle_bn(net, noise_images(2, hw))
     batches = Batches(noise_images(2, hw, seed=1))
     parameters, macs = network_costs(net, config)
-    row = {"config": config.name, "hw": hw, "parameters": parameters, "macs": macs, "parts": sum(w.parts > 1 for w in wide_layers(net))}
+    row = {"config": config.name, "hw": hw, "parameters": parameters, "macs": macs, "parts": len(expected_parts(net, quantization_of(config)))}
     if not (asked.check or asked.runs):
         return ZooRow(**row)
     say("quantizing")

@@ -63,7 +63,8 @@ def run(args: argparse.Namespace) -> int:
             if args.record is not None:
                 save_rows(args.record, known.values())
         rows.append(known[key])
-    say(markdown(rows))
+    for line in markdown(rows).splitlines():
+        say(line)
     if args.out is not None:
         write_whole(args.out, markdown(rows).encode(), DISK_ADVICE)
     return 1 if any(any(row.differing.values()) for row in rows) else 0
