@@ -82,7 +82,8 @@ def measure(config: ExperimentConfig, asked: Measuring, say: Callable[[str], Non
     settle_bn(net, noise_images(2, hw))
     batches = Batches(noise_images(2, hw, seed=1))
     parameters, macs = network_costs(net, config)
-    row = {"config": config.name, "hw": hw, "parameters": parameters, "macs": macs, "parts": len(expected_parts(net, quantization_of(config)))}
+    parts = len(expected_parts(net, quantization_of(config)))
+    row = {"config": config.name, "hw": hw, "parameters": parameters, "macs": macs, "parts": parts}
     if not (asked.check or asked.runs):
         return ZooRow(**row)
     say("quantizing")
