@@ -22,6 +22,14 @@ def at_least(low: int, option: str, high: int | None = None) -> Callable[[str], 
     return number
 
 
+def hw_of(text: str) -> tuple[int, int] | None:
+    """ "720x1280" -> (720, 1280), height first; None for what is no size."""
+    height, _, width = text.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+        return None
+    return int(height), int(width)
+
+
 def processes(option: str, low: int = 1) -> Callable[[str], int]:
     """A type for argparse: a number of threads or processes that this machine can run."""
     number = at_least(low, option)

@@ -35,7 +35,7 @@ RENAMED = {
     "--keep-checkpoint-max": "write --cfg-options env.keep_checkpoints=N",
     "--seed": "write --cfg-options env.seed=N",
     "--data-format": "leave it out, the layout of tensors is not an option",
-    "--profiler-options": "write `mtzoo bench` for a network, `mtzoo data bench` for the reading of images",
+    "--profiler-options": "write `mtzoo bench` for a network, `mtzoo bench-data CONFIG` for the reading of images",
     "--model-dir": "write --model-path CKPT, a checkpoint",
     "--model-filename": "write --model-path CKPT, a checkpoint",
     "--params-filename": "leave it out, a checkpoint holds network and weights",

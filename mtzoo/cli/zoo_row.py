@@ -1,7 +1,7 @@
 """What one network of the zoo costs and whether all executors agree on it, with random weights: one row of `mtzoo zoo-table`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -56,6 +56,14 @@ class ZooRow:
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     pruned: Mapping[str, PrunedRow] = field(default_factory=dict)
 
+    def beside(self, older: "ZooRow") -> "ZooRow":
+        """With what an earlier run has found of the same network and this one has not asked for."""
+        row = self if self.values else replace(self, values=older.values, differing=older.differing)
+        if not row.latency_ms:
+            return replace(row, machine=older.machine, threads=older.threads, latency_ms=older.latency_ms, pruned=older.pruned)
+        same = (row.machine, row.threads) == (older.machine, older.threads)
+        return replace(row, pruned={**older.pruned, **row.pruned}) if same else row
+
 
 @dataclass(frozen=True)
 class Measuring:
@@ -97,16 +105,19 @@ def measure(config: ExperimentConfig, asked: Measuring, say: Callable[[str], Non
             say("measuring")
             timed = bench(file.path, asked.threads, asked.runs)
             row |= {"latency_ms": dict(timed.latency_ms), "machine": timed.machine, "threads": asked.threads}
-            pruned = {f"{ratio:g}": measure_pruned(config, net, batches, ratio, file.path, asked, say) for ratio in asked.ratios}
+            meter = LatencyMeter(config, net, batches, asked.threads) if asked.ratios else None
+            pruned = {f"{ratio:g}": measure_pruned(config, net, batches, ratio, meter, file.path, asked, say) for ratio in asked.ratios}
             row["pruned"] = {ratio: found for ratio, found in pruned.items() if found is not None}
     return ZooRow(**row)
 
 
-def measure_pruned(config: ExperimentConfig, net: MultiTaskNet, batches: Batches, ratio: float, whole: Path, asked: Measuring,
-                   say: Callable[[str], None]) -> PrunedRow | None:
-    """The network without `ratio` of its int8 latency, measured against the whole one's file; None if so much cannot go."""
+def measure_pruned(config: ExperimentConfig, net: MultiTaskNet, batches: Batches, ratio: float, meter: LatencyMeter, whole: Path,
+                   asked: Measuring, say: Callable[[str], None]) -> PrunedRow | None:
+    """The network without `ratio` of its int8 latency, measured against the whole one's file; None if so much cannot go.
+
+    meter: of the whole network.
+    """
     say(f"pruning {ratio:g}")
-    meter = LatencyMeter(config, net, batches, asked.threads)
     try:
         plan = plan_pruning(config, net, Pruning(ratio, "latency", IMPORTANCE), meter=meter)
     except UserError as error:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from mtzoo.cli.numbers import at_least, processes
+from mtzoo.cli.numbers import at_least, hw_of, processes
 from mtzoo.cli.outputs import output_file
 from mtzoo.cli.zoo_published import PUBLISHED
 from mtzoo.console import note, say
@@ -24,7 +24,7 @@ from mtzoo.files import write_whole
 from mtzoo.locate import find_config, list_configs
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
-    from mtzoo.cli.zoo_row import ZooRow
+    from mtzoo.cli.zoo_row import Measuring, ZooRow
 
 HELP = "make the table of the zoo's networks: costs, latency, exactness"
 
@@ -59,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
         config = at_size(config, args.hw) if args.hw else config
         key = (name, tuple(config.deploy_geometry.input_hw))
         if not _is_done(known.get(key), asked):
-            known[key] = measure(config, asked, lambda what, n=name, i=place: note(f"{i + 1} of {len(wanted)}: {n}: {what}"))
+            row = measure(config, asked, lambda what, n=name, i=place: note(f"{i + 1} of {len(wanted)}: {n}: {what}"))
+            known[key] = row if key not in known else row.beside(known[key])
             if args.record is not None:
                 save_rows(args.record, known.values())
         rows.append(known[key])
@@ -71,10 +72,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _hw(text: str) -> tuple[int, int]:
-    height, times, width = text.partition("x")
-    if not (times and height.isdecimal() and width.isdecimal()):
+    size = hw_of(text)
+    if size is None:
         raise UserError(f"--hw {text}: height x width is wanted, e.g. 512x1024")
-    return int(height), int(width)
+    return size
 
 
 def _wanted(patterns: Sequence[str]) -> list[str]:
@@ -86,11 +87,13 @@ def _wanted(patterns: Sequence[str]) -> list[str]:
     return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
 
-def _is_done(row: "ZooRow | None", asked: object) -> bool:
+def _is_done(row: "ZooRow | None", asked: "Measuring") -> bool:
     """Whether a row holds all that is asked for."""
     if row is None or asked.check and not row.values:
         return False
-    return not asked.runs or bool(row.latency_ms) and all(f"{ratio:g}" in row.pruned for ratio in asked.ratios)
+    if not asked.runs:
+        return True
+    return bool(row.latency_ms) and row.threads == asked.threads and all(f"{ratio:g}" in row.pruned for ratio in asked.ratios)
 
 
 def markdown(rows: "Sequence[ZooRow]") -> str:

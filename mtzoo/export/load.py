@@ -9,7 +9,6 @@ from typing import Any
 
 import onnx
 import torch
-from google.protobuf.message import DecodeError
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -20,7 +19,7 @@ from mtzoo.export.deploy import DIGEST_KEY, MAX_MODEL_BYTES, METADATA_KEY, sidec
 from mtzoo.export.digest import content_digest
 from mtzoo.export.info import DeployInfo
 from mtzoo.export.stored import stored_arrays, stored_shapes
-from mtzoo.export.wire import check_wire
+from mtzoo.export.wire import parse_onnx
 from mtzoo.files import read_whole
 from mtzoo.graph import read_program
 from mtzoo.layers import normalize_image
@@ -59,7 +58,7 @@ def read_deploy_file(path: str | Path) -> DeployFile:
     content = read_whole(path, "model", MAX_MODEL_BYTES, NAME_ONE)
     size, by_sidecar = len(content), _check_sidecar(path, content)
     try:
-        model = _parse(content)
+        model = parse_onnx(content)
         del content
         properties = {p.key: p.value for p in model.metadata_props}
         if METADATA_KEY not in properties:
@@ -74,16 +73,6 @@ def read_deploy_file(path: str | Path) -> DeployFile:
         raise UserError(f"{path}: its weights, graph or description are not those that were exported: the hash in its metadata is "
                         "another; take the original, or export the model again")
     return DeployFile(path, info, model, size, by_sidecar or digest is not None)
-
-
-def _parse(content: bytes) -> onnx.ModelProto:
-    check_wire(content)
-    model = onnx.ModelProto()
-    try:
-        model.ParseFromString(content)
-    except DecodeError as error:
-        raise UserError("truncated or not an ONNX file") from error
-    return model
 
 
 def _check_sidecar(path: Path, content: bytes) -> bool:

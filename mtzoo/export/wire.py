@@ -6,6 +6,9 @@ kilobytes in a file of mtzoo's.
 
 from collections.abc import Iterator
 
+import onnx
+from google.protobuf.message import DecodeError
+
 from mtzoo.errors import UserError
 
 MAX_OTHER_BYTES = 4 << 20  # of nodes, names and metadata
@@ -13,6 +16,17 @@ GRAPH, INITIALIZER, RAW_DATA = 7, 5, 9  # numbers of the fields in ModelProto, G
 VARINT, FIXED_64, BYTES, FIXED_32 = 0, 1, 2, 5
 Field = tuple[int, int, int]
 """(number, start, end) of a field's content."""
+
+
+def parse_onnx(content: bytes, most: int = MAX_OTHER_BYTES) -> onnx.ModelProto:
+    """Raises UserError for bytes that are no ONNX file, or that parsing would blow up: of which more than `most` are not weights."""
+    check_wire(content, most)
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(content)
+    except DecodeError as error:
+        raise UserError("truncated or not an ONNX file") from error
+    return model
 
 
 def check_wire(content: bytes, most: int = MAX_OTHER_BYTES) -> None:

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import onnx
-from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
 from mtzoo.errors import UserError, shown
-from mtzoo.export.wire import check_wire
+from mtzoo.export.wire import parse_onnx
 from mtzoo.files import read_whole
 
 MAX_FILE_BYTES = 1 << 30
@@ -27,22 +26,11 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     """Raises UserError for a file that is missing, damaged, too large, or that holds what no plain float network needs."""
     content = read_whole(path, "model", MAX_FILE_BYTES, NAME_ONE)
     try:
-        model = parse_onnx(content)
+        model = parse_onnx(content, MAX_OTHER_BYTES)
         _read_external(model, path.parent)
         _check(model)
     except UserError as error:
         raise UserError(f"{path}: {error}; {NAME_ONE}") from error
-    return model
-
-
-def parse_onnx(content: bytes) -> onnx.ModelProto:
-    """Raises UserError for bytes that are no ONNX file, or that parsing would blow up."""
-    check_wire(content, MAX_OTHER_BYTES)
-    model = onnx.ModelProto()
-    try:
-        model.ParseFromString(content)
-    except DecodeError as error:
-        raise UserError("truncated or not an ONNX file") from error
     return model
 
 

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from mtzoo.cli.main import main
-from mtzoo.cli.zoo_row import PrunedRow, ZooRow
-from mtzoo.cli.zoo_table import markdown
+from mtzoo.cli.zoo_row import Measuring, PrunedRow, ZooRow
+from mtzoo.cli.zoo_table import _is_done, markdown
 from mtzoo.engine.row_record import load_rows
 
 ROW = ZooRow("zoo/fastscnn", (512, 1024), 1_396_307, 1_806_000_000, 1, 1000, {"integer": 0, "onnxruntime": 0, "openvino": 0},
@@ -54,3 +56,22 @@ def test_a_network_is_measured_once_and_then_read_from_the_record(tmp_path, caps
 def test_what_cannot_be_is_one_line(options, why, capsys):
     assert main(["zoo-table", *options]) == 2
     assert why in capsys.readouterr().err
+
+
+def test_a_second_run_keeps_what_the_first_has_found():
+    checked = ZooRow("zoo/fastscnn", (64, 128), 1, 2, values=7, differing={"openvino": 0})
+    timed = ZooRow("zoo/fastscnn", (64, 128), 1, 2, machine="m", threads=1, latency_ms={"openvino int8": 2.0},
+                   pruned={"0.1": ROW.pruned["0.3"]})
+    both = timed.beside(checked)
+    assert (both.values, both.latency_ms) == (7, timed.latency_ms)
+    assert checked.beside(timed) == both
+    more = ZooRow("zoo/fastscnn", (64, 128), 1, 2, machine="m", threads=1, latency_ms={"openvino int8": 3.0}, pruned=ROW.pruned)
+    assert set(more.beside(both).pruned) == {"0.1", "0.3"}
+    assert set(replace(more, threads=2).beside(both).pruned) == {"0.3"}
+
+
+def test_another_number_of_threads_is_measured_anew():
+    assert _is_done(ROW, Measuring(1, 10, check=True, ratios=[0.3]))
+    assert not _is_done(ROW, Measuring(2, 10, check=True, ratios=[0.3]))
+    assert not _is_done(ROW, Measuring(1, 10, check=True, ratios=[0.2]))
+    assert not _is_done(None, Measuring(1, 0, check=False))
