@@ -1,0 +1,11 @@
+"""Fast-SCNN on CamVid."""
+
+from mmengine.config import read_base
+
+with read_base():
+    from ..common.camvid import *
+    from ..common.schedules import _sgd_poly
+    from .fastscnn import fusion_bn_patterns, nodes, tasks
+
+tasks["seg"].update(_seg)
+solver = _sgd_poly(iterations=4_000, lr=0.05, weight_decay=4e-5, warmup_iterations=100)
