@@ -13,6 +13,7 @@ from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.pruning import Pruning, plan_pruning, pruned_config, without
 from mtzoo.engine.random_weights import noise_images, settle_bn
+from mtzoo.engine.requantize import with_weight_bits
 from mtzoo.engine.stages import config_network, quantization_of
 from mtzoo.errors import UserError
 from mtzoo.models import MultiTaskNet
@@ -42,7 +43,9 @@ class PrunedRow:
 @dataclass(frozen=True)
 class ZooRow:
     """hw: of the input, pixels; parts: layers that are computed in parts; values: compared in each executor; differing: executor ->
-    how many of them differ from fake-quant's; latency_ms: variant -> median; pruned: ratio, e.g. "0.3" -> what is left."""
+    how many of them differ from fake-quant's; latency_ms: variant -> median; pruned: ratio, e.g. "0.3" -> what is left; weight_bits:
+    of the integers.
+    """
 
     config: str
     hw: tuple[int, int]
@@ -55,6 +58,7 @@ class ZooRow:
     threads: int = 0
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     pruned: Mapping[str, PrunedRow] = field(default_factory=dict)
+    weight_bits: int = 8
 
     def beside(self, older: "ZooRow") -> "ZooRow":
         """With what an earlier run has found of the same network and this one has not asked for."""
@@ -76,10 +80,16 @@ class Measuring:
     ratios: Sequence[float] = ()
 
 
-def at_size(config: ExperimentConfig, hw: tuple[int, int]) -> ExperimentConfig:
-    """The config for images that have exactly that size. Raises UserError if the network's stride does not divide it."""
-    values = {key: value for key, value in config.resolved.items() if key != "int_inference_export_input_shape"}
-    return config_from_dict({**values, "deploy_geometry": {"resized_hw": list(hw), "drop_top": 0, "input_hw": list(hw)}})
+def adapted(config: ExperimentConfig, hw: tuple[int, int] | None, weight_bits: int | None) -> ExperimentConfig:
+    """The config for images that have exactly that size, with weights of so many bits; None leaves either as it is.
+
+    Raises UserError if the network's stride does not divide the size.
+    """
+    values = config.resolved if weight_bits is None else with_weight_bits(config.resolved, weight_bits)
+    if hw is not None:
+        values = {key: value for key, value in values.items() if key != "int_inference_export_input_shape"}
+        values["deploy_geometry"] = {"resized_hw": list(hw), "drop_top": 0, "input_hw": list(hw)}
+    return config_from_dict(values)
 
 
 def measure(config: ExperimentConfig, asked: Measuring, say: Callable[[str], None]) -> ZooRow:
@@ -91,7 +101,8 @@ def measure(config: ExperimentConfig, asked: Measuring, say: Callable[[str], Non
     batches = Batches(noise_images(2, hw, seed=1))
     parameters, macs = network_costs(net, config)
     parts = len(expected_parts(net, quantization_of(config)))
-    row = {"config": config.name, "hw": hw, "parameters": parameters, "macs": macs, "parts": parts}
+    row = {"config": config.name, "hw": hw, "parameters": parameters, "macs": macs, "parts": parts,
+           "weight_bits": config.quantization.weight_bits}
     if not (asked.check or asked.runs):
         return ZooRow(**row)
     say("quantizing")

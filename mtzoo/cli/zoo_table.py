@@ -5,7 +5,7 @@
     mtzoo zoo-table --bench --hw 512x1024 --ratios 0.1 0.2 0.3 --record zoo.json --out zoo.md
 
 Weights are random and calibrated on noise: nothing in the table depends on what a network has learnt. What the record holds already is
-not done again. Let nothing else run beside --bench.
+not done again. Let nothing else run beside --bench; on a CPU without VNNI add --weight-bits 7.
 """
 
 import argparse
@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bench", action="store_true", help="measure the latency in float and int8")
     parser.add_argument("--ratios", nargs="+", type=float, default=[], metavar="R",
                         help="with --bench: also without these shares of the int8 latency, by pruning")
+    parser.add_argument("--weight-bits", type=int, choices=(7,), help="weights of 7 bits, which run in int8 on CPUs without VNNI, too")
     parser.add_argument("--threads", type=processes("--threads"), default=1, help="CPU threads (1)")
     parser.add_argument("--runs", type=at_least(1, "--runs"), default=10, help="rounds of each measurement (10)")
     parser.add_argument("--record", type=output_file("--record"), metavar="FILE",
@@ -44,20 +45,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from mtzoo.cli.zoo_row import Measuring, ZooRow, at_size, measure
+    from mtzoo.cli.zoo_row import Measuring, ZooRow, adapted, measure
     from mtzoo.config import load_config
 
     if args.ratios and not args.bench:
         raise UserError("--ratios: pruned networks are only measured with --bench; add it")
     asked = Measuring(args.threads, args.runs if args.bench else 0, args.check, args.ratios)
     kept = [] if args.record is None else load_rows(args.record, ZooRow, "zoo-table")
-    known = {(row.config, row.hw): row for row in kept}
+    known = {(row.config, row.hw, row.weight_bits): row for row in kept}
     wanted = _wanted(args.names)
     rows = []
     for place, name in enumerate(wanted):
-        config = load_config(find_config(name))
-        config = at_size(config, args.hw) if args.hw else config
-        key = (name, tuple(config.deploy_geometry.input_hw))
+        config = adapted(load_config(find_config(name)), args.hw, args.weight_bits)
+        key = (name, tuple(config.deploy_geometry.input_hw), config.quantization.weight_bits)
         if not _is_done(known.get(key), asked):
             row = measure(config, asked, lambda what, n=name, i=place: note(f"{i + 1} of {len(wanted)}: {n}: {what}"))
             known[key] = row if key not in known else row.beside(known[key])
@@ -102,7 +102,8 @@ def markdown(rows: "Sequence[ZooRow]") -> str:
     columns = list(dict.fromkeys(column for row in cells for column in row))
     lines = ["| " + " | ".join(columns) + " |", "|---|" + "---:|" * (len(columns) - 1)]
     lines += ["| " + " | ".join(row.get(column, "") for column in columns) + " |" for row in cells]
-    machines = dict.fromkeys(f"{row.machine}; {row.threads} threads, batch 1" for row in rows if row.machine)
+    machines = dict.fromkeys(f"{row.machine}; {row.threads} threads, batch 1, weights of {row.weight_bits} bits"
+                             for row in rows if row.machine)
     return "\n".join([*lines, "", *(f"Latency: median of interleaved rounds, {machine}." for machine in machines), ""])
 
 

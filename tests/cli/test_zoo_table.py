@@ -22,7 +22,7 @@ def test_a_row_says_what_was_measured_beside_what_was_published():
     assert cells["differing values"] == "0 of 1,000, 1 layers in parts"
     assert cells["int8 / fp32"] == "0.25"
     assert cells["pruned 0.3: fp32, int8"] == "-30 %, -30 % (published -20 %)"
-    assert machine == "Latency: median of interleaved rounds, a machine; 1 threads, batch 1."
+    assert machine == "Latency: median of interleaved rounds, a machine; 1 threads, batch 1, weights of 8 bits."
 
 
 def test_differing_values_are_named_with_their_executor():
@@ -34,10 +34,11 @@ def test_differing_values_are_named_with_their_executor():
 def test_a_network_is_measured_once_and_then_read_from_the_record(tmp_path, capsys):
     record, out = tmp_path / "zoo.json", tmp_path / "zoo.md"
     command = ["zoo-table", "--names", "zoo/pp_humanseg_lite", "--hw", "32x64", "--check", "--bench", "--runs", "1",
-               "--record", str(record), "--out", str(out)]
+               "--weight-bits", "7", "--record", str(record), "--out", str(out)]
     assert main(command) == 0
     (row,) = load_rows(record, ZooRow, "zoo-table")
     assert row.values > 32 * 64
+    assert row.weight_bits == 7
     assert not any(row.differing.values())
     assert set(row.latency_ms) >= {"openvino fp32", "openvino int8", "openvino bf16", "onnxruntime fp32", "torch fp32"}
     assert out.read_text() == markdown([row])
