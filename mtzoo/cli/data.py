@@ -9,7 +9,7 @@ from mtzoo.cli.data_stats import add_stats_arguments, run_stats
 from mtzoo.cli.data_tables import stats_tables
 from mtzoo.cli.data_view import add_view_arguments, run_view
 from mtzoo.cli.inputs import say_folders
-from mtzoo.cli.numbers import at_least, hw_of, processes
+from mtzoo.cli.numbers import at_least, processes, size
 from mtzoo.cli.outputs import check_new_folder, output_folder
 from mtzoo.cli.progress import show_progress
 from mtzoo.console import say
@@ -58,12 +58,10 @@ def _add_synth_arguments(synth: argparse.ArgumentParser) -> None:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """ "720x1280" -> (720, 1280), height first."""
-    size = hw_of(text)
-    if size is None:
-        raise argparse.ArgumentTypeError(f"'{text}' is no size; write height x width, e.g. 720x1280")
-    check_scene_size(size, "--size")
-    return size
+    """ "720x1280" -> (720, 1280), height first, of a scene that can be drawn."""
+    hw = size("--size")(text)
+    check_scene_size(hw, "--size")
+    return hw
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -22,12 +22,16 @@ def at_least(low: int, option: str, high: int | None = None) -> Callable[[str], 
     return number
 
 
-def hw_of(text: str) -> tuple[int, int] | None:
-    """ "720x1280" -> (720, 1280), height first; None for what is no size."""
-    height, _, width = text.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
-        return None
-    return int(height), int(width)
+def size(option: str) -> Callable[[str], tuple[int, int]]:
+    """A type for argparse: "720x1280" -> (720, 1280), height first."""
+
+    def height_and_width(text: str) -> tuple[int, int]:
+        height, _, width = text.lower().partition("x")
+        if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+            raise UserError(f"{option} {cut(text)}: height x width is wanted, e.g. 720x1280")
+        return int(height), int(width)
+
+    return height_and_width
 
 
 def processes(option: str, low: int = 1) -> Callable[[str], int]:

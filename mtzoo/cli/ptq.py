@@ -38,7 +38,7 @@ from mtzoo.cli.numbers import at_least
 from mtzoo.cli.outputs import claim_folder, output_folder
 from mtzoo.cli.ptq_delivery import KEPT_FILES, compare_as_configured, compare_integer, compare_mixed
 from mtzoo.cli.ptq_onnx import add_onnx_arguments, check_one_way, run_onnx
-from mtzoo.compression import EQUALIZE, Corrections
+from mtzoo.compression import EQUALIZE, OF_FOREIGN, Corrections
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.ptq import SPARE, Job, fold_all, left_inexact, load_float_network
 from mtzoo.errors import UserError
@@ -55,8 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="training images whose ranges are observed; with --onnx at most 64, and half of the folder")
     parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
                         help="a new folder; default work_dirs/CONFIG-ptq")
-    parser.add_argument("--equalize", choices=EQUALIZE, default=DEFAULTS.equalize,
-                        help=f"balance channels of neighbouring layers before ({DEFAULTS.equalize})")
+    parser.add_argument("--equalize", choices=EQUALIZE,
+                        help="balance channels of neighbouring layers, or of the whole network, before "
+                             f"({DEFAULTS.equalize}; with --onnx {OF_FOREIGN.equalize})")
     parser.add_argument("--bias-correction", action=argparse.BooleanOptionalAction,
                         help="take back what rounding shifts the channels' means by; with --onnx it is done by default")
     parser.add_argument("--max-drop", type=float, metavar="D", help="points of mIoU or AP50 that a task may lose")
@@ -81,9 +82,10 @@ def run(args: argparse.Namespace) -> int:
     say_folders(config, "train", "val")
     net = load_float_network(config, args.model_path)
     batches = Batches(calibration_images(config, args.calib_images))
-    job = Job(config, fold_all(net, config), batches, Corrections(args.equalize, bool(args.bias_correction)))
+    equalize = args.equalize or DEFAULTS.equalize
+    job = Job(config, fold_all(net, config), batches, Corrections(equalize, bool(args.bias_correction)))
     console.print(f"{config.name}: observer {config.quantization.observer} on {args.calib_images} training images, "
-                  f"equalize {args.equalize}, bias correction {'on' if args.bias_correction else 'off'}")
+                  f"equalize {equalize}, bias correction {'on' if args.bias_correction else 'off'}")
     delivery = Delivery(config, save_dir, limit, threads, console)
     base = measure_base(delivery, net, job.folded)
     result = compare_as_configured(delivery, job, base) if left_inexact(job) else compare_integer(delivery, job, base)

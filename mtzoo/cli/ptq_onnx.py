@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtzoo.cli.numbers import at_least
+from mtzoo.cli.numbers import at_least, size
 from mtzoo.cli.outputs import claim_folder
 from mtzoo.cli.verify import list_images, print_report
+from mtzoo.compression import OBSERVER_OF_FOREIGN, OF_FOREIGN
 from mtzoo.console import note, say
 from mtzoo.errors import UserError
-from mtzoo.quantization.qconfig import CHOICES, QConfig
+from mtzoo.quantization.qconfig import CHOICES
 from mtzoo.strict_json import write_json
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
@@ -21,12 +22,11 @@ if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for Ope
     from mtzoo.foreign import Foreign
     from mtzoo.foreign.compare import Agreement
 
-OBSERVER = QConfig().observer
 CALIB_IMAGES, HELD_OUT, VERIFY_IMAGES, BENCH_RUNS = 64, 32, 8, 30
 OF_CONFIG = {"config": None, "model_path": None, "max_drop": None, "spare": "float", "tasks": [], "cfg_options": [],
              "not_quant_pattern": []}
 """Options of `ptq --config` -> their value when they are not given."""
-OF_ONNX = {"images": None, "mean": None, "std": None, "order": None, "input_hw": None, "uint8": False, "observer": None,
+OF_ONNX = {"images": None, "mean": None, "std": None, "order": None, "hw": None, "uint8": False, "observer": None,
            "weight_bits": None, "distil_iters": None}
 
 
@@ -39,12 +39,11 @@ def add_onnx_arguments(parser: argparse.ArgumentParser) -> None:
     order = group.add_mutually_exclusive_group()
     order.add_argument("--rgb", dest="order", action="store_const", const="rgb", help="order of the channels")
     order.add_argument("--bgr", dest="order", action="store_const", const="bgr")
-    group.add_argument("--input-hw", type=at_least(1, "--input-hw"), nargs=2, metavar=("H", "W"),
-                       help="of a file whose size is dynamic")
+    group.add_argument("--hw", type=size("--hw"), metavar="HxW", help="of a file whose size is dynamic, e.g. 352x352")
     group.add_argument("--uint8", action="store_true", help="the integer file reads the pixels themselves, not the normalised image")
     group.add_argument("--distil-iters", type=at_least(1, "--distil-iters"), metavar="N",
                        help="train the integers on the same images to say what the float network says: N iterations; default: none")
-    group.add_argument("--observer", choices=CHOICES["observer"], help=f"how ranges are found ({OBSERVER})")
+    group.add_argument("--observer", choices=CHOICES["observer"], help=f"how ranges are found ({OBSERVER_OF_FOREIGN})")
     group.add_argument("--weight-bits", type=at_least(4, "--weight-bits", 8), metavar="N", help="8, or 7 for CPUs without VNNI (8)")
 
 
@@ -106,17 +105,16 @@ def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
 
     save_dir = args.save_dir or Path("work_dirs") / f"{args.onnx.stem}-ptq"
     _lock = claim_folder(save_dir, "--save-dir")
-    hw = tuple(args.input_hw) if args.input_hw else None
-    source = from_onnx(args.onnx, mean=args.mean, std=args.std, order=args.order, input_hw=hw)
+    source = from_onnx(args.onnx, mean=args.mean, std=args.std, order=args.order, input_hw=args.hw)
     for line in described(source, args.onnx):
         say(line)
     corrects = args.bias_correction is not False
     folder = read_folder(args.images, source.input_hw, args.calib_images or CALIB_IMAGES, args.limit)
-    observer = args.observer or OBSERVER
-    say(f"ranges: observer {observer} on {len(folder.calibration)} images, equalize {args.equalize}, bias correction "
+    observer, equalize = args.observer or OBSERVER_OF_FOREIGN, args.equalize or OF_FOREIGN.equalize
+    say(f"ranges: observer {observer} on {len(folder.calibration)} images, equalize {equalize}, bias correction "
         f"{'on' if corrects else 'off'}, distillation {args.distil_iters or 'off'}")
     path = save_dir / f"{args.onnx.stem}-int8.onnx"
-    quantized = source.quantize(batches_of(folder.calibration, source.order), observer=observer, equalize=args.equalize,
+    quantized = source.quantize(batches_of(folder.calibration, source.order), observer=observer, equalize=equalize,
                                 bias_correction=corrects, weight_bits=args.weight_bits or 8,
                                 distil_iterations=args.distil_iters or 0)
     info = quantized.export(path, dtype="uint8" if args.uint8 else "float32")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from mtzoo.cli.numbers import at_least, hw_of, processes
+from mtzoo.cli.numbers import at_least, processes, size
 from mtzoo.cli.outputs import output_file
 from mtzoo.cli.zoo_published import PUBLISHED
 from mtzoo.console import note, say
@@ -31,7 +31,7 @@ HELP = "make the table of the zoo's networks: costs, latency, exactness"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--names", nargs="+", metavar="PATTERN", default=["zoo/*"], help='only configs like these ("zoo/*")')
-    parser.add_argument("--hw", type=_hw, metavar="HxW", help="input size; default: each config's own")
+    parser.add_argument("--hw", type=size("--hw"), metavar="HxW", help="input size; default: each config's own")
     parser.add_argument("--check", action="store_true", help="compare all executors on an image of noise")
     parser.add_argument("--bench", action="store_true", help="measure the latency in float and int8")
     parser.add_argument("--ratios", nargs="+", type=float, default=[], metavar="R",
@@ -69,13 +69,6 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None:
         write_whole(args.out, markdown(rows).encode(), DISK_ADVICE)
     return 1 if any(any(row.differing.values()) for row in rows) else 0
-
-
-def _hw(text: str) -> tuple[int, int]:
-    size = hw_of(text)
-    if size is None:
-        raise UserError(f"--hw {text}: height x width is wanted, e.g. 512x1024")
-    return size
 
 
 def _wanted(patterns: Sequence[str]) -> list[str]:

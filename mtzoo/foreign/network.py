@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mtzoo.compression import Corrections, quantize
+from mtzoo.compression import OBSERVER_OF_FOREIGN, OF_FOREIGN, Corrections, quantize
 from mtzoo.errors import UserError
 from mtzoo.export.deploy import ExportSpec, export_model
 from mtzoo.export.exactness import exactness_lines
@@ -69,8 +69,8 @@ class Foreign:
     def graphs(self) -> Mapping[str, Sequence[NodeSpec]]:
         return graphs_of(self.folded.nodes[NODE])
 
-    def quantize(self, images: Iterable[Any], *, observer: str = QConfig().observer, equalize: str = "none",
-                 bias_correction: bool = True, weight_bits: int = 8, distil_iterations: int = 0,
+    def quantize(self, images: Iterable[Any], *, observer: str = OBSERVER_OF_FOREIGN, equalize: str = OF_FOREIGN.equalize,
+                 bias_correction: bool = OF_FOREIGN.biases, weight_bits: int = 8, distil_iterations: int = 0,
                  learning_rate: float = LEARNING_RATE) -> "QuantizedForeign":
         """Observe ranges on `images` and round. With distil_iterations the integers then learn to say what the float network says of
         the same images, see `mtzoo.foreign.distil`.

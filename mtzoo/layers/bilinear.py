@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.nn import functional as F
 
-from mtzoo.layers.leaf import Channelwise
+from mtzoo.layers.leaf import Homogeneous
 from mtzoo.layers.writer import Value, Writer, scaled_back, scaled_up
 from mtzoo.ops.bilinear import FACTORS, bilinear_bits
 from mtzoo.ops.grid import Grid
 
 
-class UpsampleBilinear(Channelwise):
+class UpsampleBilinear(Homogeneous):
     """(N, C, H, W) -> (N, C, factor H, factor W), half-pixel centres (PyTorch's align_corners=False), one rounding.
 
     factor: 2, 4, 8 or 16; raises ValueError for any other, for which Enlarge stands: only weights that are multiples of 1 / (2 factor)

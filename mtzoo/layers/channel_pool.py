@@ -30,6 +30,9 @@ class ChannelMean(Mean):
     def ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
         return ((channel, fixed) for channel in inputs[0])
 
+    def scale_ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
+        return self.ties(inputs, fixed)
+
 
 class ChannelMax(Leaf):
     """(N, C, H, W) -> (N, 1, H, W). Exact in any precision. Pruning leaves its inputs alone: without a channel that is 0, the largest

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional as F
 
-from mtzoo.layers.leaf import Channelwise
+from mtzoo.layers.leaf import Homogeneous
 from mtzoo.layers.writer import Value, Writer
 from mtzoo.ops.grid import Grid
 
@@ -15,7 +15,7 @@ STEPS = 128
 """Weights are multiples of 1 / STEPS: along both axes they add 14 bits to 8."""
 
 
-class Enlarge(Channelwise):
+class Enlarge(Homogeneous):
     """(N, C, H, W) -> (N, C, *size), bilinear as torch's `interpolate`, one rounding. forward(x, like=None): without a `size` the
     result has the height and the width of `like`, another map.
 

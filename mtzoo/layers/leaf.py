@@ -95,6 +95,11 @@ class Leaf(nn.Module):
         """Channels that can only go together, and with `fixed` those that cannot go at all; arguments as in `channels`."""
         self._missing("ties")
 
+    def scale_ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
+        """Pairs of channels that need one positive factor, so that the result has the factors of its channels and is the same
+        otherwise; with `fixed` those that can have none: of a leaf that does not say more, all. Arguments as in `channels`."""
+        return ((channel, fixed) for channels in inputs for channel in channels)
+
     def _missing(self, rule: str) -> NoReturn:
         cls = type(self)
         raise UserError(f"{cls.__name__} has no rule '{rule}'; add the method to its class in {cls.__module__.replace('.', '/')}.py")
@@ -107,4 +112,11 @@ class Channelwise(Leaf):
         return list(inputs[0])
 
     def ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
+        return ()
+
+
+class Homogeneous(Channelwise):
+    """One that gives s y for s x, whatever the positive factor s of a channel is."""
+
+    def scale_ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
         return ()

@@ -6,12 +6,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mtzoo.layers.conv import Size
-from mtzoo.layers.leaf import Channelwise
+from mtzoo.layers.leaf import Homogeneous
 from mtzoo.layers.windows import Windows
 from mtzoo.layers.writer import Value, Writer
 
 
-class MaxPool(Channelwise):
+class MaxPool(Homogeneous):
     """(N, C, H, W) -> (N, C, H', W'): the largest of each window; padding never wins. Exact in any precision.
 
     kernel_size, stride, dilation: one number, or height and width; stride None: that of the kernel. padding: one number, (height,

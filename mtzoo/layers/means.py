@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtzoo.layers.leaf import Channelwise
+from mtzoo.layers.leaf import Homogeneous
 from mtzoo.layers.straight_through import straight_through
 from mtzoo.layers.writer import Value, Writer, to_numpy
 from mtzoo.ops.grid import Grid
 from mtzoo.ops.integer_mean import mean_factors
 
 
-class Mean(Channelwise):
+class Mean(Homogeneous):
     """What all means share. A float network divides; a quantized one multiplies as integers do, and training sees the mean itself."""
 
     grid_rule = "own"

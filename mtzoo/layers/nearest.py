@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.nn import functional as F
 
-from mtzoo.layers.leaf import Channelwise
+from mtzoo.layers.leaf import Homogeneous
 from mtzoo.layers.writer import Value, Writer
 
 
-class UpsampleNearest(Channelwise):
+class UpsampleNearest(Homogeneous):
     """(N, C, H, W) -> (N, C, factor H, factor W): exact in any precision. Raises ValueError for a factor below 1."""
 
     grid_rule = "pass"

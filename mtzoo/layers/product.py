@@ -39,6 +39,11 @@ class Product(Leaf):
     def ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
         return meeting_channels(inputs, fixed)
 
+    def scale_ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
+        """The channels of the result may be scaled by what makes them; the other factor stays."""
+        scaled = max(range(len(inputs)), key=lambda i: len(inputs[i]))
+        return [(channel, fixed) for i, channels in enumerate(inputs) if i != scaled for channel in channels]
+
 
 class Mix(Leaf):
     """y = quantize(x * a + y * (1 - a)), one rounding: forward(x, y, a), maps of any grids that meet as in Product.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mtzoo.layers.leaf import Channelwise, Leaf, T
+from mtzoo.layers.leaf import Homogeneous, Leaf, T
 from mtzoo.layers.writer import Value, Writer
 
 
@@ -46,6 +46,9 @@ class Chunk(Leaf):
         size = len(inputs[0]) // self.parts
         return [(inputs[0][i], inputs[0][i % size]) for i in range(size, len(inputs[0]))]
 
+    def scale_ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
+        return ()
+
 
 class Slice(Leaf):
     """(N, C, H, W) -> (N, stop - start, H, W), the channels start ... stop - 1. Pruning leaves what it reads alone."""
@@ -72,6 +75,9 @@ class Slice(Leaf):
 
     def ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
         return [(channel, fixed) for channel in inputs[0]]
+
+    def scale_ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
+        return ()
 
 
 class Shuffle(Leaf):
@@ -111,6 +117,9 @@ class Shuffle(Leaf):
         size = len(inputs[0]) // self.groups
         return [(inputs[0][i], inputs[0][i % size]) for i in range(size, len(inputs[0]))]
 
+    def scale_ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
+        return ()
+
 
 class PixelShuffle(Leaf):
     """(N, C f^2, H, W) -> (N, C, H f, W f): f^2 channels become the pixels of a cell (arXiv 1609.05158)."""
@@ -141,8 +150,11 @@ class PixelShuffle(Leaf):
         size = self.factor**2
         return [(channel, inputs[0][i - i % size]) for i, channel in enumerate(inputs[0]) if i % size]
 
+    def scale_ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
+        return self.ties(inputs, fixed)
 
-class ZeroInsert(Channelwise):
+
+class ZeroInsert(Homogeneous):
     """(N, C, H, W) -> (N, C, (H - 1) s + 1, (W - 1) s + 1): s - 1 zeros between neighbours. With a ConvBNAct behind it, whose weights
     are turned by 180 degrees, it is a transposed convolution of stride s."""
 

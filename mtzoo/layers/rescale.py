@@ -1,11 +1,11 @@
 """A map on a grid of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from torch import Tensor
 
 from mtzoo.layers.activation import Activated, Activation
-from mtzoo.layers.leaf import Channelwise
+from mtzoo.layers.leaf import Channelwise, T
 from mtzoo.layers.writer import Value, Writer, scaled_back, scaled_up
 from mtzoo.ops.grid import Grid
 
@@ -34,3 +34,6 @@ class Rescale(Activated, Channelwise):
         """ONNX Runtime makes one rounding of two that follow each other, and another number with it: a product parts them."""
         y = scaled_back(writer, scaled_up(writer, reads[0])) if writer.quantized else writer.as_float(reads[0])
         return writer.rounded(name, self.emit_activation(writer, y), self.act_quant)
+
+    def scale_ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
+        return () if self.ceiling is None else super().scale_ties(inputs, fixed)

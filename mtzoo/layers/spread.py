@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from mtzoo.layers.leaf import Channelwise
+from mtzoo.layers.leaf import Homogeneous
 from mtzoo.layers.writer import Value, Writer
 
 
-class Spread(Channelwise):
+class Spread(Homogeneous):
     """forward(x, like): (N, C, 1, 1) at every place of a map of the size of `like`, (N, C, H, W); of `like` nothing else is read.
 
     What a Sum or a Product reads needs no Spread.

@@ -44,3 +44,8 @@ class Sum(Activated):
 
     def ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
         return meeting_channels(inputs, fixed)
+
+    def scale_ties(self, inputs: Sequence[Sequence[T]], fixed: T) -> Iterable[tuple[T, T]]:
+        if self.ceiling is not None or len({len(channels) for channels in inputs}) > 1:
+            return super().scale_ties(inputs, fixed)
+        return meeting_channels(inputs, fixed)

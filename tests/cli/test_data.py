@@ -1,4 +1,3 @@
-import argparse
 import json
 from types import SimpleNamespace
 
@@ -9,12 +8,13 @@ import pytest
 from mtzoo.cli.data import parse_size
 from mtzoo.cli.main import main
 from mtzoo.data import CocoBoxes, MaskFolder
+from mtzoo.errors import UserError
 
 
 def test_size_is_height_by_width():
     assert parse_size("720x1280") == (720, 1280)
     for text in ("720", "x5", "0x5", "axb", "-1x5"):
-        with pytest.raises(argparse.ArgumentTypeError, match="height x width"):
+        with pytest.raises(UserError, match="height x width"):
             parse_size(text)
 
 

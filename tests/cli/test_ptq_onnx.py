@@ -79,9 +79,9 @@ def test_an_empty_folder_and_a_dynamic_size(images, tmp_path, capsys):
     path = float_file(tmp_path / "net.onnx", shape=(1, 3, "h", "w"))
     start = ["ptq", "--onnx", str(path), *MODEL, "--save-dir", str(tmp_path / "out")]
     assert main([*start, "--images", str(images)]) == 2
-    assert f"error: {path}: its input 'image' is [1, 3, 'h', 'w']: height and width are not fixed; give --input-hw H W" in (
+    assert f"error: {path}: its input 'image' is [1, 3, 'h', 'w']: height and width are not fixed; give --hw HxW" in (
         capsys.readouterr().err)
-    assert main([*start, "--images", str(tmp_path / "empty"), "--input-hw", "24", "32"]) == 2
+    assert main([*start, "--images", str(tmp_path / "empty"), "--hw", "24x32"]) == 2
     assert "no image in it" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 

@@ -9,7 +9,7 @@ from tests.quantization.helpers import differing, images, outputs
 
 
 @pytest.mark.parametrize("observer", ["abs_max", "moving_average_abs_max", "percentile", "mse"])
-@pytest.mark.parametrize("how", ["none", "activations"])
+@pytest.mark.parametrize("how", ["none", "activations", "network"])
 def test_every_observer_ends_in_an_exact_network_and_the_float_one_is_untouched(folded, batches, observer, how):
     before = {k: v.clone() for k, v in folded.state_dict().items()}
     net = quantize(folded, QConfigMap(QConfig(observer=observer)), batches, Corrections(equalize=how, biases=True))

@@ -12,6 +12,7 @@ from torch import nn
 
 from mtzoo.compression import prune
 from mtzoo.compression.channels import channel_groups, removed_channels
+from mtzoo.compression.equalize_network import equalize_network
 from mtzoo.export import ExportSpec, TaskInfo, build_model, export_model
 from mtzoo.export.load import DeployFile, fake_quant_network, integer_network, stored_integers
 from mtzoo.export.reference import reference_network
@@ -79,6 +80,21 @@ def test_integers_and_onnx_runtime_equal_fake_quant(case: str, odd: bool) -> Non
     session = onnxruntime.InferenceSession(model.SerializeToString(), plain, providers=["CPUExecutionProvider"])
     found = session.run(list(wanted), {"image": x.numpy()})
     assert differing({name: torch.from_numpy(value) for name, value in zip(wanted, found)}, wanted) == 0
+
+
+@EVERY
+def test_equalization_leaves_the_function_as_it_is(case: str) -> None:
+    """Whatever a leaf lets through: factors of channels are powers of two, so nothing is rounded."""
+    net, x = float_net(case, odd=True), normalize_image(images(1, seed=1))
+    fold_bn(net, ["nodes.*"])
+    with torch.no_grad():
+        for conv in (net.nodes["net"].first.conv, *(read.conv for read in net.nodes["net"].inputs.values())):
+            factor = torch.exp2(-(torch.arange(conv.out_channels) % 6).float())
+            conv.weight *= factor.view(-1, 1, 1, 1)
+            conv.bias *= factor
+    wanted = outputs(net, x)
+    assert equalize_network(net, [x]) > 0
+    assert differing(outputs(net, x), wanted) == 0
 
 
 @ODD
