@@ -51,30 +51,28 @@ def plan_parts(weight: Tensor, bias: Tensor, ends: tuple[float, float], skip: tu
     wide = groups == 1 and float(torch.maximum(above.sum(1), below.sum(1)).max()) > EXACT_LIMIT
     for count in range(1, min(MOST_PARTS, channels) + 1 if wide else 2):
         cuts = tuple(round(i * channels / count) for i in range(count + 1))
-        largest = _largest(above, below, bias.double(), cuts)
-        if float(largest.max()) > EXACT_LIMIT:
+        sums = _sums(above, below, bias.double(), cuts)
+        if float(sums.max()) > EXACT_LIMIT:
             continue
         for shift in range(1, MOST_BITS) if count > 1 else (0,):
-            total = _total(largest, skip, skip_step, shift)
+            total = _total(sums, skip, skip_step, shift)
             if float(total.max()) <= EXACT_LIMIT:
                 return Parts(cuts, shift, total)
     return None
 
 
-def _largest(above: Tensor, below: Tensor, bias: Tensor, cuts: tuple[int, ...]) -> Tensor:
-    """(parts, C_out): the largest |sum| of each part."""
-    rows = []
-    for first, end in zip(cuts, cuts[1:]):
-        up, down = above[:, first:end].sum(1), below[:, first:end].sum(1)
-        if first == 0:
-            up, down = up + bias.clamp(min=0), down + (-bias).clamp(min=0)
-        rows.append(torch.maximum(up, down))
-    return torch.stack(rows)
+def _sums(above: Tensor, below: Tensor, bias: Tensor, cuts: tuple[int, ...]) -> Tensor:
+    """(2, parts, C_out): how far above 0 the sum of each part can reach, and how far below."""
+    up, down = (torch.stack([x[:, first:end].sum(1) for first, end in zip(cuts, cuts[1:])]) for x in (above, below))
+    up[0] += bias.clamp(min=0)
+    down[0] += (-bias).clamp(min=0)
+    return torch.stack([up, down])
 
 
-def _total(largest: Tensor, skip: tuple[Tensor | float, Tensor | float], skip_step: Tensor | float, shift: int) -> Tensor:
+def _total(sums: Tensor, skip: tuple[Tensor | float, Tensor | float], skip_step: Tensor | float, shift: int) -> Tensor:
     """(C_out,) the largest |sum| of the rounded parts and the skip, in steps of the finer of their grids."""
-    lowest, highest, step = (torch.as_tensor(x, dtype=torch.float64, device=largest.device) for x in (*skip, skip_step))
-    added, rounding = torch.maximum(highest, -lowest), 2.0 ** (shift - 1) if shift else 0.0
-    unit = torch.where(added > 0, step.clamp(max=2.0**shift), torch.full_like(step, 2.0**shift))
-    return ((largest + rounding).sum(0) + added) / unit
+    lowest, highest, step = (torch.as_tensor(x, dtype=torch.float64, device=sums.device) for x in (*skip, skip_step))
+    rounding = 2.0 ** (shift - 1) if shift else 0.0
+    unit = torch.where(torch.maximum(highest, -lowest) > 0, step.clamp(max=2.0**shift), torch.full_like(step, 2.0**shift))
+    up, down = (sums + rounding).sum(1)
+    return torch.maximum(up + highest, down - lowest) / unit

@@ -50,3 +50,13 @@ def test_what_no_parts_can_hold_is_none() -> None:
     assert plan_parts(weight, bias + 2.0**25, (0, 255)) is None
     wide, bias = layer(256, 1.0, 0)
     assert plan_parts(wide, bias, (0, 255), groups=2) is None  # a group convolution is computed as a whole
+
+
+def test_a_sum_and_its_skip_are_bounded_on_either_side() -> None:
+    """What is added above 0 and what is taken below it do not meet: a skip may reach -2^24 beside a sum that is never negative."""
+    weight, bias = torch.full((1, 1, 1, 1), 100.0), torch.zeros(1)
+    step = 2.0**17
+    parts = plan_parts(weight, bias, (0, 255), (-128 * step, 100 * step), step)
+    assert parts is not None
+    assert float(parts.largest[0]) == EXACT_LIMIT
+    assert plan_parts(-weight, bias, (0, 255), (-128 * step, 100 * step), step) is None
