@@ -117,7 +117,8 @@ def search(args: argparse.Namespace, delivery: Delivery, wanted: list[Candidate]
     speedups = rank(delivery, state, net, pruned, candidates, args.deploy_hardware, profile)
     order = order_of_trial(wanted, speedups, args.target_speedup)
     if not order:
-        delivery.say(f"on {args.deploy_hardware} nothing pays: no candidate is {LEAST_GAIN:g} times as fast as without it")
+        what = "nothing pays: no candidate is" if args.strategy is None else f"{wanted[0].name} does not pay: it is not"
+        delivery.say(f"on {args.deploy_hardware} {what} {LEAST_GAIN:g} times as fast as without it, or with a method less")
         return 1
     delivery.say(f"worth training, in this order: {', '.join(c.name for c in order)}")
     teacher = Path(config.distillation.teacher) if config.distillation else args.model_path

@@ -71,7 +71,7 @@ class Idle(argparse.Action):
     """An option that is taken and told to change nothing."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, *, why: str, nargs: int = 0) -> None:
-        super().__init__(option_strings, argparse.SUPPRESS, nargs=nargs, help=f"changes nothing: {why}")
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=nargs, metavar="VALUE", help=f"changes nothing: {why}")
         self.why = why
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object,

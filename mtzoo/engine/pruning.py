@@ -1,6 +1,6 @@
 """Structured pruning of a config's float network: which channels go, and the narrower network with its config."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
@@ -44,7 +44,7 @@ Criterion = Literal["params", "macs", "latency"]
 CRITERIA = ("params", "macs", "latency")
 SCOPES = ("global", "uniform")
 OVERSHOOT = 0.02
-"""A block that takes so much more than the ratio stays; channels do the rest."""
+"""A step that takes so much more than the ratio is left out; smaller ones do the rest."""
 TAYLOR_BATCHES, TAYLOR_BATCH_SIZE = 16, 4
 
 
@@ -145,34 +145,60 @@ def plan_pruning(config: ExperimentConfig, net: MultiTaskNet, pruning: Pruning, 
         raise UserError(f"--align {pruning.align}: no layer has that many channels to give away; choose a smaller one")
     times = meter.layer_nanoseconds() if pruning.criterion == "latency" else None
     positions = output_positions(net, config.deploy_geometry.input_hw)
+    floors = {group.name: group.counts[-1] for group in groups} if limits is None else limits
+    ratio = 1.0 if pruning.ratio is None else pruning.ratio
 
-    def plan(movable: Sequence[ChannelGroup]) -> PruningPlan:
+    def plan(floors: Mapping[str, int]) -> PruningPlan:
         widths = Widths(program, positions, pruning.criterion, times)
-        steps = list(order_steps(movable, scores, widths, pruning.scope, limits))
+        order = order_steps(groups, scores, widths, pruning.scope, floors)
+        if pruning.criterion != "latency":
+            steps = up_to(order, ratio)
+            return PruningPlan(tuple(groups), tuple(steps), steps[-1].removed if steps else 0.0)
+        steps = list(order)
 
-        def share(count: int) -> float:
-            if pruning.criterion == "latency":
-                return meter.saved(without(net, removed_channels(choice_of(steps[:count]), groups)))
-            return steps[count - 1].removed
+        def saved(count: int) -> float:
+            return meter.saved(without(net, removed_channels(choice_of(steps[:count]), groups)))
 
-        count, removed = shortest(len(steps), share, 1.0 if pruning.ratio is None else pruning.ratio)
+        count, removed = shortest(len(steps), saved, ratio)
         return PruningPlan(tuple(groups), tuple(steps[:count]), removed)
 
-    found = plan(groups)
+    found = plan(floors)
     if pruning.ratio is None:
         return found
     if found.removed < pruning.ratio:
         what = "the limits of the sensitivity table" if limits is not None else f"--align {pruning.align}"
         raise UserError(f"--pruning-ratio {pruning.ratio:g}: cannot be reached; with {what} at most {max(found.removed, 0):.3f} of the "
                         f"{pruning.criterion} can go")
-    movable = groups
-    while found.removed > pruning.ratio + OVERSHOOT and found.steps[-1].count == 0:
-        movable = [group for group in movable if group.name != found.steps[-1].group]
-        milder = plan(movable)
-        if milder.removed < pruning.ratio:
+    return without_large_steps(found, plan, floors, pruning)
+
+
+def without_large_steps(found: PruningPlan, plan: Callable[[Mapping[str, int]], PruningPlan], floors: Mapping[str, int],
+                        pruning: Pruning) -> PruningPlan:
+    """The plan that removes least of those that leave a last step out which goes too far, so that smaller ones are taken instead.
+
+    plan: makes one that keeps to floors, group -> how many units have to stay. Of the measured latency only blocks are left out: what
+    one step of channels takes is within the noise.
+    """
+    counts, tried = {group.name: group.counts for group in found.groups}, found
+    while tried.removed > pruning.ratio + OVERSHOOT and (tried.steps[-1].count == 0 or pruning.criterion != "latency"):
+        last = tried.steps[-1]
+        before = counts[last.group][counts[last.group].index(last.count) - 1]
+        floors = {**floors, last.group: before}
+        tried = plan(floors)
+        if tried.removed < pruning.ratio:
             break
-        found = milder
+        found = min(found, tried, key=lambda one: one.removed)
     return found
+
+
+def up_to(order: Iterable[Step], ratio: float) -> list[Step]:
+    """The first steps that remove at least `ratio`, all of them if that is too little."""
+    steps = []
+    for step in order:
+        steps.append(step)
+        if step.removed >= ratio:
+            break
+    return steps
 
 
 def shortest(steps: int, removed: Callable[[int], float], ratio: float) -> tuple[int, float]:

@@ -71,7 +71,7 @@ def _points(value: float) -> str:
 
 
 def _change(drop: float) -> str:
-    return "" if math.isnan(drop) else f"{-drop:+.2f}"
+    return "" if math.isnan(drop) else f"{round(-drop, 2) + 0.0:+.2f}"  # + 0.0: never "-0.00"
 
 
 def _differing(variant: Variant) -> str:

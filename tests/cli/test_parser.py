@@ -46,6 +46,7 @@ def value_of(parser, action):
 def test_every_option_of_every_verb_is_taken_with_underscores(verb, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for parser in parsers_of(verb):
+        assert argparse.SUPPRESS not in parser.format_help()
         for action in parser._actions:
             for option in (o for o in action.option_strings if o.startswith("--") and "-" in o[2:]):
                 value = value_of(parser, action)

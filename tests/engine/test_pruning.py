@@ -3,7 +3,7 @@ import itertools
 import pytest
 import torch
 
-from mtzoo.compression import Step, Widths, channel_groups, order_steps, removed_channels, weight_scores
+from mtzoo.compression import Widths, channel_groups, order_steps, removed_channels, weight_scores
 from mtzoo.config.channels import channel_plan
 from mtzoo.engine.pruning import (
     OVERSHOOT,
@@ -48,18 +48,20 @@ def test_taylor_scores_see_every_task_and_are_the_same_each_time(config):
         assert scores[0][head].max() > 0
 
 
-def test_a_block_that_takes_too_much_stays(config):
+@pytest.mark.parametrize(("blocks", "align"), [(True, 4), (False, 2)])
+def test_a_step_that_takes_too_much_is_left_out(config, blocks, align):
     net = network_at(config, 0, quantized=False)
     program, scores = read_program(net), weight_scores(net, "l2")
     widths = Widths(program, output_positions(net, config.deploy_geometry.input_hw), "macs")
-    steps = [Step("", 1, 0.0), *order_steps(channel_groups(program, scores, 4), scores, widths, "global")]
-    before, block = next((a, b) for a, b in itertools.pairwise(steps) if b.count == 0 and b.removed - a.removed > 2 * OVERSHOOT)
+    order = order_steps(channel_groups(program, scores, align, blocks=blocks), scores, widths, "global")
+    before, large = next((a, b) for a, b in itertools.pairwise(order)
+                         if (b.count == 0) == blocks and b.removed - a.removed > 2 * OVERSHOOT)
     ratio = before.removed + OVERSHOOT / 4
-    plan = plan_pruning(config, net, Pruning(ratio, "macs", "l2", align=4))
-    assert plan.choice.get(block.group, 1) == 1
-    assert ratio <= plan.removed < block.removed
-    whole = plan_pruning(config, net, Pruning(block.removed, "macs", "l2", align=4))
-    assert whole.choice[block.group] == 0
+    plan = plan_pruning(config, net, Pruning(ratio, "macs", "l2", align=align, blocks=blocks))
+    assert large.count < plan.choice.get(large.group, 10**6)
+    assert ratio <= plan.removed <= ratio + OVERSHOOT
+    whole = plan_pruning(config, net, Pruning(large.removed, "macs", "l2", align=align, blocks=blocks))
+    assert whole.steps[-1] == large
 
 
 def test_a_plan_keeps_the_limits_and_says_what_it_removes(config):

@@ -31,6 +31,7 @@ def test_a_row_says_base_result_and_change():
     assert any(all(part in row for part in ("latency", "20.0", "5.0", "4.00 x as fast")) for row in rows)
     assert any(all(part in row for part in ("MACs, million", "7", "4", "-50.0 %")) for row in rows)
     assert any("0 of 1,234" in row for row in rows)
+    assert "-0.00" not in text(BASE, replace(RESULT, metrics={**BASE.metrics, "seg/mIoU": 59.999}))
 
 
 def test_what_was_not_measured_or_not_promised_says_so():
