@@ -123,7 +123,8 @@ def train(run: Run, table: Sequence[Stage], *, resume: bool, initialize: Callabl
           on_stage_end: StageListener = lambda *_: None) -> Run:
     """Train the stages of `table`, or those that an interrupted run has left; the last one's network stays in `run.net`.
 
-    initialize: gives the fresh float network in `run.net` the weights that it starts from; a resumed run has its own.
+    initialize: gives the fresh float network in `run.net` the weights that it starts from, in place of published ones; a resumed run
+    has its own.
     """
     config = run.config
     held = run.work_dir.latest() if resume else None
@@ -141,7 +142,7 @@ def train(run: Run, table: Sequence[Stage], *, resume: bool, initialize: Callabl
             on_main(lambda: on_stage_end(run, position.step, position.quantized))
     else:
         run.net = network_at(config, 0, quantized=False)
-        for line in start_from_published(run.net):
+        for line in start_from_published(run.net) if initialize is None else ():
             run.console.print(line)
         run.net.to(run.device)
         if initialize is not None:

@@ -214,15 +214,20 @@ def test_a_batch_larger_than_an_epoch_is_told(images, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_start_from_a_float_checkpoint(images, tmp_path):
-    """--load-from: weights of the same names and shapes come over; a quantized or foreign checkpoint is refused."""
+def test_a_start_from_a_float_checkpoint(images, tmp_path, monkeypatch):
+    """--load-from: weights of the same names and shapes come over, published ones are not read; a quantized or foreign checkpoint is
+    refused."""
+    published = []
+    monkeypatch.setattr(run_module, "start_from_published", lambda net: published.append(net) or [])
     go(tiny_config(images, ["seg"], solver=float_solver(iterations=1)), tmp_path / "first", float_only=True)
+    assert len(published) == 1
     last = tmp_path / "first" / "with-bn-float-last.pt"
     config = tiny_config(images, solver=float_solver(iterations=1))
     go(config, tmp_path / "second", float_only=True, load_from=last)
     init = load_checkpoint(tmp_path / "second" / "with-bn-float-init.pt").network
     assert all(torch.equal(value, init[name]) for name, value in load_checkpoint(last).network.items())
     assert any("det_head" in name for name in init)
+    assert len(published) == 1
     wide = {"backbone": {"type": "VarGNetV2", "width": 0.5}, "neck": {"type": "UnetNeck", "inputs": ["backbone"]}}
     with pytest.raises(UserError, match=r"with-bn-float-last\.pt: checkpoint of another network"):
         go(tiny_config(images, ["seg"], nodes=wide), tmp_path / "third", float_only=True, load_from=last)
