@@ -17,6 +17,7 @@ from mtzoo.errors import UserError, shown
 from mtzoo.foreign.constants import FOLDED, constant, folded
 from mtzoo.foreign.module import INPUT, Call, Function, OnnxModule
 from mtzoo.foreign.operators import OPERATORS
+from mtzoo.foreign.operators.table import Handler
 from mtzoo.foreign.site import Site, Value, concatenated
 from mtzoo.foreign.views import Map, View, channels_of, pieces_of, shuffle_of
 from mtzoo.lowering.advice import advice
@@ -47,6 +48,8 @@ class Reader:
         for index, node in enumerate(nodes):
             if not self._lost.isdisjoint(node.input):
                 self._lost.update(node.output)
+                if node.op_type not in (*FOLDED, "Shape", "Size") and _handler(node) is None:
+                    self._lose(node, index, _unknown(node))
                 continue
             try:
                 for name, value in zip(node.output, self._results(node, index)):
@@ -72,9 +75,9 @@ class Reader:
             return folded(node, [np.broadcast_to(np.float32(0), shape)], self.opset)
         if node.op_type in FOLDED and constants and not node.domain:
             return folded(node, inputs, self.opset)
-        handler = OPERATORS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+        handler = _handler(node)
         if handler is None:
-            raise UserError(advice(node.op_type if node.op_type != "LayerNormalization" else "LayerNorm"))
+            raise UserError(_unknown(node))
         results = handler(Site(self, node, self._free_name(node, index)))
         views = results if isinstance(results, list) else [results]
         if self._readers[node.output[0]] == 1 and views[0].order is None:
@@ -183,3 +186,12 @@ class _Range:
 
     def __call__(self, x: Tensor) -> Tensor:
         return x[:, self.start:self.stop]
+
+
+def _handler(node: onnx.NodeProto) -> Handler | None:
+    """What reads an operator; None for one that cannot be lowered, whatever it reads."""
+    return OPERATORS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+
+
+def _unknown(node: onnx.NodeProto) -> str:
+    return advice(node.op_type if node.op_type != "LayerNormalization" else "LayerNorm")

@@ -42,6 +42,8 @@ def _tensors(found: Any, path: Path) -> dict[str, Tensor]:
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]
     tensors = {name: value for name, value in found.items() if isinstance(value, Tensor)} if isinstance(found, Mapping) else {}
+    if not tensors and isinstance(found, Mapping) and "written_by" in found:
+        raise UserError(f"weights='{path}': a checkpoint of a run here, no state dict; start from it with --load-from")
     if not tensors:
         raise UserError(f"weights='{path}': no state dict: a table of names and tensors is wanted")
     for prefix in PREFIXES:

@@ -138,11 +138,12 @@ def test_a_softmax_before_opset_13_is_over_all_dimensions_from_its_axis_on():
 
 def test_every_kind_of_operator_that_does_not_lower_is_named_once_with_its_place():
     nodes = [conv(), op("LayerNormalization", ["x", "b"], "n"), op("Erf", ["x"], "e"), op("Erf", ["e"], "e2"),
-             op("Clip", ["x", "lo", "hi"], "c"), op("Add", ["c", "e2"], "out")]
+             op("Clip", ["x", "lo", "hi"], "c"), op("Add", ["c", "e2"], "a"), op("LpNormalization", ["a"], "out")]
     with pytest.raises(UserError) as told:
         from_model(model(nodes, {**CONV, "lo": np.float32(-1), "hi": np.float32(1)}, ["out"], opset=17), None)
     message = str(told.value)
-    assert message.startswith("3 kinds of operators cannot be lowered: LayerNormalization at LayerNormalization_n divides by values")
+    assert "LpNormalization at LpNormalization_out " in message  # also behind what cannot be read
+    assert message.startswith("4 kinds of operators cannot be lowered: LayerNormalization at LayerNormalization_n divides by values")
     assert message.count("Erf at") == 1
     assert "Erf at Erf_e " in message
     assert "Clip at Clip_c to -1.0 ... 1.0: only to 0 ... 6" in message
