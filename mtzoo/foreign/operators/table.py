@@ -3,17 +3,13 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from mtzoo.lowering.operators.table import registering
+
 if TYPE_CHECKING:
     from mtzoo.foreign.site import Site
     from mtzoo.foreign.views import View
 
 Handler = Callable[["Site"], "View | list[View]"]
 OPERATORS: dict[str, Handler] = {}
-
-
-def operator(*names: str) -> Callable[[Handler], Handler]:
-    """Register a handler."""
-    def register(handler: Handler) -> Handler:
-        OPERATORS.update(dict.fromkeys(names, handler))
-        return handler
-    return register
+operator = registering(OPERATORS)
+"""Registers a handler for ONNX operators, by their names."""

@@ -4,18 +4,26 @@ A handler has the arguments of the operator, after the `Site` where it stands. H
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 Handler = Callable[..., Any]
+H = TypeVar("H", bound=Handler)
+K = TypeVar("K")
+
+
+def registering(table: dict[K, H]) -> Callable[..., Callable[[H], H]]:
+    """A decorator with arguments, @operator(key, ...), that puts a handler into the table under each key."""
+    def operator(*keys: K) -> Callable[[H], H]:
+        def register(handler: H) -> H:
+            table.update(dict.fromkeys(keys, handler))
+            return handler
+        return register
+    return operator
+
+
 OPERATORS: dict[Any, Handler] = {}
-
-
-def operator(*keys: Any) -> Callable[[Handler], Handler]:
-    """Register a handler for module classes, functions, and names of tensor methods."""
-    def register(handler: Handler) -> Handler:
-        OPERATORS.update(dict.fromkeys(keys, handler))
-        return handler
-    return register
+operator = registering(OPERATORS)
+"""Registers a handler for module classes, functions, and names of tensor methods."""
 
 
 def pair(value: Any) -> tuple[int, int]:
