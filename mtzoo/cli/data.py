@@ -17,6 +17,7 @@ from mtzoo.data.check import Checked, check_sources
 from mtzoo.data.sources import MOST_SCENES, check_scene_size
 from mtzoo.data.stats import classes_without_labels
 from mtzoo.engine.evaluate import task_data
+from mtzoo.errors import shown
 
 HELP = "convert data sets; check, view or count a config's data; render synthetic scenes"
 FAULTY = 2
@@ -76,6 +77,8 @@ def _check(args: argparse.Namespace) -> int:
         say(str(fault))
     images = sum(checked.stats.images for checked in found.values())
     say(f"{len(faults) or 'no'} fault{'' if len(faults) == 1 else 's'}; {images} images checked for {len(config.tasks)} tasks")
+    for source, files in {name: files for checked in found.values() for name, files in checked.unlabelled.items()}.items():
+        say(f"source '{source}': {len(files)} without a mask, e.g. {shown(files[0])}: not labelled, and not read for this source")
     for split, checked in found.items():
         for table in stats_tables(checked.stats, config.classes, split):
             say(table)

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +21,8 @@ from mtzoo.data.images import (
     read_mask,
     unmapped_message,
 )
-from mtzoo.data.sources import CocoBoxes, Fault, TaskData, expand_path
+from mtzoo.data.masks import images_without_mask
+from mtzoo.data.sources import CocoBoxes, Fault, MaskFolder, TaskData, expand_path
 from mtzoo.data.stats import DataStats
 from mtzoo.errors import UserError
 
@@ -30,10 +31,11 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Checked:
-    """faults: none twice, label files first; stats: counts of what could be read."""
+    """faults: none twice, label files first; stats: counts of what could be read; unlabelled: source -> images without a mask."""
 
     faults: list[Fault]
     stats: DataStats
+    unlabelled: Mapping[str, Sequence[str]]
 
 
 def check_sources(tasks: Sequence[TaskData], on_progress: OnProgress | None = None, workers: int | None = None) -> Checked:
@@ -52,7 +54,7 @@ def check_sources(tasks: Sequence[TaskData], on_progress: OnProgress | None = No
             stats.add(record, values)
             if on_progress:
                 on_progress(done, len(records))
-    return Checked(list(dict.fromkeys(faults)), stats)
+    return Checked(list(dict.fromkeys(faults)), stats, _unlabelled(tasks))
 
 
 def count_sources(tasks: Sequence[TaskData], on_progress: OnProgress | None = None, workers: int | None = None) -> DataStats:
@@ -101,6 +103,13 @@ def _unused_categories(tasks: Sequence[TaskData]) -> Counter[str]:
         coco = load_coco(path)
         unused.update(coco.categories[box[0]] for image in coco.images.values() for box in image.boxes if box[0] not in used)
     return unused
+
+
+def _unlabelled(tasks: Sequence[TaskData]) -> dict[str, list[str]]:
+    """Source -> images of its folder without a mask, of the folders of masks that have some."""
+    folders = {source.name: source for task in tasks for source in task.sources if isinstance(source, MaskFolder)}
+    found = {name: images_without_mask(source) for name, source in folders.items() if expand_path(source.masks).is_dir()}
+    return {name: files for name, files in found.items() if files}
 
 
 def _decoded_hw(record: Record) -> tuple[tuple[int, int] | None, list[Fault]]:

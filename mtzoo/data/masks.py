@@ -62,6 +62,14 @@ def read_mask_folder(spec: MaskFolder, task: str, classes: Sequence[str]) -> tup
     return _split(dict(sorted(pairs.items())), spec), faults
 
 
+def images_without_mask(spec: MaskFolder) -> list[str]:
+    """Image files relative to the images folder that no mask belongs to: they are not labelled by this source."""
+    endings = (spec.image_suffix,) if spec.image_suffix else IMAGE_SUFFIXES
+    images, _ = list_stems(expand_path(spec.images), endings, spec.name)
+    masks, _ = list_stems(expand_path(spec.masks), (spec.mask_suffix,), spec.name)
+    return [file for stem, file in images.items() if stem not in masks]
+
+
 def _split(pairs: dict[str, MaskFile], spec: MaskFolder) -> dict[str, MaskFile]:
     """The part of a folder that `spec.split` asks for. Raises UserError if there are too few images for one."""
     if spec.split is None:

@@ -74,6 +74,8 @@ def test_check_ends_with_a_table_and_warns_of_masks_of_0_and_255(tmp_path, monke
     assert check(None)[-2:] == [
         f"warning: {split}: task 'seg': not one pixel of 'fg'; 25.0 % of the pixels are ignored (mask value 255): if 255 is 'fg', "
         "set label_map={0: 0, 255: 1} in the source" for split in ("train", "val")]
+    cv2.imwrite(str(tmp_path / "images" / "b.png"), np.zeros((8, 8, 3), np.uint8))
     told = check({0: 0, 255: 1})
+    assert told.count("source 'own': 1 without a mask, e.g. 'b.png': not labelled, and not read for this source") == 1
     assert not [line for line in told if line.startswith("warning")]
     assert [line.split("│")[2:5] for line in told if "fg" in line] == 2 * [[" fg    ", "      1 ", " 25.00 % "]]
