@@ -11,7 +11,13 @@ Candidates are int8, bf16 where the hardware has it, pruned by 0.3, sparse by 0.
 any other hardware predicted from its profile (`mtzoo hardware`), before anything is trained. Training distils from the original, or
 from what --distill-from names. The save dir gets a folder for each candidate tried, `compress.json` with all of them, and the winner
 as `compressed.onnx`. A strategy file that names methods (docs/from_paddle.md) has exactly these done instead.
-Exit code 1: no candidate tried holds --max-drop.
+
+Somebody else's float network, with unlabelled images (docs/foreign.md): the ways to calibrate are tried, the best is trained on with
+the original as teacher if --retraining-iters is given. Such a network is neither pruned nor made sparse.
+
+    mtzoo compress --onnx model.onnx --images frames/ --mean 0.485 0.456 0.406 --std 0.229 0.224 0.225 --rgb --retraining-iters 200
+
+Exit code 1: no candidate tried holds --max-drop; executors differ.
 """
 
 import argparse
@@ -37,6 +43,7 @@ from mtzoo.cli.compress_files import (
     retraining_of,
     training_text,
 )
+from mtzoo.cli.compress_onnx import OF_CONFIG, OF_ONNX, add_onnx_arguments, run_onnx
 from mtzoo.cli.compress_report import candidate_table, draw_candidates
 from mtzoo.cli.compress_strategy import WINNER, apply_strategy, work_of
 from mtzoo.cli.compress_trial import Trial, train_candidate
@@ -44,6 +51,7 @@ from mtzoo.cli.delivery import Base, Delivery, float_model, int8_job, measure_ba
 from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.models import export_spec
 from mtzoo.cli.numbers import at_least
+from mtzoo.cli.onnx_source import check_one_way
 from mtzoo.cli.outputs import claim_folder, output_folder
 from mtzoo.compression.candidates import LEAST_GAIN, ORIGINAL, Candidate, all_candidates, of_strategy, order_of_trial
 from mtzoo.compression.hardware_profile import HOST, PRECISIONS, HardwareProfile, load_profile
@@ -65,8 +73,8 @@ MAX_DROP = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_config_arguments(parser)
-    parser.add_argument("--model-path", type=Path, required=True, metavar="CKPT", help="a float checkpoint of this network")
+    add_config_arguments(parser, required=False)
+    parser.add_argument("--model-path", type=Path, metavar="CKPT", help="a float checkpoint of this network")
     parser.add_argument("--deploy-hardware", default=HOST, metavar="H",
                         help=f"{HOST}, a profile's name or its .yaml file ({HOST})")
     parser.add_argument("--strategy", metavar="A+B",
@@ -78,15 +86,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bound.add_argument("--max-drop", type=float, metavar="D",
                        help=f"points of mIoU or AP50 that a task may lose ({MAX_DROP:g})")
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
-                        help="training images whose int8 ranges are observed (64)")
+                        help="training images whose int8 ranges are observed (64); with --onnx at most half of the folder")
     parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
                         help="a new folder; default work_dirs/CONFIG-compress")
     add_retraining_arguments(parser, required=False)
     add_measuring_arguments(parser)
+    add_onnx_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    check_one_way(args, OF_CONFIG, OF_ONNX, ("config", "model_path"))
     limit, threads = measuring_from_arguments(args)
+    if args.onnx is not None:
+        return run_onnx(args, threads)
     if args.target_speedup is not None and not 1 < args.target_speedup < math.inf:
         raise UserError(f"--target-speedup {args.target_speedup}: more than 1 times as fast is wanted")
     if args.max_drop is not None and not 0 <= args.max_drop < math.inf:

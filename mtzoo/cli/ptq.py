@@ -35,9 +35,10 @@ from mtzoo.cli.arguments import (
 from mtzoo.cli.delivery import Delivery, measure_base, passed
 from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import at_least
+from mtzoo.cli.onnx_source import check_one_way
 from mtzoo.cli.outputs import claim_folder, output_folder
 from mtzoo.cli.ptq_delivery import KEPT_FILES, compare_as_configured, compare_integer, compare_mixed
-from mtzoo.cli.ptq_onnx import add_onnx_arguments, check_one_way, run_onnx
+from mtzoo.cli.ptq_onnx import OF_CONFIG, OF_ONNX, add_onnx_arguments, run_onnx
 from mtzoo.compression import EQUALIZE, OF_FOREIGN, Corrections
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.ptq import SPARE, Job, fold_all, left_inexact, load_float_network
@@ -68,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    check_one_way(args)
+    check_one_way(args, OF_CONFIG, OF_ONNX, ("config", "model_path", "calib_images"))
     limit, threads = measuring_from_arguments(args)
     if args.onnx is not None:
         return run_onnx(args, threads)

@@ -155,14 +155,14 @@ def compare_latency(models: Mapping[str, onnx.ModelProto], info: DeployInfo, thr
 
 def interleaved(calls: Mapping[Name, Callable[[], object]], runs: int,
                 on_round: Callable[[int], None] | None) -> dict[Name, list[float]]:
-    """Milliseconds of each call in each round.
+    """Milliseconds of each call in each round, after as many untimed rounds, at most WARM_UP.
 
     Each is called once untimed right before: the threads of ONNX Runtime and of torch go on spinning when their work is done, and
     would slow what comes after them by up to a half; the caches are left by another network. Each round has another order.
     """
     times: dict[Name, list[float]] = {name: [] for name in calls}
     shuffler = random.Random(0)
-    for i in range(-WARM_UP, runs):
+    for i in range(-min(WARM_UP, runs), runs):
         for name, call in shuffler.sample(list(calls.items()), len(calls)):
             call()
             start = time.perf_counter()

@@ -1,0 +1,57 @@
+"""`mtzoo compress --onnx`: somebody else's float network, and the way of making it integers that suits it best."""
+
+import argparse
+from pathlib import Path
+
+from mtzoo.cli.onnx_delivery import deliver
+from mtzoo.cli.onnx_source import OF_SOURCE, add_source_arguments, batches_of, described, read_folder
+from mtzoo.cli.outputs import claim_folder
+from mtzoo.compression.hardware_profile import HOST
+from mtzoo.console import note, say
+
+COMPRESSED = "compressed.onnx"
+OF_CONFIG = {"config": None, "model_path": None, "tasks": [], "cfg_options": [], "strategy": None, "strategy_config": None,
+             "dataset_config": None, "target_speedup": None, "max_drop": None, "distill_from": None, "batch_size": None,
+             "learning_rate": None, "num_workers": None, "ctx": None, "resume": False,
+             "deploy_hardware": HOST}
+"""Options of `compress --config` -> their value when they are not given."""
+OF_ONNX = OF_SOURCE
+
+
+def add_onnx_arguments(parser: argparse.ArgumentParser) -> None:
+    add_source_arguments(parser)
+
+
+def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
+    """Search, train the best on, write, verify, compare, measure. Returns 1 if executors differ."""
+    from mtzoo.foreign import from_onnx
+    from mtzoo.foreign.search import search, settings, train_on
+
+    save_dir = args.save_dir or Path("work_dirs") / f"{args.onnx.stem}-compress"
+    _lock = claim_folder(save_dir, "--save-dir")
+    source = from_onnx(args.onnx, mean=args.mean, std=args.std, order=args.order, input_hw=args.hw)
+    for line in described(source, args.onnx):
+        say(line)
+    folder = read_folder(args.images, source.input_hw, args.calib_images, args.limit)
+    judging, held_out = folder.held_out[::2], folder.held_out[1::2]
+    if not held_out:
+        note(f"note: --images {args.images} has too few images: the best is chosen and compared on the same ones")
+        held_out = judging
+    images, judged = (batches_of(part, source.order) for part in (folder.calibration, judging))
+    bits = args.weight_bits or 8
+    say(f"{len(settings())} ways to calibrate, on {len(folder.calibration)} images, chosen by {len(judging)} others: same argmax as "
+        "the float network, or cosine where an output has one channel")
+    setting, best = search(source, images, judged, bits, lambda s, value: say(f"equalize {s.equalize}, observer {s.observer}: "
+                                                                              f"{100 * value:.2f} %"))
+    if args.retraining_iters:
+        trained = train_on(source, setting, images, judged, bits, args.retraining_iters)
+        better = trained.agreement > best.agreement
+        say(f"{args.retraining_iters} iterations of distillation from the float network: {100 * trained.agreement:.2f} %"
+            f"{'' if better else ', no gain: they are left out'}")
+        best = trained if better else best
+    path = save_dir / COMPRESSED
+    info = best.quantized.export(path, dtype="uint8" if args.uint8 else "float32")
+    say(f"taken: equalize {setting.equalize}, observer {setting.observer}, {100 * best.agreement:.2f} %")
+    for line in best.quantized.exactness(info):
+        say(line)
+    return deliver(source, path, held_out, threads)

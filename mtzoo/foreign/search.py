@@ -1,0 +1,76 @@
+"""Which way of calibrating suits somebody else's network best: each is tried, judged by what the float network says."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mtzoo.foreign.compare import Agreement
+from mtzoo.foreign.network import Foreign, PixelBatches, QuantizedForeign
+from mtzoo.structures import flatten_outputs
+
+EQUALIZATIONS, OBSERVERS = ("network", "none"), ("mse", "percentile", "moving_average_abs_max")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A way to calibrate: see `Foreign.quantize`."""
+
+    equalize: str
+    observer: str
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a setting, or training after it, gave. agreement: with the float network, 0 ... 1."""
+
+    quantized: QuantizedForeign
+    agreement: float
+
+
+def settings() -> list[Setting]:
+    return [Setting(equalize, observer) for equalize, observer in product(EQUALIZATIONS, OBSERVERS)]
+
+
+def search(source: Foreign, images: Sequence[np.ndarray], judged: Sequence[np.ndarray], weight_bits: int,
+           on_setting: Callable[[Setting, float], None]) -> tuple[Setting, Tried]:
+    """The setting whose integers agree best with the float network, and its network. Biases are corrected with each.
+
+    images: (N, 3, H, W) uint8 batches, channels in the network's order, to observe ranges on; judged: the same, to choose by.
+    on_setting: told each setting with its agreement.
+    """
+    best: tuple[Setting, Tried] | None = None
+    for setting in settings():
+        quantized = source.quantize(images, equalize=setting.equalize, observer=setting.observer, weight_bits=weight_bits)
+        tried = Tried(quantized, agreement(source, quantized, judged))
+        on_setting(setting, tried.agreement)
+        if best is None or tried.agreement > best[1].agreement:
+            best = setting, tried
+    return best
+
+
+def train_on(source: Foreign, setting: Setting, images: Sequence[np.ndarray], judged: Sequence[np.ndarray], weight_bits: int,
+             iterations: int) -> Tried:
+    """The setting's network after learning to say what the float network says of `images`."""
+    quantized = source.quantize(images, equalize=setting.equalize, observer=setting.observer, weight_bits=weight_bits,
+                                distil_iterations=iterations)
+    return Tried(quantized, agreement(source, quantized, judged))
+
+
+@torch.no_grad()
+def agreement(source: Foreign, quantized: QuantizedForeign, batches: Sequence[np.ndarray]) -> float:
+    """The mean over outputs of the share of places with the same largest channel, or of the cosine where there is one channel."""
+    found: dict[str, Agreement] = {}
+    for x in PixelBatches([torch.from_numpy(batch) for batch in batches]):
+        wanted, given = _outputs(source.folded, x), _outputs(quantized.net, x)
+        for name, value in given.items():
+            for a, b in zip(wanted[name], value):
+                found.setdefault(name, Agreement()).add(a[None], b[None])
+    return float(np.mean([a.cosine if a.argmax is None else a.argmax for a in found.values()]))
+
+
+def _outputs(net: nn.Module, x: Tensor) -> dict[str, np.ndarray]:
+    return {name: value.numpy() for name, value in flatten_outputs(net(x)).items()}
