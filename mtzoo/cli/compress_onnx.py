@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from mtzoo.cli.onnx_delivery import deliver
-from mtzoo.cli.onnx_source import OF_SOURCE, add_source_arguments, batches_of, described, read_folder
+from mtzoo.cli.onnx_source import OF_SOURCE, add_source_arguments, batches_of, open_source, read_folder
 from mtzoo.cli.outputs import claim_folder
 from mtzoo.compression.hardware_profile import HOST
 from mtzoo.console import note, say
@@ -24,14 +24,11 @@ def add_onnx_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
     """Search, train the best on, write, verify, compare, measure. Returns 1 if executors differ."""
-    from mtzoo.foreign import from_onnx
     from mtzoo.foreign.search import search, settings, train_on
 
     save_dir = args.save_dir or Path("work_dirs") / f"{args.onnx.stem}-compress"
     _lock = claim_folder(save_dir, "--save-dir")
-    source = from_onnx(args.onnx, mean=args.mean, std=args.std, order=args.order, input_hw=args.hw)
-    for line in described(source, args.onnx):
-        say(line)
+    source = open_source(args)
     folder = read_folder(args.images, source.input_hw, args.calib_images, args.limit)
     judging, held_out = folder.held_out[::2], folder.held_out[1::2]
     if not held_out:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtzoo.cli.numbers import at_least, size
 from mtzoo.cli.verify import list_images
-from mtzoo.console import note
+from mtzoo.console import note, say
 from mtzoo.errors import UserError
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
@@ -92,6 +92,16 @@ def read_folder(folder: Path, hw: tuple[int, int], count: int, limit: int | None
     check_memory(f"{count + few} images of {hw[0]} x {hw[1]}", 2 * (count + few) * 3 * hw[0] * hw[1])
     calibration, held_out = ([resize(read_image(path), hw) for path in paths] for paths in ([files[i] for i in sorted(picked)], rest))
     return Folder(calibration, held_out)
+
+
+def open_source(args: argparse.Namespace) -> "Foreign":
+    """Read --onnx and say what it is."""
+    from mtzoo.foreign import from_onnx
+
+    source = from_onnx(args.onnx, mean=args.mean, std=args.std, order=args.order, input_hw=args.hw)
+    for line in described(source, args.onnx):
+        say(line)
+    return source
 
 
 def described(source: "Foreign", path: Path) -> list[str]:

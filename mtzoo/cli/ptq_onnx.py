@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.onnx_delivery import deliver
-from mtzoo.cli.onnx_source import CALIB_IMAGES, OF_SOURCE, add_source_arguments, batches_of, described, read_folder
+from mtzoo.cli.onnx_source import CALIB_IMAGES, OF_SOURCE, add_source_arguments, batches_of, open_source, read_folder
 from mtzoo.cli.outputs import claim_folder
 from mtzoo.compression import OBSERVER_OF_FOREIGN, OF_FOREIGN
 from mtzoo.console import say
@@ -26,13 +26,9 @@ def add_onnx_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
     """Calibrate, write, verify, compare, measure. Returns 1 if executors differ."""
-    from mtzoo.foreign import from_onnx
-
     save_dir = args.save_dir or Path("work_dirs") / f"{args.onnx.stem}-ptq"
     _lock = claim_folder(save_dir, "--save-dir")
-    source = from_onnx(args.onnx, mean=args.mean, std=args.std, order=args.order, input_hw=args.hw)
-    for line in described(source, args.onnx):
-        say(line)
+    source = open_source(args)
     corrects = args.bias_correction is not False
     folder = read_folder(args.images, source.input_hw, args.calib_images or CALIB_IMAGES, args.limit)
     observer, equalize = args.observer or OBSERVER_OF_FOREIGN, args.equalize or OF_FOREIGN.equalize

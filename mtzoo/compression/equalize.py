@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from mtzoo.compression.channel_ranges import channel_ranges
 from mtzoo.errors import UserError
 from mtzoo.graph import Call, Program, read_program
 from mtzoo.layers import ConvBNAct
@@ -89,22 +90,6 @@ def _move(first: nn.Conv2d, second: nn.Conv2d, factor: Tensor) -> None:
     second.weight.unflatten(0, (second.groups, -1)).mul_(groups)
 
 
-@torch.no_grad()
 def activation_ranges(net: nn.Module, batches: Sequence[Tensor]) -> dict[str, Tensor]:
     """Layer -> (C_out,) largest result of each channel on batches (N, 3, H, W) of normalised images."""
-    found: dict[str, Tensor] = {}
-
-    def watch(name: str) -> object:
-        def hook(module: nn.Module, args: tuple[Tensor, ...], result: Tensor) -> None:
-            largest = result.amax((0, 2, 3))
-            found[name] = torch.maximum(found[name], largest) if name in found else largest
-        return hook
-
-    handles = [m.register_forward_hook(watch(name)) for name, m in net.named_modules() if isinstance(m, ConvBNAct)]
-    try:
-        for batch in batches:
-            net(batch)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return found
+    return channel_ranges(net, {name: m for name, m in net.named_modules() if isinstance(m, ConvBNAct)}, batches)

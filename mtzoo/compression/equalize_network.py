@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from mtzoo.compression.channel_ranges import channel_ranges
 from mtzoo.compression.channels import PROTECTED, Channel, own_channels
 from mtzoo.compression.union_find import UnionFind
 from mtzoo.errors import UserError
@@ -105,20 +106,5 @@ def balancing_exponents(program: Program, sets: Mapping[str, Tensor], count: int
 
 def map_ranges(net: nn.Module, batches: Sequence[Tensor]) -> dict[str, Tensor]:
     """Result -> (C,) largest |value| of each channel, of all convolutions and all other leaves that round."""
-    found: dict[str, Tensor] = {}
-
-    def watch(name: str) -> object:
-        def hook(module: nn.Module, args: tuple[Tensor, ...], result: Tensor) -> None:
-            largest = result.abs().amax((0, 2, 3))
-            found[name] = torch.maximum(found[name], largest) if name in found else largest
-        return hook
-
-    calls = [call for call in read_program(net).calls if call.module.grid_rule in ("own", "join")]
-    handles = [call.module.register_forward_hook(watch(call.name)) for call in calls]
-    try:
-        for batch in batches:
-            net(batch)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return found
+    leaves = {call.name: call.module for call in read_program(net).calls if call.module.grid_rule in ("own", "join")}
+    return channel_ranges(net, leaves, batches)
