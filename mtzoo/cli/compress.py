@@ -43,7 +43,7 @@ from mtzoo.cli.compress_files import (
     retraining_of,
     training_text,
 )
-from mtzoo.cli.compress_onnx import OF_CONFIG, OF_ONNX, add_onnx_arguments, run_onnx
+from mtzoo.cli.compress_onnx import OF_CONFIG, run_onnx
 from mtzoo.cli.compress_report import candidate_table, draw_candidates
 from mtzoo.cli.compress_strategy import WINNER, apply_strategy, work_of
 from mtzoo.cli.compress_trial import Trial, train_candidate
@@ -51,7 +51,7 @@ from mtzoo.cli.delivery import Base, Delivery, float_model, int8_job, measure_ba
 from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.models import export_spec
 from mtzoo.cli.numbers import at_least
-from mtzoo.cli.onnx_source import check_one_way
+from mtzoo.cli.onnx_source import OF_SOURCE, add_source_arguments, check_one_way
 from mtzoo.cli.outputs import claim_folder, output_folder
 from mtzoo.compression.candidates import LEAST_GAIN, ORIGINAL, Candidate, all_candidates, of_strategy, order_of_trial
 from mtzoo.compression.hardware_profile import HOST, PRECISIONS, HardwareProfile, load_profile
@@ -91,11 +91,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="a new folder; default work_dirs/CONFIG-compress")
     add_retraining_arguments(parser, required=False)
     add_measuring_arguments(parser)
-    add_onnx_arguments(parser)
+    add_source_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    check_one_way(args, OF_CONFIG, OF_ONNX, ("config", "model_path"))
+    check_one_way(args, OF_CONFIG, OF_SOURCE, ("config", "model_path"))
     limit, threads = measuring_from_arguments(args)
     if args.onnx is not None:
         return run_onnx(args, threads)

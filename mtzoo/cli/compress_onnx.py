@@ -3,23 +3,17 @@
 import argparse
 from pathlib import Path
 
+from mtzoo.cli.compress_strategy import WINNER
 from mtzoo.cli.onnx_delivery import deliver
-from mtzoo.cli.onnx_source import OF_SOURCE, add_source_arguments, batches_of, open_source, read_folder
+from mtzoo.cli.onnx_source import batches_of, open_source, read_folder
 from mtzoo.cli.outputs import claim_folder
 from mtzoo.compression.hardware_profile import HOST
 from mtzoo.console import note, say
 
-COMPRESSED = "compressed.onnx"
 OF_CONFIG = {"config": None, "model_path": None, "tasks": [], "cfg_options": [], "strategy": None, "strategy_config": None,
              "dataset_config": None, "target_speedup": None, "max_drop": None, "distill_from": None, "batch_size": None,
-             "learning_rate": None, "num_workers": None, "ctx": None, "resume": False,
-             "deploy_hardware": HOST}
+             "learning_rate": None, "num_workers": None, "ctx": None, "resume": False, "deploy_hardware": HOST}
 """Options of `compress --config` -> their value when they are not given."""
-OF_ONNX = OF_SOURCE
-
-
-def add_onnx_arguments(parser: argparse.ArgumentParser) -> None:
-    add_source_arguments(parser)
 
 
 def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
@@ -46,7 +40,7 @@ def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
         say(f"{args.retraining_iters} iterations of distillation from the float network: {100 * trained.agreement:.2f} %"
             f"{'' if better else ', no gain: they are left out'}")
         best = trained if better else best
-    path = save_dir / COMPRESSED
+    path = save_dir / WINNER
     info = best.quantized.export(path, dtype="uint8" if args.uint8 else "float32")
     say(f"taken: equalize {setting.equalize}, observer {setting.observer}, {100 * best.agreement:.2f} %")
     for line in best.quantized.exactness(info):

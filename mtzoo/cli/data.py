@@ -13,7 +13,7 @@ from mtzoo.cli.numbers import at_least, processes, size
 from mtzoo.cli.outputs import check_new_folder, output_folder
 from mtzoo.cli.progress import show_progress
 from mtzoo.console import say
-from mtzoo.data.check import Checked, check_sources
+from mtzoo.data.check import Checked, check_sources, unlabelled_images
 from mtzoo.data.sources import MOST_SCENES, check_scene_size
 from mtzoo.data.stats import classes_without_labels
 from mtzoo.engine.evaluate import task_data
@@ -77,7 +77,8 @@ def _check(args: argparse.Namespace) -> int:
         say(str(fault))
     images = sum(checked.stats.images for checked in found.values())
     say(f"{len(faults) or 'no'} fault{'' if len(faults) == 1 else 's'}; {images} images checked for {len(config.tasks)} tasks")
-    for source, files in {name: files for checked in found.values() for name, files in checked.unlabelled.items()}.items():
+    unlabelled = unlabelled_images([task for split in found for task in task_data(config, split)])
+    for source, files in unlabelled.items():
         say(f"source '{source}': {len(files)} without a mask, e.g. {shown(files[0])}: not labelled, and not read for this source")
     for split, checked in found.items():
         for table in stats_tables(checked.stats, config.classes, split):

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,11 +31,10 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Checked:
-    """faults: none twice, label files first; stats: counts of what could be read; unlabelled: source -> images without a mask."""
+    """faults: none twice, label files first; stats: counts of what could be read."""
 
     faults: list[Fault]
     stats: DataStats
-    unlabelled: Mapping[str, Sequence[str]]
 
 
 def check_sources(tasks: Sequence[TaskData], on_progress: OnProgress | None = None, workers: int | None = None) -> Checked:
@@ -54,7 +53,7 @@ def check_sources(tasks: Sequence[TaskData], on_progress: OnProgress | None = No
             stats.add(record, values)
             if on_progress:
                 on_progress(done, len(records))
-    return Checked(list(dict.fromkeys(faults)), stats, _unlabelled(tasks))
+    return Checked(list(dict.fromkeys(faults)), stats)
 
 
 def count_sources(tasks: Sequence[TaskData], on_progress: OnProgress | None = None, workers: int | None = None) -> DataStats:
@@ -64,6 +63,17 @@ def count_sources(tasks: Sequence[TaskData], on_progress: OnProgress | None = No
         more = f" (and {len(checked.faults) - 1} more; `mtzoo data check` lists them)" if len(checked.faults) > 1 else ""
         raise UserError(f"{checked.faults[0]}{more}")
     return checked.stats
+
+
+def unlabelled_images(tasks: Sequence[TaskData]) -> dict[str, list[str]]:
+    """Name of a folder of masks -> images of it without a mask, where there are any. Folders that are not there have none: that is a
+    fault of `check_sources`."""
+    found: dict[str, list[str]] = {}
+    for source in (source for task in tasks for source in task.sources if isinstance(source, MaskFolder)):
+        with suppress(UserError):
+            if files := images_without_mask(source):
+                found[source.name] = files
+    return found
 
 
 def check_record(record: Record) -> tuple[list[Fault], dict[Path, np.ndarray]]:
@@ -103,13 +113,6 @@ def _unused_categories(tasks: Sequence[TaskData]) -> Counter[str]:
         coco = load_coco(path)
         unused.update(coco.categories[box[0]] for image in coco.images.values() for box in image.boxes if box[0] not in used)
     return unused
-
-
-def _unlabelled(tasks: Sequence[TaskData]) -> dict[str, list[str]]:
-    """Source -> images of its folder without a mask, of the folders of masks that have some."""
-    folders = {source.name: source for task in tasks for source in task.sources if isinstance(source, MaskFolder)}
-    found = {name: images_without_mask(source) for name, source in folders.items() if expand_path(source.masks).is_dir()}
-    return {name: files for name, files in found.items() if files}
 
 
 def _decoded_hw(record: Record) -> tuple[tuple[int, int] | None, list[Fault]]:

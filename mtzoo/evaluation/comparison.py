@@ -7,6 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
+from mtzoo.evaluation.table import change_text
+
 MAIN_METRIC = {"segmentation": "mIoU", "detection": "AP50"}
 """Kind of task -> the metric it is judged by."""
 NOT_MEASURED = "-"
@@ -47,7 +49,8 @@ def comparison_table(base: Variant, result: Variant, kinds: Mapping[str, str], t
     table.columns[0].overflow = "fold"  # a task's name is not cut short
     for task, drop in task_drops(base.metrics, result.metrics, kinds).items():
         key = f"{task}/{MAIN_METRIC[kinds[task]]}"
-        table.add_row(f"{task} {MAIN_METRIC[kinds[task]]}, %", _points(base.metrics[key]), _points(result.metrics[key]), _change(drop))
+        table.add_row(f"{task} {MAIN_METRIC[kinds[task]]}, %", _points(base.metrics[key]), _points(result.metrics[key]),
+                      change_text(-drop))
     table.add_section()
     for name, was, now in (("parameters", base.parameters, result.parameters), ("MACs, million", base.macs / 1e6, result.macs / 1e6)):
         table.add_row(name, f"{was:,.0f}", f"{now:,.0f}", "" if was == now else f"{100 * (now / was - 1):+.1f} %")
@@ -68,10 +71,6 @@ def comparison_values(base: Variant, result: Variant, kinds: Mapping[str, str]) 
 
 def _points(value: float) -> str:
     return "no ground truth" if math.isnan(value) else f"{value:.2f}"
-
-
-def _change(drop: float) -> str:
-    return "" if math.isnan(drop) else f"{round(-drop, 2) + 0.0:+.2f}"  # + 0.0: never "-0.00"
 
 
 def _differing(variant: Variant) -> str:

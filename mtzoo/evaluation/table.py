@@ -58,5 +58,10 @@ def side_by_side(forms: Mapping[str, Mapping[str, float]]) -> Table:
         if label == "all":
             gain = forms[last][key] - value
             table.add_row(name, key.rpartition("/")[2], *(_cell(form[key]) for form in forms.values()),
-                          "" if math.isnan(gain) else f"{round(gain, 2) + 0.0:+.2f}")
+                          change_text(gain))
     return table
+
+
+def change_text(gain: float) -> str:
+    """With its sign, and never "-0.00"; "" where nothing is known."""
+    return "" if math.isnan(gain) else f"{round(gain, 2) + 0.0:+.2f}"

@@ -79,3 +79,13 @@ def test_check_ends_with_a_table_and_warns_of_masks_of_0_and_255(tmp_path, monke
     assert told.count("source 'own': 1 without a mask, e.g. 'b.png': not labelled, and not read for this source") == 1
     assert not [line for line in told if line.startswith("warning")]
     assert [line.split("│")[2:5] for line in told if "fg" in line] == 2 * [[" fg    ", "      1 ", " 25.00 % "]]
+
+
+def test_a_folder_of_images_that_is_not_there_is_a_fault_like_others(tmp_path, monkeypatch, capsys):
+    (tmp_path / "masks").mkdir()
+    source = MaskFolder(str(tmp_path / "images"), str(tmp_path / "masks"), "own")
+    task = SimpleNamespace(name="seg", kind="segmentation", classes=("bg", "fg"), train_sources=(source,), val_sources=(source,))
+    monkeypatch.setattr("mtzoo.cli.data.config_from_arguments",
+                        lambda args: SimpleNamespace(tasks=(task,), classes={"seg": ("bg", "fg")}))
+    assert main(["data", "check", "own"]) == 2
+    assert "1 fault; 0 images checked" in capsys.readouterr().out
