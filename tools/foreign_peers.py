@@ -70,7 +70,7 @@ def ours(path: Path, threads: int) -> Peer:
 
 
 def class_ious(peer: Peer, images: Sequence[Path]) -> dict[str, float]:
-    """CamVid's class -> IoU in percent over all labelled pixels, of the classes that the network knows."""
+    """CamVid's class -> IoU in percent over all labelled pixels, of the classes that the network knows and that there are."""
     both, either = np.zeros(CAMVID_CLASSES), np.zeros(CAMVID_CLASSES)
     for path in images:
         mask = read_image(path.parent.parent / "masks" / f"{path.stem}.png")[:, :, 0]
@@ -78,7 +78,7 @@ def class_ious(peer: Peer, images: Sequence[Path]) -> dict[str, float]:
         for c in range(CAMVID_CLASSES):
             both[c] += ((found == c) & (mask == c)).sum()
             either[c] += (((found == c) | (mask == c)) & known).sum()
-    return {NAMES[c]: float(100 * both[c] / either[c]) for c in range(CAMVID_CLASSES) if c in peer.table[:32]}
+    return {NAMES[c]: float(100 * both[c] / either[c]) for c in range(CAMVID_CLASSES) if c in peer.table[:32] and either[c]}
 
 
 def table(peers: Sequence[Peer], images: Sequence[Path], runs: int) -> str:

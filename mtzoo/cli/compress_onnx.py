@@ -35,7 +35,7 @@ def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
     setting, best = search(source, images, judged, bits, lambda s, value: say(f"equalize {s.equalize}, observer {s.observer}: "
                                                                               f"{100 * value:.2f} %"))
     if args.retraining_iters:
-        trained = train_on(source, setting, images, judged, bits, args.retraining_iters)
+        trained = train_on(source, best, images, judged, args.retraining_iters)
         better = trained.agreement > best.agreement
         say(f"{args.retraining_iters} iterations of distillation from the float network: {100 * trained.agreement:.2f} %"
             f"{'' if better else ', no gain: they are left out'}")

@@ -8,6 +8,7 @@ from typing import Any
 from mtzoo.cli.inputs import note_idle_overrides
 from mtzoo.config import ExperimentConfig, config_from_dict, config_hash
 from mtzoo.config.overrides import override
+from mtzoo.config.portable import portable
 from mtzoo.data.json_file import read_json
 from mtzoo.data.loader import EvalBatch
 from mtzoo.engine.evaluate import Predictor
@@ -21,9 +22,10 @@ from mtzoo.structures import Prediction
 
 
 def export_spec(config: ExperimentConfig, step: int) -> ExportSpec:
-    """What an export of the config's network carries along."""
+    """What an export of the config's network carries along: nothing that tells of, or needs, this machine's files."""
     tasks = {task.name: TaskInfo(task.kind, task.classes, task.decoder) for task in config.tasks}
-    return ExportSpec(step, tasks, config.deploy_geometry, config.graphs, config.resolved, config_hash(config),
+    carried = portable(config)
+    return ExportSpec(step, tasks, config.deploy_geometry, carried.graphs, carried.resolved, config_hash(config),
                       config.int_inference_export_input_shape.format, config.channels)
 
 

@@ -11,10 +11,13 @@ from mtzoo.errors import UserError, shown
 HARMLESS = ("workers", "threads", "cache_mb", "log_interval", "checkpoint_interval", "keep_checkpoints", "default_ctx",
             "max_bad_images")
 """Keys of `env` that say how a run is done, not what comes out of it."""
+NETWORK = ("nodes", "tasks", "channels")
+"""Keys that say which network it is: a difference there is told before any other."""
 
 
 def difference(held: Mapping[str, Any], now: ExperimentConfig) -> str | None:
     """The first key in which a config's plain data give other results than `now`: "env.seed=1, here env.seed=0"; None if none does.
+    Those of the network go first: two networks differ in their training as well, which would not tell that they are two.
 
     The teacher's path is no difference: a run that goes on checks its file.
     """
@@ -24,7 +27,7 @@ def difference(held: Mapping[str, Any], now: ExperimentConfig) -> str | None:
     except UserError:
         pass  # of another version: its data are compared as they are
     values, others = dict(_flat(held)), dict(_flat(now.resolved))
-    for key in (*values, *others):
+    for key in sorted((*values, *others), key=_rank):
         if values.get(key) != others.get(key) and key not in _LEFT_OUT:
             return f"{key}={_shown(values, key)}, here {key}={_shown(others, key)}"
     return None
@@ -45,6 +48,11 @@ def _essence(config: ExperimentConfig) -> ExperimentConfig:
     env = replace(config.env, **{name: getattr(Env(), name) for name in HARMLESS})
     taught = config.distillation and replace(config.distillation, teacher="")
     return replace(config, name="", env=env, distillation=taught)
+
+
+def _rank(key: str) -> int:
+    top = key.partition(".")[0]
+    return NETWORK.index(top) if top in NETWORK else len(NETWORK)
 
 
 def _flat(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

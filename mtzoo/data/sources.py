@@ -28,7 +28,8 @@ def expand_path(text: str) -> Path:
     """`text` with ~ and $VARIABLES expanded. Raises UserError for a variable the environment lacks."""
     expanded = os.path.expandvars(os.path.expanduser(text))
     if "$" in expanded:
-        raise UserError(f"path '{text}': the environment has no such variable; export it or write the path out")
+        raise UserError(f"path '{text}': the environment has no such variable; export it, or write the path out, as in --cfg-options "
+                        "data_root=DIR")
     return Path(expanded)
 
 

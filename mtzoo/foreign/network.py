@@ -79,14 +79,23 @@ class Foreign:
         the pixels themselves (uint8), channels in the network's order. A few dozen are enough. Raises UserError for images of another
         size or normalisation, for none, and for a layer that cannot be exact.
         """
-        signature = self.signature()
-        batches = PixelBatches([pixels_of(item, signature, self.input_hw, place) for place, item in enumerate(images)])
-        if not batches:
-            raise UserError("no image to observe ranges on; give a few dozen")
+        batches = self.pixel_batches(images)
         qconfigs = QConfigMap(QConfig(observer=observer, weight_bits=weight_bits))
         net = quantize(self.folded, qconfigs, batches, Corrections(equalize, bias_correction))
         if distil_iterations:
             distil(net, self.folded, batches, distil_iterations, learning_rate)
+        return self.on_grid(net)
+
+    def pixel_batches(self, images: Iterable[Any]) -> "PixelBatches":
+        """What the network of leaves reads of `images`, see `quantize`."""
+        signature = self.signature()
+        batches = PixelBatches([pixels_of(item, signature, self.input_hw, place) for place, item in enumerate(images)])
+        if not batches:
+            raise UserError("no image to observe ranges on; give a few dozen")
+        return batches
+
+    def on_grid(self, net: MultiTaskNet) -> "QuantizedForeign":
+        """A calibrated fake-quant network of this one, as integers. It is frozen in place: nothing trains it on."""
         freeze(net)
         return QuantizedForeign(self, net, convert(net))
 

@@ -1,6 +1,7 @@
 """Which way of calibrating suits somebody else's network best: each is tried, judged by what the float network says."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
 
@@ -8,8 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mtzoo.compression import Corrections, quantize
 from mtzoo.foreign.compare import Agreement
+from mtzoo.foreign.distil import distil
 from mtzoo.foreign.network import Foreign, PixelBatches, QuantizedForeign
+from mtzoo.models import MultiTaskNet
+from mtzoo.quantization import QConfig, QConfigMap
 from mtzoo.structures import flatten_outputs
 
 EQUALIZATIONS, OBSERVERS = ("network", "none"), ("mse", "percentile", "moving_average_abs_max")
@@ -25,8 +30,10 @@ class Setting:
 
 @dataclass(frozen=True)
 class Tried:
-    """What a setting, or training after it, gave. agreement: with the float network, 0 ... 1."""
+    """What a setting, or training after it, gave. calibrated: the network before it was frozen, to train on; agreement: with the float
+    network, 0 ... 1."""
 
+    calibrated: MultiTaskNet
     quantized: QuantizedForeign
     agreement: float
 
@@ -43,21 +50,26 @@ def search(source: Foreign, images: Sequence[np.ndarray], judged: Sequence[np.nd
     on_setting: told each setting with its agreement.
     """
     best: tuple[Setting, Tried] | None = None
+    batches = source.pixel_batches(images)
     for setting in settings():
-        quantized = source.quantize(images, equalize=setting.equalize, observer=setting.observer, weight_bits=weight_bits)
-        tried = Tried(quantized, agreement(source, quantized, judged))
+        qconfigs = QConfigMap(QConfig(observer=setting.observer, weight_bits=weight_bits))
+        tried = _judged(source, quantize(source.folded, qconfigs, batches, Corrections(setting.equalize, True)), judged)
         on_setting(setting, tried.agreement)
         if best is None or tried.agreement > best[1].agreement:
             best = setting, tried
     return best
 
 
-def train_on(source: Foreign, setting: Setting, images: Sequence[np.ndarray], judged: Sequence[np.ndarray], weight_bits: int,
-             iterations: int) -> Tried:
-    """The setting's network after learning to say what the float network says of `images`."""
-    quantized = source.quantize(images, equalize=setting.equalize, observer=setting.observer, weight_bits=weight_bits,
-                                distil_iterations=iterations)
-    return Tried(quantized, agreement(source, quantized, judged))
+def train_on(source: Foreign, tried: Tried, images: Sequence[np.ndarray], judged: Sequence[np.ndarray], iterations: int) -> Tried:
+    """The network of `search` after learning to say what the float network says of `images`. Its ranges stay, and so does `tried`."""
+    net = deepcopy(tried.calibrated)
+    distil(net, source.folded, source.pixel_batches(images), iterations)
+    return _judged(source, net, judged)
+
+
+def _judged(source: Foreign, calibrated: MultiTaskNet, judged: Sequence[np.ndarray]) -> Tried:
+    quantized = source.on_grid(deepcopy(calibrated))
+    return Tried(calibrated, quantized, agreement(source, quantized, judged))
 
 
 @torch.no_grad()

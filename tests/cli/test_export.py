@@ -112,3 +112,19 @@ def test_bad_arguments(tmp_path, capsys):
     assert main(["export", str(tmp_path / "none.pt")]) == 2
     assert main(["export", str(tmp_path / "none.pt"), "--out", str(tmp_path / "model.bin")]) == 2
     assert "has to end in .onnx" in capsys.readouterr().err
+
+
+def test_a_file_for_others_says_nothing_of_this_machine_and_needs_nothing_of_it(tmp_path, monkeypatch):
+    """Neither in the file nor beside it; evaluated where the data lie elsewhere, the teacher nowhere."""
+    home = tmp_path / "home"
+    config = tiny_config(write_images(home / "data"), ["seg"], distillation={"teacher": str(home / "runs" / "teacher.pt")})
+    path = write_checkpoint(home / "step-3.pt", config, 3)
+    assert str(tmp_path).encode() in path.read_bytes()
+    assert main(["export", str(path), "--out", str(home / "model.onnx")]) == 0
+    home.rename(tmp_path / "away")
+    out = tmp_path / "away" / "model.onnx"
+    for file in (out, out.with_suffix(".json")):
+        assert str(tmp_path).encode() not in file.read_bytes()
+    for place in ("--cfg-options", f"data_root={tmp_path / 'away' / 'data'}"), ():
+        monkeypatch.setenv("MTZOO_DATA", str(tmp_path / "away" / "data"))
+        assert main(["eval", str(out), "--limit", "1", *place]) == 0

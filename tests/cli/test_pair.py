@@ -70,7 +70,8 @@ def test_a_model_without_images_is_told(pair, tmp_path, capsys):
 def test_eval_pair_gives_each_alone_and_merged(pair, tmp_path, capsys):
     resize, crop = pair
     out = tmp_path / "figures.json"
-    assert main(["eval-pair", "--resize", str(resize), "--crop", str(crop), "--json", str(out), "--runs", "2", "--threads", "1"]) == 0
+    assert main(["eval-pair", "--resize", str(resize), "--crop", str(crop), "--json", str(out), "--runs", "2", "--threads", "1",
+                 "--cfg-options", f"data_root={resize.parent / 'data'}"]) == 0
     figures = json.loads(out.read_text())
     assert set(figures["boxes"]) == set(figures["mIoU"]) == {"resize", "crop", "merged"}
     assert set(figures["boxes"]["merged"]["det"]["AP50"]) == {"all", "small", "medium", "large"}

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from mtzoo.cli.main import main
-from mtzoo.config import load_config
+from mtzoo.config import config_from_dict, load_config
+from mtzoo.config.portable import portable
 from mtzoo.engine.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
 from mtzoo.engine.stages import network_at
 from mtzoo.export.load import read_deploy_file
@@ -70,9 +71,10 @@ def test_the_worst_parts_stay_in_float_and_nothing_is_called_exact(root, tmp_pat
     assert values["drops"]["seg"] <= 0.9 * drop
     info = read_deploy_file(out / "mixed-export-last.onnx").info
     assert not info.integer
-    assert info.config == load_checkpoint(out / "mixed-last.pt").config
+    assert info.config == portable(config_from_dict(load_checkpoint(out / "mixed-last.pt").config)).resolved
     assert info.config["quantization"]["not_quant_pattern"]
-    assert main(["eval", str(out / "mixed-export-last.onnx"), "--json", str(tmp_path / "m.json")]) == 0
+    data = ("--cfg-options", f"data_root={root}")
+    assert main(["eval", str(out / "mixed-export-last.onnx"), "--json", str(tmp_path / "m.json"), *data]) == 0
     assert json.loads((tmp_path / "m.json").read_text())["seg/mIoU"] == values["result"]["metrics"]["seg/mIoU"]
     assert read_deploy_file(out / "int-inference-export-last.onnx").info.integer
     assert main(["eval", str(out / "mixed-last.pt"), "--json", str(tmp_path / "m.json")]) == 0

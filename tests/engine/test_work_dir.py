@@ -5,6 +5,7 @@ import shutil
 import pytest
 import torch
 
+from mtzoo.config import config_from_dict
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.work_dir import MARKER, WorkDir, read_marker
 from mtzoo.errors import UserError
@@ -81,6 +82,16 @@ def test_what_changes_results_is_named_with_both_values(work_dir, tmp_path, chan
     work_dir.save_numbered(at(0, False, 2))
     with pytest.raises(UserError, match=f"holds the run of another config.*{message}"):
         WorkDir(work_dir.path, env(tmp_path, **change), keep=2).claim(resume=True)
+
+
+def test_of_another_network_the_nodes_are_named_first(work_dir, tmp_path):
+    """Its training differs as well, and stands further up in a config."""
+    work_dir.save_numbered(at(0, False, 2))
+    values = {"photometric": {"hue": 0.5}, **config_values(tmp_path, samples_per_epoch=7)}
+    values["nodes"] = {**values["nodes"], "backbone": {**values["nodes"]["backbone"], "width": 0.5}}
+    other = WorkDir(work_dir.path, config_from_dict(values), keep=2)
+    with pytest.raises(UserError, match=r"\(it has nodes\.backbone\.width=0\.25, here nodes\.backbone\.width=0\.5\)"):
+        other.claim(resume=True)
 
 
 def test_the_same_configs_run_wants_resume(work_dir):

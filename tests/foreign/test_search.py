@@ -37,7 +37,9 @@ def test_every_setting_is_tried_and_the_best_is_taken(source):
     assert tried.agreement > 0.98
 
 
-def test_training_takes_the_setting_on(source):
-    setting, tried = search(source, batches(0), batches(1), 5, lambda *_: None)  # coarse weights leave something to learn
-    trained = train_on(source, setting, batches(0), batches(1), 5, 60)
+def test_training_takes_the_best_on_without_calibrating_again(source, monkeypatch):
+    _, tried = search(source, batches(0), batches(1), 5, lambda *_: None)  # coarse weights leave something to learn
+    monkeypatch.setattr(mtzoo.foreign.search, "quantize", None)
+    trained = train_on(source, tried, batches(0), batches(1), 60)
     assert trained.agreement > tried.agreement
+    assert agreement(source, tried.quantized, batches(1)) == tried.agreement  # still there, in case that nothing is gained

@@ -1,0 +1,55 @@
+"""tools/foreign_table.py: the rows of docs/foreign.md, made once and measured later."""
+
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import mtzoo
+from tests.foreign.files import model, op, saved, weights
+
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+HW = (16, 24)
+
+
+@pytest.fixture
+def tool(monkeypatch, tmp_path):
+    """The script with one subject, a convolution of five outputs."""
+    monkeypatch.syspath_prepend(TOOLS)
+    import foreign_table
+    nodes = [op("Conv", ["image", "w"], "logits", pads=[1, 1, 1, 1])]
+    path = saved(model(nodes, {"w": weights(5, 3, 3, 3)}, ["logits"]), tmp_path / "net.onnx")
+    (tmp_path / "images").mkdir()
+    for i in range(4):
+        cv2.imwrite(str(tmp_path / "images" / f"{i}.png"), np.random.default_rng(i).integers(0, 256, (*HW, 3), dtype=np.uint8))
+    source = mtzoo.from_onnx(path, mean=[0.5], std=[0.25])
+    subject = foreign_table.Subject(source, foreign_table.image_files(tmp_path / "images"), lambda run, paths: float(len(paths)))
+    monkeypatch.setattr(foreign_table, "SUBJECTS", {"tiny": lambda args: subject})
+    yield foreign_table
+    sys.modules.pop("foreign_table")
+
+
+def test_a_row_is_measured_after_it_was_made(tool, tmp_path, capsys):
+    out = tmp_path / "out"
+    common = ["--weights", str(tmp_path), "--data", str(tmp_path), "--out", str(out), "--threads", "1", "--runs", "1"]
+    with pytest.raises(SystemExit):
+        tool.main([*common, "--bench-only"])
+    assert "has no row of an earlier run" in capsys.readouterr().err
+    assert tool.main([*common, "--no-bench", "--calib-images", "2", "--images", "2", "--verify-images", "1"]) == 0
+    made = json.loads((out / "tiny.json").read_text())
+    assert (made["values"], made["differing"], made["images"], made["calibration"]) == (2 * 5 * HW[0] * HW[1], 0, 2, 2)
+    assert (made["scores"], made["latency_ms"]) == ([2.0, 2.0], {})
+    assert made["outputs"]["logits"][0] > 0.99
+    file = (out / "tiny-int8.onnx").read_bytes()
+    capsys.readouterr()
+    assert tool.main([*common, "--bench-only"]) == 0
+    row = json.loads((out / "tiny.json").read_text())
+    assert min(row["latency_ms"].values()) > 0
+    assert {**row, "latency_ms": {}} == {**made, "threads": 1}
+    assert (out / "tiny-int8.onnx").read_bytes() == file
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("| tiny | 16x24 | 2.00 / 2.00 |")
+    assert f"| {row['latency_ms']['openvino bf16']:.1f} |" in last
