@@ -45,6 +45,11 @@ class PlainConsole(Console):
         return Text(line, style=style, justify=justify, overflow=overflow)
 
 
+def numbered(count: int, noun: str) -> str:
+    """ "1 thread", "2 threads": for nouns whose plural is an s."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def say(result: str | Table) -> None:
     """Print a line or a table of results on stdout."""
     PlainConsole().print(result)

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mtzoo.cli.progress import counted, show_progress
-from mtzoo.console import FILE_WIDTH, PlainConsole, note, say
+from mtzoo.console import FILE_WIDTH, PlainConsole, note, numbered, say
 
 PACKAGE = Path(__file__).resolve().parents[1] / "mtzoo"
 AS_THEY_ARE = ["car [big]", "[/b]x", "[red]", ":car:", "\\[b]", "[link=file:///]", "100 'x' 1e5 True", "straße 路牌",
@@ -78,3 +78,8 @@ def test_nothing_prints_in_another_way():
     pattern = re.compile(r"(?<![\w.])print\(|rich\.console|(?<!Plain)Console\(|\btrack\(")
     found = {str(p.relative_to(PACKAGE)) for p in PACKAGE.rglob("*.py") if pattern.search(p.read_text())}
     assert found - allowed == set()
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 threads"), (1, "1 thread"), (1200, "1,200 threads")])
+def test_a_number_and_its_noun(count, said):
+    assert numbered(count, "thread") == said

@@ -66,14 +66,17 @@ def print_report(report: "BenchReport", base: "BenchReport | None") -> None:
         say(f"base: {base.form} {base.bytes[base.form]:,} bytes, {base.parameters:,} parameters: "
             f"{base.bytes[base.form] / size:.2f} times as large")
     if form != "int8":
-        say("mixed: NOT an integer network; what is not 8 bits runs in float")
+        say(f"{form}: NOT an integer network" + ("; what is not 8 bits runs in float" if form == "mixed" else ""))
 
 
 def latency_table(report: "BenchReport", base: "BenchReport | None") -> "Table":
     """A row for each variant."""
     from rich.table import Table
 
-    table = Table(title=f"{report.machine}; {report.threads} threads, batch 1, {report.runs} interleaved runs")
+    from mtzoo.console import numbered
+
+    table = Table(title=f"{report.machine}; {numbered(report.threads, 'thread')}, batch 1, "
+                        f"{numbered(report.runs, 'interleaved run')}")
     columns = ["variant", "median ms", "minimum ms", f"{report.form} is faster by"]
     for column in columns + (["base, median ms", "faster than base by"] if base else []):
         table.add_column(column, justify="left" if column == "variant" else "right")

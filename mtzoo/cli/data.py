@@ -12,7 +12,7 @@ from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import at_least, processes, size
 from mtzoo.cli.outputs import check_new_folder, output_folder
 from mtzoo.cli.progress import show_progress
-from mtzoo.console import say
+from mtzoo.console import numbered, say
 from mtzoo.data.check import Checked, check_sources, unlabelled_images
 from mtzoo.data.sources import MOST_SCENES, check_scene_size
 from mtzoo.data.stats import classes_without_labels
@@ -76,7 +76,8 @@ def _check(args: argparse.Namespace) -> int:
     for fault in faults:
         say(str(fault))
     images = sum(checked.stats.images for checked in found.values())
-    say(f"{len(faults) or 'no'} fault{'' if len(faults) == 1 else 's'}; {images} images checked for {len(config.tasks)} tasks")
+    say(f"{numbered(len(faults), 'fault') if faults else 'no faults'}; "
+        f"{numbered(images, 'image')} checked for {numbered(len(config.tasks), 'task')}")
     unlabelled = unlabelled_images([task for split in found for task in task_data(config, split)])
     for source, files in unlabelled.items():
         say(f"source '{source}': {len(files)} without a mask, e.g. {shown(files[0])}: not labelled, and not read for this source")

@@ -15,7 +15,7 @@ from mtzoo.cli.models import export_spec, model_predictor
 from mtzoo.cli.verify import distance_table
 from mtzoo.compression import Corrections
 from mtzoo.config import ExperimentConfig, config_from_dict
-from mtzoo.console import PlainConsole
+from mtzoo.console import PlainConsole, numbered
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, save_checkpoint
 from mtzoo.engine.evaluate import evaluate, network_predictor
@@ -168,7 +168,7 @@ def deliver_mixed(delivery: Delivery, base: Base, net: MultiTaskNet, checkpoint:
     export_model(net, export_spec(config, FOLDED_STEP), path, postprocess=True)
     reasons = inexact_layers(net)
     first, why = next(iter(reasons.items()))
-    delivery.say(f"mixed: NOT an integer network: {len(reasons)} layers keep it from being one, '{first}' {why}")
+    delivery.say(f"mixed: NOT an integer network, because of {numbered(len(reasons), 'layer')}: '{first}' {why}")
     distances = verify_mixed(net, read_deploy_file(path), originals(pick_samples(config, VERIFY_IMAGES)))
     delivery.console.print(distance_table(distances))
     result = Variant("mixed", metrics or delivery.evaluate_file(path), path.stat().st_size, *network_costs(net, config))
@@ -183,7 +183,7 @@ def show_comparison(delivery: Delivery, base: Base, result: Variant, path: Path,
         times = compare_latency({"base": base.model, "result": model.model}, model.info, delivery.threads, BENCH_RUNS)
         before, result = replace(before, latency_ms=times["base"]), replace(result, latency_ms=times["result"])
     images = "all validation images" if delivery.limit is None else f"{delivery.limit} images of each validation folder"
-    runtime = "" if delivery.threads is None else f"; OpenVINO, {delivery.threads} threads"
+    runtime = "" if delivery.threads is None else f"; OpenVINO, {numbered(delivery.threads, 'thread')}"
     delivery.console.print(comparison_table(before, result, kinds, f"{delivery.config.name}, {images}{runtime}"))
     write_json(delivery.save_dir / file, comparison_values(before, result, kinds), ADVICE)
     delivery.say(f"deploy model: {path} ({path.stat().st_size:,} bytes)")

@@ -99,11 +99,11 @@ def print_figures(boxes: "dict[str, BoxFigures]", maps: dict[str, dict[str, floa
 
 def print_latency(report: "PairBenchReport") -> None:
     """One line for each part, then the ratio."""
-    from mtzoo.console import say
+    from mtzoo.console import numbered, say
 
     height, width = report.original_hw
     parts = ", ".join(f"{name} {ms:.1f} ms" for name, ms in report.latency_ms.items())
-    say(f"{report.machine}; {report.threads} threads, batch 1, {width}x{height}, median of {report.runs} interleaved runs")
+    say(f"{report.machine}; {numbered(report.threads, 'thread')}, batch 1, {width}x{height}, median of {report.runs} interleaved runs")
     say(parts)
     say(f"pair {report.pair_ms:.1f} ms, one network on the whole image {report.latency_ms['whole image']:.1f} ms: "
         f"the pair is {report.speedup:.2f} times as fast")

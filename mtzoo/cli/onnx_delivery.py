@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtzoo.cli.verify import print_report
-from mtzoo.console import say
+from mtzoo.console import numbered, say
 from mtzoo.strict_json import write_json
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
@@ -35,7 +35,8 @@ def deliver(source: "Foreign", path: Path, images: Sequence["np.ndarray"], threa
     say(agreement_table(found, len(images)))
     latency = {} if threads is None else measure(source, file, threads, BENCH_RUNS)
     if latency:
-        say(", ".join(f"{name} {median:.1f} ms" for name, median in latency.items()) + f" ({threads} threads, median of {BENCH_RUNS})")
+        say(", ".join(f"{name} {median:.1f} ms" for name, median in latency.items())
+            + f" ({numbered(threads, 'thread')}, median of {BENCH_RUNS})")
     say(f"integer file: {path} ({file.size:,} bytes; float {original.ByteSize():,})")
     values = {"file": path.name, "bytes": file.size, "float_bytes": original.ByteSize(), "verify": report.mismatches,
               "values": report.values, "images": len(images), "latency_ms": latency,

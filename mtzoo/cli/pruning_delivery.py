@@ -2,6 +2,7 @@
 
 from mtzoo.cli.delivery import ORIGINAL, Delivery, deliver_integer, int8_job, integer_base, integer_file, network_costs
 from mtzoo.config import ExperimentConfig
+from mtzoo.console import numbered
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.origin import ADVICE
@@ -79,7 +80,7 @@ def compare_pruned(delivery: Delivery, net: MultiTaskNet, pruned: MultiTaskNet, 
     job = int8_job(config, pruned, batches)
     if layers := left_inexact(job):
         name, why = next(iter(layers.items()))
-        delivery.say(f"no integer network: {len(layers)} layers cannot be in one, '{name}' {why} first")
+        delivery.say(f"no integer network, because of {numbered(len(layers), 'layer')}: '{name}' {why} first")
         return None
     delivery.say(f"{ORIGINAL}: calibrating, converting, evaluating")
     base = integer_base(delivery, net, batches)

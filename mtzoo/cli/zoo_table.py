@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from mtzoo.cli.numbers import at_least, processes, size
 from mtzoo.cli.outputs import output_file
 from mtzoo.cli.zoo_published import PUBLISHED
-from mtzoo.console import note, say
+from mtzoo.console import note, numbered, say
 from mtzoo.engine.row_record import load_rows, save_rows
 from mtzoo.errors import UserError
 from mtzoo.export.deploy import DISK_ADVICE
@@ -95,7 +95,7 @@ def markdown(rows: "Sequence[ZooRow]") -> str:
     columns = list(dict.fromkeys(column for row in cells for column in row))
     lines = ["| " + " | ".join(columns) + " |", "|---|" + "---:|" * (len(columns) - 1)]
     lines += ["| " + " | ".join(row.get(column, "") for column in columns) + " |" for row in cells]
-    machines = dict.fromkeys(f"{row.machine}; {row.threads} threads, batch 1, weights of {row.weight_bits} bits"
+    machines = dict.fromkeys(f"{row.machine}; {numbered(row.threads, 'thread')}, batch 1, weights of {row.weight_bits} bits"
                              for row in rows if row.machine)
     return "\n".join([*lines, "", *(f"Latency: median of interleaved rounds, {machine}." for machine in machines), ""])
 

@@ -4,7 +4,9 @@ import math
 import multiprocessing
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +90,14 @@ def collate_eval(samples: Sequence[Sample]) -> EvalBatch:
     return EvalBatch(_stack([sample.image for sample in samples]).permute(0, 3, 1, 2), list(samples))
 
 
+@contextmanager
+def _workers_as_asked() -> Iterator[None]:
+    """Without torch's remark on more workers than CPUs: how many are sensible, `check_processes` decides."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="This DataLoader will create", category=UserWarning)
+        yield
+
+
 class Loader:
     """Batches of a DataLoader. A UserError leaves a worker as the one line it is, not wrapped in the worker's traceback, and so does
     what the machine lacks for workers."""
@@ -109,7 +119,9 @@ class Loader:
 
     def _batches(self) -> Iterator[Batch | EvalBatch | UserError]:
         try:
-            yield from self._loader
+            with _workers_as_asked():
+                batches = iter(self._loader)
+            yield from batches
         except RuntimeError as error:
             if any(text in str(error) for text in NO_SHARED_MEMORY):
                 raise UserError(f"worker processes hand images over in shared memory, which has run out; {SHM_ADVICE}") from error
@@ -134,14 +146,16 @@ def make_loader(dataset: MultiTaskDataset, sampler: WeightedEpochSampler | Seque
 
     load: makes what is given out for a batch of draws.
     """
-    return Loader(DataLoader(_Batches(dataset, load), batch_sampler=BatchSampler(sampler, batch_size, drop_last),
-                             collate_fn=_as_loaded, pin_memory=pin_memory, **_worker_options(workers, True)))
+    with _workers_as_asked():
+        return Loader(DataLoader(_Batches(dataset, load), batch_sampler=BatchSampler(sampler, batch_size, drop_last),
+                                 collate_fn=_as_loaded, pin_memory=pin_memory, **_worker_options(workers, True)))
 
 
 def make_eval_loader(dataset: EvalDataset, batch_size: int, workers: int) -> Loader:
     """All images in order, as EvalBatch."""
-    return Loader(DataLoader(_Batches(dataset, load_eval_batch), batch_size=batch_size, collate_fn=_as_loaded,
-                             **_worker_options(workers, False)))
+    with _workers_as_asked():
+        return Loader(DataLoader(_Batches(dataset, load_eval_batch), batch_size=batch_size, collate_fn=_as_loaded,
+                                 **_worker_options(workers, False)))
 
 
 @dataclass(frozen=True)

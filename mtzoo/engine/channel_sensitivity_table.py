@@ -122,8 +122,13 @@ def sensitivity_rows(table: SensitivityTable) -> Table:
     for point in table.points:
         drops = table.drops(point)
         shown.add_row(point.group.removeprefix("nodes."), f"{100 * point.ratio:.0f} %",
-                      *(f"{drops[task]:.2f}" if task in drops else "" for task in table.original))
+                      *(_points(drops[task]) if task in drops else "" for task in table.original))
     return shown
+
+
+def _points(value: float) -> str:
+    """Never "-0.00"."""
+    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def draw_sensitivity(path: Path, table: SensitivityTable) -> None:
@@ -132,7 +137,7 @@ def draw_sensitivity(path: Path, table: SensitivityTable) -> None:
     for point in table.points:
         task, drop = max(table.drops(point).items(), key=lambda item: item[1], default=("", 0.0))
         name = f"{point.group.removeprefix('nodes.')} -{100 * point.ratio:.0f} %"
-        bars.append(Bar(name, ((abs(drop), LOSS_COLOR if drop > 0 else NO_LOSS_COLOR),), f"{drop:.2f} {task}"))
+        bars.append(Bar(name, ((abs(drop), LOSS_COLOR if drop > 0 else NO_LOSS_COLOR),), f"{_points(drop)} {task}"))
     picture = bar_picture("largest loss of any task, points of mIoU or AP50", bars,
                           legend=[("loss", LOSS_COLOR), ("no task loses: smallest gain", NO_LOSS_COLOR)])
     write_whole(path, cv2.imencode(".png", picture)[1].tobytes(), ADVICE)

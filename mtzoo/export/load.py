@@ -31,6 +31,8 @@ from mtzoo.structures import RawOutputs
 MAX_SIDECAR_BYTES = 16 << 20
 MAX_PARAMETER = 4096
 """Of a node's parameters: no width, depth or number of classes comes near."""
+ZIP_START = b"PK\x03\x04"
+"""What torch.save writes is a zip file."""
 NAME_ONE = "name an .onnx file that mtzoo exported"
 
 
@@ -56,6 +58,8 @@ def read_deploy_file(path: str | Path) -> DeployFile:
     """
     path = Path(path)
     content = read_whole(path, "model", MAX_MODEL_BYTES, NAME_ONE)
+    if content.startswith(ZIP_START):
+        raise UserError(f"{path}: a checkpoint or another zip file, no ONNX file; `mtzoo export CHECKPOINT` makes one of a checkpoint")
     size, by_sidecar = len(content), _check_sidecar(path, content)
     try:
         model = parse_onnx(content)

@@ -23,7 +23,7 @@ import torch
 from mtzoo.errors import UserError
 from mtzoo.export.deploy import build_model
 from mtzoo.export.info import DeployInfo
-from mtzoo.export.load import fake_quant_network, network_outputs, read_deploy_file, stored_integers
+from mtzoo.export.load import DeployFile, fake_quant_network, network_outputs, read_deploy_file, stored_integers
 from mtzoo.export.reference import reference_network
 from mtzoo.models import MultiTaskNet
 from mtzoo.postprocess import to_prediction
@@ -33,7 +33,7 @@ from mtzoo.runtime.feeds import feeds_for, seen_image
 
 Name = TypeVar("Name", bound=Hashable)
 WARM_UP = 3
-INT8, MIXED = "int8", "mixed"
+INT8, MIXED, FLOAT = "int8", "mixed", "float"
 """What a file is called: of an integer network, or of one that is none."""
 BF16 = "openvino bf16"
 FLOAT_RUNTIMES = ("onnxruntime fp32", "openvino fp32")
@@ -41,8 +41,8 @@ FLOAT_RUNTIMES = ("onnxruntime fp32", "openvino fp32")
 
 @dataclass(frozen=True)
 class BenchReport:
-    """form: of the file, "int8" or "mixed"; latency_ms: variant -> median; latency_min_ms: the quickest round; bytes: of the file,
-    under its form, and of the float graph."""
+    """form: of the file, "int8", "mixed" or "float"; latency_ms: variant -> median; latency_min_ms: the quickest round; bytes: of
+    the file, under its form, and of the float graph."""
 
     machine: str
     threads: int
@@ -112,22 +112,29 @@ def _measure(paths: Sequence[str | Path], threads: int, runs: int, on_round: Cal
 
 def _subject(path: str | Path, threads: int) -> _Subject:
     file = read_deploy_file(path)
-    form = INT8 if file.info.integer else MIXED
+    form = _form(file)
     net = fake_quant_network(file, stored_integers(file)) if file.info.integer else reference_network(file)
     set_fake_quant(net, False)
     postprocess = any("." in t.name and t.name.rpartition(".")[2] in ("labels", "boxes") for t in file.info.outputs)
     plain = build_model(net, file.info.tasks, file.info.geometry, file.info.input_format, quantized=False,
                         postprocess=postprocess, signature=file.info.signature)
-    calls = _variants(file.info, net, plain, file.model, noise_feeds(file.info), threads, postprocess)
+    calls = _variants(file.info, net, plain, file.model, noise_feeds(file.info), threads, postprocess, form)
     return _Subject(form, calls, {form: file.size, "fp32": plain.ByteSize()}, file.info.parameters)
 
 
+def _form(file: DeployFile) -> str:
+    """What the file is made of: integers only, integers and floats, or floats only."""
+    if file.info.integer:
+        return INT8
+    return MIXED if any(node.op_type == "QuantizeLinear" for node in file.model.graph.node) else FLOAT
+
+
 def _variants(info: DeployInfo, net: MultiTaskNet, plain: onnx.ModelProto, as_it_is: onnx.ModelProto, feeds: Arrays,
-              threads: int, postprocess: bool) -> dict[str, Callable[[], object]]:
+              threads: int, postprocess: bool, form: str) -> dict[str, Callable[[], object]]:
     """Name -> one inference."""
     executors = {FLOAT_RUNTIMES[0]: OnnxRuntimeExecutor(plain, threads), FLOAT_RUNTIMES[1]: OpenVinoExecutor(plain, threads),
                  BF16: OpenVinoExecutor(plain, threads, precision="bf16"),
-                 f"openvino {INT8 if info.integer else MIXED}": OpenVinoExecutor(as_it_is, threads)}
+                 f"openvino {form}": OpenVinoExecutor(as_it_is, threads)}
     images = torch.from_numpy(seen_image(info, feeds)).contiguous(memory_format=torch.channels_last)
     hw = info.geometry.input_hw
     decoders = {name: task.decoder for name, task in info.tasks.items()}

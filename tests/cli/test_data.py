@@ -43,13 +43,13 @@ def test_check_lists_faults_of_train_and_val_once(tmp_path, monkeypatch, capsys)
     folders, (fault, summary) = lines[:2], lines[2:4]
     assert folders == [f"{split} images {tmp_path}/images, labels {tmp_path}/boxes.json" for split in ("train", "val")]
     assert fault == f"{tmp_path}/boxes.json: annotations[0] id=5: bbox [1, 1, 0, 4] has no area; mend or drop the annotation"
-    assert summary == "1 fault; 2 images checked for 1 tasks"
+    assert summary == "1 fault; 2 images checked for 1 task"
 
     content["annotations"] = []
     (tmp_path / "boxes.json").write_text(json.dumps(content))
     assert main(["data", "check", "own"]) == 0
     told = capsys.readouterr().out.splitlines()
-    assert told[2] == "no faults; 2 images checked for 1 tasks"
+    assert told[2] == "no faults; 2 images checked for 1 task"
     assert [line.split("│")[1:8] for line in told if "car" in line and "│" in line] == 2 * [
         [" det ", " car   ", "               1 ", "       0 ", "       0 ", "       0 ", "     "]]
     assert told[-2:] == [f"warning: {split}: task 'det': not one object of 'car'" for split in ("train", "val")]

@@ -22,7 +22,7 @@ def test_a_row_says_what_was_measured_beside_what_was_published():
     assert cells["differing values"] == "0 of 1,000, 1 layers in parts"
     assert cells["int8 / fp32"] == "0.25"
     assert cells["pruned 0.3: fp32, int8"] == "-30 %, -30 % (published -20 %)"
-    assert machine == "Latency: median of interleaved rounds, a machine; 1 threads, batch 1, weights of 8 bits."
+    assert machine == "Latency: median of interleaved rounds, a machine; 1 thread, batch 1, weights of 8 bits."
 
 
 def test_differing_values_are_named_with_their_executor():

@@ -151,3 +151,12 @@ def test_another_fault_of_a_worker_keeps_its_traceback(tiny, monkeypatch):
     (eval_set,) = eval_sets([tiny.masks_task()], EvalPipeline(DeployGeometry((32, 64), (48, 64), drop_top=16)))
     with pytest.raises(RuntimeError, match="a bug"):
         list(make_eval_loader(eval_set.dataset, 2, 1))
+
+
+def test_more_workers_than_cpus_are_no_warning(dataset, tiny, monkeypatch, recwarn):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0})
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    assert len(list(make_loader(dataset, [Draw(0, i, i) for i in range(2)], 1, 2))) == 2
+    (eval_set,) = eval_sets([tiny.masks_task()], EvalPipeline(DeployGeometry((32, 64), (48, 64), drop_top=16)))
+    assert len(list(make_eval_loader(eval_set.dataset, 3, 2))) == 2
+    assert not [each for each in recwarn if "worker" in str(each.message)]

@@ -11,7 +11,14 @@ from mtzoo.engine.channel_sensitivity import (
     measure_points,
     points_of,
 )
-from mtzoo.engine.channel_sensitivity_table import Measured, Origin, SensitivityTable, load_table, new_table
+from mtzoo.engine.channel_sensitivity_table import (
+    Measured,
+    Origin,
+    SensitivityTable,
+    load_table,
+    new_table,
+    sensitivity_rows,
+)
 from mtzoo.engine.ptq import fold_all
 from mtzoo.errors import UserError
 from mtzoo.graph import read_program
@@ -77,6 +84,12 @@ def test_limits_are_the_largest_step_that_every_task_bears():
     assert table().limits(2) == {"a": 4, "c": 1}
     assert table().limits(99) == {"a": 4, "b": 1, "c": 1}
     assert table().missing([Point("a", 6), Point("a", 2)]) == [Point("a", 2)]
+
+
+def test_no_loss_is_no_minus():
+    made = new_table(ORIGIN, {"det": 50.0})
+    made.points = [Measured("a", 6, 8, {"det": 50.004}), Measured("b", 6, 8, {"det": 50.5})]
+    assert list(sensitivity_rows(made).columns[2].cells) == ["0.00", "-0.50"]
 
 
 def test_a_table_is_kept_and_refused_where_it_does_not_belong(tmp_path):

@@ -52,6 +52,12 @@ def test_a_truncated_file(copy):
         read_deploy_file(copy)
 
 
+def test_a_checkpoint_is_told_apart(copy):
+    torch.save({"state": torch.zeros(1)}, copy.with_suffix(".pt"))
+    with pytest.raises(UserError, match=r"m\.pt: a checkpoint or another zip file, no ONNX file; `mtzoo export CHECKPOINT`"):
+        read_deploy_file(copy.with_suffix(".pt"))
+
+
 def test_a_sidecar_that_is_no_json(copy):
     copy.with_suffix(".json").write_text("{")
     with pytest.raises(UserError, match=r"m\.json: unreadable"):

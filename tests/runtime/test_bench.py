@@ -6,6 +6,7 @@ from mtzoo.cli.main import main
 from mtzoo.errors import UserError
 from mtzoo.export.load import read_deploy_file
 from mtzoo.runtime.bench import bench, compare_latency
+from tests.export.helpers import export, float_net
 
 VARIANTS = {"torch fp32", "onnxruntime fp32", "openvino fp32", "openvino bf16", "openvino int8"}
 
@@ -50,3 +51,14 @@ def test_two_models_side_by_side(model_path):
     times = compare_latency({"base": file.model, "result": file.model}, file.info, threads=1, runs=2)
     assert set(times) == {"base", "result"}
     assert all(t > 0 for t in times.values())
+
+
+@pytest.mark.slow
+def test_a_float_file_is_not_called_mixed(tmp_path, capsys):
+    export(float_net(), tmp_path / "m.onnx", 0, postprocess=False)
+    assert main(["bench", str(tmp_path / "m.onnx"), "--threads", "1", "--runs", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "openvino float" in printed
+    assert "1 thread, batch 1, 1 interleaved run\n" in printed
+    assert "float: NOT an integer network\n" in printed
+    assert "mixed" not in printed
