@@ -1,201 +1,201 @@
-"""Detection post-processing as ONNX: raw maps -> boxes in original pixels. Equal to `mtzoo.postprocess`.
+"""Detection post-processing as ONNX: raw maps of several tasks -> boxes in original pixels. Equal to `mtzoo.postprocess`.
 
-L locations of all levels, k candidates (pre-NMS top-k), n rows of the output (top-k), K classes, S boxes NMS keeps.
+T tasks, which are decoded at once; L locations of all levels, k candidates of a task (pre-NMS top-k), n of them that can go out
+(top-k), K classes of the task that has most. Every size is fixed at export.
 
 Runtimes order equal scores differently, and scores of an integer network are often equal. So no operator here is asked to
 order equals: where order matters, it is that of keys no two of which are the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from onnx import TensorProto
 
-from mtzoo.export.builder import GraphBuilder
-from mtzoo.ops.boxes import RAW_LIMIT, box_strides
+from mtzoo.export.box_geometry import decoded_boxes, original_boxes
+from mtzoo.export.builder import GraphBuilder, Scope
+from mtzoo.export.nms import emit_nms
+from mtzoo.ops.boxes import box_strides
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess import BoxDecoder
 
-IM_HW, CROP_XY = "im_hw", "crop_xy"
-LOWEST = -1e30  # a score no network gives
 FLOAT = {"to": TensorProto.FLOAT}
-LAST = {"axes": [-1], "keepdims": 0}
+Shape = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """k rows in the order of their locations: scores (k,) logits, LOWEST where below the threshold; classes (k,) int64;
-    boxes (k, 4) xyxy in input pixels."""
+class DetectionMaps:
+    """Of one task. maps: "cls_s8" -> tensor; shapes: "cls_s8" -> (1, K, h, w)."""
+
+    task: str
+    maps: Mapping[str, str]
+    shapes: Mapping[str, Shape]
+    decoder: BoxDecoder
+
+    @property
+    def levels(self) -> tuple[tuple[int, int, int], ...]:
+        """(stride, h, w), finest first."""
+        return tuple((stride, *self.shapes[f"cls_s{stride}"][2:]) for stride in box_strides(self.maps))
+
+    @property
+    def num_classes(self) -> int:
+        return self.shapes[f"cls_s{self.levels[0][0]}"][1]
+
+
+def emit_boxes(builder: GraphBuilder, tasks: Sequence[DetectionMaps], geometry: DeployGeometry) -> None:
+    """Write "<task>.boxes", ".scores", ".classes" and ".count" of all tasks; those of equal levels and decoders at once."""
+    alike: dict[object, list[DetectionMaps]] = {}
+    for task in tasks:
+        alike.setdefault((task.decoder, task.levels), []).append(task)
+    for stack in alike.values():
+        _StackEmitter(builder, stack, geometry).emit()
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """In the order of their locations. scores: (T, k) logits; classes: (T, k) int64, -1 where the score is below the threshold;
+    boxes: (T, k, 4) xyxy in input pixels."""
 
     scores: str
     classes: str
     boxes: str
 
 
-class BoxEmitter:
-    """Writes one detection task's post-processing into a builder."""
+class _StackEmitter:
+    """Writes the post-processing of tasks of equal levels and decoders into a builder: every tensor has the task as first axis."""
 
-    def __init__(self, builder: GraphBuilder, task: str, maps: Mapping[str, str],
-                 shapes: Mapping[str, tuple[int, int, int, int]], decoder: BoxDecoder, geometry: DeployGeometry) -> None:
-        """maps: "cls_s8" -> tensor; shapes: "cls_s8" -> (1, K, h, w)."""
-        self.b, self.task, self.maps, self.shapes = builder, task, maps, shapes
-        self.decoder, self.geometry = decoder, geometry
-        self.strides = box_strides(maps)
-        self.num_classes = shapes[f"cls_s{self.strides[0]}"][1]
-        self.sizes = [shapes[f"cls_s{stride}"][2:] for stride in self.strides]
-        self.locations = sum(h * w for h, w in self.sizes)
-        self.k = min(decoder.pre_nms_top_k, self.locations)
+    def __init__(self, builder: GraphBuilder, stack: Sequence[DetectionMaps], geometry: DeployGeometry) -> None:
+        self.b = Scope(builder, f"{'+'.join(task.task for task in stack)}.post")
+        self.stack, self.geometry = stack, geometry
+        self.levels, self.decoder = stack[0].levels, stack[0].decoder
+        self.classes = max(task.num_classes for task in stack)
+        self.locations = sum(h * w for _, h, w in self.levels)
+        self.k = min(self.decoder.pre_nms_top_k, self.locations)
 
     def emit(self) -> None:
-        """From the raw maps to the four outputs "<task>.boxes", ".scores", ".classes", ".count"."""
+        """From the raw maps to the outputs."""
         candidates = self._candidates()
-        original = self._to_original(candidates.boxes)
-        rank, chosen = self._rank(candidates.scores, self._nms(candidates), original)
+        original = original_boxes(self.b, candidates.boxes, self.geometry)
+        before = self._before(candidates.scores)
+        n = min(self.decoder.top_k, self.k)
+        position = self.b.op("ReduceSum", [before, self.b.integers(2)], "position", keepdims=0)  # (T, k): 0 is the best
+        keys = self.b.op("Sub", [self.b.float(self.k), position], "falling_position")
+        kept = emit_nms(self.b, candidates.boxes, candidates.classes, keys, sizes=(len(self.stack), self.classes, self.k, n),
+                        iou=self.decoder.nms_iou)
+        rank, chosen = self._rank(before, kept, original)
         self._outputs(candidates, original, rank, chosen)
 
-    def op(self, kind: str, inputs: list[str], name: str, **attributes: int | float | str | list[int]) -> str:
-        return self.b.op(kind, inputs, f"{self.task}.post.{name}", attributes)
+    def _rows(self) -> str:
+        """(R, L): the class maps and the box maps of one task after the other; the levels in a row, finest first."""
+        b, rows = self.b, []
+        channels = sum(task.num_classes + 4 for task in self.stack)
+        for stride, h, w in self.levels:
+            maps = [task.maps[f"{kind}_s{stride}"] for task in self.stack for kind in ("cls", "box")]
+            joined = b.op("Concat", maps, f"maps_s{stride}", axis=1)
+            rows.append(b.op("Reshape", [joined, b.integers(channels, h * w)], f"rows_s{stride}"))
+        return b.op("Concat", rows, "rows_all", axis=1) if len(rows) > 1 else rows[0]
 
-    def _levels(self, kind: str, channels: int) -> str:
-        """(channels, L): the levels' maps in a row, finest first."""
-        rows = [self.op("Reshape", [self.maps[f"{kind}_s{s}"], self.b.integers(channels, h * w)], f"{kind}_s{s}")
-                for s, (h, w) in zip(self.strides, self.sizes)]
-        return self.op("Concat", rows, kind, axis=1) if len(rows) > 1 else rows[0]
+    def _row_numbers(self) -> np.ndarray:
+        """(T, K + 4) int64: which of the R rows the classes and the box of a task are. What a task has too few of is its first class
+        again: as the later one of equals it never is the best."""
+        numbers, first = [], 0
+        for task in self.stack:
+            own = list(range(first, first + task.num_classes))
+            first = own[-1] + 5
+            numbers.append([*own, *own[:1] * (self.classes - len(own)), *range(first - 4, first)])
+        return np.array(numbers, np.int64)
 
-    def _candidates(self) -> Candidates:
+    def _candidates(self) -> _Candidates:
         """The k locations of the best scores; among equals at the k-th place those that come first."""
-        b, op = self.b, self.op
-        logits, raw = self._levels("cls", self.num_classes), self._levels("box", 4)
-        best = op("ReduceMax", [logits], "best", axes=[0], keepdims=0)  # (L,)
+        b, numbers = self.b, self._row_numbers()
+        rows = self._rows()
+        logits = b.op("Gather", [rows, b.constant(numbers[:, :self.classes])], "logits", axis=0)  # (T, K, L)
+        best = b.op("ReduceMax", [logits], "best", axes=[1], keepdims=0)  # (T, L)
+        locations = self._first_largest(best)  # (T, k)
+        column = b.op("Unsqueeze", [b.op("Cast", [locations], "locations", to=TensorProto.INT64), b.integers(1)], "locations_row")
+        places = b.op("Add", [column, b.constant(numbers[:, :, None] * self.locations)], "places")  # (T, K + 4, k)
+        picked = b.op("Gather", [b.op("Reshape", [rows, b.integers(-1)], "rows_flat"), places], "picked", axis=0)
+        picked_logits, raw = b.split(picked, (self.classes, 4), ("picked_logits", "picked_raw"), axis=1)
+        scores = b.op("ReduceMax", [picked_logits], "scores", axes=[1], keepdims=0)  # (T, k)
         floor = b.float(torch.logit(torch.tensor(self.decoder.score_threshold)).item())
-        best = op("Where", [op("Greater", [best, floor], "above_floor"), best, b.float(LOWEST)], "scores")
-        rows = self._first_largest(best)  # (k,)
-        classes = op("ArgMax", [op("Gather", [logits, rows], "picked_logits", axis=1)], "picked_classes", axis=0, keepdims=0)
-        raw = op("Transpose", [op("Gather", [raw, rows], "picked_raw", axis=1)], "raw_rows", perm=[1, 0])
-        return Candidates(op("Gather", [best, rows], "picked_scores", axis=0), classes, self._decode(raw, rows))
+        classes = b.op("ArgMax", [picked_logits], "picked_classes", axis=1, keepdims=0)
+        classes = b.op("Where", [b.op("Greater", [scores, floor], "above_floor"), classes, b.constant(np.int64(-1))], "classes")
+        raw = b.op("Transpose", [raw], "raw_rows", perm=[0, 2, 1])
+        return _Candidates(scores, classes, decoded_boxes(b, raw, locations, self.levels, self.geometry.input_hw))
 
     def _first_largest(self, scores: str) -> str:
-        """(L,) -> (k,) rising indices of the k largest."""
-        b, op = self.b, self.op
-        values, _ = b.top_k(scores, self.k, f"{self.task}.post.largest")
-        last = op("Gather", [values, b.integers(self.k - 1)], "kth_largest")  # (1,)
-        larger = op("Cast", [op("Greater", [scores, last], "larger")], "larger_f", **FLOAT)
-        equal = op("Cast", [op("Equal", [scores, last], "equal")], "equal_f", **FLOAT)
-        room = op("Sub", [b.float(self.k), op("ReduceSum", [larger, b.integers(0)], "count_larger")], "room")
-        place = op("Mul", [op("CumSum", [equal, b.constant(np.int64(0))], "place"), equal], "place_of_equals")
-        fits = op("Mul", [op("Cast", [op("LessOrEqual", [place, room], "fits")], "fits_f", **FLOAT), equal], "equal_taken")
-        taken = op("Add", [larger, fits], "taken")
+        """(T, L) -> (T, k) float: rising indices of the k largest."""
+        b = self.b
+        values, _ = b.top_k(scores, self.k, "largest")
+        last = b.op("Gather", [values, b.integers(self.k - 1)], "kth_largest", axis=1)  # (T, 1)
+        larger = b.op("Cast", [b.op("Greater", [scores, last], "larger")], "larger_f", **FLOAT)
+        equal = b.op("Cast", [b.op("Equal", [scores, last], "equal")], "equal_f", **FLOAT)
+        room = b.op("Sub", [b.float(self.k), b.op("ReduceSum", [larger, b.integers(1)], "count_larger", keepdims=1)], "room")
+        place = b.op("Mul", [b.op("CumSum", [equal, b.constant(np.int64(1))], "place"), equal], "place_of_equals")
+        fits = b.op("Mul", [b.op("Cast", [b.op("LessOrEqual", [place, room], "fits")], "fits_f", **FLOAT), equal], "equal_taken")
+        taken = b.op("Add", [larger, fits], "taken")
         falling = b.constant(np.arange(self.locations, 0, -1, dtype=np.float32))
-        keys, _ = b.top_k(op("Mul", [taken, falling], "location_keys"), self.k, f"{self.task}.post.locations")
-        return op("Cast", [op("Sub", [b.float(self.locations), keys], "rows_f")], "rows", to=TensorProto.INT64)
+        keys, _ = b.top_k(b.op("Mul", [taken, falling], "location_keys"), self.k, "by_location")
+        return b.op("Sub", [b.float(self.locations), keys], "locations_f")
 
-    def _decode(self, raw: str, rows: str) -> str:
-        """Raw distances (k, 4) -> boxes (k, 4) clipped to the input."""
-        b, op = self.b, self.op
-        centers, strides = self._centers(rows)
-        clamped = op("Clip", [raw, b.float(-RAW_LIMIT), b.float(RAW_LIMIT)], "raw_clamped")
-        distances = op("Mul", [op("Exp", [clamped], "exp"), strides], "distances")  # left, top, right, bottom
-        signs = b.constant(np.array([-1, -1, 1, 1], dtype=np.float32))
-        corners = op("Concat", [centers, centers], "centers_twice", axis=1)
-        boxes = op("Add", [corners, op("Mul", [distances, signs], "offsets")], "boxes_free")
-        height, width = self.geometry.input_hw
-        limit = b.constant(np.array([width, height, width, height], dtype=np.float32))
-        return op("Min", [op("Max", [boxes, b.float(0)], "boxes_positive"), limit], "boxes_input")
-
-    def _centers(self, rows: str) -> tuple[str, str]:
-        """Location indices (k,) -> (cell centres (k, 2) x, y in input pixels, strides (k, 1)).
-
-        Computed, since tables of every location would make a tenth of the file. Exact: small integers in float32.
-        """
-        b, op = self.b, self.op
-        starts = np.cumsum([0, *(h * w for h, w in self.sizes)])
-        table = [[start, w, stride] for start, (_, w), stride in zip(starts, self.sizes, self.strides)]
-        row = op("Cast", [op("Unsqueeze", [rows, b.integers(1)], "rows_column")], "rows_column_f", **FLOAT)  # (k, 1)
-        reached = op("GreaterOrEqual", [row, b.constant(starts[:-1].astype(np.float32))], "reached_level")  # (k, levels)
-        steps = b.constant(np.diff(np.array([[0, 0, 0], *table], dtype=np.float32), axis=0))  # (levels, 3)
-        level = op("MatMul", [op("Cast", [reached], "reached_level_f", **FLOAT), steps], "level")  # (k, 3): start, width, stride
-        start, width, stride = (op("Gather", [level, b.integers(i)], name, axis=1)
-                                for i, name in enumerate(("level_start", "level_width", "level_stride")))
-        cell = op("Sub", [row, start], "cell")
-        y = op("Floor", [op("Div", [cell, width], "cell_y_exact")], "cell_y")
-        x = op("Sub", [cell, op("Mul", [y, width], "cells_above")], "cell_x")
-        corner = op("Concat", [x, y], "cell_xy", axis=1)
-        return op("Mul", [op("Add", [corner, b.float(0.5)], "cell_middle"), stride], "centers"), stride
-
-    def _nms(self, candidates: Candidates) -> str:
-        """(k,) float: 1 for the boxes that NMS within their class keeps."""
-        b, op = self.b, self.op
-        classes = b.constant(np.arange(self.num_classes, dtype=np.int64).reshape(-1, 1))
-        own = op("Equal", [classes, candidates.classes], "own_class")  # (K, k)
-        scores = op("Where", [own, candidates.scores, b.float(LOWEST)], "class_scores")
-        inputs = [op("Unsqueeze", [candidates.boxes, b.integers(0)], "nms_boxes"),
-                  op("Unsqueeze", [scores, b.integers(0)], "nms_scores"), b.integers(self.k),
-                  b.constant(np.array([self.decoder.nms_iou], dtype=np.float32)),
-                  b.constant(np.array([LOWEST / 2], dtype=np.float32))]
-        found = op("NonMaxSuppression", inputs, "nms")  # (S, 3): image, class, box
-        found = op("Gather", [found, b.integers(2)], "kept_rows", axis=1)  # (S, 1)
-        hits = op("Equal", [found, b.constant(np.arange(self.k, dtype=np.int64))], "kept_hits")  # (S, k)
-        return op("ReduceSum", [op("Cast", [hits], "kept_hits_f", **FLOAT), b.integers(0)], "kept", keepdims=0)
-
-    def _to_original(self, boxes: str) -> str:
-        """Boxes (k, 4) of input pixels -> original pixels, clipped to the original image."""
-        b, op, geometry = self.b, self.op, self.geometry
-        if geometry.window is not None:  # full resolution
-            shift = op("Gather", [CROP_XY, b.integers(0, 1, 0, 1)], "crop_xyxy", axis=1)  # (1, 4)
-            moved = op("Add", [boxes, shift], "boxes_original")
-        else:
-            ratios = op("Div", [b.constant(np.array([geometry.resized_hw], dtype=np.float32)), IM_HW], "ratios")  # (1, 2)
-            scale = op("ReduceMin", [ratios], "scale", axes=[1], keepdims=1)  # (1, 1) input pixels per original pixel
-            shift = b.constant(np.array([0, geometry.drop_top, 0, geometry.drop_top], dtype=np.float32))
-            moved = op("Div", [op("Add", [boxes, shift], "boxes_resized"), scale], "boxes_original")
-        limit = op("Gather", [IM_HW, b.integers(1, 0, 1, 0)], "original_whwh", axis=1)  # (1, 4)
-        return op("Min", [op("Max", [moved, b.float(0)], "boxes_above_0"), limit], "boxes_clipped")
-
-    def _rank(self, scores: str, kept: str, boxes: str) -> tuple[str, str]:
-        """(rank among the kept (k,) float, 1 for the rows of the output (k,) float).
-
-        rank: how many kept boxes score higher, or the same at an earlier location. The best `top_k` go out, but for those
-        wholly outside the original image.
-        """
-        b, op = self.b, self.op
-        column = op("Unsqueeze", [scores, b.integers(1)], "scores_column")
+    def _before(self, scores: str) -> str:
+        """(T, k, k) float: 1 at [t, j, m] where candidate m goes before j: it scores higher, or the same at an earlier location."""
+        b = self.b
+        row, column = (b.op("Unsqueeze", [scores, b.integers(axis)], f"scores_{name}") for axis, name in ((1, "row"), (2, "column")))
         places = np.arange(self.k, dtype=np.int64)
-        earlier = op("Less", [b.constant(places), b.constant(places[:, None])], "earlier")  # (k, k) [j, m]: m < j
-        same = op("And", [op("Equal", [scores, column], "same_score"), earlier], "same_earlier")
-        before = op("Or", [op("Greater", [scores, column], "higher"), same], "before")  # (k, k) [j, m]
-        rank = op("MatMul", [op("Cast", [before], "before_f", **FLOAT),
-                             op("Unsqueeze", [kept, b.integers(1)], "kept_column")], "rank_column")
-        rank = op("Squeeze", [rank, b.integers(1)], "rank")
-        low = op("Gather", [boxes, b.integers(0, 1)], "corner_low", axis=1)
-        high = op("Gather", [boxes, b.integers(2, 3)], "corner_high", axis=1)
-        seen = op("Cast", [op("Greater", [high, low], "spans")], "spans_f", **FLOAT)
-        seen = op("ReduceMin", [seen], "seen", **LAST)
-        first = op("Cast", [op("Less", [rank, b.float(self.decoder.top_k)], "within_top_k")], "within_top_k_f", **FLOAT)
-        return rank, op("Mul", [op("Mul", [kept, first], "kept_first"), seen], "chosen")
+        earlier = b.op("Less", [b.constant(places), b.constant(places[:, None])], "earlier")  # (k, k)
+        same = b.op("And", [b.op("Equal", [row, column], "same_score"), earlier], "same_earlier")
+        return b.op("Cast", [b.op("Or", [b.op("Greater", [row, column], "higher"), same], "before")], "before_f", **FLOAT)
 
-    def _outputs(self, candidates: Candidates, boxes: str, rank: str, chosen: str) -> None:
+    def _rank(self, before: str, kept: str, boxes: str) -> tuple[str, str]:
+        """(T, k) floats: how many kept boxes go before, and 1 for the rows of the output: the best `top_k` of the kept, but for those
+        wholly outside the original image."""
+        b = self.b
+        rank = b.op("MatMul", [before, b.op("Unsqueeze", [kept, b.integers(2)], "kept_column")], "rank_column")
+        rank = b.op("Squeeze", [rank, b.integers(2)], "rank")
+        low, high = b.split(boxes, (2, 2), ("corner_low", "corner_high"), axis=2)
+        spans = b.op("Cast", [b.op("Greater", [high, low], "spans")], "spans_f", **FLOAT)
+        seen = b.op("ReduceMin", [spans], "seen", axes=[2], keepdims=0)
+        first = b.op("Cast", [b.op("Less", [rank, b.float(self.decoder.top_k)], "within_top_k")], "within_top_k_f", **FLOAT)
+        return rank, b.op("Mul", [b.op("Mul", [kept, first], "kept_first"), seen], "chosen")
+
+    def _outputs(self, candidates: _Candidates, boxes: str, rank: str, chosen: str) -> None:
         """Chosen rows by rank, then zeros with class -1."""
-        b, op, rows = self.b, self.op, self.decoder.top_k
-        key = op("Mul", [chosen, op("Sub", [b.float(self.k), rank], "falling_rank")], "output_keys")
-        taken = min(rows, self.k)
-        values, order = b.top_k(key, taken, f"{self.task}.post.output_order")
-        valid = op("Greater", [values, b.float(0)], "valid")  # (n,)
-        column = op("Unsqueeze", [valid, b.integers(1)], "valid_column")
-        gathered = op("Gather", [boxes, order], "boxes_ordered", axis=0)
-        scores = op("Sigmoid", [op("Gather", [candidates.scores, order], "scores_ordered", axis=0)], "sigmoid")
-        classes = op("Cast", [op("Gather", [candidates.classes, order], "classes_ordered", axis=0)], "classes_int32",
-                     to=TensorProto.INT32)
-        parts = {"boxes": (op("Where", [column, gathered, b.float(0)], "boxes_valid"), np.float32, (4,)),
-                 "scores": (op("Where", [valid, scores, b.float(0)], "scores_valid"), np.float32, ()),
-                 "classes": (op("Where", [valid, classes, b.constant(np.int32(-1))], "classes_valid"), np.int32, ())}
-        for output, (tensor, dtype, tail) in parts.items():
-            if taken < rows:
-                missing = b.constant(np.full((rows - taken, *tail), -1 if output == "classes" else 0, dtype=dtype))
-                tensor = op("Concat", [tensor, missing], f"{output}_padded", axis=0)
-            name = b.op("Unsqueeze", [tensor, b.integers(0)], f"{self.task}.{output}")
-            b.add_output(name, dtype, (1, rows, *tail))
-        count = op("ReduceSum", [op("Cast", [valid], "valid_int32", to=TensorProto.INT32), b.integers(0)], "count_found",
-                   keepdims=1)
-        b.add_output(b.op("Identity", [count], f"{self.task}.count"), np.int32, (1,))
+        b, tasks, taken = self.b, len(self.stack), min(self.decoder.top_k, self.k)
+        key = b.op("Mul", [chosen, b.op("Sub", [b.float(self.k), rank], "falling_rank")], "output_keys")
+        values, order = b.top_k(key, taken, "output_order")
+        valid = b.op("Greater", [values, b.float(0)], "valid")  # (T, taken)
+        own = b.op("Add", [order, b.constant(np.arange(tasks, dtype=np.int64)[:, None] * self.k)], "order_of_all")
+
+        def ordered(tensor: str, name: str, *tail: int) -> str:
+            return b.op("Gather", [b.op("Reshape", [tensor, b.integers(-1, *tail)], f"{name}_flat"), own], f"{name}_ordered", axis=0)
+
+        column = b.op("Unsqueeze", [valid, b.integers(2)], "valid_column")
+        scores = b.op("Sigmoid", [ordered(candidates.scores, "scores")], "sigmoid")
+        classes = b.op("Cast", [ordered(candidates.classes, "classes")], "classes_int32", to=TensorProto.INT32)
+        self._output("boxes", b.op("Where", [column, ordered(boxes, "boxes", 4), b.float(0)], "boxes_valid"), np.float32(0), 4)
+        self._output("scores", b.op("Where", [valid, scores, b.float(0)], "scores_valid"), np.float32(0))
+        self._output("classes", b.op("Where", [valid, classes, b.constant(np.int32(-1))], "classes_valid"), np.int32(-1))
+        count = b.op("ReduceSum", [b.op("Cast", [valid], "valid_int32", to=TensorProto.INT32), b.integers(1)], "count", keepdims=0)
+        self._hand_out("count", count, np.int32, (1,))
+
+    def _output(self, key: str, tensor: str, filler: np.generic, *tail: int) -> None:
+        """(T, taken, *tail) -> each task's (1, top_k, *tail), with rows of `filler` where there are fewer candidates."""
+        missing = self.decoder.top_k - self.k
+        if missing > 0:
+            rows = self.b.constant(np.full((len(self.stack), missing, *tail), filler))
+            tensor = self.b.op("Concat", [tensor, rows], f"{key}_padded", axis=1)
+        self._hand_out(key, tensor, type(filler), (1, self.decoder.top_k, *tail))
+
+    def _hand_out(self, key: str, tensor: str, dtype: type, shape: tuple[int, ...]) -> None:
+        """Each task's share of (T, ...) as its output."""
+        names = [f"{task.task}.{key}" for task in self.stack]
+        graph = self.b.builder
+        if len(names) == 1:
+            graph.op("Identity", [tensor], names[0])
+        else:
+            graph.split(tensor, [1] * len(names), names, axis=0)
+        for name in names:
+            graph.add_output(name, dtype, shape)

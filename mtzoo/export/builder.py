@@ -22,8 +22,8 @@ OPERATORS = frozenset((
     "Add", "And", "ArgMax", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "CumSum", "DequantizeLinear", "Div", "Elu",
     "Equal", "Erf", "Exp", "Expand", "Floor", "Gather", "Greater", "GreaterOrEqual", "Identity", "LeakyRelu", "Less",
     "LessOrEqual", "MatMul", "Max", "MaxPool", "Min", "Mul", "NonMaxSuppression", "Or", "Pad", "QuantizeLinear", "ReduceMax",
-    "ReduceMin", "ReduceSum", "Relu", "Reshape", "Resize", "Round", "Sigmoid", "Slice", "Softmax", "Softplus", "Squeeze", "Sub", "Tanh",
-    "TopK", "Transpose", "Unsqueeze", "Where"))
+    "ReduceMin", "ReduceSum", "Relu", "Reshape", "Resize", "Round", "ScatterElements", "Sigmoid", "Slice", "Softmax", "Softplus",
+    "Split", "Squeeze", "Sub", "Tanh", "TopK", "Transpose", "Unsqueeze", "Where"))
 """All that is written. A file with any other is not read either: some can run for ever, or read other files."""
 
 ELEMENT_TYPES = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.uint8): TensorProto.UINT8,
@@ -76,6 +76,11 @@ class GraphBuilder:
         outputs = (f"{name}.values", f"{name}.indices")
         self.nodes.append(helper.make_node("TopK", [x, self.integers(k)], list(outputs), axis=-1))
         return outputs
+
+    def split(self, x: str, sizes: Sequence[int], names: Sequence[str], axis: int) -> tuple[str, ...]:
+        """`x` cut along an axis. Returns `names`, one for each size."""
+        self.nodes.append(helper.make_node("Split", [x, self.integers(*sizes)], list(names), axis=axis))
+        return tuple(names)
 
     def initializer(self, name: str, value: np.ndarray) -> str:
         """Store a tensor under its own name. Returns the name."""
@@ -131,3 +136,20 @@ class GraphBuilder:
                 node.input.append(self.integers(*axes.ints))
                 node.attribute.remove(axes)
         return [tensor for name, tensor in self.initializers.items() if name not in before]
+
+
+class Scope:
+    """A hand for one part of a graph: every tensor that it writes is called "<name>.<its own>"."""
+
+    def __init__(self, builder: GraphBuilder, name: str) -> None:
+        self.builder, self.name = builder, name
+        self.constant, self.integers, self.float = builder.constant, builder.integers, builder.float
+
+    def op(self, kind: str, inputs: Sequence[str], name: str, **attributes: Attribute) -> str:
+        return self.builder.op(kind, inputs, f"{self.name}.{name}", attributes)
+
+    def split(self, x: str, sizes: Sequence[int], names: Sequence[str], axis: int) -> tuple[str, ...]:
+        return self.builder.split(x, sizes, [f"{self.name}.{name}" for name in names], axis)
+
+    def top_k(self, x: str, k: int, name: str) -> tuple[str, str]:
+        return self.builder.top_k(x, k, f"{self.name}.{name}")

@@ -23,7 +23,8 @@ KEPT = 64  # larger constants say nothing about shapes
 PLAIN = (onnx.AttributeProto.INT, onnx.AttributeProto.FLOAT, onnx.AttributeProto.STRING, onnx.AttributeProto.INTS,
          onnx.AttributeProto.FLOATS)
 COUNTED_AT_RUN_TIME = ("NonMaxSuppression", "Gather", "Equal", "Cast")
-"""The only operators that may give a tensor whose size only the run shows: the rows that NMS keeps."""
+"""The only operators that may give a tensor whose size only the run shows: the rows that NMS keeps. Of these, files of today have only
+NonMaxSuppression, whose result they give a size at once; those of earlier versions add the rows up."""
 STORED = {TensorProto.FLOAT: np.float32, TensorProto.UINT8: np.uint8, TensorProto.INT8: np.int8, TensorProto.INT16: np.int16,
           TensorProto.UINT16: np.uint16, TensorProto.INT32: np.int32, TensorProto.INT64: np.int64, TensorProto.BOOL: np.bool_}
 Shapes = Mapping[str, tuple[int | None, ...]]

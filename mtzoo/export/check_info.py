@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import onnx
 
 from mtzoo.errors import UserError, shown
-from mtzoo.export.boxes import CROP_XY, IM_HW
+from mtzoo.export.box_geometry import CROP_XY, IM_HW
 from mtzoo.export.check_graph import Shapes
 from mtzoo.export.deploy import tensors
 from mtzoo.export.info import DeployInfo, TaskInfo, TensorInfo

@@ -12,7 +12,8 @@ import onnx
 import torch
 
 from mtzoo.errors import UserError
-from mtzoo.export.boxes import CROP_XY, IM_HW, BoxEmitter
+from mtzoo.export.box_geometry import CROP_XY, IM_HW
+from mtzoo.export.boxes import DetectionMaps, emit_boxes
 from mtzoo.export.builder import ELEMENT_TYPES, GraphBuilder
 from mtzoo.export.digest import content_digest
 from mtzoo.export.image import emit_image
@@ -28,7 +29,7 @@ from mtzoo.models import MultiTaskNet, NodeSpec, network_stride
 from mtzoo.models.channel_plan import ChannelPlan
 from mtzoo.ops.color import InputFormat
 from mtzoo.ops.geometry import DeployGeometry
-from mtzoo.postprocess import BoxDecoder
+from mtzoo.postprocess import BoxDecoder, Decoder, LabelMapDecoder
 from mtzoo.quantization import integer_state
 from mtzoo.strict_json import strict_json
 
@@ -121,8 +122,7 @@ def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: Depl
             builder.add_input(IM_HW, np.float32, (1, 2))
             if geometry.window is not None:
                 builder.add_input(CROP_XY, np.float32, (1, 2))
-        for name, task in tasks.items():
-            _emit_task(builder, name, task if quantized else _in_floats(task), geometry, maps, shapes)
+        _emit_tasks(builder, tasks if quantized else _in_floats(tasks), geometry, maps, shapes)
     return builder.model("mtzoo")
 
 
@@ -134,21 +134,27 @@ def _foreign_model(net: MultiTaskNet, geometry: DeployGeometry, signature: Signa
     return builder.model("mtzoo")
 
 
-def _in_floats(task: TaskInfo) -> TaskInfo:
-    """Without the rounding of its logits, which are no integers."""
-    if isinstance(task.decoder, BoxDecoder):
-        return task
-    return replace(task, decoder=replace(task.decoder, logit_exponent=None))
+def _in_floats(tasks: Mapping[str, TaskInfo]) -> dict[str, TaskInfo]:
+    """Without the rounding of logits, which are no integers."""
+    return {name: replace(task, decoder=_in_float(task.decoder)) for name, task in tasks.items()}
 
 
-def _emit_task(builder: GraphBuilder, name: str, task: TaskInfo, geometry: DeployGeometry, maps: Mapping[str, str],
-               shapes: Mapping[str, tuple[int, ...]]) -> None:
-    outputs = {key.removeprefix(f"{name}."): key for key in maps if key.startswith(f"{name}.")}
-    if isinstance(task.decoder, BoxDecoder):
-        own_shapes = {output: shapes[key] for output, key in outputs.items()}
-        BoxEmitter(builder, name, outputs, own_shapes, task.decoder, geometry).emit()
-    else:
-        emit_label_map(builder, name, outputs["logits"], shapes[outputs["logits"]], task.decoder)
+def _in_float(decoder: Decoder) -> Decoder:
+    return replace(decoder, logit_exponent=None) if isinstance(decoder, LabelMapDecoder) else decoder
+
+
+def _emit_tasks(builder: GraphBuilder, tasks: Mapping[str, TaskInfo], geometry: DeployGeometry, maps: Mapping[str, str],
+                shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """The post-processing of all tasks. maps: "det_person.cls_s8" -> tensor."""
+    detections = []
+    for name, task in tasks.items():
+        own = {key.removeprefix(f"{name}."): key for key in maps if key.startswith(f"{name}.")}
+        if isinstance(task.decoder, BoxDecoder):
+            detections.append(DetectionMaps(name, {output: maps[key] for output, key in own.items()},
+                                            {output: shapes[key] for output, key in own.items()}, task.decoder))
+        else:
+            emit_label_map(builder, name, maps[own["logits"]], shapes[own["logits"]], task.decoder)
+    emit_boxes(builder, detections, geometry)
 
 
 def _exponents(net: MultiTaskNet) -> dict[str, dict[str, Any]]:

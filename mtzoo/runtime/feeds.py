@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mtzoo.errors import UserError
-from mtzoo.export.boxes import CROP_XY, IM_HW
+from mtzoo.export.box_geometry import CROP_XY, IM_HW
 from mtzoo.export.info import DeployInfo
 from mtzoo.ops.color import decode, encode
 from mtzoo.runtime.executors import Arrays

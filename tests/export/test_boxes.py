@@ -1,11 +1,16 @@
 """Boxes inside the graph against the torch reference, with many equal scores: their order is part of the promise."""
 
+import cv2
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import numpy_helper
 
-from mtzoo.export.boxes import IM_HW, BoxEmitter
+from mtzoo.export.box_geometry import IM_HW
+from mtzoo.export.boxes import DetectionMaps, emit_boxes
 from mtzoo.export.builder import GraphBuilder
+from mtzoo.export.check_graph import check_graph
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess import BoxDecoder, decode_detections, to_original
 from mtzoo.runtime import build_executor
@@ -24,7 +29,7 @@ def emit(shapes, decoder, geometry: DeployGeometry = GEOMETRY):
     for name, shape in shapes.items():
         builder.add_input(name, np.float32, shape)
     builder.add_input(IM_HW, np.float32, (1, 2))
-    BoxEmitter(builder, "det", {name: name for name in shapes}, shapes, decoder, geometry).emit()
+    emit_boxes(builder, [DetectionMaps("det", {name: name for name in shapes}, shapes, decoder)], geometry)
     return builder.model("boxes")
 
 
@@ -35,12 +40,12 @@ def random_maps(shapes, seed, *, steps=6, offset=-3.0):
             .astype(np.float32) for name, shape in shapes.items()}
 
 
-def check(outputs, maps, decoder, original_hw, geometry=GEOMETRY):
+def check(outputs, maps, decoder, original_hw, geometry=GEOMETRY, task="det"):
     """Compare with the reference; returns the number of boxes."""
     decoded = decode_detections({name: torch.from_numpy(value) for name, value in maps.items()}, decoder)[0]
     wanted = to_original(decoded, geometry.view(original_hw).affine, original_hw)
-    count = int(outputs["det.count"][0])
-    boxes, scores, classes = (outputs[f"det.{key}"][0] for key in ("boxes", "scores", "classes"))
+    count = int(outputs[f"{task}.count"][0])
+    boxes, scores, classes = (outputs[f"{task}.{key}"][0] for key in ("boxes", "scores", "classes"))
     assert count == len(wanted.boxes)
     assert boxes.shape == (decoder.top_k, 4)
     np.testing.assert_allclose(boxes[:count], wanted.boxes, atol=1e-3)
@@ -94,3 +99,68 @@ def test_one_graph_serves_every_original_size():
     executor, maps = build_executor("openvino", emit(shapes, decoder), 1), random_maps(shapes, 3)
     for original_hw in ORIGINALS:
         assert check(executor.run({**maps, IM_HW: np.array([original_hw], np.float32)}), maps, decoder, original_hw)
+
+
+SEVERAL = {"a": 1, "b": 3, "c": 2}
+"""Task -> classes."""
+
+
+def emit_several(decoders):
+    """The graph of the tasks of SEVERAL at two levels, and their shapes."""
+    builder, tasks, shapes = GraphBuilder(), [], {}
+    for task, classes in SEVERAL.items():
+        shapes[task] = shapes_of(classes, (8, 16))
+        names = {name: builder.add_input(f"{task}.in.{name}", np.float32, shape) for name, shape in shapes[task].items()}
+        tasks.append(DetectionMaps(task, names, shapes[task], decoders[task]))
+    builder.add_input(IM_HW, np.float32, (1, 2))
+    emit_boxes(builder, tasks, GEOMETRY)
+    return builder.model("boxes"), shapes
+
+
+def feeds_of(maps, original_hw):
+    feeds = {f"{task}.in.{name}": value for task, own in maps.items() for name, value in own.items()}
+    return {**feeds, IM_HW: np.array([original_hw], np.float32)}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("other", [{}, {"b": BoxDecoder(pre_nms_top_k=70, top_k=40)}], ids=["one decoder", "two decoders"])
+def test_several_tasks_are_decoded_as_each_alone(runtime, other):
+    """Of different numbers of classes: what one has too few of is never found."""
+    decoders = dict.fromkeys(SEVERAL, BoxDecoder(pre_nms_top_k=60, top_k=25)) | other
+    model, shapes = emit_several(decoders)
+    assert sum(node.op_type == "NonMaxSuppression" for node in model.graph.node) == 1 + len(other)
+    executor, found = build_executor(runtime, model, 1), dict.fromkeys(SEVERAL, 0)
+    for seed in range(4):
+        maps = {task: random_maps(shapes[task], 10 * seed + i) for i, task in enumerate(SEVERAL)}
+        outputs = executor.run(feeds_of(maps, ORIGINALS[seed % 3]))
+        for task in SEVERAL:
+            found[task] += check(outputs, maps[task], decoders[task], ORIGINALS[seed % 3], task=task)
+    assert min(found.values()) > 10
+
+
+def test_every_size_is_fixed():
+    """However many boxes NMS keeps."""
+    model, _ = emit_several(dict.fromkeys(SEVERAL, BoxDecoder(pre_nms_top_k=60, top_k=25)))
+    unknown = {name for name, shape in check_graph(model).items() if None in shape}
+    assert unknown <= {node.output[0] for node in model.graph.node if node.op_type == "NonMaxSuppression"}
+    thresholds = [node.input[4] for node in model.graph.node if node.op_type == "NonMaxSuppression"]
+    values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    assert [values[name] for name in thresholds] == [0]
+
+
+@pytest.mark.parametrize("offset", [-3.0, -20.0], ids=["boxes", "none"])
+def test_opencv_finds_the_same(offset, tmp_path):
+    """It refuses thresholds below 0 and sizes that only the run shows."""
+    decoders = dict.fromkeys(SEVERAL, BoxDecoder(pre_nms_top_k=60, top_k=25))
+    model, shapes = emit_several(decoders)
+    onnx.save(model, tmp_path / "boxes.onnx")
+    if int(cv2.__version__.partition(".")[0]) < 5:
+        pytest.skip("OpenCV before 5 has no operators for it")
+    net = cv2.dnn.readNetFromONNX(str(tmp_path / "boxes.onnx"))
+    maps = {task: random_maps(shapes[task], i, offset=offset) for i, task in enumerate(SEVERAL)}
+    for name, value in feeds_of(maps, ORIGINALS[0]).items():
+        net.setInput(value, name)
+    names = [output.name for output in model.graph.output]
+    outputs = dict(zip(names, net.forward(names)))
+    found = [check(outputs, maps[task], decoders[task], ORIGINALS[0], task=task) for task in SEVERAL]
+    assert min(found) > 0 if offset == -3.0 else not any(found)

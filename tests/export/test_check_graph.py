@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mtzoo.errors import UserError
 from mtzoo.export import read_deploy_file
+from mtzoo.export.builder import GraphBuilder
 from mtzoo.export.check_graph import FEW, check_graph
 from mtzoo.export.deploy import DIGEST_KEY, METADATA_KEY
 from mtzoo.export.wire import MAX_OTHER_BYTES
@@ -264,7 +265,8 @@ def scale(model):
 
 
 def attribute(model):
-    next(a for a in first(model, "TopK").attribute if a.name == "axis").i = 0
+    """The first convolution sees the image a row lower."""
+    next(a for a in first(model, "Conv").attribute if a.name == "pads").ints[:] = [2, 1, 0, 1]
 
 
 def class_names(model):
@@ -294,6 +296,20 @@ def test_a_file_of_an_earlier_version_is_read_but_not_proven(model, tmp_path):
     file = read_deploy_file(str(tmp_path / "m.onnx"))
     assert not file.proven
     assert file.info.weight_bits is None
+
+
+def test_rows_counted_at_run_time_as_earlier_versions_wrote_them():
+    """The rows that NMS keeps, compared with the numbers of all boxes, and added up."""
+    b = GraphBuilder()
+    b.add_input("boxes", np.float32, (1, 9, 4))
+    b.add_input("scores", np.float32, (1, 2, 9))
+    threshold = (b.constant(np.array([value], np.float32)) for value in (0.5, -5e29))
+    found = b.op("NonMaxSuppression", ["boxes", "scores", b.integers(9), *threshold])
+    hits = b.op("Equal", [b.op("Gather", [found, b.integers(2)], attributes={"axis": 1}), b.constant(np.arange(9))])
+    ones = b.op("Cast", [hits], attributes={"to": TensorProto.FLOAT})
+    b.op("ReduceSum", [ones, b.integers(0)], "kept", {"keepdims": 0})
+    b.add_output("kept", np.float32, (9,))
+    assert check_graph(b.model("old"))["kept"] == (9,)
 
 
 def test_what_a_file_says_it_needs(model_path):
