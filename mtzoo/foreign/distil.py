@@ -17,8 +17,9 @@ def distil(net: nn.Module, teacher: nn.Module, batches: Sequence[Tensor], iterat
     """Train a calibrated fake-quant network, in place, until it says what `teacher` says. Ranges stay as they were observed.
 
     batches: what both read, taken in turn; learning_rate: of Adam, at the start, it falls to 0 along a cosine. on_iteration: told how
-    many are done, and the loss. Raises UserError where training diverges.
+    many are done, and the loss. Raises UserError for a learning rate that is none, and where training diverges.
     """
+    check_learning_rate(learning_rate)
     weights = [parameter for parameter in net.parameters() if parameter.requires_grad]
     optimizer = torch.optim.Adam(weights, learning_rate)
     net.train()
@@ -37,6 +38,13 @@ def distil(net: nn.Module, teacher: nn.Module, batches: Sequence[Tensor], iterat
         if on_iteration is not None:
             on_iteration(done + 1, float(loss.detach()))
     net.eval()
+
+
+def check_learning_rate(value: float) -> float:
+    """The rate. Raises UserError for one that is none."""
+    if not 0 < value < math.inf:
+        raise UserError(f"learning rate {value:g}: a number above 0 is wanted")
+    return value
 
 
 def difference(found: RawOutputs, wanted: RawOutputs) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mtzoo.compression import Corrections, quantize
 from mtzoo.foreign.compare import Agreement
-from mtzoo.foreign.distil import distil
+from mtzoo.foreign.distil import LEARNING_RATE, distil
 from mtzoo.foreign.network import Foreign, PixelBatches, QuantizedForeign
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import QConfig, QConfigMap
@@ -60,10 +60,11 @@ def search(source: Foreign, images: Sequence[np.ndarray], judged: Sequence[np.nd
     return best
 
 
-def train_on(source: Foreign, tried: Tried, images: Sequence[np.ndarray], judged: Sequence[np.ndarray], iterations: int) -> Tried:
+def train_on(source: Foreign, tried: Tried, images: Sequence[np.ndarray], judged: Sequence[np.ndarray], iterations: int,
+             learning_rate: float = LEARNING_RATE) -> Tried:
     """The network of `search` after learning to say what the float network says of `images`. Its ranges stay, and so does `tried`."""
     net = deepcopy(tried.calibrated)
-    distil(net, source.folded, source.pixel_batches(images), iterations)
+    distil(net, source.folded, source.pixel_batches(images), iterations, learning_rate)
     return _judged(source, net, judged)
 
 

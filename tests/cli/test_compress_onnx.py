@@ -15,7 +15,7 @@ def test_ways_are_tried_and_the_best_is_written(images, tmp_path, capsys):  # no
     out = tmp_path / "out"
     float_file(tmp_path / "net.onnx")
     assert main(["compress", "--onnx", str(tmp_path / "net.onnx"), "--images", str(images), *OPTIONS, "--save-dir", str(out),
-                 "--retraining-iters", "5", "--no-bench"]) == 0
+                 "--retraining-iters", "5", "--learning-rate", "1e-3", "--no-bench"]) == 0
     said = capsys.readouterr().out
     assert "6 ways to calibrate, on 3 images, chosen by 2 others" in said
     assert said.count("observer mse: ") == 2
@@ -30,6 +30,9 @@ def test_ways_are_tried_and_the_best_is_written(images, tmp_path, capsys):  # no
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--onnx", "x.onnx", "--images", ".", *MODEL, "--max-drop", "1"], "--max-drop has no effect with --onnx; leave it out"),
     (["--onnx", "x.onnx", "--images", ".", *MODEL, "--strategy", "prune+int8"], "--strategy has no effect with --onnx"),
+    (["--onnx", "x.onnx", "--images", ".", *MODEL, "--learning-rate", "1e-5"],
+     "--learning-rate has no effect without --retraining-iters; leave it out"),
+    (["--onnx", "x.onnx", "--images", ".", *MODEL, "--learning-rate", "0", "--retraining-iters", "2"], "learning rate 0: a number above 0"),
     (["--onnx", "x.onnx", *MODEL], "--images is missing with --onnx"),
     (["--config", "x.py", "--model-path", "x.pt", "--rgb"], "--rgb or --bgr belongs to --onnx"),
     (["--model-path", "x.pt"], "--config is missing; give it, or --onnx MODEL.onnx"),

@@ -25,6 +25,12 @@ def test_integers_of_few_bits_come_closer_to_what_the_float_network_says():
         assert all(torch.equal(value, after.integers(pixels)["net"][name]) for name, value in after.net(x)["net"].items())
 
 
+@pytest.mark.parametrize("rate", [0.0, -1e-4, float("nan"), float("inf")])
+def test_a_learning_rate_that_is_none_is_told(rate):
+    with pytest.raises(UserError, match="learning rate .*: a number above 0 is wanted"):
+        distil(torch.nn.Identity(), torch.nn.Identity(), [], 1, rate)
+
+
 def test_a_training_that_diverges_is_told():
     source = mtzoo.from_torch(Slopes(), torch.zeros(1, 3, *HW), mean=MEAN, std=STD)
     net = copy.deepcopy(source.folded)
