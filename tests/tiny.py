@@ -12,7 +12,7 @@ from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.models import NodeSpec
 
 HW = (64, 96)
-BACKBONE = NodeSpec("backbone", "VarGNetV2", params={"width": 0.25, "group_base": 8})
+BACKBONE = NodeSpec("backbone", "VarGNetV2", params={"width": 0.25, "group_base": 8, "blocks": [1, 1, 2, 1]})
 NECK = NodeSpec("neck", "UnetNeck", ("backbone",), {"group_base": 8})
 
 
@@ -73,7 +73,7 @@ def config_values(root: Path, tasks: Sequence[str] = ("det", "seg"), **changes: 
         shape["im_hw"] = [1, 2]
     return {
         "name": "tests/tiny",
-        "nodes": {"backbone": {"type": "VarGNetV2", "width": 0.25, "group_base": 8},
+        "nodes": {"backbone": {"type": "VarGNetV2", **BACKBONE.params},
                   "neck": {"type": "UnetNeck", "inputs": ["backbone"], "group_base": 8}},
         "sources": {"boxes": boxes, "masks": masks},
         "tasks": {task: known[task] for task in tasks},

@@ -130,7 +130,7 @@ def measure_pruned(config: ExperimentConfig, net: MultiTaskNet, batches: Batches
     """
     say(f"pruning {ratio:g}")
     try:
-        plan = plan_pruning(config, net, Pruning(ratio, "latency", IMPORTANCE), meter=meter)
+        plan = plan_pruning(config, net, Pruning(ratio, "latency", IMPORTANCE, scope="uniform"), meter=meter)
     except UserError as error:
         say(str(error))
         return None

@@ -22,6 +22,7 @@ def write_checkpoint(path: Path, config: ExperimentConfig) -> MultiTaskNet:
     """A network with random weights, and BN statistics of the validation images, as step 0 leaves it in float."""
     net = network_at(config, 0, quantized=False)
     samples = pick_samples(config, 6)
+    torch.manual_seed(0)
     randomize(net, normalize_image(collate_eval(samples).images))
     save_checkpoint(path, Checkpoint(dict(config.resolved), Progress(0, False, 4, True), net.state_dict()))
     return net.eval()

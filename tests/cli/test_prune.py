@@ -28,7 +28,7 @@ def prune(root, *arguments, ratio=0.3):
                  "--calib-images", "4", "--align", "4", "--no-bench", *map(str, arguments)])
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_pruned_network_goes_wherever_any_other_goes(root, tmp_path, capsys):
     out = tmp_path / "out"
     assert prune(root, "--save-dir", out) == 0

@@ -77,6 +77,7 @@ def test_one_task_alone_has_no_boxes(config, tmp_path):
     assert [value.name for value in info.outputs] == ["seg.labels"]
 
 
+@pytest.mark.thorough
 def test_two_processes_train_one_network_and_learn_from_a_teacher(root, tmp_path):
     """torchrun on the CPU: gradients are averaged, one of the two speaks and writes, and the run delivers. An auxiliary head helps."""
     teacher, wider = tmp_path / "teacher.pt", config_values(root)

@@ -54,6 +54,7 @@ def test_zeros_reach_the_file_and_are_weighed(root, tmp_path, capsys):
     assert (out / "with-bn-float-last.pt").read_bytes() == before
 
 
+@pytest.mark.thorough
 def test_two_of_four_reach_the_file(root, tmp_path):
     assert sparsify(root, "--pattern", "2:4", "--save-dir", tmp_path / "out", "--no-bench") == 0
     for name, a in int8_weights(tmp_path / "out" / "int-inference-export-last.onnx").items():

@@ -45,6 +45,7 @@ def test_one_name_with_two_inputs_is_refused_too():
     ((BACKBONE, NECK, NodeSpec("h", "DenseSegmentationHead", ("neck",))), "node 'h': DenseSegmentationHead needs 'num_classes'"),
     ((NodeSpec("backbone", "VarGNetV2", params={"width": 0.3}),), "node 'backbone': width=0.3"),
     ((NodeSpec("backbone", "VarGNetV2", params={"width": 4}),), "0.25 ... 2.0"),
+    ((NodeSpec("backbone", "VarGNetV2", params={"blocks": [1, 3]}),), r"node 'backbone': blocks=\[1, 3\]: 4 numbers of at least 1"),
     ((NodeSpec("backbone", "VarGNetV2", params={"width": "wide"}),), "node 'backbone'"),
     ((BACKBONE, NECK, segmentation_head(strides=[2])), r"no feature of stride 2; the inputs have strides \[4, 8, 16, 32\]"),
     ((BACKBONE, NECK, segmentation_head(strides=[4, 16])), "second is twice the first"),

@@ -9,8 +9,8 @@ from mtzoo.models.vargnet.blocks import VarGBlock, VarGDownBlock
 from mtzoo.registry import NODES
 from mtzoo.structures import FeatureSpec
 
-# name in the paper, stride, channels at width 1.0, blocks, merged first block
-STAGES = (("mod2", 4, 32, 1, False), ("mod3", 8, 64, 3, True), ("mod4", 16, 128, 7, True), ("mod5", 32, 256, 4, True))
+# name in the paper, stride, channels at width 1.0, merged first block
+STAGES = (("mod2", 4, 32, False), ("mod3", 8, 64, True), ("mod4", 16, 128, True), ("mod5", 32, 256, True))
 STEM_CHANNELS = 32
 
 
@@ -18,22 +18,25 @@ STEM_CHANNELS = 32
 class VarGNetV2(nn.Module):
     """Image (N, 3, H, W) -> features `mod2` ... `mod5` of strides 4, 8, 16 and 32.
 
-    width: channel multiplier, 0.25 ... 2.0; group_base: channels per group, 4 or 8.
+    width: channel multiplier, 0.25 ... 2.0; group_base: channels per group, 4 or 8; blocks: of each stage, at least 1.
     `vargnet_v2_g8g4_0_5x` is width 0.5, group_base 8 here and 4 in the neck.
     """
 
-    def __init__(self, in_specs: Sequence[FeatureSpec], *, width: float = 0.5, group_base: int = 8) -> None:
+    def __init__(self, in_specs: Sequence[FeatureSpec], *, width: float = 0.5, group_base: int = 8,
+                 blocks: Sequence[int] = (1, 3, 7, 4)) -> None:
         super().__init__()
+        if len(blocks) != len(STAGES) or min(blocks) < 1:
+            raise ValueError(f"blocks={list(blocks)}: {len(STAGES)} numbers of at least 1, one for each stage, are wanted")
         stem = self._channels(STEM_CHANNELS, width, group_base)
         self.stem = ConvBNAct(in_specs[0].channels, stem, 3, stride=2, activation="none")
         self.stages = nn.ModuleList()
         self.out_specs: list[FeatureSpec] = []
         channels = stem
-        for name, stride, base, blocks, merge in STAGES:
+        for (name, stride, base, merge), depth in zip(STAGES, blocks):
             out = self._channels(base, width, group_base)
             factor = 8 // group_base if stride == 4 else 2
             first = VarGDownBlock(channels, out, group_base=group_base, factor=factor, merge=merge)
-            rest = [VarGBlock(out, group_base=group_base, factor=factor) for _ in range(blocks - 1)]
+            rest = [VarGBlock(out, group_base=group_base, factor=factor) for _ in range(depth - 1)]
             self.stages.append(nn.Sequential(first, *rest))
             self.out_specs.append(FeatureSpec(out, stride, name))
             channels = out
