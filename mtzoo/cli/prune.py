@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         plan = plan_pruning(config, net, pruning, limits=limits, meter=meter)
         pruned = without(net, removed_channels(plan.choice, plan.groups))
         save_record(record, origin, plan)  # first of all: it is what --resume goes on with
-        show_plan(delivery, net, pruned, plan, pruning.criterion)
+        show_plan(delivery, net, pruned, plan, pruning)
     pruned, config = train_on(delivery, pruned, retraining, ctx=args.ctx, resume=resume)
     result = compare_pruned(delivery, net, pruned, config, batches)
     return 0 if result is None or passed(result) else 1

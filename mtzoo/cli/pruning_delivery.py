@@ -6,7 +6,7 @@ from mtzoo.console import numbered
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.origin import ADVICE
-from mtzoo.engine.pruning import PruningPlan, pruned_config
+from mtzoo.engine.pruning import Pruning, PruningPlan, pruned_config, too_far
 from mtzoo.engine.pruning_record import PICTURE, draw_plan, plan_table
 from mtzoo.engine.ptq import integer_network, left_inexact
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
@@ -46,15 +46,16 @@ class LatencyMeter:
             return file
 
 
-def show_plan(delivery: Delivery, net: MultiTaskNet, pruned: MultiTaskNet, plan: PruningPlan, criterion: str) -> None:
+def show_plan(delivery: Delivery, net: MultiTaskNet, pruned: MultiTaskNet, plan: PruningPlan, pruning: Pruning) -> None:
     """Print the table, write the picture. net: the original."""
     program = read_program(net)
     delivery.console.print(plan_table(plan, program))
     draw_plan(delivery.save_dir / PICTURE, plan, program)
     before, after = (network_costs(each, delivery.config) for each in (net, pruned))
     shares = [f"{100 * (1 - b / a):.1f} % of the {name}" for name, a, b in zip(("parameters", "MACs"), before, after)]
-    measured = f" and {100 * plan.removed:.1f} % of the latency" if criterion == "latency" else ""
-    delivery.say(f"removed: {' and '.join(shares)}{measured}")
+    measured = f" and {100 * plan.removed:.1f} % of the latency" if pruning.criterion == "latency" else ""
+    more = f"; {100 * pruning.ratio:.1f} % were asked for, and no smaller step reaches that" if too_far(plan, pruning) else ""
+    delivery.say(f"removed: {' and '.join(shares)}{measured}{more}")
 
 
 def train_on(delivery: Delivery, pruned: MultiTaskNet, retraining: Retraining | None, *, ctx: str | None,

@@ -169,26 +169,58 @@ def plan_pruning(config: ExperimentConfig, net: MultiTaskNet, pruning: Pruning, 
         what = "the limits of the sensitivity table" if limits is not None else f"--align {pruning.align}"
         raise UserError(f"--pruning-ratio {pruning.ratio:g}: cannot be reached; with {what} at most {max(found.removed, 0):.3f} of the "
                         f"{pruning.criterion} can go")
-    return without_large_steps(found, plan, floors, pruning)
+    return nearest_plan(found, plan, floors, pruning)
 
 
-def without_large_steps(found: PruningPlan, plan: Callable[[Mapping[str, int]], PruningPlan], floors: Mapping[str, int],
-                        pruning: Pruning) -> PruningPlan:
-    """The plan that removes least of those that leave a last step out which goes too far, so that smaller ones are taken instead.
+def nearest_plan(found: PruningPlan, plan: Callable[[Mapping[str, int]], PruningPlan], floors: Mapping[str, int],
+                 pruning: Pruning) -> PruningPlan:
+    """Of a plan whose last step goes too far: one that removes less, and still enough.
 
+    That step is left out, so that smaller ones are taken instead. Where they do not reach the ratio, it is taken, and earlier ones
+    are taken back that are not needed beside it.
     plan: makes one that keeps to floors, group -> how many units have to stay. Of the measured latency only blocks are left out: what
     one step of channels takes is within the noise.
     """
-    counts, tried = {group.name: group.counts for group in found.groups}, found
-    while tried.removed > pruning.ratio + OVERSHOOT and (tried.steps[-1].count == 0 or pruning.criterion != "latency"):
+    best, tried, limits = floors, found, floors
+    while too_far(tried, pruning) and (tried.steps[-1].count == 0 or pruning.criterion != "latency"):
         last = tried.steps[-1]
-        before = counts[last.group][counts[last.group].index(last.count) - 1]
-        floors = {**floors, last.group: before}
-        tried = plan(floors)
+        limits = {**limits, last.group: count_before(last, tried)}
+        tried = plan(limits)
         if tried.removed < pruning.ratio:
             break
-        found = min(found, tried, key=lambda one: one.removed)
+        if tried.removed < found.removed:
+            found, best = tried, limits
+    return found if pruning.criterion == "latency" else without_needless_steps(found, plan, best, pruning)
+
+
+def without_needless_steps(found: PruningPlan, plan: Callable[[Mapping[str, int]], PruningPlan], floors: Mapping[str, int],
+                           pruning: Pruning) -> PruningPlan:
+    """The plan without steps before its last one that the ratio does not need; the last of them, which lose most for what they save,
+    are taken back first."""
+    needed = set()
+    for step in reversed(found.steps[:-1]):
+        if not too_far(found, pruning):
+            break
+        if step.group in needed:
+            continue
+        limits = {**floors, step.group: count_before(step, found)}
+        tried = plan(limits)
+        if pruning.ratio <= tried.removed < found.removed:
+            found, floors = tried, limits
+        else:
+            needed.add(step.group)
     return found
+
+
+def too_far(plan: PruningPlan, pruning: Pruning) -> bool:
+    """Whether clearly more goes than was asked for."""
+    return pruning.ratio is not None and plan.removed > pruning.ratio + OVERSHOOT
+
+
+def count_before(step: Step, plan: PruningPlan) -> int:
+    """How many units of its group are there before a step."""
+    counts = next(group.counts for group in plan.groups if group.name == step.group)
+    return counts[counts.index(step.count) - 1]
 
 
 def up_to(order: Iterable[Step], ratio: float) -> list[Step]:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mtzoo.compression import Widths, channel_groups, order_steps, removed_channels, weight_scores
+from mtzoo.config import load_config
 from mtzoo.config.channels import channel_plan
 from mtzoo.engine.pruning import (
     OVERSHOOT,
@@ -13,11 +14,13 @@ from mtzoo.engine.pruning import (
     plan_pruning,
     pruned_config,
     shortest,
+    too_far,
     without,
 )
 from mtzoo.engine.stages import network_at
 from mtzoo.errors import UserError
 from mtzoo.graph import output_positions, read_program
+from mtzoo.locate import find_config
 from tests.tiny import tiny_config, write_images
 
 
@@ -62,6 +65,17 @@ def test_a_step_that_takes_too_much_is_left_out(config, blocks, align):
     assert ratio <= plan.removed <= ratio + OVERSHOOT
     whole = plan_pruning(config, net, Pruning(large.removed, "macs", "l2", align=align, blocks=blocks))
     assert whole.steps[-1] == large
+
+
+def test_steps_that_a_large_one_makes_needless_are_taken_back():
+    config = load_config(find_config("zoo/pp_humanseg_lite"))
+    net = network_at(config, 0, quantized=False)
+    scores = {layer: score * (1e-6 if ".stages." in layer else 1) for layer, score in weight_scores(net, "l1").items()}
+    plan = plan_pruning(config, net, Pruning(0.2, "macs", "l1"), scores=scores)
+    assert 0.2 <= plan.removed <= 0.2 + OVERSHOOT
+    assert plan.choice["nodes.backbone.stem.conv"] == 16  # of 36: the large step
+    assert not too_far(plan, Pruning(0.2))
+    assert too_far(plan, Pruning(0.1))
 
 
 def test_a_plan_keeps_the_limits_and_says_what_it_removes(config):
