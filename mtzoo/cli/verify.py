@@ -4,10 +4,14 @@
 
 The reference is the fake-quant torch network, rebuilt from the file. Exit code 0: none differs; 1: some do. Of a file that is no
 integer network (BN, float or 16-bit parts, scales of any value) equality is not promised: then it prints how far the
-runtimes are from torch. A file whose content is no longer what was exported is refused, by the hash that it holds.
+runtimes are from torch. With --executors all each runtime is compared with the settings that its users have, also
+those that `predict` does not use; what cannot run the file is named.
+
+A file whose content is no longer what was exported is refused, by the hash that it holds.
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +23,7 @@ if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for Ope
     from rich.table import Table
 
     from mtzoo.runtime import VerifyReport
+    from mtzoo.runtime.verify import Tally
     from mtzoo.runtime.verify_mixed import Distances
 
 HELP = "count the values that differ between executors: 0 of all"
@@ -33,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of images of any size")
     parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="at most N images, spread evenly")
     parser.add_argument("--threads", type=processes("--threads"), default=2, help="CPU threads of the runtimes (2)")
+    parser.add_argument("--executors", choices=("deploy", "all"), default="deploy",
+                        help="deploy: the two that predict has; all: each runtime with the settings that its users have (deploy)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,14 +57,16 @@ def run(args: argparse.Namespace) -> int:
     with show_progress("verifying", transient=True) as on_progress:
         images = (read_image(path) for path in counted(files, on_progress))
         if not file.info.integer:
+            if args.executors == "all":
+                raise UserError(f"{file.path}: no integer network, so no executors are promised to be equal; leave --executors out")
             distances = verify_mixed(reference_network(file), file, images, threads=args.threads)
         else:
-            report = verify(file.path, images, threads=args.threads)
+            report = verify(file.path, images, threads=args.threads, every=args.executors == "all")
     if not file.info.integer:
         say(distance_table(distances))
         say(NOT_PROMISED)
     else:
-        print_report(report)
+        print_report(report, every=args.executors == "all")
     if not file.proven:
         say(UNPROVEN)
     return 0 if not file.info.integer or report.passed else DIFFERS
@@ -79,11 +88,19 @@ def list_images(folder: Path, limit: int | None) -> list[Path]:
     return [files[i * len(files) // count] for i in range(count)]
 
 
-def print_report(report: "VerifyReport") -> None:
-    """A row for each output, a column for each executor: differing of compared."""
-    from rich.table import Table
-
+def print_report(report: "VerifyReport", *, every: bool = False) -> None:
+    """Differing of compared values; every: a row for each executor, else a row for each output."""
     from mtzoo.console import say
+
+    say(executor_table(report) if every else output_table(report))
+    for name, reason in report.refused.items():
+        say(f"{name} cannot run the file: {reason}")
+    say("equal" if report.passed else "NOT equal")
+
+
+def output_table(report: "VerifyReport") -> "Table":
+    """A row for each output, a column for each executor."""
+    from rich.table import Table
 
     table = Table(title=f"differing of compared values, {report.images} images")
     table.add_column("output")
@@ -95,13 +112,38 @@ def print_report(report: "VerifyReport") -> None:
                                 for t in report.executors.values()))
     table.add_section()
     table.add_row("all", *(f"{sum(t.mismatches.values()):,} of {sum(t.values.values()):,}" for t in report.executors.values()))
-    table.add_row("largest box difference, px", *(f"{t.box_error:.1e}" if any(o.endswith(".boxes") for o in t.values) else "-"
-                                                  for t in report.executors.values()))
+    table.add_row("largest box difference, px", *(_box_error(t) for t in report.executors.values()))
     if any(t.float_error for t in report.executors.values()):
         table.add_row("largest difference behind a softmax or sigmoid", *(f"{t.float_error:.1e}" if t.float_error else "-"
                                                                           for t in report.executors.values()))
-    say(table)
-    say("equal" if report.passed else "NOT equal")
+    return table
+
+
+def executor_table(report: "VerifyReport") -> "Table":
+    """A row for each executor, with its version; outputs by what they are."""
+    from rich.table import Table
+
+    from mtzoo.runtime.every_executor import runtime_version
+
+    table = Table("executor", "version", "maps", "label maps", "boxes", "px",
+                  title=f"differing of compared values, {report.images} images",
+                  caption="maps: as the network leaves them; px: the largest difference of a box")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for name, tally in report.executors.items():
+        version = "-" if name == "integer" else runtime_version(name)
+        kinds = (lambda end: end not in ("labels", "boxes"), lambda end: end == "labels", lambda end: end == "boxes")
+        table.add_row(name, version, *(_differing(tally, kind) for kind in kinds), _box_error(tally))
+    return table
+
+
+def _differing(tally: "Tally", belongs: Callable[[str], bool]) -> str:
+    own = [output for output in tally.values if belongs(output.rpartition(".")[2])]
+    return f"{sum(tally.mismatches[o] for o in own):,} of {sum(tally.values[o] for o in own):,}" if own else "-"
+
+
+def _box_error(tally: "Tally") -> str:
+    return f"{tally.box_error:.1e}" if any(output.endswith(".boxes") for output in tally.values) else "-"
 
 
 def distance_table(distances: "Distances") -> "Table":

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MESSAGE = 200
 """Characters of a runtime's message that are shown."""
 Precision = Literal["f32", "bf16"]
+OptimisationLevel = Literal["off", "basic", "extended", "all"]
 Arrays = dict[str, np.ndarray]
 
 
@@ -38,7 +39,7 @@ class Executor(Protocol):
 
 
 @contextmanager
-def _in_one_line(runtime: str, does: str) -> Iterator[None]:
+def in_one_line(runtime: str, does: str) -> Iterator[None]:
     """Whatever a runtime raises, at loading or running, as one UserError: each has its own kinds, and a model may be hostile."""
     try:
         yield
@@ -53,20 +54,23 @@ def _in_one_line(runtime: str, does: str) -> Iterator[None]:
 class OnnxRuntimeExecutor:
     """ONNX Runtime on the CPU. Where its int8 kernels saturate, layers of large weights run in float32.
 
-    as_is: run them in int8 all the same.
+    as_is: run them in int8 all the same; level: of ONNX Runtime's graph optimisations.
     """
 
-    def __init__(self, model: onnx.ModelProto, threads: int, *, as_is: bool = False) -> None:
+    def __init__(self, model: onnx.ModelProto, threads: int, *, as_is: bool = False, level: OptimisationLevel = "all") -> None:
         try:
             import onnxruntime
         except ImportError as error:
             raise UserError(f"ONNX Runtime is not installed ({error}); pip install onnxruntime") from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        levels = onnxruntime.GraphOptimizationLevel
+        options.graph_optimization_level = {"off": levels.ORT_DISABLE_ALL, "basic": levels.ORT_ENABLE_BASIC,
+                                            "extended": levels.ORT_ENABLE_EXTENDED, "all": levels.ORT_ENABLE_ALL}[level]
         options.log_severity_level = 4  # what goes wrong is an exception, and told in one line
         unsafe = set() if as_is else _saturating("onnxruntime", model)
         self.float_layers = len(unsafe)
-        with _in_one_line("ONNX Runtime", "load"):
+        with in_one_line("ONNX Runtime", "load"):
             content = bake_weights(model, unsafe).SerializeToString()
             # they would fold BN into weights that are on their grid, and make integers of 8 bits of those in float again
             kept = ["ConvBNFusion", "WeightBiasQuantization"] if unsafe else []
@@ -74,12 +78,12 @@ class OnnxRuntimeExecutor:
         self.output_names = tuple(output.name for output in model.graph.output)
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays:
-        with _in_one_line("ONNX Runtime", "run"):
+        with in_one_line("ONNX Runtime", "run"):
             return dict(zip(self.output_names, self._session.run(list(self.output_names), dict(feeds))))
 
 
 @cache
-def _openvino_core() -> "openvino.Core":
+def openvino_core() -> "openvino.Core":
     """One for the process, never freed: with the last Core goes the signal stack that its CPU plugin has set up, and the next
     signal that Python handles, such as the end of a data loader's worker, kills the process."""
     import openvino
@@ -108,14 +112,14 @@ class OpenVinoExecutor:
                    "PERF_COUNT": count}
         unsafe = set() if as_is else _saturating("openvino", model)
         self.float_layers = len(unsafe)
-        with _in_one_line("OpenVINO", "load"):
-            core = _openvino_core()
+        with in_one_line("OpenVINO", "load"):
+            core = openvino_core()
             content = wide_integers_as_floats(regroup(bake_weights(model, unsafe))).SerializeToString()
             self._request = core.compile_model(core.read_model(content), "CPU", options).create_infer_request()
         self.output_names = tuple(output.name for output in model.graph.output)
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays:
-        with _in_one_line("OpenVINO", "run"):
+        with in_one_line("OpenVINO", "run"):
             self._request.infer(dict(feeds), share_inputs=True)
             return {name: self._request.get_tensor(name).data.copy() for name in self.output_names}
 

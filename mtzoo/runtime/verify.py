@@ -17,9 +17,17 @@ from torch import Tensor
 from mtzoo.errors import UserError
 from mtzoo.export.builder import GraphBuilder
 from mtzoo.export.info import DeployInfo
-from mtzoo.export.load import fake_quant_network, integer_network, network_outputs, read_deploy_file, stored_integers
+from mtzoo.export.load import (
+    DeployFile,
+    fake_quant_network,
+    integer_network,
+    network_outputs,
+    read_deploy_file,
+    stored_integers,
+)
 from mtzoo.export.signature import Signature
 from mtzoo.postprocess import BoxDecoder, LabelMapDecoder, label_map, to_prediction
+from mtzoo.runtime.every_executor import OTHER_FORMATS, build_all, every_executor
 from mtzoo.runtime.executors import Arrays, Executor, build_executor
 from mtzoo.runtime.feeds import feeds_for, seen_image
 from mtzoo.runtime.model import DeployModel, raw_outputs
@@ -47,10 +55,12 @@ class Tally:
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """images: how many; executors: "integer", "onnxruntime", "openvino" -> their counts."""
+    """images: how many; executors: "integer", "onnxruntime", "openvino" -> their counts; refused: those that cannot run the file ->
+    what they say."""
 
     images: int
     executors: Mapping[str, Tally]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def values(self) -> int:
@@ -67,10 +77,11 @@ class VerifyReport:
         return not any(self.mismatches.values())
 
 
-def verify(model_path: str | Path, images: Iterable[np.ndarray], *, threads: int = 1,
+def verify(model_path: str | Path, images: Iterable[np.ndarray], *, threads: int = 1, every: bool = False,
            on_image: Callable[[int], None] | None = None) -> VerifyReport:
     """Compare all executors on images (H, W, 3) uint8 BGR of any size.
 
+    every: all of `every_executor` instead of the two that `DeployModel` has; those that cannot run the file are named in the report.
     on_image: told the number of images done. Raises UserError if the file is no integer network's or there is no image.
     """
     file = read_deploy_file(model_path)
@@ -80,30 +91,47 @@ def verify(model_path: str | Path, images: Iterable[np.ndarray], *, threads: int
     if first is None:
         raise UserError(f"{model_path}: no image to verify it on; name a folder with images")
     reference, integer = fake_quant_network(file, state), integer_network(file, state)
-    as_they_are = {name: build_executor(name, file.model, threads) for name in RUNTIMES}
     shapes = {name: tuple(value.shape) for name, value in flatten_outputs(network_outputs(reference, _blank(file.info))).items()}
-    inside = with_raw_outputs(file.model, shapes)
-    raw = as_they_are if inside is None else {name: build_executor(name, inside, threads) for name in RUNTIMES}
-    tallies = {name: Tally() for name in ("integer", *RUNTIMES)}
+    runtimes, refused = _runtimes(file, shapes, threads, first, every=every)
+    tallies = {name: Tally() for name in ("integer", *runtimes)}
     done = 0
     for image in itertools.chain([first], images):
         original_hw = image.shape[:2]
-        feeds = feeds_for(file.info, file.info.geometry.view(original_hw).show(image), original_hw)
+        feeds = _feeds(file.info, image)
         batch = torch.from_numpy(seen_image(file.info, feeds))
         expected = network_outputs(reference, batch)
         with torch.no_grad():
             actual = integer(batch)
         _compare_raw(tallies["integer"], expected, actual)
         _compare_labels(tallies["integer"], file.info, expected, _labels(file.info, actual))
-        for name in RUNTIMES:
-            _compare_raw(tallies[name], expected, raw_outputs(_only(raw[name].run(feeds), shapes)))
+        for name, (as_it_is, raw) in runtimes.items():
+            _compare_raw(tallies[name], expected, raw_outputs(_only(raw.run(feeds), shapes)))
             if file.info.signature is not None:
-                _compare_foreign(tallies[name], file.info.signature, as_they_are[name].run(feeds), expected)
-            _compare_deployed(tallies[name], file.info, as_they_are[name], feeds, expected, original_hw)
+                _compare_foreign(tallies[name], file.info.signature, as_it_is.run(feeds), expected)
+            _compare_deployed(tallies[name], file.info, as_it_is, feeds, expected, original_hw)
         done += 1
         if on_image is not None:
             on_image(done)
-    return VerifyReport(done, tallies)
+    return VerifyReport(done, tallies, refused)
+
+
+def _runtimes(file: DeployFile, shapes: Mapping[str, tuple[int, ...]], threads: int, image: np.ndarray, *,
+              every: bool) -> tuple[dict[str, tuple[Executor, Executor]], dict[str, str]]:
+    """(name -> the file as it is, and with its raw maps as outputs; name -> why a runtime cannot run it). shapes: of the raw maps."""
+    inside = with_raw_outputs(file.model, shapes)
+    if not every:
+        as_they_are = {name: build_executor(name, file.model, threads) for name in RUNTIMES}
+        raw = as_they_are if inside is None else {name: build_executor(name, inside, threads) for name in RUNTIMES}
+        return {name: (as_they_are[name], raw[name]) for name in RUNTIMES}, {}
+    feeds = _feeds(file.info, image)
+    as_they_are, refused = build_all(every_executor(), file.model, threads, feeds)
+    raw, further = (as_they_are, {}) if inside is None else build_all(
+        {name: build for name, build in every_executor().items() if name in as_they_are}, inside, threads, feeds)
+    return {name: (as_they_are[name], raw[name]) for name in raw}, {**refused, **further, **OTHER_FORMATS}
+
+
+def _feeds(info: DeployInfo, image: np.ndarray) -> Arrays:
+    return feeds_for(info, info.geometry.view(image.shape[:2]).show(image), image.shape[:2])
 
 
 def with_raw_outputs(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> onnx.ModelProto | None:

@@ -50,7 +50,7 @@ def test_openvino_2024_takes_fractions_as_text_only(model_path, monkeypatch):
             raise NotImplementedError
 
     monkeypatch.setattr(executors, "saturates", lambda _: False)  # the probe needs a true core
-    monkeypatch.setattr(executors, "_openvino_core", Core)
+    monkeypatch.setattr(executors, "openvino_core", Core)
     with pytest.raises(UserError, match="OpenVINO cannot load this model"):
         executors.OpenVinoExecutor(read_deploy_file(model_path).model, 1, sparse_rate=0.3)
     assert given["CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE"] == "0.3"

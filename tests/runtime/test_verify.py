@@ -1,12 +1,15 @@
 import cv2
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 from mtzoo.cli.main import main
+from mtzoo.cli.verify import print_report
 from mtzoo.errors import UserError
 from mtzoo.export.deploy import METADATA_KEY
-from mtzoo.runtime import verify
+from mtzoo.runtime import executors, verify
+from mtzoo.runtime.every_executor import build_all
 from mtzoo.runtime.verify import compare_detections
 from mtzoo.structures import Detections
 from tests.export.helpers import export
@@ -86,3 +89,36 @@ def test_rows_are_compared_one_by_one():
     assert compare_detections(wanted, wanted._replace(labels=np.array([0, 0])))[:2] == (2, 1)
     assert compare_detections(wanted, Detections(*(part[:1] for part in wanted)))[:2] == (2, 1)
     assert compare_detections(wanted, Detections(*(part[:0] for part in wanted)))[:2] == (2, 2)
+
+
+@pytest.mark.slow
+def test_every_executor(model_path, tmp_path, capsys, monkeypatch):
+    """What cannot run the file is named with what it says; what runs it is counted with its version."""
+    monkeypatch.setattr(executors, "saturates", lambda _: False)  # its own settings are the file as it is, also on such a CPU
+    cv2.imwrite(str(tmp_path / "a.png"), photo())
+    report = verify(model_path, [photo()], every=True)
+    levels = [f"onnxruntime {level}" for level in ("off", "basic", "extended", "all")]
+    assert [name for name in report.executors if name != "opencv"] == ["integer", *levels, "openvino f32", "openvino default"]
+    assert {"litert", "ncnn", "mnn"} <= set(report.refused)
+    for name in ("onnxruntime off", *(["opencv"] if "opencv" in report.executors else [])):
+        assert report.mismatches[name] == 0
+        assert report.executors[name].values == report.executors["onnxruntime all"].values
+    print_report(report, every=True)
+    said = capsys.readouterr().out
+    assert onnxruntime.__version__ in said
+    assert "litert cannot run the file: it reads .tflite files" in said
+
+
+def test_one_that_cannot_run_the_file_is_no_reason_to_stop(model_path):
+    """It may load the file and refuse to run it."""
+    class Refuses:
+        output_names, float_layers = (), 0
+
+        def run(self, feeds):
+            raise UserError("no such operator")
+
+    def cannot_load(model, threads):
+        raise UserError("cannot load")
+
+    builders = {"one": lambda model, threads: Refuses(), "two": cannot_load}
+    assert build_all(builders, onnx.load(model_path), 1, {}) == ({}, {"one": "no such operator", "two": "cannot load"})

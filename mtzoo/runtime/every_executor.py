@@ -1,0 +1,91 @@
+"""All that may run a deploy model, for `verify --executors all`: each runtime with the settings that its users have.
+
+`mtzoo.runtime.executors` mends a file where a runtime or CPU needs it. "openvino default" and "opencv" are the file as it is, as other
+tools run it.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
+
+import numpy as np
+import onnx
+
+from mtzoo.errors import UserError
+from mtzoo.runtime.executors import Arrays, Executor, OnnxRuntimeExecutor, OpenVinoExecutor, in_one_line, openvino_core
+
+Build = Callable[[onnx.ModelProto, int], Executor]
+
+
+class DefaultOpenVinoExecutor:
+    """OpenVINO as `benchmark_app` and model servers have it: no setting but the number of threads."""
+
+    float_layers = 0
+
+    def __init__(self, model: onnx.ModelProto, threads: int) -> None:
+        self.output_names = tuple(output.name for output in model.graph.output)
+        with in_one_line("OpenVINO", "load"):
+            core = openvino_core()
+            read = core.read_model(model.SerializeToString())
+            self._request = core.compile_model(read, "CPU", {"INFERENCE_NUM_THREADS": threads}).create_infer_request()
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays:
+        with in_one_line("OpenVINO", "run"):
+            self._request.infer(dict(feeds))
+            return {name: self._request.get_tensor(name).data.copy() for name in self.output_names}
+
+
+class OpenCvExecutor:
+    """OpenCV's dnn module, which computes quantized layers in float32. Its number of threads is the process's."""
+
+    float_layers = 0
+
+    def __init__(self, model: onnx.ModelProto, threads: int) -> None:
+        import cv2
+
+        cv2.setNumThreads(threads)
+        self.output_names = tuple(output.name for output in model.graph.output)
+        with in_one_line("OpenCV", "load"):
+            self._net = cv2.dnn.readNetFromONNX(np.frombuffer(model.SerializeToString(), np.uint8))
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays:
+        with in_one_line("OpenCV", "run"):
+            for name, value in feeds.items():
+                self._net.setInput(value, name)
+            outputs = self._net.forward(list(self.output_names))
+            return {name: np.array(value) for name, value in zip(self.output_names, outputs)}
+
+
+def every_executor() -> dict[str, Build]:
+    """Name -> how it is built. "onnxruntime all" and "openvino f32" are what `DeployModel` runs."""
+    levels = {f"onnxruntime {level}": partial(OnnxRuntimeExecutor, level=level) for level in ("off", "basic", "extended", "all")}
+    return {**levels, "openvino f32": OpenVinoExecutor, "openvino default": DefaultOpenVinoExecutor, "opencv": OpenCvExecutor}
+
+
+MODULES = {"onnxruntime": "onnxruntime", "openvino": "openvino", "opencv": "cv2"}
+"""First word of an executor's name -> its Python module."""
+
+
+def runtime_version(name: str) -> str:
+    """Of the runtime of an executor: "2026.4.1". Without the commit that OpenVINO adds."""
+    return import_module(MODULES[name.partition(" ")[0]]).__version__.partition("-")[0]
+
+
+OTHER_FORMATS = {"litert": "it reads .tflite files, no ONNX", "ncnn": "it reads .param and .bin files, no ONNX",
+                 "mnn": "it reads .mnn files, no ONNX"}
+"""Runtimes that no ONNX file can be given, and why."""
+
+
+def build_all(builders: Mapping[str, Build], model: onnx.ModelProto, threads: int,
+              feeds: Mapping[str, np.ndarray]) -> tuple[dict[str, Executor], dict[str, str]]:
+    """(name -> executor of those that run the model, name -> what the others say). Each is run once: some load what they cannot run."""
+    found, refused = {}, {}
+    for name, build in builders.items():
+        try:
+            executor = build(model, threads)
+            executor.run(feeds)
+        except UserError as error:
+            refused[name] = str(error)
+        else:
+            found[name] = executor
+    return found, refused
