@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,14 +132,31 @@ def _plain(exponent: Tensor) -> int | tuple[int, ...]:
     return tuple(exponent.tolist()) if exponent.dim() else int(exponent)
 
 
-class _NoRandomValues(TorchFunctionMode):
-    """Leaves tensors as they are where random values would go: on the meta device these cost seconds of imports, for nothing."""
+class _OnlyShapes(TorchFunctionMode):
+    """What building a network on the meta device needs besides.
+
+    Tensors stay as they are where random values would go: there these cost seconds of imports, for nothing. Numbers that a layout is
+    worked out from are made on the CPU: torchvision's RegNet reads its widths and depths from such tensors.
+    """
 
     def __torch_function__(self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (),
                            kwargs: Mapping[str, Any] | None = None) -> Any:
         if getattr(func, "__name__", "") in ("normal_", "uniform_"):
             return args[0] if args else (kwargs or {})["tensor"]
+        if func in (torch.arange, torch.tensor):
+            kwargs = {"device": "cpu", **(kwargs or {})}
         return func(*args, **(kwargs or {}))
+
+
+def numbers_in(value: object) -> Iterator[float]:
+    """All numbers in nested lists and mappings."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for entry in value:
+            yield from numbers_in(entry)
+    elif isinstance(value, int | float):
+        yield value
 
 
 def described_network(file: DeployFile) -> MultiTaskNet:
@@ -149,11 +166,11 @@ def described_network(file: DeployFile) -> MultiTaskNet:
     meta device, which allocates nothing.
     """
     info = file.info
-    numbers = [value for nodes in info.graphs.values() for node in nodes for value in node.params.values()]
+    params = [node.params for nodes in info.graphs.values() for node in nodes]
     try:
-        if any(isinstance(value, int | float) and abs(value) > MAX_PARAMETER for value in numbers):
+        if any(abs(number) > MAX_PARAMETER for number in numbers_in(params)):
             raise UserError(f"a parameter of its network is above {MAX_PARAMETER}")
-        with torch.device("meta"), _NoRandomValues():
+        with torch.device("meta"), _OnlyShapes():
             layers = read_program(build_network(info.graphs, info.channels)).convs
     except (UserError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         fault = shown(" ".join(str(error).split()))

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 from mtzoo.errors import UserError
 from mtzoo.export import fake_quant_network, integer_network, read_deploy_file, stored_integers
 from mtzoo.export.load import described_network, network_outputs
+from mtzoo.models import NodeSpec
 from mtzoo.quantization import integer_state
 from mtzoo.structures import flatten_outputs
 from tests.export.helpers import export, prepared_net
@@ -92,7 +93,8 @@ def test_pipes_devices_and_giants_are_not_read(copy, tmp_path):
 
 
 @pytest.mark.parametrize(("key", "value", "said"), [
-    ("width", 1e9, "above 4096"), ("width", 2.0, "tells of a layer"), ("group_base", 0, "tells of no network"),
+    ("width", 1e9, "above 4096"), ("blocks", [1, 10 ** 9, 1, 1], "above 4096"),
+    ("width", 2.0, "tells of a layer"), ("group_base", 0, "tells of no network"),
     ("width", "wide", "tells of no network"), ("nothing", 1, "tells of no network")])
 def test_a_description_of_another_network_takes_no_memory(copy, key, value, said):
     copy.with_suffix(".json").unlink()
@@ -101,6 +103,16 @@ def test_a_description_of_another_network_takes_no_memory(copy, key, value, said
               for task, nodes in file.info.graphs.items()}
     with pytest.raises(UserError, match=said):
         described_network(replace(file, info=replace(file.info, graphs=graphs)))
+
+
+def test_networks_of_torchvision_are_rebuilt_from_a_description(copy):
+    """RegNet works its widths out with tensors, which hold no numbers where nothing is allocated."""
+    file = read_deploy_file(copy)
+    for name in ("regnet_x_400mf", "regnet_y_400mf", "mobilenet_v3_small", "resnet18"):
+        other = NodeSpec("backbone", "Torchvision", params={"name": name})
+        graphs = {task: [other if node.name == "backbone" else node for node in nodes] for task, nodes in file.info.graphs.items()}
+        with pytest.raises(UserError, match="tells of a layer 'nodes.backbone"):  # the file holds another network's weights
+            described_network(replace(file, info=replace(file.info, graphs=graphs)))
 
 
 def test_exponents_that_are_not_those_of_the_scales(copy):
