@@ -12,7 +12,9 @@ from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.models import NodeSpec
 
 HW = (64, 96)
-BACKBONE = NodeSpec("backbone", "VarGNetV2", params={"width": 0.25, "group_base": 8, "blocks": [1, 1, 2, 1]})
+BACKBONE = NodeSpec("backbone", "VarGNetV2", params={"width": 0.25, "group_base": 8})
+BLOCKS = [1, 1, 2, 1]
+"""Of the stages in whole configs: runs of whole commands take half the time."""
 NECK = NodeSpec("neck", "UnetNeck", ("backbone",), {"group_base": 8})
 
 
@@ -73,7 +75,7 @@ def config_values(root: Path, tasks: Sequence[str] = ("det", "seg"), **changes: 
         shape["im_hw"] = [1, 2]
     return {
         "name": "tests/tiny",
-        "nodes": {"backbone": {"type": "VarGNetV2", **BACKBONE.params},
+        "nodes": {"backbone": {"type": "VarGNetV2", **BACKBONE.params, "blocks": BLOCKS},
                   "neck": {"type": "UnetNeck", "inputs": ["backbone"], "group_base": 8}},
         "sources": {"boxes": boxes, "masks": masks},
         "tasks": {task: known[task] for task in tasks},

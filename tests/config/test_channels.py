@@ -39,7 +39,7 @@ def test_a_pruned_network_is_built_again_from_its_config(config, pruned):
     assert config_hash(ready) != config_hash(config)
     assert config_hash(with_channels(ready, {})) == config_hash(config)
     gone = {name for name, channels in ready.channels.items() if channels == GONE}
-    assert "nodes.backbone.stages.1.1" in gone
+    assert "nodes.backbone.stages.2.1" in gone
     assert not any(layer.startswith(f"{block}.") for block in gone for layer in ready.channels)
     assert set(channels_of(pruned)) > set(ready.channels) - gone  # layers that did not change are not named
 

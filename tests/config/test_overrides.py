@@ -59,7 +59,7 @@ def test_a_node_of_another_type_takes_the_place_of_the_one_that_is_there(values)
         assert (backbone.type, backbone.params) == ("HRNet", {"width": 8})
         assert (neck.type, neck.inputs, neck.params) == ("ResizeConcat", ("backbone",), {})
     merged = override(values, {"nodes.backbone": {"type": "VarGNetV2", "width": 0.5}})
-    assert merged["nodes"]["backbone"] == {"type": "VarGNetV2", "width": 0.5, "group_base": 8}
+    assert merged["nodes"]["backbone"] == {**values["nodes"]["backbone"], "width": 0.5}
 
 
 def idle(values, options, tasks=()):
