@@ -16,6 +16,9 @@ BACKBONE = NodeSpec("backbone", "VarGNetV2", params={"width": 0.25, "group_base"
 BLOCKS = [1, 1, 2, 1]
 """Of the stages in whole configs: runs of whole commands take half the time."""
 NECK = NodeSpec("neck", "UnetNeck", ("backbone",), {"group_base": 8})
+GRAPH_NODES = {"backbone": {"type": BACKBONE.type, **BACKBONE.params},
+               "neck": {"type": NECK.type, "inputs": ["backbone"], **NECK.params}}
+"""The nodes of `tiny_graphs`, for a config of the same network: `tiny_config(root, nodes=GRAPH_NODES)`."""
 
 
 def detection_head(name: str = "det_head", num_classes: int = 2, **params: object) -> NodeSpec:
@@ -75,8 +78,7 @@ def config_values(root: Path, tasks: Sequence[str] = ("det", "seg"), **changes: 
         shape["im_hw"] = [1, 2]
     return {
         "name": "tests/tiny",
-        "nodes": {"backbone": {"type": "VarGNetV2", **BACKBONE.params, "blocks": BLOCKS},
-                  "neck": {"type": "UnetNeck", "inputs": ["backbone"], "group_base": 8}},
+        "nodes": {**GRAPH_NODES, "backbone": {**GRAPH_NODES["backbone"], "blocks": BLOCKS}},
         "sources": {"boxes": boxes, "masks": masks},
         "tasks": {task: known[task] for task in tasks},
         "train_geometry": {"crop_hw": list(HW), "resize_type": "none"},

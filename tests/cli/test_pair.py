@@ -11,7 +11,7 @@ from mtzoo.cli.models import export_spec
 from mtzoo.export import export_model
 from tests.export.helpers import spec
 from tests.runtime.test_model import photo
-from tests.tiny import HW, tiny_config, write_images
+from tests.tiny import GRAPH_NODES, HW, tiny_config, write_images
 
 CAMERA = {"original_hw": [64, 96], "focal": [80, 80], "center": [48, 30], "yaw_deg": 5}
 
@@ -21,9 +21,10 @@ def pair(frozen, tmp_path_factory):
     """(resize model, crop model) of the tiny network, with data in their configs."""
     root = tmp_path_factory.mktemp("pair")
     data = write_images(root / "data")
-    resize = tiny_config(data)
+    resize = tiny_config(data, nodes=GRAPH_NODES)
     shape = {**resize.resolved["int_inference_export_input_shape"], "image": [1, 3, 32, 64], "crop_xy": [1, 2]}
-    crop = tiny_config(data, deploy_geometry={"input_hw": [32, 64], "window": {"vanishing_point": [48, 30], "original_hw": list(HW)}},
+    window = {"vanishing_point": [48, 30], "original_hw": list(HW)}
+    crop = tiny_config(data, nodes=GRAPH_NODES, deploy_geometry={"input_hw": [32, 64], "window": window},
                        int_inference_export_input_shape=shape, merge={"duplicate_iou": 0.4})
     for name, config in (("resize", resize), ("crop", crop)):
         tasks = {task: replace(info, decoder=spec(3).tasks[task].decoder) for task, info in export_spec(config, 3).tasks.items()}
