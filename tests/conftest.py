@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ["MTZOO_CACHE"] = "off"  # tests keep nothing in the user's folders
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

@@ -12,27 +12,16 @@ import numpy as np
 import onnx
 
 from mtzoo.errors import UserError
-from mtzoo.runtime.executors import Arrays, Executor, OnnxRuntimeExecutor, OpenVinoExecutor, in_one_line, openvino_core
+from mtzoo.runtime.executors import Arrays, Executor, OnnxRuntimeExecutor, OpenVinoExecutor, OpenVinoModel, in_one_line
 
 Build = Callable[[onnx.ModelProto, int], Executor]
 
 
-class DefaultOpenVinoExecutor:
+class DefaultOpenVinoExecutor(OpenVinoModel):
     """OpenVINO as `benchmark_app` and model servers have it: no setting but the number of threads."""
 
-    float_layers = 0
-
     def __init__(self, model: onnx.ModelProto, threads: int) -> None:
-        self.output_names = tuple(output.name for output in model.graph.output)
-        with in_one_line("OpenVINO", "load"):
-            core = openvino_core()
-            read = core.read_model(model.SerializeToString())
-            self._request = core.compile_model(read, "CPU", {"INFERENCE_NUM_THREADS": threads}).create_infer_request()
-
-    def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays:
-        with in_one_line("OpenVINO", "run"):
-            self._request.infer(dict(feeds))
-            return {name: self._request.get_tensor(name).data.copy() for name in self.output_names}
+        super().__init__(model.SerializeToString(), [output.name for output in model.graph.output], {"INFERENCE_NUM_THREADS": threads})
 
 
 class OpenCvExecutor:

@@ -1,9 +1,10 @@
 """ONNX Runtime and OpenVINO behind one call: feeds by name in, outputs by name out."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ import onnx
 from mtzoo.errors import Caution, UserError, did_you_mean
 from mtzoo.export.requirements import largest_weights, unsafe_weights
 from mtzoo.runtime.baked import bake_weights
+from mtzoo.runtime.model_cache import Options, compile_model
 from mtzoo.runtime.regroup import regroup
 from mtzoo.runtime.saturation import loses_sums, probe_model
 from mtzoo.runtime.wide_integers import wide_integers_as_floats
@@ -91,32 +93,20 @@ def openvino_core() -> "openvino.Core":
     return openvino.Core()
 
 
-class OpenVinoExecutor:
-    """OpenVINO on the CPU. Integer models are regrouped for its kernels, 16-bit ones mended; float ones may run in bf16. Where its
-    int8 kernels saturate, layers of large weights run in float32.
+class OpenVinoModel:
+    """An ONNX file compiled by OpenVINO for the CPU. float_layers: none, unless a subclass makes them so."""
 
-    sparse_rate: layers with more than this share of zero weights may be stored compressed, which OpenVINO does where it can; 1: none.
-    count: keep the time of each operator, for `operator_times`. as_is: run every layer in int8 all the same.
-    """
+    float_layers = 0
 
-    def __init__(self, model: onnx.ModelProto, threads: int, precision: Precision = "f32", sparse_rate: float = 1.0, *,
-                 count: bool = False, as_is: bool = False) -> None:
+    def __init__(self, content: bytes, output_names: Sequence[str], options: Options, cache_folder: Path | None = None) -> None:
+        """cache_folder: of compiled models, see `mtzoo.runtime.model_cache`; None: nothing is kept."""
         try:
             import openvino  # noqa: F401  # to tell of its absence
         except ImportError as error:
             raise UserError(f"OpenVINO is not installed ({error}); pip install openvino") from error
-        # Precision is stated because the default on CPUs with bf16 units is bf16, also for the float ends of an integer
-        # network. Dynamic quantization would round activations once more. The rate is text because 2024.x takes no number.
-        options = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY",
-                   "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0", "CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE": str(sparse_rate),
-                   "PERF_COUNT": count}
-        unsafe = set() if as_is else _saturating("openvino", model)
-        self.float_layers = len(unsafe)
+        self.output_names = tuple(output_names)
         with in_one_line("OpenVINO", "load"):
-            core = openvino_core()
-            content = wide_integers_as_floats(regroup(bake_weights(model, unsafe))).SerializeToString()
-            self._request = core.compile_model(core.read_model(content), "CPU", options).create_infer_request()
-        self.output_names = tuple(output.name for output in model.graph.output)
+            self._request = compile_model(openvino_core(), content, options, cache_folder).create_infer_request()
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays:
         with in_one_line("OpenVINO", "run"):
@@ -124,8 +114,30 @@ class OpenVinoExecutor:
             return {name: self._request.get_tensor(name).data.copy() for name in self.output_names}
 
     def operator_times(self) -> list[tuple[str, str, float]]:
-        """(name, kind, microseconds) of the last run's operators, after OpenVINO has fused them."""
+        """(name, kind, microseconds) of the last run's operators, after OpenVINO has fused them, if it was told to count."""
         return [(p.node_name, p.node_type, 1e6 * p.real_time.total_seconds()) for p in self._request.get_profiling_info()]
+
+
+class OpenVinoExecutor(OpenVinoModel):
+    """OpenVINO on the CPU. Integer models are regrouped for its kernels, 16-bit ones mended; float ones may run in bf16. Where its
+    int8 kernels saturate, layers of large weights run in float32.
+
+    sparse_rate: layers with more than this share of zero weights may be stored compressed, which OpenVINO does where it can; 1: none.
+    count: keep the time of each operator, for `operator_times`. as_is: run every layer in int8 all the same. cache_folder: of compiled
+    models; None: nothing is kept.
+    """
+
+    def __init__(self, model: onnx.ModelProto, threads: int, precision: Precision = "f32", sparse_rate: float = 1.0, *,
+                 count: bool = False, as_is: bool = False, cache_folder: Path | None = None) -> None:
+        # Precision is stated because the default on CPUs with bf16 units is bf16, also for the float ends of an integer
+        # network. Dynamic quantization would round activations once more. The rate is text because 2024.x takes no number.
+        options = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY",
+                   "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0", "CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE": str(sparse_rate),
+                   "PERF_COUNT": count}
+        unsafe = set() if as_is else _saturating("openvino", model)
+        self.float_layers = len(unsafe)
+        form = wide_integers_as_floats(regroup(bake_weights(model, unsafe)))
+        super().__init__(form.SerializeToString(), [output.name for output in model.graph.output], options, cache_folder)
 
 
 EXECUTORS = {"openvino": OpenVinoExecutor, "onnxruntime": OnnxRuntimeExecutor}
@@ -154,10 +166,15 @@ def _saturating(runtime: str, model: onnx.ModelProto) -> set[str]:
     return unsafe
 
 
-def build_executor(name: str, model: onnx.ModelProto, threads: int) -> Executor:
-    """Compile `model` for "openvino" or "onnxruntime". Raises UserError for another name or a package that is missing."""
+def build_executor(name: str, model: onnx.ModelProto, threads: int, cache_folder: Path | None = None) -> Executor:
+    """Compile `model` for "openvino" or "onnxruntime". Raises UserError for another name or a package that is missing.
+
+    cache_folder: of models that OpenVINO has compiled; None: nothing is kept.
+    """
     if not isinstance(threads, int) or threads < 1:
         raise UserError(f"threads={threads!r}: a whole number of CPU threads is wanted, 1 or more")
     if name not in EXECUTORS:
         raise UserError(f"executor '{name}': no such executor{did_you_mean(str(name), EXECUTORS)}")
+    if name == "openvino":
+        return OpenVinoExecutor(model, threads, cache_folder=cache_folder)
     return EXECUTORS[name](model, threads)

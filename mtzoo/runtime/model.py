@@ -15,6 +15,7 @@ from mtzoo.ops.geometry import CropWindow, label_map_to_original
 from mtzoo.postprocess import LabelMapDecoder, to_prediction
 from mtzoo.runtime.executors import Arrays, Executor, build_executor
 from mtzoo.runtime.feeds import check_feeds, check_image, feeds_for
+from mtzoo.runtime.model_cache import cache_folder
 from mtzoo.structures import Detections, Prediction, RawOutputs, Xyxy
 
 
@@ -25,14 +26,17 @@ class DeployModel:
         self.info, self.executor = info, executor
 
     @classmethod
-    def load(cls, path: str | Path, executor: str = "openvino", threads: int | None = None) -> "DeployModel":
-        """executor: "openvino" or "onnxruntime"; threads: by default one for each core.
+    def load(cls, path: str | Path, executor: str = "openvino", threads: int | None = None, *,
+             cache: bool = True) -> "DeployModel":
+        """executor: "openvino" or "onnxruntime"; threads: by default one for each core; cache: keep what OpenVINO has compiled in
+        the user's cache folder, and use what is kept there (`mtzoo.runtime.model_cache`).
 
         Raises UserError for a file that is missing, foreign or changed, and for an executor that is not installed.
         Warns (`mtzoo.errors.Caution`) where layers run in float32, because this CPU's int8 kernels would saturate.
         """
         file = read_deploy_file(path)
-        return cls(file.info, build_executor(executor, file.model, (os.cpu_count() or 1) if threads is None else threads))
+        threads = (os.cpu_count() or 1) if threads is None else threads
+        return cls(file.info, build_executor(executor, file.model, threads, cache_folder() if cache else None))
 
     @property
     def classes(self) -> dict[str, tuple[str, ...]]:
