@@ -88,7 +88,8 @@ def measure_base(delivery: Delivery, net: MultiTaskNet, folded: MultiTaskNet) ->
 def float_model(config: ExperimentConfig, folded: MultiTaskNet) -> onnx.ModelProto:
     """A float network without BN in ONNX, with post-processing."""
     spec = export_spec(config, INTEGER_STEP)
-    return build_model(folded, spec.tasks, spec.geometry, spec.input_format, quantized=False, postprocess=True)
+    return build_model(folded, spec.tasks, spec.geometry, spec.input_format, quantized=False, postprocess=True,
+                       layout=spec.input_layout)
 
 
 def int8_job(config: ExperimentConfig, net: MultiTaskNet, batches: Batches) -> Job:

@@ -4,7 +4,7 @@
     mtzoo export work_dirs/4pe_resize-multitask/with-bn-last.pt --out with-bn.onnx
     mtzoo export work_dirs/4pe_resize-multitask/fusion-bn-c2-last.pt --weight-bits 7 --out seven.onnx
 
---input-format lets the model read what a camera delivers: the way to BGR is inside, exact. --cfg-options deploy_geometry...
+--input-format and --layout let the model read what a camera delivers: the way to BGR is inside, exact. --cfg-options deploy_geometry...
 fits it to another camera (docs/deploy.md). A checkpoint of step 3 gives label maps and boxes in original pixels, those of
 steps 0 to 2 raw maps.
 --weight-bits 7 makes an integer network of a float or fake-quant checkpoint whose weights lie in [-63, 63]: on x86 without VNNI
@@ -31,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="the .onnx file; default: beside the checkpoint")
     parser.add_argument("--input-format", metavar="bgr|rgb|yuv444|nv12",
                         help="of the image the model reads; default: the config's, bgr")
+    parser.add_argument("--layout", metavar="nchw|nhwc",
+                        help="of that image in memory: plane by plane, or pixel by pixel as cameras and OpenCV give it; default: the "
+                             "config's, nchw")
     parser.add_argument("--cfg-options", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
                         help="override keys of the checkpoint's config")
     parser.add_argument("--weight-bits", type=int, choices=(7,),
@@ -57,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
     options = parse_options(args.cfg_options)
     if args.input_format:
         options["int_inference_export_input_shape.format"] = args.input_format
+    if args.layout:
+        options["int_inference_export_input_shape.layout"] = args.layout
     checkpoint = load_checkpoint(args.checkpoint)
     if args.weight_bits:
         net, config, step = requantized(checkpoint, args.checkpoint, options, args.weight_bits)

@@ -24,9 +24,9 @@ from mtzoo.structures import Prediction
 def export_spec(config: ExperimentConfig, step: int) -> ExportSpec:
     """What an export of the config's network carries along: nothing that tells of, or needs, this machine's files."""
     tasks = {task.name: TaskInfo(task.kind, task.classes, task.decoder) for task in config.tasks}
-    carried = portable(config)
-    return ExportSpec(step, tasks, config.deploy_geometry, carried.graphs, carried.resolved, config_hash(config),
-                      config.int_inference_export_input_shape.format, config.channels)
+    carried, image = portable(config), config.int_inference_export_input_shape
+    return ExportSpec(step, tasks, config.deploy_geometry, carried.graphs, carried.resolved, config_hash(config), image.format,
+                      image.layout, config.channels)
 
 
 def model_config(model: DeployModel, options: Mapping[str, Any]) -> ExperimentConfig:

@@ -15,7 +15,7 @@ from mtzoo.data.sources import Source
 from mtzoo.errors import UserError
 from mtzoo.models.channel_plan import LayerChannels
 from mtzoo.models.task_graph import NodeSpec
-from mtzoo.ops.color import InputFormat
+from mtzoo.ops.color import InputFormat, Layout
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess.boxes import BoxDecoder
 from mtzoo.postprocess.label_map import LabelMapDecoder
@@ -144,7 +144,7 @@ class Env:
 class ExportInput:
     """Shapes of the deploy model's inputs. image: (1, 3, H, W); im_hw: (1, 2), the original's height and width, and crop_xy:
     (1, 2), left and top of a crop's window: box decoding needs them, segmentation does not know them; format: of the
-    image, see `mtzoo.ops.color`.
+    image, layout: of it in memory, see `mtzoo.ops.color`; `image` is (1, 3, H, W) for either layout.
 
     All shapes follow from the geometry and the tasks: without `image` they need not be given. With it they are given in full."""
 
@@ -152,6 +152,7 @@ class ExportInput:
     im_hw: tuple[int, int] | None = None
     crop_xy: tuple[int, int] | None = None
     format: InputFormat = "bgr"
+    layout: Layout = "nchw"
 
 
 @dataclass(frozen=True)
@@ -233,6 +234,8 @@ class ExperimentConfig:
             h, w = self.deploy_geometry.input_hw
             raise UserError(f"{where}.image={shape.image}: deploy_geometry.input_hw makes it (1, 3, {h}, {w}); "
                             "leave it out")
+        if shape.format == "nv12" and shape.layout != "nchw":
+            raise UserError(f"{where}.layout={shape.layout}: an image of format nv12 is two planes, which lie as they do; leave it out")
         if detects and shape.im_hw is None:
             raise UserError(f"{where}: detection tasks need 'im_hw' for boxes in original pixels; add im_hw=(1, 2)")
         if not detects and shape.im_hw is not None:

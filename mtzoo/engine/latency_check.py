@@ -86,7 +86,8 @@ def latency_model(folded: MultiTaskNet, spec: ExportSpec, precision: str) -> onn
     net = folded
     if precision == "int8":
         net = quantized_on_noise(folded, spec.geometry.input_hw)
-    return build_model(net, spec.tasks, spec.geometry, spec.input_format, quantized=precision == "int8", postprocess=True)
+    return build_model(net, spec.tasks, spec.geometry, spec.input_format, quantized=precision == "int8", postprocess=True,
+                       layout=spec.input_layout)
 
 
 def quantized_on_noise(folded: MultiTaskNet, input_hw: tuple[int, int]) -> MultiTaskNet:

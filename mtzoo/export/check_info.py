@@ -53,13 +53,16 @@ def _check_foreign_outputs(info: DeployInfo, signature: Signature) -> None:
 
 def _check_inputs(info: DeployInfo) -> None:
     if info.signature is not None:
-        if info.inputs != (TensorInfo(info.signature.input_name, info.signature.dtype, (1, 3, *info.geometry.input_hw)),):
+        told = TensorInfo(info.signature.input_name, info.signature.dtype, (1, 3, *info.geometry.input_hw))
+        if info.input_layout != "nchw" or info.inputs != (told,):
             raise UserError(f"its inputs do not fit its 'signature', input_hw={info.geometry.input_hw}")
         return
-    images = {TensorInfo(name, "uint8", shape) for name, shape in input_shapes(info.input_format, info.geometry.input_hw).items()}
+    shapes = input_shapes(info.input_format, info.geometry.input_hw, info.input_layout)
+    images = {TensorInfo(name, "uint8", shape) for name, shape in shapes.items()}
     others = {TensorInfo(name, "float32", (1, 2)) for name in (IM_HW, CROP_XY)}
     if not images <= set(info.inputs) <= images | others or len(set(info.inputs)) != len(info.inputs):
-        raise UserError(f"its inputs do not fit its geometry, input_hw={info.geometry.input_hw}, and '{info.input_format}'")
+        raise UserError(f"its inputs do not fit its geometry, input_hw={info.geometry.input_hw}, and '{info.input_format}', "
+                        f"'{info.input_layout}'")
 
 
 def _check_outputs(name: str, task: TaskInfo, outputs: Mapping[str, TensorInfo], info: DeployInfo) -> None:

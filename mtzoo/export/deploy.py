@@ -16,7 +16,7 @@ from mtzoo.export.box_geometry import CROP_XY, IM_HW
 from mtzoo.export.boxes import DetectionMaps, emit_boxes
 from mtzoo.export.builder import ELEMENT_TYPES, GraphBuilder
 from mtzoo.export.digest import content_digest
-from mtzoo.export.image import emit_image
+from mtzoo.export.image import emit_image, stays_nhwc
 from mtzoo.export.info import DeployInfo, TaskInfo, TensorInfo
 from mtzoo.export.labels import emit_label_map
 from mtzoo.export.logits import exact_decoders
@@ -27,7 +27,7 @@ from mtzoo.files import write_whole
 from mtzoo.graph import read_program, result_shapes
 from mtzoo.models import MultiTaskNet, NodeSpec, network_stride
 from mtzoo.models.channel_plan import ChannelPlan
-from mtzoo.ops.color import InputFormat
+from mtzoo.ops.color import InputFormat, Layout
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess import BoxDecoder, Decoder, LabelMapDecoder
 from mtzoo.quantization import integer_state
@@ -42,8 +42,8 @@ DTYPES = {element: np.dtype(dtype).name for dtype, element in ELEMENT_TYPES.item
 @dataclass(frozen=True)
 class ExportSpec:
     """What an export has to know beyond the network. step: 0..3; graphs: task -> node specs the network was built from;
-    config, config_hash: the resolved config as plain data, to be carried along; input_format: of the images it will read;
-    channels: layers narrower than their specs; signature: of a network that is not of the zoo."""
+    config, config_hash: the resolved config as plain data, to be carried along; input_format, input_layout: of the images it will
+    read; channels: layers narrower than their specs; signature: of a network that is not of the zoo."""
 
     step: int
     tasks: Mapping[str, TaskInfo]
@@ -52,6 +52,7 @@ class ExportSpec:
     config: Mapping[str, Any]
     config_hash: str
     input_format: InputFormat = "bgr"
+    input_layout: Layout = "nchw"
     channels: ChannelPlan = field(default_factory=dict)
     signature: Signature | None = None
 
@@ -69,7 +70,7 @@ def export_model(net: MultiTaskNet, spec: ExportSpec, path: str | Path, *, postp
     net.eval()
     spec = replace(spec, tasks=with_exact_decoders(net, spec.tasks), geometry=replace(spec.geometry, stride=network_stride(net)))
     model = build_model(net, spec.tasks, spec.geometry, spec.input_format, quantized=True, postprocess=postprocess,
-                        keep_raw=keep_raw, signature=spec.signature)
+                        keep_raw=keep_raw, signature=spec.signature, layout=spec.input_layout)
     net.train(was_training)
     info = describe(model, net, spec)
     write_model(model, info, path)
@@ -95,23 +96,24 @@ def describe(model: onnx.ModelProto, net: MultiTaskNet, spec: ExportSpec) -> Dep
     return DeployInfo(step=spec.step, integer=bool(exponents), parameters=sum(p.numel() for p in net.parameters()),
                       tasks=spec.tasks, geometry=spec.geometry, graphs=spec.graphs, inputs=tensors(model.graph.input),
                       outputs=tensors(model.graph.output), config_hash=spec.config_hash, config=spec.config,
-                      input_format=spec.input_format, channels=spec.channels, exponents=exponents,
+                      input_format=spec.input_format, input_layout=spec.input_layout, channels=spec.channels, exponents=exponents,
                       weight_bits=weight_bits(model), requires=requirements(model), signature=spec.signature)
 
 
 def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: DeployGeometry,
                 input_format: InputFormat = "bgr", *, quantized: bool, postprocess: bool, keep_raw: bool = False,
-                signature: Signature | None = None) -> onnx.ModelProto:
+                signature: Signature | None = None, layout: Layout = "nchw") -> onnx.ModelProto:
     """The ONNX model of `net` for one image. quantized=False: the same network in plain floats, for float runtimes.
 
-    signature: of a network that is not of the zoo, whose model has these inputs and outputs and no others.
+    layout: of the image in memory; signature: of a network that is not of the zoo, whose model has these inputs and outputs and no
+    others.
     """
     if signature is not None:
         return _foreign_model(net, geometry, signature, quantized=quantized)
     builder = GraphBuilder()
-    image = emit_image(builder, input_format, geometry.input_hw)
+    image = emit_image(builder, input_format, geometry.input_hw, layout)
     results = result_shapes(net, geometry.input_hw)
-    maps = emit_network(builder, net, image, results, quantized=quantized)
+    maps = emit_network(builder, net, image, results, quantized=quantized, nhwc=stays_nhwc(input_format, layout))
     outputs = read_program(net).outputs
     shapes = {f"{task}.{output}": results[name] for task, by_output in outputs.items() for output, name in by_output.items()}
     if keep_raw or not postprocess:

@@ -4,22 +4,41 @@ import numpy as np
 from onnx import TensorProto
 
 from mtzoo.export.builder import GraphBuilder
-from mtzoo.ops.color import CHROMA_ZERO, FRACTION_BITS, IMAGE, IMAGE_UV, IMAGE_Y, YUV_TO_BGR, InputFormat, input_shapes
+from mtzoo.ops.color import (
+    CHROMA_ZERO,
+    FRACTION_BITS,
+    IMAGE,
+    IMAGE_UV,
+    IMAGE_Y,
+    YUV_TO_BGR,
+    InputFormat,
+    Layout,
+    input_shapes,
+)
+
+NHWC_TO_NCHW = {"perm": [0, 3, 1, 2]}
 
 
-def emit_image(builder: GraphBuilder, kind: InputFormat, input_hw: tuple[int, int]) -> str:
-    """Add the image inputs of a format. Returns a uint8 tensor (1, 3, H, W) BGR, equal to `mtzoo.ops.color.decode`."""
-    for name, shape in input_shapes(kind, input_hw).items():
+def emit_image(builder: GraphBuilder, kind: InputFormat, input_hw: tuple[int, int], layout: Layout = "nchw") -> str:
+    """Add the image inputs of a format. Returns a uint8 tensor in BGR, equal to `mtzoo.ops.color.decode`: (1, 3, H, W), or (1, H, W, 3)
+    of an image that `stays_nhwc`."""
+    for name, shape in input_shapes(kind, input_hw, layout).items():
         builder.add_input(name, np.uint8, shape)
     if kind == "rgb":
-        return builder.op("Gather", [IMAGE, builder.integers(2, 1, 0)], "image.bgr", {"axis": 1})
+        return builder.op("Gather", [IMAGE, builder.integers(2, 1, 0)], "image.bgr", {"axis": 1 if layout == "nchw" else 3})
     if kind == "yuv444":
-        return _yuv_to_bgr(builder, IMAGE)
+        return _yuv_to_bgr(builder, IMAGE if layout == "nchw" else builder.op("Transpose", [IMAGE], "image.nchw", NHWC_TO_NCHW))
     if kind == "nv12":
         chroma = builder.op("Transpose", [IMAGE_UV], "image.uv", {"perm": [0, 3, 1, 2]})
         chroma = builder.upsample_nearest(chroma, 2, "image.uv_full")
         return _yuv_to_bgr(builder, builder.op("Concat", [IMAGE_Y, chroma], "image.yuv", {"axis": 1}))
     return IMAGE
+
+
+def stays_nhwc(kind: InputFormat, layout: Layout) -> bool:
+    """Whether `emit_image` leaves the image pixel by pixel: OpenVINO computes the first convolution in int8 only where the image is
+    dequantized before it is transposed."""
+    return layout == "nhwc" and kind in ("bgr", "rgb")
 
 
 def _yuv_to_bgr(b: GraphBuilder, yuv: str) -> str:

@@ -9,7 +9,7 @@ from mtzoo.errors import UserError, shown
 from mtzoo.export.signature import Signature
 from mtzoo.models import NodeSpec
 from mtzoo.models.channel_plan import ChannelPlan
-from mtzoo.ops.color import InputFormat
+from mtzoo.ops.color import InputFormat, Layout
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.plain_data import build
 from mtzoo.postprocess import AsIs, BoxDecoder, Decoder, LabelMapDecoder
@@ -48,10 +48,10 @@ class TensorInfo:
 class DeployInfo:
     """step: 0..3 of the training run; integer: made of integers only, so that it can be verified; parameters: of the network
     as trained; graphs: task -> node specs, from which the network is rebuilt; config: the resolved config, as plain data;
-    input_format: of the image inputs, see `mtzoo.ops.color`; channels: layers that are narrower than their specs; exponents:
-    layer -> {"weight": [e per output channel], "output": e}, scale = 2^e, of an integer network; weight_bits: the fewest that hold
-    its int8 weights, None if it has none or the file does not say; requires: see `mtzoo.export.requirements`; signature: of a network
-    that is not of the zoo, its own inputs and outputs.
+    input_format, input_layout: of the image inputs, see `mtzoo.ops.color`; channels: layers that are narrower than their specs;
+    exponents: layer -> {"weight": [e per output channel], "output": e}, scale = 2^e, of an integer network; weight_bits: the fewest
+    that hold its int8 weights, None if it has none or the file does not say; requires: see `mtzoo.export.requirements`; signature: of a
+    network that is not of the zoo, its own inputs and outputs.
     """
 
     step: int
@@ -65,6 +65,7 @@ class DeployInfo:
     config_hash: str
     config: Mapping[str, Any] = field(repr=False)
     input_format: InputFormat = "bgr"
+    input_layout: Layout = "nchw"
     channels: ChannelPlan = field(default_factory=dict)
     exponents: Mapping[str, Mapping[str, int | tuple[int, ...]]] = field(repr=False, default_factory=dict)
     weight_bits: int | None = None

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from mtzoo.export.builder import GraphBuilder
+from mtzoo.export.image import NHWC_TO_NCHW
 from mtzoo.graph import IMAGES, Call, read_program
 from mtzoo.graph.shapes import Shape
 from mtzoo.layers.writer import Value, to_numpy
@@ -20,11 +21,15 @@ from mtzoo.quantization.fake_quant import ActFakeQuant, AsymmetricFakeQuant
 class NetworkWriter:
     """Writes a network's calls into a builder; `mtzoo.layers.writer.Writer` for its leaves.
 
-    shapes: of all results; quantized: with its quantizers, else the float network they stand on.
+    shapes: of all results; quantized: with its quantizers, else the float network they stand on; nhwc: how the image lies in memory.
     """
 
-    def __init__(self, builder: GraphBuilder, shapes: Mapping[str, Shape], image: str, *, quantized: bool) -> None:
+    def __init__(self, builder: GraphBuilder, shapes: Mapping[str, Shape], image: str, *, quantized: bool, nhwc: bool = False) -> None:
         self.builder, self.shapes, self.quantized = builder, shapes, quantized
+        self.nhwc = image if nhwc and quantized else None
+        """The image, if it is transposed no sooner than as floats."""
+        if nhwc and not quantized:
+            image = self._image_nchw(image)
         self.values = {IMAGES: Value(image)}
         self.floats: dict[str, str] = {}
 
@@ -33,6 +38,10 @@ class NetworkWriter:
         self.values[call.name] = call.module.emit(self, call.name, call.reads)
 
     def value(self, read: str) -> Value:
+        value = self.values[read]
+        if read == IMAGES or value.tensor != self.nhwc:
+            return value
+        self.values[read] = value.moved(self._image_nchw(value.tensor))  # its integers are moved, not computed with
         return self.values[read]
 
     def as_float(self, read: str) -> str:
@@ -41,8 +50,12 @@ class NetworkWriter:
         if value.scale is None:
             return value.tensor
         if read not in self.floats:
-            self.floats[read] = self.builder.op("DequantizeLinear", [value.tensor, value.scale, value.zero_point])
+            floats = self.builder.op("DequantizeLinear", [value.tensor, value.scale, value.zero_point])
+            self.floats[read] = self.builder.op("Transpose", [floats], attributes=NHWC_TO_NCHW) if value.tensor == self.nhwc else floats
         return self.floats[read]
+
+    def _image_nchw(self, image: str) -> str:
+        return self.builder.op("Transpose", [image], "image.nchw", NHWC_TO_NCHW)
 
     def rounded(self, name: str, y: str, quantizer: ActFakeQuant | None) -> Value:
         """Integers of 8 bits move on as such. Those of 16 are floats again at once: ONNX Runtime resizes no 16-bit integers."""
@@ -75,14 +88,14 @@ def stored_zero_point(quant: ActFakeQuant) -> np.generic:
 
 @torch.no_grad()
 def emit_network(builder: GraphBuilder, net: MultiTaskNet, image: str, shapes: Mapping[str, Shape], *,
-                 quantized: bool) -> dict[str, str]:
+                 quantized: bool, nhwc: bool = False) -> dict[str, str]:
     """Write `net` reading the uint8 tensor `image` (N, 3, H, W) BGR. Returns {"det_person.cls_s8": float tensor}.
 
-    shapes: of `result_shapes`. With quantized=False a prepared network is written as plain floats (weights on their grids,
-    activations unrounded): what float runtimes are measured on. The returned tensors carry the outputs' names.
+    shapes: of `result_shapes`; nhwc: `image` is (N, H, W, 3). With quantized=False a prepared network is written as plain floats
+    (weights on their grids, activations unrounded): what float runtimes are measured on. The returned tensors carry the outputs' names.
     """
     program = read_program(net)
-    writer = NetworkWriter(builder, shapes, image, quantized=quantized)
+    writer = NetworkWriter(builder, shapes, image, quantized=quantized, nhwc=nhwc)
     for call in program.calls:
         writer.write(call)
     outputs = {}

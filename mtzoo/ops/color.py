@@ -12,6 +12,9 @@ import numpy as np
 
 InputFormat = Literal["bgr", "rgb", "yuv444", "nv12"]
 FORMATS: tuple[str, ...] = get_args(InputFormat)
+Layout = Literal["nchw", "nhwc"]
+"""Of an image in memory: plane by plane, or pixel by pixel as cameras and OpenCV give it. NV12 has one of its own."""
+LAYOUTS: tuple[str, ...] = get_args(Layout)
 IMAGE, IMAGE_Y, IMAGE_UV = "image", "image_y", "image_uv"
 
 CHROMA_ZERO = 128
@@ -20,15 +23,15 @@ YUV_TO_BGR = np.array([[1024, 1815, 0], [1024, -352, -731], [1024, 0, 1436]])  #
 _BGR_TO_YUV = np.array([[0.114, 0.587, 0.299, 0], [0.5, -0.331264, -0.168736, CHROMA_ZERO], [-0.081312, -0.418688, 0.5, CHROMA_ZERO]])
 
 
-def input_shapes(kind: InputFormat, hw: tuple[int, int]) -> dict[str, tuple[int, ...]]:
+def input_shapes(kind: InputFormat, hw: tuple[int, int], layout: Layout = "nchw") -> dict[str, tuple[int, ...]]:
     """Names and shapes of a model's uint8 image inputs. NV12 is two planes: Y, and U and V in turns at half the size."""
     height, width = hw
     if kind == "nv12":
         return {IMAGE_Y: (1, 1, height, width), IMAGE_UV: (1, height // 2, width // 2, 2)}
-    return {IMAGE: (1, 3, height, width)}
+    return {IMAGE: (1, 3, height, width) if layout == "nchw" else (1, height, width, 3)}
 
 
-def encode(image: np.ndarray, kind: InputFormat) -> dict[str, np.ndarray]:
+def encode(image: np.ndarray, kind: InputFormat, layout: Layout = "nchw") -> dict[str, np.ndarray]:
     """(H, W, 3) uint8 BGR -> a model's inputs, named and shaped as by `input_shapes`. NV12's chroma is the mean of 2x2 pixels."""
     if kind == "nv12":
         height, width = image.shape[:2]
@@ -39,17 +42,18 @@ def encode(image: np.ndarray, kind: InputFormat) -> dict[str, np.ndarray]:
         image = _uint8(_to_yuv(image))
     elif kind == "rgb":
         image = image[:, :, ::-1]
-    return {IMAGE: np.ascontiguousarray(image.transpose(2, 0, 1)[None])}
+    return {IMAGE: np.ascontiguousarray((image.transpose(2, 0, 1) if layout == "nchw" else image)[None])}
 
 
-def decode(inputs: Mapping[str, np.ndarray], kind: InputFormat) -> np.ndarray:
+def decode(inputs: Mapping[str, np.ndarray], kind: InputFormat, layout: Layout = "nchw") -> np.ndarray:
     """A model's inputs -> (1, 3, H, W) uint8 BGR: what the network sees."""
     if kind == "nv12":
         chroma = inputs[IMAGE_UV].transpose(0, 3, 1, 2).repeat(2, axis=2).repeat(2, axis=3)
         return _to_bgr(np.concatenate([inputs[IMAGE_Y], chroma], axis=1))
+    image = inputs[IMAGE] if layout == "nchw" else inputs[IMAGE].transpose(0, 3, 1, 2)
     if kind == "yuv444":
-        return _to_bgr(inputs[IMAGE])
-    return np.ascontiguousarray(inputs[IMAGE][:, ::-1]) if kind == "rgb" else inputs[IMAGE]
+        return _to_bgr(image)
+    return np.ascontiguousarray(image[:, ::-1] if kind == "rgb" else image)
 
 
 def _to_yuv(image: np.ndarray) -> np.ndarray:

@@ -117,7 +117,7 @@ def _subject(path: str | Path, threads: int) -> _Subject:
     set_fake_quant(net, False)
     postprocess = any("." in t.name and t.name.rpartition(".")[2] in ("labels", "boxes") for t in file.info.outputs)
     plain = build_model(net, file.info.tasks, file.info.geometry, file.info.input_format, quantized=False,
-                        postprocess=postprocess, signature=file.info.signature)
+                        postprocess=postprocess, signature=file.info.signature, layout=file.info.input_layout)
     calls = _variants(file.info, net, plain, file.model, noise_feeds(file.info), threads, postprocess, form)
     return _Subject(form, calls, {form: file.size, "fp32": plain.ByteSize()}, file.info.parameters)
 

@@ -13,6 +13,8 @@ import onnx
 from mtzoo.errors import Caution, UserError, did_you_mean
 from mtzoo.export.requirements import largest_weights, unsafe_weights
 from mtzoo.runtime.baked import bake_weights
+from mtzoo.runtime.columns import image_in_columns
+from mtzoo.runtime.joined import join_neighbours
 from mtzoo.runtime.model_cache import Options, compile_model
 from mtzoo.runtime.regroup import regroup
 from mtzoo.runtime.saturation import loses_sums, probe_model
@@ -119,7 +121,7 @@ class OpenVinoModel:
 
 
 class OpenVinoExecutor(OpenVinoModel):
-    """OpenVINO on the CPU. Integer models are regrouped for its kernels, 16-bit ones mended; float ones may run in bf16. Where its
+    """OpenVINO on the CPU. Integer models are arranged for its kernels, 16-bit ones mended; float ones may run in bf16. Where its
     int8 kernels saturate, layers of large weights run in float32.
 
     sparse_rate: layers with more than this share of zero weights may be stored compressed, which OpenVINO does where it can; 1: none.
@@ -136,7 +138,7 @@ class OpenVinoExecutor(OpenVinoModel):
                    "PERF_COUNT": count}
         unsafe = set() if as_is else _saturating("openvino", model)
         self.float_layers = len(unsafe)
-        form = wide_integers_as_floats(regroup(bake_weights(model, unsafe)))
+        form = wide_integers_as_floats(regroup(join_neighbours(image_in_columns(bake_weights(model, unsafe)))))
         super().__init__(form.SerializeToString(), [output.name for output in model.graph.output], options, cache_folder)
 
 

@@ -16,7 +16,7 @@ def feeds_for(info: DeployInfo, image: np.ndarray, original_hw: tuple[int, int])
     if info.signature is not None:
         return info.signature.encode(image)
     view = info.geometry.view(original_hw)
-    arrays = {**encode(image, info.input_format), IM_HW: np.array([original_hw], dtype=np.float32),
+    arrays = {**encode(image, info.input_format, info.input_layout), IM_HW: np.array([original_hw], dtype=np.float32),
               CROP_XY: np.array([[view.left, view.top]], dtype=np.float32)}
     return {tensor.name: arrays[tensor.name] for tensor in info.inputs}
 
@@ -46,7 +46,7 @@ def seen_image(info: DeployInfo, feeds: Mapping[str, np.ndarray]) -> np.ndarray:
     its channels in its own order."""
     if info.signature is not None:
         return info.signature.pixels(feeds[info.signature.input_name])
-    return decode(feeds, info.input_format)
+    return decode(feeds, info.input_format, info.input_layout)
 
 
 def check_feeds(info: DeployInfo, feeds: Mapping[str, np.ndarray]) -> None:

@@ -180,6 +180,7 @@ def put(values, dotted, value):
     ("tasks.seg.labels", {"logit_exponent": -3}, r"labels\.logit_exponent: it follows from the network's integers; remove it"),
     # the export input and detection belong together
     ("int_inference_export_input_shape", {"image": [1, 3, 64, 96]}, "detection tasks need 'im_hw'.*add im_hw"),
+    ("int_inference_export_input_shape", {"format": "nv12", "layout": "nhwc"}, r"layout=nhwc: an image of format nv12 is two planes"),
     ("int_inference_export_input_shape.im_hw", [2, 1], r"im_hw=\(2, 1\): its shape is \(1, 2\)"),
     ("int_inference_export_input_shape.image", [1, 3, 32, 96], r"deploy_geometry\.input_hw makes it \(1, 3, 64, 96\)"),
 ])

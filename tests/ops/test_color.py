@@ -4,20 +4,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtzoo.ops.color import FORMATS, decode, encode, input_shapes
+from mtzoo.ops.color import FORMATS, LAYOUTS, decode, encode, input_shapes
 
 
 def noise(hw=(64, 96), seed=0):
     return np.random.default_rng(seed).integers(0, 256, (*hw, 3), dtype=np.uint8)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("kind", FORMATS)
-def test_inputs_are_as_announced(kind):
-    inputs = encode(noise(), kind)
-    assert {name: array.shape for name, array in inputs.items()} == input_shapes(kind, (64, 96))
+def test_inputs_are_as_announced(kind, layout):
+    inputs = encode(noise(), kind, layout)
+    assert {name: array.shape for name, array in inputs.items()} == input_shapes(kind, (64, 96), layout)
     assert all(array.dtype == np.uint8 and array.flags.c_contiguous for array in inputs.values())
-    seen = decode(inputs, kind)
+    seen = decode(inputs, kind, layout)
     assert (seen.shape, seen.dtype) == ((1, 3, 64, 96), np.uint8)
+    np.testing.assert_array_equal(seen, decode(encode(noise(), kind), kind))
+
+
+def test_an_image_of_opencv_is_an_nhwc_input_as_it_lies():
+    image = noise()
+    assert np.shares_memory(encode(image, "bgr", "nhwc")["image"], image)
 
 
 @pytest.mark.parametrize("kind", ["bgr", "rgb"])

@@ -196,6 +196,7 @@ DESCRIPTIONS: dict[str, Callable[[Description], Description]] = {
     "outputs-empty": put("outputs", value=[]),
     "output-name": put("outputs", 0, "name", value="x.y.z"),
     "input-format": put("input_format", value="other"),
+    "input-layout": put("input_layout", value="nhwc"),
     "graphs-empty": put("graphs", value={}),
     "graphs-list": put("graphs", value=[1]),
     "graph-nodes": put("graphs", "det", value=[]),

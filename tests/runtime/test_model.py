@@ -82,13 +82,17 @@ def test_a_model_of_the_whole_image_has_no_window(model_path):
         model.at(CropWindow((5, 5), (10, 10)))
 
 
-@pytest.mark.parametrize(("executor", "kind"), [
-    *[("onnxruntime", kind) for kind in ("rgb", "yuv444", "nv12")],
-    pytest.param("openvino", "nv12", marks=pytest.mark.slow),
-    *[pytest.param("openvino", kind, marks=pytest.mark.thorough) for kind in ("rgb", "yuv444")]])
-def test_other_input_formats_are_what_the_network_sees(frozen, tmp_path, kind, executor):
+@pytest.mark.parametrize(("executor", "kind", "layout"), [
+    *[("onnxruntime", kind, "nchw") for kind in ("rgb", "yuv444", "nv12")],
+    *[("onnxruntime", kind, "nhwc") for kind in ("bgr", "rgb", "yuv444")],
+    pytest.param("openvino", "nv12", "nchw", marks=pytest.mark.slow),
+    pytest.param("openvino", "bgr", "nhwc", marks=pytest.mark.slow),
+    *[pytest.param("openvino", kind, "nchw", marks=pytest.mark.thorough) for kind in ("rgb", "yuv444")],
+    *[pytest.param("openvino", kind, "nhwc", marks=pytest.mark.thorough) for kind in ("rgb", "yuv444")]])
+def test_other_inputs_are_what_the_network_sees(frozen, tmp_path, kind, layout, executor):
     path = tmp_path / f"{kind}.onnx"
-    export_model(frozen, replace(spec(3), input_format=kind), path, postprocess=True)
+    info = export_model(frozen, replace(spec(3), input_format=kind, input_layout=layout), path, postprocess=True)
+    assert info.inputs[0].shape[1:3] == (HW if layout == "nhwc" else (1, HW[0]) if kind == "nv12" else (3, HW[0]))
     report = verify(path, [photo(), photo((90, 200), seed=1)]) if executor == "openvino" else None
     assert report is None or report.passed
     model = DeployModel.load(path, executor=executor, threads=1)
