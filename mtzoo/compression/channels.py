@@ -1,6 +1,7 @@
 """Which channels can only go together: the units of structured pruning (DepGraph's idea, arXiv 2301.12900, on our programs).
 
-A channel is an output of one convolution. A skip ties an output to the one it is added to; a group convolution ties the inputs of
+A channel is an output of one convolution. A skip ties an output to the one it is added to, an identity branch to the input that it
+passes on; a group convolution ties the inputs of
 one group to each other and to that group's outputs, so that groups go whole; concatenation and upsampling only pass on. What hangs
 together is one unit, however many nodes and tasks it runs through. Channels that meet the image or are outputs of the network stay.
 
@@ -108,6 +109,9 @@ def _units(program: Program) -> list[Unit]:
         if call.skip is not None:
             for channel, other in zip(outputs, results[call.skip], strict=True):
                 ties.join(channel, other)
+        if call.module.passes_input:
+            for channel, other in zip(outputs, inputs, strict=True):
+                ties.join(channel, other)
         if conv.groups > 1:
             members = zip(np.array_split(np.arange(len(inputs)), conv.groups), np.array_split(np.arange(len(outputs)), conv.groups))
             for ins, outs in members:
@@ -135,7 +139,8 @@ def _slice_groups(program: Program, scores: Scores, align: int) -> list[ChannelG
     bound = {layer for pair in tied_channels(program, results, PROTECTED) for layer, _ in pair}
     for call in program.convs:
         bound |= {layer for layer, _ in results[call.skip]} | {call.name} if call.skip else set()
-        bound |= {layer for layer, _ in results[call.inputs[0]]} if call.module.conv.groups > 1 else set()
+        whole = call.module.conv.groups > 1 or call.module.passes_input
+        bound |= {layer for layer, _ in results[call.inputs[0]]} if whole else set()
     groups = []
     for call in program.convs:
         conv = call.module.conv

@@ -17,22 +17,23 @@ from mtzoo.layers import ConvBNAct
 
 def l1_norm(layer: ConvBNAct) -> Tensor:
     """Sum of a filter's absolute weights (arXiv 1608.08710)."""
-    return layer.conv.weight.flatten(1).abs().sum(1)
+    return layer.kernel.flatten(1).abs().sum(1)
 
 
 def l2_norm(layer: ConvBNAct) -> Tensor:
     """Euclidean norm of a filter (arXiv 1808.06866)."""
-    return layer.conv.weight.flatten(1).norm(dim=1)
+    return layer.kernel.flatten(1).norm(dim=1)
 
 
 def bn_scale(layer: ConvBNAct) -> Tensor:
-    """|gamma| of the channel's BN (Network Slimming, arXiv 1708.06519); of a layer without BN the filter's norm."""
-    return l2_norm(layer) if layer.bn is None else layer.bn.weight.abs()
+    """|gamma| of the channel's BN (Network Slimming, arXiv 1708.06519), of parallel branches their sum; of a layer without BN the
+    filter's norm."""
+    return sum(bn.weight.abs() for bn in layer.norms) if layer.norms else l2_norm(layer)
 
 
 def fpgm(layer: ConvBNAct) -> Tensor:
     """Sum of distances to the layer's other filters: near the geometric median it is replaceable (arXiv 1811.00250)."""
-    filters = layer.conv.weight.flatten(1)
+    filters = layer.kernel.flatten(1)
     return torch.cdist(filters, filters).sum(1)
 
 
@@ -75,6 +76,7 @@ def taylor_scores(net: nn.Module, losses: Iterable[Tensor]) -> Scores:
 @torch.no_grad()
 def _gate_gradient(layer: ConvBNAct) -> Tensor:
     """(C_out,) float64; 0 where the losses do not reach."""
-    scale, shift = (layer.conv.weight, layer.conv.bias) if layer.bn is None else (layer.bn.weight, layer.bn.bias)
+    parameters = [p for part in layer.norms or (layer.conv,) for p in (part.weight, part.bias)]
     return sum((p.double() * p.grad.double()).flatten(1 if p.ndim > 1 else 0).reshape(len(p), -1).sum(1)
-               for p in (scale, shift) if p is not None and p.grad is not None) + scale.new_zeros(len(scale), dtype=torch.float64)
+               for p in parameters if p is not None and p.grad is not None) + layer.conv.weight.new_zeros(
+                   layer.conv.out_channels, dtype=torch.float64)

@@ -80,7 +80,8 @@ def sparse_layers(net: nn.Module, sparsity: Sparsity) -> dict[str, ConvBNAct]:
     """Name -> layer, of those that take part.
 
     The first layer and the heads' last ones do not: a handful of weights each, which all that the network sees and says goes
-    through. Nor do layers whose input channels do not divide into the pattern's groups.
+    through. Nor do layers whose input channels do not divide into the pattern's groups, nor those with parallel branches until these
+    are folded: zeros would not stay zero in their sum.
     Raises UserError for a pattern that matches no layer, or if no layer is left.
     """
     program = read_program(net)
@@ -93,7 +94,7 @@ def sparse_layers(net: nn.Module, sparsity: Sparsity) -> dict[str, ConvBNAct]:
     group = sparsity.group[1] if sparsity.group else 1
     found = {name: layer for name, layer in inner.items() if layer.conv.weight.shape[1] % group == 0
              and not any(fnmatchcase(name, pattern) for pattern in sparsity.not_sparse_pattern)
-             and (layer.conv.kernel_size == (1, 1) or not sparsity.pointwise_only)}
+             and (layer.conv.kernel_size == (1, 1) or not sparsity.pointwise_only) and len(layer.norms) <= 1}
     if not found:
         raise UserError("sparsity: no layer is left to take weights from; name fewer in not_sparse_pattern, use another pattern, or "
                         "pointwise_only=False")

@@ -67,7 +67,7 @@ def _restore(name: str, layer: ConvBNAct, arrays: Arrays) -> None:
         for stored, part in BN_PARTS.items():
             getattr(layer.bn, part).copy_(torch.from_numpy(arrays[f"{name}.bn_{stored}"].copy()))
     else:
-        layer.bn = None
+        layer.drop_norms()
 
 
 def _floats(name: str, arrays: Arrays) -> Tensor:

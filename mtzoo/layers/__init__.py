@@ -14,6 +14,7 @@ from mtzoo.layers.means import BinMean, GlobalMean
 from mtzoo.layers.nearest import UpsampleNearest
 from mtzoo.layers.product import Mix, Product
 from mtzoo.layers.rearrange import Chunk, PixelShuffle, Shuffle, Slice, ZeroInsert
+from mtzoo.layers.rep_conv import RepConvBNAct
 from mtzoo.layers.rescale import Rescale
 from mtzoo.layers.softmax_mean import SoftmaxMean
 from mtzoo.layers.spread import Spread
@@ -21,6 +22,6 @@ from mtzoo.layers.sum import Sum
 from mtzoo.layers.table import Table
 
 __all__ = ["IMAGE_GRID", "AvgPool", "BinMean", "Border", "ChannelMax", "ChannelMean", "Chunk", "Concat", "ConvBNAct", "Enlarge",
-           "GlobalMean", "ImageQuant", "Leaf", "MaxPool", "Mix", "PixelShuffle", "Product", "Rescale", "Shuffle",
+           "GlobalMean", "ImageQuant", "Leaf", "MaxPool", "Mix", "PixelShuffle", "Product", "RepConvBNAct", "Rescale", "Shuffle",
            "Slice", "SoftmaxMean", "Spread", "Sum", "Table", "UpsampleBilinear", "UpsampleNearest", "ZeroInsert", "narrow",
            "normalize_image"]

@@ -35,6 +35,8 @@ class ConvBNAct(Activated):
 
     grid_rule = "own"
     latency_kind = "conv"
+    passes_input = False
+    """Whether output c has input c in it, so that the two can only be pruned together."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Size, *, stride: Size = 1, padding: Size | None = None,
                  dilation: Size = 1, groups: int = 1, activation: Activation = "relu", bn: bool = True, output: Output = "quantized",
@@ -66,6 +68,29 @@ class ConvBNAct(Activated):
     def padded_alike(self) -> bool:
         """Whether opposite sides have as many zeros, so that the convolution itself adds them."""
         return self.pads[:2] == self.pads[2:]
+
+    @property
+    def norms(self) -> tuple[nn.BatchNorm2d, ...]:
+        """The BN that is live."""
+        return () if self.bn is None else (self.bn,)
+
+    @property
+    def kernel(self) -> Tensor:
+        """(C_out, C_in / groups, kh, kw): what the layer's inputs are weighted with, as far as it is a convolution's."""
+        return self.conv.weight
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias, in float64, of the one convolution that computes the same as convolution and live BN."""
+        return norm_folded(self.conv.weight.double(), self.conv.bias, self.bn)
+
+    def drop_norms(self) -> None:
+        """Take BN away: the convolution has its values."""
+        self.bn = None
+
+    def narrow_norms(self, rows: Tensor, columns: Tensor) -> None:
+        """Keep only some channels of what stands beside the convolution; see `narrow`."""
+        if self.bn is not None:
+            self.bn = narrow_norm(self.bn, rows)
 
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
         """x (N, C_in, H, W), skip (N, C_out, H', W') or None -> (N, C_out, H', W')."""
@@ -134,6 +159,19 @@ def sides(padding: Size) -> tuple[int, int, int, int]:
     return four
 
 
+def norm_folded(weight: Tensor, bias: Tensor | None, bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """bn(w x + b) = (w f) x + (b - mean) f + beta, with f = gamma / sqrt(var + eps), per output channel, in float64.
+
+    weight: (C_out, C_in / groups, kh, kw) float64.
+    """
+    mean, var = bn.running_mean.double(), bn.running_var.double()
+    gamma = torch.ones_like(mean) if bn.weight is None else bn.weight.double()
+    beta = torch.zeros_like(mean) if bn.bias is None else bn.bias.double()
+    factor = gamma / torch.sqrt(var + bn.eps)  # (C_out,)
+    shift = -mean if bias is None else bias.double() - mean
+    return weight * factor.view(-1, 1, 1, 1), shift * factor + beta
+
+
 @torch.no_grad()
 def narrow(layer: ConvBNAct, rows: Tensor, columns: Tensor, groups: int) -> None:
     """Keep only some channels of a float layer, in place; its parameters are new objects.
@@ -141,15 +179,24 @@ def narrow(layer: ConvBNAct, rows: Tensor, columns: Tensor, groups: int) -> None
     rows: indices of the outputs that stay; columns: indices of the inputs that stay, within each group; groups: how many there
     are of them now.
     """
-    old, bn = layer.conv, layer.bn
-    weight = old.weight[rows][:, columns].contiguous(memory_format=torch.channels_last)
-    layer.conv = nn.Conv2d(len(columns) * groups, len(rows), old.kernel_size, old.stride, old.padding, old.dilation, groups,
-                           bias=old.bias is not None, padding_mode=old.padding_mode, device=weight.device)
-    layer.conv.weight = nn.Parameter(weight, requires_grad=old.weight.requires_grad)
-    if old.bias is not None:
-        layer.conv.bias = nn.Parameter(old.bias[rows])
-    if bn is not None:
-        layer.bn = nn.BatchNorm2d(len(rows), bn.eps, bn.momentum, device=weight.device)
-        state = {key: value[rows] if value.ndim else value for key, value in bn.state_dict().items()}
-        layer.bn.load_state_dict(state)
+    layer.conv = narrow_conv(layer.conv, rows, columns, groups)
+    layer.narrow_norms(rows, columns)
     layer.train(layer.training)
+
+
+def narrow_conv(old: nn.Conv2d, rows: Tensor, columns: Tensor, groups: int) -> nn.Conv2d:
+    """A convolution with some of the channels; arguments as of `narrow`."""
+    weight = old.weight[rows][:, columns].contiguous(memory_format=torch.channels_last)
+    made = nn.Conv2d(len(columns) * groups, len(rows), old.kernel_size, old.stride, old.padding, old.dilation, groups,
+                     bias=old.bias is not None, padding_mode=old.padding_mode, device=weight.device)
+    made.weight = nn.Parameter(weight, requires_grad=old.weight.requires_grad)
+    if old.bias is not None:
+        made.bias = nn.Parameter(old.bias[rows])
+    return made
+
+
+def narrow_norm(old: nn.BatchNorm2d, rows: Tensor) -> nn.BatchNorm2d:
+    """BN of some of the channels."""
+    made = nn.BatchNorm2d(len(rows), old.eps, old.momentum, device=old.running_mean.device)
+    made.load_state_dict({key: value[rows] if value.ndim else value for key, value in old.state_dict().items()})
+    return made

@@ -10,6 +10,7 @@ from mtzoo.models import (  # noqa: F401
     pp_humanseg,
     pp_liteseg,
     pspnet,
+    repnet,
     resnet_vd,
     stdc,
     unet,

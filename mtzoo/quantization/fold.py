@@ -32,17 +32,11 @@ def fold_bn(net: nn.Module, patterns: Sequence[str]) -> list[str]:
 
 @torch.no_grad()
 def fold_layer(layer: ConvBNAct) -> None:
-    """bn(w x + b) = (w f) x + (b - mean) f + beta, with f = gamma / sqrt(var + eps), per output channel."""
-    conv, bn = layer.conv, layer.bn
-    mean, var = bn.running_mean.double(), bn.running_var.double()
-    gamma = torch.ones_like(mean) if bn.weight is None else bn.weight.double()
-    beta = torch.zeros_like(mean) if bn.bias is None else bn.bias.double()
-    bias = torch.zeros_like(mean) if conv.bias is None else conv.bias.double()
-    factor = gamma / torch.sqrt(var + bn.eps)  # (C_out,)
-    dtype = conv.weight.dtype
-    conv.weight = nn.Parameter((conv.weight.double() * factor.view(-1, 1, 1, 1)).to(dtype))
-    conv.bias = nn.Parameter(((bias - mean) * factor + beta).to(dtype))
-    layer.bn = None
+    """Give the convolution the values of `layer.folded`, in place; parallel branches, if it has some, become a part of it."""
+    dtype = layer.conv.weight.dtype
+    weight, bias = layer.folded()
+    layer.conv.weight, layer.conv.bias = nn.Parameter(weight.to(dtype)), nn.Parameter(bias.to(dtype))
+    layer.drop_norms()
 
 
 def layers_with_bn(net: nn.Module) -> list[str]:

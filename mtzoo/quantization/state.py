@@ -108,7 +108,7 @@ def load_integer_state(net: nn.Module, state: IntegerState) -> None:
     rounding = rounding_calls(program)
     _check_names(state, {call.name: call.module for call in rounding})
     for call in program.convs:
-        call.module.bn = None
+        call.module.drop_norms()
         call.module.conv.bias = nn.Parameter(torch.zeros(call.module.conv.out_channels))
     heads = {node_of(call.name) for call in program.convs
              if call.module.output == "accumulator" and f"{call.name}.output_exponent" in state}

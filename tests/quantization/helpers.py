@@ -36,9 +36,9 @@ def randomize(net: nn.Module, x: Tensor) -> None:
 def mask(net: nn.Module, channels: Mapping[str, Collection[int]]) -> None:
     """Make channels of a float network's layers, whose BN is live, give 0, in place: what pruning them has to equal."""
     for layer, indices in channels.items():
-        bn = net.get_submodule(layer).bn
-        bn.weight[list(indices)] = 0.0
-        bn.bias[list(indices)] = 0.0
+        for bn in net.get_submodule(layer).norms:
+            bn.weight[list(indices)] = 0.0
+            bn.bias[list(indices)] = 0.0
 
 
 @torch.no_grad()

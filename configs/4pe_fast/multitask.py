@@ -1,0 +1,10 @@
+"""4pe_fast: the tasks, data and steps of 4pe_resize on RepNet, whose dense convolutions suit matrix units."""
+
+from mmengine.config import read_base
+
+with read_base():
+    from .utils import *
+
+tasks = dict(_tasks)
+
+int_inference_export_input_shape = dict(image=(1, 3, 512, 960), im_hw=(1, 2))

@@ -1,0 +1,8 @@
+"""4pe_fast on RepNet medium."""
+
+from mmengine.config import read_base
+
+with read_base():
+    from .multitask import *
+
+nodes["backbone"]["size"] = "medium"

@@ -1,0 +1,9 @@
+"""What 4pe_fast_crop changes of 4pe_crop: RepNet, a network made for matrix units, and towers that the tasks share."""
+
+from mmengine.config import read_base
+
+with read_base():
+    from ..common.resize import *
+    from ..common.synthetic_1080p import data_root, sources
+    from ..common.crop import *
+    from ..common.fast import *
