@@ -4,8 +4,8 @@ from mmengine.config import read_base
 
 with read_base():
     from ..common.resize import *
-    from ..common.crop import deploy_geometry, train_geometry
     from ..common.synthetic_1080p import data_root, sources
     from ..common.tasks import *
+    from ..common.window import *  # behind resize, whose geometry it takes the place of
 
 nodes["neck"]["group_base"] = 4

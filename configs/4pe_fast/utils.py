@@ -5,4 +5,4 @@ from mmengine.config import read_base
 with read_base():
     from ..common.resize import *
     from ..common.synthetic import data_root, sources
-    from ..common.fast import *
+    from ..common.tasks_repnet import *  # behind resize, whose nodes it takes the place of

@@ -86,7 +86,8 @@ class RepConvBNAct(ConvBNAct):
     @torch.no_grad()
     def _as_conv(self) -> ConvBNAct:
         """The one convolution, with the layer's quantizers."""
-        made = ConvBNAct(self.conv.in_channels, self.conv.out_channels, 3, stride=self.conv.stride, activation=self.activation, bn=False)
+        conv = self.conv
+        made = ConvBNAct(conv.in_channels, conv.out_channels, 3, stride=conv.stride, activation=self.activation, bn=False)
         weight, bias = self.folded()
         made.conv.weight.copy_(weight)
         made.conv.bias.copy_(bias)
