@@ -20,8 +20,9 @@ def scatter_chart(charts: Mapping[str, Mapping[str, Point]], *, x_label: str) ->
     colors = dict(zip(names, cycle_colors(len(names))))
     rows = -(-len(charts) // COLUMNS)
     width, height = WIDTH * min(COLUMNS, len(charts)), HEIGHT * rows
-    parts = [f'<g transform="translate({WIDTH * (i % COLUMNS)} {HEIGHT * (i // COLUMNS)})">{_chart(y_label, points, x_label, colors)}</g>'
-             for i, (y_label, points) in enumerate(charts.items())]
+    drawn = [_chart(y_label, points, x_label, colors) for y_label, points in charts.items()]
+    places = [(WIDTH * (i % COLUMNS), HEIGHT * (i // COLUMNS)) for i in range(len(drawn))]
+    parts = [f'<g transform="translate({left} {top})">{chart}</g>' for (left, top), chart in zip(places, drawn)]
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">{STYLE}'
             f'<rect width="{width}" height="{height}"/>{"".join(parts)}</svg>\n')
 
