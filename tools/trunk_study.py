@@ -56,7 +56,7 @@ def train_one(name: str, args: argparse.Namespace) -> None:
     """Train, evaluate, and write NAME.json."""
     config, quantize = camvid_config(name, args), name in args.quantize
     check_network(config)
-    work_dir, started = args.out / name, time.perf_counter()
+    work_dir, started = (args.checkpoints or args.out) / name, time.perf_counter()
     begun = any(work_dir.glob("*.pt"))
     run = start_run(config, work_dir, ctx=args.ctx, resume=begun, pipeline_test=args.pipeline_test, console=PlainConsole())
     finished = train(run, stages(config, float_only=not quantize), resume=begun)
@@ -147,6 +147,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("what", choices=["train", "latency", "table"])
     made.add_argument("--out", type=Path, required=True)
+    made.add_argument("--checkpoints", type=Path, metavar="DIR", help="where trainings are kept to go on from (--out)")
     made.add_argument("--only", nargs="+", choices=CANDIDATES, default=list(CANDIDATES), metavar="NAME", help=", ".join(CANDIDATES))
     made.add_argument("--epochs", type=float, default=20, help="of float training (20)")
     made.add_argument("--quantize", nargs="*", choices=CANDIDATES, default=[], metavar="NAME", help="train these to integers, too")

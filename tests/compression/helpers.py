@@ -17,9 +17,10 @@ def mask(net: nn.Module, removed: Removed) -> None:
     removed = {**removed, **added}
     for call in program.convs:
         layer = call.module
-        for parameter in (layer.conv.weight, layer.conv.bias) if layer.bn is None else (layer.bn.weight, layer.bn.bias):
-            if parameter is not None:
-                parameter[list(removed.get(call.name, ()))] = 0
+        for part in layer.norms or (layer.conv,):
+            for parameter in (part.weight, part.bias):
+                if parameter is not None:
+                    parameter[list(removed.get(call.name, ()))] = 0
 
 
 def random_choice(groups: list[ChannelGroup], seed: int) -> dict[str, int]:
