@@ -22,9 +22,11 @@ from torch import Tensor, nn
 
 import mtzoo
 from mtzoo.data.images import read_image
+from mtzoo.engine.device import select_device
 from mtzoo.export.load import read_deploy_file
 from mtzoo.foreign import Foreign
 from mtzoo.foreign.compare import compare_outputs
+from mtzoo.foreign.distil import LEARNING_RATE
 from mtzoo.foreign.latency import float_model, measure
 from mtzoo.lowering.weights_file import read_state_dict
 from mtzoo.models.espnetv2 import load_espnetv2
@@ -43,11 +45,32 @@ Run = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 @dataclass(frozen=True)
 class Subject:
-    """source: the float network; images: of its data; score: what it says of labelled images, None without labels."""
+    """source: the float network; images: of its data; score: what it says of labelled images, None without labels; others: folders'
+    images to calibrate on, in equal parts, instead of some of `images`."""
 
     source: Foreign
     images: Sequence[Path]
     score: Callable[[Run, Sequence[Path]], float] | None = None
+    others: Sequence[Sequence[Path]] = ()
+
+    def calibration(self, count: int) -> list[Path]:
+        """About `count` images, evenly spread."""
+        folders = self.others or [self.images]
+        return [path for files in folders for path in spread(files, -(-count // len(folders)))]
+
+
+def spread(files: Sequence[Path], count: int) -> list[Path]:
+    """At most `count` of the files, evenly spread."""
+    count = min(count, len(files))
+    return [files[i * len(files) // count] for i in range(count)]
+
+
+def as_batches(paths: Sequence[Path], source: Foreign) -> list[np.ndarray]:
+    """(N, 3, H, W) uint8 of the network's size and order, four at a time, folders mixed."""
+    mixed = [path for start in range(8) for path in paths[start::8]]
+    pixels = [resize(read_image(path), source.input_hw) for path in mixed]
+    turned = [(image[:, :, ::-1] if source.order == "rgb" else image).transpose(2, 0, 1)[None] for image in pixels]
+    return [np.concatenate(turned[i:i + 4]) for i in range(0, len(turned), 4)]
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -84,19 +107,20 @@ def twinlitenet(args: argparse.Namespace) -> Subject:
     return Subject(source, frames, against_its_attention)
 
 
-def espnetv2(args: argparse.Namespace) -> Subject:
+def espnetv2(args: argparse.Namespace, hw: tuple[int, int] = (512, 1024)) -> Subject:
     net = load_espnetv2(read_state_dict(args.weights / "espnetv2" / "espnetv2_s_2.0_city_1024x512.pth"))
-    source = mtzoo.from_torch(net, torch.zeros(1, 3, 512, 1024), mean=MEAN, std=STD)
-    return Subject(source, image_files(args.data / "camvid" / "val"), camvid_miou)
+    source = mtzoo.from_torch(net, torch.zeros(1, 3, *hw), mean=MEAN, std=STD)
+    return Subject(source, image_files(args.data / "camvid" / "val"), lambda run, paths: camvid_miou(run, paths, hw),
+                   [image_files(args.data / name) for name in ("camvid/train", "dashcam_cn/train", "idd_lite/train")])
 
 
-def camvid_miou(run: Run, paths: Sequence[Path]) -> float:
-    """Mean IoU in percent over CamVid's 11 classes."""
+def camvid_miou(run: Run, paths: Sequence[Path], hw: tuple[int, int]) -> float:
+    """Mean IoU in percent over CamVid's 11 classes. hw: what the network reads."""
     classes = np.array(CAMVID_OF_CITYSCAPES)
     both, either = np.zeros(CAMVID_CLASSES), np.zeros(CAMVID_CLASSES)
     for path in paths:
         mask = read_image(path.parent.parent / "masks" / f"{path.stem}.png")[:, :, 0]
-        labels = run(resize(read_image(path), (512, 1024)))["output"][0, :19].argmax(0).astype(np.uint8)
+        labels = run(resize(read_image(path), hw))["output"][0, :19].argmax(0).astype(np.uint8)
         found = classes[resize(labels, mask.shape, is_mask=True)]
         for c in range(CAMVID_CLASSES):
             known = mask < CAMVID_CLASSES
@@ -149,13 +173,11 @@ def examine(name: str, subject: Subject, args: argparse.Namespace) -> dict[str, 
     """Quantize one network, write its file, and find out all that its row tells."""
     source, hw = subject.source, subject.source.input_hw
     files = subject.images
-    calibration = files[::max(1, len(files) // args.calib_images)][:args.calib_images]
-    held_out = [path for path in files if path not in calibration]
-    held_out = held_out[::max(1, len(held_out) // args.images)][:args.images]
-    pixels = [resize(read_image(path), hw) for path in calibration]
-    turned = [(image[:, :, ::-1] if source.order == "rgb" else image).transpose(2, 0, 1)[None] for image in pixels]
+    calibration = subject.calibration(args.calib_images)
+    held_out = spread([path for path in files if path not in calibration], args.images)
     path = args.out / f"{name}-int8.onnx"
-    quantized = source.quantize([np.concatenate(turned[i:i + 4]) for i in range(0, len(turned), 4)])
+    quantized = source.quantize(as_batches(calibration, source), distil_iterations=args.distil_iters, learning_rate=args.learning_rate,
+                                device=select_device(args.ctx))
     quantized.export(path)
     shown = [resize(read_image(p), hw) for p in held_out]
     report = verify(path, shown[:args.verify_images])
@@ -167,7 +189,7 @@ def examine(name: str, subject: Subject, args: argparse.Namespace) -> dict[str, 
     scores = [subject.score(run, held_out) for run in runs] if subject.score else []
     return {"name": name, "hw": hw, "bytes": file.size, "float_bytes": original.ByteSize(), "values": report.values,
             "differing": sum(report.mismatches.values()), "float_error": max(t.float_error for t in report.executors.values()),
-            "images": len(shown), "calibration": len(calibration), "scores": scores,
+            "images": len(shown), "calibration": len(calibration), "distil_iters": args.distil_iters, "scores": scores,
             "outputs": {key: [a.cosine, a.argmax] for key, a in found.items()},
             "latency_ms": measure(source, file, args.threads, args.runs) if args.bench else {}}
 
@@ -206,6 +228,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="+", choices=SUBJECTS, default=list(SUBJECTS))
     parser.add_argument("--calib-images", type=int, default=32)
+    parser.add_argument("--distil-iters", type=int, default=0, help="of training with the float network as teacher, on the same images")
+    parser.add_argument("--learning-rate", type=float, default=LEARNING_RATE)
+    parser.add_argument("--ctx", default="auto", help="device that observes and trains: cpu or 0 (auto)")
     parser.add_argument("--images", type=int, default=13, help="of the comparison (13)")
     parser.add_argument("--verify-images", type=int, default=4)
     parser.add_argument("--threads", type=int, default=2)

@@ -13,18 +13,20 @@ from mtzoo.errors import UserError
 
 OF_CONFIG = {"config": None, "model_path": None, "tasks": [], "cfg_options": [], "strategy": None, "strategy_config": None,
              "dataset_config": None, "target_speedup": None, "max_drop": None, "distill_from": None, "batch_size": None,
-             "num_workers": None, "ctx": None, "resume": False, "deploy_hardware": HOST}
+             "num_workers": None, "resume": False, "deploy_hardware": HOST}
 """Options of `compress --config` -> their value when they are not given."""
 
 
 def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
     """Search, train the best on, write, verify, compare, measure. Returns 1 if executors differ."""
+    from mtzoo.engine.device import select_device
     from mtzoo.foreign.distil import LEARNING_RATE, check_learning_rate
     from mtzoo.foreign.search import search, settings, train_on
 
     rate = check_learning_rate(LEARNING_RATE if args.learning_rate is None else args.learning_rate)
     if args.learning_rate is not None and not args.retraining_iters:
         raise UserError("--learning-rate has no effect without --retraining-iters; leave it out")
+    device = select_device(args.ctx or "auto")
     save_dir = args.save_dir or Path("work_dirs") / f"{args.onnx.stem}-compress"
     _lock = claim_folder(save_dir, "--save-dir")
     source = open_source(args)
@@ -38,9 +40,9 @@ def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
     say(f"{len(settings())} ways to calibrate, on {len(folder.calibration)} images, chosen by {len(judging)} others: same argmax as "
         "the float network, or cosine where an output has one channel")
     setting, best = search(source, images, judged, bits, lambda s, value: say(f"equalize {s.equalize}, observer {s.observer}: "
-                                                                              f"{100 * value:.2f} %"))
+                                                                              f"{100 * value:.2f} %"), device)
     if args.retraining_iters:
-        trained = train_on(source, best, images, judged, args.retraining_iters, rate)
+        trained = train_on(source, best, images, judged, args.retraining_iters, rate, device)
         better = trained.agreement > best.agreement
         say(f"{args.retraining_iters} iterations of distillation from the float network: {100 * trained.agreement:.2f} %"
             f"{'' if better else ', no gain: they are left out'}")

@@ -54,8 +54,17 @@ def show_plan(delivery: Delivery, net: MultiTaskNet, pruned: MultiTaskNet, plan:
     before, after = (network_costs(each, delivery.config) for each in (net, pruned))
     shares = [f"{100 * (1 - b / a):.1f} % of the {name}" for name, a, b in zip(("parameters", "MACs"), before, after)]
     measured = f" and {100 * plan.removed:.1f} % of the latency" if pruning.criterion == "latency" else ""
-    more = f"; {100 * pruning.ratio:.1f} % were asked for, and no smaller step reaches that" if too_far(plan, pruning) else ""
-    delivery.say(f"removed: {' and '.join(shares)}{measured}{more}")
+    delivery.say(f"removed: {' and '.join(shares)}{measured}{overshoot_text(plan, pruning)}")
+
+
+def overshoot_text(plan: PruningPlan, pruning: Pruning) -> str:
+    """Why more goes than was asked for; "" where it does not."""
+    if not too_far(plan, pruning):
+        return ""
+    why = "no smaller step reaches that"
+    if pruning.criterion == "latency":
+        why = "single steps of channels are not tried: what one takes of the latency is within the noise"
+    return f"; {100 * pruning.ratio:.1f} % were asked for, and {why}"
 
 
 def train_on(delivery: Delivery, pruned: MultiTaskNet, retraining: Retraining | None, *, ctx: str | None,

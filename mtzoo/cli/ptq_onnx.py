@@ -15,24 +15,28 @@ from mtzoo.quantization.qconfig import CHOICES
 OF_CONFIG = {"config": None, "model_path": None, "max_drop": None, "spare": "float", "tasks": [], "cfg_options": [],
              "not_quant_pattern": []}
 """Options of `ptq --config` -> their value when they are not given."""
-OF_ONNX = {**OF_SOURCE, "observer": None, "distil_iters": None, "learning_rate": None}
+OF_ONNX = {**OF_SOURCE, "observer": None, "distil_iters": None, "learning_rate": None, "ctx": None}
 
 
 def add_onnx_arguments(parser: argparse.ArgumentParser) -> None:
     group = add_source_arguments(parser)
     group.add_argument("--distil-iters", type=at_least(1, "--distil-iters"), metavar="N",
                        help="train the integers on the same images to say what the float network says: N iterations; default: none")
-    group.add_argument("--learning-rate", type=float, metavar="LR", help="of --distil-iters, at the start (1e-4)")
+    group.add_argument("--learning-rate", type=float, metavar="LR",
+                       help="of --distil-iters, as a share of the size of each layer's weights (1e-4)")
+    group.add_argument("--ctx", metavar="cpu|0", help="device that observes and trains (auto: a GPU where there is one)")
     group.add_argument("--observer", choices=CHOICES["observer"], help=f"how ranges are found ({OBSERVER_OF_FOREIGN})")
 
 
 def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
     """Calibrate, write, verify, compare, measure. Returns 1 if executors differ."""
+    from mtzoo.engine.device import select_device
     from mtzoo.foreign.distil import LEARNING_RATE, check_learning_rate
 
     rate = check_learning_rate(LEARNING_RATE if args.learning_rate is None else args.learning_rate)
     if args.learning_rate is not None and args.distil_iters is None:
         raise UserError("--learning-rate has no effect without --distil-iters; leave it out")
+    device = select_device(args.ctx or "auto")
     save_dir = args.save_dir or Path("work_dirs") / f"{args.onnx.stem}-ptq"
     _lock = claim_folder(save_dir, "--save-dir")
     source = open_source(args)
@@ -44,8 +48,7 @@ def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
     path = save_dir / f"{args.onnx.stem}-int8.onnx"
     quantized = source.quantize(batches_of(folder.calibration, source.order), observer=observer, equalize=equalize,
                                 bias_correction=corrects, weight_bits=args.weight_bits or 8,
-                                distil_iterations=args.distil_iters or 0,
-                                learning_rate=rate)
+                                distil_iterations=args.distil_iters or 0, learning_rate=rate, device=device)
     info = quantized.export(path, dtype="uint8" if args.uint8 else "float32")
     for line in quantized.exactness(info):
         say(line)

@@ -47,11 +47,11 @@ def correct_biases(net: nn.Module, reference: nn.Module, batches: Sequence[Tenso
     exact, rounded = Results(program, batches), Results(program, batches)
     changes: dict[str, float] = {}
     for call in program.calls:
-        if not isinstance(call.module, ConvBNAct):
-            for results in (exact, rounded):
-                results.store(call, [call.module(*inputs) for inputs in results.inputs(call)])
-            continue
         original = originals[call.name]
+        if not isinstance(call.module, ConvBNAct):
+            for results, leaf in ((exact, original), (rounded, call.module)):
+                results.store(call, [leaf(*inputs) for inputs in results.inputs(call)])
+            continue
         wanted = [original.accumulate(*inputs) for inputs in exact.inputs(call)]
         found = [call.module.accumulate(*inputs) for inputs in rounded.inputs(call)]
         change = channel_means(wanted) - channel_means(found)

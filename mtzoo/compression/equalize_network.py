@@ -37,7 +37,9 @@ def equalize_network(net: nn.Module, batches: Sequence[Tensor]) -> int:
     if layers_with_bn(net) or is_prepared(net):
         raise UserError("equalization wants a float network whose BN is folded; fold it first and prepare it afterwards")
     program = read_program(net)
-    sets, count = factor_sets(program)
+    device = next(net.parameters()).device
+    numbers, count = factor_sets(program)
+    sets = {name: number.to(device) for name, number in numbers.items()}
     exponents = balancing_exponents(program, sets, count, map_ranges(net, batches))
     changed = 0
     for call in program.convs:
@@ -84,7 +86,7 @@ def balancing_exponents(program: Program, sets: Mapping[str, Tensor], count: int
     scale with those that read other channels: their part in the balance is the rest. A channel that only depthwise convolutions read
     gets the whole range: their weights have a scale for each channel.
     """
-    range_share, weight_share = torch.zeros(count), torch.zeros(count)
+    range_share, weight_share = (torch.zeros(count, device=next(iter(sets.values())).device) for _ in range(2))
     widest = {name: largest.amax() for name, largest in ranges.items()}
     for group in sharing_groups(program):
         widest |= dict.fromkeys(group, max(widest[name] for name in group))

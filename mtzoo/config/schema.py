@@ -233,7 +233,7 @@ class ExperimentConfig:
         if shape.image != (1, 3, *self.deploy_geometry.input_hw):
             h, w = self.deploy_geometry.input_hw
             raise UserError(f"{where}.image={shape.image}: deploy_geometry.input_hw makes it (1, 3, {h}, {w}); "
-                            "leave it out")
+                            "change both together, or write image=None, which follows deploy_geometry")
         if shape.format == "nv12" and shape.layout != "nchw":
             raise UserError(f"{where}.layout={shape.layout}: an image of format nv12 is two planes, which lie as they do; leave it out")
         if detects and shape.im_hw is None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from mtzoo.engine.device import exact_float32
 from mtzoo.engine.random_weights import noise_images, settle_bn
 from mtzoo.errors import UserError
 from mtzoo.export.deploy import build_model
@@ -15,6 +14,7 @@ from mtzoo.models import MultiTaskNet, NodeSpec
 from mtzoo.models.costs import node_costs
 from mtzoo.models.task_graph import build_node
 from mtzoo.ops.geometry import DeployGeometry
+from mtzoo.ops.precision import exact_float32
 from mtzoo.quantization import calibrate, convert, fold_bn, freeze, prepare, wide_layers
 from mtzoo.runtime.executors import EXECUTORS, build_executor
 from mtzoo.structures import FeatureSpec, RawOutputs, flatten_outputs

@@ -21,7 +21,6 @@ from mtzoo.config import ExperimentConfig
 from mtzoo.data.dataset import eval_sets
 from mtzoo.data.loader import EvalBatch, make_eval_loader
 from mtzoo.data.pipeline import EvalPipeline
-from mtzoo.engine.device import exact_float32
 from mtzoo.engine.evaluate import evaluate, network_predictor, task_data
 from mtzoo.engine.pruning import without
 from mtzoo.evaluation.comparison import MAIN_METRIC
@@ -31,6 +30,7 @@ from mtzoo.graph import IMAGES, Program, read_program
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet
 from mtzoo.ops.geometry import label_map_cells
+from mtzoo.ops.precision import exact_float32
 from mtzoo.postprocess import to_prediction
 from mtzoo.postprocess.label_map import label_map
 from mtzoo.structures import RawOutputs, Sample

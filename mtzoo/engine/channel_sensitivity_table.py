@@ -14,6 +14,7 @@ from mtzoo.data.json_file import read_json
 from mtzoo.engine.channel_sensitivity import Point, TaskMetrics
 from mtzoo.engine.origin import file_hash
 from mtzoo.errors import UserError
+from mtzoo.evaluation.table import hundredths
 from mtzoo.files import write_whole
 from mtzoo.plain_data import build
 from mtzoo.strict_json import write_json
@@ -122,13 +123,8 @@ def sensitivity_rows(table: SensitivityTable) -> Table:
     for point in table.points:
         drops = table.drops(point)
         shown.add_row(point.group.removeprefix("nodes."), f"{100 * point.ratio:.0f} %",
-                      *(_points(drops[task]) if task in drops else "" for task in table.original))
+                      *(f"{hundredths(drops[task]):.2f}" if task in drops else "" for task in table.original))
     return shown
-
-
-def _points(value: float) -> str:
-    """Never "-0.00"."""
-    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def draw_sensitivity(path: Path, table: SensitivityTable) -> None:
@@ -137,7 +133,7 @@ def draw_sensitivity(path: Path, table: SensitivityTable) -> None:
     for point in table.points:
         task, drop = max(table.drops(point).items(), key=lambda item: item[1], default=("", 0.0))
         name = f"{point.group.removeprefix('nodes.')} -{100 * point.ratio:.0f} %"
-        bars.append(Bar(name, ((abs(drop), LOSS_COLOR if drop > 0 else NO_LOSS_COLOR),), f"{_points(drop)} {task}"))
+        bars.append(Bar(name, ((abs(drop), LOSS_COLOR if drop > 0 else NO_LOSS_COLOR),), f"{hundredths(drop):.2f} {task}"))
     picture = bar_picture("largest loss of any task, points of mIoU or AP50", bars,
                           legend=[("loss", LOSS_COLOR), ("no task loses: smallest gain", NO_LOSS_COLOR)])
     write_whole(path, cv2.imencode(".png", picture)[1].tobytes(), ADVICE)

@@ -1,8 +1,5 @@
 """Which device trains, in which precision."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 
 from mtzoo.errors import UserError
@@ -41,14 +38,3 @@ def bf16_is_faster(device: torch.device) -> bool:
 def use_bf16(amp: str, device: torch.device) -> bool:
     """env.amp -> a decision for this device."""
     return amp == "bf16" or amp == "auto" and bf16_is_faster(device)
-
-
-@contextmanager
-def exact_float32() -> Iterator[None]:
-    """No TF32, no reduced precision: what evaluation and calibration run under."""
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before

@@ -10,11 +10,11 @@ from mtzoo.data.dataset import eval_sets
 from mtzoo.data.loader import EvalBatch, make_eval_loader
 from mtzoo.data.pipeline import EvalPipeline
 from mtzoo.data.sources import TaskData
-from mtzoo.engine.device import exact_float32
 from mtzoo.errors import UserError
 from mtzoo.evaluation.evaluator import Evaluator
 from mtzoo.export.logits import exact_decoders
 from mtzoo.layers import normalize_image
+from mtzoo.ops.precision import exact_float32
 from mtzoo.postprocess.prediction import Decoder, to_prediction
 from mtzoo.structures import Prediction, RawOutputs, flatten_outputs
 

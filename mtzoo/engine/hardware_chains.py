@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from mtzoo.compression.hardware_profile import LEAF_KINDS
-from mtzoo.engine.device import exact_float32
 from mtzoo.export.builder import GraphBuilder
 from mtzoo.export.network import emit_network
 from mtzoo.graph import result_shapes
@@ -26,6 +25,7 @@ from mtzoo.layers import (
 )
 from mtzoo.models import MultiTaskNet
 from mtzoo.models.vargnet.blocks import grouped
+from mtzoo.ops.precision import exact_float32
 from mtzoo.quantization import calibrate, fold_bn, freeze, prepare
 
 GROUP_BASE = 8

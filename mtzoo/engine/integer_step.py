@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
-from mtzoo.engine.device import exact_float32
 from mtzoo.engine.run import INTEGER_STEP, Run
 from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image
+from mtzoo.ops.precision import exact_float32
 from mtzoo.quantization import IntegerNet, convert, freeze, integer_state
 from mtzoo.structures import flatten_outputs
 

@@ -9,11 +9,11 @@ from mtzoo.compression import Corrections, quantize
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, load_checkpoint, load_network_state
-from mtzoo.engine.device import exact_float32
 from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.engine.stages import FOLDED_STEP, fold_for_step, network_at, quantization_of
 from mtzoo.errors import UserError
 from mtzoo.models import MultiTaskNet
+from mtzoo.ops.precision import exact_float32
 from mtzoo.quantization import convert, freeze, inexact_layers, integer_state, prepare
 from mtzoo.quantization.qconfig import node_of
 

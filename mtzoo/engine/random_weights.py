@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from mtzoo.engine.device import exact_float32
 from mtzoo.layers import normalize_image
+from mtzoo.ops.precision import exact_float32
 
 
 def noise_images(count: int, hw: tuple[int, int], seed: int = 0) -> Tensor:

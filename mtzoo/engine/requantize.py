@@ -10,11 +10,11 @@ from mtzoo.config.load import override
 from mtzoo.data.sources import SyntheticScenes
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.checkpoint import Checkpoint
-from mtzoo.engine.device import exact_float32
 from mtzoo.engine.ptq import fold_all, integer_checkpoint, load_float_network
 from mtzoo.engine.stages import FOLDED_STEP, INTEGER_STEP, checkpoint_network, fold_for_step, quantization_of
 from mtzoo.errors import UserError
 from mtzoo.models import MultiTaskNet
+from mtzoo.ops.precision import exact_float32
 from mtzoo.quantization import inexact_layers
 
 

@@ -13,13 +13,13 @@ from rich.table import Table
 from mtzoo.compression import exact_outputs, network_parts, part_noise, part_pattern
 from mtzoo.compression.post_training import equalized, few
 from mtzoo.data.json_file import read_json
-from mtzoo.engine.device import exact_float32
 from mtzoo.engine.origin import ADVICE, file_hash
 from mtzoo.engine.ptq import Job
 from mtzoo.engine.stages import quantization_of
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 from mtzoo.graph import read_program
+from mtzoo.ops.precision import exact_float32
 from mtzoo.quantization import calibrate, prepare
 from mtzoo.strict_json import write_json
 from mtzoo.visualization.bars import Bar, bar_picture

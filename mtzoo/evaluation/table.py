@@ -63,5 +63,10 @@ def side_by_side(forms: Mapping[str, Mapping[str, float]]) -> Table:
 
 
 def change_text(gain: float) -> str:
-    """With its sign, and never "-0.00"; "" where nothing is known."""
-    return "" if math.isnan(gain) else f"{round(gain, 2) + 0.0:+.2f}"
+    """With its sign; "" where nothing is known."""
+    return "" if math.isnan(gain) else f"{hundredths(gain):+.2f}"
+
+
+def hundredths(value: float) -> float:
+    """Rounded as it is printed, never to -0.0: that would be "-0.00"."""
+    return round(value, 2) + 0.0

@@ -1,4 +1,8 @@
-"""Training with quantization on images without labels: the float network is the teacher of its own integers (arXiv 1503.02531)."""
+"""Training with quantization on images without labels: the float network is the teacher of its own integers (arXiv 1503.02531).
+
+Each tensor learns at a rate in proportion to its root mean square (the relative steps of Adafactor, arXiv 1804.04235). Equalization
+gives channels any factors; with absolute steps those would decide which layers learn and which break.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,22 +14,25 @@ from mtzoo.errors import UserError
 from mtzoo.structures import RawOutputs, flatten_outputs
 
 LEARNING_RATE = 1e-4
+WARM_UP = 0.1
+"""Share of the iterations in which the rate rises from 0: Adam's first steps are full ones, whatever the gradient."""
 
 
 def distil(net: nn.Module, teacher: nn.Module, batches: Sequence[Tensor], iterations: int, learning_rate: float = LEARNING_RATE,
            on_iteration: Callable[[int, float], None] | None = None) -> None:
     """Train a calibrated fake-quant network, in place, until it says what `teacher` says. Ranges stay as they were observed.
 
-    batches: what both read, taken in turn; learning_rate: of Adam, at the start, it falls to 0 along a cosine. on_iteration: told how
-    many are done, and the loss. Raises UserError for a learning rate that is none, and where training diverges.
+    batches: what both read, taken in turn; learning_rate: the largest step of Adam as a share of a tensor's root mean square; it rises
+    at the start and falls to 0 along a cosine. on_iteration: told how many are done, and the loss. Raises UserError for a learning
+    rate that is none, and where training diverges.
     """
     check_learning_rate(learning_rate)
-    weights = [parameter for parameter in net.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(weights, learning_rate)
+    sizes = {parameter: root_mean_square(parameter) for parameter in net.parameters() if parameter.requires_grad}
+    optimizer = torch.optim.Adam([{"params": [parameter], "size": size} for parameter, size in sizes.items()], learning_rate)
     net.train()
     for done in range(iterations):
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate * (1 + math.cos(math.pi * done / iterations)) / 2
+            group["lr"] = learning_rate * group["size"] * share_of_rate(done, iterations)
         images = batches[done % len(batches)]
         with torch.no_grad():
             wanted = teacher(images)
@@ -38,6 +45,16 @@ def distil(net: nn.Module, teacher: nn.Module, batches: Sequence[Tensor], iterat
         if on_iteration is not None:
             on_iteration(done + 1, float(loss.detach()))
     net.eval()
+
+
+def root_mean_square(parameter: Tensor) -> float:
+    return float(parameter.detach().square().mean().sqrt())
+
+
+def share_of_rate(done: int, iterations: int) -> float:
+    """Of the largest learning rate, after `done` iterations."""
+    rising = min(1.0, (done + 1) / (WARM_UP * iterations + 1))
+    return rising * (1 + math.cos(math.pi * done / iterations)) / 2
 
 
 def check_learning_rate(value: float) -> float:

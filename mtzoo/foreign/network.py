@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,7 @@ from mtzoo.lowering import Lowered, lower
 from mtzoo.models import MultiTaskNet, NodeSpec, build_network
 from mtzoo.models.leaf_graph import describe_leaves
 from mtzoo.ops.geometry import DeployGeometry
+from mtzoo.ops.precision import exact_float32
 from mtzoo.postprocess import AsIs
 from mtzoo.quantization import IntegerNet, QConfig, QConfigMap, convert, fold_bn, freeze
 
@@ -71,32 +73,39 @@ class Foreign:
 
     def quantize(self, images: Iterable[Any], *, observer: str = OBSERVER_OF_FOREIGN, equalize: str = OF_FOREIGN.equalize,
                  bias_correction: bool = OF_FOREIGN.biases, weight_bits: int = 8, distil_iterations: int = 0,
-                 learning_rate: float = LEARNING_RATE) -> "QuantizedForeign":
+                 learning_rate: float = LEARNING_RATE, device: torch.device | str = "cpu") -> "QuantizedForeign":
         """Observe ranges on `images` and round. With distil_iterations the integers then learn to say what the float network says of
         the same images, see `mtzoo.foreign.distil`.
+
+        device: where this is computed; the result is on the CPU.
 
         images: what a data loader gives: tensors (N, 3, H, W), or tuples that begin with one, as the network reads them (float32), or
         the pixels themselves (uint8), channels in the network's order. A few dozen are enough. Raises UserError for images of another
         size or normalisation, for none, and for a layer that cannot be exact.
         """
-        batches = self.pixel_batches(images)
+        batches, original = self.pixel_batches(images, device), self.folded_on(device)
         qconfigs = QConfigMap(QConfig(observer=observer, weight_bits=weight_bits))
-        net = quantize(self.folded, qconfigs, batches, Corrections(equalize, bias_correction))
-        if distil_iterations:
-            distil(net, self.folded, batches, distil_iterations, learning_rate)
+        with exact_float32():
+            net = quantize(original, qconfigs, batches, Corrections(equalize, bias_correction))
+            if distil_iterations:
+                distil(net, original, batches, distil_iterations, learning_rate)
         return self.on_grid(net)
 
-    def pixel_batches(self, images: Iterable[Any]) -> "PixelBatches":
+    def folded_on(self, device: torch.device | str) -> MultiTaskNet:
+        """`folded` on a device, not to be changed: on the CPU it is `folded` itself."""
+        return self.folded if torch.device(device).type == "cpu" else deepcopy(self.folded).to(device)
+
+    def pixel_batches(self, images: Iterable[Any], device: torch.device | str = "cpu") -> "PixelBatches":
         """What the network of leaves reads of `images`, see `quantize`."""
         signature = self.signature()
-        batches = PixelBatches([pixels_of(item, signature, self.input_hw, place) for place, item in enumerate(images)])
+        batches = PixelBatches([pixels_of(item, signature, self.input_hw, place) for place, item in enumerate(images)], device)
         if not batches:
             raise UserError("no image to observe ranges on; give a few dozen")
         return batches
 
     def on_grid(self, net: MultiTaskNet) -> "QuantizedForeign":
-        """A calibrated fake-quant network of this one, as integers. It is frozen in place: nothing trains it on."""
-        freeze(net)
+        """A calibrated fake-quant network of this one, as integers. It goes to the CPU and is frozen in place: nothing trains it on."""
+        freeze(net.cpu())
         return QuantizedForeign(self, net, convert(net))
 
 
@@ -194,16 +203,16 @@ def graphs_of(lowered: Lowered) -> dict[str, list[NodeSpec]]:
 
 
 class PixelBatches(Sequence[Tensor]):
-    """Images (N, 3, H, W) uint8 as (x - 128) / 128, made when they are asked for."""
+    """Images (N, 3, H, W) uint8 as (x - 128) / 128 on a device, made when they are asked for."""
 
-    def __init__(self, images: Sequence[Tensor]) -> None:
-        self.images = list(images)
+    def __init__(self, images: Sequence[Tensor], device: torch.device | str = "cpu") -> None:
+        self.images, self.device = list(images), device
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, index: int) -> Tensor:
-        return normalize_image(self.images[index]).contiguous(memory_format=torch.channels_last)
+        return normalize_image(self.images[index].to(self.device)).contiguous(memory_format=torch.channels_last)
 
 
 def pixels_of(item: Any, signature: Signature, hw: Hw, place: int) -> Tensor:

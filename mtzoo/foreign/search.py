@@ -14,6 +14,7 @@ from mtzoo.foreign.compare import Agreement
 from mtzoo.foreign.distil import LEARNING_RATE, distil
 from mtzoo.foreign.network import Foreign, PixelBatches, QuantizedForeign
 from mtzoo.models import MultiTaskNet
+from mtzoo.ops.precision import exact_float32
 from mtzoo.quantization import QConfig, QConfigMap
 from mtzoo.structures import flatten_outputs
 
@@ -43,17 +44,19 @@ def settings() -> list[Setting]:
 
 
 def search(source: Foreign, images: Sequence[np.ndarray], judged: Sequence[np.ndarray], weight_bits: int,
-           on_setting: Callable[[Setting, float], None]) -> tuple[Setting, Tried]:
+           on_setting: Callable[[Setting, float], None], device: torch.device | str = "cpu") -> tuple[Setting, Tried]:
     """The setting whose integers agree best with the float network, and its network. Biases are corrected with each.
 
     images: (N, 3, H, W) uint8 batches, channels in the network's order, to observe ranges on; judged: the same, to choose by.
-    on_setting: told each setting with its agreement.
+    on_setting: told each setting with its agreement; device: where ranges are observed.
     """
     best: tuple[Setting, Tried] | None = None
-    batches = source.pixel_batches(images)
+    batches, original = source.pixel_batches(images, device), source.folded_on(device)
     for setting in settings():
         qconfigs = QConfigMap(QConfig(observer=setting.observer, weight_bits=weight_bits))
-        tried = _judged(source, quantize(source.folded, qconfigs, batches, Corrections(setting.equalize, True)), judged)
+        with exact_float32():
+            calibrated = quantize(original, qconfigs, batches, Corrections(setting.equalize, True))
+        tried = _judged(source, calibrated, judged)
         on_setting(setting, tried.agreement)
         if best is None or tried.agreement > best[1].agreement:
             best = setting, tried
@@ -61,10 +64,11 @@ def search(source: Foreign, images: Sequence[np.ndarray], judged: Sequence[np.nd
 
 
 def train_on(source: Foreign, tried: Tried, images: Sequence[np.ndarray], judged: Sequence[np.ndarray], iterations: int,
-             learning_rate: float = LEARNING_RATE) -> Tried:
+             learning_rate: float = LEARNING_RATE, device: torch.device | str = "cpu") -> Tried:
     """The network of `search` after learning to say what the float network says of `images`. Its ranges stay, and so does `tried`."""
-    net = deepcopy(tried.calibrated)
-    distil(net, source.folded, source.pixel_batches(images), iterations, learning_rate)
+    net = deepcopy(tried.calibrated).to(device)
+    with exact_float32():
+        distil(net, source.folded_on(device), source.pixel_batches(images, device), iterations, learning_rate)
     return _judged(source, net, judged)
 
 

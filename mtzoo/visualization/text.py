@@ -14,6 +14,8 @@ TALL_TEXT = "Ag"
 """Ascender and descender: some fonts measure each text by its own letters, and lines would dance."""
 
 Rect = tuple[int, int, int, int]  # x1, y1, x2, y2
+LEGEND_SHARE = 0.15
+"""Of a picture's height that a legend may take: what lies behind it is hard to see."""
 
 
 @dataclass(frozen=True)
@@ -70,25 +72,41 @@ def place_label(box: Rect, size: tuple[int, int], taken: Sequence[Rect], hw: tup
 
 
 def draw_legend(image: np.ndarray, entries: Sequence[tuple[str, ColorBGR]], style: TextStyle) -> None:
-    """Names with their colours in lines along the lower edge, on a darkened strip, in place."""
-    if not entries:
-        return
+    """Names with their colours in lines along the lower edge, the picture darkened behind them, in place. What does not fit into
+    LEGEND_SHARE of its height is counted, not named."""
     line = style.size(TALL_TEXT)[1]
     swatch = max(6, round(0.55 * line))
-    placed, x, row = [], 0, 0
+    lines = _legend_lines(entries, style, swatch, image.shape[1])
+    room = max(1, int(LEGEND_SHARE * image.shape[0] / line))
+    if hidden := sum(map(len, lines[room:])):
+        _, _, x = lines[room - 1].pop()
+        lines[room - 1].append((f"+{hidden + 1}", None, x))
+    lines = lines[:room]
+    for row, placed in enumerate(lines):
+        y = max(image.shape[0] - (len(lines) - row) * line, 0)
+        name, _, x = placed[-1]
+        behind = image[y:y + line, :x + swatch + style.size(name)[0] + style.pad]
+        behind[:] = behind * 0.35
+        for name, color, x in placed:
+            left, top = x + style.pad, y + (line - swatch) // 2
+            if color is not None:
+                cv2.rectangle(image, (left, top), (left + swatch, top + swatch), color, -1)
+            style.write(image, name, (x + swatch + style.pad, y), (255, 255, 255))
+
+
+def _legend_lines(entries: Sequence[tuple[str, ColorBGR]], style: TextStyle, swatch: int,
+                  width: int) -> list[list[tuple[str, ColorBGR | None, int]]]:
+    """For each line of at most `width` pixels: (name, colour, x)."""
+    lines: list[list[tuple[str, ColorBGR | None, int]]] = []
+    x = width
     for name, color in entries:
-        width = swatch + style.size(name)[0] + 3 * style.pad
-        if x and x + width > image.shape[1]:
-            x, row = 0, row + 1
-        placed.append((name, color, x, row))
-        x += width
-    top = max(image.shape[0] - (row + 1) * line, 0)
-    image[top:] = (image[top:] * 0.35).astype(np.uint8)
-    for name, color, x, row in placed:
-        y = top + row * line
-        offset = (line - swatch) // 2
-        cv2.rectangle(image, (x + style.pad, y + offset), (x + style.pad + swatch, y + offset + swatch), color, -1)
-        style.write(image, name, (x + swatch + style.pad, y), (255, 255, 255))
+        wide = swatch + style.size(name)[0] + 3 * style.pad
+        if not lines or x + wide > width:
+            lines.append([])
+            x = 0
+        lines[-1].append((name, color, x))
+        x += wide
+    return lines
 
 
 def _overlap(a: Rect, b: Rect) -> bool:

@@ -1,10 +1,13 @@
 from copy import deepcopy
 
 import torch
+from torch import nn
 
+import mtzoo
 from mtzoo.compression import correct_biases
 from mtzoo.compression.bias_correction import Results, channel_means
 from mtzoo.graph import read_program
+from mtzoo.layers import normalize_image
 from mtzoo.quantization import QConfig, QConfigMap, calibrate, convert, freeze, prepare
 from tests.quantization.helpers import differing, images, outputs
 
@@ -58,3 +61,14 @@ def test_results_are_dropped_after_their_last_reader(folded, batches):
             kept = max(kept, len(results.values))
     assert not results.values
     assert kept < len(program.calls) / 4
+
+
+def test_the_reference_rounds_nowhere():
+    """What the float network says lies beyond what the rounding one's table knows."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sigmoid(), nn.Conv2d(4, 2, 1))
+    folded = mtzoo.from_torch(net, torch.zeros(1, 3, 8, 8), mean=[0.5], std=[0.01], output_names=["maps"]).folded
+    dim, bright = ([normalize_image(images(2)) * factor] for factor in (0.1, 1.0))
+    rounded = rounding(folded, dim)
+    correct_biases(rounded, folded, bright)
+    assert mean_error(folded, rounded, bright) < 1e-3

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mtzoo.engine.device import exact_float32, parse_indices, select_device, use_bf16
+from mtzoo.engine.device import parse_indices, select_device, use_bf16
 from mtzoo.errors import UserError
 
 CPU = torch.device("cpu")
@@ -33,18 +33,3 @@ def test_a_ctx_that_means_nothing_is_told(ctx):
 def test_amp_follows_the_config():
     assert use_bf16("bf16", CPU)
     assert not use_bf16("off", CPU)
-
-
-@pytest.fixture
-def tf32():
-    before = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = True
-    yield
-    torch.backends.cuda.matmul.allow_tf32 = before
-
-
-@pytest.mark.usefixtures("tf32")
-def test_evaluation_forbids_tf32_and_restores_it():
-    with exact_float32():
-        assert not torch.backends.cuda.matmul.allow_tf32
-    assert torch.backends.cuda.matmul.allow_tf32

@@ -56,7 +56,17 @@ def test_a_legend_names_what_is_seen(image):
     seen = draw_prediction(image, Prediction(label_maps={"lane": np.zeros((120, 200), np.uint8)}), CLASSES)
     assert (seen == image).all(), "only background: nothing to name"
     seen = draw_prediction(image, Prediction({"det": detections([0.9])}), CLASSES)
-    assert (seen[-3:] != 100).all(axis=-1).mean() > 0.9
+    assert (seen[-3:, :40] != 100).all(axis=-1).mean() > 0.9
+    assert (seen[-3:, 120:] == 100).all(), "dark behind the words alone"
+
+
+def test_a_legend_of_many_names_leaves_a_small_picture_free(image):
+    names = tuple(f"class_{k}" for k in range(19))
+    labels = np.arange(120 * 200, dtype=np.int64).reshape(120, 200) % 19
+    painted = paint_label_maps(image, {"seg": labels.astype(np.uint8)}, {"seg": names})
+    seen = draw_prediction(image, Prediction(label_maps={"seg": labels.astype(np.uint8)}), {"seg": names})
+    assert (seen[:-18] == painted[:-18]).all(), "0.15 of 120 rows"
+    assert (seen[-3:] != painted[-3:]).any()
 
 
 def test_boxes_over_the_edge_and_empty_predictions_are_drawn(image):
