@@ -8,8 +8,8 @@ from statistics import fmean
 from mtzoo.visualization.scatter import scatter_chart
 
 PRECISIONS = ("fp32", "bf16", "int8")
-SETS = {"val": ("seg_val", "boxes_val"), "test": ("seg_test", "boxes_test")}
-"""Column -> CamVid's validation frames and the test frames of a drive that training has, too: sources of masks and of boxes."""
+SETS = ("val", "test")
+"""CamVid's validation frames, and the test frames of a drive that training has, too."""
 Row = Mapping[str, object]
 
 
@@ -24,9 +24,9 @@ def latency_path(out: Path, name: str) -> Path:
 def scores(metrics: Mapping[str, float | None]) -> dict[str, float]:
     """{"mIoU val", "AP50 val", "mIoU test", "AP50 test"} of all metrics of a run. AP50 is the mean over the classes of all tasks."""
     found = {}
-    for column, (masks, boxes) in SETS.items():
-        found[f"mIoU {column}"] = next(value for key, value in metrics.items() if key.endswith(f"/{masks}/mIoU"))
-        found[f"AP50 {column}"] = fmean(value for key, value in metrics.items() if f"/{boxes}/AP50/" in key and value is not None)
+    for folder in SETS:
+        found[f"mIoU {folder}"] = metrics[f"seg_default/{folder}/mIoU"]
+        found[f"AP50 {folder}"] = fmean(value for key, value in metrics.items() if f"/{folder}/AP50/" in key and value is not None)
     return found
 
 
@@ -45,7 +45,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def scores_names() -> list[str]:
-    return [f"{metric} {column}" for column in SETS for metric in ("mIoU", "AP50")]
+    return [f"{metric} {folder}" for folder in SETS for metric in ("mIoU", "AP50")]
 
 
 def cells(row: Row, threads: Sequence[str]) -> list[str]:

@@ -26,7 +26,7 @@ sources = dict(
     seg_test=dict(_masks, images=_test + "/images", masks=_test + "/masks"),
 )
 
-# Masks merge traffic lights with signs, and so do the boxes made of them.
+# Masks merge traffic lights with signs, and so do the boxes made of them. Metrics call a folder by its first source's name.
 _boxes = dict(score_threshold=0.05, pre_nms_top_k=200, nms_iou=0.6, top_k=100)
 tasks = {
     name: dict(
@@ -34,9 +34,9 @@ tasks = {
         classes=list(categories.values()),
         nodes=["backbone", "neck",
                dict(name=f"{name}_head", type="PerLocationDetectionHead", inputs=["neck"], strides=[8, 16, 32])],
-        train=[dict(sources["boxes_train"], name="boxes_train", categories=categories)],
-        val=[dict(sources["boxes_val"], name="boxes_val", categories=categories),
-             dict(sources["boxes_test"], name="boxes_test", categories=categories)],
+        train=[dict(sources["boxes_train"], name="train", categories=categories)],
+        val=[dict(sources["boxes_val"], name="val", categories=categories),
+             dict(sources["boxes_test"], name="test", categories=categories)],
         loss=dict(type="DetectionLoss", weight=1.0),
         boxes=_boxes,
     ) for name, categories in dict(

@@ -57,10 +57,10 @@ def test_costs_are_those_of_the_deployed_form(tool):
     assert found["parameters"] < 1.4e6  # 1,475,205 with the branches
 
 
-METRICS = {"seg_default/mIoU": 1.0, "seg_default/seg_val/mIoU": 50.0, "seg_default/seg_test/mIoU": 40.0,
-           "det_person/boxes_val/AP50": 20.0, "det_person/boxes_val/AP50/person": 20.0, "det_person/boxes_test/AP50/person": 10.0,
-           "det_vehicle_sign/boxes_val/AP50/vehicle": 60.0, "det_vehicle_sign/boxes_val/AP50/sign": None,
-           "det_vehicle_sign/boxes_test/AP50/vehicle": 30.0, "det_vehicle_sign/boxes_test/AP50/sign": 2.0}
+METRICS = {"seg_default/mIoU": 1.0, "seg_default/val/mIoU": 50.0, "seg_default/test/mIoU": 40.0,
+           "det_person/val/AP50": 20.0, "det_person/val/AP50/person": 20.0, "det_person/test/AP50/person": 10.0,
+           "det_vehicle_sign/val/AP50/vehicle": 60.0, "det_vehicle_sign/val/AP50/sign": None,
+           "det_vehicle_sign/test/AP50/vehicle": 30.0, "det_vehicle_sign/test/AP50/sign": 2.0}
 
 
 def test_the_table_holds_what_is_there(tool, tmp_path, capsys):
