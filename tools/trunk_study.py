@@ -53,16 +53,20 @@ def camvid_config(name: str, args: argparse.Namespace) -> ExperimentConfig:
 
 
 def train_one(name: str, args: argparse.Namespace) -> None:
-    """Train, evaluate, and write NAME.json."""
+    """Train and evaluate; NAME.json is written behind each stage, so that what is done stays if the rest is cut off."""
     config, quantize = camvid_config(name, args), name in args.quantize
     check_network(config)
-    work_dir, started = (args.checkpoints or args.out) / name, time.perf_counter()
+    work_dir, started, size = (args.checkpoints or args.out) / name, time.perf_counter(), costs(name)
+
+    def write_row(run: Run, step: int, quantized: bool) -> None:
+        found = accuracy(run)
+        row = {"name": name, "settings": settings(args, quantize="int8" in found), **found, **size,
+               "seconds": round(time.perf_counter() - started, 1), "device": str(run.device)}
+        result_path(args.out, name).write_text(json.dumps(row, indent=1))
+
     begun = any(work_dir.glob("*.pt"))
     run = start_run(config, work_dir, ctx=args.ctx, resume=begun, pipeline_test=args.pipeline_test, console=PlainConsole())
-    finished = train(run, stages(config, float_only=not quantize), resume=begun)
-    row = {"name": name, "settings": settings(args, quantize), **accuracy(finished), **costs(name),
-           "seconds": round(time.perf_counter() - started, 1), "device": str(run.device)}
-    result_path(args.out, name).write_text(json.dumps(row, indent=1))
+    train(run, stages(config, float_only=not quantize), resume=begun, on_stage_end=write_row)
 
 
 def settings(args: argparse.Namespace, quantize: bool) -> dict[str, object]:
