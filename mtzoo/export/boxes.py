@@ -3,6 +3,8 @@
 T tasks, which are decoded at once; L locations of all levels, k candidates of a task (pre-NMS top-k), n of them that can go out
 (top-k), K classes of the task that has most. Every size is fixed at export.
 
+No MatMul, convolution or Resize is here: OpenVINO takes bf16 for them, and for all floats before them, where a CPU has it.
+
 Runtimes order equal scores differently, and scores of an integer network are often equal. So no operator here is asked to
 order equals: where order matters, it is that of keys no two of which are the same.
 """
@@ -153,8 +155,8 @@ class _StackEmitter:
         """(T, k) floats: how many kept boxes go before, and 1 for the rows of the output: the best `top_k` of the kept, but for those
         wholly outside the original image."""
         b = self.b
-        rank = b.op("MatMul", [before, b.op("Unsqueeze", [kept, b.integers(2)], "kept_column")], "rank_column")
-        rank = b.op("Squeeze", [rank, b.integers(2)], "rank")
+        kept_before = b.op("Mul", [before, b.op("Unsqueeze", [kept, b.integers(1)], "kept_row")], "kept_before")
+        rank = b.op("ReduceSum", [kept_before, b.integers(2)], "rank", keepdims=0)
         low, high = b.split(boxes, (2, 2), ("corner_low", "corner_high"), axis=2)
         spans = b.op("Cast", [b.op("Greater", [high, low], "spans")], "spans_f", **FLOAT)
         seen = b.op("ReduceMin", [spans], "seen", axes=[2], keepdims=0)

@@ -1,65 +1,104 @@
 """Segmentation post-processing as ONNX: logits -> label map. Equal to `mtzoo.postprocess.label_map`.
 
-Bilinear enlargement by a power of two is a fixed 3x3 filter for each position that a fine cell can have within its coarse one.
-Each position is filtered and decided by itself, and the labels are interleaved. At x2 OpenVINO takes half the time of a Resize of
-the logits, whose floats are four bytes a class; at x8 as much and at x16, with 256 positions, two thirds. A Resize would have
-all classes of all pixels in memory besides. The filters' weights are dyadic, so the sums are exact.
+Bilinear enlargement by a power of two: between the middles of four cells lie upsample x upsample fine ones, each a sum of the four with
+weights of its own. With borders as wide as a cell all of a map's corners are one row of memory, read from four places. So enlarging
+is sums of rows, which every runtime computes in float32, also OpenVINO where it takes bf16 for convolutions and Resize. Fine cells are
+decided a few positions at a time and then interleaved: all classes of all pixels are never in memory. The weights are whole numbers and
+the scale is left out, so the sums are exact.
 """
 
 import numpy as np
 from onnx import TensorProto
 
-from mtzoo.export.builder import GraphBuilder
+from mtzoo.export.builder import GraphBuilder, Scope
 from mtzoo.postprocess import LabelMapDecoder
 
 Shape = tuple[int, int, int, int]
 
 
-def phase_filters(upsample: int) -> np.ndarray:
-    """(upsample, 3): weights of the cells before, at and after, for each fine position within a coarse cell.
+POSITIONS = 4
+"""Of fine cells that one ArgMax decides."""
 
-    Half-pixel bilinear: position p lies (p + 0.5) / upsample - 0.5 cells from the middle of its coarse cell.
-    """
-    offset = (np.arange(upsample) + 0.5) / upsample - 0.5
-    return np.stack([np.maximum(-offset, 0), 1 - np.abs(offset), np.maximum(offset, 0)], axis=1).astype(np.float32)
+
+def corner_weights(upsample: int) -> np.ndarray:
+    """(upsample, 2): weights of the cells before and after, in steps of 1 / (2 upsample), for each fine cell between their middles."""
+    after = 2 * np.arange(upsample) + 1
+    return np.stack([2 * upsample - after, after], axis=1).astype(np.float32)
 
 
 def emit_label_map(builder: GraphBuilder, task: str, logits: str, shape: Shape, decoder: LabelMapDecoder) -> str:
-    """Write the label map of `logits`, which have `shape` (N, K, h, w). Returns "<task>.labels", uint8.
+    """Write the label map of `logits`, which have `shape` (1, K, h, w). Returns "<task>.labels", uint8.
 
-    The output is (N, 1, h * upsample, w * upsample): argmax over classes, the lowest among equals.
+    The output is (1, 1, h * upsample, w * upsample): argmax over classes, the lowest among equals.
     """
-    b, name, up = builder, f"{task}.labels", decoder.upsample
-    n, _, height, width = shape
+    b, up = Scope(builder, f"{task}.labels"), decoder.upsample
+    _, classes, height, width = shape
     if decoder.logit_exponent is not None:  # argmax does not see the scale
-        logits = b.op("Round", [b.op("Mul", [logits, b.float(2.0**-decoder.logit_exponent)])], f"{name}.rounded")
+        logits = b.op("Round", [b.op("Mul", [logits, b.float(2.0**-decoder.logit_exponent)], "steps")], "rounded")
     if up == 1:
-        planes = [_argmax(b, logits, shape, f"{name}.plane")]
+        labels = _argmax(b, logits, (1, classes, height * width), "plane")
+        builder.op("Reshape", [labels, b.integers(1, 1, height, width)], b.name)
     else:
-        planes = [_argmax(b, plane, shape, plane) for plane in _phases(b, logits, shape[1], up, name)]
-        planes = [b.op("Concat", planes, f"{name}.planes", {"axis": 1})]  # (N, up * up, h * w)
-        planes = [b.op("Reshape", [planes[0], b.integers(n, up, up, height, width)], f"{name}.positions")]
-        planes = [b.op("Transpose", planes, f"{name}.interleaved", {"perm": [0, 3, 1, 4, 2]})]  # (N, h, up, w, up)
-    b.op("Reshape", [planes[0], b.integers(n, 1, height * up, width * up)], name)
-    b.add_output(name, np.uint8, (n, 1, height * up, width * up))
-    return name
+        _enlarged(b, logits, shape, up)
+    builder.add_output(b.name, np.uint8, (1, 1, height * up, width * up))
+    return b.name
 
 
-def _phases(b: GraphBuilder, logits: str, classes: int, upsample: int, name: str) -> list[str]:
-    """The enlarged logits as upsample^2 maps (N, K, h, w), one per position, row by row."""
-    padded = b.op("Pad", [logits, b.integers(0, 0, 1, 1, 0, 0, 1, 1)], f"{name}.padded", {"mode": "edge"})
-    filters, maps = phase_filters(upsample), []
-    for i, vertical in enumerate(filters):
-        for j, horizontal in enumerate(filters):
-            weight = np.broadcast_to(np.outer(vertical, horizontal), (classes, 1, 3, 3))
-            maps.append(b.op("Conv", [padded, b.constant(weight)], f"{name}.position_{i}_{j}",
-                             {"group": classes, "kernel_shape": [3, 3]}))
-    return maps
+def _enlarged(b: Scope, logits: str, shape: Shape, up: int) -> None:
+    """The label map, of cells that have a border of one and a half cells too much, cut to size."""
+    _, classes, height, width = shape
+    rows, columns = height + 2, width + 2
+    cells = rows * columns
+    fine = _fine_cells(b, logits, classes, (rows, columns), up)
+    labels = []
+    for first in range(0, up * up, POSITIONS):
+        name = f"positions_{first}"
+        together = b.op("Concat", fine[first:first + POSITIONS], name, axis=0)
+        labels.append(_argmax(b, together, (len(fine[first:first + POSITIONS]), classes, cells), name))
+    planes = b.op("Concat", labels, "planes", axis=0) if len(labels) > 1 else labels[0]
+    planes = b.op("Reshape", [planes, b.integers(up, up, rows, columns)], "places")
+    whole = b.op("Reshape", [b.op("Transpose", [planes], "interleaved", perm=[2, 0, 3, 1]), b.integers(1, 1, up * rows, up * columns)],
+                 "whole")
+    start = up // 2
+    ends = [b.integers(start, start), b.integers(start + up * height, start + up * width), b.integers(2, 3)]
+    b.builder.op("Slice", [whole, *ends], b.name)
 
 
-def _argmax(b: GraphBuilder, logits: str, shape: Shape, name: str) -> str:
-    """(N, 1, h * w) uint8. On rows rather than maps: OpenVINO keeps maps channels-last, where its argmax is 8 times slower."""
-    n, classes, height, width = shape
-    rows = b.op("Reshape", [logits, b.integers(n, classes, height * width)], f"{name}.rows")
-    best = b.op("ArgMax", [rows], f"{name}.best", {"axis": 1, "keepdims": 1})
-    return b.op("Cast", [best], f"{name}.uint8", {"to": TensorProto.UINT8})
+def _fine_cells(b: Scope, logits: str, classes: int, size: tuple[int, int], up: int) -> list[str]:
+    """up^2 rows (K * cells,) of enlarged logits, one for each place between four middles, row by row. size: rows and columns of cells.
+
+    A class more than there is follows the last one, so that reading from a later place stays inside.
+    """
+    rows, columns = size
+    map_size = classes * rows * columns
+    padded = b.op("Pad", [logits, b.integers(0, 0, 1, 1, 0, 1, 1, 1)], "padded", mode="edge")
+    flat = b.op("Reshape", [padded, b.integers(-1)], "flat")
+    left, right = (_part(b, flat, map_size + rows * columns, start, map_size + columns, f"{name}_corners")
+                   for name, start in (("left", 0), ("right", 1)))
+    weights, fine = corner_weights(up), {}
+    for j, (before, after) in enumerate(weights):
+        between = _sum(b, left, before, right, after, f"column_{j}")
+        upper, lower = (_part(b, between, map_size + columns, start, map_size, f"{name}_{j}")
+                        for name, start in (("upper", 0), ("lower", columns)))
+        for i, (above, below) in enumerate(weights):
+            fine[i, j] = _sum(b, upper, above, lower, below, f"position_{i}_{j}")
+    return [fine[i, j] for i in range(up) for j in range(up)]
+
+
+def _part(b: Scope, row: str, length: int, start: int, size: int, name: str) -> str:
+    """`size` values of a row, from a place on."""
+    sizes = {f"{name}_before": start, name: size, f"{name}_after": length - start - size}
+    kept = {key: count for key, count in sizes.items() if count}
+    return b.split(row, list(kept.values()), list(kept), axis=0)[list(kept).index(name)]
+
+
+def _sum(b: Scope, one: str, weight: float, other: str, other_weight: float, name: str) -> str:
+    return b.op("Add", [b.op("Mul", [one, b.float(weight)], f"{name}.first"), b.op("Mul", [other, b.float(other_weight)],
+                                                                                   f"{name}.second")], name)
+
+
+def _argmax(b: Scope, logits: str, shape: tuple[int, int, int], name: str) -> str:
+    """(N, 1, cells) uint8 of logits of the shape (N, K, cells). On rows: of a map OpenVINO's argmax takes 8 times as long."""
+    rows = b.op("Reshape", [logits, b.integers(*shape)], f"{name}.rows")
+    best = b.op("ArgMax", [rows], f"{name}.best", axis=1, keepdims=1)
+    return b.op("Cast", [best], f"{name}.uint8", to=TensorProto.UINT8)
