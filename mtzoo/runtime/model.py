@@ -1,6 +1,7 @@
 """A deploy model, ready to look at images."""
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mtzoo.errors import UserError
+from mtzoo.errors import Caution, UserError
 from mtzoo.export.info import DeployInfo
+from mtzoo.export.label_bound import inexact_label_maps
 from mtzoo.export.load import read_deploy_file
 from mtzoo.ops.geometry import CropWindow, label_map_to_original
 from mtzoo.postprocess import LabelMapDecoder, to_prediction
@@ -32,9 +34,13 @@ class DeployModel:
         the user's cache folder, and use what is kept there (`mtzoo.runtime.model_cache`).
 
         Raises UserError for a file that is missing, foreign or changed, and for an executor that is not installed.
-        Warns (`mtzoo.errors.Caution`) where layers run in float32, because this CPU's int8 kernels would saturate.
+        Warns (`mtzoo.errors.Caution`) where layers run in float32, because this CPU's int8 kernels would saturate, and of a file whose
+        label maps its integers do not keep exact.
         """
         file = read_deploy_file(path)
+        if inexact := inexact_label_maps(file.model, file.info):
+            warnings.warn(f"{file.path}: the logits of {', '.join(inexact)} can be too large to be enlarged exactly, so label maps may "
+                          "differ between executors; export the model again", Caution, stacklevel=2)
         threads = (os.cpu_count() or 1) if threads is None else threads
         return cls(file.info, build_executor(executor, file.model, threads, cache_folder() if cache else None))
 

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from mtzoo.export.builder import GraphBuilder
-from mtzoo.export.labels import emit_label_map, phase_filters
+from mtzoo.export.labels import corner_weights, emit_label_map
 from mtzoo.ops.bilinear import FACTORS, bilinear_bits
 from mtzoo.ops.fixed_point import EXACT_LIMIT
 from mtzoo.postprocess import LabelMapDecoder, label_map
@@ -15,10 +15,11 @@ PLAIN = "onnxruntime without optimisation"
 
 
 @pytest.mark.parametrize("upsample", [2, 4, 8, 16])
-def test_filters_are_bilinear_interpolation(upsample):
-    row = torch.tensor([1.0, 5.0, 11.0]).view(1, 1, 1, 3)
+def test_weights_are_those_of_bilinear_interpolation(upsample):
+    row = torch.tensor([1.0, 5.0]).view(1, 1, 1, 2)
     fine = F.interpolate(row, scale_factor=(1, upsample), mode="bilinear", align_corners=False)
-    np.testing.assert_array_equal(phase_filters(upsample) @ row.numpy().ravel(), fine.numpy().ravel()[upsample:2 * upsample])
+    between = fine.numpy().ravel()[upsample // 2:upsample // 2 + upsample]
+    np.testing.assert_array_equal(corner_weights(upsample) @ row.numpy().ravel() / (2 * upsample), between)
 
 
 def run(decoder: LabelMapDecoder, logits: np.ndarray, runtime: str) -> np.ndarray:
@@ -58,3 +59,12 @@ def test_logits_that_would_not_fit_are_rounded_as_in_the_reference(runtime, upsa
     wanted = label_map(torch.from_numpy(logits), decoder).numpy()
     assert (wanted != label_map(torch.from_numpy(logits), LabelMapDecoder(upsample, stride=8)).numpy()).mean() > 0.05
     np.testing.assert_array_equal(run(decoder, logits, runtime), wanted)
+
+
+@pytest.mark.parametrize("upsample", FACTORS)
+def test_no_operator_that_openvino_computes_in_bf16(upsample):
+    """Where a CPU has it: convolutions, MatMul and Resize, and all floats before the last of them."""
+    builder = GraphBuilder()
+    builder.add_input("logits", np.float32, (1, 3, 4, 5))
+    emit_label_map(builder, "seg", "logits", (1, 3, 4, 5), LabelMapDecoder(upsample, stride=16))
+    assert not {node.op_type for node in builder.nodes} & {"Conv", "MatMul", "Resize"}
