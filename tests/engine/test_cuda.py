@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mtzoo.cli.main import main
-from mtzoo.engine.device import exact_float32
+from mtzoo.ops.precision import exact_float32
 from mtzoo.layers import normalize_image
 from mtzoo.ops.fixed_point import EXACT_LIMIT
 from mtzoo.quantization import calibrate, convert, fold_bn, freeze, prepare
