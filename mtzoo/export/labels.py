@@ -71,7 +71,8 @@ def _fine_cells(b: Scope, logits: str, classes: int, size: tuple[int, int], up: 
     """
     rows, columns = size
     map_size = classes * rows * columns
-    padded = b.op("Pad", [logits, b.integers(0, 0, 1, 1, 0, 1, 1, 1)], "padded", mode="edge")
+    planes = b.op("Reshape", [logits, b.integers(classes, rows - 2, columns - 2)], "classes")  # else OpenVINO pads them channels-last
+    padded = b.op("Pad", [planes, b.integers(0, 1, 1, 1, 1, 1)], "padded", mode="edge")
     flat = b.op("Reshape", [padded, b.integers(-1)], "flat")
     left, right = (_part(b, flat, map_size + rows * columns, start, map_size + columns, f"{name}_corners")
                    for name, start in (("left", 0), ("right", 1)))

@@ -6,7 +6,6 @@ stride 2 that read those give one. The integer products are the same, in another
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import onnx
@@ -16,7 +15,7 @@ from mtzoo.runtime.edit import GraphEdit, attribute, set_attributes
 
 PIXELS = 4
 """Of a row that are one column of the image."""
-TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
+TO_NCHW = (0, 3, 1, 2)
 PER_VALUE = ("Relu", "Clip", "Mul", "Round")
 
 
@@ -40,7 +39,8 @@ def column_weight(weight: np.ndarray, groups: int, stride: int, left: int, pixel
 
 
 def image_in_columns(model: onnx.ModelProto) -> onnx.ModelProto:
-    """`model`, or a copy of it that reads its NHWC image in columns, if its first convolutions have int8 weights and stride 2."""
+    """`model`, or a copy of it that reads its NHWC image in columns, if its first convolutions and those behind them have int8 weights
+    and stride 2."""
     edit = GraphEdit(model)
     door = _door(edit)
     if door is None:
@@ -49,13 +49,17 @@ def image_in_columns(model: onnx.ModelProto) -> onnx.ModelProto:
     stems = edit.readers[transposed.output[0]]
     if not stems or not all(_fits(edit, stem, width, PIXELS) for stem in stems):
         return model
+    followers = [_followers(edit, stem, width // 2) for stem in stems]
+    if not all(followers):
+        return model
     columns = f"{transposed.input[0]}.columns"
     shape = edit.store(f"{columns}.shape", np.array([1, height, width // PIXELS, 3 * PIXELS], np.int64))
     edit.insert_after(edit.made_by[transposed.input[0]], [helper.make_node("Reshape", [transposed.input[0], shape], [columns])])
     transposed.input[0] = columns
-    for stem in stems:
+    for stem, readers in zip(stems, followers):
         _to_columns(edit, stem, PIXELS)
-        _pass_on(edit, stem, height // 2, width // 2)
+        for reader in readers:
+            _to_columns(edit, reader, 2)
     return edit.finish()
 
 
@@ -99,42 +103,26 @@ def _to_columns(edit: GraphEdit, conv: NodeProto, pixels: int) -> None:
     set_attributes(conv, kernel_shape=kernel, strides=(2, 1), group=1, pads=(top, zeros, bottom, kernel[1] - 1 - zeros))
 
 
-def _pass_on(edit: GraphEdit, conv: NodeProto, height: int, width: int) -> None:
-    """Behind a convolution that writes columns of two pixels: those of stride 2 read them as they are, else the map is put together.
+def _followers(edit: GraphEdit, stem: NodeProto, width: int) -> list[NodeProto]:
+    """The convolutions that read what a first one gives, if they all can read it in columns of two pixels; else none.
 
-    height, width: of its map, in pixels.
+    width: of its map, in pixels. To put the pixels together for others would cost more than the columns win.
     """
-    last = conv
-    while (reader := edit.sole_reader(last.output[0])) is not None and _is_per_value(edit, reader):
+    last = stem
+    while last.op_type != "QuantizeLinear":
+        reader = edit.sole_reader(last.output[0])
+        if reader is None or not _is_per_value(edit, reader):
+            return []
         last = reader
-        if last.op_type == "QuantizeLinear":
-            break
     readers = edit.readers[last.output[0]]
     convs = [reader for node in readers for reader in edit.readers[node.output[0]]]
     seen = {last.output[0], *(name for node in readers for name in node.output)} & edit.outputs
-    dequantized = last.op_type == "QuantizeLinear" and all(node.op_type == "DequantizeLinear" for node in readers)
-    if dequantized and convs and not seen and all(_fits(edit, reader, width, 2) for reader in convs):
-        for reader in convs:
-            _to_columns(edit, reader, 2)
-        return
-    _put_together(edit, last, height, width)
+    if seen or not all(node.op_type == "DequantizeLinear" for node in readers):
+        return []
+    return convs if all(_fits(edit, conv, width, 2) for conv in convs) else []
 
 
 def _is_per_value(edit: GraphEdit, node: NodeProto) -> bool:
     """Whether a node does the same to each value of its first input, whatever its place."""
     single = all(name in edit.stored and math.prod(edit.stored[name].dims) == 1 for name in node.input[1:])
     return node.op_type in (*PER_VALUE, "QuantizeLinear") and single
-
-
-def _put_together(edit: GraphEdit, node: NodeProto, height: int, width: int) -> None:
-    """Columns of two pixels (1, 2 C, H, W / 2) -> (1, C, H, W), under the name of the node's result."""
-    name = node.output[0]
-    rows, pixels, parts = (f"{name}.{part}" for part in ("rows", "pixels", "columns"))
-    node.output[0] = parts
-    shape = edit.store(f"{name}.shape", np.array([1, height, width, -1], np.int64))
-    edit.insert_after(node, [_transpose(parts, rows, TO_NHWC), helper.make_node("Reshape", [rows, shape], [pixels]),
-                             _transpose(pixels, name, TO_NCHW)])
-
-
-def _transpose(source: str, target: str, order: Sequence[int]) -> NodeProto:
-    return helper.make_node("Transpose", [source], [target], perm=order)

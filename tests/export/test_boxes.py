@@ -148,6 +148,12 @@ def test_every_size_is_fixed():
     assert [values[name] for name in thresholds] == [0]
 
 
+def test_no_operator_that_openvino_computes_in_bf16():
+    """See the one of label maps."""
+    model, _ = emit_several(dict.fromkeys(SEVERAL, BoxDecoder(pre_nms_top_k=60, top_k=25)))
+    assert not {node.op_type for node in model.graph.node} & {"Conv", "MatMul", "Resize"}
+
+
 @pytest.mark.parametrize("offset", [-3.0, -20.0], ids=["boxes", "none"])
 def test_opencv_finds_the_same(offset, tmp_path):
     """It refuses thresholds below 0 and sizes that only the run shows."""
