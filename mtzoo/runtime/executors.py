@@ -125,12 +125,13 @@ class OpenVinoExecutor(OpenVinoModel):
     int8 kernels saturate, layers of large weights run in float32.
 
     sparse_rate: layers with more than this share of zero weights may be stored compressed, which OpenVINO does where it can; 1: none.
-    count: keep the time of each operator, for `operator_times`. as_is: run every layer in int8 all the same. cache_folder: of compiled
-    models; None: nothing is kept.
+    count: keep the time of each operator, for `operator_times`. as_is: run every layer in int8 all the same. columns: read an NHWC
+    image in columns, see `mtzoo.runtime.columns`; off, since it was no faster where it was measured. cache_folder: of compiled models;
+    None: nothing is kept.
     """
 
     def __init__(self, model: onnx.ModelProto, threads: int, precision: Precision = "f32", sparse_rate: float = 1.0, *,
-                 count: bool = False, as_is: bool = False, cache_folder: Path | None = None) -> None:
+                 count: bool = False, as_is: bool = False, columns: bool = False, cache_folder: Path | None = None) -> None:
         # Precision is stated because the default on CPUs with bf16 units is bf16, also for the float ends of an integer
         # network. Dynamic quantization would round activations once more. The rate is text because 2024.x takes no number.
         options = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY",
@@ -138,7 +139,8 @@ class OpenVinoExecutor(OpenVinoModel):
                    "PERF_COUNT": count}
         unsafe = set() if as_is else _saturating("openvino", model)
         self.float_layers = len(unsafe)
-        form = wide_integers_as_floats(regroup(join_neighbours(image_in_columns(bake_weights(model, unsafe)))))
+        form = bake_weights(model, unsafe)
+        form = wide_integers_as_floats(regroup(join_neighbours(image_in_columns(form) if columns else form)))
         super().__init__(form.SerializeToString(), [output.name for output in model.graph.output], options, cache_folder)
 
 

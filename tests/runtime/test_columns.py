@@ -125,6 +125,6 @@ def test_openvino_runs_the_columns(frozen):
     for tensor in model.graph.initializer:
         if tensor.data_type == onnx.TensorProto.INT8:  # no kernel saturates with such weights
             tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) // 2, tensor.name))
-    found = OpenVinoExecutor(model, 1).run({"image": noise(), **ORIGINAL})
+    found = OpenVinoExecutor(model, 1, columns=True).run({"image": noise(), **ORIGINAL})
     wanted = dict(zip(found, run(model, {"image": noise(), **ORIGINAL})))
     np.testing.assert_array_equal(found["seg.labels"], wanted["seg.labels"])
