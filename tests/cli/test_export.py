@@ -37,6 +37,17 @@ def test_the_last_step_gives_boxes_and_label_maps(checkpoint, tmp_path, capsys):
     assert "seg.logits" in {t.name for t in read_deploy_file(out).info.outputs}
 
 
+def test_the_image_pixel_by_pixel(checkpoint, tmp_path, capsys):
+    path, out = checkpoint(3), tmp_path / "model.onnx"
+    assert main(["export", str(path), "--out", str(out), "--layout", "nhwc"]) == 0
+    info = read_deploy_file(out).info
+    assert (info.input_layout, info.inputs[0].shape) == ("nhwc", (1, *info.geometry.input_hw, 3))
+    assert info.config["int_inference_export_input_shape"]["layout"] == "nhwc"
+    capsys.readouterr()
+    assert main(["export", str(path), "--out", str(out), "--layout", "hwc"]) == 2
+    assert "int_inference_export_input_shape.layout" in capsys.readouterr().err
+
+
 def test_earlier_steps_give_raw_maps(checkpoint, capsys):
     path = checkpoint(1)
     assert main(["export", str(path)]) == 0
