@@ -12,9 +12,12 @@ from mtzoo.data.groups import images_folder
 from mtzoo.data.sources import CocoBoxes, Files, MaskFolder, Source, SyntheticScenes, expand_path
 from mtzoo.engine.distributed import is_main
 from mtzoo.errors import UserError, without_middle
+from mtzoo.runtime import model_cache
 
 OWN_VARIABLES = "MTZOO_"
 """How the environment variables begin that are meant for mtzoo: of them, those that no path names are told."""
+SETTINGS = {model_cache.VARIABLE}
+"""Those that are no part of a path."""
 
 
 def note_idle_overrides(values: Mapping[str, Any], options: Mapping[str, Any], tasks: Sequence[str] = (), *,
@@ -37,7 +40,8 @@ def say_folders(config: ExperimentConfig, *splits: str) -> None:
         read += sources
     texts = [text for source in read for text in vars(source).values() if isinstance(text, str)]
     for name in sorted(os.environ):
-        if name.startswith(OWN_VARIABLES) and not any(f"${name}" in text or f"${{{name}}}" in text for text in texts):
+        named = name in SETTINGS or any(f"${name}" in text or f"${{{name}}}" in text for text in texts)
+        if name.startswith(OWN_VARIABLES) and not named:
             note(f"{name} is set, but no data path of this config names it: it changes nothing")
 
 

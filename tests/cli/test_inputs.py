@@ -34,6 +34,12 @@ def test_a_variable_meant_for_mtzoo_that_no_path_names_is_told(tmp_path, capsys,
     assert "MTZOO_DATA is set, but no data path of this config names it" in capsys.readouterr().err
 
 
+def test_a_setting_of_mtzoo_is_no_path(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("MTZOO_CACHE", "off")
+    say_folders(tiny_config(tmp_path), "val")
+    assert capsys.readouterr().err == ""
+
+
 def test_overrides_that_change_nothing_are_told_beside_the_result(config, capsys):
     assert main(["config", "show", str(config), "--tasks", "det,seg", "--cfg-options", "env.workers=0"]) == 0
     out, err = capsys.readouterr()
