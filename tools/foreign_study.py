@@ -22,15 +22,15 @@ from foreign_table import Subject, as_batches, camvid_miou, espnetv2, spread
 from torch import Tensor, nn
 
 from mtzoo.cli.numbers import size
-from mtzoo.compression import Corrections, quantize
+from mtzoo.compression import Corrections
 from mtzoo.data.images import read_image
 from mtzoo.engine.device import select_device
 from mtzoo.export.load import read_deploy_file
 from mtzoo.foreign import Foreign
 from mtzoo.foreign.distil import distil
+from mtzoo.foreign.network import calibrated
 from mtzoo.ops.geometry import resize
 from mtzoo.ops.precision import exact_float32
-from mtzoo.quantization import QConfig, QConfigMap
 from mtzoo.runtime.executors import OnnxRuntimeExecutor
 from mtzoo.runtime.verify import verify
 from mtzoo.structures import flatten_outputs
@@ -51,7 +51,7 @@ class Judge:
     def run(self, net: nn.Module, image: np.ndarray) -> Tensor:
         """Image (H, W, 3) uint8 BGR -> (1, C, H, W) logits."""
         pixels = np.ascontiguousarray(image[None, :, :, ::-1].transpose(0, 3, 1, 2))
-        with torch.no_grad():
+        with torch.no_grad(), exact_float32():
             return next(iter(flatten_outputs(net(self.source.pixel_batches([pixels], self.device)[0])).values()))
 
     def __call__(self, name: str, net: nn.Module) -> float:
@@ -82,28 +82,26 @@ def study(args: argparse.Namespace) -> None:
     print("| what | mIoU | same class | dB | judged in |\n|---|---:|---:|---:|---:|")
     judge("float", judge.original)
     counts = [(args.calib_images, setting) for setting in SETTINGS[:args.settings]] + [(FEW, SETTINGS[0])] * (args.settings > 1)
-    nets = [calibrated(judge, subject, count, *setting) for count, setting in counts]
+    nets = [observed(judge, subject, count, *setting) for count, setting in counts]
     trained = [learnt(judge, subject, nets[0], rate, args) for rate in args.learning_rates]
     if args.out is not None:
         _, best = max([(judge("chosen from", nets[0]), nets[0]), *trained], key=lambda pair: pair[0])
         write(subject.source, best, frames, args.out)
 
 
-def calibrated(judge: Judge, subject: Subject, count: int, observer: str, equalize: str, biases: bool) -> nn.Module:
+def observed(judge: Judge, subject: Subject, count: int, observer: str, equalize: str, biases: bool) -> nn.Module:
     batches = judge.source.pixel_batches(as_batches(subject.calibration(count), judge.source), judge.device)
-    with exact_float32():
-        net = quantize(judge.original, QConfigMap(QConfig(observer=observer)), batches, Corrections(equalize, biases))
-        judge(f"{count} images, {observer}, equalize {equalize}, bias correction {'on' if biases else 'off'}", net)
+    net = calibrated(judge.original, batches, observer, Corrections(equalize, biases))
+    judge(f"{count} images, {observer}, equalize {equalize}, bias correction {'on' if biases else 'off'}", net)
     return net
 
 
 def learnt(judge: Judge, subject: Subject, start: nn.Module, rate: float, args: argparse.Namespace) -> tuple[float, nn.Module]:
     batches = judge.source.pixel_batches(as_batches(subject.calibration(args.distil_images), judge.source), judge.device)
     net, began = deepcopy(start), perf_counter()
-    with exact_float32():
-        distil(net, judge.original, batches, args.distil_iters, rate)
-        seconds = perf_counter() - began
-        return judge(f"{args.distil_iters} iterations in {seconds:.0f} s, learning rate {rate:g}", net), net
+    distil(net, judge.original, batches, args.distil_iters, rate)
+    seconds = perf_counter() - began
+    return judge(f"{args.distil_iters} iterations in {seconds:.0f} s, learning rate {rate:g}", net), net
 
 
 def write(source: Foreign, net: nn.Module, frames: Sequence[Path], path: Path) -> None:

@@ -6,24 +6,13 @@ Set MTZOO_DATA to the folder that holds camvid/, or give --cfg-options data_root
 from mmengine.config import read_base
 
 with read_base():
-    from ..common.schedules import solver
+    from ..common.camvid import _seg, _test, _train, _val, data_root, sources
+    from ..common.resize import fusion_bn_patterns, loss_balance, nodes, pipeline_test, quantization, solver
 
-data_root = "$MTZOO_DATA"
-
-nodes = dict(
-    backbone=dict(type="VarGNetV2", width=0.5, group_base=8),
-    neck=dict(type="UnetNeck", inputs=["backbone"], group_base=8),
-)
-
-_train, _val, _test = "{data_root}/camvid/train", "{data_root}/camvid/val", "{data_root}/camvid/test_seen_drive"
-_masks = dict(type="MaskFolder", ignore_value=11)
-sources = dict(
+sources.update(
     boxes_train=dict(type="CocoBoxes", images=_train + "/images", annotations=_train + "/boxes.json"),
     boxes_val=dict(type="CocoBoxes", images=_val + "/images", annotations=_val + "/boxes.json"),
     boxes_test=dict(type="CocoBoxes", images=_test + "/images", annotations=_test + "/boxes.json"),
-    seg_train=dict(_masks, images=_train + "/images", masks=_train + "/masks"),
-    seg_val=dict(_masks, images=_val + "/images", masks=_val + "/masks"),
-    seg_test=dict(_masks, images=_test + "/images", masks=_test + "/masks"),
 )
 
 # Masks merge traffic lights with signs, and so do the boxes made of them. Metrics call a folder by its first source's name.
@@ -46,12 +35,9 @@ tasks = {
     ).items()
 }
 tasks["seg_default"] = dict(
-    kind="segmentation",
-    classes=["sky", "building", "pole", "road", "sidewalk", "vegetation", "sign", "fence", "vehicle", "person", "cyclist"],
+    _seg,
     nodes=["backbone", "neck",
            dict(name="seg_default_head", type="DenseSegmentationHead", inputs=["neck"], strides=[4, 8], channels=32)],
-    train=["seg_train"],
-    val=["seg_val", "seg_test"],
     loss=dict(type="SegmentationLoss", weight=1.0, lovasz_weight=1.0, logit_upsample=2,
               class_weights=[1.0, 1.0, 4.0, 1.0, 1.5, 1.0, 4.0, 2.5, 1.5, 4.0, 4.0]),
     labels=dict(upsample=2),
@@ -60,8 +46,4 @@ tasks["seg_default"] = dict(
 train_geometry = dict(resize_type="none", crop_hw=[288, 384], scale_range=[0.6, 1.5], focus_prob=0.3)
 deploy_geometry = dict(resized_hw=[360, 480], drop_top=0, input_hw=[384, 480])
 
-quantization = dict(weight_bits=8, activation_bits=8, scale_mode="power_of_two")
-fusion_bn_patterns = {1: ["nodes.backbone.*", "nodes.neck.*"], 2: ["nodes.*"]}
-loss_balance = "fixed"
 env = dict(default_ctx="auto", workers=2, seed=0, amp="auto", cache_mb=1200, checkpoint_interval=200)
-pipeline_test = dict(iterations=6, batch_size=2)

@@ -6,14 +6,10 @@ Set MTZOO_DATA to the folder that holds camvid/ and roadsigns/, or give --cfg-op
 from mmengine.config import read_base
 
 with read_base():
+    from ..common.resize import fusion_bn_patterns, loss_balance, nodes, pipeline_test, quantization
     from .schedule import solver
 
 data_root = "$MTZOO_DATA"
-
-nodes = dict(
-    backbone=dict(type="VarGNetV2", width=0.5, group_base=8),
-    neck=dict(type="UnetNeck", inputs=["backbone"], group_base=8),
-)
 
 # What is where. An image with labels of several tasks is read once, with all of them.
 _train, _val, _test = "{data_root}/camvid/train", "{data_root}/camvid/val", "{data_root}/camvid/test_seen_drive"
@@ -42,12 +38,8 @@ sources = dict(
 train_geometry = dict(resize_hw=[360, 640], crop_hw=[288, 384], scale_range=[0.6, 1.5], focus_prob=0.3)
 deploy_geometry = dict(resized_hw=[360, 480], drop_top=0, input_hw=[384, 480])
 
-quantization = dict(weight_bits=8, activation_bits=8, scale_mode="power_of_two")
-fusion_bn_patterns = {1: ["nodes.backbone.*", "nodes.neck.*"], 2: ["nodes.*"]}
-loss_balance = "fixed"
 env = dict(default_ctx="auto", workers=2, seed=0, amp="auto", cache_mb=1200, checkpoint_interval=100)
 samples_per_epoch = 1000
-pipeline_test = dict(iterations=6, batch_size=2)
 
 _boxes = dict(score_threshold=0.05, pre_nms_top_k=200, nms_iou=0.6, top_k=100)
 _detection_loss = dict(type="DetectionLoss", weight=0.5)

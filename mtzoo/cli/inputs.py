@@ -39,9 +39,8 @@ def say_folders(config: ExperimentConfig, *splits: str) -> None:
             say(without_middle(f"{split} images {images}, labels {', '.join(labels)}"))
         read += sources
     texts = [text for source in read for text in vars(source).values() if isinstance(text, str)]
-    for name in sorted(os.environ):
-        named = name in SETTINGS or any(f"${name}" in text or f"${{{name}}}" in text for text in texts)
-        if name.startswith(OWN_VARIABLES) and not named:
+    for name in sorted(name for name in os.environ if name.startswith(OWN_VARIABLES) and name not in SETTINGS):
+        if not any(f"${name}" in text or f"${{{name}}}" in text for text in texts):
             note(f"{name} is set, but no data path of this config names it: it changes nothing")
 
 

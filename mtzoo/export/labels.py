@@ -52,9 +52,8 @@ def _enlarged(b: Scope, logits: str, shape: Shape, up: int) -> None:
     fine = _fine_cells(b, logits, classes, (rows, columns), up)
     labels = []
     for first in range(0, up * up, POSITIONS):
-        name = f"positions_{first}"
-        together = b.op("Concat", fine[first:first + POSITIONS], name, axis=0)
-        labels.append(_argmax(b, together, (len(fine[first:first + POSITIONS]), classes, cells), name))
+        name, some = f"positions_{first}", fine[first:first + POSITIONS]
+        labels.append(_argmax(b, b.op("Concat", some, name, axis=0), (len(some), classes, cells), name))
     planes = b.op("Concat", labels, "planes", axis=0) if len(labels) > 1 else labels[0]
     planes = b.op("Reshape", [planes, b.integers(up, up, rows, columns)], "places")
     whole = b.op("Reshape", [b.op("Transpose", [planes], "interleaved", perm=[2, 0, 3, 1]), b.integers(1, 1, up * rows, up * columns)],

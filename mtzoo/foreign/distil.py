@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mtzoo.errors import UserError
+from mtzoo.ops.precision import exact_float32
 from mtzoo.structures import RawOutputs, flatten_outputs
 
 LEARNING_RATE = 1e-4
@@ -18,6 +19,7 @@ WARM_UP = 0.1
 """Share of the iterations in which the rate rises from 0: Adam's first steps are full ones, whatever the gradient."""
 
 
+@exact_float32()
 def distil(net: nn.Module, teacher: nn.Module, batches: Sequence[Tensor], iterations: int, learning_rate: float = LEARNING_RATE,
            on_iteration: Callable[[int, float], None] | None = None) -> None:
     """Train a calibrated fake-quant network, in place, until it says what `teacher` says. Ranges stay as they were observed.

@@ -84,11 +84,9 @@ class Foreign:
         size or normalisation, for none, and for a layer that cannot be exact.
         """
         batches, original = self.pixel_batches(images, device), self.folded_on(device)
-        qconfigs = QConfigMap(QConfig(observer=observer, weight_bits=weight_bits))
-        with exact_float32():
-            net = quantize(original, qconfigs, batches, Corrections(equalize, bias_correction))
-            if distil_iterations:
-                distil(net, original, batches, distil_iterations, learning_rate)
+        net = calibrated(original, batches, observer, Corrections(equalize, bias_correction), weight_bits)
+        if distil_iterations:
+            distil(net, original, batches, distil_iterations, learning_rate)
         return self.on_grid(net)
 
     def folded_on(self, device: torch.device | str) -> MultiTaskNet:
@@ -200,6 +198,13 @@ def graphs_of(lowered: Lowered) -> dict[str, list[NodeSpec]]:
     """What the network is rebuilt from."""
     outputs = {name: output.name for name, output in lowered.result.items()}
     return {NODE: [NodeSpec(NODE, "LeafGraph", params={"leaves": describe_leaves(lowered), "outputs": outputs})]}
+
+
+@exact_float32()
+def calibrated(folded: MultiTaskNet, batches: "PixelBatches", observer: str, corrections: Corrections,
+               weight_bits: int = 8) -> MultiTaskNet:
+    """A fake-quant network of `Foreign.folded_on`, with ranges observed on `batches`, which are on its device."""
+    return quantize(folded, QConfigMap(QConfig(observer=observer, weight_bits=weight_bits)), batches, corrections)
 
 
 class PixelBatches(Sequence[Tensor]):

@@ -9,13 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mtzoo.compression import Corrections, quantize
+from mtzoo.compression import Corrections
 from mtzoo.foreign.compare import Agreement
 from mtzoo.foreign.distil import LEARNING_RATE, distil
-from mtzoo.foreign.network import Foreign, PixelBatches, QuantizedForeign
+from mtzoo.foreign.network import Foreign, PixelBatches, QuantizedForeign, calibrated
 from mtzoo.models import MultiTaskNet
-from mtzoo.ops.precision import exact_float32
-from mtzoo.quantization import QConfig, QConfigMap
 from mtzoo.structures import flatten_outputs
 
 EQUALIZATIONS, OBSERVERS = ("network", "none"), ("mse", "percentile", "moving_average_abs_max")
@@ -53,10 +51,8 @@ def search(source: Foreign, images: Sequence[np.ndarray], judged: Sequence[np.nd
     best: tuple[Setting, Tried] | None = None
     batches, original = source.pixel_batches(images, device), source.folded_on(device)
     for setting in settings():
-        qconfigs = QConfigMap(QConfig(observer=setting.observer, weight_bits=weight_bits))
-        with exact_float32():
-            calibrated = quantize(original, qconfigs, batches, Corrections(setting.equalize, True))
-        tried = _judged(source, calibrated, judged)
+        net = calibrated(original, batches, setting.observer, Corrections(setting.equalize, True), weight_bits)
+        tried = _judged(source, net, judged)
         on_setting(setting, tried.agreement)
         if best is None or tried.agreement > best[1].agreement:
             best = setting, tried
@@ -67,8 +63,7 @@ def train_on(source: Foreign, tried: Tried, images: Sequence[np.ndarray], judged
              learning_rate: float = LEARNING_RATE, device: torch.device | str = "cpu") -> Tried:
     """The network of `search` after learning to say what the float network says of `images`. Its ranges stay, and so does `tried`."""
     net = deepcopy(tried.calibrated).to(device)
-    with exact_float32():
-        distil(net, source.folded_on(device), source.pixel_batches(images, device), iterations, learning_rate)
+    distil(net, source.folded_on(device), source.pixel_batches(images, device), iterations, learning_rate)
     return _judged(source, net, judged)
 
 

@@ -7,14 +7,14 @@ import numpy as np
 import onnx
 from onnx import NodeProto
 
-from mtzoo.runtime.edit import GraphEdit
+from mtzoo.runtime.edit import GraphEdit, attribute
 
 
 def join_neighbours(model: onnx.ModelProto) -> onnx.ModelProto:
     """`model`, or a copy of it in which neighbours in a Concat of channels are one int8 convolution, where nothing else reads them."""
     edit, changed = GraphEdit(model), False
     for concat in list(edit.nodes):
-        if concat.op_type != "Concat" or concat.attribute[0].i != 1:
+        if concat.op_type != "Concat" or attribute(concat, "axis") != 1:
             continue
         convs = [_conv(edit, name) for name in concat.input]
         for first in reversed(range(len(convs) - 1)):
@@ -30,15 +30,12 @@ def _conv(edit: GraphEdit, name: str) -> NodeProto | None:
     node = edit.made_by.get(name)
     while node is not None and edit.sole_reader(node.output[0]) is not None:
         if node.op_type == "Conv":
-            return node if len(node.input) == 3 and edit.stored_parts(node) is not None and _groups(node) == 1 else None
+            fits = len(node.input) == 3 and edit.stored_parts(node) is not None and attribute(node, "group") in (None, 1)
+            return node if fits else None
         if node.op_type != "Identity":
             return None
         node = edit.made_by.get(node.input[0])
     return None
-
-
-def _groups(conv: NodeProto) -> int:
-    return next((a.i for a in conv.attribute if a.name == "group"), 1)
 
 
 def _alike(one: NodeProto | None, other: NodeProto | None) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -30,6 +31,19 @@ def model(nodes: Sequence[onnx.NodeProto], constants: dict[str, np.ndarray], out
 def saved(made: onnx.ModelProto, path: Path) -> Path:
     path.write_bytes(made.SerializeToString())
     return path
+
+
+def one_convolution(path: Path, output: str, channels: int) -> Path:
+    """A file whose network is one 3x3 convolution with random weights."""
+    node = op("Conv", ["image", "w"], output, pads=[1, 1, 1, 1])
+    return saved(model([node], {"w": weights(channels, 3, 3, 3)}, [output]), path)
+
+
+def noise_pictures(folder: Path, hw: tuple[int, int], largest: int = 255) -> None:
+    """Four pictures in a new folder."""
+    folder.mkdir()
+    for i in range(4):
+        cv2.imwrite(str(folder / f"{i}.png"), np.random.default_rng(i).integers(0, largest + 1, (*hw, 3), dtype=np.uint8))
 
 
 def int64(*values: int) -> np.ndarray:

@@ -39,7 +39,7 @@ def test_every_setting_is_tried_and_the_best_is_taken(source):
 
 def test_training_takes_the_best_on_without_calibrating_again(source, monkeypatch):
     _, tried = search(source, batches(0), batches(1), 5, lambda *_: None)  # coarse weights leave something to learn
-    monkeypatch.setattr(mtzoo.foreign.search, "quantize", None)
+    monkeypatch.setattr(mtzoo.foreign.search, "calibrated", None)
     trained = train_on(source, tried, batches(0), batches(1), 60)
     assert trained.agreement > tried.agreement
     assert agreement(source, tried.quantized, batches(1)) == tried.agreement  # still there, in case that nothing is gained

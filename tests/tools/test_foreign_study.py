@@ -3,12 +3,10 @@
 import sys
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 import mtzoo
-from tests.foreign.files import model, op, saved, weights
+from tests.foreign.files import noise_pictures, one_convolution
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 HW = (16, 24)
@@ -19,13 +17,9 @@ def tool(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(TOOLS)
     import foreign_study
     import foreign_table
-    nodes = [op("Conv", ["image", "w"], "output", pads=[1, 1, 1, 1])]
-    path = saved(model(nodes, {"w": weights(20, 3, 3, 3)}, ["output"]), tmp_path / "net.onnx")
-    for part in ("images", "masks"):
-        (tmp_path / part).mkdir()
-        for i in range(4):
-            values = np.random.default_rng(i).integers(0, 11 if part == "masks" else 256, (*HW, 3), dtype=np.uint8)
-            cv2.imwrite(str(tmp_path / part / f"{i}.png"), values)
+    path = one_convolution(tmp_path / "net.onnx", "output", 20)
+    noise_pictures(tmp_path / "images", HW)
+    noise_pictures(tmp_path / "masks", HW, 10)
     source, frames = mtzoo.from_onnx(path, mean=[0.5], std=[0.25]), foreign_table.image_files(tmp_path / "images")
     subject = foreign_table.Subject(source, frames[:2], None, [frames[2:3], frames[3:]])
     monkeypatch.setattr(foreign_study, "espnetv2", lambda args, hw: subject)

@@ -4,12 +4,10 @@ import json
 import sys
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 import mtzoo
-from tests.foreign.files import model, op, saved, weights
+from tests.foreign.files import noise_pictures, one_convolution
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 HW = (16, 24)
@@ -20,11 +18,8 @@ def tool(monkeypatch, tmp_path):
     """The script with one subject, a convolution of five outputs."""
     monkeypatch.syspath_prepend(TOOLS)
     import foreign_table
-    nodes = [op("Conv", ["image", "w"], "logits", pads=[1, 1, 1, 1])]
-    path = saved(model(nodes, {"w": weights(5, 3, 3, 3)}, ["logits"]), tmp_path / "net.onnx")
-    (tmp_path / "images").mkdir()
-    for i in range(4):
-        cv2.imwrite(str(tmp_path / "images" / f"{i}.png"), np.random.default_rng(i).integers(0, 256, (*HW, 3), dtype=np.uint8))
+    path = one_convolution(tmp_path / "net.onnx", "logits", 5)
+    noise_pictures(tmp_path / "images", HW)
     source = mtzoo.from_onnx(path, mean=[0.5], std=[0.25])
     subject = foreign_table.Subject(source, foreign_table.image_files(tmp_path / "images"), lambda run, paths: float(len(paths)))
     monkeypatch.setattr(foreign_table, "SUBJECTS", {"tiny": lambda args: subject})
