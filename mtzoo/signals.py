@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from types import FrameType
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 _WATCH_SECONDS = 1.0
+_AGAIN_SECONDS = 0.01
 
 
 class Interrupted(KeyboardInterrupt):
@@ -39,17 +41,22 @@ _listener: Stop | None = None
 
 @contextmanager
 def handled() -> Iterator[None]:
-    """Both signals raise `Interrupted` inside, or tell `listening` work. Signals that the caller has chosen to ignore stay so."""
+    """Both signals raise `Interrupted` inside, or tell `listening` work. Signals that the caller has chosen to ignore stay so.
+
+    A signal that comes while Python runs a finalizer, which swallows exceptions, is raised again behind it.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in STOPPING}
+    before, hook = {number: signal.getsignal(number) for number in STOPPING}, sys.unraisablehook
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, _on_signal)
+    sys.unraisablehook = lambda lost: _send_again(lost.exc_value.number) if isinstance(lost.exc_value, Interrupted) else hook(lost)
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
@@ -87,6 +94,13 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
         return
     signal.signal(number, signal.SIG_DFL)  # whoever asks a third time means it
     raise Interrupted(number)
+
+
+def _send_again(number: int) -> None:
+    signal.signal(number, _on_signal)
+    again = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), number))
+    again.daemon = True
+    again.start()
 
 
 def end_with_parent(parent: int) -> None:

@@ -114,3 +114,13 @@ def exists(pid):
             return file.read().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_a_signal_in_a_finalizer_is_not_lost():
+    class Finalized:
+        def __del__(self):
+            send(signal.SIGTERM)
+
+    with pytest.raises(Interrupted, match="terminated"), handled():
+        Finalized()
+        time.sleep(2)
