@@ -5,9 +5,11 @@ Boxes are `xyxy` in pixels of the image they belong to. Images are uint8, BGR.
 Label maps and masks are uint8; `IGNORE` marks pixels nobody labelled.
 """
 
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -103,15 +105,66 @@ class Detections(NamedTuple):
     labels: np.ndarray
 
 
+class Enlargeable(Protocol):
+    """A label map that has not its original's size yet: `mtzoo.ops.label_maps.SmallLabelMap`, or two that are merged."""
+
+    def enlarged(self) -> np.ndarray: ...
+
+
+class LabelMaps(MutableMapping[str, np.ndarray]):
+    """Segmentation task -> (H, W) uint8 of the original size. A small map is enlarged when it is first read, and then kept.
+
+    `sources` holds the maps as they were put in: arrays of the original size, or small maps.
+    """
+
+    def __init__(self, maps: Mapping[str, np.ndarray | Enlargeable] = MappingProxyType({})) -> None:
+        self._sources = dict(maps.sources if isinstance(maps, LabelMaps) else maps)
+        self._enlarged: dict[str, np.ndarray] = {}
+
+    @property
+    def sources(self) -> Mapping[str, np.ndarray | Enlargeable]:
+        return MappingProxyType(self._sources)
+
+    def __getitem__(self, task: str) -> np.ndarray:
+        source = self._sources[task]
+        if isinstance(source, np.ndarray):
+            return source
+        if task not in self._enlarged:
+            self._enlarged[task] = source.enlarged()
+        return self._enlarged[task]
+
+    def __setitem__(self, task: str, source: np.ndarray | Enlargeable) -> None:
+        self._sources[task] = source
+        self._enlarged.pop(task, None)
+
+    def __delitem__(self, task: str) -> None:
+        del self._sources[task]
+        self._enlarged.pop(task, None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sources)
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def __repr__(self) -> str:
+        return f"LabelMaps({', '.join(self._sources)})"
+
+
 @dataclass
 class Prediction:
     """What a network says of one image, in original pixels.
 
-    detections: detection task -> Detections; label_maps: segmentation task -> (H, W) uint8 of the original size.
+    detections: detection task -> Detections; label_maps: segmentation task -> (H, W) uint8 of the original size, made when it is
+    read. A plain mapping of maps becomes `LabelMaps`.
     """
 
     detections: dict[str, Detections] = field(default_factory=dict)
-    label_maps: dict[str, np.ndarray] = field(default_factory=dict)
+    label_maps: LabelMaps = field(default_factory=LabelMaps)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.label_maps, LabelMaps):
+            self.label_maps = LabelMaps(self.label_maps)
 
 
 RawOutputs = dict[str, dict[str, Tensor]]

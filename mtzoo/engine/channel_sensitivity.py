@@ -29,7 +29,7 @@ from mtzoo.evaluation.segmentation import CellCounts, MeanIoU
 from mtzoo.graph import IMAGES, Program, read_program
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet
-from mtzoo.ops.geometry import label_map_cells
+from mtzoo.ops.label_maps import label_map_cells
 from mtzoo.ops.precision import exact_float32
 from mtzoo.postprocess import to_prediction
 from mtzoo.postprocess.label_map import label_map

@@ -164,23 +164,3 @@ class DeployGeometry:
             return View(original_hw, 1.0, left, top, self.input_hw)
         scale = min(self.resized_hw[0] / original_hw[0], self.resized_hw[1] / original_hw[1])
         return View(original_hw, scale, 0, self.drop_top, self.input_hw)
-
-
-def label_map_to_original(label_map: np.ndarray, map_stride: int, to_input: np.ndarray, original_hw: tuple[int, int],
-                          fill: int = 0) -> np.ndarray:
-    """A label map (h, w) at `map_stride` of the input -> (H, W) uint8 in original pixels, nearest.
-
-    to_input: (2, 3) original -> input pixels. Pixels the input does not show (dropped rows) take `fill`.
-    """
-    to_map = affine.compose(affine.scale_shift(1 / map_stride, 1 / map_stride), to_input)
-    return cv2.warpAffine(label_map.astype(np.uint8), affine.pixel_center_matrix(to_map), original_hw[::-1],
-                          flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT, borderValue=fill)
-
-
-def label_map_cells(map_hw: tuple[int, int], map_stride: int, to_input: np.ndarray, original_hw: tuple[int, int]) -> np.ndarray:
-    """(H, W) int64: which cell of a label map (h, w), row by row, `label_map_to_original` shows at each original pixel; -1 where it
-    shows none."""
-    bytes_of_index = np.arange(map_hw[0] * map_hw[1], dtype=np.uint32).view(np.uint8).reshape(*map_hw, 4)  # little endian
-    planes = [label_map_to_original(bytes_of_index[..., i], map_stride, to_input, original_hw).astype(np.int64) for i in range(3)]
-    shown = label_map_to_original(np.ones(map_hw, np.uint8), map_stride, to_input, original_hw)
-    return np.where(shown > 0, planes[0] + (planes[1] << 8) + (planes[2] << 16), -1)

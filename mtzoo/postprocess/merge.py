@@ -5,14 +5,13 @@ duplicates or false. Here the better scored of two duplicates stays: a crop netw
 coordinates are original pixels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from mtzoo.errors import UserError
-from mtzoo.ops.boxes import pairwise_ioa, pairwise_iou
-from mtzoo.structures import Detections, Prediction, Xyxy
+from mtzoo.structures import Detections, Enlargeable, LabelMaps, Prediction, Xyxy
 
 
 @dataclass(frozen=True)
@@ -51,42 +50,84 @@ def merge(resize: Prediction, crop: Prediction, window: Xyxy, rule: MergeRule = 
     """One prediction of both. window: what the crop network saw of the original, xyxy.
 
     Boxes by `rule`, sorted by falling score. Label maps: a task of both takes the pixelwise maximum inside the window, where
-    0 is background, and the resize network's outside; a task of one network is taken as it is.
+    0 is background, and the resize network's outside; a task of one network is taken as it is. They are made when they are read.
     """
-    merged = Prediction({**crop.detections, **resize.detections}, {**crop.label_maps, **resize.label_maps})
-    for task in resize.detections.keys() & crop.detections.keys():
-        merged.detections[task] = merge_detections(resize.detections[task], crop.detections[task], window, rule)
-    for task in resize.label_maps.keys() & crop.label_maps.keys():
-        merged.label_maps[task] = merge_label_maps(resize.label_maps[task], crop.label_maps[task], window)
+    near, far = resize.label_maps.sources, crop.label_maps.sources
+    merged = Prediction({**crop.detections, **resize.detections}, LabelMaps({**far, **near}))
+    both = [task for task in resize.detections if task in crop.detections]
+    merged.detections |= _merge_tasks([resize.detections[task] for task in both], [crop.detections[task] for task in both], both,
+                                      window, rule)
+    for task in near.keys() & far.keys():
+        merged.label_maps[task] = MergedLabelMap(near[task], far[task], window)
     return merged
 
 
-def merge_label_maps(resize: np.ndarray, crop: np.ndarray, window: Xyxy) -> np.ndarray:
-    """Both (H, W) uint8 of the original's size -> their maximum inside the window, `resize` outside."""
-    x1, y1, x2, y2 = (round(v) for v in window)
-    merged = resize.copy()
-    merged[y1:y2, x1:x2] = np.maximum(resize[y1:y2, x1:x2], crop[y1:y2, x1:x2])
-    return merged
+@dataclass(frozen=True)
+class MergedLabelMap:
+    """Of a task of both networks. window: what the crop network saw, xyxy in original pixels."""
+
+    resize: np.ndarray | Enlargeable
+    crop: np.ndarray | Enlargeable
+    window: Xyxy
+
+    def enlarged(self) -> np.ndarray:
+        """(H, W) uint8 in original pixels: the larger label of both inside the window, the resize network's outside."""
+        merged = self.resize.copy() if isinstance(self.resize, np.ndarray) else self.resize.enlarged()
+        crop = self.crop if isinstance(self.crop, np.ndarray) else self.crop.enlarged()
+        x1, y1, x2, y2 = (round(v) for v in self.window)
+        inside = merged[y1:y2, x1:x2]
+        np.maximum(inside, crop[y1:y2, x1:x2], out=inside)
+        return merged
+
+
+def _merge_tasks(resize: Sequence[Detections], crop: Sequence[Detections], tasks: Sequence[str], window: Xyxy,
+                 rule: MergeRule) -> dict[str, Detections]:
+    """The tasks' boxes merged at once: each class of each task has a number of its own."""
+    if not tasks:
+        return {}
+    classes = 1 + max(int(found.labels.max(initial=0)) for found in (*resize, *crop))
+    result = merge_detections(_stacked(resize, classes), _stacked(crop, classes), window, rule)
+    numbers, labels = np.divmod(result.labels, classes)
+    rows = [numbers == number for number in range(len(tasks))]
+    return {task: Detections(result.boxes[own], result.scores[own], labels[own]) for task, own in zip(tasks, rows)}
+
+
+def _stacked(tasks: Sequence[Detections], classes: int) -> Detections:
+    labels = [found.labels + number * classes for number, found in enumerate(tasks)]
+    return Detections(np.concatenate([found.boxes for found in tasks]), np.concatenate([found.scores for found in tasks]),
+                      np.concatenate(labels))
 
 
 def merge_detections(resize: Detections, crop: Detections, window: Xyxy, rule: MergeRule) -> Detections:
     """Boxes of one task: those of both, less one of each two that are duplicates, false resize boxes and cut pieces."""
-    near, far = torch.from_numpy(resize.boxes), torch.from_numpy(crop.boxes)
-    same_class = resize.labels[:, None] == crop.labels[None]  # (R, C)
-    overlap = pairwise_iou(near, far).numpy() * same_class
-    covered = pairwise_ioa(near, far).numpy() * same_class  # share of the resize box that the crop box covers
-    piece = pairwise_ioa(far, near).numpy().T * same_class  # share of the crop box that the resize box covers
-
-    cut = _touches_border(crop.boxes, window, rule.border)
-    better = rule.crop_factor * crop.scores[None] >= resize.scores[:, None]
+    near, far = np.nonzero(resize.labels[:, None] == crop.labels)  # rows of each pair of one class
+    overlap, covered, piece = _shares(resize.boxes[near].T, crop.boxes[far].T)
+    cut = _touches_border(crop.boxes, window, rule.border)[far]
+    better = rule.crop_factor * crop.scores[far] >= resize.scores[near]
     same_thing = (overlap >= rule.duplicate_iou) & ~cut
-    worse_resize = ((same_thing | (covered >= rule.duplicate_iog) & ~cut) & better).any(axis=1)
-    worse_crop = (same_thing & ~better).any(axis=0) | (cut & (piece >= rule.duplicate_iog).any(axis=0))
+    worse_resize = (same_thing | (covered >= rule.duplicate_iog) & ~cut) & better
+    worse_crop = same_thing & ~better | cut & (piece >= rule.duplicate_iog)
 
     small = (resize.boxes[:, 2:] - resize.boxes[:, :2]).max(axis=1, initial=0) < rule.false_side
-    unseen = ~(overlap >= CONFIRMING_IOU).any(axis=1)
-    false = _inside(resize.boxes, window) & small & unseen & (resize.scores < rule.false_score)
-    return _by_score([_rows(resize, ~worse_resize & ~false), _rows(crop, ~worse_crop)])
+    left = ~(_inside(resize.boxes, window) & small & (resize.scores < rule.false_score))
+    left[near[overlap >= CONFIRMING_IOU]] = True
+    left[near[worse_resize]] = False
+    crop_left = np.ones(len(crop.boxes), dtype=bool)
+    crop_left[far[worse_crop]] = False
+    return _by_score([_rows(resize, left), _rows(crop, crop_left)])
+
+
+def _shares(near: np.ndarray, far: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Boxes (4, P) of pairs -> (P,) each: IoU, share of the first box that the second covers, and the other way round.
+
+    Equal to `mtzoo.ops.boxes`; in NumPy, because torch takes longer for so few boxes.
+    """
+    width, height = np.maximum(np.minimum(near[2:], far[2:]) - np.maximum(near[:2], far[:2]), 0)
+    common = width * height
+    near_area, far_area = (np.prod(np.maximum(boxes[2:] - boxes[:2], 0), axis=0) for boxes in (near, far))
+    tiny = np.finfo(common.dtype).tiny
+    return (common / np.maximum(near_area + far_area - common, tiny), common / np.maximum(near_area, tiny),
+            common / np.maximum(far_area, tiny))
 
 
 def _touches_border(boxes: np.ndarray, window: Xyxy, border: float) -> np.ndarray:

@@ -7,7 +7,7 @@ import torch
 
 from mtzoo.ops import affine
 from mtzoo.ops.boxes import clip_boxes
-from mtzoo.ops.geometry import label_map_to_original
+from mtzoo.ops.label_maps import SmallLabelMap
 from mtzoo.postprocess.as_is import AsIs
 from mtzoo.postprocess.boxes import BoxDecoder, DecodedBoxes, decode_detections
 from mtzoo.postprocess.label_map import LabelMapDecoder, label_map
@@ -43,6 +43,5 @@ def to_prediction(outputs: RawOutputs, affines: Sequence[np.ndarray], original_h
         elif isinstance(decoder, LabelMapDecoder):
             labels = label_map(maps["logits"], decoder).cpu().numpy()  # (N, H', W')
             for n, original_hw in enumerate(original_hws):
-                predictions[n].label_maps[task] = label_map_to_original(labels[n], decoder.map_stride, affines[n],
-                                                                        original_hw)
+                predictions[n].label_maps[task] = SmallLabelMap(labels[n], decoder.map_stride, affines[n], original_hw)
     return predictions

@@ -13,7 +13,8 @@ from mtzoo.errors import Caution, UserError
 from mtzoo.export.info import DeployInfo
 from mtzoo.export.label_bound import inexact_label_maps
 from mtzoo.export.load import read_deploy_file
-from mtzoo.ops.geometry import CropWindow, label_map_to_original
+from mtzoo.ops.geometry import CropWindow
+from mtzoo.ops.label_maps import SmallLabelMap
 from mtzoo.postprocess import LabelMapDecoder, to_prediction
 from mtzoo.runtime.executors import Arrays, Executor, build_executor
 from mtzoo.runtime.feeds import check_feeds, check_image, feeds_for
@@ -87,14 +88,14 @@ class DeployModel:
         for name, task in self.info.tasks.items():
             if f"{name}.labels" in outputs and isinstance(task.decoder, LabelMapDecoder):
                 labels = outputs[f"{name}.labels"][0, 0]
-                result.label_maps[name] = label_map_to_original(labels, task.decoder.map_stride, to_input, original_hw)
+                result.label_maps[name] = SmallLabelMap(labels, task.decoder.map_stride, to_input, original_hw)
             elif f"{name}.boxes" in outputs:
                 result.detections[name] = _detections(outputs, name)
             else:
                 raw = {name: raw_outputs(outputs)[name]}
                 decoded = to_prediction(raw, [to_input], [original_hw], {name: task.decoder})[0]
                 result.detections.update(decoded.detections)
-                result.label_maps.update(decoded.label_maps)
+                result.label_maps.update(decoded.label_maps.sources)
         return result
 
 

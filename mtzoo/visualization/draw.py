@@ -78,11 +78,20 @@ def paint_label_maps(image: np.ndarray, label_maps: Mapping[str, np.ndarray], cl
         for k, name in enumerate(names):
             table[k, 0], painted[k] = class_color(name), name != BACKGROUND
         for top in range(0, out.shape[0], STRIP):
-            labels, strip = label_maps[task][top:top + STRIP], out[top:top + STRIP]
-            colors = cv2.LUT(cv2.cvtColor(labels, cv2.COLOR_GRAY2BGR), table)
-            blended = cv2.addWeighted(strip, 1 - alpha, colors, alpha, 0)
-            cv2.copyTo(blended, cv2.LUT(labels, painted), strip)
+            _paint(out[top:top + STRIP], label_maps[task][top:top + STRIP], table, painted, alpha)
     return out
+
+
+def _paint(image: np.ndarray, labels: np.ndarray, table: np.ndarray, painted: np.ndarray, alpha: float) -> None:
+    """Blend the colours of labels (h, w) over an image (h, w, 3), in place. table: (256, 1, 3) label -> colour; painted: (256,) 1 for
+    those that are painted at all: what lies around all of them is left out, since lanes are thin."""
+    mask = cv2.LUT(labels, painted)
+    x, y, width, height = cv2.boundingRect(mask)
+    rows, columns = slice(y, y + height), slice(x, x + width)
+    if width and height:
+        colors = cv2.applyColorMap(labels[rows, columns], table)
+        cv2.addWeighted(image[rows, columns], 1 - alpha, colors, alpha, 0, dst=colors)
+        cv2.copyTo(colors, mask[rows, columns], image[rows, columns])
 
 
 def label_map_to_colors(labels: np.ndarray, names: Sequence[str]) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mtzoo.evaluation.segmentation import CellCounts, MeanIoU, confusion_matrix
-from mtzoo.ops.geometry import label_map_cells, label_map_to_original
+from mtzoo.ops.label_maps import label_map_cells, label_map_to_original
 from mtzoo.structures import IGNORE, Prediction, Sample
 
 TASK = "seg"

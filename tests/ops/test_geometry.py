@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from mtzoo.errors import UserError
 from mtzoo.ops.affine import invert, map_boxes
-from mtzoo.ops.geometry import PAD_VALUE, CropWindow, DeployGeometry, keep_ratio_hw, label_map_to_original, resize
+from mtzoo.ops.geometry import PAD_VALUE, CropWindow, DeployGeometry, keep_ratio_hw, resize
+from mtzoo.ops.label_maps import label_map_to_original
 
 DEPLOY = [  # original, resized, top rows dropped, input
     ((940, 1824), (470, 912), 22, (448, 960)),

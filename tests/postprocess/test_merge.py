@@ -1,9 +1,13 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mtzoo.errors import UserError
+from mtzoo.ops.boxes import pairwise_ioa, pairwise_iou
+from mtzoo.ops.geometry import CropWindow, DeployGeometry
+from mtzoo.ops.label_maps import SmallLabelMap
 from mtzoo.postprocess import MergeRule, merge
 from mtzoo.postprocess.merge import merge_detections
 from mtzoo.structures import Detections, Prediction
@@ -108,3 +112,64 @@ def test_a_task_of_one_network_is_taken_as_it_is():
 def test_rules_that_make_no_sense(arguments):
     with pytest.raises(UserError, match=next(iter(arguments))):
         MergeRule(**arguments)
+
+
+def plainly_merged(resize, crop, rule):
+    """The reference, pair by pair with torch's boxes: indices of the rows of both that stay, in order."""
+    near, far = torch.from_numpy(resize.boxes), torch.from_numpy(crop.boxes)
+    overlap, covered, piece = pairwise_iou(near, far), pairwise_ioa(near, far), pairwise_ioa(far, near).T
+    x1, y1, x2, y2 = (edge + inward for edge, inward in zip(WINDOW, (rule.border, rule.border, -rule.border, -rule.border)))
+    cut = [bool(a <= x1 or b <= y1 or c >= x2 or d >= y2) for a, b, c, d in crop.boxes]
+    goes, crop_goes = [False] * len(near), [False] * len(far)
+    for i, (a, b, c, d) in enumerate(resize.boxes):
+        touched = False
+        for j in range(len(far)):
+            if resize.labels[i] != crop.labels[j]:
+                continue
+            touched |= bool(overlap[i, j] >= 0.1)
+            better = rule.crop_factor * crop.scores[j] >= resize.scores[i]
+            if cut[j]:
+                crop_goes[j] |= bool(piece[i, j] >= rule.duplicate_iog)
+            elif overlap[i, j] >= rule.duplicate_iou:
+                goes[i], crop_goes[j] = goes[i] or better, crop_goes[j] or not better
+            elif covered[i, j] >= rule.duplicate_iog:
+                goes[i] |= bool(better)
+        inside = a >= WINDOW[0] and b >= WINDOW[1] and c <= WINDOW[2] and d <= WINDOW[3]
+        small = max(c - a, d - b) < rule.false_side
+        goes[i] |= bool(inside and small and not touched and resize.scores[i] < rule.false_score)
+    rows = [(-resize.scores[i], 0, i) for i in range(len(near)) if not goes[i]]
+    return [(which, i) for _, which, i in sorted(rows + [(-crop.scores[j], 1, j) for j in range(len(far)) if not crop_goes[j]])]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_boxes_are_those_of_a_plain_comparison_pair_by_pair(seed):
+    rng = np.random.default_rng(seed)
+
+    def random_boxes(count):
+        corners = rng.uniform(60, 300, (count, 2))
+        boxes = np.concatenate([corners, corners + rng.uniform(5, 90, (count, 2))], axis=1).astype(np.float32)
+        return boxes, rng.integers(1, 40, count).astype(np.float32) / 40, rng.integers(0, 3, count)
+
+    near = Detections(*random_boxes(50))
+    boxes, scores, labels = random_boxes(60)
+    boxes[:40] = near.boxes[:40] + rng.normal(0, 4, (40, 4))  # things that both see
+    labels[:30] = near.labels[:30]
+    far, rule = Detections(boxes, scores, labels), MergeRule(crop_factor=1.2, false_score=0.4)
+    result, wanted = merge_detections(near, far, WINDOW, rule), plainly_merged(near, far, rule)
+    assert 40 < len(wanted) < 100
+    for k, values in enumerate(result):
+        np.testing.assert_array_equal(values, np.array([(near, far)[which][k][i] for which, i in wanted]))
+
+
+def test_small_maps_are_merged_when_they_are_read():
+    rng, hw = np.random.default_rng(1), (300, 400)
+    whole = DeployGeometry((160, 224), (160, 224)).view(hw)
+    window = DeployGeometry((96, 192), window=CropWindow((200, 150), hw)).view(hw)
+    near = SmallLabelMap(rng.integers(0, 4, (80, 112), dtype=np.uint8), 2, whole.affine, hw)
+    far = SmallLabelMap(rng.integers(0, 4, (48, 96), dtype=np.uint8), 2, window.affine, hw)
+    result = merge(Prediction({}, {"lane": near, "seg": near}), Prediction({}, {"lane": far}), window.visible)
+    expected = near.enlarged()
+    x1, y1, x2, y2 = (int(v) for v in window.visible)
+    expected[y1:y2, x1:x2] = np.maximum(expected, far.enlarged())[y1:y2, x1:x2]
+    assert result.label_maps.sources["seg"] is near
+    np.testing.assert_array_equal(result.label_maps["lane"], expected)
