@@ -36,6 +36,7 @@ MACHINE_FAULTS = frozenset({errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, 
                             errno.ENOMEM, errno.ENOSPC, errno.EPERM, errno.EROFS, errno.ESTALE})
 """Of a file or disk; a file that is missing where it should be is a bug."""
 OUT_OF_MEMORY = ("can't allocate memory", "Insufficient memory", "out of memory")
+HELP_IS = "HELP = "
 SYSTEM_LIBRARIES = ("libGL", "libgthread", "libglib", "libxcb", "libX11")
 
 
@@ -150,12 +151,12 @@ def verb_parser(verb: str, module: ModuleType) -> Parser:
 
 
 def discover_verbs() -> dict[str, str]:
-    """Verb -> its HELP line, read from the files of this folder without importing them."""
+    """Verb -> its HELP, a text on one line of its file: found without importing or parsing the files, since every command waits for it."""
     verbs = {}
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        for node in ast.parse(path.read_bytes()).body:
-            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == "HELP":
-                verbs[path.stem.replace("_", "-")] = ast.literal_eval(node.value)
+        text = next((line[len(HELP_IS):] for line in path.read_text("utf-8").splitlines() if line.startswith(HELP_IS)), None)
+        if text is not None:
+            verbs[path.stem.replace("_", "-")] = ast.literal_eval(text)
     return verbs
 
 

@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Any
 
 from mtzoo.cli.numbers import at_least, processes
-from mtzoo.console import note
 from mtzoo.errors import UserError, cut
 
 EVALUATES = "the validation images are evaluated after every phase in any case"
@@ -77,6 +76,8 @@ class Idle(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object,
                  option_string: str | None = None) -> None:
         if os.environ.get("RANK", "0") == "0":  # as torchrun numbers its processes
+            from mtzoo.console import note  # here, because every command waits for what this file imports
+
             note(f"{option_string}: changes nothing; {self.why}")
 
 
