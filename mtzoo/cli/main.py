@@ -151,7 +151,7 @@ def verb_parser(verb: str, module: ModuleType) -> Parser:
 
 
 def discover_verbs() -> dict[str, str]:
-    """Verb -> its HELP, a text on one line of its file: found without importing or parsing the files, since every command waits for it."""
+    """Verb -> its HELP, a text on one line of its file. No file is imported or parsed: every command waits for this."""
     verbs = {}
     for path in sorted(Path(__file__).parent.glob("*.py")):
         text = next((line[len(HELP_IS):] for line in path.read_text("utf-8").splitlines() if line.startswith(HELP_IS)), None)

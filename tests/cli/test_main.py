@@ -152,7 +152,7 @@ def test_a_missing_system_library_says_what_to_install(monkeypatch, capsys):
 
 
 def test_the_help_of_verbs_that_run_files_waits_for_no_library():
-    verbs = ["bench", "eval-pair", "export", "list", "predict", "summary", "verify"]
+    verbs = ["bench", "eval-pair", "export", "list", "predict", "verify"]
     code = (f"import sys, mtzoo.cli.main as m; [m.verb_parser(verb, m.import_verb(verb)) for verb in {verbs}]; "
             "print(*{'torch', 'cv2', 'mmengine', 'numpy', 'openvino', 'onnx'} & set(sys.modules))")
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout == "\n"
