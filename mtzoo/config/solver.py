@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import ClassVar, Literal
 
+from mtzoo.config.averaging import Ema
 from mtzoo.config.values import MOST_ITERATIONS, check_at_most, check_name, check_positive
 from mtzoo.errors import UserError, did_you_mean, shown
 
@@ -101,7 +102,9 @@ class ScheduleSpec:
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training under one schedule. Give `epochs` or `iterations`, not both."""
+    """A stretch of training under one schedule. Give `epochs` or `iterations`, not both. ema: None trains without an average."""
+
+    OTHER_NAMES: ClassVar[Mapping[str, str]] = {"model_ema": "ema"}
 
     batch_size: int = 8
     epochs: float | None = None
@@ -109,6 +112,7 @@ class Phase:
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ScheduleSpec()
     grad_clip_norm: float = 10.0
+    ema: Ema | None = None
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.iterations is None):

@@ -2,13 +2,14 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -24,6 +25,7 @@ from mtzoo.engine.losses import MultiTaskLoss, compute_loss
 from mtzoo.engine.optim import build_optimizer, build_schedule, load_optimizer_state, load_schedule_state
 from mtzoo.engine.progress import Progress
 from mtzoo.engine.sync_bn import synchronized_bn
+from mtzoo.engine.weight_average import WeightAverage
 from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image
 from mtzoo.machine import check_memory
@@ -37,12 +39,14 @@ BYTES_OF_A_PIXEL, BYTES_AHEAD = 200, 2 * 3
 
 @dataclass
 class PhaseState:
-    """Everything a phase needs to go on where it stopped. progress: curve and times so far."""
+    """Everything a phase needs to go on where it stopped. progress: curve and times so far; average: of `WeightAverage`, whose weights
+    are then the network's."""
 
     iteration: int
     optimizer: dict[str, Any]
     schedule: dict[str, Any]
     progress: dict[str, Any]
+    average: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -94,14 +98,15 @@ class BatchStream:
 
 def train_phase(net: MultiTaskNet, criterion: MultiTaskLoss, phase: Phase, stream: BatchStream, progress: Progress, *,
                 checkpoint_interval: int, device: torch.device, bf16: bool, sync_bn: bool, resume: PhaseState | None,
-                before_step: Callable[[int], None], after_step: Callable[[int], None],
+                sparse_weights: Iterable[Tensor], before_step: Callable[[int], None], after_step: Callable[[int], None],
                 on_checkpoint: Callable[[PhaseState], Path | None], stop: Stop) -> PhaseResult:
     """Train `net`, and what `criterion` learns, in place for one phase.
 
     Nodes that the phase's multipliers freeze stay as they are. sync_bn: whether BN takes its statistics over all processes;
-    before_step, after_step: called with the iteration about to run (observers are frozen there), and with the one whose update is
-    done (zero weights are kept there); on_checkpoint: called every `checkpoint_interval` iterations and after the last one, gives
-    what was written; stop: asked after each iteration.
+    sparse_weights: those whose zeros stay; before_step, after_step: called with the iteration about to run (observers are frozen
+    there), and with the one whose update is done (zero weights are kept there); on_checkpoint: called every `checkpoint_interval`
+    iterations and after the last one, gives what was written; stop: asked after each iteration. Where the phase averages its weights,
+    the network has the average in `on_checkpoint` and in the end.
     Raises UserError when BN would see too few values or the loss is no longer a number, Interrupted when it stops with a checkpoint.
     """
     total, start = progress.total, resume.iteration if resume else 0
@@ -112,8 +117,9 @@ def train_phase(net: MultiTaskNet, criterion: MultiTaskLoss, phase: Phase, strea
         check_batch_size(net, stream.crop_hw, stream.global_batch if sync_bn else phase.batch_size)
         optimizer = build_optimizer([net, criterion], phase.optimizer, nodes)
         schedule = build_schedule(optimizer, total, phase.schedule)
+        average = WeightAverage(net, phase.ema, sparse_weights) if phase.ema else None
         if resume is not None:
-            _go_on(resume, optimizer, schedule, progress)
+            _go_on(resume, optimizer, schedule, progress, average)
         model = wrap(net, device)
         batches = stream.start_at(start)
         for iteration in range(start + 1, total + 1):
@@ -127,14 +133,20 @@ def train_phase(net: MultiTaskNet, criterion: MultiTaskLoss, phase: Phase, strea
                 raise UserError(f"{progress.name}, iteration {iteration}: the loss is {losses['loss']}; lower the learning rate "
                                 f"({lr:.2e}) or check the data (first image: {batch.paths[0]})")
             after_step(iteration)
+            if average is not None:
+                average.update()
             schedule.step()
             progress.add(iteration, losses, len(batch), waited, lr)
             signal = largest(stop.number)
             if iteration % checkpoint_interval == 0 or iteration == total or signal:
-                path = on_checkpoint(PhaseState(iteration, optimizer.state_dict(), schedule.state_dict(), progress.state()))
+                with average.in_network() if average else nullcontext():
+                    path = on_checkpoint(PhaseState(iteration, optimizer.state_dict(), schedule.state_dict(), progress.state(),
+                                                    average.state() if average else None))
             if signal:
                 raise Interrupted(signal, f"{progress.name}: stopped after iteration {iteration} of {total}; {path} is saved, go on "
                                           "from there with --resume")
+        if average is not None:
+            average.settle()
     seconds, data_wait = progress.close()
     return PhaseResult(progress.curve, seconds, data_wait)
 
@@ -144,13 +156,17 @@ def trained_nodes(net: MultiTaskNet, criterion: MultiTaskLoss) -> dict[str, nn.M
     return {**net.nodes, **(criterion.auxiliary.heads if criterion.auxiliary else {})}
 
 
-def _go_on(state: PhaseState, optimizer: torch.optim.Optimizer, schedule: LambdaLR, progress: Progress) -> None:
+def _go_on(state: PhaseState, optimizer: torch.optim.Optimizer, schedule: LambdaLR, progress: Progress,
+           average: WeightAverage | None) -> None:
     with restoring("training.phase.optimizer"):
         load_optimizer_state(optimizer, state.optimizer)
     with restoring("training.phase.schedule"):
         load_schedule_state(schedule, state.schedule)
     with restoring("training.phase.progress"):
         progress.load_state(state.progress)
+    if average is not None:
+        with restoring("training.phase.average"):
+            average.load_state(state.average)
 
 
 def train_step(net: nn.Module, criterion: MultiTaskLoss, batch: Batch, optimizer: torch.optim.Optimizer,

@@ -192,8 +192,9 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
 
     with listening(STOP_NOTICE if is_main() else "") as stop:
         result = train_phase(run.net, run.criterion, phase, stream, progress, checkpoint_interval=config.env.checkpoint_interval,
-                             device=run.device, bf16=run.bf16, sync_bn=config.env.sync_bn, resume=resume, before_step=before_step,
-                             after_step=after_step, on_checkpoint=on_checkpoint, stop=stop)
+                             device=run.device, bf16=run.bf16, sync_bn=config.env.sync_bn, resume=resume,
+                             sparse_weights=sparsifier.weights.values() if sparsifier else (),
+                             before_step=before_step, after_step=after_step, on_checkpoint=on_checkpoint, stop=stop)
     if quantized:
         set_observing(run.net, False)
     run.console.print(f"{name}: {total} iterations in {format_seconds(result.seconds)}, data wait "

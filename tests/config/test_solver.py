@@ -98,3 +98,15 @@ def test_an_override_reaches_a_multiplier_and_a_node_of_the_table_an_auxiliary_h
     assert [head.node.params["channels"] for head in config.tasks[1].auxiliary] == [16, 16]
     assert config.tasks[1].auxiliary[0].node.params["num_classes"] == 3
     assert idle_overrides(values, options, read=config_from_dict) == []
+
+
+@pytest.mark.parametrize(("ema", "message"), [
+    ({"decay": 1.0}, r"float_phase\.ema: decay=1\.0: a share between 0 and 1"),
+    ({"warmup_iterations": -1}, r"float_phase\.ema: warmup_iterations=-1"),
+    ({"tau": 2000}, r"ema\.tau: unknown key; it is called .*ema\.warmup_iterations'"),
+])
+def test_an_average_that_cannot_be_is_told(tmp_path, ema, message):
+    values = config_values(tmp_path)
+    values["solver"][0]["float_phase"]["ema"] = ema
+    with pytest.raises(UserError, match=message):
+        config_from_dict(values)

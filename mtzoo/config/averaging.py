@@ -1,0 +1,32 @@
+"""How a phase averages the weights of the network that it trains."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from mtzoo.config.values import MOST_ITERATIONS, check_at_most
+from mtzoo.errors import UserError
+
+
+@dataclass(frozen=True)
+class Ema:
+    """Exponential moving average of weights. decay: what stays of the average in an iteration; warmup_iterations: how long the decay
+    takes to come near to that, so that the average soon forgets the weights of the start; 0: it begins with all of it.
+    """
+
+    OTHER_NAMES: ClassVar[Mapping[str, str]] = {"ema_decay": "decay", "tau": "warmup_iterations"}
+
+    decay: float = 0.999
+    warmup_iterations: int = 1000
+
+    def __post_init__(self) -> None:
+        if not 0 < self.decay < 1:
+            raise UserError(f"decay={self.decay}: a share between 0 and 1 is wanted, e.g. 0.999")
+        if self.warmup_iterations < 0:
+            raise UserError(f"warmup_iterations={self.warmup_iterations}: 0 or more is wanted")
+        check_at_most(self, warmup_iterations=MOST_ITERATIONS)
+
+    def decay_at(self, update: int) -> float:
+        """Of the update-th update, counted from 1: decay * (1 - exp(-update / warmup_iterations)), as YOLOv5 has it."""
+        return self.decay * (1 - math.exp(-update / self.warmup_iterations)) if self.warmup_iterations else self.decay
