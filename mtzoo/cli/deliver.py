@@ -111,4 +111,4 @@ def build_report(run: Run, command: str, path: Path, verified: VerifyReport, mea
 def stage_report(work_dir: Path, record: StageRecord) -> StepReport:
     files = sorted((work_dir / "pictures" / record.name).glob("*.jpg"))
     pictures = [Picture.from_image(file.stem, cv2.imread(str(file))) for file in files]
-    return StepReport(record.name, record.metrics, record.curve, record.seconds, pictures)
+    return StepReport(record.name, record.metrics, record.curve, record.seconds, pictures, record.validation)

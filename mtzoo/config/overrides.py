@@ -143,7 +143,8 @@ def select_tasks(values: Mapping[str, Any], tasks: Sequence[str] | None) -> dict
     if isinstance(values.get("channels"), Mapping):
         selected["channels"] = node_channels(values["channels"], _node_names(kept))
     if "solver" in values:
-        selected["solver"] = _without_multipliers(values["solver"], _node_names(known) - _node_names(kept), _node_names(kept))
+        solver = _without_multipliers(values["solver"], _node_names(known) - _node_names(kept), _node_names(kept))
+        selected["solver"] = _without_metrics(solver, known.keys() - kept)
     shape = values.get("int_inference_export_input_shape")
     if isinstance(shape, Mapping) and all(not isinstance(t, Mapping) or t.get("kind") != "detection" for t in kept.values()):
         selected["int_inference_export_input_shape"] = {key: value for key, value in shape.items() if key not in BOX_INPUTS}
@@ -166,6 +167,18 @@ def _without_multipliers(values: Any, gone: Collection[str], kept: Collection[st
     if isinstance(multipliers := cleaned.get("multipliers"), Mapping):
         cleaned["multipliers"] = {name: value for name, value in multipliers.items()
                                   if fnmatch.filter(kept, name) or not fnmatch.filter(gone, name)}
+    return cleaned
+
+
+def _without_metrics(values: Any, gone: Collection[str]) -> Any:
+    """The data of `solver` whose validations weigh no metric of tasks that are gone."""
+    if isinstance(values, list | tuple):
+        return [_without_metrics(value, gone) for value in values]
+    if not isinstance(values, Mapping):
+        return values
+    cleaned = {key: _without_metrics(value, gone) for key, value in values.items()}
+    if isinstance(metric := cleaned.get("metric"), Mapping):
+        cleaned["metric"] = {name: value for name, value in metric.items() if name.partition("/")[0] not in gone}
     return cleaned
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from mtzoo.compression.sparsity import Sparsity
 from mtzoo.config.distillation import Distillation
 from mtzoo.config.solver import Phase, SolverStep, check_multipliers, check_solver
+from mtzoo.config.validation import check_metrics
 from mtzoo.config.values import MOST_ITERATIONS, check_at_most, check_name, check_positive
 from mtzoo.data.geometry import TrainGeometry
 from mtzoo.data.photometric import Photometric
@@ -202,10 +203,19 @@ class ExperimentConfig:
         self._check_auxiliary()
         check_solver(self.solver, self.fusion_bn_patterns)
         check_multipliers(self.solver, self._node_names(), tuple(self.auxiliary))
+        self._check_validation()
         self._check_export_input()
 
     def _node_names(self) -> list[str]:
         return list(dict.fromkeys(node.name for task in self.tasks for node in task.nodes))
+
+    def _check_validation(self) -> None:
+        tasks = {task.name: (task.kind, task.classes, [source.name for source in task.val_sources]) for task in self.tasks}
+        for i, step in enumerate(self.solver):
+            for key in ("float_phase", "quant_phase"):
+                phase = getattr(step, key)
+                if phase is not None and phase.validation is not None:
+                    check_metrics(phase.validation, tasks, f"solver[{i}].{key}.validation")
 
     def _check_auxiliary(self) -> None:
         taken = {*self._node_names(), *self.classes}

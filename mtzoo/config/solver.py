@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import ClassVar, Literal
 
 from mtzoo.config.averaging import Ema
+from mtzoo.config.validation import Validation
 from mtzoo.config.values import MOST_ITERATIONS, check_at_most, check_name, check_positive
 from mtzoo.errors import UserError, did_you_mean, shown
 
@@ -102,7 +103,8 @@ class ScheduleSpec:
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training under one schedule. Give `epochs` or `iterations`, not both. ema: None trains without an average."""
+    """A stretch of training under one schedule. Give `epochs` or `iterations`, not both. ema: None trains without an average;
+    validation: None evaluates at the end alone."""
 
     OTHER_NAMES: ClassVar[Mapping[str, str]] = {"model_ema": "ema"}
 
@@ -113,6 +115,7 @@ class Phase:
     schedule: ScheduleSpec = ScheduleSpec()
     grad_clip_norm: float = 10.0
     ema: Ema | None = None
+    validation: Validation | None = None
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.iterations is None):

@@ -29,13 +29,14 @@ ADVICE = "use another one"
 
 @dataclass
 class StageRecord:
-    """What the report shows of a stage: "with-bn-float", "with-bn", "fusion-bn-c1", ..."""
+    """What the report shows of a stage: "with-bn-float", "with-bn", "fusion-bn-c1", ... validation: [(iteration, metrics)]."""
 
     name: str
     metrics: dict[str, float]
     curve: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     seconds: float = 0.0
     data_wait: float = 0.0
+    validation: list[tuple[int, dict[str, float]]] = field(default_factory=list)
 
 
 def check_config(config: object) -> None:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
-from torch.optim.lr_scheduler import LambdaLR
 
 from mtzoo.config import ExperimentConfig, Phase
 from mtzoo.data.dataset import MultiTaskDataset
@@ -25,6 +24,7 @@ from mtzoo.engine.losses import MultiTaskLoss, compute_loss
 from mtzoo.engine.optim import build_optimizer, build_schedule, load_optimizer_state, load_schedule_state
 from mtzoo.engine.progress import Progress
 from mtzoo.engine.sync_bn import synchronized_bn
+from mtzoo.engine.validation import Validator
 from mtzoo.engine.weight_average import WeightAverage
 from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image
@@ -40,20 +40,23 @@ BYTES_OF_A_PIXEL, BYTES_AHEAD = 200, 2 * 3
 @dataclass
 class PhaseState:
     """Everything a phase needs to go on where it stopped. progress: curve and times so far; average: of `WeightAverage`, whose weights
-    are then the network's."""
+    are then the network's; validation: of `Validator`."""
 
     iteration: int
     optimizer: dict[str, Any]
     schedule: dict[str, Any]
     progress: dict[str, Any]
     average: dict[str, Any] | None = None
+    validation: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class PhaseResult:
-    """curve: [(iteration, {loss: mean})]; data_wait: share of `seconds` spent waiting for batches."""
+    """curve: [(iteration, {loss: mean})]; iterations: fewer than were planned where it stopped early;
+    data_wait: share of `seconds` spent waiting for batches."""
 
     curve: list[tuple[int, dict[str, float]]]
+    iterations: int
     seconds: float
     data_wait: float
 
@@ -96,77 +99,120 @@ class BatchStream:
             epoch, done = epoch + 1, 0
 
 
+class PhaseTraining:
+    """What a phase changes and needs to go on: optimizer, schedule, progress, averaged weights, validations."""
+
+    def __init__(self, net: MultiTaskNet, criterion: MultiTaskLoss, phase: Phase, progress: Progress, validator: Validator | None,
+                 sparse_weights: Iterable[Tensor], on_checkpoint: Callable[[PhaseState, bool], Path | None]) -> None:
+        self.progress, self.validator, self.on_checkpoint = progress, validator, on_checkpoint
+        self.optimizer = build_optimizer([net, criterion], phase.optimizer, trained_nodes(net, criterion))
+        self.schedule = build_schedule(self.optimizer, progress.total, phase.schedule)
+        self.average = WeightAverage(net, phase.ema, sparse_weights) if phase.ema else None
+
+    @property
+    def lr(self) -> float:
+        """Of the nodes without a factor."""
+        return self.optimizer.param_groups[0]["lr"]
+
+    @property
+    def stops_early(self) -> bool:
+        return self.validator is not None and self.validator.stops
+
+    def after_step(self) -> None:
+        if self.average is not None:
+            self.average.update()
+        self.schedule.step()
+
+    def validate(self, iteration: int) -> None:
+        """Evaluate the network, averaged where it is, if that is due; keep the best as a checkpoint of its own."""
+        if self.validator is not None and self.validator.is_due(iteration):
+            with self._averaged(), self.progress.paused():
+                if self.validator.validate(iteration):
+                    self.on_checkpoint(self._state(iteration), True)
+
+    def save(self, iteration: int) -> Path | None:
+        """Write a checkpoint; its path in the main process."""
+        with self._averaged():
+            return self.on_checkpoint(self._state(iteration), False)
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        return self.average.in_network() if self.average else nullcontext()
+
+    def _state(self, iteration: int) -> PhaseState:
+        return PhaseState(iteration, self.optimizer.state_dict(), self.schedule.state_dict(), self.progress.state(),
+                          self.average.state() if self.average else None, self.validator.state() if self.validator else None)
+
+    def load_state(self, state: PhaseState) -> None:
+        """Go on from there. Raises UserError naming the part that does not fit."""
+        with restoring("training.phase.optimizer"):
+            load_optimizer_state(self.optimizer, state.optimizer)
+        with restoring("training.phase.schedule"):
+            load_schedule_state(self.schedule, state.schedule)
+        with restoring("training.phase.progress"):
+            self.progress.load_state(state.progress)
+        if self.average is not None:
+            with restoring("training.phase.average"):
+                self.average.load_state(state.average)
+        if self.validator is not None:
+            with restoring("training.phase.validation"):
+                self.validator.load_state(state.validation)
+
+
 def train_phase(net: MultiTaskNet, criterion: MultiTaskLoss, phase: Phase, stream: BatchStream, progress: Progress, *,
                 checkpoint_interval: int, device: torch.device, bf16: bool, sync_bn: bool, resume: PhaseState | None,
-                sparse_weights: Iterable[Tensor], before_step: Callable[[int], None], after_step: Callable[[int], None],
-                on_checkpoint: Callable[[PhaseState], Path | None], stop: Stop) -> PhaseResult:
+                validator: Validator | None, sparse_weights: Iterable[Tensor], before_step: Callable[[int], None],
+                after_step: Callable[[int], None], on_checkpoint: Callable[[PhaseState, bool], Path | None], stop: Stop) -> PhaseResult:
     """Train `net`, and what `criterion` learns, in place for one phase.
 
-    Nodes that the phase's multipliers freeze stay as they are. sync_bn: whether BN takes its statistics over all processes;
-    sparse_weights: those whose zeros stay; before_step, after_step: called with the iteration about to run (observers are frozen
-    there), and with the one whose update is done (zero weights are kept there); on_checkpoint: called every `checkpoint_interval`
-    iterations and after the last one, gives what was written; stop: asked after each iteration. Where the phase averages its weights,
-    the network has the average in `on_checkpoint` and in the end.
+    Nodes that the phase's multipliers freeze stay as they are. sync_bn: whether BN takes its statistics over all processes; validator:
+    evaluates in between, and may end the phase; sparse_weights: those whose zeros stay; before_step, after_step: called with the
+    iteration about to run (observers are frozen there), and with the one whose update is done (zero weights are kept there);
+    on_checkpoint: called every `checkpoint_interval` iterations and after the last one, with True for the best so far, gives what was
+    written; stop: asked after each iteration. Where the phase averages its weights, the network has the average in `on_checkpoint`, in
+    validations and in the end.
     Raises UserError when BN would see too few values or the loss is no longer a number, Interrupted when it stops with a checkpoint.
     """
-    total, start = progress.total, resume.iteration if resume else 0
-    nodes = trained_nodes(net, criterion)
+    total, iteration = progress.total, resume.iteration if resume else 0
     net.train()
-    with frozen(node for name, node in nodes.items() if phase.optimizer.multiplier(name).lr == 0), \
+    with frozen(node for name, node in trained_nodes(net, criterion).items() if phase.optimizer.multiplier(name).lr == 0), \
             synchronized_bn([net, criterion] if sync_bn else [], device):
         check_batch_size(net, stream.crop_hw, stream.global_batch if sync_bn else phase.batch_size)
-        optimizer = build_optimizer([net, criterion], phase.optimizer, nodes)
-        schedule = build_schedule(optimizer, total, phase.schedule)
-        average = WeightAverage(net, phase.ema, sparse_weights) if phase.ema else None
+        training = PhaseTraining(net, criterion, phase, progress, validator, sparse_weights, on_checkpoint)
         if resume is not None:
-            _go_on(resume, optimizer, schedule, progress, average)
+            training.load_state(resume)
         model = wrap(net, device)
-        batches = stream.start_at(start)
-        for iteration in range(start + 1, total + 1):
+        batches = stream.start_at(iteration)
+        training.validate(iteration)  # where a signal cut it short
+        while iteration < total and not training.stops_early:
+            iteration += 1
             asked = time.perf_counter()
             batch = next(batches).to(device)
             waited = time.perf_counter() - asked
             before_step(iteration)
-            lr = optimizer.param_groups[0]["lr"]
-            losses = train_step(model, criterion, batch, optimizer, phase.grad_clip_norm, bf16)
+            lr = training.lr
+            losses = train_step(model, criterion, batch, training.optimizer, phase.grad_clip_norm, bf16)
             if not math.isfinite(losses["loss"]):
                 raise UserError(f"{progress.name}, iteration {iteration}: the loss is {losses['loss']}; lower the learning rate "
                                 f"({lr:.2e}) or check the data (first image: {batch.paths[0]})")
             after_step(iteration)
-            if average is not None:
-                average.update()
-            schedule.step()
+            training.after_step()
             progress.add(iteration, losses, len(batch), waited, lr)
+            training.validate(iteration)
             signal = largest(stop.number)
-            if iteration % checkpoint_interval == 0 or iteration == total or signal:
-                with average.in_network() if average else nullcontext():
-                    path = on_checkpoint(PhaseState(iteration, optimizer.state_dict(), schedule.state_dict(), progress.state(),
-                                                    average.state() if average else None))
+            if iteration % checkpoint_interval == 0 or iteration == total or training.stops_early or signal:
+                path = training.save(iteration)
             if signal:
                 raise Interrupted(signal, f"{progress.name}: stopped after iteration {iteration} of {total}; {path} is saved, go on "
                                           "from there with --resume")
-        if average is not None:
-            average.settle()
+        if training.average is not None:
+            training.average.settle()
     seconds, data_wait = progress.close()
-    return PhaseResult(progress.curve, seconds, data_wait)
+    return PhaseResult(progress.curve, iteration, seconds, data_wait)
 
 
 def trained_nodes(net: MultiTaskNet, criterion: MultiTaskLoss) -> dict[str, nn.Module]:
     """What the multipliers of a phase's optimizer may name: the network's nodes, and auxiliary heads."""
     return {**net.nodes, **(criterion.auxiliary.heads if criterion.auxiliary else {})}
-
-
-def _go_on(state: PhaseState, optimizer: torch.optim.Optimizer, schedule: LambdaLR, progress: Progress,
-           average: WeightAverage | None) -> None:
-    with restoring("training.phase.optimizer"):
-        load_optimizer_state(optimizer, state.optimizer)
-    with restoring("training.phase.schedule"):
-        load_schedule_state(schedule, state.schedule)
-    with restoring("training.phase.progress"):
-        progress.load_state(state.progress)
-    if average is not None:
-        with restoring("training.phase.average"):
-            average.load_state(state.average)
 
 
 def train_step(net: nn.Module, criterion: MultiTaskLoss, batch: Batch, optimizer: torch.optim.Optimizer,

@@ -1,7 +1,8 @@
 """What a person sees of a training: lines with losses, speed, data wait and ETA; curves in TensorBoard."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,23 @@ class Progress:
         self.log.add({**losses, "lr": lr, "data_wait": self.waited / window}, iteration)
         self.curve.append((iteration, means))
         self.sums, self.images, self.waited, self.window_started = {}, 0, 0.0, now
+
+    def validated(self, iteration: int, metrics: Mapping[str, float], judged: Collection[str], score: float, best: str) -> None:
+        """An evaluation in between. judged: the metrics that make the score; best: how it compares."""
+        values = "  ".join(f"{name} {metrics[name]:.2f}" for name in judged)
+        mean = f"  score {score:.2f}" if len(judged) > 1 else ""
+        self.console.print(f"{self.name} {iteration}/{self.total}  validation  {values}{mean}{', ' * bool(best)}{best}")
+        found = {f"val/{name}": value for name, value in metrics.items() if value == value}  # NaN: no ground truth
+        self.log.add({**found, "val/score": score}, iteration)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """The time that passes in the block counts for the phase, and for no speed of training."""
+        begun = time.perf_counter()
+        yield
+        passed = time.perf_counter() - begun
+        self.window_started += passed
+        self.epoch_started += passed
 
     def _print_epoch(self, epoch: int) -> None:
         """After a resume inside of an epoch, of what this process has seen of it."""

@@ -32,6 +32,7 @@ from mtzoo.engine.loop import BatchStream, PhaseResult, PhaseState, train_phase
 from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.progress import Progress, format_seconds
 from mtzoo.engine.stages import INTEGER_STEP, fold_for_step, network_at, quantization_of
+from mtzoo.engine.validation import Validator, build_validator
 from mtzoo.engine.work_dir import WorkDir
 from mtzoo.errors import UserError, cut, shown
 from mtzoo.layers import normalize_image
@@ -168,13 +169,14 @@ def train(run: Run, table: Sequence[Stage], *, resume: bool, initialize: Callabl
 
 
 def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: Phase, resume: PhaseState | None) -> None:
-    """Train and evaluate one stage, write its numbered checkpoints and `-last`."""
+    """Train and evaluate one stage, write its numbered checkpoints, `-best` and `-last`."""
     config, name = run.config, run.stage_name(step, quantized)
     total = stream.iterations(phase)
     progress = Progress(name, total, config.env.log_interval, run.work_dir.path / "tensorboard", run.console,
                         resume.iteration if resume else 0, stream.per_epoch)
     sparsifier = Sparsifier(run.net, config.sparsity, total) if config.sparsity else None
     freeze_after = FREEZE_OBSERVERS_AT * total if quantized and step == INTEGER_STEP - 1 else total
+    best_path = run.work_dir.file(step, "best" if quantized else "float-best")
 
     def before_step(iteration: int) -> None:
         if quantized and iteration > freeze_after:
@@ -184,33 +186,51 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
         if sparsifier is not None:
             sparsifier.after_step(iteration)
 
-    def on_checkpoint(state: PhaseState) -> Path | None:
+    def on_checkpoint(state: PhaseState, best: bool) -> Path | None:
         checkpoint = run.checkpoint(Position(step, quantized, state.iteration, False), state)
-        path = on_main(lambda: run.work_dir.save_numbered(checkpoint))
+        path = on_main(lambda: run.work_dir.save(best_path, checkpoint) if best else run.work_dir.save_numbered(checkpoint))
         run.console.print(f"saved {path}")
         return path
 
     with listening(STOP_NOTICE if is_main() else "") as stop:
+        validator = build_validator(run.net, config, phase, stream.per_epoch, progress, run.device, run.eval_limit, stop)
         result = train_phase(run.net, run.criterion, phase, stream, progress, checkpoint_interval=config.env.checkpoint_interval,
-                             device=run.device, bf16=run.bf16, sync_bn=config.env.sync_bn, resume=resume,
-                             sparse_weights=sparsifier.weights.values() if sparsifier else (),
-                             before_step=before_step, after_step=after_step, on_checkpoint=on_checkpoint, stop=stop)
+                             device=run.device, bf16=run.bf16, sync_bn=config.env.sync_bn, resume=resume, validator=validator,
+                             sparse_weights=sparsifier.weights.values() if sparsifier else (), before_step=before_step,
+                             after_step=after_step, on_checkpoint=on_checkpoint, stop=stop)
     if quantized:
         set_observing(run.net, False)
-    run.console.print(f"{name}: {total} iterations in {format_seconds(result.seconds)}, data wait "
+    early = f", {total} were planned, no better validation in the last {validator.waited}" if result.iterations < total else ""
+    run.console.print(f"{name}: {result.iterations} iterations in {format_seconds(result.seconds)}{early}, data wait "
                       f"{100 * result.data_wait:.1f}%; evaluating")
     if sparsifier is not None:
         run.console.print(f"{name}: {sparsifier.summary()}")
     if summary := run.bad_images.summary():
         run.console.print(f"{name}: {summary}")
-    on_main(lambda: finish_stage(run, name, result, Position(step, quantized, total, True)))
+    kept = validator.kept(result.iterations) if validator else result.iterations
+    if kept != result.iterations:
+        on_main(lambda: take_best(run, best_path, kept))
+    on_main(lambda: finish_stage(run, name, result, Position(step, quantized, result.iterations, True), validator, kept))
 
 
-def finish_stage(run: Run, name: str, result: PhaseResult, position: Position) -> None:
-    """Evaluate the trained network and write the stage's `-last`."""
+def take_best(run: Run, path: Path, iteration: int) -> None:
+    """Give the network the weights of the best validation. Raises UserError if its checkpoint is gone, or another one."""
+    best = load_checkpoint(path)
+    if best.progress.iteration != iteration:
+        raise UserError(f"{path}: of iteration {best.progress.iteration}, the best validation was at {iteration}; train anew in "
+                        "another --work-dir")
+    load_network_state(run.net, best.network, path)
+    run.console.print(f"goes on with the best weights, those of iteration {iteration}: {path}")
+
+
+def finish_stage(run: Run, name: str, result: PhaseResult, position: Position, validator: Validator | None, kept: int) -> None:
+    """Evaluate the trained network, if the validation of its iteration, `kept`, has not done so, and write the stage's `-last`."""
     run.net.eval()
-    metrics = evaluate(network_predictor(run.net, run.config, run.device), run.config, limit=run.eval_limit)
-    run.history.append(StageRecord(name, metrics, result.curve, result.seconds, result.data_wait))
+    metrics = validator.metrics_at(kept) if validator else None
+    if metrics is None:
+        metrics = evaluate(network_predictor(run.net, run.config, run.device), run.config, limit=run.eval_limit)
+    validation = validator.curve if validator else []
+    run.history.append(StageRecord(name, metrics, result.curve, result.seconds, result.data_wait, validation))
     path = run.work_dir.file(position.step, "last" if position.quantized else "float-last")
     run.work_dir.save(path, run.checkpoint(position))
 

@@ -85,10 +85,11 @@ class WorkDir:
         """`<prefix>-<tag><suffix>` of a step."""
         return self.path / f"{self.config.solver[step].prefix}-{tag}{suffix}"
 
-    def save(self, path: Path, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint of this run. Raises UserError that says whether there is one to go on from."""
+    def save(self, path: Path, checkpoint: Checkpoint) -> Path:
+        """Write a checkpoint of this run; its path again. Raises UserError that says whether there is one to go on from."""
         self.check_there()
         save_checkpoint(path, checkpoint, RESUME_ADVICE if any(self.path.glob(f"*{SUFFIX}")) else ADVICE)
+        return path
 
     def save_numbered(self, checkpoint: Checkpoint) -> Path:
         """The next `<prefix>-NNNN`; older ones beyond `keep` go, once the new one is on disk."""

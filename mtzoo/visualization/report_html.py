@@ -1,5 +1,6 @@
 """A report as one HTML page that needs nothing else: inline CSS, inline SVG charts, pictures as data URIs."""
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
@@ -17,6 +18,7 @@ def render_html(report: Report) -> str:
     sections = [
         ("Metrics per step", metrics_section(report.steps)),
         ("Losses", losses_section(report.steps)),
+        ("Validation during training", validation_section(report.steps)),
         ("Predictions of each step on the same images", pictures_section(report.steps)),
         ("Equality: values that differ from the validated network", verify_section(report)),
         ("Latency, median per image", latency_section(report)),
@@ -116,6 +118,22 @@ def losses_section(steps: Sequence[StepReport]) -> str:
         return chart
     every = line_chart(curves, x_label="iteration", y_label="loss", marks=marks)
     return f"{chart}<details><summary>Every loss</summary>{every}</details>"
+
+
+def validation_section(steps: Sequence[StepReport]) -> str:
+    """The headline metrics over the iterations of all steps."""
+    curves: dict[str, list[Point]] = {}
+    marks: list[tuple[float, str]] = []
+    offset = 0
+    for step in steps:
+        if step.validation:
+            marks.append((offset, step.name))
+        for iteration, metrics in step.validation:
+            for key, value in metrics.items():
+                if key.count("/") == 1 and math.isfinite(value):
+                    curves.setdefault(key, []).append((offset + iteration, value))
+        offset += max([at for at, _ in (*step.loss_curve, *step.validation)], default=0)
+    return line_chart(curves, x_label="iteration", y_label="percent", marks=marks) if curves else ""
 
 
 def pictures_section(steps: Sequence[StepReport]) -> str:

@@ -33,13 +33,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class StepReport:
-    """One step of training. metrics: flat, percent ("seg_default/mIoU"); loss_curve: (iteration of this step, {loss: value})."""
+    """One step of training. metrics: flat, percent ("seg_default/mIoU"); loss_curve: (iteration of this step, {loss: value});
+    validation: (iteration of this step, metrics)."""
 
     name: str
     metrics: Mapping[str, float] = field(default_factory=dict)
     loss_curve: Sequence[tuple[int, Mapping[str, float]]] = ()
     seconds: float = 0.0
     pictures: Sequence[Picture] = ()
+    validation: Sequence[tuple[int, Mapping[str, float]]] = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def report_to_dict(report: Report) -> dict[str, object]:
         "command": report.command,
         "environment": dict(report.environment),
         "steps": [{"name": s.name, "metrics": dict(s.metrics), "seconds": s.seconds,
-                   "loss_curve": [[iteration, dict(losses)] for iteration, losses in s.loss_curve]} for s in report.steps],
+                   "loss_curve": [[iteration, dict(losses)] for iteration, losses in s.loss_curve],
+                   "validation": [[iteration, dict(metrics)] for iteration, metrics in s.validation]} for s in report.steps],
         "nodes": [{"name": n.name, "params": n.params, "macs": n.macs, "tasks": list(n.tasks)} for n in report.nodes],
         "verify": {
             "images": verify.images if verify else 0,

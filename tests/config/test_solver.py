@@ -4,6 +4,7 @@ from mtzoo.config import config_from_dict
 from mtzoo.config.load import read_config
 from mtzoo.config.overrides import idle_overrides, override, select_tasks
 from mtzoo.config.solver import Multiplier, ScheduleSpec
+from mtzoo.config.validation import Validation
 from mtzoo.errors import UserError
 from mtzoo.locate import shipped_folder
 from tests.tiny import config_values
@@ -110,3 +111,27 @@ def test_an_average_that_cannot_be_is_told(tmp_path, ema, message):
     values["solver"][0]["float_phase"]["ema"] = ema
     with pytest.raises(UserError, match=message):
         config_from_dict(values)
+
+
+@pytest.mark.parametrize(("validation", "message"), [
+    ({}, r"float_phase\.validation: give either 'every_epochs' or 'every_iterations'"),
+    ({"every_epochs": 1, "every_iterations": 1}, "give either 'every_epochs' or 'every_iterations'"),
+    ({"every_epochs": 1, "patience": 0}, "patience=0: a number above 0"),
+    ({"every_epochs": 1, "metric": {"sge/mIoU": 1}}, r"solver\[0\]\.float_phase\.validation\.metric: 'sge/mIoU' is of no task.*'seg'"),
+    ({"every_epochs": 1, "metric": {"seg/AP": 1}}, "metric: 'seg/AP' is no metric of the task"),
+    ({"every_epochs": 1, "metric": {"seg/IoU/thnig": 1}}, r"'seg/IoU/thnig' is no metric of the task.*'IoU/thing'"),
+    ({"every_epochs": 1, "metric": {"seg/mIoU": 0}}, r"metric\.seg/mIoU=0\.0: a weight above 0"),
+    ({"every_epochs": 1, "save_best": "auto"}, r"save_best: unknown key; it is called .*validation\.metric'"),
+])
+def test_a_validation_that_cannot_be_is_told(tmp_path, validation, message):
+    values = config_values(tmp_path)
+    values["solver"][0]["float_phase"]["validation"] = validation
+    with pytest.raises(UserError, match=message):
+        config_from_dict(values)
+
+
+def test_what_judges_a_validation_follows_the_tasks(tmp_path):
+    values = config_values(tmp_path)
+    values["solver"][0]["float_phase"]["validation"] = {"every_epochs": 1, "metric": {"seg/IoU/thing": 2, "det/AP50": 1}}
+    assert config_from_dict(select_tasks(values, ["det"])).solver[0].float_phase.validation.metric == {"det/AP50": 1.0}
+    assert Validation(every_epochs=1).weights({"det": "detection", "seg": "segmentation"}) == {"det/AP": 1.0, "seg/mIoU": 1.0}

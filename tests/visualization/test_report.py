@@ -32,7 +32,8 @@ class Balanced(HTMLParser):
 def report():
     picture = Picture.from_image("a <b>.jpg", np.zeros((90, 1600, 3), np.uint8))
     steps = [StepReport(name, {"seg/mIoU": 60.0 - i, "seg/IoU/road": 90.0, "det/AP50": math.nan},
-                        [(10, {"seg.loss_ce": 2.0}), (20, {"seg.loss_ce": 1.0, "seg.loss_dice": 0.5})], 3.0, (picture,))
+                        [(10, {"seg.loss_ce": 2.0}), (20, {"seg.loss_ce": 1.0, "seg.loss_dice": 0.5})], 3.0, (picture,),
+                        [(10, {"seg/mIoU": 40.0, "seg/IoU/road": 80.0, "det/AP50": math.nan}), (20, {"seg/mIoU": 50.0})])
              for i, name in enumerate(("with-bn", "int-inference"))]
     return Report("4pe_resize/multitask", "mtzoo quant-train --config x", steps, (NodeShare("backbone", 750, 1210, ("seg", "det")),),
                   {"openvino int8": 18.0, "openvino fp32": 60.0}, {"int8.onnx": 1_300_000},
@@ -57,7 +58,7 @@ def test_html_is_one_balanced_page_that_needs_nothing_else(report, tmp_path):
     assert not parser.open
     assert not re.findall(r'(?:src|href)="(?!data:)|url\(|@import|<script|http', html)
     assert html.count("data:image/jpeg;base64,") == 2
-    for text in ("a &lt;b&gt;.jpg", "5 &lt; 6", "seg/mIoU", "int-inference", "3.3x", "1.300 MB", "-1.00"):
+    for text in ("Validation during training", "a &lt;b&gt;.jpg", "5 &lt; 6", "seg/mIoU", "int-inference", "3.3x", "1.300 MB", "-1.00"):
         assert text in html
 
 

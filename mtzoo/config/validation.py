@@ -1,0 +1,63 @@
+"""When a phase evaluates the network that it trains, by what it is judged, and what that decides."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from mtzoo.config.values import MOST_ITERATIONS, check_at_most, check_positive
+from mtzoo.errors import UserError, did_you_mean
+
+MEANS = {"detection": ("AP", "AP50"), "segmentation": ("mIoU", "pixel_accuracy")}
+"""Kind of task -> its metrics that are numbers of the task; the first one judges it where nothing else is said."""
+OF_CLASSES = {"detection": ("AP", "AP50"), "segmentation": ("IoU",)}
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Give `every_epochs` or `every_iterations`.
+
+    metric: metric ("seg/mIoU", "det/AP50", "seg/IoU/pole") -> its weight in the mean that networks are compared by; nothing: AP or mIoU
+    of each task, each alike. patience: so many validations without a better one end the phase; None: it runs to its end. min_delta:
+    percentage points that are better. keep: whether the phase ends with the "last" weights or the "best". images: of each validation
+    folder the first so many; None: all.
+    """
+
+    OTHER_NAMES: ClassVar[Mapping[str, str]] = {"interval": "every_iterations", "val_interval": "every_epochs",
+                                                "save_best": "metric", "early_stopping": "patience", "limit": "images"}
+
+    every_epochs: float | None = None
+    every_iterations: int | None = None
+    metric: Mapping[str, float] = field(default_factory=dict)
+    patience: int | None = None
+    min_delta: float = 0.0
+    keep: Literal["last", "best"] = "last"
+    images: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.every_epochs is None) == (self.every_iterations is None):
+            raise UserError("give either 'every_epochs' or 'every_iterations'")
+        given = [name for name in ("every_epochs", "every_iterations", "patience", "images") if getattr(self, name) is not None]
+        check_positive(self, *given)
+        check_at_most(self, every_epochs=1_000_000, every_iterations=MOST_ITERATIONS)
+        if not 0 <= self.min_delta <= 100:
+            raise UserError(f"min_delta={self.min_delta}: percentage points in 0..100 are wanted")
+        for name, weight in self.metric.items():
+            if not 0 < weight <= 1e6:
+                raise UserError(f"metric.{name}={weight}: a weight above 0 is wanted")
+
+    def weights(self, kinds: Mapping[str, str]) -> dict[str, float]:
+        """Metric -> weight. kinds: task -> its kind."""
+        return dict(self.metric) or {f"{task}/{MEANS[kind][0]}": 1.0 for task, kind in kinds.items()}
+
+
+def check_metrics(validation: Validation, tasks: Mapping[str, tuple[str, Sequence[str], Sequence[str]]], where: str) -> None:
+    """Raises UserError for a metric that no evaluation gives. tasks: name -> (kind, classes, names of its validation sources)."""
+    for metric in validation.metric:
+        task, _, rest = metric.partition("/")
+        if task not in tasks:
+            raise UserError(f"{where}.metric: '{metric}' is of no task{did_you_mean(task, tasks)}")
+        kind, classes, sources = tasks[task]
+        known = [*MEANS[kind], *(f"{name}/{label}" for name in OF_CLASSES[kind] for label in classes)]
+        source = next((name for name in sources if rest.startswith(f"{name}/")), None) if len(sources) > 1 else None
+        if rest.removeprefix(f"{source}/") not in known:
+            raise UserError(f"{where}.metric: '{metric}' is no metric of the task{did_you_mean(rest, known)}")
