@@ -66,10 +66,12 @@ class ScheduleSpec:
     """Learning rate over a phase: a warm-up from warmup_ratio * lr, then poly, cosine or constant down to min_lr_ratio * lr, or
     piecewise constant: factors[i] * lr from iteration boundaries[i] on.
 
-    warmup_ratio: None for one step of the linear warm-up, 1 / (warmup_iterations + 1).
+    warmup_ratio: None for one step of the linear warm-up, 1 / (warmup_iterations + 1); cycles: of cosine, each from lr on again (warm
+    restarts), each cycle_mult times as long as the one before.
     """
 
-    OTHER_NAMES: ClassVar[Mapping[str, str]] = {"warmup_iters": "warmup_iterations", "warmup_start_factor": "warmup_ratio"}
+    OTHER_NAMES: ClassVar[Mapping[str, str]] = {"warmup_iters": "warmup_iterations", "warmup_start_factor": "warmup_ratio",
+                                                "num_cycles": "cycles", "T_mult": "cycle_mult"}
 
     type: Literal["poly", "cosine", "constant", "piecewise"] = "cosine"
     warmup_iterations: int = 0
@@ -79,6 +81,8 @@ class ScheduleSpec:
     min_lr_ratio: float = 0.0
     boundaries: tuple[int, ...] = ()
     factors: tuple[float, ...] = ()
+    cycles: int = 1
+    cycle_mult: float = 1.0
 
     def __post_init__(self) -> None:
         check_positive(self, "power")
@@ -89,6 +93,12 @@ class ScheduleSpec:
             raise UserError(f"warmup_ratio={self.warmup_ratio}: a share of lr in 0..1 is wanted, 0 excluded")
         if not 0 <= self.min_lr_ratio <= 1:
             raise UserError(f"min_lr_ratio={self.min_lr_ratio}: has to lie in 0..1")
+        if not 1 <= self.cycles <= 100 or not 1 <= self.cycle_mult <= 10:
+            raise UserError(f"cycles={self.cycles}, cycle_mult={self.cycle_mult}: 1 to 100 cycles and a factor of 1 to 10 are wanted")
+        if self.cycles > 1 and self.type != "cosine":
+            raise UserError(f"cycles={self.cycles} with type='{self.type}': only 'cosine' restarts; remove it or change the type")
+        if self.cycle_mult > 1 and self.cycles == 1:
+            raise UserError(f"cycle_mult={self.cycle_mult}: there is one cycle; give cycles, e.g. 3")
         self._check_pieces()
 
     def _check_pieces(self) -> None:
@@ -103,10 +113,14 @@ class ScheduleSpec:
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training under one schedule. Give `epochs` or `iterations`, not both. ema: None trains without an average;
-    validation: None evaluates at the end alone."""
+    """A stretch of training under one schedule. Give `epochs` or `iterations`, not both.
 
-    OTHER_NAMES: ClassVar[Mapping[str, str]] = {"model_ema": "ema"}
+    accumulate_grad_batches: an iteration is one update by the mean gradient of so many batches; ema: None trains without an average;
+    validation: None evaluates at the end alone.
+    """
+
+    OTHER_NAMES: ClassVar[Mapping[str, str]] = {"model_ema": "ema", "accumulative_counts": "accumulate_grad_batches",
+                                                "gradient_accumulation_steps": "accumulate_grad_batches"}
 
     batch_size: int = 8
     epochs: float | None = None
@@ -114,14 +128,16 @@ class Phase:
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ScheduleSpec()
     grad_clip_norm: float = 10.0
+    accumulate_grad_batches: int = 1
     ema: Ema | None = None
     validation: Validation | None = None
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.iterations is None):
             raise UserError("give either 'epochs' or 'iterations'")
-        check_positive(self, "epochs" if self.iterations is None else "iterations", "batch_size", "grad_clip_norm")
-        check_at_most(self, epochs=1_000_000, iterations=MOST_ITERATIONS, batch_size=65_536)
+        check_positive(self, "epochs" if self.iterations is None else "iterations", "batch_size", "grad_clip_norm",
+                       "accumulate_grad_batches")
+        check_at_most(self, epochs=1_000_000, iterations=MOST_ITERATIONS, batch_size=65_536, accumulate_grad_batches=65_536)
 
 
 @dataclass(frozen=True)

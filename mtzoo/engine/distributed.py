@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import timedelta
 from typing import TypeVar
 
@@ -55,6 +55,11 @@ def wrap(net: nn.Module, device: torch.device) -> nn.Module:
     if world_size() == 1:
         return net
     return DistributedDataParallel(net, device_ids=[device.index] if device.type == "cuda" else None)
+
+
+def without_exchange(net: nn.Module) -> AbstractContextManager[None]:
+    """In the block gradients of a `wrap`ped network stay this process's own; the next backward outside averages all of them."""
+    return net.no_sync() if isinstance(net, DistributedDataParallel) else nullcontext()
 
 
 def unwrapped(net: nn.Module) -> nn.Module:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from mtzoo.data.loader import Loader, make_loader
 from mtzoo.engine.bad_images import BadImages
 from mtzoo.engine.checkpoint_values import restoring
 from mtzoo.engine.checks import check_batch_size
-from mtzoo.engine.distributed import average_gradients, largest, wrap
+from mtzoo.engine.distributed import average_gradients, largest, without_exchange, wrap
 from mtzoo.engine.freezing import frozen
 from mtzoo.engine.losses import MultiTaskLoss, compute_loss
 from mtzoo.engine.optim import build_optimizer, build_schedule, load_optimizer_state, load_schedule_state
@@ -64,21 +64,23 @@ class PhaseResult:
 class BatchStream:
     """Batches without end, epoch after epoch, starting at any iteration of the run.
 
-    bad_images: counts what is skipped, when the batch is taken and not when a worker has read it: resume counts alike.
+    accumulated: batches of an iteration; bad_images: counts what is skipped, when the batch is taken and not when a worker has read it:
+    resume counts alike.
     """
 
     def __init__(self, config: ExperimentConfig, dataset: MultiTaskDataset, batch_size: int, bad_images: BadImages, *,
-                 rank: int = 0, world_size: int = 1, pin_memory: bool = False) -> None:
-        self.bad_images = bad_images
+                 accumulated: int = 1, rank: int = 0, world_size: int = 1, pin_memory: bool = False) -> None:
+        self.bad_images, self.accumulated = bad_images, accumulated
         self.sampler = dataset.sampler(config.samples_per_epoch, rank, world_size, config.env.shuffle_chunk_size)
         self.global_batch = batch_size * world_size
         self.crop_hw, workers = dataset.pipeline.geometry.crop_hw, config.env.workers
         check_memory(f"batch_size={batch_size} with train_geometry.crop_hw={list(self.crop_hw)}",
                      batch_size * self.crop_hw[0] * self.crop_hw[1] * (BYTES_OF_A_PIXEL + BYTES_AHEAD * workers))
         self.loader: Loader = make_loader(dataset, self.sampler, batch_size, workers, pin_memory=pin_memory)
-        self.per_epoch = self.sampler.samples // self.global_batch
+        self.per_epoch = self.sampler.samples // (self.global_batch * accumulated)
         if self.per_epoch == 0:
-            raise UserError(f"batch_size={batch_size} for {world_size} processes is more than an epoch's "
+            times = f" with accumulate_grad_batches={accumulated}" if accumulated > 1 else ""
+            raise UserError(f"batch_size={batch_size}{times} for {world_size} processes is more than an epoch's "
                             f"{self.sampler.samples} samples; lower it")
 
     def iterations(self, phase: Phase) -> int:
@@ -92,8 +94,8 @@ class BatchStream:
         """
         epoch, done = divmod(iteration, self.per_epoch)
         while True:
-            self.sampler.set_epoch(epoch, done * self.global_batch)
-            for _, batch in zip(range(self.per_epoch - done), self.loader):
+            self.sampler.set_epoch(epoch, done * self.accumulated * self.global_batch)
+            for _, batch in zip(range((self.per_epoch - done) * self.accumulated), self.loader):
                 self.bad_images.add(batch.skipped)
                 yield batch
             epoch, done = epoch + 1, 0
@@ -186,17 +188,17 @@ def train_phase(net: MultiTaskNet, criterion: MultiTaskLoss, phase: Phase, strea
         while iteration < total and not training.stops_early:
             iteration += 1
             asked = time.perf_counter()
-            batch = next(batches).to(device)
+            taken = [next(batches).to(device) for _ in range(phase.accumulate_grad_batches)]
             waited = time.perf_counter() - asked
             before_step(iteration)
             lr = training.lr
-            losses = train_step(model, criterion, batch, training.optimizer, phase.grad_clip_norm, bf16)
+            losses = train_step(model, criterion, taken, training.optimizer, phase.grad_clip_norm, bf16)
             if not math.isfinite(losses["loss"]):
                 raise UserError(f"{progress.name}, iteration {iteration}: the loss is {losses['loss']}; lower the learning rate "
-                                f"({lr:.2e}) or check the data (first image: {batch.paths[0]})")
+                                f"({lr:.2e}) or check the data (first image: {taken[0].paths[0]})")
             after_step(iteration)
             training.after_step()
-            progress.add(iteration, losses, len(batch), waited, lr)
+            progress.add(iteration, losses, sum(len(batch) for batch in taken), waited, lr)
             training.validate(iteration)
             signal = largest(stop.number)
             if iteration % checkpoint_interval == 0 or iteration == total or training.stops_early or signal:
@@ -215,14 +217,19 @@ def trained_nodes(net: MultiTaskNet, criterion: MultiTaskLoss) -> dict[str, nn.M
     return {**net.nodes, **(criterion.auxiliary.heads if criterion.auxiliary else {})}
 
 
-def train_step(net: nn.Module, criterion: MultiTaskLoss, batch: Batch, optimizer: torch.optim.Optimizer,
+def train_step(net: nn.Module, criterion: MultiTaskLoss, batches: Sequence[Batch], optimizer: torch.optim.Optimizer,
                grad_clip_norm: float, bf16: bool) -> dict[str, float]:
-    """Forward, backward, update; the losses of the batch as numbers, their sum as "loss"."""
-    images = normalize_image(batch.images).contiguous(memory_format=torch.channels_last)
-    total, terms = compute_loss(net, criterion, batch, images, bf16)
+    """Forward and backward of each batch, one update by their mean gradient; the mean losses as numbers, their sum as "loss"."""
     optimizer.zero_grad(set_to_none=True)
-    total.backward()
+    values: dict[str, list[float]] = {}
+    for batch in batches:
+        with nullcontext() if batch is batches[-1] else without_exchange(net):
+            images = normalize_image(batch.images).contiguous(memory_format=torch.channels_last)
+            total, terms = compute_loss(net, criterion, batch, images, bf16)
+            (total / len(batches)).backward()
+        for name, value in {**terms, "loss": total.detach()}.items():
+            values.setdefault(name, []).append(value)
     average_gradients(criterion)
     clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], grad_clip_norm)
     optimizer.step()
-    return {name: value.item() for name, value in terms.items()} | {"loss": total.item()}
+    return {name: sum(value.item() for value in found) / len(found) for name, found in values.items()}

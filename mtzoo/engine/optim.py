@@ -45,8 +45,19 @@ def learning_rate_factor(iteration: int, total: int, spec: ScheduleSpec) -> floa
         return (1.0, *spec.factors)[bisect_right(spec.boundaries, iteration)]
     progress = min((iteration - warmup) / max(total - warmup, 1), 1.0)
     curve = {"constant": 1.0, "poly": (1 - progress) ** spec.power,
-             "cosine": 0.5 * (1 + math.cos(math.pi * progress))}[spec.type]
+             "cosine": 0.5 * (1 + math.cos(math.pi * cycle_progress(progress, spec)))}[spec.type]
     return spec.min_lr_ratio + (1 - spec.min_lr_ratio) * curve
+
+
+def cycle_progress(progress: float, spec: ScheduleSpec) -> float:
+    """How far a cosine's present cycle is (0..1), `progress` of the way through all of them (SGDR, arXiv 1608.03983)."""
+    lengths = [spec.cycle_mult**i for i in range(spec.cycles)]
+    left = progress * sum(lengths)
+    for length in lengths[:-1]:
+        if left < length * (1 - 1e-9):  # a cycle's end is the next one's begin, whatever rounding says
+            return left / length
+        left = max(left - length, 0.0)
+    return left / lengths[-1]
 
 
 def build_schedule(optimizer: Optimizer, total: int, spec: ScheduleSpec) -> LambdaLR:

@@ -153,8 +153,8 @@ def train(run: Run, table: Sequence[Stage], *, resume: bool, initialize: Callabl
         if position is not None and ((step, quantized) < (position.step, position.quantized) or begun and position.done):
             continue
         phase = shortened(phase, config.pipeline_test) if run.pipeline_test else phase
-        stream = BatchStream(config, dataset, phase.batch_size, run.bad_images, rank=rank(), world_size=world_size(),
-                             pin_memory=run.device.type == "cuda")
+        stream = BatchStream(config, dataset, phase.batch_size, run.bad_images, accumulated=phase.accumulate_grad_batches, rank=rank(),
+                             world_size=world_size(), pin_memory=run.device.type == "cuda")
         if begun:
             state = phase_state(*held)  # None: it was cut off before its first checkpoint
         else:
@@ -263,7 +263,7 @@ def make_dataset(run: Run) -> MultiTaskDataset:
 
 def shortened(phase: Phase, short: Phase) -> Phase:
     """The phase with the length and batch size of a pipeline test."""
-    return replace(phase, epochs=short.epochs, iterations=short.iterations, batch_size=short.batch_size)
+    return replace(phase, epochs=short.epochs, iterations=short.iterations, batch_size=short.batch_size, accumulate_grad_batches=1)
 
 
 def weights_of(path: Path | None) -> Callable[[Run], None] | None:

@@ -1,9 +1,15 @@
+import copy
+
 import pytest
+import torch
 
 from mtzoo.data import MultiTaskDataset, TrainPipeline
 from mtzoo.engine.bad_images import BadImages
 from mtzoo.engine.evaluate import task_data
-from mtzoo.engine.loop import BatchStream
+from mtzoo.engine.loop import BatchStream, train_step
+from mtzoo.engine.losses import MultiTaskLoss
+from mtzoo.engine.stages import network_at
+from mtzoo.errors import UserError
 from tests.tiny import config_values, tiny_config, write_images
 
 
@@ -12,12 +18,12 @@ def images(tmp_path_factory):
     return write_images(tmp_path_factory.mktemp("tiny") / "data", count=12)
 
 
-def batches(images, start, count, **env):
+def batches(images, start, count, accumulated=1, **env):
     """(files, pixels) of `count` batches of 2, six to an epoch, from iteration `start` on."""
     config = tiny_config(images, ["seg"], env={**config_values(images)["env"], **env})
     dataset = MultiTaskDataset(task_data(config, "train"), TrainPipeline(config.train_geometry, config.photometric))
-    stream = BatchStream(config, dataset, 2, BadImages(12, 0.0))
-    assert stream.per_epoch == 6
+    stream = BatchStream(config, dataset, 2, BadImages(12, 0.0), accumulated=accumulated)
+    assert stream.per_epoch == 6 // accumulated
     taken = [batch for _, batch in zip(range(count), stream.start_at(start))]
     return [([path.stem for path in batch.paths], batch.images.sum(dim=(1, 2, 3)).tolist()) for batch in taken]
 
@@ -31,3 +37,32 @@ def test_chunks_reach_the_batches_whatever_the_workers_and_resume_inside_an_epoc
     chunks = [{names.index(stem) // 4 for files, _ in whole[i:i + 2] for stem in files} for i in range(0, 12, 2)]
     assert all(len(chunk) == 1 for chunk in chunks)
     assert [stem for files, _ in whole[:6] for stem in files] != [stem for files, _ in whole[6:] for stem in files]
+
+
+def test_several_batches_are_one_iteration_and_resume_finds_its_place(images):
+    """Of six batches in an epoch four accumulated ones leave two out, as batches that do not fill one are left out."""
+    single, pairs = batches(images, 0, 12), batches(images, 0, 12, accumulated=2)
+    assert pairs == single
+    assert batches(images, 4, 4, accumulated=2) == single[8:]
+    fours = batches(images, 0, 8, accumulated=4)
+    assert fours == [*single[:4], *single[6:10]]
+    assert batches(images, 1, 4, accumulated=4) == single[6:10]
+    with pytest.raises(UserError, match="batch_size=2 with accumulate_grad_batches=7 for 1 .* more than an epoch.s 12 samples"):
+        batches(images, 0, 1, accumulated=7)
+
+
+def test_an_update_takes_the_mean_gradient_of_its_batches(images):
+    config = tiny_config(images, ["seg"])
+    dataset = MultiTaskDataset(task_data(config, "train"), TrainPipeline(config.train_geometry, config.photometric))
+    first, second = (batch for _, batch in zip(range(2), BatchStream(config, dataset, 2, BadImages(12, 0.0)).start_at(0)))
+    net, criterion = network_at(config, 0, quantized=False).train(), MultiTaskLoss(config)
+    before = {name: value.clone() for name, value in net.named_parameters()}
+    moved, losses = [], []
+    for taken in ([first], [second], [first, second]):
+        own = copy.deepcopy(net)
+        losses.append(train_step(own, criterion, taken, torch.optim.SGD(own.parameters(), lr=1.0), 1e9, False))
+        moved.append({name: value.detach() - before[name] for name, value in own.named_parameters()})
+    for name, both in moved[2].items():
+        torch.testing.assert_close(both, (moved[0][name] + moved[1][name]) / 2, rtol=1e-3, atol=1e-5)
+    assert losses[2] == {name: pytest.approx((losses[0][name] + losses[1][name]) / 2) for name in losses[0]}
+    assert any(not torch.allclose(moved[0][name], moved[1][name], rtol=1e-2) for name in before)

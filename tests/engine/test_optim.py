@@ -65,6 +65,24 @@ def test_the_quarter_of_a_cosine_after_warm_up():
     assert learning_rate_factor(10 + 30, 100, ScheduleSpec("cosine", 10)) == pytest.approx(0.5 * (1 + math.cos(math.pi / 3)))
 
 
+def test_a_cosine_that_restarts_is_torchs():
+    parameter = nn.Parameter(torch.zeros(1))
+    ours, theirs = (torch.optim.SGD([parameter], lr=0.1) for _ in range(2))
+    schedule = build_schedule(ours, 70, ScheduleSpec(cycles=3, cycle_mult=2, min_lr_ratio=0.1))
+    reference = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(theirs, T_0=10, T_mult=2, eta_min=0.01)
+    for _ in range(70):
+        assert ours.param_groups[0]["lr"] == pytest.approx(theirs.param_groups[0]["lr"])
+        ours.step(), theirs.step(), schedule.step(), reference.step()
+    assert ours.param_groups[0]["lr"] == pytest.approx(0.01)  # the end is no restart
+
+
+@pytest.mark.parametrize(("values", "said"), [({"type": "poly", "cycles": 2}, "only 'cosine' restarts"), ({"cycles": 0}, "cycles=0"),
+                                              ({"cycle_mult": 2.0}, "there is one cycle"), ({"cycles": 2, "cycle_mult": 0.5}, "0.5")])
+def test_cycles_that_cannot_be_are_told(values, said):
+    with pytest.raises(UserError, match=said):
+        ScheduleSpec(**values)
+
+
 def test_a_schedule_drives_the_optimizer_and_resumes():
     spec = ScheduleSpec("cosine", warmup_iterations=3)
 
