@@ -18,9 +18,9 @@ from mtzoo.cli.outputs import output_file
 from mtzoo.cli.progress import show_progress
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import say
-from mtzoo.data import MultiTaskDataset, TrainPipeline
+from mtzoo.data import MultiTaskDataset
 from mtzoo.data.bench import BOUND, KEPT, PLAIN, STAGES, InputSpeed, bench_input, scaling
-from mtzoo.engine.evaluate import task_data
+from mtzoo.engine.evaluate import task_data, train_pipeline
 from mtzoo.machine import cores
 from mtzoo.strict_json import write_json
 
@@ -42,8 +42,7 @@ def run(args: argparse.Namespace) -> int:
     workers = cores() if args.workers is None else args.workers
     config = config_from_arguments(args)
     say_folders(config, "train")
-    pipeline = TrainPipeline(config.train_geometry, config.photometric)
-    dataset = MultiTaskDataset(task_data(config, "train"), pipeline, seed=config.env.seed)
+    dataset = MultiTaskDataset(task_data(config, "train"), train_pipeline(config), seed=config.env.seed)
     with show_progress("measuring") as on_progress:
         speed = bench_input(dataset, args.images, batch_size_of(config), workers, on_progress)
     print_speed(config.name, speed)

@@ -12,8 +12,8 @@ from mtzoo.cli.numbers import at_least
 from mtzoo.cli.outputs import check_new_folder, output_folder
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import say
-from mtzoo.data import MultiTaskDataset, TrainPipeline
-from mtzoo.engine.evaluate import task_data
+from mtzoo.data import MultiTaskDataset
+from mtzoo.engine.evaluate import task_data, train_pipeline
 from mtzoo.files import write_whole
 from mtzoo.visualization.draw import draw_ground_truth
 from mtzoo.visualization.sheet import contact_sheet
@@ -46,7 +46,7 @@ def run_view(args: argparse.Namespace) -> int:
 
 def draw_samples(config: ExperimentConfig, num: int, seed: int) -> list[np.ndarray]:
     """The first `num` samples of a training's first epoch with this seed, labels drawn over them. (H, W, 3) uint8 BGR each."""
-    dataset = MultiTaskDataset(task_data(config, "train"), TrainPipeline(config.train_geometry, config.photometric), seed=seed)
+    dataset = MultiTaskDataset(task_data(config, "train"), train_pipeline(config), seed=seed)
     sampler = dataset.sampler(max(num, len(dataset)))
     pictures = []
     for draw in islice(sampler, num):

@@ -13,7 +13,7 @@ TABLES = {"nodes": ("nodes",), "sources": ("train", "val")}
 BOX_INPUTS = ("im_hw", "crop_xy")
 TOP_KEYS = (*TABLES, "data_root", "tasks", "train_geometry", "deploy_geometry", "int_inference_export_input_shape", "solver",
             "fusion_bn_patterns", "photometric", "quantization", "env", "loss_balance", "samples_per_epoch", "pipeline_test",
-            "merge", "distillation", "sparsity", "channels")
+            "augmentation", "merge", "distillation", "sparsity", "channels")
 _ABSENT = object()
 
 
@@ -145,6 +145,8 @@ def select_tasks(values: Mapping[str, Any], tasks: Sequence[str] | None) -> dict
     if "solver" in values:
         solver = _without_multipliers(values["solver"], _node_names(known) - _node_names(kept), _node_names(kept))
         selected["solver"] = _without_metrics(solver, known.keys() - kept)
+    if isinstance(values.get("augmentation"), Mapping):
+        selected["augmentation"] = _without_pasted(values["augmentation"], known.keys() - kept)
     shape = values.get("int_inference_export_input_shape")
     if isinstance(shape, Mapping) and all(not isinstance(t, Mapping) or t.get("kind") != "detection" for t in kept.values()):
         selected["int_inference_export_input_shape"] = {key: value for key, value in shape.items() if key not in BOX_INPUTS}
@@ -168,6 +170,15 @@ def _without_multipliers(values: Any, gone: Collection[str], kept: Collection[st
         cleaned["multipliers"] = {name: value for name, value in multipliers.items()
                                   if fnmatch.filter(kept, name) or not fnmatch.filter(gone, name)}
     return cleaned
+
+
+def _without_pasted(augmentation: Mapping[str, Any], gone: Collection[str]) -> dict[str, Any]:
+    """The data of `augmentation` without copy-paste of tasks that are gone."""
+    pasted = augmentation.get("copy_paste")
+    if not isinstance(pasted, Mapping) or not isinstance(pasted.get("classes"), Mapping):
+        return dict(augmentation)
+    classes = {task: names for task, names in pasted["classes"].items() if task not in gone}
+    return {**augmentation, "copy_paste": {**pasted, "classes": classes} if classes else None}
 
 
 def _without_metrics(values: Any, gone: Collection[str]) -> Any:

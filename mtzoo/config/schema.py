@@ -10,6 +10,7 @@ from mtzoo.config.distillation import Distillation
 from mtzoo.config.solver import Phase, SolverStep, check_multipliers, check_solver
 from mtzoo.config.validation import check_metrics
 from mtzoo.config.values import MOST_ITERATIONS, check_at_most, check_name, check_positive
+from mtzoo.data.augmentation import Augmentation
 from mtzoo.data.geometry import TrainGeometry
 from mtzoo.data.photometric import Photometric
 from mtzoo.data.sources import Source
@@ -175,6 +176,7 @@ class ExperimentConfig:
     samples_per_epoch: int | None
     pipeline_test: Phase
     merge: MergeRule
+    augmentation: Augmentation = Augmentation()
     distillation: Distillation | None = None
     sparsity: Sparsity | None = None
     channels: Mapping[str, LayerChannels] = field(default_factory=dict)
@@ -194,6 +196,10 @@ class ExperimentConfig:
     def classes(self) -> dict[str, tuple[str, ...]]:
         return {task.name: task.classes for task in self.tasks}
 
+    @property
+    def segmentation_classes(self) -> dict[str, tuple[str, ...]]:
+        return {task.name: task.classes for task in self.tasks if task.kind == "segmentation"}
+
     def __post_init__(self) -> None:
         if not self.tasks:
             raise UserError("tasks is empty; a config needs at least one task")
@@ -204,6 +210,8 @@ class ExperimentConfig:
         check_solver(self.solver, self.fusion_bn_patterns)
         check_multipliers(self.solver, self._node_names(), tuple(self.auxiliary))
         self._check_validation()
+        if self.augmentation.copy_paste is not None:
+            self.augmentation.copy_paste.check(self.segmentation_classes, "augmentation.copy_paste")
         self._check_export_input()
 
     def _node_names(self) -> list[str]:

@@ -21,7 +21,7 @@ from mtzoo.data.images import (
     mask_size_problem,
     read_bytes,
 )
-from mtzoo.data.pipeline import EvalPipeline, TrainPipeline
+from mtzoo.data.pipeline import EvalPipeline, Others, TrainPipeline
 from mtzoo.data.sampler import Draw, WeightedEpochSampler
 from mtzoo.data.sources import TaskData
 from mtzoo.errors import UserError
@@ -143,11 +143,34 @@ class MultiTaskDataset(Dataset[Sample]):
             except UserError as error:
                 skipped.append(BadImage(record.path, str(error)))
                 continue
-            sample = self.pipeline.cut(sample, rng, out)
+            sample = self.pipeline.cut(sample, rng, out, self.others(index))
+            skipped += sample.skipped
             self.pipeline.recolor(sample, rng)
             return replace(sample, skipped=tuple(skipped)) if skipped else sample
         raise UserError(f"{skipped[0].fault} (so are the next {ATTEMPTS - 1} images drawn from its folder; "
                         "`mtzoo data check` lists all)")
+
+    def others(self, index: int) -> Others:
+        """What gives samples of a record's group, that one's own among them."""
+        def other(rng: np.random.Generator) -> Sample:
+            skipped: list[BadImage] = []
+            for drawn in [*rng.integers(*self._group(index), ATTEMPTS - 1).tolist(), index]:
+                record = self.records[drawn]
+                try:
+                    sample = read_sample(record, self.cache, drawn, self.pipeline.geometry.reduction)
+                except UserError as error:
+                    skipped.append(BadImage(record.path, str(error)))
+                    continue
+                return replace(sample, skipped=tuple(skipped)) if skipped else sample
+            raise UserError(skipped[0].fault)
+
+        return other
+
+    def _group(self, index: int) -> tuple[int, int]:
+        """First record and end of the group of a record."""
+        starts = np.cumsum([0, *(len(group.records) for group in self.groups)])
+        group = int(np.searchsorted(starts, index, side="right")) - 1
+        return int(starts[group]), int(starts[group + 1])
 
     def rng(self, draw: Draw) -> np.random.Generator:
         """The random numbers of a place's transforms."""
@@ -156,10 +179,8 @@ class MultiTaskDataset(Dataset[Sample]):
     def _candidates(self, draw: Draw) -> Iterator[int]:
         """The drawn record, then others of its group: a function of the draw alone, as the transforms are."""
         yield draw.index
-        starts = np.cumsum([0, *(len(group.records) for group in self.groups)])
-        group = int(np.searchsorted(starts, draw.index, side="right")) - 1
         rng = np.random.default_rng((self.seed, draw.epoch, draw.position, _STAND_IN))
-        yield from rng.integers(starts[group], starts[group + 1], ATTEMPTS - 1).tolist()
+        yield from rng.integers(*self._group(draw.index), ATTEMPTS - 1).tolist()
 
     def still_bad(self, paths: Collection[Path]) -> set[Path]:
         """Those of `paths` that are images of this set and cannot be read."""

@@ -55,6 +55,10 @@ class Window:
         """(H, W) uint8 original -> out_hw, nearest, padded with IGNORE."""
         return self._show(mask, cv2.INTER_NEAREST_EXACT, IGNORE)
 
+    def boxes(self, boxes: Boxes, min_visible: float, min_size: float) -> Boxes:
+        """Boxes as the window shows them: `window_boxes`."""
+        return window_boxes(self, boxes, min_visible, min_size)
+
     def _show(self, image: np.ndarray, interpolation: int, fill: int, out: np.ndarray | None = None) -> np.ndarray:
         """Always written to memory of its own, or to `out`."""
         height, width = image.shape[:2]
@@ -89,8 +93,12 @@ def _quick_resize() -> Iterator[None]:
 def window_boxes(window: Window, boxes: Boxes, min_visible: float, min_size: float) -> Boxes:
     """Boxes as the window shows them: clipped; gone when nothing is left; ignore regions when less than `min_visible` of the
     area is left or a side is shorter than `min_size` output pixels."""
-    full = affine.map_boxes(window.affine, boxes.xyxy)
-    height, width = window.out_hw
+    return clip_boxes(affine.map_boxes(window.affine, boxes.xyxy), window.out_hw, boxes, min_visible, min_size)
+
+
+def clip_boxes(full: np.ndarray, out_hw: tuple[int, int], boxes: Boxes, min_visible: float, min_size: float) -> Boxes:
+    """What an image of out_hw shows of boxes that lie at `full` (G, 4) there; the rest as in `window_boxes`."""
+    height, width = out_hw
     clipped = np.clip(full, 0, np.array([width, height, width, height], dtype=np.float32))
     sides, full_sides = clipped[:, 2:] - clipped[:, :2], full[:, 2:] - full[:, :2]
     area = sides.prod(axis=1)

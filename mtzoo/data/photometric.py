@@ -22,7 +22,8 @@ _LEVELS = np.arange(256) / 255
 @dataclass(frozen=True)
 class Photometric:
     """How far colours may go. brightness, contrast, saturation: +- share; hue: +- turns of the colour circle; gamma: +- in
-    log2; *_prob: how often; noise: +- grey levels, uniform. `prob` = 0 switches all of it off."""
+    log2; *_prob: how often; noise: +- grey levels, uniform; clahe: clip limit of adaptive histogram equalization, of the lightness in
+    8x8 tiles; jpeg: quality, lowest and highest, of a compression that leaves its noise. `prob` = 0 switches all of it off."""
 
     prob: float = 0.8
     brightness: float = 0.25
@@ -34,13 +35,21 @@ class Photometric:
     blur_prob: float = 0.05
     noise_prob: float = 0.05
     noise: int = 10
+    clahe_prob: float = 0.0
+    clahe: float = 2.0
+    jpeg_prob: float = 0.0
+    jpeg: tuple[int, int] = (30, 90)
 
     def __post_init__(self) -> None:
-        for name in ("prob", "grey_prob", "blur_prob", "noise_prob", "brightness", "contrast", "saturation", "hue"):
+        for name in ("prob", "grey_prob", "blur_prob", "noise_prob", "clahe_prob", "jpeg_prob", "brightness", "contrast",
+                     "saturation", "hue"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"photometric {name}={getattr(self, name)} has to lie in 0..1")
         if not 0 <= self.gamma <= 8 or not 0 <= self.noise <= 127:
             raise UserError(f"photometric gamma={self.gamma}, noise={self.noise}: gamma in 0..8 and noise in 0..127")
+
+        if not 0 < self.clahe <= 40 or not 1 <= self.jpeg[0] <= self.jpeg[1] <= 100:
+            raise UserError(f"photometric clahe={self.clahe}, jpeg={self.jpeg}: a clip limit of up to 40, and (low, high) in 1..100")
 
     def apply(self, image: np.ndarray, rng: np.random.Generator) -> None:
         """Change an image (H, W, 3) uint8 BGR in place: each change finds it in the CPU's cache."""
@@ -53,6 +62,10 @@ class Photometric:
             cv2.GaussianBlur(image, (3, 3) if rng.random() < 0.5 else (5, 5), 0, dst=image)
         if self.noise and rng.random() < self.noise_prob:
             _add_noise(image, rng, int(rng.integers(1, self.noise + 1)))
+        if self.clahe_prob and rng.random() < self.clahe_prob:
+            _equalize(image, self.clahe)
+        if self.jpeg_prob and rng.random() < self.jpeg_prob:
+            _compress(image, int(rng.integers(self.jpeg[0], self.jpeg[1] + 1)))
 
     def _color_matrix(self, rng: np.random.Generator) -> np.ndarray:
         """(3, 4) float32: saturation and hue in YIQ, then contrast about mid-grey and brightness, all linear in BGR."""
@@ -75,3 +88,14 @@ def _add_noise(image: np.ndarray, rng: np.random.Generator, level: int) -> None:
     noise = words.view(np.uint8)[:image.size].reshape(image.shape)
     scale = (2 * level + 1) / 256
     cv2.addWeighted(image, 1.0, noise, scale, scale / 2 - level - 0.5, dst=image)
+
+
+def _equalize(image: np.ndarray, clip_limit: float) -> None:
+    lab = cv2.cvtColor(image, cv2.COLOR_BGR2LAB)
+    lab[..., 0] = cv2.createCLAHE(clip_limit, (8, 8)).apply(lab[..., 0])
+    cv2.cvtColor(lab, cv2.COLOR_LAB2BGR, dst=image)
+
+
+def _compress(image: np.ndarray, quality: int) -> None:
+    coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    image[...] = cv2.imdecode(coded, cv2.IMREAD_COLOR)

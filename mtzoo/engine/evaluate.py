@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mtzoo.config import ExperimentConfig
 from mtzoo.data.dataset import eval_sets
 from mtzoo.data.loader import EvalBatch, make_eval_loader
-from mtzoo.data.pipeline import EvalPipeline
+from mtzoo.data.pipeline import EvalPipeline, TrainPipeline
 from mtzoo.data.sources import TaskData
 from mtzoo.errors import UserError
 from mtzoo.evaluation.evaluator import Evaluator
@@ -58,6 +58,11 @@ def task_data(config: ExperimentConfig, split: str) -> list[TaskData]:
     """The data side's view of the tasks. split: "train" or "val"."""
     return [TaskData(t.name, t.kind, t.classes, t.train_sources if split == "train" else t.val_sources)
             for t in config.tasks]
+
+
+def train_pipeline(config: ExperimentConfig) -> TrainPipeline:
+    """What a training does with each sample."""
+    return TrainPipeline(config.train_geometry, config.photometric, config.augmentation, config.segmentation_classes)
 
 
 @torch.no_grad()

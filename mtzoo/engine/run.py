@@ -13,7 +13,6 @@ from mtzoo.compression import Sparsifier
 from mtzoo.config import ExperimentConfig, Phase
 from mtzoo.console import PlainConsole
 from mtzoo.data.dataset import MultiTaskDataset
-from mtzoo.data.pipeline import TrainPipeline
 from mtzoo.engine.auxiliary import build_auxiliary
 from mtzoo.engine.bad_images import BadImages
 from mtzoo.engine.checkpoint import (
@@ -27,7 +26,7 @@ from mtzoo.engine.checkpoint_values import StageRecord, restoring
 from mtzoo.engine.device import select_device, use_bf16
 from mtzoo.engine.distillation import build_distiller
 from mtzoo.engine.distributed import is_main, join, local_rank, on_main, rank, world_size
-from mtzoo.engine.evaluate import evaluate, network_predictor, task_data
+from mtzoo.engine.evaluate import evaluate, network_predictor, task_data, train_pipeline
 from mtzoo.engine.loop import BatchStream, PhaseResult, PhaseState, train_phase
 from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.progress import Progress, format_seconds
@@ -256,9 +255,8 @@ def enter_stage(run: Run, stream: BatchStream, step: int, quantized: bool) -> No
 def make_dataset(run: Run) -> MultiTaskDataset:
     """Training samples; in a pipeline test those of the validation sources."""
     config = run.config
-    pipeline = TrainPipeline(config.train_geometry, config.photometric)
     split = "val" if run.pipeline_test else "train"
-    return MultiTaskDataset(task_data(config, split), pipeline, seed=config.env.seed, cache_mb=config.env.cache_mb)
+    return MultiTaskDataset(task_data(config, split), train_pipeline(config), seed=config.env.seed, cache_mb=config.env.cache_mb)
 
 
 def shortened(phase: Phase, short: Phase) -> Phase:

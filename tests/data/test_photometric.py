@@ -76,3 +76,14 @@ def test_bad_settings_are_told():
         Photometric(hue=2)
     with pytest.raises(UserError, match="noise=200"):
         Photometric(noise=200)
+
+
+def test_a_flat_picture_gets_contrast_and_a_compressed_one_noise():
+    rows = np.repeat(np.linspace(100, 120, 64, dtype=np.uint8)[:, None], 96, axis=1)
+    flat = np.stack([rows] * 3, axis=2)
+    equalized = recolored(flat, 0, clahe_prob=1.0, clahe=10.0)
+    assert int(equalized.max()) - int(equalized.min()) > 2 * (int(flat.max()) - int(flat.min()))
+    assert np.ptp(equalized.astype(int), axis=2).max() <= 2  # grey stays grey
+    noisy = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    errors = [np.abs(recolored(noisy, 0, jpeg_prob=1.0, jpeg=(quality, quality)).astype(int) - noisy).mean() for quality in (20, 95)]
+    assert errors[0] > errors[1] > 0
