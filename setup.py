@@ -20,6 +20,7 @@ REQUIREMENTS = [
     "safetensors>=0.4",
     "rich>=15",
     "pyyaml>=6",
+    "defusedxml>=0.7",
     "platformdirs>=4",
     "tensorboard>=2.18",
     # The main job exports, verifies and measures, and `mtzoo predict` works right after the install: no extra for these.

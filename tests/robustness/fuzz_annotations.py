@@ -13,7 +13,7 @@ import numpy as np
 
 from mtzoo.data import CocoBoxes, MaskFolder, TaskData
 from mtzoo.data.check import check_sources
-from mtzoo.data.convert import FORMATS, Options, convert
+from mtzoo.data.convert import FORMATS, Options, Places, convert
 from tests.data.convert.layouts import LAYOUTS
 from tests.robustness.base import Base
 from tests.robustness.fuzz import Case
@@ -106,4 +106,4 @@ def changed_word(data: bytes, rng: np.random.Generator) -> bytes:
 
 def run_conversion(form: str, source: Path, out: Path, classes: str) -> list[str]:
     """What the conversion did not take as it is, a line each."""
-    return [str(line) for line in convert(FORMATS[form], source, out, Options(classes=classes, workers=1)).lines]
+    return [str(line) for line in convert(FORMATS[form], Places(source), out, Options(classes=classes, workers=1)).lines]

@@ -9,15 +9,19 @@ from mtzoo.data.convert import (
     idd,
     kitti,
     labelme,
+    masks,
+    pascal,
     tusimple,
     voc,
     yolo,
 )
-from mtzoo.data.convert.conversion import VAL_SHARE, Options, convert
-from mtzoo.data.convert.records import Format
+from mtzoo.data.convert.conversion import convert
+from mtzoo.data.convert.recognise import Sighting, recognise
+from mtzoo.data.convert.records import Format, Places
 from mtzoo.data.convert.summary import Summary
+from mtzoo.data.convert.translation import VAL_SHARE, Options
 
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in (
-    bdd100k, cityscapes, idd, kitti, camvid, voc, yolo, tusimple, culane, coco_subset, labelme)}
+    bdd100k, cityscapes, idd, kitti, camvid, voc, yolo, tusimple, culane, coco_subset, labelme, pascal, masks)}
 
-__all__ = ["FORMATS", "VAL_SHARE", "Format", "Options", "Summary", "convert"]
+__all__ = ["FORMATS", "VAL_SHARE", "Format", "Options", "Places", "Sighting", "Summary", "convert", "recognise"]

@@ -15,7 +15,7 @@ import numpy as np
 from mtzoo.data.convert.classes import TRAIN_CLASSES, common_class
 from mtzoo.data.convert.drawing import Points, bounding_box, draw_polygon, draw_polyline, flatten_curves, lane_width
 from mtzoo.data.convert.layout import existing, find_folder, image_stems, inside, member, points, read_ids, read_labels
-from mtzoo.data.convert.records import Entry, Format, LabelledImage, Remark, SourceSet, Vocabulary
+from mtzoo.data.convert.records import Entry, Format, LabelledImage, Remark, SourceSet, Vocabulary, published
 from mtzoo.data.images import upright_hw
 from mtzoo.data.masks import no_image
 from mtzoo.data.sources import IGNORE_CATEGORY
@@ -68,9 +68,9 @@ def _frames(root: Path, split: str) -> Iterator[Entry]:
     single = root / "labels" / "100k" / split
     if not known and single.is_dir():
         for path in sorted(single.glob("*.json")):
-            yield partial(_read_single, images, path)
+            yield Entry(path, partial(_read_single, images, path))
     for name, frames in sorted(known.items()):
-        yield partial(_read_frames, existing(inside(images, name, frames[0][0]), frames[0][0]), frames)
+        yield Entry.of(_read_frames, existing(inside(images, name, frames[0][0]), frames[0][0]), frames)
 
 
 def _frame_list(path: Path) -> list[Any]:
@@ -191,11 +191,11 @@ def _semantic(root: Path, split: str) -> Iterator[Entry]:
         for stem, mask in image_stems(masks, (".png",)).items():
             if stem not in found:
                 raise UserError(f"{mask}: {no_image(images, stem, 'mask')}")
-            yield partial(_read_semantic, found[stem], mask)
+            yield Entry.of(_read_semantic, found[stem], mask)
 
 
 def _read_semantic(image: Path, mask: Path) -> LabelledImage:
     return LabelledImage(image, f"10k/{image.name}", upright_hw(image), masks={"seg": read_ids(mask, len(TRAIN_CLASSES))})
 
 
-FORMAT = Format("bdd100k", "BDD100K", LAYOUT, open_bdd100k)
+FORMAT = Format("bdd100k", "BDD100K", LAYOUT, published(open_bdd100k))

@@ -6,7 +6,6 @@ paint of the 32 classes becomes a lane mask. There are no boxes.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -14,7 +13,7 @@ import numpy as np
 
 from mtzoo.data.convert.classes import PAINT
 from mtzoo.data.convert.layout import ALL, image_stems, listed_splits, read_ids, read_lines
-from mtzoo.data.convert.records import Entry, Format, LabelledImage, Remark, SourceSet, Vocabulary
+from mtzoo.data.convert.records import Entry, Format, LabelledImage, Remark, SourceSet, Vocabulary, published
 from mtzoo.data.images import read_image, read_mask, upright_hw
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError
@@ -73,7 +72,7 @@ def open_camvid(src: Path) -> SourceSet:
     fine = (src / CODES).is_file() or _is_colored(masks[0])
     if (src / CODES).is_file():
         _check_codes(src / CODES)
-    splits = {split: {image.name: partial(_read, image, mask, fine) for image, mask in found} for split, found in files.items()}
+    splits = {split: {image.name: Entry.of(_read, image, mask, fine) for image, mask in found} for split, found in files.items()}
     lanes = {"lane": {"background": "background", PAINT: PAINT}}
     vocabulary = Vocabulary(masks={"seg": THIRTY_TWO, **lanes} if fine else {"seg": ELEVEN})
     if ALL in splits:
@@ -157,4 +156,4 @@ def _codes(rgb: np.ndarray) -> np.ndarray:
     return rgb[..., 0].astype(np.int32) << 16 | rgb[..., 1].astype(np.int32) << 8 | rgb[..., 2]
 
 
-FORMAT = Format("camvid", "CamVid", LAYOUT, open_camvid)
+FORMAT = Format("camvid", "CamVid", LAYOUT, published(open_camvid))

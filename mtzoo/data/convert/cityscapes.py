@@ -5,7 +5,6 @@ polygons. IDD has the same layout (see idd.py).
 """
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -14,7 +13,7 @@ import numpy as np
 from mtzoo.data.convert.classes import TRAIN_CLASSES, common_class
 from mtzoo.data.convert.drawing import bounding_box, draw_polygon
 from mtzoo.data.convert.layout import existing, find_folder, image_stems, member, points, read_labels
-from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
+from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary, published
 from mtzoo.data.images import read_mask, upright_hw
 from mtzoo.errors import UserError
 from mtzoo.structures import IGNORE
@@ -57,7 +56,7 @@ def _entries(src: Path, split: str, instances: tuple[str, ...], classes: tuple[s
         mask = labels / f"{stem}_gtFine_labelIds.png"
         name = image.relative_to(images).as_posix()
         ids = label_ids if mask.is_file() else None
-        yield partial(_read, image, name, polygons, instances, classes, (mask, ids) if ids is not None else None)
+        yield Entry.of(_read, image, name, polygons, instances, classes, (mask, ids) if ids is not None else None)
 
 
 def _read(image: Path, name: str, polygons: Path, instances: tuple[str, ...], classes: tuple[str, ...],
@@ -87,4 +86,4 @@ def _read(image: Path, name: str, polygons: Path, instances: tuple[str, ...], cl
     return found
 
 
-FORMAT = Format("cityscapes", "Cityscapes", LAYOUT, open_cityscapes)
+FORMAT = Format("cityscapes", "Cityscapes", LAYOUT, published(open_cityscapes))

@@ -1,6 +1,6 @@
 """From a format's own names and ids to the classes of the six tasks."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +27,8 @@ TASK_CLASSES: dict[str, tuple[str, ...]] = {
     "det_vehicle_sign": ("vehicle", "sign"),
 }
 """Detection tasks of configs/converted/multitask.py."""
+
+TASK_NAMES = [name for name in CATEGORIES if any(name in classes for classes in TASK_CLASSES.values())]
 
 COMMON_NAMES: dict[str, str] = {
     **dict.fromkeys(("car", "van", "truck", "bus", "train", "tram", "trailer", "caravan", "lorry", "suv", "pickup", "autorickshaw",
@@ -64,12 +66,12 @@ def common_class(name: str) -> str | None:
     return COMMON_NAMES.get(plain_name(name))
 
 
-def mask_table(own: Mapping[str, str], kind: str) -> np.ndarray:
-    """(256,) uint8: a format's class ids -> ids of MASK_CLASSES[kind]; everything else is ignored."""
+def mask_table(own: Mapping[str, str], classes: Sequence[str]) -> np.ndarray:
+    """(256,) uint8: a format's class ids -> ids of `classes`; everything else is ignored."""
     table = np.full(256, IGNORE, dtype=np.uint8)
     for value, target in enumerate(own.values()):
         if target != IGNORE_CATEGORY:
-            table[value] = MASK_CLASSES[kind].index(target)
+            table[value] = classes.index(target)
     return table
 
 
@@ -90,7 +92,7 @@ def join_riders(boxes: Iterable[LabelledBox]) -> list[LabelledBox]:
         if i not in seated and k not in taken:
             seated.add(i)
             taken.add(k)
-            joined[i] = replace(joined[i], xyxy=_union(joined[i].xyxy, seats[k].xyxy))
+            joined[i] = replace(joined[i], xyxy=union_box([joined[i].xyxy, seats[k].xyxy]))
     return joined
 
 
@@ -118,5 +120,7 @@ def _covered(seat: XYXY, rider: XYXY) -> float:
     return width * height / ((seat[2] - seat[0]) * (seat[3] - seat[1]))
 
 
-def _union(a: XYXY, b: XYXY) -> XYXY:
-    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+def union_box(boxes: Iterable[XYXY]) -> XYXY:
+    """The smallest box around some."""
+    x1, y1, x2, y2 = zip(*boxes)
+    return min(x1), min(y1), max(x2), max(y2)

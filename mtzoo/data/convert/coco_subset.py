@@ -1,40 +1,87 @@
 """COCO: the part of a COCO data set that shows roads' objects.
 
-Takes annotations/instances_{train,val}*.json with their image folders, Roboflow's {train,valid}/_annotations.coco.json, and
-{train,val}/boxes.json with images/. A single annotation that is wrong becomes an ignore region, and is told; where nobody knows its
-place, the image says nothing of its category.
+Takes annotations/instances_{train,val}*.json with their image folders, Roboflow's {train,valid}/_annotations.coco.json,
+{train,val}/boxes.json with images/, and else any COCO files: what they are called, or their folder, makes the split. A single
+annotation that is wrong becomes an ignore region, and is told; where nobody knows its place, the image says nothing of its category.
 """
 
-from functools import partial
+import mmap
+from collections import defaultdict
 from pathlib import Path
 
 from mtzoo.data.coco import CocoImage, load_coco
+from mtzoo.data.convert.classes import plain_name
 from mtzoo.data.convert.layout import ALL, existing
-from mtzoo.data.convert.records import Entry, Format, LabelledImage, Remark, SourceSet, Vocabulary
+from mtzoo.data.convert.listing import TEST, Listing, split_of
+from mtzoo.data.convert.records import Entry, Format, LabelledImage, Places, Remark, SourceSet, Vocabulary
 from mtzoo.data.images import image_size_problem, upright_hw
+from mtzoo.data.names import name_problem, posix_name
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError
 
-LAYOUT = "annotations/instances_{train,val}*.json with {train,val}*/, or {train,val}/_annotations.coco.json or boxes.json"
+LAYOUT = "annotations/instances_{train,val}*.json with {train,val}*/, or {train,val}/_annotations.coco.json or boxes.json, or one " \
+         "COCO file for each split and the images below"
 SPLIT_NAMES = {"train": ("train",), "val": ("val", "valid")}
+IMAGE_FOLDERS = ("", "images", "JPEGImages", "data", "imgs")
+"""Beside an annotation file."""
+KEYS = (b'"images"', b'"annotations"', b'"categories"')
 
 
-def open_coco(src: Path) -> SourceSet:
+def coco_files(listing: Listing) -> list[Path]:
+    """The JSON files that have COCO's three lists."""
+    return [path for path in listing.of(".json") if _is_coco(listing.src / path)]
+
+
+def _is_coco(path: Path) -> bool:
+    if path.stat().st_size == 0:
+        return False
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return all(content.find(key) >= 0 for key in KEYS)
+
+
+def open_coco(places: Places) -> SourceSet:
     """Raises UserError if no annotation file is found, for an image that is missing."""
-    files = {split: found for split, names in SPLIT_NAMES.items() if (found := _find(src, names))}
-    if not files:
-        raise UserError(f"{src}: no COCO annotation file; --src has to hold {LAYOUT}")
+    files = _files(places)
     splits: dict[str, list[Entry]] = {}
     categories: dict[str, None] = {}
     remarks: list[Remark] = []
     for split, (path, images) in files.items():
         coco = load_coco(path)
-        categories |= dict.fromkeys(coco.categories.values())
+        used = {category for image in coco.images.values() for category, *_ in image.boxes}
+        categories |= {name: None for number, name in coco.categories.items() if number in used or plain_name(name) != "background"}
         lost = {unread.line for image in coco.images.values() for unread in image.unread}
         remarks += [Remark("", "annotation of no image, or no entry", line) for line in map(str, coco.faults) if line not in lost]
-        splits[split] = [partial(_read, existing(images / image.file, str(path)), image, coco.categories)
+        folder = images or _images_of(path, places.src, [image.file for image in coco.images.values()])
+        splits[split] = [Entry.of(_read, existing(folder / image.file, str(path)), image, coco.categories)
                          for image in coco.images.values()]
-    return SourceSet(splits if "train" in splits else {ALL: splits["val"]}, Vocabulary(labelled=tuple(categories)), remarks)
+    whole = splits if "train" in splits else {ALL: next(iter(splits.values()))}
+    return SourceSet(whole, Vocabulary(labelled=tuple(categories)), remarks)
+
+
+def _files(places: Places) -> dict[str, tuple[Path, Path | None]]:
+    """split -> (annotation file, folder of its images, None if it is still to be found)."""
+    if places.annotations is not None:
+        return {ALL: (places.annotations, places.images)}
+    files: dict[str, tuple[Path, Path | None]] = {split: found for split, names in SPLIT_NAMES.items()
+                                                  if (found := _find(places.src, names))}
+    if files and places.images is None:
+        return files
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in coco_files(Listing(places.src)):
+        found[split_of(path.with_suffix(""))].append(path)
+    if len(found) > 1:
+        found.pop(TEST, None)
+    for split, paths in found.items():
+        if len(paths) > 1:
+            raise UserError(f"{places.src}: {len(paths)} COCO files of one split ({split}): {', '.join(map(str, paths))}; name one: "
+                            "--annotations FILE --images DIR")
+    if not found:
+        raise UserError(f"{places.src}: no COCO annotation file; --src has to hold {LAYOUT}, or name it: --annotations FILE --images "
+                        "DIR")
+    if ALL in found and len(found) > 1:
+        names = ", ".join(str(path) for paths in found.values() for path in paths)
+        raise UserError(f"{places.src}: {names}: not all of these say which split they are; name one: --annotations FILE --images DIR")
+    return {split: (places.src / paths[0], places.images) for split, paths in found.items()}
 
 
 def _find(src: Path, names: tuple[str, ...]) -> tuple[Path, Path] | None:
@@ -51,6 +98,24 @@ def _find(src: Path, names: tuple[str, ...]) -> tuple[Path, Path] | None:
             if path.is_file():
                 return path, images
     return None
+
+
+def _images_of(path: Path, src: Path, files: list[str]) -> Path:
+    """The folder that an annotation file's names are relative to: beside the file, or any in `src`, the nearest first."""
+    first = next((posix_name(file) for file in files if not name_problem(file)), None)
+    if first is None:
+        raise UserError(f"{path}: no image in it; give a COCO annotation file with images")
+    for name in IMAGE_FOLDERS:
+        if (path.parent / name / first).is_file():
+            return path.parent / name
+    depth = len(Path(first).parts)
+    images = [image for image in Listing(src).images if image.as_posix().endswith(first) and image.parts[-depth:] == Path(first).parts]
+    folders = {src.joinpath(*image.parts[:-depth]) for image in images}
+    if not folders:
+        raise UserError(f"{path}: no image {first} anywhere in {src}; name the folder of the images with --images DIR")
+    nearest = sorted(folders, key=lambda folder: (-len([1 for a, b in zip(folder.parts, path.parts) if a == b]), str(folder)))
+    held = [folder for folder in nearest if all((folder / posix_name(file)).is_file() for file in files)]
+    return (held or nearest)[0]
 
 
 def _read(path: Path, image: CocoImage, categories: dict[int, str]) -> LabelledImage:
@@ -72,4 +137,4 @@ def _read(path: Path, image: CocoImage, categories: dict[int, str]) -> LabelledI
     return found
 
 
-FORMAT = Format("coco", "COCO subset", LAYOUT, open_coco, roads_only=True)
+FORMAT = Format("coco", "COCO subset", LAYOUT, open_coco, ("annotations", "images"), roads_only=True)

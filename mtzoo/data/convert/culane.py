@@ -3,7 +3,6 @@
 Nothing tells solid from dashed. The lists come in two forms, with the image's path alone or with mask and flags after it.
 """
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from mtzoo.data.convert.classes import PAINT
 from mtzoo.data.convert.drawing import draw_polyline, lane_width
 from mtzoo.data.convert.layout import existing, inside, numbers, read_lines
-from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
+from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary, published
 from mtzoo.data.images import upright_hw
 from mtzoo.errors import UserError
 
@@ -33,7 +32,7 @@ def _entries(src: Path, split: str) -> list[Entry]:
     for where, line in read_lines(listed):
         image = existing(inside(src, line.split()[0].lstrip("/"), where), where)  # the published lists begin with a slash
         lines = existing(image.with_suffix(".lines.txt"), where)
-        entries.append(partial(_read, image, image.relative_to(src).as_posix(), lines))
+        entries.append(Entry.of(_read, image, image.relative_to(src).as_posix(), lines))
     return entries
 
 
@@ -48,4 +47,4 @@ def _read(image: Path, name: str, lines: Path) -> LabelledImage:
     return LabelledImage(image, name, hw, masks={"lane": mask})
 
 
-FORMAT = Format("culane", "CULane", LAYOUT, open_culane)
+FORMAT = Format("culane", "CULane", LAYOUT, published(open_culane))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mtzoo.data.convert.cityscapes import open_polygons
-from mtzoo.data.convert.records import Format, SourceSet
+from mtzoo.data.convert.records import Format, SourceSet, published
 from mtzoo.data.sources import IGNORE_CATEGORY
 
 LAYOUT = "leftImg8bit/{train,val}/DRIVE/*_leftImg8bit.{png,jpg} and gtFine/{train,val}/DRIVE/*_gtFine_polygons.json"
@@ -26,4 +26,4 @@ def open_idd(src: Path) -> SourceSet:
     return open_polygons(src, INSTANCES, CLASSES, label_ids=None)
 
 
-FORMAT = Format("idd", "IDD Segmentation", LAYOUT, open_idd)
+FORMAT = Format("idd", "IDD Segmentation", LAYOUT, published(open_idd))

@@ -3,22 +3,35 @@
 Columns: type, truncated 0..1, occluded 0..3, alpha (observation angle, radians), left, top, right, bottom (0-based pixels),
 height, width, length (metres), x, y, z (metres, camera), rotation_y. Rears and fronts follow from alpha: -pi/2 is a
 vehicle seen from behind, pi/2 one seen from ahead, and the face's share of the box from the vehicle's width and length.
+Sets of this format in other folders, with other names, are read, too.
 Sets that were labelled in the image alone hold zeros, or -1, -10 and -1000, from alpha on: rear and front are unknown there.
 """
 
 import math
-from collections.abc import Iterable
-from functools import partial
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mtzoo.data.convert.classes import common_class
 from mtzoo.data.convert.layout import find_folder, image_stems, listed_splits, numbers, read_lines
-from mtzoo.data.convert.records import XYXY, Format, LabelledImage, Remark, SourceSet, Vocabulary
+from mtzoo.data.convert.listing import Listing, labels_by_split, pair_files, unlabelled_remarks, within
+from mtzoo.data.convert.records import (
+    XYXY,
+    Entry,
+    Format,
+    LabelledImage,
+    Places,
+    Remark,
+    SourceSet,
+    Strange,
+    Vocabulary,
+)
 from mtzoo.data.images import upright_hw
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError
 
-LAYOUT = "training/image_2/*.png and training/label_2/*.txt (or image_2 and label_2 themselves)"
+LAYOUT = "training/image_2/*.png and training/label_2/*.txt, or images and text files of the same stems in any folders"
+UNLABELLED = "image without a label file"
 TYPES = ("Car", "Van", "Truck", "Tram", "Pedestrian", "Person_sitting", "Cyclist", "Misc", "DontCare")
 VEHICLES = ("Car", "Van", "Truck", "Tram")
 UNSURE = ("Misc", "DontCare")
@@ -30,34 +43,60 @@ LARGELY_OCCLUDED = 2
 ANGLE_TOLERANCE = 0.01  # radians, of rounding; without an angle alpha is -10
 
 
-def open_kitti(src: Path) -> SourceSet:
-    """Rows of ImageSets/train.txt and val.txt, if they are there, make the split. Raises UserError for a missing folder."""
-    root = find_folder(src, ("training", "."), LAYOUT)
-    images = image_stems(find_folder(root, ("image_2",), LAYOUT))
+def open_kitti(places: Places) -> SourceSet:
+    """The benchmark's folders, where ImageSets/train.txt and val.txt make the split if they are there; else images and label files of
+    the same stems in any folders. Raises UserError if no label file is found."""
+    src = places.src
+    standard = next((root for root in (src / "training", src) if (root / "image_2").is_dir()), None)
+    if standard is not None and places.images is None and places.labels is None:
+        return _open_benchmark(src, standard)
+    listing = Listing(src)
+    images = within(listing.images, places.images, src)
+    pairs = pair_files(images, within(listing.of(".txt"), places.labels, src))
+    if not pairs:
+        raise UserError(f"{src}: no text file has the stem of an image; --src has to hold {LAYOUT}")
+    splits, remarks = labels_by_split(src, pairs)
+    rows = _rows(src / path for path in pairs.values())
+    entries = {split: [Entry.of(_read, image, name, path, _posed(rows)) for image, name, path in items]
+               for split, items in splits.items()}
+    return SourceSet(entries, _vocabulary(rows), [*remarks, *unlabelled_remarks(images, pairs, UNLABELLED)])
+
+
+def _open_benchmark(src: Path, root: Path) -> SourceSet:
+    images = image_stems(root / "image_2")
     labels = find_folder(root, ("label_2",), LAYOUT)
     found = {stem: labels / f"{stem}.txt" for stem in images if (labels / f"{stem}.txt").is_file()}
     if images and not found:
         raise UserError(f"{labels}: none of the label files of {len(images)} images was found, e.g. {next(iter(images))}.txt; "
                         "restore them")
-    rows = [(line.split(), where) for path in found.values() for where, line in read_lines(path)]
-    posed = any(len(row) >= COLUMNS and _is_vehicle(row[0]) and _has_pose(numbers(row[1:COLUMNS], where)) for row, where in rows)
-    entries = {stem: partial(_read, images[stem], path, posed) for stem, path in found.items()}
+    rows = _rows(found.values())
+    entries = {stem: Entry.of(_read, images[stem], images[stem].name, path, _posed(rows)) for stem, path in found.items()}
     lists = {split: src / "ImageSets" / f"{split}.txt" for split in ("train", "val")}
-    remarks = [Remark("", "image without a label file", f"{images[stem]}: no {labels / stem}.txt: not labelled")
+    remarks = [Remark("", UNLABELLED, f"{images[stem]}: no {labels / stem}.txt: not labelled")
                for stem in images if stem not in found]
-    return SourceSet(listed_splits(entries, lists), _vocabulary(rows, posed), remarks)
+    return SourceSet(listed_splits(entries, lists), _vocabulary(rows), remarks)
 
 
-def _vocabulary(rows: Iterable[tuple[list[str], str]], posed: bool) -> Vocabulary:
+def _rows(paths: Iterable[Path]) -> list[tuple[list[str], str]]:
+    """(columns, file and row) of every row."""
+    return [(line.split(), where) for path in paths for where, line in read_lines(path)]
+
+
+def _posed(rows: Iterable[tuple[list[str], str]]) -> bool:
+    return any(len(row) >= COLUMNS and _is_vehicle(row[0]) and _has_pose(numbers(row[1:COLUMNS], where)) for row, where in rows)
+
+
+def _vocabulary(rows: Sequence[tuple[list[str], str]]) -> Vocabulary:
     """The benchmark labels all its types in every image. Of a set with names of its own, or without a single pose, those types are
-    known that occur, and without a pose neither rears nor fronts. rows: (columns, file and row)."""
-    names: dict[str, str] = {}
+    known that occur, and without a pose neither rears nor fronts."""
+    first: dict[str, str] = {}
     for row, where in rows:
-        names.setdefault(row[0], where)
-    own = [name for name in names if name not in TYPES]
+        first.setdefault(row[0], where)
+    counts, posed = Counter(row[0] for row, _ in rows), _posed(rows)
+    own = [name for name in first if name not in TYPES]
     boxes = {name: IGNORE_CATEGORY if name in UNSURE else common_class(name) or name for name in (*TYPES, *own)}
-    labelled = TYPES if posed and not own else tuple(names)
-    strange = {name: names[name] for name in own if common_class(name) is None}
+    labelled = TYPES if posed and not own else tuple(first)
+    strange = {name: Strange(counts[name], first[name]) for name in own if common_class(name) is None}
     return Vocabulary(boxes, (*labelled, REAR, FRONT) if posed else labelled, strange=strange)
 
 
@@ -76,8 +115,8 @@ def visible_face(alpha: float, width: float, length: float, xyxy: XYXY) -> tuple
     return (REAR if seen_from_behind else FRONT), (x2 - share * (x2 - x1), y1, x2, y2), share
 
 
-def _read(image: Path, labels: Path, posed: bool) -> LabelledImage:
-    found = LabelledImage(image, image.name, upright_hw(image), boxes=[])
+def _read(image: Path, name: str, labels: Path, posed: bool) -> LabelledImage:
+    found = LabelledImage(image, name, upright_hw(image), boxes=[])
     for where, line in read_lines(labels):
         _add_row(found, line.split(), where, posed)
     return found
@@ -122,4 +161,4 @@ def _may_be_vehicle(name: str) -> bool:
     return _is_vehicle(name) or (name not in TYPES and common_class(name) is None)
 
 
-FORMAT = Format("kitti", "KITTI object", LAYOUT, open_kitti)
+FORMAT = Format("kitti", "KITTI object", LAYOUT, open_kitti, ("images", "labels"))

@@ -13,18 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from mtzoo.data.convert.classes import MASK_CLASSES, PAINT, TRAIN_CLASSES, common_class, plain_name
+from mtzoo.data.convert.classes import MASK_CLASSES, PAINT, plain_name
 from mtzoo.data.convert.drawing import bounding_box, draw_polygon, draw_polyline, lane_width
 from mtzoo.data.convert.layout import ALL, existing, inside, member, points, read_labels
-from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
+from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary, published
+from mtzoo.data.convert.surfaces import SEG, THINGS, is_boxed, surface
 from mtzoo.data.images import upright_hw
 from mtzoo.data.names import name_problem
 from mtzoo.errors import UserError
 from mtzoo.structures import IGNORE
 
 LAYOUT = "*.json of LabelMe, in subfolders too (train/ and val/ are the splits), with the images they name"
-THINGS = ("vehicle", "person", "cyclist", "traffic_light", "sign")
-SEG = MASK_CLASSES["seg"]
 LANES = MASK_CLASSES["lane"]
 LANE_NAMES = {**{name: name for name in LANES[1:]}, "lane": PAINT, "lane line": PAINT}
 AREA_SHAPES, LINE_SHAPES = ("polygon", "rectangle", "circle", "mask"), ("linestrip", "line")  # a mask is boxed by its points
@@ -37,7 +36,7 @@ def open_labelme(src: Path) -> SourceSet:
     for path in sorted(src.rglob("*.json")):
         top = path.relative_to(src).parts[0]
         split = top if top in ("train", "val") else ALL
-        splits.setdefault(split, []).append(partial(_read, src, path, src if split == ALL else src / top))
+        splits.setdefault(split, []).append(Entry(path, partial(_read, src, path, src if split == ALL else src / top)))
     if not splits:
         raise UserError(f"{src}: no JSON in it; --src has to hold {LAYOUT}")
     if ALL in splits and len(splits) > 1:
@@ -84,7 +83,7 @@ def _image_of(src: Path, path: Path, named: str) -> Path:
 def _add_shape(found: LabelledImage, shape: Any, areas: list[tuple[Points, str]], odd_lines: list[Points], where: str) -> None:
     label, kind = member(shape, "label", str, where), str(shape.get("shape_type") or "polygon")
     corners = points(shape.get("points"), where)
-    surface = _surface(label)
+    area = surface(label)
     if kind in LINE_SHAPES:
         lane = LANE_NAMES.get(plain_name(label))
         if lane is None:
@@ -96,17 +95,10 @@ def _add_shape(found: LabelledImage, shape: Any, areas: list[tuple[Points, str]]
     elif kind not in AREA_SHAPES or not corners:
         found.lose(label, f"shape_type {kind:.40} has no area", f"{where}: shape_type '{kind}' of '{label}' has no area")
     else:
-        if surface is None or surface in THINGS:
+        if is_boxed(label):
             found.add_box(label, bounding_box(_outline(corners, kind)), where)
-        if surface is not None and kind == "polygon":
-            areas.append((corners, surface))
-
-
-def _surface(label: str) -> str | None:
-    """The class of seg_default that a polygon of this name is."""
-    name = plain_name(label)
-    known = {plain_name(own): own for own in SEG} | TRAIN_CLASSES
-    return known.get(name) or (target if (target := common_class(name)) in SEG else None)
+        if area is not None and kind == "polygon":
+            areas.append((corners, area))
 
 
 def _outline(corners: Points, kind: str) -> Points:
@@ -118,4 +110,4 @@ def _outline(corners: Points, kind: str) -> Points:
     return [(x - radius, y - radius), (x + radius, y + radius)]
 
 
-FORMAT = Format("labelme", "LabelMe", LAYOUT, open_labelme)
+FORMAT = Format("labelme", "LabelMe", LAYOUT, published(open_labelme))

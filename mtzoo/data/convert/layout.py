@@ -142,8 +142,9 @@ def listed_splits(entries: Mapping[str, Entry], lists: Mapping[str, Path]) -> di
     return splits
 
 
-def split_off_val(splits: Mapping[str, Sequence[Entry]], val_share: float) -> dict[str, list[Entry]]:
-    """"train" and "val" of every set. One without a val part gives the last `val_share` of its images, at least one.
+def split_off_val(splits: Mapping[str, Sequence[Entry]], val_share: float, by: str = "name") -> dict[str, list[Entry]]:
+    """"train" and "val" of every set. One without a val part gives the last `val_share` of its images, at least one; with
+    by="folder" the last folders, as many as come nearest to that share.
 
     The last, not random ones: neighbouring frames of a drive look alike, and a score on them flatters.
     """
@@ -151,11 +152,26 @@ def split_off_val(splits: Mapping[str, Sequence[Entry]], val_share: float) -> di
     if not val:
         if len(train) < 2:
             raise UserError(f"{len(train)} labelled images found; at least 2 are needed, for train and val")
+        if by == "folder":
+            return _last_folders(train, val_share)
         count = min(max(round(len(train) * val_share), 1), len(train) - 1)
         train, val = train[:-count], train[-count:]
     if not train:
         raise UserError("no labelled image of the train split found; restore it, train and val are both needed")
     return {"train": train, "val": val}
+
+
+def _last_folders(entries: Sequence[Entry], val_share: float) -> dict[str, list[Entry]]:
+    folders: dict[Path, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.path):
+        folders.setdefault(entry.path.parent, []).append(entry)
+    if len(folders) < 2:
+        raise UserError(f"all {len(entries)} labelled images lie in {next(iter(folders))}; take --split-by name")
+    groups, wanted = list(folders.values()), val_share * len(entries)
+    counts = [sum(map(len, groups[-k:])) for k in range(1, len(groups))]
+    taken = 1 + min(range(len(counts)), key=lambda k: (abs(counts[k] - wanted), k))
+    return {"train": [entry for group in groups[:-taken] for entry in group],
+            "val": [entry for group in groups[-taken:] for entry in group]}
 
 
 def _kind_name(kind: type | tuple[type, ...]) -> str:

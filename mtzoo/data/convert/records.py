@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -124,23 +125,51 @@ def _at_least_a_pixel(low: float, high: float, side: int) -> tuple[float, float]
 
 
 @dataclass(frozen=True)
+class Places:
+    """Where a data set lies. src: its folder; annotations: the one file of its labels; images, labels: the folders of its images and of
+    its label files or masks. None: to be found in `src`."""
+
+    src: Path
+    annotations: Path | None = None
+    images: Path | None = None
+    labels: Path | None = None
+
+
+@dataclass(frozen=True)
+class Strange:
+    """A category that the format does not have: how many objects of it there are, and where the first one is."""
+
+    count: int
+    where: str
+
+
+@dataclass(frozen=True)
 class Vocabulary:
     """What a format calls things, and which class of the six tasks each of them is.
 
     boxes: own category -> class of a detection task, or "ignore"; a category that is not here keeps its name.
     labelled: the own categories that are labelled in every image; None: those that occur (a format of free names).
     masks: kind -> {own class, in the order of its ids: class of the tasks, or "ignore"}.
-    strange: own categories that the format does not have -> where the first one is; the user has to say what they are.
+    strange: own categories that the format does not have; the user has to say what they are.
     """
 
     boxes: Mapping[str, str] = field(default_factory=dict)
     labelled: tuple[str, ...] | None = ()
     masks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    strange: Mapping[str, str] = field(default_factory=dict)
+    strange: Mapping[str, Strange] = field(default_factory=dict)
 
 
-Entry = Callable[[], LabelledImage]
-"""Reads the labels of one image when called; called in threads."""
+@dataclass(frozen=True)
+class Entry:
+    """One image that is still to be read. path: the image, or the file of its labels; read: called in threads."""
+
+    path: Path
+    read: Callable[[], LabelledImage]
+
+    @classmethod
+    def of(cls, read: Callable[..., LabelledImage], image: Path, *labels: Any) -> "Entry":
+        """Of an image whose reader takes its file first."""
+        return cls(image, partial(read, image, *labels))
 
 
 @dataclass(frozen=True)
@@ -159,12 +188,19 @@ class SourceSet:
 class Format:
     """A format by name. layout: the files it is recognized by, for messages and help.
 
-    open: data set folder -> SourceSet; raises UserError naming the file that is missing or wrong.
+    open: where a data set lies -> SourceSet; raises UserError naming the file that is missing or wrong.
+    reads: those of "annotations", "images" and "labels" that the user may name.
     roads_only: a set of everything: images that show none of the tasks' objects, only others, are left out.
     """
 
     name: str
     title: str
     layout: str
-    open: Callable[[Path], SourceSet]
+    open: Callable[[Places], SourceSet]
+    reads: tuple[str, ...] = ()
     roads_only: bool = False
+
+
+def published(open_folder: Callable[[Path], SourceSet]) -> Callable[[Places], SourceSet]:
+    """The `open` of a format whose files lie where its publisher put them, below one folder."""
+    return lambda places: open_folder(places.src)

@@ -52,7 +52,8 @@ class Summary:
     of it has no known place; pixels: by kind of mask.
 
     remarks: (category, why, what became of it) -> count; lines: what they say one by one, the first LISTED_LINES.
-    divided: whether train and val were one set before. foreign: images that show only what no task asks for; unlabelled: images
+    divided: whether train and val were one set before; classes: "tasks" or "own".
+    foreign: images that show only what no task asks for; unlabelled: images
     without any label; neither is written.
     categories, tasks, mask_classes: what was written, and which tasks of configs/converted/multitask.py it serves.
     """
@@ -67,6 +68,7 @@ class Summary:
     remarks: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     lines: list[str] = field(default_factory=list)
     divided: bool = False
+    classes: str = "tasks"
     foreign: int = 0
     unlabelled: int = 0
     categories: list[str] = field(default_factory=list)

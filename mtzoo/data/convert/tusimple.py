@@ -4,7 +4,6 @@ A lane is a list of x, one for each row of h_samples, -2 where there is none. No
 """
 
 import json
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from mtzoo.data.convert.classes import PAINT
 from mtzoo.data.convert.drawing import draw_polyline, lane_width
 from mtzoo.data.convert.layout import ALL, existing, inside, member, numbers, read_lines
-from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary
+from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary, published
 from mtzoo.data.images import upright_hw
 from mtzoo.errors import UserError, shown
 
@@ -37,7 +36,7 @@ def open_tusimple(src: Path) -> SourceSet:
             lanes, heights = member(row, "lanes", list, where), member(row, "h_samples", list, where)
             if name in entries:
                 raise UserError(f"{where}: a second row for {shown(name)}; drop one")
-            entries[name] = partial(_read, image, image.relative_to(src).as_posix(), lanes, numbers(heights, where), where)
+            entries[name] = Entry.of(_read, image, image.relative_to(src).as_posix(), lanes, numbers(heights, where), where)
     masks = {"lane": {name: name for name in LANES}}
     return SourceSet({ALL: [entry for _, entry in sorted(entries.items())]}, Vocabulary(masks=masks))
 
@@ -54,4 +53,4 @@ def _read(image: Path, name: str, lanes: list[object], heights: list[float], whe
     return LabelledImage(image, name, hw, masks={"lane": mask})
 
 
-FORMAT = Format("tusimple", "TuSimple lanes", LAYOUT, open_tusimple)
+FORMAT = Format("tusimple", "TuSimple lanes", LAYOUT, published(open_tusimple))

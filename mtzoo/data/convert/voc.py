@@ -3,12 +3,11 @@
 Coordinates are 1-based and inclusive; `difficult` objects become ignore regions.
 """
 
-from functools import partial
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from mtzoo.data.convert.layout import find_folder, image_stems, listed_splits, numbers
-from mtzoo.data.convert.records import SWAPPED, Entry, Format, LabelledImage, Remark, SourceSet, Vocabulary
+from mtzoo.data.convert.records import SWAPPED, Entry, Format, LabelledImage, Remark, SourceSet, Vocabulary, published
 from mtzoo.data.convert.safe_xml import read_xml, text_of
 from mtzoo.data.images import upright_hw
 from mtzoo.data.masks import no_image
@@ -28,7 +27,7 @@ def open_voc(src: Path) -> SourceSet:
         stem = path.relative_to(annotations).with_suffix("").as_posix()
         if stem not in images:
             raise UserError(f"{path}: {no_image(folder, stem, 'XML')}")
-        entries[stem] = partial(_read, images[stem], path, f"{stem}{images[stem].suffix}")
+        entries[stem] = Entry.of(_read, images[stem], path, f"{stem}{images[stem].suffix}")
     lists = {split: src / "ImageSets" / "Main" / f"{split}.txt" for split in ("train", "val")}
     remarks = [Remark("", "image without an XML", f"{image}: no XML in {annotations}: not labelled")
                for stem, image in images.items() if stem not in entries]
@@ -59,4 +58,4 @@ def _check_size(root: Element, hw: tuple[int, int], path: Path) -> None:
         raise UserError(f"{path}: size {width}x{height}, but the image is {hw[1]}x{hw[0]}; mend one")
 
 
-FORMAT = Format("voc", "Pascal VOC", LAYOUT, open_voc)
+FORMAT = Format("voc", "Pascal VOC", LAYOUT, published(open_voc))

@@ -7,21 +7,28 @@ images/{train,val} and labels/{train,val}. An image without a text file shows no
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from mtzoo.data.convert.drawing import bounding_box
-from mtzoo.data.convert.layout import ALL, existing, find_folder, image_stems, inside, numbers, read_lines, read_text
-from mtzoo.data.convert.records import Entry, Format, LabelledImage, Remark, SourceSet, Vocabulary
-from mtzoo.data.convert.yolo_labels import BOX_COLUMNS, background_remarks, check_long_rows, find_label_files
-from mtzoo.data.images import IMAGE_SUFFIXES, upright_hw
+from mtzoo.data.convert.layout import ALL, existing, image_stems, inside, read_lines, read_text
+from mtzoo.data.convert.listing import Listing, base_of, by_split, relative_folder
+from mtzoo.data.convert.records import Entry, Format, Places, Remark, SourceSet, Vocabulary
+from mtzoo.data.convert.surfaces import BACKGROUND, is_boxed, seg_classes
+from mtzoo.data.convert.yolo_labels import (
+    background_remarks,
+    check_long_rows,
+    find_label_files,
+    has_polygons,
+)
+from mtzoo.data.convert.yolo_rows import read_yolo
+from mtzoo.data.images import IMAGE_SUFFIXES
+from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError, shown
 from mtzoo.plain_yaml import parse_yaml
 
 LAYOUT = "data.yaml (path, train, val, names), or classes.txt with images/ and labels/"
+MOST_CLASSES = 10_000
 NAME_LISTS = ("classes.txt", "obj.names")
-ID_DIGITS = 9  # of a class; Python refuses to read thousands of them
 KEYPOINTS, DIMS = "kpt_shape", (2, 3)  # x, y and, if there are three, visibility
 
 
@@ -35,59 +42,104 @@ class _Place:
 
 @dataclass(frozen=True)
 class _Described:
-    """What the YAML, or the folders, say of a set. places: split -> where its images are; keypoints: numbers that follow the box in
-    a row, 0 for none, None where nobody says; file: the one that could."""
+    """What the YAML, or the folders, say of a set. root: the folder of the YAML; places: split -> where its images are; keypoints:
+    numbers that follow the box in a row, 0 for none, None where nobody says; file: the one that could; remarks: stale paths."""
 
     root: Path
     places: Mapping[str, list[_Place]]
     names: tuple[str, ...]
     keypoints: int | None
     file: str
+    remarks: tuple[Remark, ...] = ()
 
 
-def open_yolo(src: Path) -> SourceSet:
+def open_yolo(places: Places) -> SourceSet:
     """Raises UserError for a set without class names or without label files, for lists that leave the folder, and for rows that could
     be two things."""
-    described = sorted(path for suffix in ("*.yaml", "*.yml") for path in src.glob(suffix))
+    src = places.src
+    described = [places.annotations] if places.annotations else yolo_yamls(src, places.labels)
     if len(described) > 1:
-        raise UserError(f"{src}: {len(described)} YAML files ({', '.join(p.name for p in described)}); leave the data set's own")
+        names = ", ".join(path.relative_to(src).as_posix() for path in described)
+        raise UserError(f"{src}: {len(described)} YAML files ({names}); leave the data set's own")
     found = _from_yaml(src, described[0]) if described else _from_folders(src)
-    images = {split: [(image, place.base) for place in places for image in _images(found.root, place.path)]
-              for split, places in found.places.items()}
+    images = {split: [(image, place.base) for place in split_places for image in _images(src, place.path)]
+              for split, split_places in found.places.items()}
     labels: dict[Path, Path] = {}
-    remarks: list[Remark] = []
+    remarks = list(found.remarks)
     for split in images.values():
         paths = [image for image, _ in split]
         if paths:
-            labels |= find_label_files(found.root, paths)
+            labels |= find_label_files(src, paths, found.root, places.labels)
             remarks += background_remarks(paths, labels)
     if found.keypoints is None:
         check_long_rows(labels.values(), found.file)
+    painted = not found.keypoints and has_polygons(labels.values())
+    names = tuple(name for name in found.names if name)
+    boxed = tuple(name for name in names if is_boxed(name)) if painted else names
+    masks = {"seg": _areas(names)} if painted else {}
     splits: dict[str, list[Entry]] = {
-        split: [partial(_read, image, image.relative_to(base).as_posix(), labels.get(image), found.names, found.keypoints or 0)
-                for image, base in pairs] for split, pairs in images.items()}
-    return SourceSet(splits, Vocabulary(labelled=found.names), remarks)
+        split: [Entry.of(read_yolo, image, image.relative_to(base).as_posix(), labels.get(image), found.names, found.keypoints or 0,
+                         painted) for image, base in pairs] for split, pairs in images.items()}
+    return SourceSet(splits, Vocabulary(labelled=boxed, masks=masks), remarks)
+
+
+def _areas(names: tuple[str, ...]) -> dict[str, str]:
+    """Own class of the masks that polygons paint, "background" first, -> class of seg_default. Where all of them are things, a mask
+    would be unlabelled almost everywhere: no class is taken."""
+    own = (BACKGROUND, *names)
+    return seg_classes(own) if any(not is_boxed(name) for name in names) else dict.fromkeys(own, IGNORE_CATEGORY)
+
+
+def yolo_yamls(src: Path, labels: Path | None = None) -> list[Path]:
+    """The YAML that describes a set: in `src`; else those further below that name classes, of several the one beside the label files.
+
+    labels: the folder of the label files, if the user names it.
+    """
+    found = sorted(path for suffix in ("*.yaml", "*.yml") for path in src.glob(suffix))
+    if found:
+        return found
+    below = [src / path for path in Listing(src).of(".yaml", ".yml")]
+    named = [path for path in below if isinstance(content := parse_yaml(read_text(path), path), Mapping) and "names" in content]
+    if labels is not None:
+        beside = [path for path in named if (src / relative_folder(labels, src)).is_relative_to(path.parent)]
+        return beside or named
+    return named
 
 
 def _from_yaml(src: Path, path: Path) -> _Described:
     content = parse_yaml(read_text(path), path)
     if not isinstance(content, Mapping):
         raise UserError(f"{path}: no mapping; keys 'train', 'val' and 'names' are wanted")
-    names = _names(content.get("names"), path)
-    root = _root(src, content.get("path"))
+    names = _names(content.get("names", content.get("classes")), path)
+    root = _root(path.parent, content.get("path"))
     places: dict[str, list[_Place]] = {}
+    remarks: list[Remark] = []
     for split in ("train", "val"):
-        listed = content.get(split)
-        if not listed:
+        listed = content.get(split) or []
+        if isinstance(listed, Mapping):  # a YAML of masks, of which only the classes count
             continue
-        paths = [_place(root, text, path) for text in (listed if isinstance(listed, list) else [listed])]
-        base = paths[0] if len(paths) == 1 and paths[0].is_dir() else root
-        places[split] = [_Place(place, base) for place in paths]
+        found = [place for text in (listed if isinstance(listed, list) else [listed])
+                 if (place := _place(src, root, text, path, remarks))]
+        base = found[0] if len(found) == 1 and found[0].is_dir() else src
+        if found:
+            places[split] = [_Place(place, base) for place in found]
+    if not any(isinstance(content.get(split), str | list) for split in ("train", "val")):
+        places = _split_folders(src)
     if not places:
-        raise UserError(f"{path}: 'train' and 'val' are missing; name their folders of images or lists")
+        stale = f"; {remarks[0].line}" if remarks else ""
+        raise UserError(f"{path}: 'train' and 'val' lead nowhere{stale}; name their folders of images or lists, relative to --src")
     if len(places) == 1:
         places = {ALL: next(iter(places.values()))}
-    return _Described(root, places, names, _keypoints(content, path), path.name)
+    return _Described(path.parent, places, names, _keypoints(content, path), path.name, tuple(remarks))
+
+
+def _split_folders(src: Path) -> dict[str, list[_Place]]:
+    """Where the images of each split are, by what their folders are called."""
+    splits, _ = by_split(Listing(src).images)
+    bases = {split: src / base_of(images) for split, images in splits.items() if images}
+    if any(a != b and bases[a].is_relative_to(bases[b]) for a in bases for b in bases):
+        bases = {ALL: src}
+    return {split: [_Place(base, base)] for split, base in bases.items()}
 
 
 def _keypoints(content: Mapping[Any, Any], path: Path) -> int | None:
@@ -103,42 +155,52 @@ def _keypoints(content: Mapping[Any, Any], path: Path) -> int | None:
 
 
 def _names(value: Any, path: Path) -> tuple[str, ...]:
-    """Class names by id: a list, or a mapping {0: name, ...}."""
-    if isinstance(value, Mapping) and set(value) == set(range(len(value))):
-        value = [value[k] for k in range(len(value))]
+    """Class names by id: a list, or a mapping {0: name, ...}; "" for ids that it leaves out."""
+    if isinstance(value, Mapping) and value and all(type(key) is int and 0 <= key < MOST_CLASSES for key in value):
+        value = [value.get(k, "") for k in range(max(value) + 1)]
     if not isinstance(value, list) or not value:
         raise UserError(f"{path}: names={shown(value)}; a list of class names is wanted, or a mapping from 0 on")
     return tuple(str(name) for name in value)
 
 
-def _root(src: Path, given: Any) -> Path:
-    """`path` of the YAML where that is a folder of `src`; else `src`: it often tells where the author kept the set."""
-    if isinstance(given, str) and os.path.isdir(src / given) and (src / given).resolve().is_relative_to(src.resolve()):
-        return src / given
-    return src
+def _root(folder: Path, given: Any) -> Path:
+    """`path` of the YAML where that is a folder below its own; else its own: it often tells where the author kept the set."""
+    if isinstance(given, str) and os.path.isdir(folder / given) and (folder / given).resolve().is_relative_to(folder.resolve()):
+        return folder / given
+    return folder
 
 
-def _place(root: Path, text: Any, path: Path) -> Path:
-    """A split's folder or list. Some exports write "../train/images" for what is beside the YAML, others where it lay at home."""
-    place = text
-    while isinstance(place, str) and place.startswith("../"):
-        place = place.removeprefix("../")
-    found = inside(root, place, str(path))
-    parts = found.relative_to(root).parts
-    ends = [root.joinpath(*parts[k:]) for k in range(max(len(parts) - 1, 1))]  # of more than one folder: "images" could be any
-    found = next((end for end in ends if os.path.exists(end)), None)
+def _place(src: Path, root: Path, text: Any, path: Path, remarks: list[Remark]) -> Path | None:
+    """A split's folder or list. Some exports write "../train/images" for what is beside the YAML, others where it lay at home: then
+    its last folders are sought below the YAML's folder and `src`. None if they are not there; what is stale is told in `remarks`."""
+    if not isinstance(text, str) or not text:
+        raise UserError(f"{path}: path {shown(text)} is no text; write a folder of images")
+    parts = [part for part in PurePosixPath(PureWindowsPath(text).as_posix()).parts if part != "."]
+    home = bool(parts) and (parts[0].startswith("/") or parts[0].endswith((":", ":/")))
+    parts = parts[1:] if home else parts
+    while parts and parts[0] == "..":
+        parts = parts[1:]
+    wanted = inside(root, "/".join(parts), str(path))
+    least = 1 if home else 2  # of more than one folder: "images" could be any
+    ends = [parts[k:] for k in range(max(len(parts) - least + 1, 1))]
+    found = next((folder.joinpath(*end) for end in ends for folder in dict.fromkeys((root, src))
+                  if os.path.exists(folder.joinpath(*end))), None)
     if found is None:
-        raise UserError(f"{path}: '{text}': no such folder or list in {root}; restore it, mend the entry, or take it out: then the "
-                        "images of the other split are divided (--val-share)")
+        remarks.append(Remark("", "part of the set that is not there", f"{path}: '{text}': no such folder or list in {src}"))
+    elif home or found != wanted:
+        line = f"{path}: '{text}' is stale; read as {found}"
+        remarks.append(Remark("", "stale path, found below --src", line, "mended"))
     return found
 
 
 def _from_folders(src: Path) -> _Described:
-    listed = next((src / name for name in NAME_LISTS if (src / name).is_file()), None)
-    if listed is None:
+    lists = [path for path in Listing(src).of(".txt", ".names") if path.name in NAME_LISTS]
+    if not lists:
         raise UserError(f"{src}: no class names; --src has to hold {LAYOUT}")
-    names = tuple(line for _, line in read_lines(listed))
-    images = find_folder(src, ("images",), LAYOUT)
+    names = tuple(line for _, line in read_lines(src / lists[0]))
+    images = src / "images"
+    if not images.is_dir():
+        return _Described(src, {ALL: [_Place(src, src)]}, names, None, "a data.yaml")
     places = {split: [_Place(images / split, images / split)] for split in ("train", "val") if (images / split).is_dir()}
     return _Described(src, places if "train" in places else {ALL: [_Place(images, images)]}, names, None, "a data.yaml")
 
@@ -154,39 +216,4 @@ def _images(root: Path, place: Path) -> Iterator[Path]:
             yield image
 
 
-def _read(image: Path, name: str, labels: Path | None, names: tuple[str, ...], keypoints: int) -> LabelledImage:
-    found = LabelledImage(image, name, upright_hw(image), boxes=[])
-    for where, line in read_lines(labels) if labels else ():
-        _add_row(found, line.split(), names, keypoints, where)
-    return found
-
-
-def _add_row(found: LabelledImage, row: list[str], names: tuple[str, ...], keypoints: int, where: str) -> None:
-    """keypoints: numbers after the box in each longer row; 0: those are polygons."""
-    if not row[0].isdecimal() or len(row[0]) > ID_DIGITS or int(row[0]) >= len(names):
-        raise UserError(f"{where}: class '{row[0]:.80}'; the set has classes 0..{len(names) - 1}, mend the row")
-    name = names[int(row[0])]
-    is_pose = keypoints > 0 and len(row) == BOX_COLUMNS + keypoints
-    if len(row) != BOX_COLUMNS and not is_pose and (keypoints or len(row) < 7 or len(row) % 2 == 0):
-        poses = f"a pose what {KEYPOINTS} in data.yaml says"
-        wanted = f"a pose {BOX_COLUMNS + keypoints}" if keypoints else f"a polygon 7, 9, 11, ..., {poses}"
-        raise UserError(f"{where}: {len(row)} columns; a box has {BOX_COLUMNS} (class cx cy w h), {wanted}")
-    values = numbers(row[1:BOX_COLUMNS] if is_pose else row[1:], where)
-    if max(map(abs, values)) > 2:
-        raise UserError(f"{where}: value {max(values, key=abs):g}; coordinates are shares of the image's size, 0..1")
-    if is_pose:
-        found.remarks.append(Remark(name, "keypoints dropped, box kept", f"{where}: keypoints of '{name}' dropped", "mended"))
-    height, width = found.hw
-    x1, y1, x2, y2 = bounding_box(_corners(values))
-    found.add_box(name, (x1 * width, y1 * height, x2 * width, y2 * height), where)
-
-
-def _corners(values: list[float]) -> list[tuple[float, float]]:
-    """Two corners of a box "cx cy w h", or those of a polygon "x y x y x y ..."."""
-    if len(values) > BOX_COLUMNS - 1:
-        return list(zip(values[::2], values[1::2]))
-    cx, cy, w, h = values
-    return [(cx - w / 2, cy - h / 2), (cx + w / 2, cy + h / 2)]
-
-
-FORMAT = Format("yolo", "YOLO txt", LAYOUT, open_yolo)
+FORMAT = Format("yolo", "YOLO txt", LAYOUT, open_yolo, ("annotations", "labels"))

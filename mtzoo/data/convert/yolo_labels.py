@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mtzoo.data.convert.layout import numbers, read_lines
+from mtzoo.data.convert.listing import Listing, pair_files, relative_folder
 from mtzoo.data.convert.records import Remark
 from mtzoo.errors import UserError
 
@@ -18,12 +19,16 @@ Place = Callable[[Path], Path | None]
 """An image below the root -> where a layout keeps its label file, below the root, too; None if it has no such place."""
 
 
-def find_label_files(root: Path, images: Sequence[Path]) -> dict[Path, Path]:
+def find_label_files(root: Path, images: Sequence[Path], beside: Path, folder: Path | None = None) -> dict[Path, Path]:
     """{image: its label file} of those images that have one, all by one rule, the first that finds a file.
 
     YOLO's own rule comes first: the last folder called "images" becomes "labels". Then: beside the image; any other folder of the
-    path replaced by "labels" or "label"; such a folder put in anywhere. Raises UserError naming the places if no image has one.
+    path replaced by "labels" or "label"; such a folder put in anywhere; at last any text file of the image's stem, below the
+    YAML's folder `beside`, else below `root`. folder: the one that the user names, which alone is looked into.
+    Raises UserError naming the places if no image has one.
     """
+    if folder is not None:
+        return _by_stem(root, images, root / relative_folder(folder, root))
     relative = [image.relative_to(root) for image in images]
     sought: dict[Path, None] = {}
     for place in _places(max((len(path.parts) - 1 for path in relative), default=0)):
@@ -37,10 +42,19 @@ def find_label_files(root: Path, images: Sequence[Path]) -> dict[Path, Path]:
                     found[image] = root / label
         if found:
             return found
+    for place_below in dict.fromkeys((beside, root)):
+        if by_stem := _by_stem(root, images, place_below):
+            return by_stem
     places = ", ".join(map(str, list(sought)[:LISTED_PLACES]))
     raise UserError(f"{root}: none of the label files of the {len(images)} images in {relative[0].parent} was found; "
                     f"{relative[0].stem}.txt was sought in {places} and further folders called labels; put the files into one of "
                     "these, or take the split out")
+
+
+def _by_stem(root: Path, images: Sequence[Path], folder: Path) -> dict[Path, Path]:
+    texts = [path for path in Listing(root).of(".txt") if (root / path).is_relative_to(folder)]
+    pairs = pair_files([image.relative_to(root) for image in images], texts)
+    return {root / image: root / label for image, label in pairs.items()}
 
 
 def _places(depth: int) -> Iterable[Place]:
@@ -64,6 +78,11 @@ def background_remarks(images: Iterable[Path], labels: Mapping[Path, Path]) -> l
     """A remark for each image without a label file: by YOLO's rule it shows no object."""
     return [Remark("", "image without a label file, by YOLO's rule", f"{image}: no label file: background", "background")
             for image in images if image not in labels]
+
+
+def has_polygons(files: Iterable[Path]) -> bool:
+    """Whether any row is longer than a box's."""
+    return any(len(line.split()) > BOX_COLUMNS for path in files for _, line in read_lines(path))
 
 
 def check_long_rows(files: Iterable[Path], described_by: str) -> None:

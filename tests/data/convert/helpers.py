@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mtzoo.data.convert import FORMATS, Options, Summary, convert
+from mtzoo.data.convert import FORMATS, Options, Places, Summary, convert
 from mtzoo.data.images import read_mask
 
 HW = (48, 64)
@@ -63,4 +63,4 @@ class Converted:
 
 def converted(form: str, src: Path, out: Path, options: Options | None = None) -> Converted:
     """Convert and open the result."""
-    return Converted(out, convert(FORMATS[form], src, out, options or Options(workers=2)))
+    return Converted(out, convert(FORMATS[form], Places(src), out, options or Options(workers=2)))

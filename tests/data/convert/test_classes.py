@@ -16,7 +16,7 @@ def test_names_are_read_as_people_write_them():
 
 
 def test_train_ids_become_ids_of_the_task():
-    table = mask_table(TRAIN_CLASSES, "seg")
+    table = mask_table(TRAIN_CLASSES, MASK_CLASSES["seg"])
     assert [MASK_CLASSES["seg"][table[k]] for k in (0, 8, 12, 13, 18)] == ["road", "vegetation", "cyclist", "vehicle", "cyclist"]
     assert table[19] == table[255] == 255
 

@@ -1,0 +1,152 @@
+"""The files of a data set's folder: walked once, and paired by stem."""
+
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from mtzoo.data.convert.layout import ALL
+from mtzoo.data.convert.records import Remark
+from mtzoo.data.images import IMAGE_SUFFIXES
+from mtzoo.errors import UserError
+
+TEST = "test"
+SPLIT_WORDS = re.compile(r"(train|val|test)(ing|id|idation)?(set)?(\d{4})?", re.IGNORECASE)
+MASK_WORDS = re.compile(r"mask|annot|label|truth|(^|[_\W])(gt|seg)", re.IGNORECASE)
+MASK_ENDINGS = ("_mask", "-mask", "_gt", "_seg", "_label", "_labels", "_matte")
+HEAD_BYTES = 4096
+
+
+class Listing:
+    """Every file below a folder, as relative paths. Hidden files and folders are left out, links to folders not followed."""
+
+    def __init__(self, src: Path) -> None:
+        self.src = src
+        self._files: dict[str, list[Path]] = defaultdict(list)
+        for place, folders, files in os.walk(src):
+            folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
+            relative = Path(place).relative_to(src)
+            for file in sorted(files):
+                if not file.startswith("."):
+                    self._files[os.path.splitext(file)[1].lower()].append(relative / file)
+
+    def of(self, *suffixes: str) -> list[Path]:
+        """Files with one of the endings, in lower case with the dot."""
+        return sorted(path for suffix in suffixes for path in self._files.get(suffix, ()))
+
+    @property
+    def endings(self) -> list[str]:
+        """Of all files, in lower case with the dot."""
+        return list(self._files)
+
+    @cached_property
+    def masks(self) -> list[Path]:
+        """PNG files called like masks, themselves or their folder, that have an image of the same stem elsewhere."""
+        maybe = [path for path in self.of(".png") if MASK_WORDS.search(path.parent.as_posix()) or path.stem.endswith(MASK_ENDINGS)]
+        stems = {path.stem for path in set(self.of(*IMAGE_SUFFIXES)) - set(maybe)}
+        return [path for path in maybe if stems & mask_stems(path)]
+
+    @cached_property
+    def images(self) -> list[Path]:
+        """Image files but for the masks."""
+        masks = set(self.masks)
+        return [path for path in self.of(*IMAGE_SUFFIXES) if path not in masks]
+
+    def head(self, path: Path) -> str:
+        """The first characters of a file."""
+        with open(self.src / path, "rb") as file:
+            return file.read(HEAD_BYTES).decode("utf-8", "replace").lstrip("\ufeff")
+
+
+def split_of(path: Path) -> str:
+    """"train", "val" or "test" if a folder of the relative path, the innermost first, is called so; else "all"."""
+    for part in reversed(path.parts):
+        for word in re.split(r"[^A-Za-z0-9]+", part):
+            if found := SPLIT_WORDS.fullmatch(word):
+                return found.group(1).lower()
+    return ALL
+
+
+def by_split(paths: Sequence[Path]) -> tuple[dict[str, list[Path]], list[Remark]]:
+    """{"train", "val": relative paths of files} as their folders are called, or {"all": ...}; and a remark for a test part left out.
+
+    Files outside of such folders are part of train.
+    """
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        found[split_of(path.parent)].append(path)
+    if len(found) == 1:
+        return {ALL: next(iter(found.values()))}, []
+    remarks = [Remark("", "image of the test part, which is not read", f"{path}: of the test part", "dropped")
+               for path in found.pop(TEST, ())]
+    if len(found) == 1:
+        return {ALL: next(iter(found.values()))}, remarks
+    return {"train": sorted(found["train"] + found[ALL]), "val": found["val"]}, remarks
+
+
+def pair_files(images: Sequence[Path], labels: Sequence[Path], option: str = "--labels") -> dict[Path, Path]:
+    """{image: its label file}, relative paths: the label file of the image's stem; of several, that whose folders agree most.
+
+    A mask may add "_mask" and the like to the stem. option: chooses a folder of label files, for the message.
+    Raises UserError where two label files agree equally.
+    """
+    stems: dict[str, list[Path]] = defaultdict(list)
+    for label in labels:
+        for stem in mask_stems(label):
+            stems[stem].append(label)
+    pairs = {}
+    for image in images:
+        scored = sorted(((_shared_folders(image, label), label) for label in stems.get(image.stem, ())), reverse=True)
+        if len(scored) > 1 and scored[0][0] == scored[1][0]:
+            places = sorted(label.parent.as_posix() for score, label in scored if score == scored[0][0])
+            raise UserError(f"{image}: label files of this image lie in {', '.join(places)}; choose one of these with {option}")
+        if scored:
+            pairs[image] = scored[0][1]
+    return pairs
+
+
+def mask_stems(path: Path) -> set[str]:
+    """The stems that the image of a label file may have."""
+    return {path.stem, *(path.stem.removesuffix(ending) for ending in MASK_ENDINGS)}
+
+
+def _shared_folders(image: Path, label: Path) -> int:
+    return sum((Counter(image.parent.parts) & Counter(label.parent.parts)).values())
+
+
+def base_of(paths: Sequence[Path]) -> Path:
+    """The innermost folder that holds all the files."""
+    return Path(os.path.commonpath([path.parent for path in paths]))
+
+
+def within(paths: Sequence[Path], folder: Path | None, src: Path) -> list[Path]:
+    """Those of the relative paths that lie below `folder`, a folder in `src` or None for all. Raises UserError if it is none."""
+    if folder is None:
+        return list(paths)
+    below = relative_folder(folder, src)
+    return [path for path in paths if path.is_relative_to(below)]
+
+
+def relative_folder(folder: Path, src: Path) -> Path:
+    """A folder that the user names, relative to `src`: as it is, or relative to `src` already."""
+    for place in (src / folder, folder):
+        if place.is_dir() and place.resolve().is_relative_to(src.resolve()):
+            return place.resolve().relative_to(src.resolve())
+    raise UserError(f"{folder}: no such folder in {src}; name a folder of the data set")
+
+
+def labels_by_split(src: Path, pairs: Mapping[Path, Path]) -> tuple[dict[str, list[tuple[Path, str, Path]]], list[Remark]]:
+    """{split: [(image, its name in the converted set, label file)]} of relative pairs; and remarks."""
+    splits, remarks = by_split(sorted(pairs))
+    found = {}
+    for split, images in splits.items():
+        base = base_of(images)
+        found[split] = [(src / image, image.relative_to(base).as_posix(), src / pairs[image]) for image in images]
+    return found, remarks
+
+
+def unlabelled_remarks(images: Sequence[Path], labelled: Mapping[Path, Path], why: str) -> list[Remark]:
+    """A remark for each image that no label file belongs to: it is not labelled, and left out."""
+    return [Remark("", why, f"{image}: {why}: not labelled") for image in images if image not in labelled]

@@ -1,0 +1,134 @@
+"""From a format's labels to those that are written: names and ids, unions of categories, and which of the user's options fit."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from mtzoo.data.convert.classes import MASK_CLASSES, common_class, join_riders, mask_table, union_box
+from mtzoo.data.convert.records import LabelledBox, LabelledImage, Remark, Vocabulary
+from mtzoo.data.sources import IGNORE_CATEGORY
+from mtzoo.data.synthetic.labels import CATEGORIES
+from mtzoo.errors import UserError, did_you_mean, listed
+
+VAL_SHARE = 0.1
+Classes = Literal["tasks", "own", "auto"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """classes: "tasks", the six tasks' classes, "own", the format's names and ids as they are, or "auto": own ones if none of them is a
+    task's.
+
+    union: name -> own categories whose boxes in an image become one box; rename: own category, or a union's name -> another name,
+    before anything else; copy_images: copy instead of linking; val_share: share of a set without a val split that becomes
+    it; split_by: the last images by "name", or the last whole folders; workers: threads, None: one for each core.
+    """
+
+    classes: Classes = "tasks"
+    rename: Mapping[str, str] = field(default_factory=dict)
+    copy_images: bool = False
+    val_share: float = VAL_SHARE
+    workers: int | None = None
+    union: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    split_by: Literal["name", "folder"] = "name"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.val_share < 1:
+            raise UserError(f"val share {self.val_share:g}: has to lie between 0 and 1")
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"{self.workers} workers: at least 1 is wanted")
+
+
+class Translation:
+    """From a format's labels to those that are written. seen: own categories that occurred; called in threads."""
+
+    def __init__(self, vocabulary: Vocabulary, options: Options, roads_only: bool) -> None:
+        self.vocabulary, self.options = vocabulary, options
+        self.parts = {part: name for name, parts in options.union.items() for part in parts}
+        known = [name for name in vocabulary.labelled or () if name not in self.parts]
+        self.labelled = tuple(dict.fromkeys([*known, *options.union]))
+        self.classes: Literal["tasks", "own"] = self._classes()
+        self.for_tasks = self.classes == "tasks"
+        self.roads_only = roads_only and self.for_tasks
+        self.tables = {kind: self._table(kind) for kind in vocabulary.masks}
+        self.seen: set[str] = {*(vocabulary.labelled or ()), *options.union, *(n for own in vocabulary.masks.values() for n in own)}
+
+    def _classes(self) -> Literal["tasks", "own"]:
+        if self.options.classes != "auto":
+            return self.options.classes
+        self.for_tasks = True  # asked by `category`
+        boxed = any(self.category(name) in CATEGORIES for name in self.labelled)
+        masked = (self._target(kind, name) != IGNORE_CATEGORY for kind, own in self.vocabulary.masks.items() for name in own)
+        return "tasks" if boxed or any(masked) or self.vocabulary.labelled is None else "own"
+
+    def category(self, name: str) -> str:
+        """What an own category is called in the converted set."""
+        if name in self.options.rename:
+            return self.options.rename[name]
+        if not self.for_tasks:
+            return IGNORE_CATEGORY if common_class(name) == IGNORE_CATEGORY else name
+        free = self.vocabulary.labelled is None or not self.vocabulary.boxes or name in self.options.union
+        return self.vocabulary.boxes.get(name) or (common_class(name) if free else None) or name
+
+    def _target(self, kind: str, name: str) -> str:
+        """What an own class of a mask is in the converted set, or "ignore"."""
+        renamed = self.options.rename.get(name)
+        if not self.for_tasks:
+            return renamed or name
+        return renamed if renamed in (*MASK_CLASSES[kind], IGNORE_CATEGORY) else self.vocabulary.masks[kind][name]
+
+    def mask_classes(self, kind: str) -> Sequence[str]:
+        """Classes of the written masks of a kind, in the order of ids; those that can occur when `for_tasks`."""
+        own = {self._target(kind, name): None for name in self.vocabulary.masks.get(kind, {})}
+        own.pop(IGNORE_CATEGORY, None)
+        return list(own) if not self.for_tasks else [c for c in MASK_CLASSES[kind] if c in own]
+
+    def _table(self, kind: str) -> np.ndarray | None:
+        """(256,) uint8: own ids -> those that are written; None if nothing of the kind is."""
+        own = {name: self._target(kind, name) for name in self.vocabulary.masks[kind]}
+        if all(target == IGNORE_CATEGORY for target in own.values()):
+            return None
+        return mask_table(own, MASK_CLASSES[kind] if self.for_tasks else self.mask_classes(kind))
+
+    def __call__(self, image: LabelledImage) -> LabelledImage | None:
+        """The image with translated labels; None for one that shows only what no task asks for."""
+        boxes = image.boxes
+        if boxes is not None:
+            self.seen.update(box.name for box in boxes)
+            joined = self._join_parts(join_riders(boxes) if self.for_tasks else boxes)
+            boxes = [LabelledBox(self.category(box.name), box.xyxy, box.crowd) for box in joined]
+            wanted = {*CATEGORIES, IGNORE_CATEGORY, *self.options.rename.values(), *self.options.union}
+            if self.roads_only and boxes and all(box.name not in wanted for box in boxes):
+                return None
+        masks = {kind: table[mask] for kind, mask in image.masks.items() if (table := self.tables[kind]) is not None}
+        unknown = {self.category(self.parts.get(name, name)) for name in image.unknown}
+        if IGNORE_CATEGORY in unknown:  # a region that says nothing of any class, and nobody knows where
+            boxes = None
+        return LabelledImage(image.path, image.name, image.hw, boxes, masks, unknown=unknown)
+
+    def _join_parts(self, boxes: Sequence[LabelledBox]) -> list[LabelledBox]:
+        """One box around the parts of each union. Of one part alone nobody knows how far the whole goes: an ignore region, as is a
+        union with a part that is one."""
+        joined = [box for box in boxes if box.name not in self.parts]
+        for name, parts in self.options.union.items():
+            held = [box for box in boxes if box.name in parts]
+            if held:
+                whole = len({box.name for box in held}) > 1 or len(parts) == 1
+                joined.append(LabelledBox(name, union_box([box.xyxy for box in held]), not whole or any(box.crowd for box in held)))
+        return joined
+
+    def remarks(self, remarks: Iterable[Remark]) -> list[Remark]:
+        """The same with the categories that are written."""
+        return [replace(remark, category=self.category(remark.category)) if remark.category else remark for remark in remarks]
+
+
+def check_names(options: Options, seen: set[str], src: Path) -> None:
+    """Raises UserError with all names at once that --rename, --ignore and --union say and the set does not have."""
+    parts = [part for parts in options.union.values() for part in parts]
+    missing = [name for name in dict.fromkeys([*options.rename, *parts]) if name not in seen]
+    if missing:
+        told = ", ".join(f"'{name}'{did_you_mean(name, seen).replace(';', ',', 1)}" for name in missing)
+        raise UserError(f"--rename, --ignore, --union: {src} has no category {told}; it has {listed(seen)}")
