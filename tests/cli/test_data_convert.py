@@ -3,7 +3,7 @@ import pytest
 from mtzoo.cli.data_convert import parse_renames
 from mtzoo.cli.main import main
 from mtzoo.errors import UserError
-from tests.data.convert.helpers import write_text
+from tests.data.convert.helpers import write_image, write_text
 from tests.data.convert.layouts import LAYOUTS, write_coco, write_kitti
 
 
@@ -29,7 +29,7 @@ def test_a_share_without_effect_is_told(tmp_path, capsys):
     write_coco(tmp_path / "src")
     places = ["--src", str(tmp_path / "src"), "--out", str(tmp_path / "out")]
     assert main(["data", "convert", "coco", *places, "--val-share", "0.5"]) == 0
-    assert "note: --val-share has no effect: the data set has a val part of its own" in capsys.readouterr().err
+    assert "note: --split, --val-share and --split-by have no effect: the data set has a val part of its own" in capsys.readouterr().err
 
 
 def test_what_is_left_out_is_told(tmp_path, capsys):
@@ -84,3 +84,45 @@ def test_a_task_that_the_set_has_no_labels_for_is_told(tmp_path, capsys):
     assert main(["data", "convert", "coco", "--src", str(tmp_path / "src"), "--out", str(tmp_path / "out")]) == 0
     assert main(["data", "check", "converted/multitask", "--tasks", "det_rear", "--cfg-options", f"data_root={tmp_path / 'out'}"]) == 2
     assert "no category of" in capsys.readouterr().out
+
+
+def test_what_is_recognised_is_told_and_so_is_what_else_there_is(tmp_path, capsys):
+    write_kitti(tmp_path / "src")
+    for number in range(3):
+        for split in ("train", "val"):
+            write_text(tmp_path / "src" / "other" / split / f"{number}.txt", "nothing to do with it")
+    assert main(["data", "convert", "--src", str(tmp_path / "src"), "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "recognised: training/image_2 and training/label_2"
+
+
+def test_names_that_are_no_task_s_are_counted_with_what_to_type(tmp_path, capsys):
+    src = tmp_path / "src"
+    for name, row in (("a", "0 0.5 0.5 0.25 0.5"), ("b", "1 0.5 0.5 0.25 0.5"), ("c", "2 0.5 0.5 0.25 0.5")):
+        write_image(src / f"{name}.jpg")
+        write_text(src / f"{name}.txt", row)
+    write_text(src / "classes.txt", "traffic light", "red man", "arrow")
+    assert main(["data", "convert", "--src", str(src), "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("recognised: YOLO boxes: 3 text files in .")
+    assert "background for these: arrow (1 object), red man (1 object); " in told.err
+    assert "--rename arrow=CLASS 'red man=CLASS' " in told.err
+    renamed = ["--rename", "red man=person", "--ignore", "arrow", "--split", "val=0.5", "--split-by", "name"]
+    assert main(["data", "convert", "--src", str(src), "--out", str(tmp_path / "out"), *renamed]) == 0
+    told = capsys.readouterr()
+    assert "3 images (1 train, 2 val)" in told.out
+    assert "background for these" not in told.err
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--split", "test=0.2"], "--split test=0.2: val=SHARE is wanted"),
+    (["--union", "rear"], "--union rear: NEW=A,B is wanted"),
+    (["--union", "rear=a,b", "front=b,c"], "--union front=b,c: 'b' is in the union 'rear' already"),
+    (["--rename", "a=b", "--ignore", "a"], "--ignore a: --rename makes it b; keep one of them"),
+    (["voc", "--labels", "training"], "--labels: changes nothing for the format voc"),
+    (["kitti", "--format", "voc"], "--format voc: the format is there already: kitti"),
+    (["--images", "nowhere"], "nowhere: no such file or folder"),
+])
+def test_bad_arguments_of_layouts(arguments, message, tmp_path, capsys):
+    write_kitti(tmp_path / "src")
+    assert main(["data", "convert", "--src", str(tmp_path / "src"), "--out", str(tmp_path / "out"), *arguments]) == 2
+    assert message in capsys.readouterr().err

@@ -29,7 +29,7 @@ class Listing:
             folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
             relative = Path(place).relative_to(src)
             for file in sorted(files):
-                if not file.startswith("."):
+                if not file.startswith(".") and os.path.isfile(os.path.join(place, file)):  # no pipe: it would be waited for
                     self._files[os.path.splitext(file)[1].lower()].append(relative / file)
 
     def of(self, *suffixes: str) -> list[Path]:

@@ -110,13 +110,13 @@ class Translation:
         return LabelledImage(image.path, image.name, image.hw, boxes, masks, unknown=unknown)
 
     def _join_parts(self, boxes: Sequence[LabelledBox]) -> list[LabelledBox]:
-        """One box around the parts of each union. Of one part alone nobody knows how far the whole goes: an ignore region, as is a
-        union with a part that is one."""
+        """One box around the parts of each union. With half of them or less nobody knows how far the whole goes, of a car seen from
+        its side, say: an ignore region, as is a union with a part that is one."""
         joined = [box for box in boxes if box.name not in self.parts]
         for name, parts in self.options.union.items():
             held = [box for box in boxes if box.name in parts]
             if held:
-                whole = len({box.name for box in held}) > 1 or len(parts) == 1
+                whole = 2 * len({box.name for box in held}) > len(parts)
                 joined.append(LabelledBox(name, union_box([box.xyxy for box in held]), not whole or any(box.crowd for box in held)))
         return joined
 

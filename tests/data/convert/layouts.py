@@ -157,10 +157,35 @@ def write_labelme(root: Path) -> None:
                    {"version": "5.4.1", "shapes": shapes, "imagePath": "..\\images\\a.jpg", "imageHeight": 48, "imageWidth": 64})
 
 
+PASCAL_TEXT = """# Compatible with PASCAL Annotation Version 1.00
+Image filename : "mine/photos/{name}.png"
+Image size (X x Y x C) : 64 x 48 x 3
+# Top left pixel co-ordinates : (1, 1)
+Bounding box for object 1 "PASpersonStanding" (Xmin, Ymin) - (Xmax, Ymax) : (11, 21) - (30, 40)
+Bounding box for object 2 "PAScarRear" (Xmin, Ymin) - (Xmax, Ymax) : (41, 1) - (64, 20)
+"""
+
+
+def write_pascal(root: Path) -> None:
+    for name in ("a", "b"):
+        write_image(root / "photos" / f"{name}.png")
+        write_text(root / "texts" / f"{name}.txt", PASCAL_TEXT.format(name=name))
+
+
+def write_masks(root: Path) -> None:
+    """0 and 255, of half the image's size."""
+    mask = np.zeros((HW[0] // 2, HW[1] // 2), np.uint8)
+    mask[:12] = 255
+    for name in ("a", "b"):
+        write_image(root / "photos" / f"{name}.jpg")
+        write_mask(root / "ground_truth" / f"{name}.png", mask)
+
+
 LAYOUTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "bdd100k": ("bdd100k", write_bdd100k), "cityscapes": ("cityscapes", write_cityscapes), "idd": ("idd", write_idd),
     "kitti": ("kitti", write_kitti), "camvid": ("camvid", write_camvid), "camvid32": ("camvid", write_camvid32),
     "voc": ("voc", write_voc), "yolo": ("yolo", write_yolo), "tusimple": ("tusimple", write_tusimple),
     "culane": ("culane", write_culane), "coco": ("coco", write_coco), "labelme": ("labelme", write_labelme),
+    "pascal": ("pascal", write_pascal), "masks": ("masks", write_masks),
 }
 """Name of a layout -> its format and who writes it."""

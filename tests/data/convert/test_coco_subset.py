@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mtzoo.data.coco import read_coco_boxes
-from mtzoo.data.convert import Options
+from mtzoo.data.convert import FORMATS, Options, Places, convert
 from mtzoo.data.sources import CocoBoxes
 from mtzoo.errors import UserError
 from tests.data.convert.helpers import converted, write_image, write_json
@@ -115,3 +115,25 @@ def test_an_image_of_another_size_than_told_is_not_labelled(tmp_path):
     src = write_annotations(tmp_path / "src", {"bbox": [30, 30, 5, 5]}, width=128)
     with pytest.raises(UserError, match=r"nothing to convert: .*size of the image is not its annotations'; .*the image is 64x48"):
         converted("coco", src, tmp_path / "out")
+
+
+def test_one_file_anywhere(tmp_path):
+    write_coco(tmp_path / "src")
+    path = (tmp_path / "src" / "annotations" / "instances_val2017.json").rename(tmp_path / "mine.json")
+    places = Places(tmp_path / "src" / "val2017", annotations=path, images=tmp_path / "src" / "val2017")
+    summary = convert(FORMATS["coco"], places, tmp_path / "out", Options(classes="own"))
+    assert (summary.images, summary.divided) == ({"train": 2, "val": 1}, True)
+
+
+def test_files_called_after_their_split_with_images_far_away(tmp_path):
+    write_coco(tmp_path / "old")
+    for split in ("train", "val"):
+        (tmp_path / "src" / f"{split}set" / "deep").mkdir(parents=True)
+        (tmp_path / "old" / f"{split}2017").rename(tmp_path / "src" / f"{split}set" / "deep" / "photos")
+        (tmp_path / "old" / "annotations" / f"instances_{split}2017.json").rename(tmp_path / "src" / f"{split}set" / "labels.json")
+    result = converted("coco", tmp_path / "src", tmp_path / "out")
+    assert result.summary.images == {"train": 2, "val": 2}
+    assert result.coco("val")["images"][0]["file_name"] == "empty.jpg"
+    (tmp_path / "src" / "trainset" / "more.json").write_bytes((tmp_path / "src" / "trainset" / "labels.json").read_bytes())
+    with pytest.raises(UserError, match=r"2 COCO files of one split \(train\): trainset/labels.json, trainset/more.json; name one: "):
+        converted("coco", tmp_path / "src", tmp_path / "out")

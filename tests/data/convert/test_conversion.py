@@ -1,5 +1,7 @@
 """What a conversion counts and tells, whatever the format."""
 
+import shutil
+
 import pytest
 
 from mtzoo.data.convert import Options
@@ -53,3 +55,21 @@ def test_dont_care_regions_are_ignored_under_own_names_too(tmp_path):
     summary = converted("kitti", tmp_path / "src", tmp_path / "out", Options(classes="own")).summary
     assert summary.ignored["ignore"] == 3
     assert "DontCare" not in summary.categories
+
+
+def test_whole_folders_are_split_off(tmp_path):
+    for folder, count in (("day1", 5), ("day2", 3), ("day3", 1)):
+        for k in range(count):
+            write_image(tmp_path / "src" / folder / f"{k}.jpg")
+            write_text(tmp_path / "src" / folder / f"{k}.txt", "cone 0 0 0 1 2 10 12 0 0 0 0 0 0 0")
+    by_folder = Options(classes="own", val_share=0.4, split_by="folder")
+    result = converted("kitti", tmp_path / "src", tmp_path / "out", by_folder)
+    assert result.summary.images == {"train": 5, "val": 4}
+    assert {image["file_name"].split("/")[0] for image in result.coco("val")["images"]} == {"day2", "day3"}
+    for folder in ("day1", "day2"):
+        shutil.rmtree(tmp_path / "src" / folder)
+    for k in (1, 2):
+        write_image(tmp_path / "src" / "day3" / f"{k}.jpg")
+        write_text(tmp_path / "src" / "day3" / f"{k}.txt", "cone 0 0 0 1 2 10 12 0 0 0 0 0 0 0")
+    with pytest.raises(UserError, match=r"all 3 labelled images lie in .*day3; take --split-by name"):
+        converted("kitti", tmp_path / "src", tmp_path / "out", by_folder)

@@ -6,7 +6,7 @@ import pytest
 from mtzoo.data.convert import Options
 from mtzoo.data.convert.kitti import visible_face
 from mtzoo.errors import UserError
-from tests.data.convert.helpers import converted, write_text
+from tests.data.convert.helpers import converted, write_image, write_text
 from tests.data.convert.layouts import KITTI_ROWS, write_kitti
 
 BOX = (0.0, 0.0, 100.0, 50.0)
@@ -53,7 +53,7 @@ def test_image_sets_make_the_split(tmp_path):
 @pytest.mark.parametrize(("row", "message"), [
     ("Car 0.00 0 -1.57 10 8 40", r"000001.txt:1: 7 columns; KITTI object labels have 15"),
     (KITTI_ROWS[0].replace("Car", "Boat"),
-     r"1 category that this format does not have: 'Boat' \(.*000001.txt:1\); .*--rename Boat=ignore"),
+     r"1 category that this format does not have: 'Boat' \(1 object, first .*000001.txt:1\); .*--rename Boat=CLASS "),
     (KITTI_ROWS[0].replace("40.00", "wide"), r"000001.txt:1: 'wide' is no number"),
     (KITTI_ROWS[0].replace("40.00", "nan"), r"000001.txt:1: 'nan' is not finite"),
 ])
@@ -94,7 +94,7 @@ def test_a_vehicle_without_3d_among_others_has_no_background_at_its_rear(tmp_pat
 def test_names_of_its_own(tmp_path):
     src = write_rows(tmp_path / "src", CAR_2D.replace("Car", "car"), PERSON_2D.replace("Pedestrian", "trafficcone"),
                      PERSON_2D.replace("Pedestrian", "ignore"))
-    with pytest.raises(UserError, match=r"1 category that this format does not have: 'trafficcone' .*--rename trafficcone=ignore; "):
+    with pytest.raises(UserError, match=r"1 category that this format .*: 'trafficcone' \(3 objects, .*--ignore trafficcone"):
         converted("kitti", src, tmp_path / "out")
     result = converted("kitti", src, tmp_path / "out", Options(rename={"trafficcone": "cone", "car": "sign"}))
     assert result.summary.objects == {"sign": 3, "cone": 3}
@@ -114,3 +114,13 @@ def test_an_image_without_a_label_file_is_not_labelled(tmp_path):
         path.unlink()
     with pytest.raises(UserError, match=r"label_2: none of the label files of 3 images was found, e.g. 000000.txt"):
         converted("kitti", src, tmp_path / "out2")
+
+
+def test_any_folders_of_any_names(tmp_path):
+    for split, name in (("train", "a"), ("train", "b"), ("val", "a")):
+        write_image(tmp_path / "src" / split / "photos" / f"{name}.jpg")
+        write_text(tmp_path / "src" / split / "rows" / f"{name}.txt", CAR_2D.replace("Car", "van"))
+    result = converted("kitti", tmp_path / "src", tmp_path / "out")
+    assert result.summary.images == {"train": 2, "val": 1}
+    assert result.summary.objects == {"vehicle": 3}
+    assert [image["file_name"] for image in result.coco("val")["images"]] == ["a.jpg"]

@@ -17,7 +17,7 @@ def test_categories_are_renamed(tmp_path):
     write_voc(tmp_path / "src")
     result = converted("voc", tmp_path / "src", tmp_path / "out", Options(rename={"speedlimit": "sign"}))
     assert result.categories() == ["vehicle", "sign"]
-    with pytest.raises(UserError, match=r"--rename speedlimt=sign: .* has no category 'speedlimt'; did you mean 'speedlimit'"):
+    with pytest.raises(UserError, match=r"has no category 'speedlimt', did you mean 'speedlimit'\?; it has car, speedlimit"):
         converted("voc", tmp_path / "src", tmp_path / "out2", Options(rename={"speedlimt": "sign"}))
     assert not (tmp_path / "out2").exists()
 

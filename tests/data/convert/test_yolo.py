@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from mtzoo.data.convert import Options
 from mtzoo.errors import UserError
 from tests.data.convert.helpers import converted, write_image, write_text
 from tests.data.convert.layouts import write_yolo
@@ -64,10 +65,10 @@ def test_a_bad_row_is_named(row, message, tmp_path):
 
 @pytest.mark.parametrize(("lines", "message"), [
     (["train: [", "names: [a]"], r"data.yaml: not YAML"),
-    (["names: [a]"], r"data.yaml: 'train' and 'val' are missing"),
-    (["train: images/train", "val: images/val", "names: {1: a}"], r"data.yaml: names=\{...\}; a list of class names"),
+    (["train: images/train", "val: images/val", "names: {-1: a}"], r"data.yaml: names=\{...\}; a list of class names"),
     (["train: images/train", "val: images/val", "names: {0: a, x: b}"], r"data.yaml: names=\{...\}; a list of class names"),
-    (["train: images/gone", "val: images/val", "names: [a, b]"], r"data.yaml: 'images/gone': no such folder or list"),
+    (["train: images/gone", "val: gone/val", "names: [a, b]"],
+     r"data.yaml: 'train' and 'val' lead nowhere; .*data.yaml: 'images/gone': no such folder or list"),
     (["train: !!python/object/apply:os.getcwd []", "val: a", "names: [a]"], r"data.yaml: not YAML"),
 ])
 def test_a_bad_yaml_is_named(lines, message, tmp_path):
@@ -171,3 +172,48 @@ def test_one_split_a_byte_order_mark_and_an_old_home_are_taken(tmp_path):
     labels = src / "train" / "labels" / "0.txt"
     labels.write_text("\ufeff" + labels.read_text(), encoding="utf-8")
     assert converted("yolo", src, tmp_path / "out").summary.objects == {"vehicle": 4}
+
+
+def test_a_stale_path_is_found_below_the_folder_and_told(tmp_path):
+    write_yolo(tmp_path / "src")
+    for home in ("/home/them/set", "C:\\them\\set", "set-3"):
+        lines = [f"train: {home}/images/train", f"val: {home}/images/val", "names: [car, light]"]
+        write_text(tmp_path / "src" / "data.yaml", *lines)
+        result = converted("yolo", tmp_path / "src", tmp_path / "out")
+        assert result.summary.images == {"train": 2, "val": 2}
+        assert result.summary.whys("mended") == {"stale path, found below --src": 2}
+        assert result.summary.lines[0].endswith(f"images/train' is stale; read as {tmp_path / 'src' / 'images' / 'train'}")
+
+
+def test_a_part_that_is_not_there_is_told_and_the_other_divided(tmp_path):
+    write_yolo(tmp_path / "src")
+    write_text(tmp_path / "src" / "data.yaml", "train: gone/train", "val: images/val", "names: [car, light]")
+    summary = converted("yolo", tmp_path / "src", tmp_path / "out").summary
+    assert (summary.images, summary.divided) == ({"train": 1, "val": 1}, True)
+    assert summary.whys("dropped") == {"part of the set that is not there": 1}
+
+
+def test_labels_in_a_folder_beside_the_images_and_the_yaml_with_them(tmp_path):
+    write_image(tmp_path / "src" / "images" / "train" / "a.jpg")
+    write_image(tmp_path / "src" / "images" / "val" / "b.jpg")
+    write_text(tmp_path / "src" / "boxes" / "set.yaml", "path: .", "train: images/train", "val: images/val", "names: [car, cone]")
+    write_text(tmp_path / "src" / "boxes" / "labels" / "train" / "a.txt", "0 0.5 0.5 0.25 0.5")
+    write_text(tmp_path / "src" / "boxes" / "labels" / "val" / "b.txt", "1 0.5 0.5 0.25 0.5")
+    write_text(tmp_path / "src" / "other" / "labels" / "train" / "a.txt", "0 0.5 0.5 0.5 0.5")
+    assert converted("yolo", tmp_path / "src", tmp_path / "out").boxes() == [("a.jpg", "vehicle", [24, 12, 16, 24], 0)]
+
+
+def test_polygons_of_a_surface_paint_a_mask_and_the_rest_is_unknown(tmp_path):
+    for name in "abc":
+        write_image(tmp_path / "src" / "images" / f"{name}.jpg")
+        write_text(tmp_path / "src" / "labels" / f"{name}.txt", "0 0 0.5 1 0.5 1 1 0 1" if name != "b" else "")
+    write_text(tmp_path / "src" / "data.yaml", "train: data/images", "names: [road]")
+    (tmp_path / "src" / "data").symlink_to(tmp_path / "src")
+    tasks = converted("yolo", tmp_path / "src", tmp_path / "tasks")
+    assert tasks.summary.tasks == ["seg_default"]
+    assert not (tmp_path / "tasks" / "train" / "boxes.json").exists()
+    assert tasks.mask("seg", "a")[[10, 40], 5].tolist() == [255, tasks.summary.mask_classes["seg"].index("road")]
+    assert tasks.summary.unlabelled == 1, "an image without a polygon is not labelled"
+    own = converted("yolo", tmp_path / "src", tmp_path / "own", Options(classes="own"))
+    assert own.summary.mask_classes == {"seg": ["background", "road"]}
+    assert own.mask("seg", "a")[[10, 40], 5].tolist() == [0, 1]
