@@ -9,7 +9,7 @@ from mtzoo.config.schema import Env, ExperimentConfig
 from mtzoo.errors import UserError, shown
 
 HARMLESS = ("workers", "threads", "cache_mb", "log_interval", "checkpoint_interval", "keep_checkpoints", "default_ctx",
-            "max_bad_images")
+            "max_bad_images", "loggers", "logger_options")
 """Keys of `env` that say how a run is done, not what comes out of it."""
 NETWORK = ("nodes", "tasks", "channels")
 """Keys that say which network it is: a difference there is told before any other."""

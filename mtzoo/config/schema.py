@@ -25,6 +25,7 @@ from mtzoo.postprocess.merge import MergeRule
 from mtzoo.quantization import QConfig
 
 Kind = Literal["detection", "segmentation"]
+LoggerName = Literal["tensorboard", "csv", "wandb", "mlflow", "clearml"]
 MOST_SAMPLES = 10_000_000
 MOST_CLASSES = {"detection": 4096, "segmentation": 255}
 """255 in a mask is no class."""
@@ -110,7 +111,8 @@ class Env:
     faster; shuffle_chunk_size: images of a folder that stay together when an epoch is shuffled, for disks that are slow to seek,
     0: none do; sync_bn: whether BN takes its statistics in training over the images of all processes; cache_mb: bound of the cache
     of decoded images and masks, of all workers, MiB; max_bad_images: share (0..1) of the training images that may turn out
-    unreadable, beyond it the run stops; intervals in iterations.
+    unreadable, beyond it the run stops; intervals in iterations; loggers: where curves are written, in the work dir or to a service;
+    logger_options: logger -> options of its visualizer back end in mmengine.
 
     OTHER_NAMES: what other toolkits call a key -> what it is called here.
     """
@@ -130,6 +132,8 @@ class Env:
     checkpoint_interval: int = 500
     keep_checkpoints: int = 2
     calibration_batches: int = 8
+    loggers: tuple[LoggerName, ...] = ("tensorboard",)
+    logger_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_positive(self, "log_interval", "checkpoint_interval", "keep_checkpoints", "calibration_batches")
@@ -140,6 +144,9 @@ class Env:
                 raise UserError(f"{name}={getattr(self, name)}: 0 or more is wanted")
         if not 0 <= self.max_bad_images <= 1:
             raise UserError(f"max_bad_images={self.max_bad_images}: a share in 0..1 is wanted")
+        for name in self.logger_options:
+            if name not in self.loggers or name in ("tensorboard", "csv"):
+                raise UserError(f"logger_options.{name}: options are for 'wandb', 'mlflow' and 'clearml', where 'loggers' names them")
 
 
 @dataclass(frozen=True)

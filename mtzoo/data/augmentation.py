@@ -116,8 +116,8 @@ class CopyPaste:
     def apply(self, sample: Sample, other: Sample, classes: Mapping[str, Sequence[str]], min_visible: float) -> Sample:
         """Paste from `other`, of the same size, into image and masks of `sample` in place. classes: task -> its classes.
 
-        The labels of all tasks come along. What `other` does not label there is not known; boxes that are touched there become ignore
-        regions, since part of what they are around has come along.
+        The labels of all tasks come along. What `other` does not label there is not known. Its boxes of which at least `min_visible`
+        has come along become ignore regions: something of what they are around can be seen.
         """
         pasted = np.zeros(sample.image.shape[:2], np.uint8)
         for task, names in self.classes.items():
@@ -128,7 +128,7 @@ class CopyPaste:
         cv2.copyTo(other.image, pasted, sample.image)
         for task, mask in sample.masks.items():
             mask[pasted > 0] = other.masks[task][pasted > 0] if task in other.masks else IGNORE
-        sample.boxes = {task: _with_touched(ignore_hidden(boxes, pasted, min_visible), other.boxes[task], pasted)
+        sample.boxes = {task: _with_pasted(ignore_hidden(boxes, pasted, min_visible), other.boxes[task], pasted, min_visible)
                         for task, boxes in sample.boxes.items() if task in other.boxes}
         return sample
 
@@ -170,9 +170,9 @@ def ignore_hidden(boxes: Boxes, hidden: np.ndarray, min_visible: float) -> Boxes
     return Boxes(boxes.xyxy, boxes.labels, boxes.ignore | covered, boxes.known)
 
 
-def _with_touched(boxes: Boxes, others: Boxes, pasted: np.ndarray) -> Boxes:
-    """The boxes, and as ignore regions those of `others` that hold a pasted pixel."""
-    touched = np.array([share_inside(box, pasted) > 0 for box in others.xyxy], dtype=bool)
+def _with_pasted(boxes: Boxes, others: Boxes, pasted: np.ndarray, min_visible: float) -> Boxes:
+    """The boxes, and as ignore regions those of `others` of which at least `min_visible` has been pasted."""
+    touched = np.array([share_inside(box, pasted) >= min_visible for box in others.xyxy], dtype=bool)
     return Boxes(np.concatenate([boxes.xyxy, others.xyxy[touched]]), np.concatenate([boxes.labels, others.labels[touched]]),
                  np.concatenate([boxes.ignore, np.ones(int(touched.sum()), bool)]), boxes.known & others.known)
 

@@ -1,13 +1,12 @@
-"""What a person sees of a training: lines with losses, speed, data wait and ETA; curves in TensorBoard."""
+"""What a person sees of a training: lines with losses, speed, data wait and ETA; curves in its logs."""
 
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from mtzoo.console import PlainConsole
-from mtzoo.engine.scalar_log import ScalarLog
+from mtzoo.engine.loggers import Log
 from mtzoo.plain_data import convert
 
 
@@ -25,10 +24,10 @@ class Progress:
     curve: [(iteration, {loss name: mean since the last point})], what the report draws.
     """
 
-    def __init__(self, name: str, total: int, interval: int, log_dir: Path, console: PlainConsole, start: int = 0,
+    def __init__(self, name: str, total: int, interval: int, logs: Sequence[Log], console: PlainConsole, start: int = 0,
                  per_epoch: int = 0) -> None:
         self.name, self.total, self.interval, self.console = name, total, interval, console
-        self.log = ScalarLog(log_dir / name, console)
+        self.logs = logs
         self.started, self.start = time.perf_counter(), start
         self.earlier = 0.0  # seconds of this phase before an interruption
         self.curve: list[tuple[int, dict[str, float]]] = []
@@ -61,7 +60,7 @@ class Progress:
             f"{self.name} {iteration}/{self.total}  loss {means.get('loss', float('nan')):.4f}  lr {lr:.2e}  "
             f"{self.images / window:.1f} images/s  data wait {100 * self.waited / window:.0f}%  ETA {format_seconds(eta)}")
         losses = {f"loss/{name}": value for name, value in means.items()}
-        self.log.add({**losses, "lr": lr, "data_wait": self.waited / window}, iteration)
+        self._log({**losses, "lr": lr, "data_wait": self.waited / window}, iteration)
         self.curve.append((iteration, means))
         self.sums, self.images, self.waited, self.window_started = {}, 0, 0.0, now
 
@@ -71,7 +70,11 @@ class Progress:
         mean = f"  score {score:.2f}" if len(judged) > 1 else ""
         self.console.print(f"{self.name} {iteration}/{self.total}  validation  {values}{mean}{', ' * bool(best)}{best}")
         found = {f"val/{name}": value for name, value in metrics.items() if value == value}  # NaN: no ground truth
-        self.log.add({**found, "val/score": score}, iteration)
+        self._log({**found, "val/score": score}, iteration)
+
+    def _log(self, values: Mapping[str, float], iteration: int) -> None:
+        for log in self.logs:
+            log.add(values, iteration)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -107,5 +110,6 @@ class Progress:
     def close(self) -> tuple[float, float]:
         """(seconds, share of them spent waiting for data) of this phase, all its processes together."""
         seconds = self._seconds()
-        self.log.close()
+        for log in self.logs:
+            log.close()
         return seconds, self.total_waited / max(seconds, 1e-9)

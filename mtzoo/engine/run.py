@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,7 @@ from mtzoo.engine.device import select_device, use_bf16
 from mtzoo.engine.distillation import build_distiller
 from mtzoo.engine.distributed import is_main, join, local_rank, on_main, rank, world_size
 from mtzoo.engine.evaluate import evaluate, network_predictor, task_data, train_pipeline
+from mtzoo.engine.loggers import Loggers
 from mtzoo.engine.loop import BatchStream, PhaseResult, PhaseState, train_phase
 from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.progress import Progress, format_seconds
@@ -66,6 +68,7 @@ class Run:
     pipeline_test: bool
     eval_limit: int | None
     criterion: MultiTaskLoss
+    loggers: Loggers
     net: MultiTaskNet | None = None
     history: list[StageRecord] = field(default_factory=list)
     bad_images: BadImages = field(default_factory=lambda: BadImages(0, 0.0))
@@ -103,6 +106,7 @@ def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resu
     if config.env.threads:
         check_processes("env.threads", config.env.threads)
         torch.set_num_threads(config.env.threads)
+    loggers = Loggers(config.env, config.name, work_dir, console)
     device = select_device(ctx or config.env.default_ctx, local_rank())
     join(device)
     distiller, heads = build_distiller(config, device), build_auxiliary(config) if auxiliary else None
@@ -112,7 +116,7 @@ def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resu
     np.random.seed(config.env.seed)
     torch.manual_seed(config.env.seed)
     return Run(config, folder, device, console, pipeline_test, PIPELINE_TEST_IMAGES if pipeline_test else eval_limit,
-               MultiTaskLoss(config, distiller, heads).to(device))
+               MultiTaskLoss(config, distiller, heads).to(device), loggers)
 
 
 StageListener = Callable[["Run", int, bool], None]
@@ -147,23 +151,24 @@ def train(run: Run, table: Sequence[Stage], *, resume: bool, initialize: Callabl
         run.net.to(run.device)
         if initialize is not None:
             initialize(run)
-    for step, quantized, phase in table:
-        begun = position is not None and (step, quantized) == (position.step, position.quantized)
-        if position is not None and ((step, quantized) < (position.step, position.quantized) or begun and position.done):
-            continue
-        phase = shortened(phase, config.pipeline_test) if run.pipeline_test else phase
-        stream = BatchStream(config, dataset, phase.batch_size, run.bad_images, accumulated=phase.accumulate_grad_batches, rank=rank(),
-                             world_size=world_size(), pin_memory=run.device.type == "cuda")
-        if begun:
-            state = phase_state(*held)  # None: it was cut off before its first checkpoint
-        else:
-            state = None
-            enter_stage(run, stream, step, quantized)
-            run_start = run.checkpoint(Position(step, quantized, 0, False))
-            path = run.work_dir.file(step, "init" if quantized else "float-init")
-            on_main(lambda path=path, start=run_start: run.work_dir.save(path, start))
-        run_stage(run, stream, step, quantized, phase, state)
-        on_main(lambda step=step, quantized=quantized: on_stage_end(run, step, quantized))
+    with closing(run.loggers):
+        for step, quantized, phase in table:
+            begun = position is not None and (step, quantized) == (position.step, position.quantized)
+            if position is not None and ((step, quantized) < (position.step, position.quantized) or begun and position.done):
+                continue
+            phase = shortened(phase, config.pipeline_test) if run.pipeline_test else phase
+            stream = BatchStream(config, dataset, phase.batch_size, run.bad_images, accumulated=phase.accumulate_grad_batches,
+                                 rank=rank(), world_size=world_size(), pin_memory=run.device.type == "cuda")
+            if begun:
+                state = phase_state(*held)  # None: it was cut off before its first checkpoint
+            else:
+                state = None
+                enter_stage(run, stream, step, quantized)
+                run_start = run.checkpoint(Position(step, quantized, 0, False))
+                path = run.work_dir.file(step, "init" if quantized else "float-init")
+                on_main(lambda path=path, start=run_start: run.work_dir.save(path, start))
+            run_stage(run, stream, step, quantized, phase, state)
+            on_main(lambda step=step, quantized=quantized: on_stage_end(run, step, quantized))
     return run
 
 
@@ -171,7 +176,7 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
     """Train and evaluate one stage, write its numbered checkpoints, `-best` and `-last`."""
     config, name = run.config, run.stage_name(step, quantized)
     total = stream.iterations(phase)
-    progress = Progress(name, total, config.env.log_interval, run.work_dir.path / "tensorboard", run.console,
+    progress = Progress(name, total, config.env.log_interval, run.loggers.of_stage(name) if is_main() else (), run.console,
                         resume.iteration if resume else 0, stream.per_epoch)
     sparsifier = Sparsifier(run.net, config.sparsity, total) if config.sparsity else None
     freeze_after = FREEZE_OBSERVERS_AT * total if quantized and step == INTEGER_STEP - 1 else total

@@ -5,6 +5,7 @@ import pytest
 from mtzoo.console import PlainConsole
 from mtzoo.engine import progress as module
 from mtzoo.engine.progress import Progress, format_seconds
+from mtzoo.engine.scalar_log import ScalarLog
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (75, "1:15"), (3700, "1:01:40"), (90000, "25:00:00")])
@@ -13,7 +14,8 @@ def test_seconds_as_a_clock(seconds, text):
 
 
 def progress(tmp_path, start=0, per_epoch=0):
-    return Progress("with-bn", 5, 2, tmp_path / "tensorboard", PlainConsole(file=io.StringIO(), width=200), start, per_epoch)
+    console = PlainConsole(file=io.StringIO(), width=200)
+    return Progress("with-bn", 5, 2, [ScalarLog(tmp_path / "tensorboard" / "with-bn", console)], console, start, per_epoch)
 
 
 def test_points_are_means_since_the_last_and_the_end_is_one(tmp_path):

@@ -28,7 +28,7 @@ def images(tmp_path_factory):
 
 
 def validator(tmp_path, found, since=0, **spec):
-    progress = Progress("with-bn", 100, 50, tmp_path, PlainConsole(file=io.StringIO(), width=200))
+    progress = Progress("with-bn", 100, 50, [], PlainConsole(file=io.StringIO(), width=200))
     values = iter(found)
     return Validator(Validation(every_iterations=10, **spec), 10, 95, WEIGHTS, lambda: next(values), progress, since)
 
