@@ -31,6 +31,7 @@ REQUIREMENTS = [
 EXTRAS = {
     "dev": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.6", "timm>=1.0.20"],
     "timm": ["timm>=1.0.20"],  # nodes of type="Timm"
+    "hf": ["huggingface_hub>=0.26"],  # zoos at hf://user/repository
 }
 
 
@@ -53,7 +54,8 @@ setup(
     # configs/ and zoo/ stand at the top of the checkout and inside the package once installed: mtzoo.locate finds both
     packages=[*find_packages(include=["mtzoo", "mtzoo.*"]), "mtzoo.configs", "mtzoo.zoo"],
     package_dir={"mtzoo": "mtzoo", "mtzoo.configs": "configs", "mtzoo.zoo": "zoo"},
-    package_data={"mtzoo.compression": ["hardware/*.yaml"], "mtzoo.configs": ["**/*.py"], "mtzoo.zoo": ["*.onnx", "*.json", "*.md"]},
+    package_data={"mtzoo.compression": ["hardware/*.yaml"], "mtzoo.configs": ["**/*.py"],
+                  "mtzoo.zoo": ["*.onnx", "*.json", "*.md", "*.safetensors"]},
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["mtzoo=mtzoo.cli.main:main"]},

@@ -1,13 +1,19 @@
-"""Where the shipped configs and zoo models are: in the checkout beside the package, in an installed wheel inside it."""
+"""Where configs and zoo models are: shipped ones in the checkout beside the package, in an installed wheel inside it; pulled ones
+in the user's data folder."""
 
 import ast
 import os
 from pathlib import Path
 
+import platformdirs
+
 from mtzoo.errors import UserError, did_you_mean
 
 PACKAGE = Path(__file__).resolve().parent
-MODEL_SUFFIX = ".onnx"
+MODEL_SUFFIX, WEIGHTS_SUFFIX = ".onnx", ".safetensors"
+ZOO = "zoo:"
+"""What the name of float weights in the zoo begins with, where a checkpoint's path may stand."""
+VARIABLE = "MTZOO_ZOO"
 
 
 def find_config(name_or_path: str | Path) -> Path:
@@ -16,15 +22,27 @@ def find_config(name_or_path: str | Path) -> Path:
     "4pe_resize/multitask", "4pe_resize/multitask.py" and "configs/4pe_resize/multitask.py" work from any folder.
     Raises UserError with the nearest known name.
     """
-    return _find(str(name_or_path), ".py", shipped_folder("configs"), list_configs(), "config")
+    root = shipped_folder("configs")
+    return _find(str(name_or_path), ".py", root.name, {name: root / f"{name}.py" for name in list_configs()}, "config")
 
 
 def find_model(name_or_path: str | Path) -> Path:
-    """A deploy model: a path that exists (with or without .onnx), else the name of a zoo model.
+    """A deploy model: a path that exists (with or without .onnx), else the name of a zoo model, shipped or pulled.
 
     Raises UserError with the nearest known name.
     """
-    return _find(str(name_or_path), MODEL_SUFFIX, shipped_folder("zoo"), list_models(), "model")
+    return _find(str(name_or_path), MODEL_SUFFIX, "zoo", _in_zoo(MODEL_SUFFIX), "model")
+
+
+def find_checkpoint(name_or_path: str | Path) -> Path:
+    """The float weights of a zoo model for `zoo:NAME`; any other path as it is. Raises UserError with the nearest known name."""
+    text = str(name_or_path)
+    if not text.startswith(ZOO):
+        return Path(name_or_path)
+    name, known = text.removeprefix(ZOO), _in_zoo(WEIGHTS_SUFFIX)
+    if name not in known:
+        raise UserError(f"{text}: no zoo model with float weights of this name{did_you_mean(name, known)}; `mtzoo zoo pull` gets more")
+    return known[name]
 
 
 def list_configs() -> list[str]:
@@ -34,8 +52,19 @@ def list_configs() -> list[str]:
 
 
 def list_models() -> list[str]:
-    """Names of the shipped zoo models."""
-    return sorted(path.stem for path in shipped_folder("zoo").glob(f"*{MODEL_SUFFIX}"))
+    """Names of the zoo models that are here: shipped ones and pulled ones."""
+    return sorted(_in_zoo(MODEL_SUFFIX))
+
+
+def pulled_folder() -> Path:
+    """Where `mtzoo zoo pull` puts models: the environment variable MTZOO_ZOO, or the user's data folder."""
+    given = os.environ.get(VARIABLE)
+    return Path(given) if given else platformdirs.user_data_path("mtzoo", appauthor=False) / "zoo"
+
+
+def _in_zoo(suffix: str) -> dict[str, Path]:
+    """Name -> its file; a shipped one goes before a pulled one of the same name."""
+    return {path.stem: path for folder in (pulled_folder(), shipped_folder("zoo")) for path in folder.glob(f"*{suffix}")}
 
 
 def shipped_folder(name: str) -> Path:
@@ -44,14 +73,14 @@ def shipped_folder(name: str) -> Path:
     return inside if inside.is_dir() else PACKAGE.parent / name
 
 
-def _find(text: str, suffix: str, root: Path, known: list[str], kind: str) -> Path:
+def _find(text: str, suffix: str, folder: str, known: dict[str, Path], kind: str) -> Path:
     path = Path(os.path.expanduser(text))  # the one of Path fails for a user that is not known
     for candidate in (path, path.with_name(path.name + suffix)) if path.name else ():
         if candidate.is_file():
             return candidate.resolve()
-    name = text.removeprefix("./").removeprefix(f"{root.name}/").removesuffix(suffix)
+    name = text.removeprefix("./").removeprefix(f"{folder}/").removesuffix(suffix)
     if name in known:
-        return root / f"{name}{suffix}"
+        return known[name]
     if text and path.is_dir():
         raise UserError(f"{kind} '{text}': is a folder; name a {suffix} file in it")
     if text and path.exists():

@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the schema is made of these packages' own frozen dataclasses
     "config": {"data", "quantization", "compression", "models", "postprocess"} | EVERYBODY,
     "export": {"models", "layers", "graph", "postprocess", "quantization"} | EVERYBODY,
+    "hub": EVERYBODY,
     "runtime": {"models", "graph", "postprocess", "quantization", "export"} | EVERYBODY,
     "foreign": {"layers", "lowering", "models", "postprocess", "quantization", "compression", "export", "runtime"} | EVERYBODY,
     "engine": {"layers", "graph", "models", *WORKERS, "quantization", "compression", "config", "export", "runtime"} | EVERYBODY,

@@ -24,7 +24,7 @@ from mtzoo.engine.ptq import with_spared_layers
 from mtzoo.engine.retraining import Retraining
 from mtzoo.engine.work_dir import MARKER, read_marker
 from mtzoo.errors import UserError, cut
-from mtzoo.locate import find_config
+from mtzoo.locate import find_checkpoint, find_config
 from mtzoo.locks import lock_folder
 from mtzoo.models.channel_plan import GONE
 from mtzoo.quantization.other_names import own_pattern
@@ -109,9 +109,15 @@ def parse_options(pairs: list[str]) -> dict[str, Any]:
     return options
 
 
+def add_model_path_argument(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """--model-path, of the tools that take a trained network."""
+    parser.add_argument("--model-path", type=find_checkpoint, required=required, metavar="CKPT",
+                        help="a float checkpoint of this network, or zoo:NAME")
+
+
 def add_distillation_argument(parser: argparse.ArgumentParser) -> None:
     """--distill-from, for every verb that trains. Call it after `add_config_options`."""
-    parser.add_argument("--distill-from", type=Path, metavar="CKPT",
+    parser.add_argument("--distill-from", type=find_checkpoint, metavar="CKPT",
                         help="learn from this network's answers, too: distillation.teacher of the config")
 
 
@@ -123,7 +129,8 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
                         help="where the run is kept; default work_dirs/CONFIG")
     parser.add_argument("--ctx", metavar="cpu|0,1", help="devices; default env.default_ctx")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    parser.add_argument("--load-from", type=Path, metavar="CKPT", help="start from the weights of a float checkpoint")
+    parser.add_argument("--load-from", type=find_checkpoint, metavar="CKPT",
+                        help="start from the weights of a float checkpoint, or of zoo:NAME")
     parser.add_argument("--pipeline-test", action="store_true", help="everything, briefly, on the validation set")
     add_run_options(parser)
     add_idle_options(parser)

@@ -29,6 +29,7 @@ from pathlib import Path
 from mtzoo.cli.arguments import (
     add_config_arguments,
     add_measuring_arguments,
+    add_model_path_argument,
     add_retraining_arguments,
     adopt_checkpoint,
     config_from_arguments,
@@ -74,7 +75,7 @@ MAX_DROP = 1.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_arguments(parser, required=False)
-    parser.add_argument("--model-path", type=Path, metavar="CKPT", help="a float checkpoint of this network")
+    add_model_path_argument(parser, required=False)
     parser.add_argument("--deploy-hardware", default=HOST, metavar="H",
                         help=f"{HOST}, a profile's name or its .yaml file ({HOST})")
     parser.add_argument("--strategy", metavar="A+B",

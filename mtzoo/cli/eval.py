@@ -30,7 +30,7 @@ from mtzoo.engine.stages import FOLDED_STEP, checkpoint_network, fold_for_step
 from mtzoo.errors import UserError
 from mtzoo.evaluation.table import format_table, side_by_side
 from mtzoo.export.deploy import export_model
-from mtzoo.locate import find_model
+from mtzoo.locate import WEIGHTS_SUFFIX, ZOO, find_checkpoint, find_model
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import inexact_layers, is_prepared
 from mtzoo.runtime.model import DeployModel
@@ -40,7 +40,8 @@ HELP = "AP, AP50 and mIoU of a checkpoint or a deploy model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL_OR_CHECKPOINT", help="a .pt checkpoint, an .onnx model, or a zoo model's name")
+    parser.add_argument("model", metavar="MODEL_OR_CHECKPOINT",
+                        help="a .pt checkpoint, float weights (zoo:NAME), an .onnx model, or a zoo model's name")
     parser.add_argument("--executor", choices=["openvino", "onnxruntime"], default="openvino",
                         help="what runs an .onnx model, or the converted form")
     parser.add_argument("--convert", action="store_true", help="also evaluate what a fake-quant checkpoint becomes")
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    is_checkpoint = args.model.endswith(".pt")
+    is_checkpoint = args.model.startswith(ZOO) or args.model.endswith((".pt", WEIGHTS_SUFFIX))
     if args.convert and not is_checkpoint:
         raise UserError(f"--convert {args.model}: an ONNX model is converted already; name the .pt checkpoint it was made of")
     options = parse_options(args.cfg_options)
@@ -76,7 +77,7 @@ def evaluate_model(args: argparse.Namespace, options: Mapping[str, Any]) -> dict
 
 def evaluate_checkpoint(args: argparse.Namespace, options: Mapping[str, Any]) -> dict[str, Any]:
     """Metrics of a checkpoint; with --convert {"fake-quant": its metrics, what it became: those}."""
-    path, device = Path(args.model), select_device(args.ctx)
+    path, device = find_checkpoint(args.model), select_device(args.ctx)
     checkpoint = load_checkpoint(path)
     net, config, step = checkpoint_network(checkpoint, path, options)
     if args.convert and not is_prepared(net):

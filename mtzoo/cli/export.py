@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from mtzoo.cli.other_names import CARRIED, add_idle_options
 from mtzoo.cli.outputs import output_file
 from mtzoo.errors import UserError
+from mtzoo.locate import find_checkpoint
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for torch
     from mtzoo.export import DeployInfo
@@ -26,7 +27,7 @@ HELP = "write a checkpoint as an ONNX deploy model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", type=Path, help="a .pt file that train or quant-train wrote")
+    parser.add_argument("checkpoint", type=find_checkpoint, help="a .pt file that train or quant-train wrote, or zoo:NAME")
     parser.add_argument("--out", type=output_file("--out"), metavar="FILE",
                         help="the .onnx file; default: beside the checkpoint")
     parser.add_argument("--input-format", metavar="bgr|rgb|yuv444|nv12",

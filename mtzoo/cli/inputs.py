@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from mtzoo import locate
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.overrides import idle_overrides
 from mtzoo.console import note, say
@@ -16,7 +17,7 @@ from mtzoo.runtime import model_cache
 
 OWN_VARIABLES = "MTZOO_"
 """How the environment variables begin that are meant for mtzoo: of them, those that no path names are told."""
-SETTINGS = {model_cache.VARIABLE}
+SETTINGS = {model_cache.VARIABLE, locate.VARIABLE}
 """Those that are no part of a path."""
 
 

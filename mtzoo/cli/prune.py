@@ -16,6 +16,7 @@ from pathlib import Path
 from mtzoo.cli.arguments import (
     add_config_arguments,
     add_measuring_arguments,
+    add_model_path_argument,
     add_retraining_arguments,
     adopt_checkpoint,
     config_from_arguments,
@@ -44,7 +45,7 @@ DEFAULTS = Pruning(0.5)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_arguments(parser)
-    parser.add_argument("--model-path", type=Path, required=True, metavar="CKPT", help="a float checkpoint of this network")
+    add_model_path_argument(parser)
     parser.add_argument("--pruning-ratio", type=float, metavar="R",
                         help="share of the criterion that goes, e.g. 0.3; with --sensitivity it may be left out: all that may go")
     parser.add_argument("--criterion", choices=CRITERIA, default=DEFAULTS.criterion,

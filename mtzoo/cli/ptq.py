@@ -19,12 +19,12 @@ Exit code 1: executors differ, or the drop cannot be kept.
 
 import argparse
 import math
-from pathlib import Path
 
 from mtzoo.cli.arguments import (
     add_config_arguments,
     add_float_layers_argument,
     add_measuring_arguments,
+    add_model_path_argument,
     adopt_checkpoint,
     config_from_arguments,
     measuring_from_arguments,
@@ -51,7 +51,7 @@ DEFAULTS = Corrections()
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_arguments(parser, required=False)
-    parser.add_argument("--model-path", type=Path, metavar="CKPT", help="a float checkpoint of this network")
+    add_model_path_argument(parser, required=False)
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), metavar="N",
                         help="training images whose ranges are observed; with --onnx at most 64, and half of the folder")
     parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",

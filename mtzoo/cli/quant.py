@@ -11,12 +11,12 @@ differ.
 """
 
 import argparse
-from pathlib import Path
 
 from mtzoo.cli.arguments import (
     add_config_arguments,
     add_float_layers_argument,
     add_measuring_arguments,
+    add_model_path_argument,
     add_retraining_arguments,
     adopt_checkpoint,
     config_from_arguments,
@@ -38,7 +38,7 @@ HELP = "train a float checkpoint on with quantization, in one stage, export, ver
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_arguments(parser)
-    parser.add_argument("--model-path", type=Path, required=True, metavar="CKPT", help="a float checkpoint of this network")
+    add_model_path_argument(parser)
     parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
                         help="where the run is kept; default work_dirs/CONFIG-quant")
     add_retraining_arguments(parser)

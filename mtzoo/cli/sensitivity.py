@@ -15,7 +15,13 @@ from pathlib import Path
 
 import torch
 
-from mtzoo.cli.arguments import add_config_arguments, adopt_checkpoint, config_from_arguments, run_console
+from mtzoo.cli.arguments import (
+    add_config_arguments,
+    add_model_path_argument,
+    adopt_checkpoint,
+    config_from_arguments,
+    run_console,
+)
 from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.outputs import output_file
@@ -55,7 +61,7 @@ SAME = 0.01
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_arguments(parser)
-    parser.add_argument("--model-path", type=Path, required=True, metavar="CKPT", help="a float checkpoint of this network")
+    add_model_path_argument(parser)
     parser.add_argument("--out", type=output_file("--out"), required=True, metavar="FILE",
                         help="the table, .json; one of this network is gone on with")
     parser.add_argument("--ratios", default=",".join(map(str, RATIOS)), metavar="R,R",

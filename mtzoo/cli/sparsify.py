@@ -11,7 +11,6 @@ stored compressed, and what runtimes make of the zeros, against the same network
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import onnx
@@ -20,6 +19,7 @@ from rich.table import Table
 from mtzoo.cli.arguments import (
     add_config_arguments,
     add_measuring_arguments,
+    add_model_path_argument,
     add_retraining_arguments,
     adopt_checkpoint,
     config_from_arguments,
@@ -50,7 +50,7 @@ HELP = "make weights zero while training, then integers, export, verify, compare
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_arguments(parser)
-    parser.add_argument("--model-path", type=Path, required=True, metavar="CKPT", help="a float checkpoint of this network")
+    add_model_path_argument(parser)
     parser.add_argument("--ratio", type=float, metavar="R",
                         help="share of the weights to be zero; default: the config's sparsity")
     parser.add_argument("--pattern", metavar="N:M", help=f"of M neighbouring weights N stay, e.g. 2:4; default {UNSTRUCTURED}")

@@ -13,8 +13,10 @@ import torch
 from mtzoo import __version__
 from mtzoo.engine.checkpoint_archive import ADVICE, check_archive
 from mtzoo.engine.checkpoint_values import check_config, check_history, check_network_state, check_training, wild_tensor
+from mtzoo.engine.weights_file import read_weights
 from mtzoo.errors import UserError, cut, shown
 from mtzoo.files import write_whole
+from mtzoo.locate import WEIGHTS_SUFFIX, find_checkpoint
 from mtzoo.plain_data import build
 
 SUFFIX = ".pt"
@@ -74,33 +76,46 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, advice: str = RESUME_ADV
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint. Nothing in the file is executed, and nothing in it is taken for what it should be.
+    """Read a checkpoint or float weights: a file, or `zoo:NAME`. Nothing in it is executed, or taken for what it should be.
 
     Raises UserError naming the key if it is missing, truncated, not one of ours, of another version, or has diverged.
     """
-    check_archive(path)
+    path = find_checkpoint(path)
+    is_weights = path.suffix == WEIGHTS_SUFFIX
+    values = read_weights(path) if is_weights else _read(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's remarks on formats: what follows says it in one line
-            values = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise UserError(f"{path}: truncated, or it holds more than tensors and plain values; {ADVICE}") from error
-    except Exception as error:  # a damaged file can fail anywhere in the reader
-        raise UserError(f"{path}: truncated or not a checkpoint ({_one_line(error)}); {ADVICE}") from error
-    try:
-        return _checked(values, path.stat().st_size)
+        if not is_weights:
+            _check_format(values)
+        return _checked(values, path.stat().st_size * (1 + is_weights))  # weights may be halves there
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
 
-def _checked(values: object, size: int) -> Checkpoint:
-    """The checkpoint that a file's values make. Raises UserError naming the key."""
+def _read(path: Path) -> object:
+    """What torch.save wrote, as tensors and plain values."""
+    check_archive(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's remarks on formats: what follows says it in one line
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(f"{path}: truncated, or it holds more than tensors and plain values; {ADVICE}") from error
+    except Exception as error:  # a damaged file can fail anywhere in the reader
+        raise UserError(f"{path}: truncated or not a checkpoint ({_one_line(error)}); {ADVICE}") from error
+
+
+def _check_format(values: object) -> None:
+    """Raises UserError unless they are a checkpoint of this version."""
     if not isinstance(values, Mapping) or not isinstance(values.get("format"), str) or not values["format"].startswith(FAMILY):
         raise UserError("not a checkpoint of mtzoo; use a .pt file that train or quant-train wrote")
     if values["format"] != FORMAT:
         writer = shown(values.get("written_by", "of another version"))
         raise UserError(f"a checkpoint of format {cut(values['format'])}, written by mtzoo {writer}; this is mtzoo {__version__}, "
                         f"which reads {FORMAT}; use the version that wrote it, or train anew")
+
+
+def _checked(values: Mapping[str, Any], size: int) -> Checkpoint:
+    """The checkpoint that a file's values make. size: bytes that its tensors may take. Raises UserError naming the key."""
     for key in ("config", "progress", "network", "training", "history"):
         if key not in values:
             raise UserError(f"a checkpoint without '{key}'; {ADVICE}")

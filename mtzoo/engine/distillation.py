@@ -12,6 +12,7 @@ from mtzoo.engine.origin import file_hash
 from mtzoo.engine.stages import load_checkpoint_network
 from mtzoo.engine.taps import tapped
 from mtzoo.errors import UserError, did_you_mean
+from mtzoo.locate import find_checkpoint
 from mtzoo.losses.distillation import channel_divergence, detection_distances, feature_distance, pixel_divergence
 from mtzoo.losses.labelled import labelled_rows
 from mtzoo.models import MultiTaskNet, build_network
@@ -98,7 +99,7 @@ def build_distiller(config: ExperimentConfig, device: torch.device) -> Distiller
     spec = config.distillation
     if spec is None:
         return None
-    path = Path(spec.teacher)
+    path = find_checkpoint(spec.teacher)
     teacher, _, _ = load_checkpoint_network(path)
     torch.manual_seed(config.env.seed)  # of the projections: the same in each process
     student = build_network(config.graphs, config.channels).eval()

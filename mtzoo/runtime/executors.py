@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import onnx
+from google.protobuf.message import EncodeError
 
 from mtzoo.errors import Caution, UserError, did_you_mean
 from mtzoo.export.requirements import largest_weights, unsafe_weights
@@ -75,7 +76,7 @@ class OnnxRuntimeExecutor:
         unsafe = set() if as_is else _saturating("onnxruntime", model)
         self.float_layers = len(unsafe)
         with in_one_line("ONNX Runtime", "load"):
-            content = bake_weights(model, unsafe).SerializeToString()
+            content = serialized(bake_weights(model, unsafe))
             # they would fold BN into weights that are on their grid, and make integers of 8 bits of those in float again
             kept = ["ConvBNFusion", "WeightBiasQuantization"] if unsafe else []
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], disabled_optimizers=kept)
@@ -120,6 +121,15 @@ class OpenVinoModel:
         return [(p.node_name, p.node_type, 1e6 * p.real_time.total_seconds()) for p in self._request.get_profiling_info()]
 
 
+def serialized(model: onnx.ModelProto) -> bytes:
+    """The file's content. Raises UserError for a network that is too large for one, as layers that run in float32 may make it."""
+    try:
+        return model.SerializeToString()
+    except EncodeError as error:
+        raise UserError("as it would run on this CPU the network takes more than the 2 GiB that an ONNX file can have; layers in "
+                        "float32 take four times their int8 size, so use a CPU with VNNI or a smaller network") from error
+
+
 class OpenVinoExecutor(OpenVinoModel):
     """OpenVINO on the CPU. Integer models are arranged for its kernels, 16-bit ones mended; float ones may run in bf16. Where its
     int8 kernels saturate, layers of large weights run in float32.
@@ -141,7 +151,7 @@ class OpenVinoExecutor(OpenVinoModel):
         self.float_layers = len(unsafe)
         form = bake_weights(model, unsafe)
         form = wide_integers_as_floats(regroup(join_neighbours(image_in_columns(form) if columns else form)))
-        super().__init__(form.SerializeToString(), [output.name for output in model.graph.output], options, cache_folder)
+        super().__init__(serialized(form), [output.name for output in model.graph.output], options, cache_folder)
 
 
 EXECUTORS = {"openvino": OpenVinoExecutor, "onnxruntime": OnnxRuntimeExecutor}

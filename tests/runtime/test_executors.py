@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from google.protobuf.message import EncodeError
 from onnx import numpy_helper
 
 from mtzoo.errors import Caution, UserError
@@ -94,3 +95,14 @@ def test_weights_of_seven_bits_are_not_told(model_path, monkeypatch, recwarn):
             tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) // 2, tensor.name))
     assert build_executor("onnxruntime", model, 1).float_layers == 0
     assert not [w for w in recwarn if w.category is Caution]
+
+
+def test_a_network_too_large_for_an_onnx_file_is_one_line():
+    class Large:
+        """A model of more than 2 GiB, which protobuf refuses, without the memory for one."""
+
+        def SerializeToString(self):  # noqa: N802
+            raise EncodeError("Failed to serialize proto")
+
+    with pytest.raises(UserError, match="more than the 2 GiB that an ONNX file can have"):
+        executors.serialized(Large())

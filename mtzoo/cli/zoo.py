@@ -1,0 +1,94 @@
+"""Zoo models from elsewhere, and your own for others.
+
+    mtzoo zoo list --from https://example.org/zoo
+    mtzoo zoo pull seg_city --from https://example.org/zoo       # a folder or hf://user/repository, too
+    mtzoo predict seg_city photos/                               # a pulled model has a name, as a shipped one has
+    mtzoo train --config my_city --load-from zoo:seg_city        # its float weights are a start
+    mtzoo zoo push seg_city --to zoo_folder --model int-inference-export-last.onnx --weights with-bn-float-last.pt --card card.md
+
+A zoo is a folder with `zoo.json`, which holds size and sha256 of every file; any web server can offer it. Only files that cannot run
+anything are taken: ONNX with its sidecar, safetensors, Markdown. They go into the user's data folder, or where MTZOO_ZOO says.
+"""
+
+import argparse
+from pathlib import Path
+
+from mtzoo.cli.outputs import output_folder
+from mtzoo.console import say
+from mtzoo.errors import UserError
+from mtzoo.hub import Catalogue, open_source, pull, push, read_catalogue
+from mtzoo.hub.catalogue import FILE, MAX_BYTES, check_name
+from mtzoo.locate import WEIGHTS_SUFFIX, list_models, pulled_folder, shipped_folder
+
+HELP = "pull zoo models from a folder, a web server or Hugging Face; push your own"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="zoo_verb", required=True, metavar="{list,pull,push}")
+    shown = verbs.add_parser("list", help="the models of a zoo, with their files")
+    shown.add_argument("--from", dest="source", required=True, metavar="ZOO", help="a folder, http(s)://... or hf://user/repository")
+    got = verbs.add_parser("pull", help="bring a model to this machine")
+    got.add_argument("name", type=check_name)
+    got.add_argument("--from", dest="source", required=True, metavar="ZOO", help="a folder, http(s)://... or hf://user/repository")
+    given = verbs.add_parser("push", help="put a model of yours into a zoo's folder")
+    given.add_argument("name", type=check_name)
+    given.add_argument("--to", type=output_folder("--to"), required=True, metavar="DIR", help="the zoo's folder, made if need be")
+    given.add_argument("--model", type=Path, metavar="FILE.onnx", help="the deploy model; its sidecar goes with it")
+    given.add_argument("--weights", type=Path, metavar="CKPT", help="a float checkpoint: becomes safetensors with its config")
+    given.add_argument("--half", action="store_true", help="weights as float16: half the space")
+    given.add_argument("--card", type=Path, metavar="FILE.md", help="the model card")
+
+
+def run(args: argparse.Namespace) -> int:
+    return {"list": _list, "pull": _pull, "push": _push}[args.zoo_verb](args)
+
+
+def _list(args: argparse.Namespace) -> int:
+    source = open_source(args.source)
+    catalogue = read_catalogue(source.read(FILE, MAX_BYTES), f"{source.name}/{FILE}")
+    for name in sorted(catalogue.models):
+        say(f"{name}: {_files(catalogue, name)}")
+    if not catalogue.models:
+        say(f"{source.name}: no model in it yet")
+    return 0
+
+
+def _pull(args: argparse.Namespace) -> int:
+    folder = pulled_folder()
+    paths = pull(open_source(args.source), args.name, folder, lambda name, size: say(f"{name}: {size / 1e6:.2f} MB"))
+    say(f"{args.name}: {len(paths)} files in {folder}")
+    if any((shipped_folder("zoo") / path.name).is_file() for path in paths):
+        say(f"note: mtzoo ships a model {args.name}, and that one goes by the name; name the pulled files by their paths")
+    elif args.name in list_models():
+        say(f"mtzoo predict {args.name} PHOTOS")
+    return 0
+
+
+def _push(args: argparse.Namespace) -> int:
+    from mtzoo.engine.checkpoint import load_checkpoint
+    from mtzoo.engine.weights_file import write_weights
+    from mtzoo.export.load import read_deploy_file
+
+    if args.model is None and args.weights is None and args.card is None:
+        raise UserError("nothing to push; give --model, --weights or --card")
+    if args.half and args.weights is None:
+        raise UserError("--half changes nothing without --weights; leave it out")
+    files: dict[str, Path] = {}
+    if args.model is not None:
+        read_deploy_file(args.model)
+        files |= {".onnx": args.model, ".json": args.model.with_suffix(".json")}
+    if args.card is not None:
+        files[".md"] = args.card
+    if args.weights is not None:
+        checkpoint = load_checkpoint(args.weights)
+        if checkpoint.progress.step != 0 or checkpoint.progress.quantized:
+            raise UserError(f"--weights {args.weights}: a checkpoint that rounds; a float one is wanted, named -float-last")
+        files[WEIGHTS_SUFFIX] = args.to / f"{args.name}{WEIGHTS_SUFFIX}"
+        write_weights(files[WEIGHTS_SUFFIX], checkpoint.config, checkpoint.network, half=args.half)
+    catalogue = push(args.to, args.name, files)
+    say(f"{args.to}: {args.name}: {_files(catalogue, args.name)}")
+    return 0
+
+
+def _files(catalogue: Catalogue, name: str) -> str:
+    return ", ".join(f"{suffix[1:]} {entry.bytes / 1e6:.2f} MB" for suffix, entry in catalogue.files(name).items())

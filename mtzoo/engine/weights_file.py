@@ -1,0 +1,69 @@
+"""Float weights for others to start from: a safetensors file with the network's config inside. Nothing in it can run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+
+from mtzoo import __version__
+from mtzoo.config import config_from_dict
+from mtzoo.config.portable import portable
+from mtzoo.engine.checkpoint_archive import MAX_BYTES
+from mtzoo.errors import UserError
+from mtzoo.files import write_whole
+from mtzoo.strict_json import strict_json
+
+FORMAT = "mtzoo-weights-1"
+MAX_CONFIG_CHARACTERS = 4 << 20
+ADVICE = "use the file as it was published"
+
+
+def write_weights(path: Path, config: dict[str, Any], network: dict[str, torch.Tensor], *, half: bool = False) -> None:
+    """Write the weights of a float network with its config, which loses every path of this machine.
+
+    half: as float16, which takes half the space; they are float32 again when they are read. Raises UserError for weights that float16
+    cannot hold, and where `path` cannot be written.
+    """
+    tensors = {name: value.contiguous() for name, value in network.items()}
+    if half:
+        tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
+        lost = next((name for name, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()), None)
+        if lost is not None:
+            raise UserError(f"{path}: '{lost}' has values beyond float16's; leave --half out")
+    metadata = {"format": FORMAT, "written_by": __version__, "config": strict_json(portable(config_from_dict(config)).resolved)}
+    write_whole(path, save(tensors, metadata), "choose another place")
+
+
+def read_weights(path: Path) -> dict[str, Any]:
+    """What a checkpoint file of the float network would hold. Nothing is checked but that it is a file of `write_weights`.
+
+    Raises UserError naming the file and what is wrong with it.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file of weights")
+    if path.stat().st_size > MAX_BYTES:
+        raise UserError(f"{path}: {path.stat().st_size:,} bytes; {MAX_BYTES:,} at most are read")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        tensors = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path}: truncated or no safetensors file ({error}); {ADVICE}") from error
+    if metadata.get("format") != FORMAT:
+        raise UserError(f"{path}: no weights of a network of mtzoo with their config; name them in the config, e.g. "
+                        f"nodes.backbone.weights={path.name}")
+    network = {name: value.float() if value.dtype == torch.float16 else value for name, value in tensors.items()}
+    return {"config": _config(metadata.get("config", ""), path), "network": network, "training": {}, "history": [],
+            "progress": {"step": 0, "quantized": False, "iteration": 0, "done": True}}
+
+
+def _config(text: str, path: Path) -> object:
+    if len(text) > MAX_CONFIG_CHARACTERS:
+        raise UserError(f"{path}: a config of {len(text):,} characters; {MAX_CONFIG_CHARACTERS:,} at most are read")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: its config is damaged ({error}); {ADVICE}") from error
