@@ -121,9 +121,9 @@ def add_distillation_argument(parser: argparse.ArgumentParser) -> None:
                         help="learn from this network's answers, too: distillation.teacher of the config")
 
 
-def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+def add_training_arguments(parser: argparse.ArgumentParser, *, config_required: bool = True) -> None:
     """What `train` and `quant-train` share."""
-    add_config_arguments(parser)
+    add_config_arguments(parser, required=config_required)
     add_distillation_argument(parser)
     parser.add_argument("--work-dir", "--save-dir", type=output_folder("--work-dir"), metavar="DIR",
                         help="where the run is kept; default work_dirs/CONFIG")

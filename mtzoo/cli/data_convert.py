@@ -29,6 +29,7 @@ def add_convert_arguments(parser: argparse.ArgumentParser) -> None:
     names = ", ".join(f"{f.name} ({f.title})" for f in FORMATS.values())
     parser.add_argument("format", nargs="?", metavar="FORMAT", help=f"auto: recognised by the files (default), or one of {names}")
     parser.add_argument("--format", dest="format_option", metavar="FORMAT", help="the same")
+    parser.add_argument("--src", type=Path, metavar="DIR", help="the data set; it stays as it is")
     add_places_arguments(parser)
     parser.add_argument("--out", type=output_folder("--out"), required=True, metavar="DIR",
                         help="new folder, or an untouched earlier conversion")
@@ -39,9 +40,8 @@ def add_convert_arguments(parser: argparse.ArgumentParser) -> None:
                         help="reading threads; by default one for each core")
 
 
-def add_places_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where a data set lies, what its categories are called, and how it is divided."""
-    parser.add_argument("--src", type=Path, metavar="DIR", help="the data set; it stays as it is")
+def add_places_arguments(parser: argparse._ActionsContainer) -> None:
+    """Where the parts of a data set lie, what its categories are called, and how it is divided. parser: or a group of one."""
     parser.add_argument("--annotations", type=Path, metavar="FILE", help="the one file of labels (COCO), anywhere")
     parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the images; by default they are sought in --src")
     parser.add_argument("--labels", type=Path, metavar="DIR", help="the folder of the label files or masks, where --src has several")
@@ -233,6 +233,6 @@ def foreign_classes(summary: Summary) -> str:
 def next_commands(summary: Summary, out: Path) -> list[str]:
     """How to check and to train, for the tasks it has labels for."""
     if not summary.tasks:
-        return []  # TRAIN-DATA
+        return [f"train on it: mtzoo train --data {shlex.quote(str(out))}"]
     chosen = f"--tasks {','.join(summary.tasks)} --cfg-options {shlex.quote(f'data_root={out}')}"
     return [f"check it:    mtzoo data check {CONFIG} {chosen}", f"train on it: mtzoo quant-train --config {CONFIG} {chosen}"]

@@ -2,6 +2,7 @@
 
     mtzoo train --config 4pe_resize/multitask
     mtzoo train --config real_resize/pretrain --work-dir work_dirs/pretrain
+    mtzoo train --data FOLDER
 """
 
 import argparse
@@ -15,6 +16,7 @@ from mtzoo.cli.arguments import (
 )
 from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.other_names import add_float_phase_options
+from mtzoo.cli.own_data import add_data_arguments, prepare_data
 from mtzoo.engine.distributed import is_main, leave
 from mtzoo.engine.run import stages, start_run, train, weights_of
 from mtzoo.errors import UserError
@@ -24,11 +26,13 @@ HELP = "train a network in float"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_training_arguments(parser)
+    add_training_arguments(parser, config_required=False)
+    add_data_arguments(parser)
     add_float_phase_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    prepare_data(args)
     config = config_from_arguments(args)
     if config.solver[0].float_phase is None:
         raise UserError("solver[0] has no float_phase, which is what `train` runs; add one or use quant-train")

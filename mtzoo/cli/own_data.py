@@ -1,0 +1,68 @@
+"""`mtzoo train --data FOLDER`: converts the folder, writes a config for it, and goes on with that."""
+
+import argparse
+import os
+from pathlib import Path
+
+from mtzoo.cli.data_convert import add_places_arguments, choose_format, convert_as_told
+from mtzoo.config.own_data import RECEIPT, config_text
+from mtzoo.console import note, say
+from mtzoo.errors import UserError
+from mtzoo.files import write_whole
+
+CONFIG, DATA, RUN = "config.py", "data", "run"
+LAYOUT_OPTIONS = ("format_option", "annotations", "images", "labels", "rename", "ignore", "union", "val_share", "split_by")
+
+
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """--data, and how the folder is read."""
+    group = parser.add_argument_group(
+        "training without a config", "--data takes a folder of any layout that `mtzoo data convert` reads, or one that it wrote. "
+        "work_dirs/NAME gets data/, config.py, which you may edit, and run/.")
+    group.add_argument("--data", dest="src", type=Path, metavar="DIR", help="the data set; it stays as it is")
+    group.add_argument("--format", dest="format_option", metavar="FORMAT", help="auto (default), or a format of `mtzoo data convert`")
+    add_places_arguments(group)
+    parser.set_defaults(format=None)
+
+
+def prepare_data(args: argparse.Namespace) -> None:
+    """Set `args.config` and `args.work_dir` to those of --data, if it is given.
+
+    Raises UserError for --data with --config, for neither, and for options of layouts that nothing reads.
+    """
+    given = [option for option in LAYOUT_OPTIONS if getattr(args, option)]
+    if args.src is None:
+        if args.config is None:
+            raise UserError("--config FILE or --data DIR is wanted: a config, or a data set to write one for")
+        if given:
+            raise UserError(f"{_option(given[0])}: belongs to --data, and a config reads what it says; leave it out")
+        return
+    if args.config is not None:
+        raise UserError("--config and --data: a config is written for --data; take one of the two")
+    folder = args.work_dir or Path("work_dirs") / (Path(os.path.abspath(args.src)).name or "data")
+    data = _converted(args, folder, given)
+    config = folder / CONFIG
+    if config.is_file():
+        note(f"note: {config} is there already, and is trained with as it is")
+    else:
+        write_whole(config, config_text(data).encode(), "choose another --work-dir")
+        say(f"config: {config}; edit it as you like, and train again with --config {config}")
+    args.config, args.work_dir = str(config), folder / (f"{RUN}-pipeline-test" if args.pipeline_test else RUN)
+
+
+def _converted(args: argparse.Namespace, folder: Path, given: list[str]) -> Path:
+    """The folder of the converted set: --data itself, what an earlier run left, or a new one."""
+    source, data = args.src / RECEIPT, folder / DATA
+    if source.is_file() or (data / RECEIPT).is_file():
+        if given:
+            held = args.src if source.is_file() else data
+            raise UserError(f"{_option(given[0])}: {held} is converted already, and nothing reads this option; leave it out, or choose "
+                            "another --work-dir for the data set as it was")
+        return args.src if source.is_file() else data
+    form, places = choose_format(args)
+    convert_as_told(args, form, places, data, "own", copy_images=False, workers=None)
+    return data
+
+
+def _option(dest: str) -> str:
+    return f"--{dest.removesuffix('_option').replace('_', '-')}"

@@ -1,0 +1,138 @@
+"""A config for a data set that `mtzoo data convert` wrote: one detection task, one segmentation task for each kind of mask, or both."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mtzoo.data.images import IMAGE_SUFFIXES, upright_hw
+from mtzoo.data.json_file import read_json
+from mtzoo.data.sources import IGNORE_CATEGORY
+from mtzoo.errors import UserError
+
+RECEIPT = "convert.json"
+MOST_PIXELS = 512 * 960
+"""Of an image as the network sees it; larger images are shrunk."""
+STRIDE = 32
+SIZED_IMAGES = 200
+ITERATIONS, BATCH_SIZE = 4000, 8
+LEAST_EPOCHS, MOST_EPOCHS = 20, 300
+BOXES, MASKS = "boxes", ("seg", "lane", "drivable")
+HEADS = {"detection": ("PerLocationDetectionHead", "[8, 16, 32]", ""),
+         "segmentation": ("DenseSegmentationHead", "[4, 8]", ", channels=32")}
+NETWORK = """nodes = dict(
+    backbone=dict(type="VarGNetV2", width=0.5, group_base=8),
+    neck=dict(type="UnetNeck", inputs=["backbone"], group_base=8),
+)
+"""
+SOLVER = """_adamw = dict(type="AdamW", lr=2e-3, weight_decay=0.02)
+_cosine = dict(type="cosine", warmup_iterations=100)
+solver = [
+    dict(prefix="with-bn",
+         float_phase=dict(epochs={epochs}, batch_size={batch_size}, optimizer=_adamw, schedule=_cosine),
+         quant_phase=dict(epochs={fine}, batch_size={batch_size}, optimizer=dict(_adamw, lr=2e-4), schedule=_cosine)),
+    dict(prefix="fusion-bn-c1",
+         quant_phase=dict(epochs={fine}, batch_size={batch_size}, optimizer=dict(_adamw, lr=1e-4), schedule=_cosine)),
+    dict(prefix="fusion-bn-c2",
+         quant_phase=dict(epochs={fine}, batch_size={batch_size}, optimizer=dict(_adamw, lr=5e-5), schedule=_cosine)),
+    dict(prefix="int-inference"),
+]
+quantization = dict(weight_bits=8, activation_bits=8, scale_mode="power_of_two")
+fusion_bn_patterns = {{1: ["nodes.backbone.*", "nodes.neck.*"], 2: ["nodes.*"]}}
+loss_balance = "fixed"
+env = dict(default_ctx="auto", workers=2, seed=0, amp="auto")
+pipeline_test = dict(iterations=6, batch_size=2)
+"""
+
+
+@dataclass(frozen=True)
+class OwnTask:
+    """kind: "detection" or "segmentation"; labels: the file or folder of them in each split."""
+
+    name: str
+    kind: str
+    labels: str
+    classes: tuple[str, ...]
+
+
+def config_text(data: Path) -> str:
+    """Python text of a config that trains on the converted set in `data`; it holds all that can be changed.
+
+    Raises UserError for a folder that no conversion wrote, and for a set without a class to learn.
+    """
+    receipt = read_json(data / RECEIPT, "receipt of `mtzoo data convert`", "convert the data set first")
+    if not isinstance(receipt, Mapping) or not isinstance(receipt.get("mask_classes"), Mapping):
+        raise UserError(f"{data / RECEIPT}: no receipt of `mtzoo data convert`; convert the data set first")
+    tasks = own_tasks(receipt)
+    if not tasks:
+        raise UserError(f"{data}: no class with a labelled object, and no masks of two classes or more; there is nothing to train")
+    return "\n".join([_head(data), _sources(tasks), NETWORK, _tasks(tasks), _geometry(data), _solver(receipt)])
+
+
+def own_tasks(receipt: Mapping[str, Any]) -> list[OwnTask]:
+    """What a converted set can train: the categories it has objects of, and masks of two classes or more."""
+    counts = receipt.get(BOXES) or {}
+    categories = tuple(name for name in receipt.get("categories") or () if name != IGNORE_CATEGORY and counts.get(name))
+    tasks = [OwnTask("det", "detection", "boxes.json", categories)] if categories else []
+    return tasks + [OwnTask(kind, "segmentation", kind, tuple(receipt["mask_classes"][kind]))
+                    for kind in MASKS if len(receipt["mask_classes"].get(kind, ())) > 1]
+
+
+def _head(data: Path) -> str:
+    return f'''"""Written by `mtzoo train --data`: edit it, and train with it again: mtzoo train --config THIS_FILE."""
+
+data_root = {json.dumps(str(data.resolve()))}
+'''
+
+
+def _sources(tasks: Sequence[OwnTask]) -> str:
+    rows = []
+    for task in tasks:
+        kind, key = ("CocoBoxes", "annotations") if task.kind == "detection" else ("MaskFolder", "masks")
+        rows += [f'    {task.name}_{split}=dict(type="{kind}", images="{{data_root}}/{split}/images",\n'
+                 f'        {key}="{{data_root}}/{split}/{task.labels}", follow_links=True),' for split in ("train", "val")]
+    return "sources = dict(\n" + "\n".join(rows) + "\n)\n"
+
+
+def _tasks(tasks: Sequence[OwnTask]) -> str:
+    texts = []
+    for task in tasks:
+        head, strides, more = HEADS[task.kind]
+        loss = "DetectionLoss" if task.kind == "detection" else "SegmentationLoss"
+        boxes = "        boxes=dict(score_threshold=0.05, pre_nms_top_k=200, nms_iou=0.6, top_k=100),\n" * (task.kind == "detection")
+        texts.append(f'''    {task.name}=dict(
+        kind="{task.kind}",
+        classes={json.dumps(list(task.classes), ensure_ascii=False)},
+        nodes=["backbone", "neck",
+               dict(name="{task.name}_head", type="{head}", inputs=["neck"], strides={strides}{more})],
+        train=["{task.name}_train"], val=["{task.name}_val"], loss=dict(type="{loss}", weight=1.0),
+{boxes}    ),''')
+    return "tasks = dict(\n" + "\n".join(texts) + "\n)\n"
+
+
+def _geometry(data: Path) -> str:
+    """The middle of the images' sizes, shrunk to what the network sees."""
+    paths = [path for path in sorted((data / "train" / "images").rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]
+    sizes = sorted(map(upright_hw, paths[::max(len(paths) // SIZED_IMAGES, 1)]), key=lambda hw: hw[0] * hw[1])
+    if not sizes:
+        raise UserError(f"{data / 'train' / 'images'}: no image in it; convert the data set again")
+    height, width = seen_hw(sizes[len(sizes) // 2])
+    padded = [math.ceil(side / STRIDE) * STRIDE for side in (height, width)]
+    return f'''# height, width: what most images of the set come to; the network sees sides that are multiples of {STRIDE}
+train_geometry = dict(resize_hw={sorted((height, width))}, crop_hw={padded}, scale_range=[0.75, 1.5])
+deploy_geometry = dict(resized_hw=[{height}, {width}], drop_top=0, input_hw={padded})
+'''
+
+
+def seen_hw(hw: tuple[int, int]) -> tuple[int, int]:
+    """The size that images of `hw` are shrunk to, (1080, 1920) -> (526, 935); small ones stay."""
+    scale = min(math.sqrt(MOST_PIXELS / (hw[0] * hw[1])), 1.0)
+    return max(int(hw[0] * scale), 1), max(int(hw[1] * scale), 1)
+
+
+def _solver(receipt: Mapping[str, Any]) -> str:
+    images = max(int((receipt.get("images") or {}).get("train", 1)), 1)
+    epochs = min(max(math.ceil(ITERATIONS * BATCH_SIZE / images), LEAST_EPOCHS), MOST_EPOCHS)
+    return SOLVER.format(epochs=epochs, fine=max(epochs // 8, 1), batch_size=BATCH_SIZE)

@@ -1,0 +1,64 @@
+import json
+
+import cv2
+import pytest
+
+from mtzoo.cli.main import main
+from tests.data.convert.helpers import write_text
+from tests.tiny import write_images
+
+SHORT = ["--cfg-options", "solver.0.float_phase.iterations=1", "solver.0.float_phase.epochs=None", "solver.0.float_phase.batch_size=2",
+         "nodes.backbone.blocks=[1,1,2,1]", "nodes.backbone.width=0.25", "env.workers=0"]
+
+
+@pytest.fixture
+def yolo(tmp_path):
+    """Six images with a YOLO box each, beside them."""
+    coco = json.loads((write_images(tmp_path / "made") / "boxes.json").read_text())
+    for image, box in zip(coco["images"], coco["annotations"]):
+        x, y, w, h = box["bbox"]
+        picture = cv2.imread(str(tmp_path / "made" / "images" / image["file_name"]))
+        (tmp_path / "mine").mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / "mine" / image["file_name"]), picture)
+        row = f"{box['category_id'] - 1} {(x + w / 2) / 96} {(y + h / 2) / 64} {w / 96} {h / 64}"
+        write_text(tmp_path / "mine" / f"{image['id']}.txt", row)
+    write_text(tmp_path / "mine" / "classes.txt", "blue", "yellow")
+    return tmp_path / "mine"
+
+
+@pytest.mark.slow
+def test_a_folder_trains_without_a_config_and_again_with_the_one_that_was_written(yolo, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--data", str(yolo), *SHORT]) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("recognised: YOLO boxes: 6 text files in .")
+    assert "config: work_dirs/mine/config.py; edit it as you like" in told.out
+    assert (tmp_path / "work_dirs" / "mine" / "run" / "with-bn-float-last.pt").is_file()
+    config = tmp_path / "work_dirs" / "mine" / "config.py"
+    config.write_text(config.read_text() + "\n# mine\n")
+    assert main(["train", "--data", str(yolo), *SHORT]) == 2
+    told = capsys.readouterr().err
+    assert "note: work_dirs/mine/config.py is there already, and is trained with as it is" in told
+    assert "work_dirs/mine/run: holds a run of this config; go on with --resume" in told
+    assert config.read_text().endswith("# mine\n")
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ([], "--config FILE or --data DIR is wanted"),
+    (["--config", "4pe_resize/multitask", "--data", "."], "--config and --data: a config is written for --data"),
+    (["--config", "4pe_resize/multitask", "--ignore", "car"], "--ignore: belongs to --data"),
+    (["--data", "nowhere"], "nowhere: no such folder"),
+])
+def test_bad_arguments(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "work_dirs").exists()
+
+
+def test_options_that_nothing_reads_are_told(yolo, tmp_path, capsys):
+    assert main(["data", "convert", "--src", str(yolo), "--out", str(tmp_path / "out")]) == 0
+    assert f"train on it: mtzoo train --data {tmp_path / 'out'}" in capsys.readouterr().out
+    assert main(["train", "--data", str(tmp_path / "out"), "--rename", "blue=red", "--work-dir", str(tmp_path / "work")]) == 2
+    assert "--rename: " in capsys.readouterr().err
+    assert not (tmp_path / "work").exists()
