@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from mtzoo.cli.data_convert import add_places_arguments, choose_format, convert_as_told
-from mtzoo.config.own_data import RECEIPT, config_text
+from mtzoo.config.own_data import RECEIPT, config_text, missing_split, own_tasks, read_receipt
 from mtzoo.console import note, say
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
@@ -46,6 +46,9 @@ def prepare_data(args: argparse.Namespace) -> None:
         note(f"note: {config} is there already, and is trained with as it is")
     else:
         write_whole(config, config_text(data).encode(), "choose another --work-dir")
+        for task in own_tasks(read_receipt(data)):
+            if split := missing_split(task, data):
+                note(f"note: {task.labels}: {split} has none, so this is not trained; divide the set otherwise (--split-by) to train it")
         say(f"config: {config}; edit it as you like, and train again with --config {config}")
     args.config, args.work_dir = str(config), folder / (f"{RUN}-pipeline-test" if args.pipeline_test else RUN)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtzoo.cli.input_files import FileFailed, check_file, find_files, is_folder
+from mtzoo.cli.min_score import DEFAULT, MinScore, parse_min_score
 from mtzoo.cli.outputs import claim_folder, output_folder
 from mtzoo.errors import UserError
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for Ope
 
 HELP = "run a deploy model on images or video: overlays, label maps, results.json"
 FAULTY = 2
+DATASET = "dataset"
+FORMS = ("coco", "yolo", "voc", "cvat", "labelme", "masks")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,12 +43,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--executor", choices=("openvino", "onnxruntime"), default="openvino",
                         help="what runs the model (openvino)")
     parser.add_argument("--threads", type=_positive, help="CPU threads; by default what the executor takes")
-    parser.add_argument("--min-score", type=_score, default=0.3, metavar="0..1", help="weaker boxes are left out (0.3)")
+    parser.add_argument("--min-score", type=parse_min_score, default=MinScore(DEFAULT), metavar="0..1[,CLASS=0..1]",
+                        help=f"weaker boxes are left out ({DEFAULT:g}), e.g. 0.3 or 0.3,person=0.5")
+    parser.add_argument("--save-labels", choices=FORMS, metavar="FORMAT",
+                        help=f"write the answers to images as a data set, too, in OUT/{DATASET}, for labelling tools and `mtzoo data "
+                             f"convert`: {', '.join(FORMS)}")
 
 
 def run(args: argparse.Namespace) -> int:
     from mtzoo.cli.predict_output import Output
-    from mtzoo.console import note, say
+    from mtzoo.console import note, numbered, say
+    from mtzoo.data.saved_labels import SavedLabels
     from mtzoo.locate import find_model
 
     models, inputs = split_paths(args)
@@ -55,13 +63,19 @@ def run(args: argparse.Namespace) -> int:
         note(f"note: {line}")
     paths = {role: find_model(name) for role, name in models.items()}
     model = load_models(paths, args.window, args.executor, args.threads)
-    output = Output(args.out, model.classes, args.min_score)
+    saved = SavedLabels(args.out / DATASET, args.save_labels, model.classes) if args.save_labels else None
+    output = Output(args.out, model.classes, args.min_score, saved)
     try:
         unreadable = predict_files(model, files, output)
     finally:  # what was done stays, also after ctrl-c or a full disk
         output.write_results({**{role: path.name for role, path in paths.items()}, "executor": args.executor,
-                              "min_score": args.min_score})
+                              "min_score": args.min_score.plain()})
     say(f"{len(files) - unreadable} of {len(files)} files done: {args.out}")
+    if saved is not None:
+        say(f"labels of {numbered(output.images, 'image')}: {saved.root}; correct them, then: mtzoo data convert --src {saved.root} "
+            "--out DIR")
+        if output.videos:
+            note(f"note: --save-labels: the frames of {numbered(output.videos, 'video')} are no images, and not among them")
     return FAULTY if unreadable else 0
 
 
@@ -162,12 +176,3 @@ def _positive(text: str) -> int:
         raise argparse.ArgumentTypeError(f"'{text}' is no positive whole number")
     return int(text)
 
-
-def _score(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no score from 0 to 1")
-    return value

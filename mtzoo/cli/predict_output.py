@@ -12,7 +12,9 @@ import cv2
 import numpy as np
 
 from mtzoo.cli.input_files import FileFailed
+from mtzoo.cli.min_score import MinScore
 from mtzoo.data.names import name_problem
+from mtzoo.data.saved_labels import SavedImage, SavedLabels
 from mtzoo.data.video import count_frames
 from mtzoo.errors import UserError, shown
 from mtzoo.files import cannot_write, part_file, write_whole
@@ -29,14 +31,20 @@ SPARE_BYTES = 64 << 10
 class Output:
     """A folder of answers. classes: task -> names; boxes weaker than `min_score` are neither drawn nor written."""
 
-    def __init__(self, root: Path, classes: Mapping[str, Sequence[str]], min_score: float) -> None:
-        """Raises UserError for a task whose name leads elsewhere: label maps stand in folders of the tasks' names."""
+    def __init__(self, root: Path, classes: Mapping[str, Sequence[str]], min_score: MinScore, saved: SavedLabels | None = None) -> None:
+        """saved: the data set that the answers to images are written as, too.
+
+        Raises UserError for a task whose name leads elsewhere, label maps stand in folders of the tasks' names, and for a class of
+        `min_score` that no task has.
+        """
+        min_score.check(classes)
         for task in classes:
             if name_problem(task) or Path(task).name != task:
                 raise UserError(f"the model's task {shown(task)}: no name of a folder; use a model of your own, or export it again")
         self.root = root
         self.classes = classes
         self.min_score = min_score
+        self.saved = saved
         self._taken: set[Path] = set()
         self._images: list[dict[str, Any]] = []
         self._videos: list[dict[str, Any]] = []
@@ -45,9 +53,9 @@ class Output:
     def add_image(self, path: Path, name: Path, image: np.ndarray, prediction: Prediction, window: Xyxy | None) -> None:
         """Write overlay and label maps of one image. image: (H, W, 3) uint8 BGR, its prediction in the same pixels; window: what
         a crop model saw of it."""
-        name = self._unique(name)
+        name, prediction = self._unique(name), self.min_score.kept(prediction, self.classes)
         overlay = Path("overlays") / name.with_suffix(".jpg")
-        picture = draw_prediction(image, prediction, self.classes, min_score=self.min_score, window=window)
+        picture = draw_prediction(image, prediction, self.classes, min_score=0.0, window=window)
         self._write_image(overlay, picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         maps = {}
         for task, labels in prediction.label_maps.items():
@@ -56,6 +64,9 @@ class Output:
             maps[task] = target.as_posix()
         self._images.append({"file": str(path), "height": image.shape[0], "width": image.shape[1], "overlay": overlay.as_posix(),
                              "window": window, "label_maps": maps, "boxes": self.boxes(prediction)})
+        if self.saved is not None:
+            boxes = [(box["class"], tuple(box["xyxy"]), box["score"]) for box in self.boxes(prediction)]
+            self.saved.add(path, SavedImage(name.as_posix(), image.shape[:2], boxes), prediction.label_maps)
 
     def open_video(self, path: Path, name: Path, hw: tuple[int, int], fps: float) -> "VideoOutput":
         """A context manager that takes frames of `hw`; when it is left, the video stands in the results."""
@@ -71,14 +82,26 @@ class Output:
         self._unreadable.append({"file": str(path), "error": message})
 
     def boxes(self, prediction: Prediction) -> list[dict[str, Any]]:
-        """Boxes as plain data: task, class, score, xyxy in original pixels."""
+        """Boxes that were kept as plain data: task, class, score, xyxy in original pixels."""
         return [{"task": task, "class": self.classes[task][int(label)], "score": round(float(score), 4),
                  "xyxy": [round(float(v), 2) for v in xyxy]}
                 for task, found in prediction.detections.items()
-                for xyxy, score, label in zip(found.boxes, found.scores, found.labels) if score >= self.min_score]
+                for xyxy, score, label in zip(found.boxes, found.scores, found.labels)]
+
+    @property
+    def images(self) -> int:
+        """How many are done."""
+        return len(self._images)
+
+    @property
+    def videos(self) -> int:
+        """How many are done."""
+        return len(self._videos)
 
     def write_results(self, head: Mapping[str, Any]) -> None:
-        """results.json, written whole or not at all."""
+        """results.json and the label files of the data set, each written whole or not at all."""
+        if self.saved is not None:
+            self.saved.close()
         classes = {task: list(names) for task, names in self.classes.items()}
         results = {**head, "classes": classes, "images": self._images, "videos": self._videos, "unreadable": self._unreadable}
         write_json(self.root / "results.json", results, ADVICE)
@@ -133,7 +156,8 @@ class VideoOutput:
         """Draw and append one frame, (H, W, 3) uint8 BGR, of a time from the first one. Raises FileFailed when the disk is full."""
         if shutil.disk_usage(self.path.parent).free < SPARE_BYTES:
             raise self._failed("no space left on device")
-        self._writer.write(draw_prediction(frame, prediction, self.output.classes, min_score=self.output.min_score, window=window))
+        prediction = self.output.min_score.kept(prediction, self.output.classes)
+        self._writer.write(draw_prediction(frame, prediction, self.output.classes, min_score=0.0, window=window))
         self.record["frames"].append({"frame": self.frames, "seconds": round(seconds, 4), "boxes": self.output.boxes(prediction)})
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -57,17 +57,24 @@ class OwnTask:
     classes: tuple[str, ...]
 
 
+def read_receipt(data: Path) -> Mapping[str, Any]:
+    """What a conversion says of the set in `data`. Raises UserError for a folder that none wrote."""
+    receipt = read_json(data / RECEIPT, "receipt of `mtzoo data convert`", "convert the data set first")
+    if not isinstance(receipt, Mapping) or not isinstance(receipt.get("mask_classes"), Mapping):
+        raise UserError(f"{data / RECEIPT}: no receipt of `mtzoo data convert`; convert the data set first")
+    return receipt
+
+
 def config_text(data: Path) -> str:
     """Python text of a config that trains on the converted set in `data`; it holds all that can be changed.
 
     Raises UserError for a folder that no conversion wrote, and for a set without a class to learn.
     """
-    receipt = read_json(data / RECEIPT, "receipt of `mtzoo data convert`", "convert the data set first")
-    if not isinstance(receipt, Mapping) or not isinstance(receipt.get("mask_classes"), Mapping):
-        raise UserError(f"{data / RECEIPT}: no receipt of `mtzoo data convert`; convert the data set first")
-    tasks = own_tasks(receipt)
+    receipt = read_receipt(data)
+    tasks = [task for task in own_tasks(receipt) if not missing_split(task, data)]
     if not tasks:
-        raise UserError(f"{data}: no class with a labelled object, and no masks of two classes or more; there is nothing to train")
+        raise UserError(f"{data}: no class with a labelled object, and no masks of two classes or more, in both train and val; there is "
+                        "nothing to train")
     return "\n".join([_head(data), _sources(tasks), NETWORK, _tasks(tasks), _geometry(data), _solver(receipt)])
 
 
@@ -78,6 +85,11 @@ def own_tasks(receipt: Mapping[str, Any]) -> list[OwnTask]:
     tasks = [OwnTask("det", "detection", "boxes.json", categories)] if categories else []
     return tasks + [OwnTask(kind, "segmentation", kind, tuple(receipt["mask_classes"][kind]))
                     for kind in MASKS if len(receipt["mask_classes"].get(kind, ())) > 1]
+
+
+def missing_split(task: OwnTask, data: Path) -> str:
+    """The split that has no label for a task, or ""."""
+    return next((split for split in ("train", "val") if not (data / split / task.labels).exists()), "")
 
 
 def _head(data: Path) -> str:

@@ -12,6 +12,10 @@ def converted_set(root, **receipt):
     """A converted folder as far as a config looks at it: one image of 100x150."""
     write_image(root / "train" / "images" / "a.jpg", (100, 150))
     content = {"images": {"train": 40}, "categories": ["cone", "tree", "ignore"], "boxes": {"cone": 3}, "mask_classes": {}, **receipt}
+    for split in ("train", "val"):
+        write_text(root / split / "boxes.json", "{}")
+        for kind in ("seg", "lane"):
+            (root / split / kind).mkdir()
     write_text(root / "convert.json", json.dumps(content))
     return root
 
@@ -35,6 +39,12 @@ def test_masks_become_a_segmentation_task_beside_it(tmp_path):
     config = loaded(converted_set(tmp_path, mask_classes={"seg": ['the "road"', "Rösti"], "lane": ["one"]}))
     assert [(task.name, task.kind, task.classes) for task in config.tasks] == [
         ("det", "detection", ("cone",)), ("seg", "segmentation", ('the "road"', "Rösti"))]
+
+
+def test_what_one_split_has_no_label_for_is_no_task(tmp_path):
+    root = converted_set(tmp_path, mask_classes={"seg": ["sky", "road"]})
+    (root / "val" / "seg").rmdir()
+    assert [task.name for task in loaded(root).tasks] == ["det"]
 
 
 def test_large_images_are_shrunk_and_small_ones_stay():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mtzoo.cli.min_score import MinScore
 from mtzoo.cli.predict import predict_files
 from mtzoo.cli.predict_output import Output
 from mtzoo.structures import Prediction
@@ -47,7 +48,7 @@ def forged(data: bytes, rng: np.random.Generator) -> bytes:
 
 def predict(path: Path, out: Path) -> list[str]:
     """Lines of the videos that could not be read."""
-    output = Output(out, {}, 0.3)
+    output = Output(out, {}, MinScore(0.3))
     failed = predict_files(Blind(), [(path, Path(path.name))], output)
     output.write_results({})
     return ["unreadable"] if failed else []

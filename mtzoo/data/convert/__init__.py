@@ -6,8 +6,10 @@ from mtzoo.data.convert import (
     cityscapes,
     coco_subset,
     culane,
+    cvat,
     idd,
     kitti,
+    label_studio,
     labelme,
     masks,
     pascal,
@@ -22,6 +24,6 @@ from mtzoo.data.convert.summary import Summary
 from mtzoo.data.convert.translation import VAL_SHARE, Options
 
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in (
-    bdd100k, cityscapes, idd, kitti, camvid, voc, yolo, tusimple, culane, coco_subset, labelme, pascal, masks)}
+    bdd100k, cityscapes, idd, kitti, camvid, voc, yolo, tusimple, culane, coco_subset, labelme, pascal, masks, cvat, label_studio)}
 
 __all__ = ["FORMATS", "VAL_SHARE", "Format", "Options", "Places", "Sighting", "Summary", "convert", "recognise"]

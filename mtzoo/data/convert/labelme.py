@@ -7,6 +7,8 @@ else stays unlabelled; lines called like a lane class paint a lane mask.
 import math
 import os
 import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ LAYOUT = "*.json of LabelMe, in subfolders too (train/ and val/ are the splits),
 LANES = MASK_CLASSES["lane"]
 LANE_NAMES = {**{name: name for name in LANES[1:]}, "lane": PAINT, "lane line": PAINT}
 AREA_SHAPES, LINE_SHAPES = ("polygon", "rectangle", "circle", "mask"), ("linestrip", "line")  # a mask is boxed by its points
+MASK_CLASSES_OF_SHAPES = {"seg": {name: name for name in SEG}, "lane": {name: name for name in LANES}}
 Points = list[tuple[float, float]]
 
 
@@ -41,8 +44,7 @@ def open_labelme(src: Path) -> SourceSet:
         raise UserError(f"{src}: no JSON in it; --src has to hold {LAYOUT}")
     if ALL in splits and len(splits) > 1:
         splits = {ALL: [entry for entries in splits.values() for entry in entries]}
-    masks = {"seg": {name: name for name in SEG}, "lane": {name: name for name in LANES}}
-    return SourceSet(splits, Vocabulary(labelled=None, masks=masks))
+    return SourceSet(splits, Vocabulary(labelled=None, masks=MASK_CLASSES_OF_SHAPES))
 
 
 def _read(src: Path, path: Path, base: Path) -> LabelledImage:
@@ -54,16 +56,41 @@ def _read(src: Path, path: Path, base: Path) -> LabelledImage:
     if None not in told and told != hw:
         raise UserError(f"{path}: imageHeight, imageWidth are {told[0]}, {told[1]}, but the image is {hw[0]} x {hw[1]}; mend one")
     name = image.relative_to(base if image.is_relative_to(base) else src).as_posix()
-    found = LabelledImage(image, name, hw, boxes=[])
-    shapes = member(content, "shapes", list, str(path))
+    shapes = [_shape(shape, f"{path}: shapes[{row}]") for row, shape in enumerate(member(content, "shapes", list, str(path)))]
+    return shapes_image(image, name, shapes, None, str(path))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """kind: one of LabelMe's shape_type; corners: in pixels; where: its place, for messages."""
+
+    label: str
+    kind: str
+    corners: Points
+    where: str
+
+
+def _shape(shape: Any, where: str) -> Shape:
+    label, kind = member(shape, "label", str, where), str(shape.get("shape_type") or "polygon")
+    return Shape(label, kind, points(shape.get("points"), where), where)
+
+
+def shapes_image(image: Path, name: str, shapes: Sequence[Shape], told: tuple[int, int] | None, where: str) -> LabelledImage:
+    """Boxes and masks of an image's shapes. told: the size that the labels were made for, if they say so.
+
+    Raises UserError if the image has another size.
+    """
+    found = LabelledImage(image, name, upright_hw(image), boxes=[])
+    if told is not None and told != found.hw:
+        raise UserError(f"{where}: made for an image of {told[1]}x{told[0]}, but it is {found.hw[1]}x{found.hw[0]}; mend one")
     areas: list[tuple[Points, str]] = []
     odd_lines: list[Points] = []
-    for row, shape in enumerate(shapes):
-        _add_shape(found, shape, areas, odd_lines, f"{path}: shapes[{row}]")
+    for shape in shapes:
+        _add_shape(found, shape, areas, odd_lines)
     for line in odd_lines if "lane" in found.masks else ():
-        draw_polyline(found.masks["lane"], line, IGNORE, lane_width(hw[0]))
+        draw_polyline(found.masks["lane"], line, IGNORE, lane_width(found.hw[0]))
     if any(name not in THINGS for _, name in areas):
-        found.masks["seg"] = np.full(hw, IGNORE, np.uint8)
+        found.masks["seg"] = np.full(found.hw, IGNORE, np.uint8)
         for corners, name in areas:
             draw_polygon(found.masks["seg"], corners, SEG.index(name))
     return found
@@ -80,9 +107,8 @@ def _image_of(src: Path, path: Path, named: str) -> Path:
     return existing(inside(src, relative, str(path)), str(path))
 
 
-def _add_shape(found: LabelledImage, shape: Any, areas: list[tuple[Points, str]], odd_lines: list[Points], where: str) -> None:
-    label, kind = member(shape, "label", str, where), str(shape.get("shape_type") or "polygon")
-    corners = points(shape.get("points"), where)
+def _add_shape(found: LabelledImage, shape: Shape, areas: list[tuple[Points, str]], odd_lines: list[Points]) -> None:
+    label, kind, corners, where = shape.label, shape.kind, shape.corners, shape.where
     area = surface(label)
     if kind in LINE_SHAPES:
         lane = LANE_NAMES.get(plain_name(label))

@@ -16,6 +16,7 @@ TEST = "test"
 SPLIT_WORDS = re.compile(r"(train|val|test)(ing|id|idation)?(set)?(\d{4})?", re.IGNORECASE)
 MASK_WORDS = re.compile(r"mask|annot|label|truth|(^|[_\W])(gt|seg)", re.IGNORECASE)
 MASK_ENDINGS = ("_mask", "-mask", "_gt", "_seg", "_label", "_labels", "_matte")
+UPLOAD = re.compile(r"^[0-9a-f]{8}-")
 HEAD_BYTES = 4096
 
 
@@ -58,6 +59,37 @@ class Listing:
         """The first characters of a file."""
         with open(self.src / path, "rb") as file:
             return file.read(HEAD_BYTES).decode("utf-8", "replace").lstrip("\ufeff")
+
+
+class ImageFinder:
+    """Finds the images that an annotation file names, wherever they lie now."""
+
+    def __init__(self, listing: Listing) -> None:
+        self.src = listing.src
+        self._by_name: dict[str, list[Path]] = defaultdict(list)
+        for path in listing.images:
+            self._by_name[path.name].append(path)
+
+    def find(self, name: str, where: str) -> Path:
+        """The image, relative to the folder, whose folders end most as those of `name` do. "0a1b2c3d-a.jpg", as Label Studio calls an
+        upload, is a.jpg. Raises UserError if there is none, or two that fit equally."""
+        wanted = Path(name.replace("\\", "/"))
+        found = self._by_name.get(wanted.name) or self._by_name.get(UPLOAD.sub("", wanted.name)) or []
+        scored = sorted(((_same_tail(path, wanted), path) for path in found), reverse=True)
+        if not scored or len(scored) > 1 and scored[0][0] == scored[1][0]:
+            why = f"{len(scored)} images of this name, {scored[0][1]} and {scored[1][1]}" if scored else "no such image"
+            raise UserError(f"{where}: {why} in {self.src}; put the images where the file says")
+        return scored[0][1]
+
+
+def _same_tail(path: Path, other: Path) -> int:
+    """How many of the innermost folders are the same."""
+    count = 0
+    for a, b in zip(reversed(path.parent.parts), reversed(other.parent.parts)):
+        if a != b:
+            break
+        count += 1
+    return count
 
 
 def split_of(path: Path) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtzoo.data.convert.coco_subset import coco_files
+from mtzoo.data.convert.cvat import cvat_xmls
+from mtzoo.data.convert.label_studio import label_studio_files
 from mtzoo.data.convert.listing import Listing, pair_files, relative_folder
 from mtzoo.data.convert.pascal import HEADER
 from mtzoo.errors import UserError
@@ -54,6 +56,10 @@ def _annotation_files(listing: Listing) -> Iterator[Sighting]:
     jsons = [path for path in listing.of(".json") if path not in set(files)]
     if labelme := [path for path in jsons[:SAMPLED] if _holds(listing, path, '"shapes"', '"imagePath"')]:
         yield Sighting("labelme", f"LabelMe: {_some(labelme)}")
+    if studio := label_studio_files(listing):
+        yield Sighting("label_studio", f"Label Studio: {_some(studio)}")
+    if cvat := cvat_xmls(listing):
+        yield Sighting("cvat", f"CVAT: {_some(cvat)}")
     if voc := [path for path in listing.of(".xml")[:SAMPLED] if _holds(listing, path, "<annotation>")]:
         yield Sighting("voc", f"Pascal VOC XML: {_some(voc)}")
 

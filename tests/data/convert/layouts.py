@@ -181,11 +181,45 @@ def write_masks(root: Path) -> None:
         write_mask(root / "ground_truth" / f"{name}.png", mask)
 
 
+CVAT_XML = """<?xml version="1.0" encoding="utf-8"?>
+<annotations><version>1.1</version><meta><task><name>mine</name></task></meta>
+<image id="0" name="day/a.jpg" width="64" height="48">
+<box label="car" occluded="0" xtl="4.00" ytl="6.00" xbr="24.00" ybr="16.00" z_order="0"></box>
+<polygon label="road" points="0.00,30.00;63.00,30.00;63.00,47.00;0.00,47.00" z_order="0"></polygon>
+<box label="car" outside="1" xtl="1" ytl="1" xbr="2" ybr="2"></box>
+<points label="nail" points="1,1"></points></image>
+<image id="1" name="day/b.jpg" width="64" height="48"><ellipse label="sign" cx="20" cy="10" rx="4" ry="3"></ellipse>
+<polygon label="sky" points="0,0;63,0;63,5;0,5"></polygon></image>
+</annotations>"""
+
+
+def write_cvat(root: Path) -> None:
+    for name in ("a", "b"):
+        write_image(root / "photos" / "day" / f"{name}.jpg")
+    write_text(root / "annotations.xml", CVAT_XML)
+
+
+def studio_task(image: str, *regions: dict) -> dict:
+    result = [{"original_width": 64, "original_height": 48, **region} for region in regions]
+    return {"id": 1, "data": {"image": image}, "annotations": [{"result": result, "was_cancelled": False}]}
+
+
+def write_label_studio(root: Path) -> None:
+    box = {"type": "rectanglelabels", "value": {"x": 25, "y": 50, "width": 50, "height": 25, "rotation": 0, "rectanglelabels": ["car"]}}
+    road = {"type": "polygonlabels", "value": {"points": [[0, 75], [100, 75], [100, 100], [0, 100]], "polygonlabels": ["road"]}}
+    for name in ("a", "b", "c"):
+        write_image(root / "photos" / f"{name}.jpg")
+    write_json(root / "export.json", [
+        studio_task("/data/upload/1/0a1b2c3d-a.jpg", box, road), studio_task("/data/local-files/?d=photos/b.jpg", box, road),
+        {"data": {"image": "https://example.org/photos/c.jpg"}, "annotations": []}])
+
+
 LAYOUTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "bdd100k": ("bdd100k", write_bdd100k), "cityscapes": ("cityscapes", write_cityscapes), "idd": ("idd", write_idd),
     "kitti": ("kitti", write_kitti), "camvid": ("camvid", write_camvid), "camvid32": ("camvid", write_camvid32),
     "voc": ("voc", write_voc), "yolo": ("yolo", write_yolo), "tusimple": ("tusimple", write_tusimple),
     "culane": ("culane", write_culane), "coco": ("coco", write_coco), "labelme": ("labelme", write_labelme),
     "pascal": ("pascal", write_pascal), "masks": ("masks", write_masks),
+    "cvat": ("cvat", write_cvat), "label_studio": ("label_studio", write_label_studio),
 }
 """Name of a layout -> its format and who writes it."""

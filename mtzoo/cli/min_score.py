@@ -1,0 +1,63 @@
+"""`--min-score`: below which score boxes are left out, for all classes and for some."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mtzoo.errors import UserError, did_you_mean
+from mtzoo.structures import Detections, Prediction
+
+
+@dataclass(frozen=True)
+class MinScore:
+    """every: of the classes that `of` does not name."""
+
+    every: float
+    of: Mapping[str, float] = field(default_factory=dict)
+
+    def check(self, classes: Mapping[str, Sequence[str]]) -> None:
+        """Raises UserError for a class that no task has."""
+        known = [name for names in classes.values() for name in names]
+        for name in self.of:
+            if name not in known:
+                raise UserError(f"--min-score {name}={self.of[name]:g}: the model has no class '{name}'{did_you_mean(name, known)}")
+
+    def kept(self, prediction: Prediction, classes: Mapping[str, Sequence[str]]) -> Prediction:
+        """The prediction without the boxes that are weaker."""
+        found = {}
+        for task, boxes in prediction.detections.items():
+            least = np.array([self.of.get(name, self.every) for name in classes[task]])
+            keep = boxes.scores >= least[boxes.labels]
+            found[task] = Detections(boxes.boxes[keep], boxes.scores[keep], boxes.labels[keep])
+        return Prediction(found, prediction.label_maps)
+
+    def plain(self) -> float | dict[str, float]:
+        """For JSON: the number alone where no class has its own."""
+        return {"": self.every, **self.of} if self.of else self.every
+
+
+def parse_min_score(text: str) -> MinScore:
+    """ "0.3" or "0.3,person=0.5"."""
+    every, of = DEFAULT, {}
+    for part in text.split(","):
+        name, equals, value = part.rpartition("=")
+        if equals:
+            of[name.strip()] = _score(value)
+        else:
+            every = _score(value)
+    return MinScore(every, of)
+
+
+def _score(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no score from 0 to 1")
+    return value
+
+
+DEFAULT = 0.3

@@ -1,0 +1,69 @@
+"""Images -> predicted labels -> `mtzoo data convert` -> a config that trains: the loop of labelling by machine."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mtzoo.cli.main import main
+from mtzoo.config import load_config
+from mtzoo.config.own_data import config_text
+from mtzoo.data.check import check_sources
+from mtzoo.data.images import read_mask
+from mtzoo.engine.evaluate import task_data
+from tests.cli.predict_helpers import use_fake_model, write_image
+
+
+@pytest.fixture
+def predicted(tmp_path, monkeypatch, capsys):
+    """Runs `predict --save-labels` on three images of 60x100 and gives the data set's folder."""
+    model = use_fake_model(monkeypatch, tmp_path)
+    for name in ("a", "day/b", "day/c"):
+        write_image(tmp_path / "drive" / f"{name}.png")
+
+    def run(*arguments: str):
+        assert main(["predict", str(model), str(tmp_path / "drive"), "--out", str(tmp_path / "seen"), *arguments]) == 0
+        return tmp_path / "seen" / "dataset"
+
+    return run
+
+
+@pytest.mark.parametrize("form", ["coco", "yolo", "voc", "cvat", "labelme"])
+def test_boxes_come_back_as_they_were(form, predicted, tmp_path, capsys):
+    folder = predicted("--save-labels", form)
+    assert f"labels of 3 images: {folder}; correct them, then: mtzoo data convert --src {folder} --out DIR" in capsys.readouterr().out
+    assert main(["data", "convert", "--src", str(folder), "--out", str(tmp_path / "out"), "--classes", "own"]) == 0
+    found = [json.loads((tmp_path / "out" / split / "boxes.json").read_text()) for split in ("train", "val")]
+    boxes = [annotation["bbox"] for content in found for annotation in content["annotations"]]
+    assert np.allclose(boxes, [[25, 15, 25, 15]] * 3, atol=0.01)
+    assert [c["name"] for c in found[0]["categories"]] == ["person"]
+    path = tmp_path / "config.py"
+    path.write_text(config_text(tmp_path / "out"))
+    config = load_config(path)
+    assert config.tasks[0].classes == ("person",)
+    assert [check_sources(task_data(config, split)).faults for split in ("train", "val")] == [[], []]
+
+
+def test_label_maps_come_back_as_they_were(predicted, tmp_path):
+    folder = predicted("--save-labels", "masks")
+    assert main(["data", "convert", "--src", str(folder), "--out", str(tmp_path / "out"), "--classes", "own"]) == 0
+    receipt = json.loads((tmp_path / "out" / "convert.json").read_text())
+    assert receipt["mask_classes"] == {"seg": ["sky", "road"]}
+    (mask,) = (tmp_path / "out").rglob("seg/**/b.png")
+    assert read_mask(mask)[[29, 30], 0].tolist() == [0, 1]
+
+
+def test_scores_by_class(predicted, tmp_path, capsys):
+    predicted("--save-labels", "coco", "--min-score", "0.5,person=0.05")
+    results = json.loads((tmp_path / "seen" / "results.json").read_text())
+    assert [len(image["boxes"]) for image in results["images"]] == [2, 2, 2]
+    assert results["min_score"] == {"": 0.5, "person": 0.05}
+
+
+@pytest.mark.parametrize(("score", "message"), [("0.3,persn=0.5", "the model has no class 'persn'; did you mean 'person'?"),
+                                                ("person=2", "'2' is no score from 0 to 1")])
+def test_bad_scores(score, message, tmp_path, monkeypatch, capsys):
+    model = use_fake_model(monkeypatch, tmp_path)
+    image = write_image(tmp_path / "a.png")
+    assert main(["predict", str(model), str(image), "--out", str(tmp_path / "seen"), "--min-score", score]) == 2
+    assert message in capsys.readouterr().err
