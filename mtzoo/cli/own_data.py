@@ -48,7 +48,7 @@ def prepare_data(args: argparse.Namespace) -> None:
         write_whole(config, config_text(data).encode(), "choose another --work-dir")
         for task in own_tasks(read_receipt(data)):
             if split := missing_split(task, data):
-                note(f"note: {task.labels}: {split} has none, so this is not trained; divide the set otherwise (--split-by) to train it")
+                note(f"note: {task.labels}: {split} has none, so it is not trained; divide the set otherwise (--split-by) to train it")
         say(f"config: {config}; edit it as you like, and train again with --config {config}")
     args.config, args.work_dir = str(config), folder / (f"{RUN}-pipeline-test" if args.pipeline_test else RUN)
 

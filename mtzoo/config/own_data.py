@@ -73,8 +73,8 @@ def config_text(data: Path) -> str:
     receipt = read_receipt(data)
     tasks = [task for task in own_tasks(receipt) if not missing_split(task, data)]
     if not tasks:
-        raise UserError(f"{data}: no class with a labelled object, and no masks of two classes or more, in both train and val; there is "
-                        "nothing to train")
+        raise UserError(f"{data}: no class with a labelled object, and no masks of two classes or more, in both train and val; there "
+                        "is nothing to train")
     return "\n".join([_head(data), _sources(tasks), NETWORK, _tasks(tasks), _geometry(data), _solver(receipt)])
 
 
