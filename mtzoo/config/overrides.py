@@ -14,6 +14,8 @@ BOX_INPUTS = ("im_hw", "crop_xy")
 TOP_KEYS = (*TABLES, "data_root", "tasks", "train_geometry", "deploy_geometry", "int_inference_export_input_shape", "solver",
             "fusion_bn_patterns", "photometric", "quantization", "env", "loss_balance", "samples_per_epoch", "pipeline_test",
             "augmentation", "merge", "distillation", "sparsity", "channels")
+IMAGES = ("type", "images", "num", "seed")
+"""Keys of a source that say which images it has."""
 _ABSENT = object()
 
 
@@ -88,7 +90,7 @@ def _update_copies(values: dict[str, Any], before: Mapping[str, Any], table: str
     for name, entry in old.items():
         if isinstance(entry, Mapping) and isinstance(new.get(name), Mapping) and new[name] != entry:
             for item in _items(values, table):
-                if isinstance(item, dict) and _is_copy(item, name, old):
+                if isinstance(item, dict) and _is_copy(item, name, table, old):
                     _follow(item, entry, new[name])
 
 
@@ -101,11 +103,24 @@ def _follow(item: dict[str, Any], old: Mapping[str, Any], new: Mapping[str, Any]
                 item.pop(key, None)
 
 
-def _is_copy(item: Mapping[str, Any], name: str, table: Mapping[str, Any]) -> bool:
-    """Whether a task's own spec was made of the entry `name`: it has its name, or no other entry's and all its values."""
-    if item.get("name") in table:
-        return item["name"] == name and item.get("type") == table[name].get("type")
-    return all(item.get(key, _ABSENT) == value for key, value in table[name].items())
+def _is_copy(item: Mapping[str, Any], name: str, table: str, entries: Mapping[str, Any]) -> bool:
+    """Whether a task's own spec was made of the entry `name` of a table: it has its name, or no other entry's and all its values. Of
+    sources, those of the same images are enough, if no other entry has more in common with it."""
+    entry = entries[name]
+    if item.get("name") in entries:
+        return item["name"] == name and item.get("type") == entry.get("type")
+    if table != "sources":
+        return all(item.get(key, _ABSENT) == value for key, value in entry.items())
+    known = [other for other in entries.values() if isinstance(other, Mapping) and _same_images(item, other)]
+    return _same_images(item, entry) and _common(item, entry) == max(_common(item, other) for other in known)
+
+
+def _same_images(item: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    return all(item.get(key, _ABSENT) == entry.get(key, _ABSENT) for key in IMAGES)
+
+
+def _common(item: Mapping[str, Any], entry: Mapping[str, Any]) -> int:
+    return sum(item.get(key, _ABSENT) == value for key, value in entry.items())
 
 
 def _items(values: Mapping[str, Any], table: str) -> list[Any]:
@@ -222,7 +237,7 @@ def _reason(key: str, others: Mapping[str, Any], whole: Mapping[str, Any], tasks
         return "that is its value already"
     if top == "data_root":
         return "no data source lies in data_root"
-    if top in TABLES and not any(item == name or isinstance(item, Mapping) and _is_copy(item, name, whole[top])
+    if top in TABLES and not any(item == name or isinstance(item, Mapping) and _is_copy(item, name, top, whole[top])
                                  for item in _items(select_tasks(whole, tasks), top)):
         return f"no task uses {top}.{cut(name)}"
     if top == "tasks" and tasks and name not in tasks:

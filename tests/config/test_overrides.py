@@ -32,6 +32,17 @@ def test_a_source_is_changed_in_every_task_that_uses_or_copied_it(values):
     assert config.tasks[0].train_sources[0].categories == {"car": "blue"}
 
 
+def test_a_copy_that_says_something_otherwise_follows_to_the_new_images(values):
+    boxes = values["sources"]["boxes"]
+    values["sources"]["more"] = {**boxes, "annotations": "more.json"}
+    values["tasks"]["det"]["train"] = [{**values["sources"]["boxes_val"], "name": "a", "weight": 2.0},
+                                       {**boxes, "name": "b", "annotations": "mine.json"}, {**values["sources"]["more"], "name": "c"}]
+    config = config_from_dict(override(values, {"sources.boxes.images": "/new"}))
+    assert sources(config)["det/train"] == ["/new", "/new", boxes["images"]], "a may be a copy of boxes; c is one of more"
+    config = config_from_dict(override(values, {"sources.boxes_val.images": "/new"}))
+    assert sources(config)["det/train"] == ["/new", boxes["images"], boxes["images"]]
+
+
 def test_what_a_task_says_of_its_copy_itself_stays(values):
     config = config_from_dict(override(values, {"sources.boxes.categories": {"dog": "yellow"}}))
     assert config.tasks[0].train_sources[0].categories == {"car": "blue"}
