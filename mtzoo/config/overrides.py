@@ -111,12 +111,13 @@ def _is_copy(item: Mapping[str, Any], name: str, table: str, entries: Mapping[st
         return item["name"] == name and item.get("type") == entry.get("type")
     if table != "sources":
         return all(item.get(key, _ABSENT) == value for key, value in entry.items())
-    known = [other for other in entries.values() if isinstance(other, Mapping) and _same_images(item, other)]
-    return _same_images(item, entry) and _common(item, entry) == max(_common(item, other) for other in known)
+    known = [other for other in entries.values() if isinstance(other, Mapping) and _may_be_made_of(item, other)]
+    return entry in known and _common(item, entry) == max(_common(item, other) for other in known)
 
 
-def _same_images(item: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
-    return all(item.get(key, _ABSENT) == entry.get(key, _ABSENT) for key in IMAGES)
+def _may_be_made_of(item: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    """A copy has all keys of its entry, and its images."""
+    return entry.keys() <= item.keys() and all(item.get(key, _ABSENT) == entry.get(key, _ABSENT) for key in IMAGES)
 
 
 def _common(item: Mapping[str, Any], entry: Mapping[str, Any]) -> int:
