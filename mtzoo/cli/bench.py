@@ -85,6 +85,8 @@ def print_report(report: "BenchReport", base: "BenchReport | None") -> None:
         f"fp32 {report.bytes['fp32']:,} bytes")
     say(f"{form} is {report.speedup_over_float:.2f} times as fast as the faster fp32 runtime, "
         f"{report.speedup_over_bf16:.2f} times as fast as bf16")
+    if report.batch > 1:
+        say(f"{report.latency_ms[report.deployed] / report.batch:.2f} ms an image, {report.batch} at once")
     if base:
         say(f"base: {base.form} {base.bytes[base.form]:,} bytes, {base.parameters:,} parameters: "
             f"{base.bytes[base.form] / size:.2f} times as large")
@@ -98,7 +100,7 @@ def latency_table(report: "BenchReport", base: "BenchReport | None") -> "Table":
 
     from mtzoo.console import numbered
 
-    table = Table(title=f"{report.machine}; {numbered(report.threads, 'thread')}, batch 1, "
+    table = Table(title=f"{report.machine}; {numbered(report.threads, 'thread')}, batch {report.batch}, "
                         f"{numbered(report.runs, 'interleaved run')}")
     columns = ["variant", "median ms", "minimum ms", f"{report.form} is faster by"]
     for column in columns + (["base, median ms", "faster than base by"] if base else []):

@@ -12,9 +12,11 @@ those of 8 bits run in float32. Measure what it costs with `mtzoo eval`.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtzoo.cli.numbers import at_least
 from mtzoo.cli.other_names import CARRIED, add_idle_options
 from mtzoo.cli.outputs import output_file
 from mtzoo.errors import UserError
@@ -35,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--layout", metavar="nchw|nhwc",
                         help="of that image in memory: plane by plane, or pixel by pixel as cameras and OpenCV give it; default: the "
                              "config's, nchw")
+    parser.add_argument("--batch", type=at_least(1, "--batch"), default=1, metavar="N", help="how many images it reads at once (1)")
     parser.add_argument("--cfg-options", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
                         help="override keys of the checkpoint's config")
     parser.add_argument("--weight-bits", type=int, choices=(7,),
@@ -72,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
     whole = step == INTEGER_STEP or bool(args.weight_bits)
     if args.keep_raw and not whole:
         raise UserError(f"{args.checkpoint}: a checkpoint of step {step}, whose export has raw maps only; leave --keep-raw out")
-    info = export_model(net, export_spec(config, step), out, postprocess=whole and not args.raw, keep_raw=args.keep_raw)
+    spec = replace(export_spec(config, step), batch=args.batch)
+    info = export_model(net, spec, out, postprocess=whole and not args.raw, keep_raw=args.keep_raw)
     print_summary(info, out)
     if args.weight_bits:
         say(f"weights of {args.weight_bits} bits: `mtzoo eval {out}` tells what that costs, `mtzoo verify` that every executor agrees")

@@ -68,6 +68,6 @@ def model_predictor(model: DeployModel) -> Predictor:
     """A deploy model for the evaluator."""
 
     def predict(batch: EvalBatch) -> list[Prediction]:
-        return [model.predict_input(sample.image, sample.original_hw) for sample in batch.samples]
+        return model.predict_inputs([sample.image for sample in batch.samples], [sample.original_hw for sample in batch.samples])
 
     return predict

@@ -49,15 +49,23 @@ def _centers(b: Scope, locations: str, levels: Levels) -> tuple[str, str]:
     return b.op("Mul", [b.op("Add", [corners, b.float(0.5)], "cell_middle"), stride], "centers"), stride
 
 
-def original_boxes(b: Scope, boxes: str, geometry: DeployGeometry) -> str:
-    """Boxes (T, k, 4) of input pixels -> original pixels, clipped to the original image."""
+def original_boxes(b: Scope, boxes: str, geometry: DeployGeometry, tasks: int, images: int) -> str:
+    """Boxes (T, k, 4) of input pixels -> original pixels, clipped to the original image. T: all images of a task, then of the next."""
+
+    def by_box(values: str, name: str) -> str:
+        """(images, n) -> (T, 1, n); of one image as it is, since that fits all."""
+        if images == 1:
+            return values
+        of_tasks = b.op("Concat", [values] * tasks, f"{name}_of_tasks", axis=0)
+        return b.op("Unsqueeze", [of_tasks, b.integers(1)], f"{name}_by_box")
+
     if geometry.window is not None:  # full resolution
-        shift = b.op("Gather", [CROP_XY, b.integers(0, 1, 0, 1)], "crop_xyxy", axis=1)  # (1, 4)
-        moved = b.op("Add", [boxes, shift], "boxes_original")
+        shift = b.op("Gather", [CROP_XY, b.integers(0, 1, 0, 1)], "crop_xyxy", axis=1)  # (images, 4)
+        moved = b.op("Add", [boxes, by_box(shift, "crop_xyxy")], "boxes_original")
     else:
-        ratios = b.op("Div", [b.constant(np.array([geometry.resized_hw], dtype=np.float32)), IM_HW], "ratios")  # (1, 2)
-        scale = b.op("ReduceMin", [ratios], "scale", axes=[1], keepdims=1)  # (1, 1) input pixels per original pixel
+        ratios = b.op("Div", [b.constant(np.array([geometry.resized_hw], dtype=np.float32)), IM_HW], "ratios")  # (images, 2)
+        scale = b.op("ReduceMin", [ratios], "scale", axes=[1], keepdims=1)  # (images, 1) input pixels per original pixel
         shift = b.constant(np.array([0, geometry.drop_top, 0, geometry.drop_top], dtype=np.float32))
-        moved = b.op("Div", [b.op("Add", [boxes, shift], "boxes_resized"), scale], "boxes_original")
-    limit = b.op("Gather", [IM_HW, b.integers(1, 0, 1, 0)], "original_whwh", axis=1)  # (1, 4)
-    return b.op("Min", [b.op("Max", [moved, b.float(0)], "boxes_above_0"), limit], "boxes_clipped")
+        moved = b.op("Div", [b.op("Add", [boxes, shift], "boxes_resized"), by_box(scale, "scale")], "boxes_original")
+    limit = b.op("Gather", [IM_HW, b.integers(1, 0, 1, 0)], "original_whwh", axis=1)  # (images, 4)
+    return b.op("Min", [b.op("Max", [moved, b.float(0)], "boxes_above_0"), by_box(limit, "original_whwh")], "boxes_clipped")

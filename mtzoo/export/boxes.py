@@ -10,7 +10,7 @@ order equals: where order matters, it is that of keys no two of which are the sa
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -29,12 +29,25 @@ Shape = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class DetectionMaps:
-    """Of one task. maps: "cls_s8" -> tensor; shapes: "cls_s8" -> (1, K, h, w)."""
+    """Of one task. maps: "cls_s8" -> tensor; shapes: "cls_s8" -> (images, K, h, w)."""
 
     task: str
     maps: Mapping[str, str]
     shapes: Mapping[str, Shape]
     decoder: BoxDecoder
+
+    @property
+    def images(self) -> int:
+        return next(iter(self.shapes.values()))[0]
+
+    def of_each_image(self, builder: GraphBuilder) -> list["DetectionMaps"]:
+        """The same of each image alone."""
+        if self.images == 1:
+            return [self]
+        parts = {name: builder.split(tensor, [1] * self.images, [f"{self.task}.image_{n}.{name}" for n in range(self.images)], axis=0)
+                 for name, tensor in self.maps.items()}
+        shapes = {name: (1, *shape[1:]) for name, shape in self.shapes.items()}
+        return [replace(self, maps={name: part[n] for name, part in parts.items()}, shapes=shapes) for n in range(self.images)]
 
     @property
     def levels(self) -> tuple[tuple[int, int, int], ...]:
@@ -47,7 +60,8 @@ class DetectionMaps:
 
 
 def emit_boxes(builder: GraphBuilder, tasks: Sequence[DetectionMaps], geometry: DeployGeometry) -> None:
-    """Write "<task>.boxes", ".scores", ".classes" and ".count" of all tasks; those of equal levels and decoders at once."""
+    """Write "<task>.boxes", ".scores", ".classes" and ".count" of all tasks; those of equal levels and decoders, and all
+    images, at once."""
     alike: dict[object, list[DetectionMaps]] = {}
     for task in tasks:
         alike.setdefault((task.decoder, task.levels), []).append(task)
@@ -66,11 +80,15 @@ class _Candidates:
 
 
 class _StackEmitter:
-    """Writes the post-processing of tasks of equal levels and decoders into a builder: every tensor has the task as first axis."""
+    """Writes the post-processing of tasks of equal levels and decoders into a builder: every tensor has the task as first axis.
 
-    def __init__(self, builder: GraphBuilder, stack: Sequence[DetectionMaps], geometry: DeployGeometry) -> None:
-        self.b = Scope(builder, f"{'+'.join(task.task for task in stack)}.post")
-        self.stack, self.geometry = stack, geometry
+    Of several images each counts as a task of its own: all images of a task, then those of the next.
+    """
+
+    def __init__(self, builder: GraphBuilder, tasks: Sequence[DetectionMaps], geometry: DeployGeometry) -> None:
+        self.b = Scope(builder, f"{'+'.join(task.task for task in tasks)}.post")
+        self.tasks, self.images, self.geometry = [task.task for task in tasks], tasks[0].images, geometry
+        self.stack = stack = [one for task in tasks for one in task.of_each_image(builder)]
         self.levels, self.decoder = stack[0].levels, stack[0].decoder
         self.classes = max(task.num_classes for task in stack)
         self.locations = sum(h * w for _, h, w in self.levels)
@@ -79,7 +97,7 @@ class _StackEmitter:
     def emit(self) -> None:
         """From the raw maps to the outputs."""
         candidates = self._candidates()
-        original = original_boxes(self.b, candidates.boxes, self.geometry)
+        original = original_boxes(self.b, candidates.boxes, self.geometry, len(self.tasks), self.images)
         before = self._before(candidates.scores)
         n = min(self.decoder.top_k, self.k)
         position = self.b.op("ReduceSum", [before, self.b.integers(2)], "position", keepdims=0)  # (T, k): 0 is the best
@@ -181,23 +199,23 @@ class _StackEmitter:
         self._output("scores", b.op("Where", [valid, scores, b.float(0)], "scores_valid"), np.float32(0))
         self._output("classes", b.op("Where", [valid, classes, b.constant(np.int32(-1))], "classes_valid"), np.int32(-1))
         count = b.op("ReduceSum", [b.op("Cast", [valid], "valid_int32", to=TensorProto.INT32), b.integers(1)], "count", keepdims=0)
-        self._hand_out("count", count, np.int32, (1,))
+        self._hand_out("count", count, np.int32, (self.images,))
 
     def _output(self, key: str, tensor: str, filler: np.generic, *tail: int) -> None:
-        """(T, taken, *tail) -> each task's (1, top_k, *tail), with rows of `filler` where there are fewer candidates."""
+        """(T, taken, *tail) -> each task's (images, top_k, *tail), with rows of `filler` where there are fewer candidates."""
         missing = self.decoder.top_k - self.k
         if missing > 0:
             rows = self.b.constant(np.full((len(self.stack), missing, *tail), filler))
             tensor = self.b.op("Concat", [tensor, rows], f"{key}_padded", axis=1)
-        self._hand_out(key, tensor, type(filler), (1, self.decoder.top_k, *tail))
+        self._hand_out(key, tensor, type(filler), (self.images, self.decoder.top_k, *tail))
 
     def _hand_out(self, key: str, tensor: str, dtype: type, shape: tuple[int, ...]) -> None:
         """Each task's share of (T, ...) as its output."""
-        names = [f"{task.task}.{key}" for task in self.stack]
+        names = [f"{task}.{key}" for task in self.tasks]
         graph = self.b.builder
         if len(names) == 1:
             graph.op("Identity", [tensor], names[0])
         else:
-            graph.split(tensor, [1] * len(names), names, axis=0)
+            graph.split(tensor, [self.images] * len(names), names, axis=0)
         for name in names:
             graph.add_output(name, dtype, shape)

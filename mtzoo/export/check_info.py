@@ -8,7 +8,7 @@ import onnx
 from mtzoo.errors import UserError, shown
 from mtzoo.export.box_geometry import CROP_XY, IM_HW
 from mtzoo.export.check_graph import Shapes
-from mtzoo.export.deploy import tensors
+from mtzoo.export.deploy import check_batch, tensors
 from mtzoo.export.info import DeployInfo, TaskInfo, TensorInfo
 from mtzoo.export.signature import Signature
 from mtzoo.ops.color import input_shapes
@@ -24,6 +24,7 @@ def check_info(info: DeployInfo, model: onnx.ModelProto, shapes: Shapes) -> None
     for kind, said, found in (("inputs", info.inputs, model.graph.input), ("outputs", info.outputs, model.graph.output)):
         if said != tensors(found):
             raise UserError(f"its description names other {kind} than its graph has")
+    check_batch(info.batch)
     _check_inputs(info)
     if info.step not in range(4) or info.parameters < 1:
         raise UserError(f"its description says step={info.step}, parameters={info.parameters}")
@@ -54,12 +55,12 @@ def _check_foreign_outputs(info: DeployInfo, signature: Signature) -> None:
 def _check_inputs(info: DeployInfo) -> None:
     if info.signature is not None:
         told = TensorInfo(info.signature.input_name, info.signature.dtype, (1, 3, *info.geometry.input_hw))
-        if info.input_layout != "nchw" or info.inputs != (told,):
+        if info.batch != 1 or info.input_layout != "nchw" or info.inputs != (told,):
             raise UserError(f"its inputs do not fit its 'signature', input_hw={info.geometry.input_hw}")
         return
-    shapes = input_shapes(info.input_format, info.geometry.input_hw, info.input_layout)
+    shapes = input_shapes(info.input_format, info.geometry.input_hw, info.input_layout, info.batch)
     images = {TensorInfo(name, "uint8", shape) for name, shape in shapes.items()}
-    others = {TensorInfo(name, "float32", (1, 2)) for name in (IM_HW, CROP_XY)}
+    others = {TensorInfo(name, "float32", (info.batch, 2)) for name in (IM_HW, CROP_XY)}
     if not images <= set(info.inputs) <= images | others or len(set(info.inputs)) != len(info.inputs):
         raise UserError(f"its inputs do not fit its geometry, input_hw={info.geometry.input_hw}, and '{info.input_format}', "
                         f"'{info.input_layout}'")
@@ -68,32 +69,32 @@ def _check_inputs(info: DeployInfo) -> None:
 def _check_outputs(name: str, task: TaskInfo, outputs: Mapping[str, TensorInfo], info: DeployInfo) -> None:
     """Whether the task can be decoded from them."""
     decoded, raw = (_decoded, _raw) if isinstance(task.decoder, BoxDecoder) else (_label_map, _logits)
-    forms = (decoded(task, info.geometry.input_hw), raw(task, info.geometry.input_hw, outputs))
+    forms = (decoded(task, info), raw(task, info, outputs))
     wanted = [{key: TensorInfo(f"{name}.{key}", *tensor) for key, tensor in form.items()} for form in forms]
     if not any(form and form.items() <= outputs.items() for form in wanted):
         raise UserError(f"the outputs of its task {shown(name)} are not those of {task.kind} with its 'decoder'")
 
 
-def _decoded(task: TaskInfo, input_hw: tuple[int, int]) -> Form:
-    rows = task.decoder.top_k
-    return {"boxes": ("float32", (1, rows, 4)), "scores": ("float32", (1, rows)), "classes": ("int32", (1, rows)),
-            "count": ("int32", (1,))}
+def _decoded(task: TaskInfo, info: DeployInfo) -> Form:
+    images, rows = info.batch, task.decoder.top_k
+    return {"boxes": ("float32", (images, rows, 4)), "scores": ("float32", (images, rows)), "classes": ("int32", (images, rows)),
+            "count": ("int32", (images,))}
 
 
-def _raw(task: TaskInfo, input_hw: tuple[int, int], outputs: Iterable[str]) -> Form:
+def _raw(task: TaskInfo, info: DeployInfo, outputs: Iterable[str]) -> Form:
     """At the strides that are in the names."""
     strides = [key.removeprefix(CLASS_MAP) for key in outputs if re.fullmatch(CLASS_MAP + "[1-9][0-9]{0,3}", key)]
-    sizes = {stride: [side // int(stride) for side in input_hw] for stride in strides}
-    return {f"{kind}{stride}": ("float32", (1, channels, *size)) for stride, size in sizes.items()
+    sizes = {stride: [side // int(stride) for side in info.geometry.input_hw] for stride in strides}
+    return {f"{kind}{stride}": ("float32", (info.batch, channels, *size)) for stride, size in sizes.items()
             for kind, channels in ((CLASS_MAP, len(task.classes)), (BOX_MAP, 4))}
 
 
-def _label_map(task: TaskInfo, input_hw: tuple[int, int]) -> Form:
-    return {"labels": ("uint8", (1, 1, *(side // task.decoder.map_stride for side in input_hw)))}
+def _label_map(task: TaskInfo, info: DeployInfo) -> Form:
+    return {"labels": ("uint8", (info.batch, 1, *(side // task.decoder.map_stride for side in info.geometry.input_hw)))}
 
 
-def _logits(task: TaskInfo, input_hw: tuple[int, int], outputs: Iterable[str]) -> Form:
-    return {LOGITS: ("float32", (1, len(task.classes), *(side // task.decoder.stride for side in input_hw)))}
+def _logits(task: TaskInfo, info: DeployInfo, outputs: Iterable[str]) -> Form:
+    return {LOGITS: ("float32", (info.batch, len(task.classes), *(side // task.decoder.stride for side in info.geometry.input_hw)))}
 
 
 def _check_classes(name: str, task: TaskInfo, shapes: Shapes) -> None:

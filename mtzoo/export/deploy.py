@@ -35,6 +35,7 @@ from mtzoo.strict_json import strict_json
 
 METADATA_KEY, DIGEST_KEY = "mtzoo", "mtzoo-sha256"
 MAX_MODEL_BYTES = 256 << 20  # 256 million int8 weights; more is not read either
+MOST_IMAGES = 16  # at once
 DISK_ADVICE = "choose another place"
 DTYPES = {element: np.dtype(dtype).name for dtype, element in ELEMENT_TYPES.items()}
 
@@ -43,7 +44,8 @@ DTYPES = {element: np.dtype(dtype).name for dtype, element in ELEMENT_TYPES.item
 class ExportSpec:
     """What an export has to know beyond the network. step: 0..3; graphs: task -> node specs the network was built from;
     config, config_hash: the resolved config as plain data, to be carried along; input_format, input_layout: of the images it will
-    read; channels: layers narrower than their specs; signature: of a network that is not of the zoo."""
+    read; channels: layers narrower than their specs; batch: how many images it reads at once; signature: of a network that is not of
+    the zoo."""
 
     step: int
     tasks: Mapping[str, TaskInfo]
@@ -54,6 +56,7 @@ class ExportSpec:
     input_format: InputFormat = "bgr"
     input_layout: Layout = "nchw"
     channels: ChannelPlan = field(default_factory=dict)
+    batch: int = 1
     signature: Signature | None = None
 
 
@@ -62,19 +65,29 @@ def export_model(net: MultiTaskNet, spec: ExportSpec, path: str | Path, *, postp
 
     net: on its grids (`freeze`) for an exact file; with BN or float layers it is written as it stands.
     postprocess: label maps and boxes instead of raw maps; keep_raw: raw maps too.
-    Raises UserError if the network has not been calibrated or holds numbers that are not finite, or the file cannot be written.
+    Raises UserError for a batch that is no number of images, if the network has not been calibrated or holds numbers that are not
+    finite, or the file cannot be written.
     """
     path = Path(path)
+    check_batch(spec.batch)
+    if spec.signature is not None and spec.batch > 1:
+        raise UserError("a network that is not of the zoo keeps its own inputs, of one image; leave 'batch' out")
     _check_finite(net)
     was_training = net.training
     net.eval()
     spec = replace(spec, tasks=with_exact_decoders(net, spec.tasks), geometry=replace(spec.geometry, stride=network_stride(net)))
     model = build_model(net, spec.tasks, spec.geometry, spec.input_format, quantized=True, postprocess=postprocess,
-                        keep_raw=keep_raw, signature=spec.signature, layout=spec.input_layout)
+                        keep_raw=keep_raw, signature=spec.signature, layout=spec.input_layout, batch=spec.batch)
     net.train(was_training)
     info = describe(model, net, spec)
     write_model(model, info, path)
     return info
+
+
+def check_batch(batch: int) -> None:
+    """Raises UserError for a number of images that a model cannot read at once."""
+    if not 1 <= batch <= MOST_IMAGES:
+        raise UserError(f"batch={batch}: 1 to {MOST_IMAGES} images at once are wanted")
 
 
 def with_exact_decoders(net: MultiTaskNet, tasks: Mapping[str, TaskInfo]) -> dict[str, TaskInfo]:
@@ -97,13 +110,13 @@ def describe(model: onnx.ModelProto, net: MultiTaskNet, spec: ExportSpec) -> Dep
                       tasks=spec.tasks, geometry=spec.geometry, graphs=spec.graphs, inputs=tensors(model.graph.input),
                       outputs=tensors(model.graph.output), config_hash=spec.config_hash, config=spec.config,
                       input_format=spec.input_format, input_layout=spec.input_layout, channels=spec.channels, exponents=exponents,
-                      weight_bits=weight_bits(model), requires=requirements(model), signature=spec.signature)
+                      weight_bits=weight_bits(model), requires=requirements(model), batch=spec.batch, signature=spec.signature)
 
 
 def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: DeployGeometry,
                 input_format: InputFormat = "bgr", *, quantized: bool, postprocess: bool, keep_raw: bool = False,
-                signature: Signature | None = None, layout: Layout = "nchw") -> onnx.ModelProto:
-    """The ONNX model of `net` for one image. quantized=False: the same network in plain floats, for float runtimes.
+                signature: Signature | None = None, layout: Layout = "nchw", batch: int = 1) -> onnx.ModelProto:
+    """The ONNX model of `net` for `batch` images. quantized=False: the same network in plain floats, for float runtimes.
 
     layout: of the image in memory; signature: of a network that is not of the zoo, whose model has these inputs and outputs and no
     others.
@@ -111,8 +124,8 @@ def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: Depl
     if signature is not None:
         return _foreign_model(net, geometry, signature, quantized=quantized)
     builder = GraphBuilder()
-    image = emit_image(builder, input_format, geometry.input_hw, layout)
-    results = result_shapes(net, geometry.input_hw)
+    image = emit_image(builder, input_format, geometry.input_hw, layout, batch)
+    results = result_shapes(net, geometry.input_hw, batch)
     maps = emit_network(builder, net, image, results, quantized=quantized, nhwc=stays_nhwc(input_format, layout))
     outputs = read_program(net).outputs
     shapes = {f"{task}.{output}": results[name] for task, by_output in outputs.items() for output, name in by_output.items()}
@@ -121,9 +134,9 @@ def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: Depl
             builder.add_output(name, np.float32, shapes[name])
     if postprocess:
         if any(isinstance(task.decoder, BoxDecoder) for task in tasks.values()):
-            builder.add_input(IM_HW, np.float32, (1, 2))
+            builder.add_input(IM_HW, np.float32, (batch, 2))
             if geometry.window is not None:
-                builder.add_input(CROP_XY, np.float32, (1, 2))
+                builder.add_input(CROP_XY, np.float32, (batch, 2))
         _emit_tasks(builder, tasks if quantized else _in_floats(tasks), geometry, maps, shapes)
     return builder.model("mtzoo")
 

@@ -19,10 +19,10 @@ from mtzoo.ops.color import (
 NHWC_TO_NCHW = {"perm": [0, 3, 1, 2]}
 
 
-def emit_image(builder: GraphBuilder, kind: InputFormat, input_hw: tuple[int, int], layout: Layout = "nchw") -> str:
-    """Add the image inputs of a format. Returns a uint8 tensor in BGR, equal to `mtzoo.ops.color.decode`: (1, 3, H, W), or (1, H, W, 3)
+def emit_image(builder: GraphBuilder, kind: InputFormat, input_hw: tuple[int, int], layout: Layout = "nchw", images: int = 1) -> str:
+    """Add the image inputs of a format. Returns a uint8 tensor in BGR, equal to `mtzoo.ops.color.decode`: (N, 3, H, W), or (N, H, W, 3)
     of an image that `stays_nhwc`."""
-    for name, shape in input_shapes(kind, input_hw, layout).items():
+    for name, shape in input_shapes(kind, input_hw, layout, images).items():
         builder.add_input(name, np.uint8, shape)
     if kind == "rgb":
         return builder.op("Gather", [IMAGE, builder.integers(2, 1, 0)], "image.bgr", {"axis": 1 if layout == "nchw" else 3})

@@ -50,8 +50,8 @@ class DeployInfo:
     as trained; graphs: task -> node specs, from which the network is rebuilt; config: the resolved config, as plain data;
     input_format, input_layout: of the image inputs, see `mtzoo.ops.color`; channels: layers that are narrower than their specs;
     exponents: layer -> {"weight": [e per output channel], "output": e}, scale = 2^e, of an integer network; weight_bits: the fewest
-    that hold its int8 weights, None if it has none or the file does not say; requires: see `mtzoo.export.requirements`; signature: of a
-    network that is not of the zoo, its own inputs and outputs.
+    that hold its int8 weights, None if it has none or the file does not say; requires: see `mtzoo.export.requirements`; batch:
+    images at once; signature: of a network that is not of the zoo, its own inputs and outputs.
     """
 
     step: int
@@ -70,6 +70,7 @@ class DeployInfo:
     exponents: Mapping[str, Mapping[str, int | tuple[int, ...]]] = field(repr=False, default_factory=dict)
     weight_bits: int | None = None
     requires: tuple[str, ...] = ()
+    batch: int = 1
     signature: Signature | None = None
 
     def to_json(self) -> str:

@@ -13,13 +13,13 @@ Shape = tuple[int, ...]
 
 
 @torch.no_grad()
-def result_shapes(net: nn.Module, input_hw: tuple[int, int]) -> dict[str, Shape]:
-    """Result -> its shape for one image, that of the image itself as IMAGES. Runs shapes only, no arithmetic."""
+def result_shapes(net: nn.Module, input_hw: tuple[int, int], images: int = 1) -> dict[str, Shape]:
+    """Result -> its shape for so many images, that of the image itself as IMAGES. Runs shapes only, no arithmetic."""
     dry = copy.deepcopy(net).to("meta").eval()
     for module in dry.modules():
         if isinstance(module, Leaf):
             module.strip()
-    values = {IMAGES: torch.empty(1, 3, *input_hw, device="meta")}
+    values = {IMAGES: torch.empty(images, 3, *input_hw, device="meta")}
     for call in read_program(dry).calls:
         values[call.name] = call.module(*(values[name] for name in call.reads))
     return {name: tuple(value.shape) for name, value in values.items()}

@@ -23,12 +23,12 @@ YUV_TO_BGR = np.array([[1024, 1815, 0], [1024, -352, -731], [1024, 0, 1436]])  #
 _BGR_TO_YUV = np.array([[0.114, 0.587, 0.299, 0], [0.5, -0.331264, -0.168736, CHROMA_ZERO], [-0.081312, -0.418688, 0.5, CHROMA_ZERO]])
 
 
-def input_shapes(kind: InputFormat, hw: tuple[int, int], layout: Layout = "nchw") -> dict[str, tuple[int, ...]]:
+def input_shapes(kind: InputFormat, hw: tuple[int, int], layout: Layout = "nchw", images: int = 1) -> dict[str, tuple[int, ...]]:
     """Names and shapes of a model's uint8 image inputs. NV12 is two planes: Y, and U and V in turns at half the size."""
     height, width = hw
     if kind == "nv12":
-        return {IMAGE_Y: (1, 1, height, width), IMAGE_UV: (1, height // 2, width // 2, 2)}
-    return {IMAGE: (1, 3, height, width) if layout == "nchw" else (1, height, width, 3)}
+        return {IMAGE_Y: (images, 1, height, width), IMAGE_UV: (images, height // 2, width // 2, 2)}
+    return {IMAGE: (images, 3, height, width) if layout == "nchw" else (images, height, width, 3)}
 
 
 def encode(image: np.ndarray, kind: InputFormat, layout: Layout = "nchw") -> dict[str, np.ndarray]:
@@ -46,7 +46,7 @@ def encode(image: np.ndarray, kind: InputFormat, layout: Layout = "nchw") -> dic
 
 
 def decode(inputs: Mapping[str, np.ndarray], kind: InputFormat, layout: Layout = "nchw") -> np.ndarray:
-    """A model's inputs -> (1, 3, H, W) uint8 BGR: what the network sees."""
+    """A model's inputs -> (N, 3, H, W) uint8 BGR: what the network sees."""
     if kind == "nv12":
         chroma = inputs[IMAGE_UV].transpose(0, 3, 1, 2).repeat(2, axis=2).repeat(2, axis=3)
         return _to_bgr(np.concatenate([inputs[IMAGE_Y], chroma], axis=1))
@@ -62,7 +62,7 @@ def _to_yuv(image: np.ndarray) -> np.ndarray:
 
 
 def _to_bgr(yuv: np.ndarray) -> np.ndarray:
-    """(1, 3, H, W) uint8 -> the same in BGR."""
+    """(N, 3, H, W) uint8 -> the same in BGR."""
     centred = yuv.astype(np.int64) - np.array([0, CHROMA_ZERO, CHROMA_ZERO]).reshape(1, 3, 1, 1)
     sums = np.einsum("bc,nchw->nbhw", YUV_TO_BGR, centred)
     return _uint8(sums / 2**FRACTION_BITS)  # a power of two: the quotient is exact

@@ -1,6 +1,6 @@
 """Latency of a deploy model and of the float network it stands for, side by side in one run.
 
-All variants do the same work on the same image: network and post-processing, batch 1. The float ones run a plain float
+All variants do the same work on the same images: network and post-processing. The float ones run a plain float
 graph without quantizers. Rounds are interleaved, so that a busy or throttled machine slows all of them alike; within a round
 each is warmed up anew, so that none pays for the one before it.
 """
@@ -42,7 +42,7 @@ FLOAT_RUNTIMES = ("onnxruntime fp32", "openvino fp32")
 @dataclass(frozen=True)
 class BenchReport:
     """form: of the file, "int8", "mixed" or "float"; latency_ms: variant -> median; latency_min_ms: the quickest round; bytes: of
-    the file, under its form, and of the float graph."""
+    the file, under its form, and of the float graph; batch: images of one inference."""
 
     machine: str
     threads: int
@@ -52,6 +52,7 @@ class BenchReport:
     bytes: Mapping[str, int]
     parameters: int
     form: str = INT8
+    batch: int = 1
 
     @property
     def deployed(self) -> str:
@@ -90,6 +91,7 @@ class _Subject:
 
     form: str
     calls: Mapping[str, Callable[[], object]]
+    batch: int
     bytes: Mapping[str, int]
     parameters: int
 
@@ -106,7 +108,8 @@ def _measure(paths: Sequence[str | Path], threads: int, runs: int, on_round: Cal
     finally:
         torch.set_num_threads(before)
     return [BenchReport(machine(), threads, runs, {name: statistics.median(times[i, name]) for name in subject.calls},
-                        {name: min(times[i, name]) for name in subject.calls}, subject.bytes, subject.parameters, subject.form)
+                        {name: min(times[i, name]) for name in subject.calls}, subject.bytes, subject.parameters, subject.form,
+                        subject.batch)
             for i, subject in enumerate(subjects)]
 
 
@@ -117,9 +120,9 @@ def _subject(path: str | Path, threads: int) -> _Subject:
     set_fake_quant(net, False)
     postprocess = any("." in t.name and t.name.rpartition(".")[2] in ("labels", "boxes") for t in file.info.outputs)
     plain = build_model(net, file.info.tasks, file.info.geometry, file.info.input_format, quantized=False,
-                        postprocess=postprocess, signature=file.info.signature, layout=file.info.input_layout)
+                        postprocess=postprocess, signature=file.info.signature, layout=file.info.input_layout, batch=file.info.batch)
     calls = _variants(file.info, net, plain, file.model, noise_feeds(file.info), threads, postprocess, form)
-    return _Subject(form, calls, {form: file.size, "fp32": plain.ByteSize()}, file.info.parameters)
+    return _Subject(form, calls, file.info.batch, {form: file.size, "fp32": plain.ByteSize()}, file.info.parameters)
 
 
 def _form(file: DeployFile) -> str:
@@ -141,7 +144,9 @@ def _variants(info: DeployInfo, net: MultiTaskNet, plain: onnx.ModelProto, as_it
 
     def torch_float() -> object:
         outputs = network_outputs(net, images)
-        return to_prediction(outputs, [info.geometry.view(hw).affine], [hw], decoders) if postprocess else outputs
+        if not postprocess:
+            return outputs
+        return to_prediction(outputs, [info.geometry.view(hw).affine] * info.batch, [hw] * info.batch, decoders)
 
     calls: dict[str, Callable[[], object]] = {"torch fp32": torch_float}
     calls |= {name: lambda executor=executor: executor.run(feeds) for name, executor in executors.items()}

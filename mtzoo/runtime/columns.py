@@ -70,7 +70,7 @@ def _door(edit: GraphEdit) -> tuple[NodeProto, int, int] | None:
         if source is None or source.op_type != "DequantizeLinear" or edit.sole_reader(source.output[0]) is not node:
             continue
         shape = edit.inputs.get(source.input[0], ())
-        if len(shape) == 4 and shape[3] == 3 and shape[2] % PIXELS == 0 and shape[1] % 2 == 0:
+        if len(shape) == 4 and shape[0] == 1 and shape[3] == 3 and shape[2] % PIXELS == 0 and shape[1] % 2 == 0:
             return node, shape[1], shape[2]
     return None
 

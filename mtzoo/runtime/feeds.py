@@ -1,6 +1,6 @@
 """An image as a deploy model's inputs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,7 +12,23 @@ from mtzoo.runtime.executors import Arrays
 
 
 def feeds_for(info: DeployInfo, image: np.ndarray, original_hw: tuple[int, int]) -> Arrays:
-    """All inputs of the model by name. image: (input_h, input_w, 3) uint8 BGR as `info.geometry.view(original_hw)` shows it."""
+    """All inputs of the model by name. image: (input_h, input_w, 3) uint8 BGR as `info.geometry.view(original_hw)` shows it.
+
+    A model of several images gets this one as each of them.
+    """
+    return feeds_for_images(info, [image], [original_hw])
+
+
+def feeds_for_images(info: DeployInfo, images: Sequence[np.ndarray], original_hws: Sequence[tuple[int, int]]) -> Arrays:
+    """The same of 1 to `info.batch` images; the last one stands for those that are missing."""
+    if info.batch == 1:
+        return _feeds_of_one(info, images[0], original_hws[0])
+    each = [_feeds_of_one(info, image, hw) for image, hw in zip(images, original_hws, strict=True)]
+    each += each[-1:] * (info.batch - len(each))
+    return {name: np.concatenate([feeds[name] for feeds in each]) for name in each[0]}
+
+
+def _feeds_of_one(info: DeployInfo, image: np.ndarray, original_hw: tuple[int, int]) -> Arrays:
     if info.signature is not None:
         return info.signature.encode(image)
     view = info.geometry.view(original_hw)
@@ -34,7 +50,7 @@ def check_image(image: object) -> None:
     elif image.ndim == 3 and image.shape[2] == 4:
         advice = "; of one with alpha cv2.cvtColor(image, cv2.COLOR_BGRA2BGR) makes it"
     elif image.ndim == 4:
-        advice = "; give one image at a time"
+        advice = "; give a list of images, or one at a time"
     if image.dtype != np.uint8:
         advice += "; values from 0 to 255 go in, as uint8"
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
@@ -42,7 +58,7 @@ def check_image(image: object) -> None:
 
 
 def seen_image(info: DeployInfo, feeds: Mapping[str, np.ndarray]) -> np.ndarray:
-    """(1, 3, input_h, input_w) uint8 BGR: what the network inside the model sees of these inputs. A network that is not of the zoo sees
+    """(N, 3, input_h, input_w) uint8 BGR: what the network inside the model sees of these inputs. A network that is not of the zoo sees
     its channels in its own order."""
     if info.signature is not None:
         return info.signature.pixels(feeds[info.signature.input_name])

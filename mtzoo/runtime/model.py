@@ -2,9 +2,10 @@
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from mtzoo.ops.geometry import CropWindow
 from mtzoo.ops.label_maps import SmallLabelMap
 from mtzoo.postprocess import LabelMapDecoder, to_prediction
 from mtzoo.runtime.executors import Arrays, Executor, build_executor
-from mtzoo.runtime.feeds import check_feeds, check_image, feeds_for
+from mtzoo.runtime.feeds import check_feeds, check_image, feeds_for_images
 from mtzoo.runtime.model_cache import cache_folder
 from mtzoo.structures import Detections, Prediction, RawOutputs, Xyxy
 
@@ -66,18 +67,42 @@ class DeployModel:
         check_feeds(self.info, feeds)
         return self.executor.run(feeds)
 
-    def predict(self, image: np.ndarray) -> Prediction:
-        """An image (H, W, 3) uint8 BGR of any size -> what the model says, in its pixels.
+    @overload
+    def predict(self, image: np.ndarray) -> Prediction: ...
+
+    @overload
+    def predict(self, image: Sequence[np.ndarray]) -> list[Prediction]: ...
+
+    def predict(self, image: np.ndarray | Sequence[np.ndarray]) -> Prediction | list[Prediction]:
+        """An image (H, W, 3) uint8 BGR of any size -> what the model says, in its pixels. Of a list of images a list, as many at
+        once as the model reads (`info.batch`).
 
         Raises UserError for anything else, saying what is wanted.
         """
-        check_image(image)
-        return self.predict_input(self.info.geometry.view(image.shape[:2]).show(image), image.shape[:2])
+        several = isinstance(image, list | tuple)
+        images = list(image) if several else [image]
+        for one in images:
+            check_image(one)
+        shown = [self.info.geometry.view(one.shape[:2]).show(one) for one in images]
+        predictions = self.predict_inputs(shown, [one.shape[:2] for one in images])
+        return predictions if several else predictions[0]
 
     def predict_input(self, image: np.ndarray, original_hw: tuple[int, int]) -> Prediction:
         """The same from an image (input_h, input_w, 3) that `geometry.view(original_hw)` has shown."""
         check_image(image)
-        return self.prediction(self.run(feeds_for(self.info, image, original_hw)), original_hw)
+        return self.predict_inputs([image], [original_hw])[0]
+
+    def predict_inputs(self, images: Sequence[np.ndarray], original_hws: Sequence[tuple[int, int]]) -> list[Prediction]:
+        """The same of any number of them, as many at once as the model reads."""
+        found, batch = [], self.info.batch
+        for first in range(0, len(images), batch):
+            hws = original_hws[first:first + batch]
+            found += self.predictions(self.run(feeds_for_images(self.info, images[first:first + batch], hws)), hws)
+        return found
+
+    def predictions(self, outputs: Arrays, original_hws: Sequence[tuple[int, int]]) -> list[Prediction]:
+        """What the outputs of 1 to `info.batch` images mean, see `prediction`."""
+        return [self.prediction(of_image(outputs, n), hw) for n, hw in enumerate(original_hws)]
 
     def prediction(self, outputs: Arrays, original_hw: tuple[int, int]) -> Prediction:
         """What the outputs of one image mean, in original pixels. A file without post-processing gets it here."""
@@ -90,7 +115,7 @@ class DeployModel:
                 labels = outputs[f"{name}.labels"][0, 0]
                 result.label_maps[name] = SmallLabelMap(labels, task.decoder.map_stride, to_input, original_hw)
             elif f"{name}.boxes" in outputs:
-                result.detections[name] = _detections(outputs, name)
+                result.detections[name] = detections_of(outputs, name)
             else:
                 raw = {name: raw_outputs(outputs)[name]}
                 decoded = to_prediction(raw, [to_input], [original_hw], {name: task.decoder})[0]
@@ -99,7 +124,13 @@ class DeployModel:
         return result
 
 
-def _detections(outputs: Arrays, task: str) -> Detections:
+def of_image(outputs: Mapping[str, np.ndarray], n: int) -> Arrays:
+    """The outputs of the n-th image alone."""
+    return {name: value[n:n + 1] for name, value in outputs.items()}
+
+
+def detections_of(outputs: Arrays, task: str) -> Detections:
+    """The boxes of one image, in original pixels."""
     count = int(outputs[f"{task}.count"][0])
     boxes, scores, classes = (outputs[f"{task}.{key}"][0, :count] for key in ("boxes", "scores", "classes"))
     return Detections(boxes, scores, classes.astype(np.int64))

@@ -25,11 +25,14 @@ class ModelPair:
     """Looks at an image with both networks and merges what they say."""
 
     def __init__(self, resize: DeployModel, crop: DeployModel, rule: MergeRule) -> None:
-        """Raises UserError if the first sees a window, the second does not, or a task of both has other classes."""
+        """Raises UserError if the first sees a window, the second does not, one reads several images at once, or a task of both has
+        other classes."""
         if resize.info.geometry.window is not None:
             raise UserError("--resize names a model that sees a window; name one of the whole image, e.g. of 4pe_resize")
         if crop.info.geometry.window is None:
             raise UserError("--crop names a model that sees the whole image; name one of a window, e.g. of 4pe_crop")
+        if resize.info.batch > 1 or crop.info.batch > 1:
+            raise UserError("a model of a pair reads several images at once; export it without --batch")
         for task in resize.classes.keys() & crop.classes.keys():
             if resize.classes[task] != crop.classes[task]:
                 raise UserError(f"task '{task}': the resize model's classes are {', '.join(resize.classes[task])}, the crop model's "

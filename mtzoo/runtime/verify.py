@@ -5,7 +5,7 @@ label maps), ONNX Runtime and OpenVINO (raw maps, and the file's own label maps 
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,8 +29,8 @@ from mtzoo.export.signature import Signature
 from mtzoo.postprocess import BoxDecoder, LabelMapDecoder, label_map, to_prediction
 from mtzoo.runtime.every_executor import OTHER_FORMATS, build_all, every_executor
 from mtzoo.runtime.executors import Arrays, Executor, build_executor
-from mtzoo.runtime.feeds import feeds_for, seen_image
-from mtzoo.runtime.model import DeployModel, raw_outputs
+from mtzoo.runtime.feeds import feeds_for_images, seen_image
+from mtzoo.runtime.model import detections_of, of_image, raw_outputs
 from mtzoo.structures import Detections, RawOutputs, flatten_outputs
 
 RUNTIMES = ("onnxruntime", "openvino")
@@ -86,8 +86,8 @@ def verify(model_path: str | Path, images: Iterable[np.ndarray], *, threads: int
     """
     file = read_deploy_file(model_path)
     state = stored_integers(file)
-    images = iter(images)
-    first = next(images, None)
+    groups = _grouped(images, file.info.batch)
+    first = next(groups, None)
     if first is None:
         raise UserError(f"{model_path}: no image to verify it on; name a folder with images")
     reference, integer = fake_quant_network(file, state), integer_network(file, state)
@@ -95,27 +95,33 @@ def verify(model_path: str | Path, images: Iterable[np.ndarray], *, threads: int
     runtimes, refused = _runtimes(file, shapes, threads, first, every=every)
     tallies = {name: Tally() for name in ("integer", *runtimes)}
     done = 0
-    for image in itertools.chain([first], images):
-        original_hw = image.shape[:2]
-        feeds = _feeds(file.info, image)
-        batch = torch.from_numpy(seen_image(file.info, feeds))
-        expected = network_outputs(reference, batch)
-        with torch.no_grad():
-            actual = integer(batch)
-        _compare_raw(tallies["integer"], expected, actual)
-        _compare_labels(tallies["integer"], file.info, expected, _labels(file.info, actual))
-        for name, (as_it_is, raw) in runtimes.items():
-            _compare_raw(tallies[name], expected, raw_outputs(_only(raw.run(feeds), shapes)))
-            if file.info.signature is not None:
-                _compare_foreign(tallies[name], file.info.signature, as_it_is.run(feeds), expected)
-            _compare_deployed(tallies[name], file.info, as_it_is, feeds, expected, original_hw)
-        done += 1
-        if on_image is not None:
-            on_image(done)
+    for group in itertools.chain([first], groups):
+        feeds = _feeds(file.info, group)
+        seen = torch.from_numpy(seen_image(file.info, feeds))
+        found = {name: (as_it_is.run(feeds), _only(raw.run(feeds), shapes)) for name, (as_it_is, raw) in runtimes.items()}
+        for n, image in enumerate(group):
+            expected = network_outputs(reference, seen[n:n + 1])
+            with torch.no_grad():
+                _compare_integer(tallies["integer"], file.info, expected, integer(seen[n:n + 1]))
+            for name, (outputs, raw) in found.items():
+                _compare_raw(tallies[name], expected, raw_outputs(of_image(raw, n)))
+                if file.info.signature is not None:
+                    _compare_foreign(tallies[name], file.info.signature, outputs, expected)
+                _compare_deployed(tallies[name], file.info, of_image(outputs, n), expected, image.shape[:2])
+            done += 1
+            if on_image is not None:
+                on_image(done)
     return VerifyReport(done, tallies, refused)
 
 
-def _runtimes(file: DeployFile, shapes: Mapping[str, tuple[int, ...]], threads: int, image: np.ndarray, *,
+def _grouped(images: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
+    """As many at once as the model reads; the last ones may be fewer."""
+    images = iter(images)
+    while group := list(itertools.islice(images, size)):
+        yield group
+
+
+def _runtimes(file: DeployFile, shapes: Mapping[str, tuple[int, ...]], threads: int, images: Sequence[np.ndarray], *,
               every: bool) -> tuple[dict[str, tuple[Executor, Executor]], dict[str, str]]:
     """(name -> the file as it is, and with its raw maps as outputs; name -> why a runtime cannot run it). shapes: of the raw maps."""
     inside = with_raw_outputs(file.model, shapes)
@@ -123,15 +129,16 @@ def _runtimes(file: DeployFile, shapes: Mapping[str, tuple[int, ...]], threads: 
         as_they_are = {name: build_executor(name, file.model, threads) for name in RUNTIMES}
         raw = as_they_are if inside is None else {name: build_executor(name, inside, threads) for name in RUNTIMES}
         return {name: (as_they_are[name], raw[name]) for name in RUNTIMES}, {}
-    feeds = _feeds(file.info, image)
+    feeds = _feeds(file.info, images)
     as_they_are, refused = build_all(every_executor(), file.model, threads, feeds)
     raw, further = (as_they_are, {}) if inside is None else build_all(
         {name: build for name, build in every_executor().items() if name in as_they_are}, inside, threads, feeds)
     return {name: (as_they_are[name], raw[name]) for name in raw}, {**refused, **further, **OTHER_FORMATS}
 
 
-def _feeds(info: DeployInfo, image: np.ndarray) -> Arrays:
-    return feeds_for(info, info.geometry.view(image.shape[:2]).show(image), image.shape[:2])
+def _feeds(info: DeployInfo, images: Sequence[np.ndarray]) -> Arrays:
+    hws = [image.shape[:2] for image in images]
+    return feeds_for_images(info, [info.geometry.view(hw).show(image) for hw, image in zip(hws, images)], hws)
 
 
 def with_raw_outputs(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> onnx.ModelProto | None:
@@ -150,7 +157,7 @@ def with_raw_outputs(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...
 
 
 def _blank(info: DeployInfo) -> Tensor:
-    return torch.zeros(1, 3, *info.geometry.input_hw, dtype=torch.uint8)
+    return torch.zeros(info.batch, 3, *info.geometry.input_hw, dtype=torch.uint8)
 
 
 def _only(arrays: Arrays, names: Iterable[str]) -> Arrays:
@@ -161,6 +168,11 @@ def _labels(info: DeployInfo, raw: RawOutputs) -> dict[str, np.ndarray]:
     """Segmentation task -> (H', W') label map, decoded in torch."""
     return {name: label_map(raw[name]["logits"], task.decoder)[0].numpy() for name, task in info.tasks.items()
             if isinstance(task.decoder, LabelMapDecoder)}
+
+
+def _compare_integer(tally: Tally, info: DeployInfo, expected: RawOutputs, actual: RawOutputs) -> None:
+    _compare_raw(tally, expected, actual)
+    _compare_labels(tally, info, expected, _labels(info, actual))
 
 
 def _compare_raw(tally: Tally, expected: RawOutputs, actual: RawOutputs) -> None:
@@ -176,17 +188,15 @@ def _compare_labels(tally: Tally, info: DeployInfo, expected: RawOutputs, actual
             tally.count(f"{task}.labels", labels.size, int((labels != actual[task]).sum()))
 
 
-def _compare_deployed(tally: Tally, info: DeployInfo, executor: Executor, feeds: Arrays, expected: RawOutputs,
-                      original_hw: tuple[int, int]) -> None:
-    """The file's label maps and boxes, if it has them."""
-    outputs = executor.run(feeds)
+def _compare_deployed(tally: Tally, info: DeployInfo, outputs: Arrays, expected: RawOutputs, original_hw: tuple[int, int]) -> None:
+    """The file's label maps and boxes of one image, if it has them."""
     labels = {task: outputs[f"{task}.labels"][0, 0] for task in info.tasks if f"{task}.labels" in outputs}
     _compare_labels(tally, info, expected, labels)
     boxes = {task: expected[task] for task, t in info.tasks.items()
              if isinstance(t.decoder, BoxDecoder) and f"{task}.boxes" in outputs}
     decoders = {task: info.tasks[task].decoder for task in boxes}
     wanted = to_prediction(boxes, [info.geometry.view(original_hw).affine], [original_hw], decoders)[0].detections
-    found = DeployModel(info, executor).prediction(outputs, original_hw).detections if boxes else {}
+    found = {task: detections_of(outputs, task) for task in boxes}
     for task, detections in wanted.items():
         size, differing, error = compare_detections(detections, found[task])
         tally.count(f"{task}.boxes", size, differing)

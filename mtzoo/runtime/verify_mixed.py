@@ -48,7 +48,7 @@ def verify_mixed(net: MultiTaskNet, file: DeployFile, images: Iterable[np.ndarra
     Raises UserError if there is no image.
     """
     info = file.info
-    blank = torch.zeros(1, 3, *info.geometry.input_hw, dtype=torch.uint8)
+    blank = torch.zeros(info.batch, 3, *info.geometry.input_hw, dtype=torch.uint8)
     shapes = {name: tuple(value.shape) for name, value in flatten_outputs(network_outputs(net, blank)).items()}
     model = with_raw_outputs(file.model, shapes) or file.model
     executors = {name: build_executor(name, model, threads) for name in RUNTIMES}
