@@ -1,9 +1,10 @@
-"""How fast a network could be at best on a CPU with matrix units: for each kind of layer the time of its products, its bytes and its results.
+"""How fast a network could be at best on a CPU with matrix units: the time of products, bytes and results of each kind of layer.
 
     python tools/latency_floor.py 4pe_resize/multitask 4pe_fast/multitask 4pe_fast/multitask_nano
 
-The rates are those of one thread of a Xeon with AMX, the best of three runs of programs that do nothing else (docs/limits.md). Groups of fewer
-than 16 channels count as they run: joined, with zeros between. Layers that only move values cost their bytes. Post-processing is not counted.
+The rates are those of one thread of a Xeon with AMX, the best of three runs of programs that do nothing else (docs/limits.md). Groups
+of fewer than 16 channels count as they run: joined, with zeros between. Layers that only move values cost their bytes.
+Post-processing is not counted.
 """
 
 import argparse
@@ -52,7 +53,7 @@ def floors(name: str) -> dict[str, tuple[int, float, float, float, float]]:
 
 def table(name: str) -> str:
     """In Markdown, the most expensive kind first."""
-    lines = ["layers | | GMAC | products ms | bytes ms | results ms | sum ms".split(" | "), ["---", *["---:"] * 6]]
+    lines = [["kind", "layers", "GMAC", "products ms", "bytes ms", "results ms", "sum ms"], ["---", *["---:"] * 6]]
     kinds = sorted(floors(name).items(), key=lambda item: -sum(item[1][2:]))
     whole = tuple(map(sum, zip(*(values for _, values in kinds))))
     for kind, (count, gmac, *ms) in [*kinds, ("all", whole)]:

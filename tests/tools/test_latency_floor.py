@@ -29,6 +29,7 @@ def test_kinds(tool):
     assert tool.kind_name(operator(nn.Conv2d(3, 32, 4, stride=4), 1)) == "4x4 dense"
 
 
+@pytest.mark.slow
 def test_a_table_of_a_shipped_config(tool):
     lines = tool.table("4pe_fast/seg_lane").splitlines()
     assert lines[0] == "4pe_fast/seg_lane"
