@@ -50,7 +50,7 @@ def check_image(image: object) -> None:
     elif image.ndim == 3 and image.shape[2] == 4:
         advice = "; of one with alpha cv2.cvtColor(image, cv2.COLOR_BGRA2BGR) makes it"
     elif image.ndim == 4:
-        advice = "; give a list of images, or one at a time"
+        advice = "; give one image at a time, or a list of them"
     if image.dtype != np.uint8:
         advice += "; values from 0 to 255 go in, as uint8"
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
