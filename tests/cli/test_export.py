@@ -48,6 +48,19 @@ def test_the_image_pixel_by_pixel(checkpoint, tmp_path, capsys):
     assert "int_inference_export_input_shape.layout" in capsys.readouterr().err
 
 
+def test_several_images_at_once(checkpoint, tmp_path, capsys):
+    path, out = checkpoint(3), tmp_path / "model.onnx"
+    assert main(["export", str(path), "--out", str(out), "--batch", "2"]) == 0
+    info = read_deploy_file(out).info
+    assert info.batch == 2
+    assert {tensor.shape[0] for tensor in (*info.inputs, *info.outputs)} == {2}
+    capsys.readouterr()
+    for batch in ("0", "17"):
+        assert main(["export", str(path), "--out", str(tmp_path / "no.onnx"), "--batch", batch]) == 2
+        assert "batch" in capsys.readouterr().err
+    assert not (tmp_path / "no.onnx").exists()
+
+
 def test_earlier_steps_give_raw_maps(checkpoint, capsys):
     path = checkpoint(1)
     assert main(["export", str(path)]) == 0
