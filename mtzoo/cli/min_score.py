@@ -3,11 +3,14 @@
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from mtzoo.errors import UserError, did_you_mean
-from mtzoo.structures import Detections, Prediction
+
+if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for torch
+    from mtzoo.structures import Prediction
+
+DEFAULT = 0.3
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,12 @@ class MinScore:
             if name not in known:
                 raise UserError(f"--min-score {name}={self.of[name]:g}: the model has no class '{name}'{did_you_mean(name, known)}")
 
-    def kept(self, prediction: Prediction, classes: Mapping[str, Sequence[str]]) -> Prediction:
+    def kept(self, prediction: "Prediction", classes: Mapping[str, Sequence[str]]) -> "Prediction":
         """The prediction without the boxes that are weaker."""
+        import numpy as np
+
+        from mtzoo.structures import Detections, Prediction
+
         found = {}
         for task, boxes in prediction.detections.items():
             least = np.array([self.of.get(name, self.every) for name in classes[task]])
@@ -58,6 +65,3 @@ def _score(text: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"'{text}' is no score from 0 to 1")
     return value
-
-
-DEFAULT = 0.3
