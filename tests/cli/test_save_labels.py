@@ -67,3 +67,12 @@ def test_bad_scores(score, message, tmp_path, monkeypatch, capsys):
     image = write_image(tmp_path / "a.png")
     assert main(["predict", str(model), str(image), "--out", str(tmp_path / "seen"), "--min-score", score]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_what_was_predicted_trains(predicted, tmp_path):
+    folder = predicted("--save-labels", "yolo")
+    short = ["solver.0.float_phase.iterations=1", "solver.0.float_phase.epochs=None", "solver.0.float_phase.batch_size=2",
+             "nodes.backbone.blocks=[1,1,2,1]", "nodes.backbone.width=0.25", "env.workers=0"]
+    assert main(["train", "--data", str(folder), "--work-dir", str(tmp_path / "work"), "--cfg-options", *short]) == 0
+    assert (tmp_path / "work" / "run" / "with-bn-float-last.pt").is_file()
