@@ -3,7 +3,7 @@
 import argparse
 import ast
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,12 +16,13 @@ from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.channels import adopt_channels
 from mtzoo.config.load import read_config
 from mtzoo.config.overrides import override, select_tasks
-from mtzoo.console import PlainConsole
+from mtzoo.console import PlainConsole, note
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.checks import check_network
 from mtzoo.engine.distributed import is_main
 from mtzoo.engine.ptq import with_spared_layers
 from mtzoo.engine.retraining import Retraining
+from mtzoo.engine.run import Run, weights_of
 from mtzoo.engine.work_dir import MARKER, read_marker
 from mtzoo.errors import UserError, cut
 from mtzoo.locate import find_checkpoint, find_config
@@ -74,6 +75,17 @@ def adopt_for_training(config: ExperimentConfig, args: argparse.Namespace, work_
     if args.resume and marker.is_file():
         return _adopt(config, read_marker(marker).get("config", {}), marker, console)
     return config if args.load_from is None else adopt_checkpoint(config, args.load_from, console)
+
+
+def start_of(config: ExperimentConfig, args: argparse.Namespace) -> Callable[[Run], None] | None:
+    """What gives the fresh network its weights: --load-from, or in a pipeline test what the config names for one. None: they stay
+    random."""
+    named = config.pipeline_test.load_from if args.pipeline_test and args.load_from is None else None
+    if args.from_scratch and named is None and is_main():
+        note("--from-scratch changes nothing: without it this run would start from the same weights")
+    if named is None or args.from_scratch:
+        return weights_of(args.load_from)
+    return weights_of(find_checkpoint(named), if_they_fit=True)
 
 
 def adopt_checkpoint(config: ExperimentConfig, path: Path, console: PlainConsole) -> ExperimentConfig:
@@ -131,7 +143,9 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, config_required: 
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--load-from", type=find_checkpoint, metavar="CKPT",
                         help="start from the weights of a float checkpoint, or of zoo:NAME")
-    parser.add_argument("--pipeline-test", action="store_true", help="everything, briefly, on the validation set")
+    parser.add_argument("--pipeline-test", action="store_true", help="everything, briefly, on the validation set; starts from "
+                        "pipeline_test.load_from of the config, if it names weights")
+    parser.add_argument("--from-scratch", action="store_true", help="a pipeline test that starts from random weights all the same")
     add_run_options(parser)
     add_idle_options(parser)
 

@@ -15,13 +15,14 @@ from mtzoo.cli.arguments import (
     adopt_for_training,
     config_from_arguments,
     run_console,
+    start_of,
     work_dir_from_arguments,
 )
 from mtzoo.cli.deliver import deliver, export_stage
 from mtzoo.cli.inputs import say_folders
 from mtzoo.engine.checks import check_integers
 from mtzoo.engine.distributed import is_main, leave
-from mtzoo.engine.run import stages, start_run, train, weights_of
+from mtzoo.engine.run import stages, start_run, train
 
 HELP = "train in four quantization steps, export, verify, bench, report"
 
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     say_folders(config, *(("val",) if args.pipeline_test else ("train", "val")))
     started = start_run(config, work_dir, ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)
     try:
-        finished = train(started, stages(config, float_only=False), resume=args.resume, initialize=weights_of(args.load_from),
+        finished = train(started, stages(config, float_only=False), resume=args.resume, initialize=start_of(config, args),
                          on_stage_end=export_stage)
         if not is_main():
             return 0

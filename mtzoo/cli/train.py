@@ -12,13 +12,14 @@ from mtzoo.cli.arguments import (
     adopt_for_training,
     config_from_arguments,
     run_console,
+    start_of,
     work_dir_from_arguments,
 )
 from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.other_names import add_float_phase_options
 from mtzoo.cli.own_data import add_data_arguments, prepare_data
 from mtzoo.engine.distributed import is_main, leave
-from mtzoo.engine.run import stages, start_run, train, weights_of
+from mtzoo.engine.run import stages, start_run, train
 from mtzoo.errors import UserError
 from mtzoo.evaluation.table import format_table
 
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     say_folders(config, *(("val",) if args.pipeline_test else ("train", "val")))
     started = start_run(config, work_dir, ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)
     try:
-        finished = train(started, stages(config, float_only=True), resume=args.resume, initialize=weights_of(args.load_from))
+        finished = train(started, stages(config, float_only=True), resume=args.resume, initialize=start_of(config, args))
     finally:
         leave()
     if is_main():

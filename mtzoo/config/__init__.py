@@ -2,6 +2,6 @@
 
 from mtzoo.config.load import config_from_dict, config_hash, load_config
 from mtzoo.config.schema import ExperimentConfig, TaskConfig
-from mtzoo.config.solver import Phase, SolverStep
+from mtzoo.config.solver import Phase, PipelineTest, SolverStep
 
-__all__ = ["ExperimentConfig", "Phase", "SolverStep", "TaskConfig", "config_from_dict", "config_hash", "load_config"]
+__all__ = ["ExperimentConfig", "Phase", "PipelineTest", "SolverStep", "TaskConfig", "config_from_dict", "config_hash", "load_config"]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from mtzoo.compression.sparsity import Sparsity
 from mtzoo.config.distillation import Distillation
-from mtzoo.config.solver import Phase, SolverStep, check_multipliers, check_solver
+from mtzoo.config.solver import PipelineTest, SolverStep, check_multipliers, check_solver
 from mtzoo.config.validation import check_metrics
 from mtzoo.config.values import MOST_ITERATIONS, check_at_most, check_name, check_positive
 from mtzoo.data.augmentation import Augmentation
@@ -181,7 +181,7 @@ class ExperimentConfig:
     env: Env
     loss_balance: Literal["fixed", "uncertainty"]
     samples_per_epoch: int | None
-    pipeline_test: Phase
+    pipeline_test: PipelineTest
     merge: MergeRule
     augmentation: Augmentation = Augmentation()
     distillation: Distillation | None = None

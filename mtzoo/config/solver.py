@@ -141,6 +141,20 @@ class Phase:
 
 
 @dataclass(frozen=True)
+class PipelineTest:
+    """What --pipeline-test makes of every phase. load_from: float weights to start from, a checkpoint or zoo:NAME, so that its answers
+    are worth looking at; None: random weights."""
+
+    iterations: int = 4
+    batch_size: int = 2
+    load_from: str | None = None
+
+    def __post_init__(self) -> None:
+        check_positive(self, "iterations", "batch_size")
+        check_at_most(self, iterations=MOST_ITERATIONS, batch_size=65_536)
+
+
+@dataclass(frozen=True)
 class SolverStep:
     """One of the four steps. float_phase: training before fake-quant (step 0); quant_phase: training with it."""
 

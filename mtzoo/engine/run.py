@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from mtzoo.compression import Sparsifier
-from mtzoo.config import ExperimentConfig, Phase
+from mtzoo.config import ExperimentConfig, Phase, PipelineTest
 from mtzoo.console import PlainConsole
 from mtzoo.data.dataset import MultiTaskDataset
 from mtzoo.engine.auxiliary import build_auxiliary
@@ -264,16 +264,26 @@ def make_dataset(run: Run) -> MultiTaskDataset:
     return MultiTaskDataset(task_data(config, split), train_pipeline(config), seed=config.env.seed, cache_mb=config.env.cache_mb)
 
 
-def shortened(phase: Phase, short: Phase) -> Phase:
+def shortened(phase: Phase, short: PipelineTest) -> Phase:
     """The phase with the length and batch size of a pipeline test."""
-    return replace(phase, epochs=short.epochs, iterations=short.iterations, batch_size=short.batch_size, accumulate_grad_batches=1)
+    return replace(phase, epochs=None, iterations=short.iterations, batch_size=short.batch_size, accumulate_grad_batches=1)
 
 
-def weights_of(path: Path | None) -> Callable[[Run], None] | None:
-    """For `train`: start from a float checkpoint, of this network or of one that shares nodes with it. None: from noise."""
+def weights_of(path: Path | None, *, if_they_fit: bool = False) -> Callable[[Run], None] | None:
+    """For `train`: start from a float checkpoint, of this network or of one that shares nodes with it. None: from noise.
+
+    if_they_fit: those of another network are told and left, where they are an error otherwise.
+    """
 
     def load(run: Run) -> None:
-        loaded, left = load_matching(run.net, load_checkpoint(path).network, path)
+        state = load_checkpoint(path).network
+        try:
+            loaded, left = load_matching(run.net, state, path)
+        except UserError as error:
+            if not if_they_fit:
+                raise
+            run.console.print(f"{error}; starting from random weights")
+            return
         names = [*map(cut, left[:SHOWN_TENSORS]), *["..."] * (len(left) > SHOWN_TENSORS)]
         run.console.print(f"{path}: {len(loaded)} tensors loaded, {len(left)} start anew{': ' if left else ''}{', '.join(names)}")
 

@@ -15,7 +15,7 @@ from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.progress import Progress
 from mtzoo.engine.work_dir import WorkDir
 from tests.processes import other_process
-from tests.tiny import config_values, phase, write_config, write_images
+from tests.tiny import GRAPH_NODES, config_values, phase, write_config, write_images
 
 pytestmark = pytest.mark.slow
 
@@ -186,3 +186,24 @@ def test_a_work_dir_that_cannot_be_made_is_one_line(config, capsys, tmp_path):
     (tmp_path / "taken").write_text("")
     for place in ("taken", "taken/run"):
         assert "taken" in refused(["train", "--config", str(config), "--work-dir", str(tmp_path / place)], capsys)
+
+
+def test_a_pipeline_test_starts_from_the_weights_that_the_config_names(root, finished, tmp_path, capsys):
+    start = finished / "with-bn-float-last.pt"
+    test = {"iterations": 1, "batch_size": 2, "load_from": str(start)}
+    config = write_config(tmp_path / "tiny.py", values(root, pipeline_test=test))
+    other = write_config(tmp_path / "other.py", values(root, pipeline_test=test, nodes={**GRAPH_NODES, "backbone": {
+        **GRAPH_NODES["backbone"], "width": 0.5}}))
+
+    def told(config, run, *options):
+        assert main(["train", "--config", str(config), "--work-dir", str(tmp_path / run), *options]) == 0
+        shown = capsys.readouterr()
+        return " ".join((shown.out + shown.err).split())
+
+    assert f"{start}: " in told(config, "a", "--pipeline-test")
+    assert "tensors loaded" not in told(config, "b", "--pipeline-test", "--from-scratch")
+    assert "of another network" in (shown := told(other, "c", "--pipeline-test"))
+    assert "starting from random weights" in shown
+    shown = told(config, "d", "--from-scratch")
+    assert "tensors loaded" not in shown
+    assert "--from-scratch changes nothing" in shown
