@@ -211,10 +211,7 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
         run.console.print(f"{name}: {sparsifier.summary()}")
     if summary := run.bad_images.summary():
         run.console.print(f"{name}: {summary}")
-    kept = validator.kept(result.iterations) if validator else result.iterations
-    if kept != result.iterations:
-        on_main(lambda: take_best(run, best_path, kept))
-    on_main(lambda: finish_stage(run, name, result, Position(step, quantized, result.iterations, True), validator, kept))
+    on_main(lambda: finish_stage(run, name, result, Position(step, quantized, result.iterations, True), validator, best_path))
 
 
 def take_best(run: Run, path: Path, iteration: int) -> None:
@@ -227,8 +224,14 @@ def take_best(run: Run, path: Path, iteration: int) -> None:
     run.console.print(f"goes on with the best weights, those of iteration {iteration}: {path}")
 
 
-def finish_stage(run: Run, name: str, result: PhaseResult, position: Position, validator: Validator | None, kept: int) -> None:
-    """Evaluate the trained network, if the validation of its iteration, `kept`, has not done so, and write the stage's `-last`."""
+def finish_stage(run: Run, name: str, result: PhaseResult, position: Position, validator: Validator | None, best_path: Path) -> None:
+    """Take the best weights where the phase ends with them, evaluate them, if no validation has, and write the stage's `-last`.
+
+    In the main process alone, which knows what was best; the next phase gives its weights to the others.
+    """
+    kept = validator.kept(result.iterations) if validator else result.iterations
+    if kept != result.iterations:
+        take_best(run, best_path, kept)
     run.net.eval()
     metrics = validator.metrics_at(kept) if validator else None
     if metrics is None:

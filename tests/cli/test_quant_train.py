@@ -79,13 +79,18 @@ def test_one_task_alone_has_no_boxes(config, tmp_path):
 
 @pytest.mark.thorough
 def test_two_processes_train_one_network_and_learn_from_a_teacher(root, tmp_path):
-    """torchrun on the CPU: gradients are averaged, one of the two speaks and writes, and the run delivers. An auxiliary head helps."""
+    """torchrun on the CPU: gradients are averaged, one of the two speaks, evaluates and writes, and the run delivers. An auxiliary head
+    helps; weights are averaged, gradients of several batches too, and each phase of step 0 ends with its best weights."""
     teacher, wider = tmp_path / "teacher.pt", config_values(root)
     wider["nodes"]["backbone"]["width"] = 0.5
     save_teacher(teacher, wider)
     values = config_values(root, distillation={"teacher": str(teacher), "features": {"backbone.stages.2": 1.0}})
     head = {"name": "aux", "type": "DenseSegmentationHead", "inputs": ["backbone.mod4"], "strides": [16]}
     values["tasks"]["seg"]["auxiliary"] = [{"node": head}]
+    better = {"ema": {"decay": 0.5, "warmup_iterations": 0}, "validation": {"every_iterations": 2, "keep": "best", "images": 2},
+              "batch_size": 1, "accumulate_grad_batches": 2}
+    for phase in ("float_phase", "quant_phase"):
+        values["solver"][0][phase] |= better
     config = write_config(tmp_path / "taught.py", values)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "mtzoo",
                "quant-train", "--config", str(config), "--work-dir", str(tmp_path / "run"), "--ctx", "cpu",
@@ -100,5 +105,8 @@ def test_two_processes_train_one_network_and_learn_from_a_teacher(root, tmp_path
     begun, done = (load_checkpoint(tmp_path / "run" / f"with-bn-float-{tag}.pt") for tag in ("init", "last"))
     terms = set(done.history[0]["curve"][-1][1])
     assert {"distil.det.cls", "distil.seg.logits", "distil.backbone.stages.2", "seg.aux.loss_ce"} <= terms
+    best = load_checkpoint(tmp_path / "run" / "with-bn-float-best.pt")
+    assert all(torch.equal(value, done.network[name]) for name, value in best.network.items())
+    assert ran.stdout.count("  validation  ") == 4
     weight = "nodes.backbone.stem.conv.weight"
     assert not torch.equal(begun.network[weight], done.network[weight])
