@@ -3,7 +3,9 @@
     mtzoo eval work_dirs/4pe_resize-multitask/fusion-bn-c2-last.pt
     mtzoo eval work_dirs/4pe_resize-multitask/int-inference-export-last.onnx --executor onnxruntime
     mtzoo eval work_dirs/4pe_resize-multitask/with-bn-last.pt --convert
+    mtzoo eval work_dirs/4pe_resize-multitask/with-bn-float-last.pt --tta flip 0.75 1.25
 
+--tta evaluates a float checkpoint on the mirror image and on other sizes, too: no deploy model does that.
 --convert evaluates a fake-quant checkpoint twice: as it is, and as the deploy model it would become, BN folded, run by --executor.
 """
 
@@ -13,6 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import torch
+
 from mtzoo.cli.arguments import add_override_argument, parse_options
 from mtzoo.cli.inputs import check_rendered, note_idle_overrides, say_folders
 from mtzoo.cli.models import export_spec, model_config, model_predictor, note_idle_model_options
@@ -20,18 +24,19 @@ from mtzoo.cli.numbers import at_least
 from mtzoo.cli.other_names import CARRIED, add_idle_options
 from mtzoo.cli.outputs import output_file
 from mtzoo.config import ExperimentConfig, config_from_dict
-from mtzoo.console import say
+from mtzoo.console import note, say
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.device import select_device
-from mtzoo.engine.evaluate import evaluate, network_predictor
+from mtzoo.engine.evaluate import Predictor, evaluate, network_executor, network_predictor, raw_predictor
 from mtzoo.engine.ptq import integer_checkpoint
 from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.engine.stages import FOLDED_STEP, checkpoint_network, fold_for_step
-from mtzoo.errors import UserError
+from mtzoo.engine.tta import TestTimeAugmentation, augmented_executor
+from mtzoo.errors import UserError, listed
 from mtzoo.evaluation.table import format_table, side_by_side
 from mtzoo.export.deploy import export_model
 from mtzoo.locate import WEIGHTS_SUFFIX, ZOO, find_checkpoint, find_model
-from mtzoo.models import MultiTaskNet
+from mtzoo.models import MultiTaskNet, network_stride
 from mtzoo.quantization import inexact_layers, is_prepared
 from mtzoo.runtime.model import DeployModel
 from mtzoo.strict_json import write_json
@@ -45,6 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--executor", choices=["openvino", "onnxruntime"], default="openvino",
                         help="what runs an .onnx model, or the converted form")
     parser.add_argument("--convert", action="store_true", help="also evaluate what a fake-quant checkpoint becomes")
+    parser.add_argument("--tta", nargs="+", metavar="flip|SCALE",
+                        help="average a float checkpoint's label maps over the mirror image and scales, e.g. --tta flip 0.75 1.25")
     parser.add_argument("--ctx", default="auto", metavar="cpu|0", help="device for a checkpoint")
     parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="only the first N images of each folder")
     parser.add_argument("--json", type=output_file("--json"), metavar="FILE",
@@ -58,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
     is_checkpoint = args.model.startswith(ZOO) or args.model.endswith((".pt", WEIGHTS_SUFFIX))
     if args.convert and not is_checkpoint:
         raise UserError(f"--convert {args.model}: an ONNX model is converted already; name the .pt checkpoint it was made of")
+    if args.tta and (args.convert or not is_checkpoint):
+        raise UserError(f"--tta {args.model}: takes a float checkpoint (.pt), without --convert: no deploy model averages views")
     options = parse_options(args.cfg_options)
     metrics = evaluate_checkpoint(args, options) if is_checkpoint else evaluate_model(args, options)
     say(side_by_side(metrics) if args.convert else format_table(metrics))
@@ -85,11 +94,25 @@ def evaluate_checkpoint(args: argparse.Namespace, options: Mapping[str, Any]) ->
                         "`mtzoo quant`")
     note_idle_overrides(checkpoint.config, options, read=lambda values: evaluated_part(config_from_dict(values)), verb="eval")
     prepare_data(config, args)
-    metrics = evaluate(network_predictor(net.to(device), config, device), config, limit=args.limit)
+    predict = tta_predictor(net, config, device, args) if args.tta else network_predictor(net.to(device), config, device)
+    metrics = evaluate(predict, config, limit=args.limit)
     if not args.convert:
         return metrics
     name, converted = evaluate_converted(net.cpu(), config, step, args.executor, args.limit)
     return {"fake-quant": metrics, name: converted}
+
+
+def tta_predictor(net: MultiTaskNet, config: ExperimentConfig, device: torch.device, args: argparse.Namespace) -> Predictor:
+    """A float network averaged over the views of --tta. Raises UserError for a fake-quant one, and if no task has label maps."""
+    tta = TestTimeAugmentation.parse(args.tta)
+    if is_prepared(net):
+        raise UserError(f"--tta {args.model}: a quantized checkpoint, whose label maps are a deploy model's; name one in float")
+    tasks = list(config.segmentation_classes)
+    if not tasks:
+        raise UserError(f"--tta {args.model}: no segmentation task; boxes are not averaged")
+    note(f"--tta: label maps of {listed(tasks)} are averaged over views, which no deploy model does; boxes are those of one view")
+    execute = augmented_executor(network_executor(net.to(device), device), tta, tasks, network_stride(net))
+    return raw_predictor(execute, {task.name: task.decoder for task in config.tasks})
 
 
 def prepare_data(config: ExperimentConfig, args: argparse.Namespace) -> None:

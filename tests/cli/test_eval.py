@@ -94,3 +94,18 @@ def test_what_eval_does_not_read_is_told(tmp_path, capsys):
     write_checkpoint(tmp_path / "x.pt", config)
     assert main(["eval", str(tmp_path / "x.pt"), "--limit", "1", "--cfg-options", "solver.0.float_phase.batch_size=3"]) == 0
     assert "solver.0.float_phase.batch_size: changes nothing" in capsys.readouterr().err
+
+
+def test_views_are_averaged_for_a_float_checkpoint_alone(tmp_path, capsys):
+    config = tiny_config(write_images(tmp_path / "data"), ["seg"])
+    write_own_masks(write_checkpoint(tmp_path / "x.pt", config), config)
+    plain, found = metrics_of(tmp_path / "x.pt", tmp_path), metrics_of(tmp_path / "x.pt", tmp_path, "--tta", "flip", "0.5")
+    assert plain["seg/mIoU"] > found["seg/mIoU"]  # the masks are what it says of one view
+    told = " ".join(capsys.readouterr().err.split())
+    assert "--tta: label maps of" in told
+    assert "are averaged over views, which no deploy model does" in told
+    write_fake_quant(tmp_path / "q.pt", config, 0)
+    assert main(["eval", str(tmp_path / "q.pt"), "--tta", "flip"]) == 2
+    assert "a quantized checkpoint" in capsys.readouterr().err
+    assert main(["eval", str(tmp_path / "x.onnx"), "--tta", "flip"]) == 2
+    assert "takes a float checkpoint" in capsys.readouterr().err
