@@ -26,7 +26,8 @@ from mtzoo.engine.retraining import Retraining, retrain, retraining_config
 from mtzoo.engine.stages import INTEGER_STEP
 from mtzoo.engine.work_dir import MARKER
 from mtzoo.errors import UserError
-from mtzoo.evaluation.comparison import MAIN_METRIC, Variant
+from mtzoo.evaluation.comparison import Variant
+from mtzoo.evaluation.table import MAIN_METRIC
 from mtzoo.export.deploy import sidecar_path
 from mtzoo.models import MultiTaskNet
 

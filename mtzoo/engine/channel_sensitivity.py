@@ -23,9 +23,9 @@ from mtzoo.data.loader import EvalBatch, make_eval_loader
 from mtzoo.data.pipeline import EvalPipeline
 from mtzoo.engine.evaluate import evaluate, network_predictor, task_data
 from mtzoo.engine.pruning import without
-from mtzoo.evaluation.comparison import MAIN_METRIC
 from mtzoo.evaluation.detection import CocoBoxMetric
 from mtzoo.evaluation.segmentation import CellCounts, MeanIoU
+from mtzoo.evaluation.table import MAIN_METRIC
 from mtzoo.graph import IMAGES, Program, read_program
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet

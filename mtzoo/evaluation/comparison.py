@@ -7,10 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
-from mtzoo.evaluation.table import change_text
+from mtzoo.evaluation.table import MAIN_METRIC, change_text
 
-MAIN_METRIC = {"segmentation": "mIoU", "detection": "AP50"}
-"""Kind of task -> the metric it is judged by."""
 NOT_MEASURED = "-"
 
 

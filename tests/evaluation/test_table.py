@@ -1,7 +1,7 @@
 import io
 
 from mtzoo.console import PlainConsole
-from mtzoo.evaluation.table import format_table, side_by_side
+from mtzoo.evaluation.table import format_table, side_by_side, summary_line
 
 
 def test_rows_hold_the_values_of_their_task_and_class():
@@ -28,3 +28,9 @@ def test_forms_stand_side_by_side_and_classes_are_left_out():
     assert ["det", "AP50", "60.00", "58.50", "-1.50"] in lines
     assert ["seg/night", "mIoU", *["no", "ground", "truth"] * 2] in lines
     assert not any("car" in line for line in lines)
+
+
+def test_a_line_has_the_main_metric_of_each_task():
+    metrics = {"det/AP": 41.234, "det/AP50": 60.0, "det/AP50/car": 61.0, "det/day/AP50": 62.0, "seg/mIoU": float("nan"),
+               "seg/pixel_accuracy": 91.0, "seg/IoU/road": 55.5}
+    assert summary_line(metrics) == "det AP50 60.00, seg mIoU no ground truth, in percent"
