@@ -24,8 +24,9 @@ COMMANDS = {
     "data convert": ["kitti", "--src", "gone", "--out", "."], "data synth": ["--num", "1", "--seed", "1", "--out", "."],
     "backbones": ["--names", "alexnet", "--out", "table.md"], "zoo-table": ["--names", "zoo/fastscnn", "--out", "table.md"],
     "data view": ["gone", "--out", "."], "data stats": ["gone", "--out", "stats.png"],
+    "zoo push": ["seg_city", "--card", "gone.md", "--to", "."],
 }
-OPTIONS = {"--out", "--json", "--save-dir", "--work-dir", "--calibrate"}
+OPTIONS = {"--out", "--json", "--save-dir", "--work-dir", "--calibrate", "--to"}
 WRITE_NOTHING = {"config", "list", "summary", "verify"}
 
 
