@@ -10,4 +10,4 @@ with read_base():
 
 nodes["neck"]["group_base"] = 4
 
-pipeline_test.update(load_from="zoo:scenes_resize")
+pipeline_test.update(load_from="zoo:scenes_resize", learning_rate=2e-5)

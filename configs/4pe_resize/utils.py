@@ -7,4 +7,4 @@ with read_base():
     from ..common.synthetic import data_root, sources
     from ..common.tasks import *
 
-pipeline_test.update(load_from="zoo:scenes_resize")
+pipeline_test.update(load_from="zoo:scenes_resize", learning_rate=2e-5)

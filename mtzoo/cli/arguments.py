@@ -4,6 +4,7 @@ import argparse
 import ast
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +13,7 @@ from mtzoo.cli.inputs import note_idle_overrides
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.other_names import add_idle_options, add_run_options
 from mtzoo.cli.outputs import output_folder
-from mtzoo.config import ExperimentConfig, config_from_dict
+from mtzoo.config import ExperimentConfig, PipelineTest, config_from_dict
 from mtzoo.config.channels import adopt_channels
 from mtzoo.config.load import read_config
 from mtzoo.config.overrides import override, select_tasks
@@ -70,22 +71,29 @@ def config_from_arguments(args: argparse.Namespace, more: Mapping[str, Any] = Ma
 
 
 def adopt_for_training(config: ExperimentConfig, args: argparse.Namespace, work_dir: Path, console: PlainConsole) -> ExperimentConfig:
-    """The config with the channel plan of the run that --resume goes on with, or of the checkpoint that --load-from names."""
-    marker = work_dir / MARKER
+    """The config with the channel plan of the run that --resume goes on with, or of the checkpoint that --load-from names, and without
+    the start of its pipeline test if --from-scratch says so."""
+    marker, config = work_dir / MARKER, adopt_start(config, args)
     if args.resume and marker.is_file():
         return _adopt(config, read_marker(marker).get("config", {}), marker, console)
     return config if args.load_from is None else adopt_checkpoint(config, args.load_from, console)
+
+
+def adopt_start(config: ExperimentConfig, args: argparse.Namespace) -> ExperimentConfig:
+    """The config whose pipeline test starts from nothing but random weights, if --from-scratch asks for that."""
+    test = config.pipeline_test
+    if not args.from_scratch:
+        return config
+    if is_main() and (not args.pipeline_test or test.load_from is None):
+        note("--from-scratch changes nothing: without it this run would start from the same weights")
+    return replace(config, pipeline_test=PipelineTest(test.iterations, test.batch_size))
 
 
 def start_of(config: ExperimentConfig, args: argparse.Namespace) -> Callable[[Run], None] | None:
     """What gives the fresh network its weights: --load-from, or in a pipeline test what the config names for one. None: they stay
     random."""
     named = config.pipeline_test.load_from if args.pipeline_test and args.load_from is None else None
-    if args.from_scratch and named is None and is_main():
-        note("--from-scratch changes nothing: without it this run would start from the same weights")
-    if named is None or args.from_scratch:
-        return weights_of(args.load_from)
-    return weights_of(find_checkpoint(named), if_they_fit=True)
+    return weights_of(args.load_from) if named is None else weights_of(find_checkpoint(named), if_they_fit=True)
 
 
 def adopt_checkpoint(config: ExperimentConfig, path: Path, console: PlainConsole) -> ExperimentConfig:

@@ -143,14 +143,16 @@ class Phase:
 @dataclass(frozen=True)
 class PipelineTest:
     """What --pipeline-test makes of every phase. load_from: float weights to start from, a checkpoint or zoo:NAME, so that its answers
-    are worth looking at; None: random weights."""
+    are worth looking at; None: random weights. learning_rate: the largest of any phase, small enough for trained weights; None: the
+    phases' own."""
 
     iterations: int = 4
     batch_size: int = 2
     load_from: str | None = None
+    learning_rate: float | None = None
 
     def __post_init__(self) -> None:
-        check_positive(self, "iterations", "batch_size")
+        check_positive(self, "iterations", "batch_size", *["learning_rate"] * (self.learning_rate is not None))
         check_at_most(self, iterations=MOST_ITERATIONS, batch_size=65_536)
 
 

@@ -190,7 +190,7 @@ def test_a_work_dir_that_cannot_be_made_is_one_line(config, capsys, tmp_path):
 
 def test_a_pipeline_test_starts_from_the_weights_that_the_config_names(root, finished, tmp_path, capsys):
     start = finished / "with-bn-float-last.pt"
-    test = {"iterations": 1, "batch_size": 2, "load_from": str(start)}
+    test = {"iterations": 1, "batch_size": 2, "load_from": str(start), "learning_rate": 1e-5}
     config = write_config(tmp_path / "tiny.py", values(root, pipeline_test=test))
     other = write_config(tmp_path / "other.py", values(root, pipeline_test=test, nodes={**GRAPH_NODES, "backbone": {
         **GRAPH_NODES["backbone"], "width": 0.5}}))
@@ -200,8 +200,10 @@ def test_a_pipeline_test_starts_from_the_weights_that_the_config_names(root, fin
         shown = capsys.readouterr()
         return " ".join((shown.out + shown.err).split())
 
-    assert f"{start}: " in told(config, "a", "--pipeline-test")
-    assert "tensors loaded" not in told(config, "b", "--pipeline-test", "--from-scratch")
+    assert f"{start}: " in (shown := told(config, "a", "--pipeline-test"))
+    assert "lr 1.00e-05" in shown
+    assert "tensors loaded" not in (shown := told(config, "b", "--pipeline-test", "--from-scratch"))
+    assert "lr 2.00e-03" in shown
     assert "of another network" in (shown := told(other, "c", "--pipeline-test"))
     assert "starting from random weights" in shown
     shown = told(config, "d", "--from-scratch")
