@@ -12,6 +12,7 @@ anything are taken: ONNX with its sidecar, safetensors, Markdown. They go into t
 
 import argparse
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from mtzoo.cli.outputs import output_folder
 from mtzoo.console import say
@@ -79,13 +80,14 @@ def _push(args: argparse.Namespace) -> int:
         files |= {".onnx": args.model, ".json": args.model.with_suffix(".json")}
     if args.card is not None:
         files[".md"] = args.card
-    if args.weights is not None:
-        checkpoint = load_checkpoint(args.weights)
-        if checkpoint.progress.step != 0 or checkpoint.progress.quantized:
-            raise UserError(f"--weights {args.weights}: a checkpoint that rounds; a float one is wanted, named -float-last")
-        files[WEIGHTS_SUFFIX] = args.to / f"{args.name}{WEIGHTS_SUFFIX}"
-        write_weights(files[WEIGHTS_SUFFIX], checkpoint.config, checkpoint.network, half=args.half)
-    catalogue = push(args.to, args.name, files)
+    with TemporaryDirectory() as made:  # nothing gets into the zoo's folder before all files are there
+        if args.weights is not None:
+            checkpoint = load_checkpoint(args.weights)
+            if checkpoint.progress.step != 0 or checkpoint.progress.quantized:
+                raise UserError(f"--weights {args.weights}: a checkpoint that rounds; a float one is wanted, named -float-last")
+            files[WEIGHTS_SUFFIX] = Path(made) / f"{args.name}{WEIGHTS_SUFFIX}"
+            write_weights(files[WEIGHTS_SUFFIX], checkpoint.config, checkpoint.network, half=args.half)
+        catalogue = push(args.to, args.name, files)
     say(f"{args.to}: {args.name}: {_files(catalogue, args.name)}")
     return 0
 

@@ -45,10 +45,11 @@ def test_mistakes_are_told_in_one_line(checkpoints, tmp_path, monkeypatch, capsy
     monkeypatch.setenv("MTZOO_ZOO", str(tmp_path / "pulled"))
     for options, message in ([], "nothing to push"), (["--model", model, "--half"], "--half changes nothing without --weights"), (
             ["--weights", tmp_path / "integers.pt"], "a checkpoint that rounds"), (["--model", tmp_path / "gone.onnx"], "gone.onnx"), (
-            ["--card", tmp_path / "gone.md"], "gone.md"):
+            ["--card", tmp_path / "gone.md"], "gone.md"), (["--weights", weights, "--card", tmp_path / "gone.md"], "gone.md"):
         assert main(["zoo", "push", "tiny", "--to", str(tmp_path / "zoo"), *map(str, options)]) == 2
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
+    assert not list((tmp_path / "zoo").glob("tiny*"))
     assert main(["zoo", "pull", "../x", "--from", str(tmp_path)]) == 2
     assert "model name" in capsys.readouterr().err
