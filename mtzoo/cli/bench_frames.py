@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtzoo.cli.input_files import check_file, find_files, is_folder
+from mtzoo.cli.input_files import check_file, images_below, is_folder
 from mtzoo.errors import UserError
 from mtzoo.strict_json import write_json
 
@@ -36,18 +36,12 @@ def bench_frames(args: argparse.Namespace) -> int:
 
 def image_files(path: Path) -> list[Path]:
     """The image, or all images below the folder. Raises UserError if there is none."""
-    from mtzoo.console import note
     from mtzoo.data.images import IMAGE_SUFFIXES
 
-    if not is_folder(path):
-        check_file(path, IMAGE_SUFFIXES)
-        return [path]
-    files, left_out = find_files(path, IMAGE_SUFFIXES)
-    if not files:
-        raise UserError(f"--pipeline {left_out or path}: no image in it ({' '.join(IMAGE_SUFFIXES)}); name another folder")
-    if left_out:
-        note(f"note: {left_out}")
-    return files
+    if is_folder(path):
+        return images_below(path, "--pipeline")
+    check_file(path, IMAGE_SUFFIXES)
+    return [path]
 
 
 def load(args: argparse.Namespace) -> "DeployModel | ModelPair":

@@ -42,6 +42,19 @@ def find_files(folder: Path, suffixes: Sequence[str], out: Path | None = None) -
     return sorted(files), f"{folder}: left out: {', '.join(counted)}" if counted else ""
 
 
+def images_below(folder: Path, option: str) -> list[Path]:
+    """Images below a folder, sorted; what else is there is told. option: that names it. Raises UserError if there is none."""
+    from mtzoo.console import note
+    from mtzoo.data.images import IMAGE_SUFFIXES
+
+    files, left_out = find_files(folder, IMAGE_SUFFIXES)
+    if not files:
+        raise UserError(f"{option} {left_out or folder}: no image in it ({' '.join(IMAGE_SUFFIXES)}); name another folder")
+    if left_out:
+        note(f"note: {left_out}")
+    return files
+
+
 def _left_out_as(path: Path, suffixes: Sequence[str]) -> str:
     """What a path inside of a folder is, when it is not one of the files that are sought."""
     if path.suffix.lower() not in suffixes:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtzoo.cli.input_files import find_files, is_folder
+from mtzoo.cli.input_files import images_below, is_folder
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.errors import UserError
 
@@ -74,16 +74,9 @@ def run(args: argparse.Namespace) -> int:
 
 def list_images(folder: Path, limit: int | None) -> list[Path]:
     """Images below `folder`, at most `limit` of them, evenly spread; what else is there is told. Raises UserError if there is none."""
-    from mtzoo.console import note
-    from mtzoo.data.images import IMAGE_SUFFIXES
-
     if not is_folder(folder):
         raise UserError(f"--images {folder}: no such folder; name one with images")
-    files, left_out = find_files(folder, IMAGE_SUFFIXES)
-    if not files:
-        raise UserError(f"--images {left_out or folder}: no image in it ({' '.join(IMAGE_SUFFIXES)}); name another folder")
-    if left_out:
-        note(f"note: {left_out}")
+    files = images_below(folder, "--images")
     count = min(limit or len(files), len(files))
     return [files[i * len(files) // count] for i in range(count)]
 

@@ -270,8 +270,8 @@ def make_dataset(run: Run) -> MultiTaskDataset:
 def shortened(phase: Phase, short: PipelineTest) -> Phase:
     """The phase with the length and batch size of a pipeline test, and a learning rate of at most its own."""
     lr = phase.optimizer.lr if short.learning_rate is None else min(phase.optimizer.lr, short.learning_rate)
-    phase = replace(phase, optimizer=replace(phase.optimizer, lr=lr))
-    return replace(phase, epochs=None, iterations=short.iterations, batch_size=short.batch_size, accumulate_grad_batches=1)
+    return replace(phase, epochs=None, iterations=short.iterations, batch_size=short.batch_size, accumulate_grad_batches=1,
+                   optimizer=replace(phase.optimizer, lr=lr))
 
 
 def weights_of(path: Path | None, *, if_they_fit: bool = False) -> Callable[[Run], None] | None:
