@@ -1,11 +1,22 @@
 """What several test folders share."""
 
 import os
+import random
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 os.environ["MTZOO_CACHE"] = "off"  # tests keep nothing in the user's folders
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Random numbers that a test does not seed itself are the same in every run."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -34,8 +34,8 @@ export -f run_tests
 large=(cli engine robustness contract layers data export quantization)
 mapfile -t small < <(printf '%s\n' tests/*/ tests/test_*.py | sed 's|/$||' | grep -vxF "$(printf 'tests/%s\n' __pycache__ "${large[@]}")")
 {
-    for name in "${large[@]}"; do echo "$name tests/$name"; done
     echo "others ${small[*]}"
+    for name in "${large[@]}"; do echo "$name tests/$name"; done
 } | xargs -P "$jobs" -I{} bash -c 'run_tests {}' || touch "$logs/failed.xargs"
 failed=("$logs"/failed.*)
 if [ -e "${failed[0]}" ]; then
