@@ -21,7 +21,7 @@ class Enlarge(Homogeneous):
 
     In floats it is `interpolate` itself. A quantized map is multiplied with two matrices of weights in 1/128, of which each row adds up
     to 1: that is exact in every runtime, which other ways of resizing by such factors are not, and within a step of it on each axis;
-    factors of up to 64 that are powers of two are met in full. It costs twice a Resize: UpsampleBilinear is cheaper where its factors do.
+    factors of up to 64 that are powers of two are met in full. It costs twice a Resize: UpsampleBilinear is cheaper if its factors do.
     Raises ValueError for a size below 1, and at work if there is neither a size nor another map.
     """
 

@@ -41,7 +41,7 @@ def test_integers_are_within_a_step_of_torch_on_each_axis_and_equal_fake_quant(b
     leaf = quantized(Enlarge(size, align_corners=align), -4)
     found = leaf.integer([x], [grid], grid)
     true = F.interpolate(x.double(), size=size, mode="bilinear", align_corners=align)
-    # a weight is off by half of 1/128 at most, so the weights of each axis by less than 1 step of 8 bits, and the rounding by half of one
+    # a weight is off by half of 1/128 at most, so the weights of each axis by less than 1 step of 8 bits, the rounding by half of one
     assert float((found.double() - true).abs().max()) < 2.5
     with torch.no_grad():
         assert torch.equal(leaf(x.float() * 2.0**-4) * 2.0**4, found.float())
