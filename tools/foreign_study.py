@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from mtzoo.cli.numbers import size
 from mtzoo.compression import Corrections
 from mtzoo.data.images import read_image
-from mtzoo.engine.device import select_device
+from mtzoo.engine.device import single_device
 from mtzoo.export.load import read_deploy_file
 from mtzoo.foreign import Foreign
 from mtzoo.foreign.distil import distil
@@ -77,7 +77,7 @@ class Judge:
 def study(args: argparse.Namespace) -> None:
     subject = espnetv2(args, args.hw)
     frames = spread(subject.images, args.images)
-    judge = Judge(subject.source, frames, select_device(args.ctx))
+    judge = Judge(subject.source, frames, single_device(args.ctx))
     print(f"{args.hw[0]}x{args.hw[1]}, {len(frames)} frames of CamVid's val\n")
     print("| what | mIoU | same class | dB | judged in |\n|---|---:|---:|---:|---:|")
     judge("float", judge.original)

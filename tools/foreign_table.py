@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 import mtzoo
 from mtzoo.data.images import read_image
-from mtzoo.engine.device import select_device
+from mtzoo.engine.device import single_device
 from mtzoo.export.load import read_deploy_file
 from mtzoo.foreign import Foreign
 from mtzoo.foreign.compare import compare_outputs
@@ -177,7 +177,7 @@ def examine(name: str, subject: Subject, args: argparse.Namespace) -> dict[str, 
     held_out = spread([path for path in files if path not in calibration], args.images)
     path = args.out / f"{name}-int8.onnx"
     quantized = source.quantize(as_batches(calibration, source), distil_iterations=args.distil_iters, learning_rate=args.learning_rate,
-                                device=select_device(args.ctx))
+                                device=single_device(args.ctx))
     quantized.export(path)
     shown = [resize(read_image(p), hw) for p in held_out]
     report = verify(path, shown[:args.verify_images])

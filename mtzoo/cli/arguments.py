@@ -20,7 +20,8 @@ from mtzoo.config.overrides import override, select_tasks
 from mtzoo.console import PlainConsole, note
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.checks import check_network
-from mtzoo.engine.distributed import is_main
+from mtzoo.engine.device import single_device
+from mtzoo.engine.distributed import is_main, was_restarted
 from mtzoo.engine.ptq import with_spared_layers
 from mtzoo.engine.retraining import Retraining
 from mtzoo.engine.run import Run, weights_of
@@ -141,14 +142,23 @@ def add_distillation_argument(parser: argparse.ArgumentParser) -> None:
                         help="learn from this network's answers, too: distillation.teacher of the config")
 
 
+def add_ctx_argument(parser: argparse.ArgumentParser, *, several: bool = True) -> None:
+    """--ctx. several: whether the verb's `run` is one of `in_processes_of_ctx`."""
+    if several:
+        parser.add_argument("--ctx", metavar="cpu|cpu:N|0|0,1",
+                            help="devices: a process for each GPU, or N of them on the CPU; default env.default_ctx")
+    else:
+        parser.add_argument("--ctx", type=_one_device, metavar="cpu|0", help="device; default env.default_ctx")
+
+
 def add_training_arguments(parser: argparse.ArgumentParser, *, config_required: bool = True) -> None:
     """What `train` and `quant-train` share."""
     add_config_arguments(parser, required=config_required)
     add_distillation_argument(parser)
     parser.add_argument("--work-dir", "--save-dir", type=output_folder("--work-dir"), metavar="DIR",
                         help="where the run is kept; default work_dirs/CONFIG")
-    parser.add_argument("--ctx", metavar="cpu|0,1", help="devices; default env.default_ctx")
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    add_ctx_argument(parser)
+    parser.add_argument("--resume", action="store_true", default=was_restarted(), help="go on from the last checkpoint")
     parser.add_argument("--load-from", type=find_checkpoint, metavar="CKPT",
                         help="start from the weights of a float checkpoint, or of zoo:NAME")
     parser.add_argument("--pipeline-test", action="store_true", help="everything, briefly, on the validation set; starts from "
@@ -167,7 +177,6 @@ def add_retraining_arguments(parser: argparse.ArgumentParser, *, required: bool 
     parser.add_argument("--num-workers", type=processes("--num-workers", 0), metavar="N",
                         help="processes that read images; default env.workers")
     add_distillation_argument(parser)
-    parser.add_argument("--ctx", metavar="cpu|0", help="device; default env.default_ctx")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the save dir")
     add_idle_options(parser)
 
@@ -227,6 +236,11 @@ def run_console() -> PlainConsole:
 def default_work_dir(config: ExperimentConfig, args: argparse.Namespace) -> Path:
     """work_dirs/<config>[-<tasks>][-pipeline-test]."""
     return _named_dir(config, args.tasks, "pipeline-test" if args.pipeline_test else "")
+
+
+def _one_device(ctx: str) -> str:
+    single_device(ctx)
+    return ctx
 
 
 def _named_dir(config: ExperimentConfig, tasks: Sequence[str], suffix: str) -> Path:

@@ -28,6 +28,7 @@ from pathlib import Path
 
 from mtzoo.cli.arguments import (
     add_config_arguments,
+    add_ctx_argument,
     add_measuring_arguments,
     add_model_path_argument,
     add_retraining_arguments,
@@ -91,6 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
                         help="a new folder; default work_dirs/CONFIG-compress")
     add_retraining_arguments(parser, required=False)
+    add_ctx_argument(parser, several=False)
     add_measuring_arguments(parser)
     add_source_arguments(parser)
 

@@ -19,14 +19,14 @@ OF_CONFIG = {"config": None, "model_path": None, "tasks": [], "cfg_options": [],
 
 def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
     """Search, train the best on, write, verify, compare, measure. Returns 1 if executors differ."""
-    from mtzoo.engine.device import select_device
+    from mtzoo.engine.device import single_device
     from mtzoo.foreign.distil import LEARNING_RATE, check_learning_rate
     from mtzoo.foreign.search import search, settings, train_on
 
     rate = check_learning_rate(LEARNING_RATE if args.learning_rate is None else args.learning_rate)
     if args.learning_rate is not None and not args.retraining_iters:
         raise UserError("--learning-rate has no effect without --retraining-iters; leave it out")
-    device = select_device(args.ctx or "auto")
+    device = single_device(args.ctx or "auto")
     save_dir = args.save_dir or Path("work_dirs") / f"{args.onnx.stem}-compress"
     _lock = claim_folder(save_dir, "--save-dir")
     source = open_source(args)

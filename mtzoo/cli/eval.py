@@ -26,7 +26,7 @@ from mtzoo.cli.outputs import output_file
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.console import note, say
 from mtzoo.engine.checkpoint import load_checkpoint
-from mtzoo.engine.device import select_device
+from mtzoo.engine.device import single_device
 from mtzoo.engine.evaluate import Predictor, evaluate, network_executor, network_predictor, raw_predictor
 from mtzoo.engine.ptq import integer_checkpoint
 from mtzoo.engine.run import INTEGER_STEP
@@ -86,7 +86,7 @@ def evaluate_model(args: argparse.Namespace, options: Mapping[str, Any]) -> dict
 
 def evaluate_checkpoint(args: argparse.Namespace, options: Mapping[str, Any]) -> dict[str, Any]:
     """Metrics of a checkpoint; with --convert {"fake-quant": its metrics, what it became: those}."""
-    path, device = find_checkpoint(args.model), select_device(args.ctx)
+    path, device = find_checkpoint(args.model), single_device(args.ctx)
     checkpoint = load_checkpoint(path)
     net, config, step = checkpoint_network(checkpoint, path, options)
     if args.convert and not is_prepared(net):

@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def tell_error(message: str) -> int:
     """Print what the user can mend as one line on stderr; returns the exit status.
 
-    A process of tools/torchrun_mtzoo.py leaves the line to that one: all processes may find the same.
+    A process that torchrun has started for us leaves the line to the one that did: all processes may find the same.
     """
     line = f"error: {without_middle(one_line(message))}"
     if ERROR_FILE is None:
@@ -136,7 +136,7 @@ def dispatch(argv: Sequence[str]) -> int:
         raise UserError(f"mtzoo has no verb '{verb}'{did_you_mean(verb, verbs)}")
     module = import_verb(verb)
     try:
-        args = verb_parser(verb, module).parse_args(argv[1:])
+        args = verb_parser(verb, module).parse_args(argv[1:], argparse.Namespace(argv=list(argv)))
     except SystemExit as stop:  # --help, or a usage error that argparse has printed
         return int(stop.code or 0)
     return module.run(args)

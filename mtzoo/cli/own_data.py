@@ -2,9 +2,11 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from mtzoo.cli.data_convert import add_places_arguments, choose_format, convert_as_told
+from mtzoo.cli.parser import Parser
 from mtzoo.config.own_data import RECEIPT, config_text, missing_split, own_tasks, read_receipt
 from mtzoo.console import note, say
 from mtzoo.errors import UserError
@@ -26,7 +28,7 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare_data(args: argparse.Namespace) -> None:
-    """Set `args.config` and `args.work_dir` to those of --data, if it is given.
+    """Make the arguments those of a training of the config that is written for --data, if it is given.
 
     Raises UserError for --data with --config, for neither, and for options of layouts that nothing reads.
     """
@@ -51,6 +53,15 @@ def prepare_data(args: argparse.Namespace) -> None:
                 note(f"note: {task.labels}: {split} has none, so it is not trained; divide the set otherwise (--split-by) to train it")
         say(f"config: {config}; edit it as you like, and train again with --config {config}")
     args.config, args.work_dir = str(config), folder / (f"{RUN}-pipeline-test" if args.pipeline_test else RUN)
+    args.argv = [*_without_data(args.argv), "--config", args.config, "--work-dir", str(args.work_dir)]
+
+
+def _without_data(argv: Sequence[str]) -> list[str]:
+    """A command's arguments without --data, what goes with it, and --work-dir."""
+    parser = Parser(add_help=False, allow_abbrev=False)
+    add_data_arguments(parser)
+    parser.add_argument("--work-dir", "--save-dir")
+    return parser.parse_known_args(argv)[1]
 
 
 def _converted(args: argparse.Namespace, folder: Path, given: list[str]) -> Path:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mtzoo.cli.arguments import (
     add_config_arguments,
+    add_ctx_argument,
     add_measuring_arguments,
     add_model_path_argument,
     add_retraining_arguments,
@@ -65,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
                         help="a new folder; default work_dirs/CONFIG-prune")
     add_retraining_arguments(parser, required=False)
+    add_ctx_argument(parser, several=False)
     add_measuring_arguments(parser)
 
 

@@ -30,13 +30,13 @@ def add_onnx_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
     """Calibrate, write, verify, compare, measure. Returns 1 if executors differ."""
-    from mtzoo.engine.device import select_device
+    from mtzoo.engine.device import single_device
     from mtzoo.foreign.distil import LEARNING_RATE, check_learning_rate
 
     rate = check_learning_rate(LEARNING_RATE if args.learning_rate is None else args.learning_rate)
     if args.learning_rate is not None and args.distil_iters is None:
         raise UserError("--learning-rate has no effect without --distil-iters; leave it out")
-    device = select_device(args.ctx or "auto")
+    device = single_device(args.ctx or "auto")
     save_dir = args.save_dir or Path("work_dirs") / f"{args.onnx.stem}-ptq"
     _lock = claim_folder(save_dir, "--save-dir")
     source = open_source(args)

@@ -14,6 +14,7 @@ import argparse
 
 from mtzoo.cli.arguments import (
     add_config_arguments,
+    add_ctx_argument,
     add_float_layers_argument,
     add_measuring_arguments,
     add_model_path_argument,
@@ -28,6 +29,7 @@ from mtzoo.cli.arguments import (
 )
 from mtzoo.cli.delivery import Delivery, deliver_quantized, measure_base, passed
 from mtzoo.cli.inputs import say_folders
+from mtzoo.cli.launch import in_processes_of_ctx
 from mtzoo.cli.outputs import claim_folder, output_folder
 from mtzoo.engine.distributed import is_main
 from mtzoo.engine.ptq import fold_all, load_float_network
@@ -42,10 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
                         help="where the run is kept; default work_dirs/CONFIG-quant")
     add_retraining_arguments(parser)
+    add_ctx_argument(parser)
     add_float_layers_argument(parser)
     add_measuring_arguments(parser)
 
 
+@in_processes_of_ctx
 def run(args: argparse.Namespace) -> int:
     limit, threads = measuring_from_arguments(args)
     retraining = retraining_from_arguments(args)

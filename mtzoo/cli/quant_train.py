@@ -20,6 +20,7 @@ from mtzoo.cli.arguments import (
 )
 from mtzoo.cli.deliver import deliver, export_stage
 from mtzoo.cli.inputs import say_folders
+from mtzoo.cli.launch import in_processes_of_ctx
 from mtzoo.engine.checks import check_integers
 from mtzoo.engine.distributed import is_main, leave
 from mtzoo.engine.run import stages, start_run, train
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_training_arguments(parser)
 
 
+@in_processes_of_ctx
 def run(args: argparse.Namespace) -> int:
     config = config_from_arguments(args)
     check_integers(config)

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from mtzoo.cli.arguments import (
     add_config_arguments,
+    add_ctx_argument,
     add_measuring_arguments,
     add_model_path_argument,
     add_retraining_arguments,
@@ -30,6 +31,7 @@ from mtzoo.cli.arguments import (
 )
 from mtzoo.cli.delivery import BENCH_RUNS, ORIGINAL, Delivery, deliver_integer, int8_job, integer_base, passed
 from mtzoo.cli.inputs import say_folders
+from mtzoo.cli.launch import in_processes_of_ctx
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.outputs import claim_folder, output_folder
 from mtzoo.compression.sparsity import UNSTRUCTURED
@@ -55,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="share of the weights to be zero; default: the config's sparsity")
     parser.add_argument("--pattern", metavar="N:M", help=f"of M neighbouring weights N stay, e.g. 2:4; default {UNSTRUCTURED}")
     add_retraining_arguments(parser)
+    add_ctx_argument(parser)
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
                         help="training images whose ranges are observed (64)")
     parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
@@ -62,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_measuring_arguments(parser)
 
 
+@in_processes_of_ctx
 def run(args: argparse.Namespace) -> int:
     limit, threads = measuring_from_arguments(args)
     retraining = retraining_from_arguments(args)

@@ -16,6 +16,7 @@ from mtzoo.cli.arguments import (
     work_dir_from_arguments,
 )
 from mtzoo.cli.inputs import say_folders
+from mtzoo.cli.launch import in_processes_of_ctx
 from mtzoo.cli.other_names import add_float_phase_options
 from mtzoo.cli.own_data import add_data_arguments, prepare_data
 from mtzoo.engine.distributed import is_main, leave
@@ -34,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     prepare_data(args)
+    return train_config(args)
+
+
+@in_processes_of_ctx
+def train_config(args: argparse.Namespace) -> int:
+    """Train what --config says."""
     config = config_from_arguments(args)
     if config.solver[0].float_phase is None:
         raise UserError("solver[0] has no float_phase, which is what `train` runs; add one or use quant-train")

@@ -39,7 +39,7 @@ def read_train_config(section: Section) -> dict[str, Any]:
         raise section.fault("target_metric", "training does not stop at a metric; remove it, --max-drop judges an automatic search")
     section.tell(("eval_iter",), "the validation images are evaluated after every phase")
     section.tell(("use_fleet", "amp_config", "recompute_config", "sharding_config", "sparse_model"),
-                 "tools/dist_train.sh and env.amp of the config say how a training runs")
+                 "--ctx and env.amp of the config say how a training runs")
     metric, interval = section.take("origin_metric", float, None), section.count("logging_iter", None)
     if metric is not None and not 0 <= metric <= 1:
         raise section.fault("origin_metric", "a share in 0..1 is wanted, e.g. 0.9287")

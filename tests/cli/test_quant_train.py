@@ -79,7 +79,7 @@ def test_one_task_alone_has_no_boxes(config, tmp_path):
 
 @pytest.mark.thorough
 def test_two_processes_train_one_network_and_learn_from_a_teacher(root, tmp_path):
-    """torchrun on the CPU: gradients are averaged, one of the two speaks, evaluates and writes, and the run delivers. An auxiliary head
+    """`--ctx cpu:2`: gradients are averaged, one of the two speaks, evaluates and writes, and the run delivers. An auxiliary head
     helps; weights are averaged, gradients of several batches too, and each phase of step 0 ends with its best weights."""
     teacher, wider = tmp_path / "teacher.pt", config_values(root)
     wider["nodes"]["backbone"]["width"] = 0.5
@@ -92,8 +92,8 @@ def test_two_processes_train_one_network_and_learn_from_a_teacher(root, tmp_path
     for phase in ("float_phase", "quant_phase"):
         values["solver"][0][phase] |= better
     config = write_config(tmp_path / "taught.py", values)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "mtzoo",
-               "quant-train", "--config", str(config), "--work-dir", str(tmp_path / "run"), "--ctx", "cpu",
+    command = [sys.executable, "-m", "mtzoo", "quant-train", "--config", str(config), "--work-dir", str(tmp_path / "run"),
+               "--ctx", "cpu:2",
                "--cfg-options", "env.checkpoint_interval=1"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     ran = subprocess.run(command, capture_output=True, text=True, timeout=900, env=environment, check=False)

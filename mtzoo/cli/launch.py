@@ -1,0 +1,135 @@
+"""Several processes for one command: torchrun starts one for each device of --ctx, and what the user gets is one command's."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from mtzoo.cli.arguments import parse_options
+from mtzoo.config.load import read_config
+from mtzoo.config.overrides import override
+from mtzoo.config.schema import Env
+from mtzoo.console import note
+from mtzoo.engine.device import processes_of, select_device
+from mtzoo.locate import find_config
+from mtzoo.machine import cores
+
+if TYPE_CHECKING:  # torchrun takes half a second to import
+    from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
+
+RESTARTS = 3
+"""How often a command is started again after one of its processes was killed."""
+TELLS_ERRORS = "TORCHRUN_TELLS_ERRORS"
+"""A variable of the processes that torchrun starts here: they leave their errors to the one that started them."""
+USER_ERROR = 2
+ENDED = (-signal.SIGTERM, 128 + signal.SIGTERM)
+"""Exit codes of a process that was ended because another one had failed."""
+
+
+class Outcome(NamedTuple):
+    """status: exit status of the process that failed first, 128 + N after a signal N; said: why, as one line, "" where it is on the
+    terminal already; killed: whether the system or somebody else killed it."""
+
+    status: int
+    said: str = ""
+    killed: bool = False
+
+
+def in_processes_of_ctx(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """A verb's `run`, in one process for each device that --ctx or the config's env.default_ctx names; one that torchrun has started
+    does its part. Raises UserError for a device that there is not, before anything is started."""
+    @wraps(run)
+    def started(args: argparse.Namespace) -> int:
+        ctx = args.ctx or _default_ctx(args)
+        count = processes_of(ctx)
+        if count == 1 or "RANK" in os.environ:
+            return run(args)
+        for rank in range(count):
+            select_device(ctx, rank)
+        return launch(args.argv, count)
+
+    return started
+
+
+def _default_ctx(args: argparse.Namespace) -> str:
+    values = override(read_config(find_config(args.config)), parse_options(args.cfg_options))
+    env = values.get("env")
+    ctx = env.get("default_ctx") if isinstance(env, Mapping) else None
+    return ctx if isinstance(ctx, str) else Env.default_ctx  # what is no text is told with its key, when the config is built
+
+
+def launch(argv: Sequence[str], count: int) -> int:
+    """Run `mtzoo ARGV` in `count` processes of this machine; the exit status. After one was killed all start again with --resume."""
+    resumed = list(argv) if "--resume" in argv else [*argv, "--resume"]
+    options = ["--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", str(count), "-m", "mtzoo"]
+    with _variable("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", str(max(1, cores() // count)))):
+        outcome = torchrun([*options, *argv])
+        for restart in range(1, RESTARTS + 1):
+            if not outcome.killed:
+                break
+            note(f"{outcome.said}; going on from the last checkpoint (restart {restart} of {RESTARTS})")
+            outcome = torchrun([*options, *resumed])
+    return tell(outcome)
+
+
+def tell(outcome: Outcome) -> int:
+    """Print why the processes failed, if they did; the exit status."""
+    if outcome.said:
+        print(f"error: {outcome.said}; go on with --resume" if outcome.killed else outcome.said, file=sys.stderr)
+    return outcome.status
+
+
+def torchrun(arguments: Sequence[str]) -> Outcome:
+    """torchrun with its own arguments, without its report of a failed process: 80 lines, after the one that tells why."""
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.run import parse_args, run
+
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with _variable(TELLS_ERRORS, "1"):
+            run(parse_args(list(arguments)))
+        return Outcome(0)
+    except ChildFailedError as error:
+        return outcome_of(error.failures)
+    except SignalException as stop:
+        return Outcome(128 + stop.sigval)
+    finally:
+        logging.disable(before)
+
+
+def outcome_of(failures: "Mapping[int, ProcessFailure]") -> Outcome:
+    """What became of the processes. failures: rank -> how it ended, of those that did not end well.
+
+    What a process has told counts, even if torchrun ended it before it was gone: it ends all others as soon as one has failed.
+    """
+    told = [failure for failure in failures.values() if Path(failure.error_file).is_file()]
+    if told:
+        return Outcome(USER_ERROR, min(told, key=lambda failure: failure.timestamp).message)
+    rank, failure = min(failures.items(), key=lambda item: (item[1].exitcode in ENDED, item[1].timestamp))
+    if failure.exitcode >= 0:
+        return Outcome(failure.exitcode)
+    name = signal.Signals(-failure.exitcode).name
+    return Outcome(128 - failure.exitcode, f"process {rank} was ended by {name}, by the system for want of memory if nobody else",
+                   killed=True)
+
+
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    """An environment variable inside of the block, for the processes that are started there."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = before
