@@ -6,7 +6,8 @@ Label maps and masks are uint8; `IGNORE` marks pixels nobody labelled.
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
@@ -76,7 +77,8 @@ class Batch:
     """Collated samples of one input size.
 
     images: (N, 3, H, W) uint8 BGR; affines: (N, 2, 3) float64; boxes: task -> N entries, None where not labelled;
-    masks: task -> (N, H, W) uint8, all IGNORE where not labelled; skipped: bad images that others have replaced here.
+    masks: task -> (N, H, W) uint8, all IGNORE where not labelled; skipped: bad images that others have replaced here; labelled:
+    task -> indices of the samples that carry its labels, found where the batch is made: on a GPU that would be a wait.
     """
 
     images: Tensor
@@ -87,14 +89,23 @@ class Batch:
     boxes: dict[str, list[Boxes | None]]
     masks: dict[str, Tensor]
     skipped: tuple[BadImage, ...] = ()
+    labelled: dict[str, list[int]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        rows = {task: [n for n, entry in enumerate(entries) if entry is not None] for task, entries in self.boxes.items()}
+        for task, masks in self.masks.items():
+            rows[task] = (masks != IGNORE).flatten(1).any(dim=1).nonzero().flatten().tolist()
+        self.labelled = rows
 
     def __len__(self) -> int:
         return len(self.images)
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch with images and masks on `device`; boxes stay in host memory until targets need them."""
-        masks = {k: v.to(device, non_blocking=True) for k, v in self.masks.items()}
-        return replace(self, images=self.images.to(device, non_blocking=True), masks=masks)
+        moved = copy(self)
+        moved.images = self.images.to(device, non_blocking=True)
+        moved.masks = {task: masks.to(device, non_blocking=True) for task, masks in self.masks.items()}
+        return moved
 
 
 class Detections(NamedTuple):

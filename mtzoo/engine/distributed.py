@@ -32,17 +32,23 @@ def world_size() -> int:
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
+def was_restarted() -> bool:
+    """Whether torchrun (--max-restarts) has started this process in place of one that failed: it goes on from the last checkpoint."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
+
+
 def is_main() -> bool:
     """Whether this process writes files and prints."""
     return rank() == 0
 
 
 def join(device: torch.device) -> None:
-    """Join the other processes, if torchrun started several: nccl between GPUs, gloo between CPUs."""
+    """Join the other processes, if torchrun started several: nccl between GPUs, gloo between CPUs, also for what `largest` asks: no
+    GPU has to be waited for."""
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if world_size() > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
 
 
 def leave() -> None:
@@ -81,7 +87,7 @@ def largest(number: int) -> int:
     """The largest of the numbers that all processes give."""
     if world_size() == 1:
         return number
-    value = torch.tensor(number, device="cuda" if dist.get_backend() == "nccl" else "cpu")
+    value = torch.tensor(number)
     dist.all_reduce(value, dist.ReduceOp.MAX)
     return int(value)
 

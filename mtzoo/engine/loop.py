@@ -23,6 +23,7 @@ from mtzoo.engine.freezing import frozen
 from mtzoo.engine.losses import MultiTaskLoss, compute_loss
 from mtzoo.engine.optim import build_optimizer, build_schedule, load_optimizer_state, load_schedule_state
 from mtzoo.engine.progress import Progress
+from mtzoo.engine.step_losses import StepLosses
 from mtzoo.engine.sync_bn import synchronized_bn
 from mtzoo.engine.validation import Validator
 from mtzoo.engine.weight_average import WeightAverage
@@ -193,12 +194,9 @@ def train_phase(net: MultiTaskNet, criterion: MultiTaskLoss, phase: Phase, strea
             before_step(iteration)
             lr = training.lr
             losses = train_step(model, criterion, taken, training.optimizer, phase.grad_clip_norm, bf16)
-            if not math.isfinite(losses["loss"]):
-                raise UserError(f"{progress.name}, iteration {iteration}: the loss is {losses['loss']}; lower the learning rate "
-                                f"({lr:.2e}) or check the data (first image: {taken[0].paths[0]})")
             after_step(iteration)
             training.after_step()
-            progress.add(iteration, losses, sum(len(batch) for batch in taken), waited, lr)
+            progress.add(iteration, losses, taken[0].paths[0], sum(len(batch) for batch in taken), waited, lr)
             training.validate(iteration)
             signal = largest(stop.number)
             if iteration % checkpoint_interval == 0 or iteration == total or training.stops_early or signal:
@@ -218,18 +216,17 @@ def trained_nodes(net: MultiTaskNet, criterion: MultiTaskLoss) -> dict[str, nn.M
 
 
 def train_step(net: nn.Module, criterion: MultiTaskLoss, batches: Sequence[Batch], optimizer: torch.optim.Optimizer,
-               grad_clip_norm: float, bf16: bool) -> dict[str, float]:
-    """Forward and backward of each batch, one update by their mean gradient; the mean losses as numbers, their sum as "loss"."""
+               grad_clip_norm: float, bf16: bool) -> StepLosses:
+    """Forward and backward of each batch, one update by their mean gradient; the mean losses, their sum as "loss"."""
     optimizer.zero_grad(set_to_none=True)
-    values: dict[str, list[float]] = {}
+    losses: list[dict[str, Tensor]] = []
     for batch in batches:
         with nullcontext() if batch is batches[-1] else without_exchange(net):
             images = normalize_image(batch.images).contiguous(memory_format=torch.channels_last)
             total, terms = compute_loss(net, criterion, batch, images, bf16)
             (total / len(batches)).backward()
-        for name, value in {**terms, "loss": total.detach()}.items():
-            values.setdefault(name, []).append(value)
+        losses.append({**terms, "loss": total.detach()})
     average_gradients(criterion)
     clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], grad_clip_norm)
     optimizer.step()
-    return {name: sum(value.item() for value in found) / len(found) for name, found in values.items()}
+    return StepLosses(losses)

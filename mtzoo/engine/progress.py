@@ -1,13 +1,20 @@
 """What a person sees of a training: lines with losses, speed, data wait and ETA; curves in its logs."""
 
+import math
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from mtzoo.console import PlainConsole
 from mtzoo.engine.loggers import Log
+from mtzoo.engine.step_losses import StepLosses, read_losses
+from mtzoo.errors import UserError
 from mtzoo.plain_data import convert
+
+MOST_UNREAD = 256
+"""Iterations whose losses wait on the device at most."""
 
 
 def format_seconds(seconds: float) -> str:
@@ -15,6 +22,15 @@ def format_seconds(seconds: float) -> str:
     minutes, secs = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
+
+
+class _Unread(NamedTuple):
+    """An iteration whose losses have not been read."""
+
+    iteration: int
+    losses: StepLosses
+    first_image: Path
+    lr: float
 
 
 class Progress:
@@ -32,16 +48,20 @@ class Progress:
         self.earlier = 0.0  # seconds of this phase before an interruption
         self.curve: list[tuple[int, dict[str, float]]] = []
         self.sums: dict[str, tuple[float, int]] = {}
+        self.unread: list[_Unread] = []
         self.images = 0
         self.waited = self.total_waited = 0.0
         self.window_started = self.started
         self.per_epoch, self.epoch_waited, self.epoch_started = per_epoch, 0.0, self.started
 
-    def add(self, iteration: int, losses: dict[str, float], images: int, waited: float, lr: float) -> None:
-        """One finished iteration. waited: seconds spent waiting for its batch."""
-        for name, value in losses.items():
-            total, count = self.sums.get(name, (0.0, 0))
-            self.sums[name] = (total + value, count + 1)
+    def add(self, iteration: int, losses: StepLosses, first_image: Path, images: int, waited: float, lr: float) -> None:
+        """One finished iteration. waited: seconds spent waiting for its batch. Losses are read once for each line.
+
+        Raises UserError when one of those that are read is not finite, with the image and the rate that its iteration had.
+        """
+        self.unread.append(_Unread(iteration, losses, first_image, lr))
+        if len(self.unread) == MOST_UNREAD:
+            self._read()
         self.images += images
         self.waited += waited
         self.total_waited += waited
@@ -51,7 +71,18 @@ class Progress:
         if self.per_epoch and iteration % self.per_epoch == 0:
             self._print_epoch(iteration // self.per_epoch)
 
+    def _read(self) -> None:
+        unread, self.unread = self.unread, []
+        for (iteration, _, image, lr), losses in zip(unread, read_losses([each.losses for each in unread])):
+            if not math.isfinite(losses["loss"]):
+                raise UserError(f"{self.name}, iteration {iteration}: the loss is {losses['loss']}; lower the learning rate ({lr:.2e}) "
+                                f"or check the data (first image: {image})")
+            for name, value in losses.items():
+                total, count = self.sums.get(name, (0.0, 0))
+                self.sums[name] = (total + value, count + 1)
+
     def _print(self, iteration: int, lr: float) -> None:
+        self._read()
         now = time.perf_counter()
         window = now - self.window_started
         means = {name: total / count for name, (total, count) in self.sums.items()}
@@ -94,7 +125,8 @@ class Progress:
         self.epoch_waited, self.epoch_started = 0.0, now
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run has to know to go on with curve and times, as plain values."""
+        """What a resumed run has to know to go on with curve and times, as plain values. Raises UserError as `add` does."""
+        self._read()
         return {"curve": list(self.curve), "sums": dict(self.sums), "seconds": self._seconds(), "waited": self.total_waited}
 
     def load_state(self, state: Mapping[str, Any]) -> None:

@@ -4,16 +4,12 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from mtzoo.structures import IGNORE, Batch
+from mtzoo.structures import Batch
 
 
 def labelled_rows(batch: Batch, task: str) -> list[int]:
     """Indices of the samples that carry labels of `task`."""
-    if task in batch.boxes:
-        return [n for n, entry in enumerate(batch.boxes[task]) if entry is not None]
-    if task not in batch.masks:
-        return []
-    return (batch.masks[task] != IGNORE).flatten(1).any(dim=1).nonzero().flatten().tolist()
+    return batch.labelled.get(task, [])
 
 
 def is_labelled(batch: Batch, task: str) -> bool:

@@ -149,16 +149,16 @@ class SegmentationLoss(nn.Module):
         logits = self._enlarged(logits, masks)
         labels = subsample_mask(masks, tuple(logits.shape[-2:])).long()  # (N, h, w)
         labelled = labels != IGNORE
+        weights = self.class_weights[labels.where(labelled, 0)]
+        losses = F.cross_entropy(logits, labels, self.class_weights, ignore_index=IGNORE, label_smoothing=self.label_smoothing,
+                                 reduction="sum" if self.hard_pixels is None else "none")
+        if self.hard_pixels is None:  # as reduction="mean" has it, and 0 where all labelled pixels fell between the grid's
+            return losses / (weights * labelled).sum().clamp(min=torch.finfo(losses.dtype).tiny)
         if not labelled.any():
             return logits.sum() * 0.0
-        losses = F.cross_entropy(logits, labels, self.class_weights, ignore_index=IGNORE, label_smoothing=self.label_smoothing,
-                                 reduction="mean" if self.hard_pixels is None else "none")
-        if self.hard_pixels is None:
-            return losses
         hardness = losses.detach()
         if self.hard_pixels.by_probability and self.reweighted:
             hardness = F.cross_entropy(logits.detach(), labels, ignore_index=IGNORE, reduction="none")
-        weights = self.class_weights[labels.where(labelled, 0)]
         return self.hard_pixels.mean(losses, weights, hardness, labelled)
 
     def _enlarged(self, logits: Tensor, masks: Tensor) -> Tensor:

@@ -80,7 +80,7 @@ class Life:
         self.net.train()
         before = {name: p.detach().clone() for name, p in self.net.named_parameters()}
         optimizer = build_optimizer([self.net, self.criterion], OptimizerSpec("SGD", lr=1e-3))
-        losses = train_step(self.net, self.criterion, [random_batch(self.config, seed)], optimizer, 10.0, bf16=False)
+        losses = train_step(self.net, self.criterion, [random_batch(self.config, seed)], optimizer, 10.0, bf16=False).read()
         assert all(np.isfinite(value) for value in losses.values())
         assert {name.split(".")[0] for name in losses} - {"loss"} == set(self.net.tasks)
         changed = {name.split(".")[1] for name, p in self.net.named_parameters() if not torch.equal(p, before[name])}

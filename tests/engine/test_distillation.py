@@ -28,9 +28,11 @@ def config_of(teacher, tasks=("det", "seg"), **distillation):
     return config_from_dict(config_values(teacher.parent, tasks, distillation={"teacher": str(teacher), **distillation}))
 
 
-def unlabelled(images=2):
+def unlabelled(images=2, labelled=()):
+    """labelled: images of which one pixel is labelled."""
     pixels = torch.randint(0, 256, (images, 3, *HW), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     masks = torch.full((images, *HW), IGNORE, dtype=torch.uint8)
+    masks[list(labelled), 0, 0] = 1
     return Batch(pixels, np.zeros((images, 2, 3)), [HW] * images, ["x"] * images, ["s"] * images, {"det": [None] * images},
                  {"seg": masks})
 
@@ -56,8 +58,7 @@ def test_images_without_labels_teach_every_task(teacher):
 
 
 def test_labelled_rows_alone_where_asked(teacher):
-    batch = unlabelled()
-    batch.masks["seg"][1, 0, 0] = 1
+    batch = unlabelled(labelled=[1])
     assert set(losses(config_of(teacher, unlabelled=False), batch)[1]) == {"seg.loss_ce", "seg.loss_lovasz", "distil.seg.logits"}
 
 

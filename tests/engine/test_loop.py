@@ -60,7 +60,7 @@ def test_an_update_takes_the_mean_gradient_of_its_batches(images):
     moved, losses = [], []
     for taken in ([first], [second], [first, second]):
         own = copy.deepcopy(net)
-        losses.append(train_step(own, criterion, taken, torch.optim.SGD(own.parameters(), lr=1.0), 1e9, False))
+        losses.append(train_step(own, criterion, taken, torch.optim.SGD(own.parameters(), lr=1.0), 1e9, False).read())
         moved.append({name: value.detach() - before[name] for name, value in own.named_parameters()})
     for name, both in moved[2].items():
         torch.testing.assert_close(both, (moved[0][name] + moved[1][name]) / 2, rtol=1e-3, atol=1e-5)
