@@ -62,7 +62,8 @@ class AuxiliaryHead:
 @dataclass(frozen=True)
 class TaskConfig:
     """One task: its graph (the last node is the head), classes, data, loss, post-processing, quantization of its head, heads that
-    are there in float training only."""
+    are there in float training only. oversample_thr: classes in a smaller share of the training images come more often, see
+    `mtzoo.data.repeat_factors`."""
 
     name: str
     kind: Kind
@@ -75,9 +76,12 @@ class TaskConfig:
     labels: LabelMapDecoder | None = None
     quantization: QConfig | None = None
     auxiliary: tuple[AuxiliaryHead, ...] = ()
+    oversample_thr: float | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name, "task")
+        if self.oversample_thr is not None and not 0 < self.oversample_thr <= 1:
+            raise UserError(f"tasks.{self.name}.oversample_thr={self.oversample_thr}: above 0 and at most 1 is wanted")
         if not self.classes:
             raise UserError(f"tasks.{self.name}.classes is empty; name at least one class")
         if len(self.classes) > MOST_CLASSES[self.kind]:

@@ -22,6 +22,7 @@ from mtzoo.data.images import (
     read_bytes,
 )
 from mtzoo.data.pipeline import EvalPipeline, Others, TrainPipeline
+from mtzoo.data.repeat_factors import repeat_factors
 from mtzoo.data.sampler import Draw, WeightedEpochSampler
 from mtzoo.data.sources import TaskData
 from mtzoo.errors import UserError
@@ -122,6 +123,7 @@ class MultiTaskDataset(Dataset[Sample]):
     def __init__(self, tasks: Sequence[TaskData], pipeline: TrainPipeline, *, seed: int = 0, cache_mb: int = 0) -> None:
         self.groups = build_groups(tasks)
         self.records = [record for group in self.groups for record in group.records]
+        self.repeats = repeat_factors(self.groups, tasks)
         self.pipeline, self.seed = pipeline, seed
         image_share = 0.75 if any(record.masks for record in self.records) else 1.0
         self.cache = RecordCache(cache_mb, len(self.records), image_share) if cache_mb else None
@@ -188,10 +190,10 @@ class MultiTaskDataset(Dataset[Sample]):
 
     def sampler(self, samples_per_epoch: int | None = None, rank: int = 0, world_size: int = 1,
                 shuffle_chunk_size: int = 0) -> WeightedEpochSampler:
-        """Draws in proportion to weight * images of each folder."""
+        """Draws in proportion to weight * images of each folder, and to the factors of `repeat_factors`."""
         return WeightedEpochSampler([len(g.records) for g in self.groups], [g.weight for g in self.groups], seed=self.seed,
                                     samples_per_epoch=samples_per_epoch, rank=rank, world_size=world_size,
-                                    shuffle_chunk_size=shuffle_chunk_size)
+                                    shuffle_chunk_size=shuffle_chunk_size, repeats=self.repeats and self.repeats.images)
 
 
 class EvalDataset(Dataset[Sample]):

@@ -181,12 +181,13 @@ SOURCES: dict[str, type] = {cls.__name__: cls for cls in (CocoBoxes, MaskFolder,
 
 @dataclass(frozen=True)
 class TaskData:
-    """What the data side knows of a task. kind: "detection" or "segmentation"."""
+    """What the data side knows of a task. kind: "detection" or "segmentation"; oversample_thr: of `repeat_factors`."""
 
     task: str
     kind: str
     classes: Sequence[str]
     sources: Sequence[Source]
+    oversample_thr: float | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in ("detection", "segmentation"):

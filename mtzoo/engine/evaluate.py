@@ -56,7 +56,7 @@ def raw_predictor(execute: Executor, decoders: Mapping[str, Decoder]) -> Predict
 
 def task_data(config: ExperimentConfig, split: str) -> list[TaskData]:
     """The data side's view of the tasks. split: "train" or "val"."""
-    return [TaskData(t.name, t.kind, t.classes, t.train_sources if split == "train" else t.val_sources)
+    return [TaskData(t.name, t.kind, t.classes, t.train_sources if split == "train" else t.val_sources, t.oversample_thr)
             for t in config.tasks]
 
 

@@ -24,7 +24,7 @@ from mtzoo.engine.checkpoint import (
 )
 from mtzoo.engine.checkpoint import Progress as Position
 from mtzoo.engine.checkpoint_values import StageRecord, restoring
-from mtzoo.engine.device import select_device, use_bf16
+from mtzoo.engine.device import select_device, single_device, use_bf16
 from mtzoo.engine.distillation import build_distiller
 from mtzoo.engine.distributed import is_main, join, local_rank, on_main, rank, world_size
 from mtzoo.engine.evaluate import evaluate, network_predictor, task_data, train_pipeline
@@ -107,7 +107,8 @@ def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resu
         check_processes("env.threads", config.env.threads)
         torch.set_num_threads(config.env.threads)
     loggers = Loggers(config.env, config.name, work_dir, console)
-    device = select_device(ctx or config.env.default_ctx, local_rank())
+    named = ctx or config.env.default_ctx
+    device = select_device(named, local_rank()) if world_size() > 1 else single_device(named)
     join(device)
     distiller, heads = build_distiller(config, device), build_auxiliary(config) if auxiliary else None
     folder = WorkDir(work_dir, config, config.env.keep_checkpoints)
@@ -264,7 +265,12 @@ def make_dataset(run: Run) -> MultiTaskDataset:
     """Training samples; in a pipeline test those of the validation sources."""
     config = run.config
     split = "val" if run.pipeline_test else "train"
-    return MultiTaskDataset(task_data(config, split), train_pipeline(config), seed=config.env.seed, cache_mb=config.env.cache_mb)
+    dataset = MultiTaskDataset(task_data(config, split), train_pipeline(config), seed=config.env.seed, cache_mb=config.env.cache_mb)
+    for task, classes in (dataset.repeats.classes if dataset.repeats else {}).items():
+        rare = [f"'{cut(name)}' {factor:.1f} times, in {100 * share:.2g} % of them" for name, (share, factor) in classes.items()]
+        found = f"images with a rare class come more often: {'; '.join(rare)}" if rare else "nothing, no class is that rare"
+        run.console.print(f"tasks.{task}.oversample_thr: {found}")
+    return dataset
 
 
 def shortened(phase: Phase, short: PipelineTest) -> Phase:
