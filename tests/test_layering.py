@@ -38,6 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "foreign": {"layers", "lowering", "models", "postprocess", "quantization", "compression", "export", "runtime"} | EVERYBODY,
     "engine": {"layers", "graph", "models", *WORKERS, "quantization", "compression", "config", "export", "runtime"} | EVERYBODY,
 }
+MAY_IMPORT["recipes"] = set(MAY_IMPORT)
+"""All workflows; only the command line stands above them."""
 ANYTHING = ("cli", "__main__")
 """May import anything; nothing else imports them."""
 
@@ -79,6 +81,18 @@ def test_the_table_has_no_cycle():
         assert free, f"a cycle among {sorted(left)}"
         for package in free:
             del left[package]
+
+
+def test_recipes_know_nothing_of_a_command_line():
+    """They speak through the console that they are given, and take typed arguments."""
+    for path in (PACKAGE / "recipes").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+        imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+        assert not {"argparse", "sys"} & modules, path
+        assert "print" not in called, path
+        assert not {"Namespace", "say"} & imported, path
 
 
 def test_imports_are_found_in_every_form():

@@ -24,7 +24,6 @@ import torch
 from trunk_candidates import CANDIDATES, on_camvid, six_tasks
 from trunk_table import latency_path, report, result_path
 
-from mtzoo.cli.models import export_spec
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import PlainConsole
 from mtzoo.engine.checks import check_network
@@ -34,6 +33,7 @@ from mtzoo.engine.run import Run, stages, start_run, train
 from mtzoo.engine.stages import config_network, network_at
 from mtzoo.export.deploy import describe
 from mtzoo.models.costs import node_costs
+from mtzoo.recipes.models import export_spec
 from mtzoo.runtime.bench import interleaved, machine, noise_feeds
 from mtzoo.runtime.executors import OpenVinoExecutor
 

@@ -2,9 +2,7 @@
 
 import argparse
 import ast
-import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,24 +11,19 @@ from mtzoo.cli.inputs import note_idle_overrides
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.other_names import add_idle_options, add_run_options
 from mtzoo.cli.outputs import output_folder
-from mtzoo.config import ExperimentConfig, PipelineTest, config_from_dict
-from mtzoo.config.channels import adopt_channels
+from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.load import read_config
 from mtzoo.config.overrides import override, select_tasks
-from mtzoo.console import PlainConsole, note
-from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.checks import check_network
 from mtzoo.engine.device import single_device
-from mtzoo.engine.distributed import is_main, was_restarted
+from mtzoo.engine.distributed import was_restarted
 from mtzoo.engine.ptq import with_spared_layers
 from mtzoo.engine.retraining import Retraining
-from mtzoo.engine.run import Run, weights_of
-from mtzoo.engine.work_dir import MARKER, read_marker
 from mtzoo.errors import UserError, cut
 from mtzoo.locate import find_checkpoint, find_config
-from mtzoo.locks import lock_folder
-from mtzoo.models.channel_plan import GONE
 from mtzoo.quantization.other_names import own_pattern
+from mtzoo.recipes.save_dir import default_folder
+from mtzoo.recipes.start import run_folder
 
 
 def add_config_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
@@ -69,49 +62,6 @@ def config_from_arguments(args: argparse.Namespace, more: Mapping[str, Any] = Ma
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     return config
-
-
-def adopt_for_training(config: ExperimentConfig, args: argparse.Namespace, work_dir: Path, console: PlainConsole) -> ExperimentConfig:
-    """The config with the channel plan of the run that --resume goes on with, or of the checkpoint that --load-from names, and without
-    the start of its pipeline test if --from-scratch says so."""
-    marker, config = work_dir / MARKER, adopt_start(config, args)
-    if args.resume and marker.is_file():
-        return _adopt(config, read_marker(marker).get("config", {}), marker, console)
-    return config if args.load_from is None else adopt_checkpoint(config, args.load_from, console)
-
-
-def adopt_start(config: ExperimentConfig, args: argparse.Namespace) -> ExperimentConfig:
-    """The config whose pipeline test starts from nothing but random weights, if --from-scratch asks for that."""
-    test = config.pipeline_test
-    if not args.from_scratch:
-        return config
-    if is_main() and (not args.pipeline_test or test.load_from is None):
-        note("--from-scratch changes nothing: without it this run would start from the same weights")
-    return replace(config, pipeline_test=PipelineTest(test.iterations, test.batch_size))
-
-
-def start_of(config: ExperimentConfig, args: argparse.Namespace) -> Callable[[Run], None] | None:
-    """What gives the fresh network its weights: --load-from, or in a pipeline test what the config names for one. None: they stay
-    random."""
-    named = config.pipeline_test.load_from if args.pipeline_test and args.load_from is None else None
-    return weights_of(args.load_from) if named is None else weights_of(find_checkpoint(named), if_they_fit=True)
-
-
-def adopt_checkpoint(config: ExperimentConfig, path: Path, console: PlainConsole) -> ExperimentConfig:
-    """The config with the channel plan and the sparsity of a checkpoint that is to be loaded; any other leaves it as it is."""
-    return _adopt(config, load_checkpoint(path).config, path, console)
-
-
-def _adopt(config: ExperimentConfig, held: Mapping[str, Any], path: Path, console: PlainConsole) -> ExperimentConfig:
-    adopted = adopt_channels(config, held, path)
-    if adopted is not config:
-        gone = sum(channels == GONE for channels in adopted.channels.values())
-        blocks = f" and {gone} blocks are gone" if gone else ""
-        console.print(f"{path}: a pruned network, {len(adopted.channels) - gone} layers are narrower than the config says{blocks}")
-    if adopted.sparsity is None and held.get("sparsity"):
-        adopted = config_from_dict({**adopted.resolved, "sparsity": held["sparsity"]})
-        console.print(f"{path}: a sparse network, its zeros are kept")
-    return adopted
 
 
 def parse_options(pairs: list[str]) -> dict[str, Any]:
@@ -211,41 +161,17 @@ def measuring_from_arguments(args: argparse.Namespace) -> tuple[int | None, int 
 
 def save_dir_from_arguments(config: ExperimentConfig, args: argparse.Namespace, verb: str) -> Path:
     """--save-dir, or work_dirs/<config>[-<tasks>]-<verb>."""
-    return args.save_dir or _named_dir(config, args.tasks, verb)
+    return args.save_dir or default_folder(config, "+".join(args.tasks), verb)
 
 
 def work_dir_from_arguments(config: ExperimentConfig, args: argparse.Namespace) -> Path:
-    """--work-dir, or work_dirs/<config>, with a suffix for a pipeline test and for single tasks.
-
-    A pipeline test in its own default folder takes the place of the one before: it is run again and again.
-    """
-    if args.work_dir is not None:
-        return args.work_dir
-    work_dir = default_work_dir(config, args)
-    if args.pipeline_test and not args.resume and (work_dir / MARKER).is_file() and is_main():
-        with lock_folder(work_dir, "name a --work-dir"):
-            shutil.rmtree(work_dir)
-    return work_dir
-
-
-def run_console() -> PlainConsole:
-    """Where a run speaks: nowhere in the processes that torchrun adds; a log file has no width to break lines at."""
-    return PlainConsole(quiet=not is_main())
-
-
-def default_work_dir(config: ExperimentConfig, args: argparse.Namespace) -> Path:
-    """work_dirs/<config>[-<tasks>][-pipeline-test]."""
-    return _named_dir(config, args.tasks, "pipeline-test" if args.pipeline_test else "")
+    """--work-dir, or work_dirs/<config>, with a suffix for a pipeline test and for single tasks."""
+    return run_folder(config, args.work_dir, pipeline_test=args.pipeline_test, resume=args.resume, tasks=args.tasks)
 
 
 def _one_device(ctx: str) -> str:
     single_device(ctx)
     return ctx
-
-
-def _named_dir(config: ExperimentConfig, tasks: Sequence[str], suffix: str) -> Path:
-    parts = [config.name.replace("/", "-"), "+".join(tasks), suffix]
-    return Path("work_dirs") / "-".join(part for part in parts if part)
 
 
 def _task_names(text: str) -> list[str]:

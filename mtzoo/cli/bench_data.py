@@ -12,7 +12,6 @@ from dataclasses import asdict
 from rich.table import Table
 
 from mtzoo.cli.arguments import add_config_options, config_from_arguments
-from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.outputs import output_file
 from mtzoo.cli.progress import show_progress
@@ -20,8 +19,10 @@ from mtzoo.config import ExperimentConfig
 from mtzoo.console import say
 from mtzoo.data import MultiTaskDataset
 from mtzoo.data.bench import BOUND, KEPT, PLAIN, STAGES, InputSpeed, bench_input, scaling
+from mtzoo.engine.distributed import run_console
 from mtzoo.engine.evaluate import task_data, train_pipeline
 from mtzoo.machine import cores
+from mtzoo.recipes.data_folders import say_folders
 from mtzoo.strict_json import write_json
 
 HELP = "images/s of the training data, by stage and by worker processes"
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     workers = cores() if args.workers is None else args.workers
     config = config_from_arguments(args)
-    say_folders(config, "train")
+    say_folders(config, run_console(), "train")
     dataset = MultiTaskDataset(task_data(config, "train"), train_pipeline(config), seed=config.env.seed)
     with show_progress("measuring") as on_progress:
         speed = bench_input(dataset, args.images, batch_size_of(config), workers, on_progress)

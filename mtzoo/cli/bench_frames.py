@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtzoo.cli.input_files import check_file, images_below, is_folder
 from mtzoo.errors import UserError
 from mtzoo.strict_json import write_json
 
@@ -37,6 +36,7 @@ def bench_frames(args: argparse.Namespace) -> int:
 def image_files(path: Path) -> list[Path]:
     """The image, or all images below the folder. Raises UserError if there is none."""
     from mtzoo.data.images import IMAGE_SUFFIXES
+    from mtzoo.data.input_files import check_file, images_below, is_folder
 
     if is_folder(path):
         return images_below(path, "--pipeline")
@@ -46,8 +46,8 @@ def image_files(path: Path) -> list[Path]:
 
 def load(args: argparse.Namespace) -> "DeployModel | ModelPair":
     """What `mtzoo predict` would load, for OpenVINO."""
-    from mtzoo.cli.models import load_pair
     from mtzoo.locate import find_model
+    from mtzoo.recipes.models import load_pair
     from mtzoo.runtime import DeployModel
 
     if args.resize:

@@ -3,13 +3,13 @@
 import argparse
 from pathlib import Path
 
-from mtzoo.cli.compress_strategy import WINNER
 from mtzoo.cli.onnx_delivery import deliver
 from mtzoo.cli.onnx_source import batches_of, open_source, read_folder
-from mtzoo.cli.outputs import claim_folder
 from mtzoo.compression.hardware_profile import HOST
 from mtzoo.console import note, say
 from mtzoo.errors import UserError
+from mtzoo.recipes.compress.strategy import WINNER
+from mtzoo.recipes.save_dir import claim_folder
 
 OF_CONFIG = {"config": None, "model_path": None, "tasks": [], "cfg_options": [], "strategy": None, "strategy_config": None,
              "dataset_config": None, "target_speedup": None, "max_drop": None, "distill_from": None, "batch_size": None,

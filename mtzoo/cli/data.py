@@ -8,16 +8,18 @@ from mtzoo.cli.data_convert import add_convert_arguments, run_convert
 from mtzoo.cli.data_stats import add_stats_arguments, run_stats
 from mtzoo.cli.data_tables import stats_tables
 from mtzoo.cli.data_view import add_view_arguments, run_view
-from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import at_least, processes, size
-from mtzoo.cli.outputs import check_new_folder, output_folder
+from mtzoo.cli.outputs import output_folder
 from mtzoo.cli.progress import show_progress
 from mtzoo.console import numbered, say
 from mtzoo.data.check import Checked, check_sources, unlabelled_images
 from mtzoo.data.sources import MOST_SCENES, check_scene_size
 from mtzoo.data.stats import classes_without_labels
+from mtzoo.engine.distributed import run_console
 from mtzoo.engine.evaluate import task_data
 from mtzoo.errors import shown
+from mtzoo.recipes.data_folders import say_folders
+from mtzoo.recipes.save_dir import check_new_folder
 
 HELP = "convert data sets; check, view or count a config's data; render synthetic scenes"
 FAULTY = 2
@@ -67,7 +69,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def _check(args: argparse.Namespace) -> int:
     config = config_from_arguments(args)
-    say_folders(config, "train", "val")
+    say_folders(config, run_console(), "train", "val")
     found: dict[str, Checked] = {}
     for split in ("train", "val"):
         with show_progress(f"checking {split}") as on_progress:

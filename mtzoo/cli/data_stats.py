@@ -8,16 +8,17 @@ import numpy as np
 from rich.table import Table
 
 from mtzoo.cli.arguments import config_from_arguments
-from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import processes
 from mtzoo.cli.outputs import output_file
 from mtzoo.cli.progress import show_progress
 from mtzoo.console import say
 from mtzoo.data.check import count_sources
 from mtzoo.data.stats import SIZES, DataStats, classes_without_labels
+from mtzoo.engine.distributed import run_console
 from mtzoo.engine.evaluate import task_data
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
+from mtzoo.recipes.data_folders import say_folders
 from mtzoo.visualization.bars import Bar, bar_picture
 from mtzoo.visualization.colors import ColorBGR, class_color
 from mtzoo.visualization.sheet import contact_sheet
@@ -40,7 +41,7 @@ def run_stats(args: argparse.Namespace) -> int:
     if args.out and args.out.exists():
         raise UserError(f"--out {args.out}: exists already; name another file, nothing is overwritten")
     config = config_from_arguments(args)
-    say_folders(config, args.split)
+    say_folders(config, run_console(), args.split)
     with show_progress(f"counting {args.split}") as on_progress:
         stats = count_sources(task_data(config, args.split), on_progress, args.workers)
     say(f"{stats.images} images in {args.split}")

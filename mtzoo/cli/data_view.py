@@ -7,14 +7,16 @@ import cv2
 import numpy as np
 
 from mtzoo.cli.arguments import config_from_arguments
-from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import at_least
-from mtzoo.cli.outputs import check_new_folder, output_folder
+from mtzoo.cli.outputs import output_folder
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import say
 from mtzoo.data import MultiTaskDataset
+from mtzoo.engine.distributed import run_console
 from mtzoo.engine.evaluate import task_data, train_pipeline
 from mtzoo.files import write_whole
+from mtzoo.recipes.data_folders import say_folders
+from mtzoo.recipes.save_dir import check_new_folder
 from mtzoo.visualization.draw import draw_ground_truth
 from mtzoo.visualization.sheet import contact_sheet
 from mtzoo.visualization.text import TextStyle, draw_label
@@ -34,7 +36,7 @@ def add_view_arguments(parser: argparse.ArgumentParser) -> None:
 def run_view(args: argparse.Namespace) -> int:
     check_new_folder(args.out)
     config = config_from_arguments(args)
-    say_folders(config, "train")
+    say_folders(config, run_console(), "train")
     pictures = draw_samples(config, args.num, args.seed)
     rows = [pictures[i:i + args.columns] for i in range(0, len(pictures), args.columns)]
     width = pictures[0].shape[1]

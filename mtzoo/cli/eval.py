@@ -18,8 +18,7 @@ from typing import Any
 import torch
 
 from mtzoo.cli.arguments import add_override_argument, parse_options
-from mtzoo.cli.inputs import check_rendered, note_idle_overrides, say_folders
-from mtzoo.cli.models import export_spec, model_config, model_predictor, note_idle_model_options
+from mtzoo.cli.inputs import note_idle_model_options, note_idle_overrides
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.other_names import CARRIED, add_idle_options
 from mtzoo.cli.outputs import output_file
@@ -27,6 +26,7 @@ from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.console import note, say
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.device import single_device
+from mtzoo.engine.distributed import run_console
 from mtzoo.engine.evaluate import Predictor, evaluate, network_executor, network_predictor, raw_predictor
 from mtzoo.engine.ptq import integer_checkpoint
 from mtzoo.engine.run import INTEGER_STEP
@@ -38,6 +38,8 @@ from mtzoo.export.deploy import export_model
 from mtzoo.locate import WEIGHTS_SUFFIX, ZOO, find_checkpoint, find_model
 from mtzoo.models import MultiTaskNet, network_stride
 from mtzoo.quantization import inexact_layers, is_prepared
+from mtzoo.recipes.data_folders import check_rendered, say_folders
+from mtzoo.recipes.models import export_spec, model_config, model_predictor
 from mtzoo.runtime.model import DeployModel
 from mtzoo.strict_json import write_json
 
@@ -117,7 +119,7 @@ def tta_predictor(net: MultiTaskNet, config: ExperimentConfig, device: torch.dev
 
 def prepare_data(config: ExperimentConfig, args: argparse.Namespace) -> None:
     """Tell what is read. Raises UserError for scenes that would have to be rendered unasked."""
-    say_folders(config, "val")
+    say_folders(config, run_console(), "val")
     check_rendered(config, args.render)
 
 

@@ -41,18 +41,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mtzoo.cli.arguments import parse_options
-    from mtzoo.cli.inputs import check_rendered, say_folders
-    from mtzoo.cli.models import load_pair, model_config, note_idle_model_options, read_window
+    from mtzoo.cli.inputs import note_idle_model_options
     from mtzoo.cli.progress import show_progress
+    from mtzoo.engine.distributed import run_console
     from mtzoo.engine.pair import evaluate_pair
     from mtzoo.locate import find_model
+    from mtzoo.recipes.data_folders import check_rendered, say_folders
+    from mtzoo.recipes.models import load_pair, model_config, read_window
 
     resize = find_model(args.resize)
     pair = load_pair(resize, find_model(args.crop), read_window(args.window) if args.window else None, "openvino", args.threads)
     options = parse_options(args.cfg_options)
     config = model_config(pair.crop, options)
     note_idle_model_options(pair.crop, options, "eval-pair")
-    say_folders(config, "val")
+    say_folders(config, run_console(), "val")
     check_rendered(config, args.render)
     with show_progress("evaluating", transient=True) as on_progress:
         boxes, maps = evaluate_pair(pair, config, limit=args.limit, on_image=lambda done: on_progress(done, None))

@@ -51,12 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from mtzoo.cli.arguments import parse_options
     from mtzoo.cli.inputs import note_idle_overrides
-    from mtzoo.cli.models import export_spec
     from mtzoo.console import say
     from mtzoo.engine.checkpoint import load_checkpoint
     from mtzoo.engine.requantize import requantized
     from mtzoo.engine.stages import INTEGER_STEP, checkpoint_network
     from mtzoo.export import export_model
+    from mtzoo.recipes.models import export_spec
 
     out = args.out or output_file("--out")(str(args.checkpoint.with_suffix(".onnx")))
     if out.suffix != ".onnx":

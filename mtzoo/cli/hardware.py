@@ -14,7 +14,6 @@ from rich.table import Table
 
 from mtzoo.cli.arguments import add_override_argument, parse_options
 from mtzoo.cli.inputs import note_idle_overrides
-from mtzoo.cli.models import export_spec
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.outputs import output_file
 from mtzoo.cli.progress import show_progress
@@ -29,6 +28,7 @@ from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 from mtzoo.graph import read_program
 from mtzoo.locate import find_config
+from mtzoo.recipes.models import export_spec
 
 HELP = "list, measure and check profiles of deploy hardware"
 

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mtzoo.cli.numbers import at_least, size
-from mtzoo.cli.verify import list_images
 from mtzoo.console import note, say
+from mtzoo.data.input_files import spread_images
 from mtzoo.errors import UserError
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
@@ -80,7 +80,7 @@ def read_folder(folder: Path, hw: tuple[int, int], count: int, limit: int | None
     from mtzoo.machine import check_memory
     from mtzoo.ops.geometry import resize
 
-    files = list_images(folder, None)
+    files = spread_images(folder, None)
     count = min(count, max(1, len(files) // 2))
     picked = {i * len(files) // count for i in range(count)}
     rest = [path for i, path in enumerate(files) if i not in picked]

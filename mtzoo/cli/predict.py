@@ -16,9 +16,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtzoo.cli.input_files import FileFailed, check_file, find_files, is_folder
 from mtzoo.cli.min_score import DEFAULT, MinScore, parse_min_score
-from mtzoo.cli.outputs import claim_folder, output_folder
+from mtzoo.cli.outputs import output_folder
 from mtzoo.errors import UserError
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
@@ -55,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
     from mtzoo.console import note, numbered, say
     from mtzoo.data.saved_labels import SavedLabels
     from mtzoo.locate import find_model
+    from mtzoo.recipes.save_dir import claim_folder
 
     models, inputs = split_paths(args)
     files, left_out = list_inputs(inputs, args.out)
@@ -92,7 +92,7 @@ def split_paths(args: argparse.Namespace) -> tuple[dict[str, str], list[Path]]:
 
 def load_models(paths: dict[str, Path], window: Path | None, executor: str, threads: int | None) -> "DeployModel | ModelPair":
     """One model, or two as a pair; a crop model's window where the file `window` says."""
-    from mtzoo.cli.models import load_pair, read_window
+    from mtzoo.recipes.models import load_pair, read_window
     from mtzoo.runtime import DeployModel
 
     place = read_window(window) if window else None
@@ -108,6 +108,7 @@ def list_inputs(inputs: list[Path], out: Path) -> tuple[list[tuple[Path, Path]],
     Raises UserError for a path that does not exist, a file of another kind, or a folder without images or videos.
     """
     from mtzoo.data.images import IMAGE_SUFFIXES
+    from mtzoo.data.input_files import check_file, find_files, is_folder
     from mtzoo.data.video import VIDEO_SUFFIXES
 
     suffixes = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
@@ -129,6 +130,7 @@ def list_inputs(inputs: list[Path], out: Path) -> tuple[list[tuple[Path, Path]],
 def predict_files(model: "DeployModel | ModelPair", files: list[tuple[Path, Path]], output: "Output") -> int:
     """Predict every file; a file that cannot be read is told on stderr and recorded. Returns how many those were."""
     from mtzoo.cli.progress import counted, show_progress
+    from mtzoo.data.input_files import FileFailed
     from mtzoo.data.video import VIDEO_SUFFIXES
 
     unreadable = 0
@@ -148,6 +150,7 @@ def predict_files(model: "DeployModel | ModelPair", files: list[tuple[Path, Path
 
 def predict_image(model: "DeployModel | ModelPair", path: Path, name: Path, output: "Output") -> None:
     from mtzoo.data.images import read_image
+    from mtzoo.data.input_files import FileFailed
 
     try:
         image = read_image(path)
@@ -157,6 +160,7 @@ def predict_image(model: "DeployModel | ModelPair", path: Path, name: Path, outp
 
 
 def predict_video(model: "DeployModel | ModelPair", path: Path, name: Path, output: "Output", note: Callable[[str], None]) -> None:
+    from mtzoo.data.input_files import FileFailed
     from mtzoo.data.video import open_video
 
     try:

@@ -11,8 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mtzoo.cli.input_files import FileFailed
 from mtzoo.cli.min_score import MinScore
+from mtzoo.data.input_files import FileFailed
 from mtzoo.data.names import name_problem
 from mtzoo.data.saved_labels import SavedImage, SavedLabels
 from mtzoo.data.video import count_frames

@@ -10,7 +10,6 @@ the comparison is the original network, quantized in the same way. Exit code 1: 
 """
 
 import argparse
-import math
 from pathlib import Path
 
 from mtzoo.cli.arguments import (
@@ -19,26 +18,16 @@ from mtzoo.cli.arguments import (
     add_measuring_arguments,
     add_model_path_argument,
     add_retraining_arguments,
-    adopt_checkpoint,
     config_from_arguments,
     measuring_from_arguments,
     retraining_from_arguments,
-    run_console,
     save_dir_from_arguments,
 )
-from mtzoo.cli.delivery import Delivery, passed
-from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import at_least
-from mtzoo.cli.outputs import claim_folder, output_folder
-from mtzoo.cli.pruning_delivery import LatencyMeter, compare_pruned, show_plan, train_on
-from mtzoo.compression import IMPORTANCES, removed_channels
-from mtzoo.config import ExperimentConfig
-from mtzoo.engine.calibration import Batches, calibration_images
-from mtzoo.engine.channel_sensitivity_table import Origin, load_table
-from mtzoo.engine.pruning import CRITERIA, SCOPES, Pruning, plan_pruning, without
-from mtzoo.engine.pruning_record import RECORD, load_record, made_for, save_record
-from mtzoo.engine.ptq import load_float_network
-from mtzoo.errors import UserError
+from mtzoo.cli.outputs import output_folder
+from mtzoo.compression import IMPORTANCES
+from mtzoo.engine.pruning import CRITERIA, SCOPES, Pruning
+from mtzoo.recipes.prune import check_limits, prune
 
 HELP = "remove channels of a float checkpoint, train it on, quantize, compare"
 DEFAULTS = Pruning(0.5)
@@ -72,52 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     limit, threads = measuring_from_arguments(args)
-    check_limits(args)
     pruning = Pruning(args.pruning_ratio, args.criterion, args.importance, args.scope, args.align, not args.keep_blocks)
+    check_limits(pruning, args.sensitivity, args.max_drop)
     retraining = retraining_from_arguments(args) if args.retraining_iters is not None else None
     config = config_from_arguments(args)
-    save_dir = save_dir_from_arguments(config, args, "prune")
-    record = save_dir / RECORD
-    resume = args.resume and record.exists()
-    _lock = claim_folder(save_dir, "--save-dir", None if resume else ())
-    console = run_console()
-    config = adopt_checkpoint(config, args.model_path, console)
-    say_folders(config, "train", "val")
-    net = load_float_network(config, args.model_path)
-    batches = Batches(calibration_images(config, args.calib_images))
-    delivery = Delivery(config, save_dir, limit, threads, console)
-    limits = limits_from_arguments(config, args)
-    origin = made_for(config, args.model_path, pruning, limits)
-    if resume:
-        pruned = without(net, load_record(record, origin))
-    else:
-        meter = LatencyMeter(config, net, batches, threads) if pruning.criterion == "latency" else None
-        plan = plan_pruning(config, net, pruning, limits=limits, meter=meter)
-        pruned = without(net, removed_channels(plan.choice, plan.groups))
-        save_record(record, origin, plan)  # first of all: it is what --resume goes on with
-        show_plan(delivery, net, pruned, plan, pruning)
-    pruned, config = train_on(delivery, pruned, retraining, ctx=args.ctx, resume=resume)
-    result = compare_pruned(delivery, net, pruned, config, batches)
-    return 0 if result is None or passed(result) else 1
-
-
-def check_limits(args: argparse.Namespace) -> None:
-    """Raises UserError for options that do not go together."""
-    if (args.sensitivity is None) != (args.max_drop is None):
-        raise UserError("--sensitivity and --max-drop go together: a table, and how many points a task may lose in it")
-    if args.sensitivity is None and args.pruning_ratio is None:
-        raise UserError("give --pruning-ratio, e.g. 0.3, or --sensitivity with --max-drop")
-    if args.max_drop is not None and not 0 <= args.max_drop < math.inf:
-        raise UserError(f"--max-drop {args.max_drop}: points of mIoU or AP50, 0 or more, e.g. 1")
-
-
-def limits_from_arguments(config: ExperimentConfig, args: argparse.Namespace) -> dict[str, int] | None:
-    """Group -> how many of its units have to stay, None without a table. Raises UserError if the table lets nothing go."""
-    if args.sensitivity is None:
-        return None
-    origin = Origin.of(config, args.model_path, args.importance, args.align, None)
-    limits = load_table(args.sensitivity, origin, same_images=False).limits(args.max_drop)
-    if not limits:
-        raise UserError(f"--max-drop {args.max_drop:g}: in {args.sensitivity} every point loses more; allow more or measure smaller "
-                        "ratios")
-    return limits
+    made = prune(args.model_path, config, save_dir_from_arguments(config, args, "prune"), pruning=pruning,
+                 sensitivity=args.sensitivity, max_drop=args.max_drop, retraining=retraining, calib_images=args.calib_images,
+                 ctx=args.ctx, resume=args.resume, limit=limit, threads=threads)
+    return 0 if made.integers is None or made.integers.passed else 1

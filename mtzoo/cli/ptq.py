@@ -18,32 +18,24 @@ Exit code 1: executors differ, or the drop cannot be kept.
 """
 
 import argparse
-import math
 
 from mtzoo.cli.arguments import (
     add_config_arguments,
     add_float_layers_argument,
     add_measuring_arguments,
     add_model_path_argument,
-    adopt_checkpoint,
     config_from_arguments,
     measuring_from_arguments,
-    run_console,
     save_dir_from_arguments,
     with_float_layers,
 )
-from mtzoo.cli.delivery import Delivery, measure_base, passed
-from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.onnx_source import check_one_way
-from mtzoo.cli.outputs import claim_folder, output_folder
-from mtzoo.cli.ptq_delivery import KEPT_FILES, compare_as_configured, compare_integer, compare_mixed
+from mtzoo.cli.outputs import output_folder
 from mtzoo.cli.ptq_onnx import OF_CONFIG, OF_ONNX, add_onnx_arguments, run_onnx
 from mtzoo.compression import EQUALIZE, OF_FOREIGN, Corrections
-from mtzoo.engine.calibration import Batches, calibration_images
-from mtzoo.engine.ptq import SPARE, Job, fold_all, left_inexact, load_float_network
-from mtzoo.errors import UserError
-from mtzoo.evaluation.comparison import failing_tasks
+from mtzoo.engine.ptq import SPARE
+from mtzoo.recipes.ptq import check_drop, quantize
 
 HELP = "quantize a float checkpoint with no training, export, verify, compare"
 DEFAULTS = Corrections()
@@ -73,24 +65,9 @@ def run(args: argparse.Namespace) -> int:
     limit, threads = measuring_from_arguments(args)
     if args.onnx is not None:
         return run_onnx(args, threads)
-    if args.max_drop is not None and not 0 <= args.max_drop < math.inf:
-        raise UserError(f"--max-drop {args.max_drop}: points of mIoU or AP50, 0 or more, e.g. 0.5")
-    config = config_from_arguments(args)
-    save_dir = save_dir_from_arguments(config, args, "ptq")
-    _lock = claim_folder(save_dir, "--save-dir", KEPT_FILES)
-    console = run_console()
-    config = with_float_layers(adopt_checkpoint(config, args.model_path, console), args)
-    say_folders(config, "train", "val")
-    net = load_float_network(config, args.model_path)
-    batches = Batches(calibration_images(config, args.calib_images))
-    equalize = args.equalize or DEFAULTS.equalize
-    job = Job(config, fold_all(net, config), batches, Corrections(equalize, bool(args.bias_correction)))
-    console.print(f"{config.name}: observer {config.quantization.observer} on {args.calib_images} training images, "
-                  f"equalize {equalize}, bias correction {'on' if args.bias_correction else 'off'}")
-    delivery = Delivery(config, save_dir, limit, threads, console)
-    base = measure_base(delivery, net, job.folded)
-    result = compare_as_configured(delivery, job, base) if left_inexact(job) else compare_integer(delivery, job, base)
-    good = passed(result)
-    if args.max_drop is not None and failing_tasks(base.variant.metrics, result.metrics, delivery.kinds, args.max_drop):
-        good &= compare_mixed(delivery, job, args.model_path, base, result, args.max_drop, args.spare)
-    return 0 if good else 1
+    check_drop(args.max_drop, "0.5")
+    config = with_float_layers(config_from_arguments(args), args)
+    made = quantize(args.model_path, config, save_dir_from_arguments(config, args, "ptq"), calib_images=args.calib_images,
+                    equalize=args.equalize or DEFAULTS.equalize, bias_correction=bool(args.bias_correction), max_drop=args.max_drop,
+                    spare=args.spare, limit=limit, threads=threads)
+    return 0 if made.passed else 1

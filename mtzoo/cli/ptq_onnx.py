@@ -6,11 +6,11 @@ from pathlib import Path
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.onnx_delivery import deliver
 from mtzoo.cli.onnx_source import CALIB_IMAGES, OF_SOURCE, add_source_arguments, batches_of, open_source, read_folder
-from mtzoo.cli.outputs import claim_folder
 from mtzoo.compression import OBSERVER_OF_FOREIGN, OF_FOREIGN
 from mtzoo.console import say
 from mtzoo.errors import UserError
 from mtzoo.quantization.qconfig import CHOICES
+from mtzoo.recipes.save_dir import claim_folder
 
 OF_CONFIG = {"config": None, "model_path": None, "max_drop": None, "spare": "float", "tasks": [], "cfg_options": [],
              "not_quant_pattern": []}

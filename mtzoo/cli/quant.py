@@ -19,21 +19,15 @@ from mtzoo.cli.arguments import (
     add_measuring_arguments,
     add_model_path_argument,
     add_retraining_arguments,
-    adopt_checkpoint,
     config_from_arguments,
     measuring_from_arguments,
     retraining_from_arguments,
-    run_console,
     save_dir_from_arguments,
     with_float_layers,
 )
-from mtzoo.cli.delivery import Delivery, deliver_quantized, measure_base, passed
-from mtzoo.cli.inputs import say_folders
 from mtzoo.cli.launch import in_processes_of_ctx
-from mtzoo.cli.outputs import claim_folder, output_folder
-from mtzoo.engine.distributed import is_main
-from mtzoo.engine.ptq import fold_all, load_float_network
-from mtzoo.engine.retraining import retrain, retraining_config
+from mtzoo.cli.outputs import output_folder
+from mtzoo.recipes.quant import quant
 
 HELP = "train a float checkpoint on with quantization, in one stage, export, verify, compare"
 
@@ -53,17 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     limit, threads = measuring_from_arguments(args)
     retraining = retraining_from_arguments(args)
-    console = run_console()
-    config = with_float_layers(adopt_checkpoint(config_from_arguments(args), args.model_path, console), args)
-    say_folders(config, "train", "val")
-    config = retraining_config(config, retraining, quantized=True)
-    save_dir = save_dir_from_arguments(config, args, "quant")
-    _lock = claim_folder(save_dir, "--save-dir", may_hold=None)
-    net = load_float_network(config, args.model_path)
-    trained = retrain(config, save_dir, quantized=True, initialize=lambda run: run.net.load_state_dict(net.state_dict()),
-                      console=console, ctx=args.ctx, resume=args.resume, eval_limit=limit)
-    if not is_main():
-        return 0
-    delivery = Delivery(config, save_dir, limit, threads, console)
-    base = measure_base(delivery, net, fold_all(net, config))
-    return 0 if passed(deliver_quantized(delivery, base, "quant", trained.net, config)) else 1
+    config = with_float_layers(config_from_arguments(args), args)
+    made = quant(args.model_path, config, save_dir_from_arguments(config, args, "quant"), retraining=retraining, ctx=args.ctx,
+                 resume=args.resume, limit=limit, threads=threads)
+    return 0 if made is None or made.passed else 1

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import torch
 
-from mtzoo.cli.delivery import integer_file, network_costs
-from mtzoo.cli.pruning_delivery import LatencyMeter
 from mtzoo.compression import removed_channels
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.engine.calibration import Batches
@@ -18,6 +16,8 @@ from mtzoo.engine.stages import config_network, quantization_of
 from mtzoo.errors import UserError
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import expected_parts
+from mtzoo.recipes.delivery import integer_file, network_costs
+from mtzoo.recipes.pruning_delivery import LatencyMeter
 from mtzoo.runtime.bench import bench, bench_against
 from mtzoo.runtime.verify import verify
 

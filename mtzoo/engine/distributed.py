@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from mtzoo.console import PlainConsole
 from mtzoo.errors import UserError
 from mtzoo.signals import Interrupted, fatal
 
@@ -117,3 +118,8 @@ def exit_status(error: BaseException) -> int:
     if isinstance(error, Interrupted):
         return error.status
     return 2 if isinstance(error, UserError) else 1
+
+
+def run_console() -> PlainConsole:
+    """Where a run speaks: nowhere in the processes that torchrun adds; a log file has no width to break lines at."""
+    return PlainConsole(quiet=not is_main())

@@ -26,6 +26,11 @@ class Variant:
     latency_ms: float | None = None
     differing: tuple[int, int] | None = None
 
+    @property
+    def passed(self) -> bool:
+        """Whether all executors gave what was validated, where that is promised."""
+        return self.differing is None or self.differing[0] == 0
+
 
 def task_drops(base: Mapping[str, float], result: Mapping[str, float], kinds: Mapping[str, str]) -> dict[str, float]:
     """Task -> points of its main metric that are lost (a gain is negative); NaN without ground truth. kinds: task -> its kind."""

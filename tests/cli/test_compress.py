@@ -7,12 +7,12 @@ import shutil
 import cv2
 import pytest
 
-from mtzoo.cli import compress, compress_trial
 from mtzoo.cli.main import main
 from mtzoo.compression.candidates import ORIGINAL
 from mtzoo.engine import candidates
 from mtzoo.engine.compress_state import STATE
 from mtzoo.export.load import read_deploy_file
+from mtzoo.recipes.compress import search, trial
 from tests.cli.ptq_helpers import write_project
 
 SPEEDUPS = {"bf16": 1.5, "int8": 2.0, "prune0.3+int8": 3.0}
@@ -25,7 +25,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture
 def given_latencies(monkeypatch):
-    monkeypatch.setattr(compress, "measured_latency",
+    monkeypatch.setattr(search, "measured_latency",
                         lambda nets, spec, threads: {c: 30.0 / SPEEDUPS.get(c.name, 1.0) for c in nets})
 
 
@@ -37,7 +37,7 @@ def run(root, *arguments):
 @pytest.mark.slow
 def test_the_fastest_that_holds_is_kept_and_an_interrupted_run_repeats_nothing(root, tmp_path, given_latencies, monkeypatch, capsys):
     """Interrupted when the second candidate is about to be trained."""
-    out, trained, real = tmp_path / "out", [], compress.train_candidate
+    out, trained, real = tmp_path / "out", [], search.train_candidate
 
     def interrupted(trial, candidate):
         trained.append(candidate.name)
@@ -45,9 +45,9 @@ def test_the_fastest_that_holds_is_kept_and_an_interrupted_run_repeats_nothing(r
             raise KeyboardInterrupt
         return real(trial, candidate)
 
-    monkeypatch.setattr(compress, "train_candidate", interrupted)
-    holds = compress_trial.Trial.holds
-    monkeypatch.setattr(compress_trial.Trial, "holds", lambda trial, result: "prune" not in result.name and holds(trial, result))
+    monkeypatch.setattr(search, "train_candidate", interrupted)
+    holds = trial.Trial.holds
+    monkeypatch.setattr(trial.Trial, "holds", lambda trial, result: "prune" not in result.name and holds(trial, result))
     assert run(root, "--save-dir", out, "--max-drop", 100) == 130
     assert (out / "prune0.3+int8" / "quant").is_dir()  # calibration alone did not hold: trained with quantization
     assert run(root, "--save-dir", out, "--max-drop", 100) == 2
@@ -83,7 +83,7 @@ def test_a_float_winner_and_predicted_latencies(root, tmp_path, capsys):
 
 @pytest.mark.thorough
 def test_a_bound_that_nothing_holds_keeps_what_was_trained(root, tmp_path, given_latencies, monkeypatch, capsys):
-    monkeypatch.setattr(compress_trial.Trial, "holds", lambda trial, result: False)
+    monkeypatch.setattr(trial.Trial, "holds", lambda trial, result: False)
     assert run(root, "--strategy", "int8", "--save-dir", tmp_path / "out") == 1
     assert "none of the 1 candidates" in capsys.readouterr().out
     assert not (tmp_path / "out" / "compressed.onnx").exists()

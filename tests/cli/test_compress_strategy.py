@@ -5,10 +5,11 @@ import re
 
 import pytest
 
-from mtzoo.cli import compress
 from mtzoo.cli.main import main
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.export.load import read_deploy_file
+from mtzoo.recipes import compress
+from mtzoo.recipes.compress.search import CompressResult, open_state
 from tests.cli.ptq_helpers import write_project
 
 
@@ -68,7 +69,7 @@ TrainConfig:
 
 @pytest.mark.thorough
 def test_quantization_is_trained_to_integers(root, tmp_path, monkeypatch):
-    monkeypatch.setattr(compress, "search", lambda *args: pytest.fail("nothing is searched"))
+    monkeypatch.setattr(compress, "search_candidates", lambda *args: pytest.fail("nothing is searched"))
     strategy = f"""
 Global: {{reader_config: {root / "data.yaml"}, deploy_hardware: SD710}}
 QuantAware: {{quantize_op_types: [conv2d, depthwise_conv2d], not_quant_pattern: [skip_quant]}}
@@ -97,13 +98,14 @@ def test_calibration_alone_trains_nothing_and_leaves_in_float_what_the_file_says
 
 def test_a_train_config_alone_is_how_the_search_trains(root, tmp_path, monkeypatch, capsys):
     found = []
-    monkeypatch.setattr(compress, "search", lambda args, delivery, wanted, candidates, profile, retraining: found.append(
-        (args.deploy_hardware, profile.precisions, retraining, compress.open_state(args, delivery, retraining).made_for)) or 0)
+    monkeypatch.setattr(compress, "search_candidates", lambda task: found.append(
+        (task.target.deploy_hardware, task.profile.precisions, task.retraining, open_state(task).made_for))
+        or CompressResult(task.delivery.save_dir, None, None, {}, None, {}))
     strategy = """
 Global: {deploy_hardware: SD710}
 TrainConfig: {epochs: 2, learning_rate: 0.005, optimizer_builder: {optimizer: {type: SGD}, weight_decay: 0.0005}, eval_iter: 9}
 """
-    assert run(root, strategy, "--dataset_config", root / "data.yaml", "--save_dir", tmp_path / "out") == 0
+    assert run(root, strategy, "--dataset_config", root / "data.yaml", "--save_dir", tmp_path / "out") == 1
     (hardware, precisions, retraining, made_for), = found
     assert (hardware, set(precisions)) == ("SD710", {"fp32", "int8"})
     assert (retraining.iterations, retraining.epochs, retraining.batch_size, retraining.learning_rate) == (None, 2.0, 3, 0.005)

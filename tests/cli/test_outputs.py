@@ -6,8 +6,9 @@ import os
 import pytest
 
 from mtzoo.cli.main import discover_verbs, import_verb, main
-from mtzoo.cli.outputs import claim_folder, output_file
+from mtzoo.cli.outputs import output_file
 from mtzoo.errors import UserError
+from mtzoo.recipes.save_dir import claim_folder
 from tests.processes import other_process
 
 TRAIN = ["--config", "gone"]

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mtzoo.cli.models import export_spec
 from mtzoo.compression import channel_groups, weight_scores
 from mtzoo.config import ExperimentConfig, config_from_dict, load_config
 from mtzoo.config.solver import OptimizerSpec
@@ -25,6 +24,7 @@ from mtzoo.layers import ConvBNAct, normalize_image
 from mtzoo.locate import find_config, list_configs
 from mtzoo.models import MultiTaskNet, network_stride
 from mtzoo.quantization import calibrate, convert, freeze, prepare, set_observing
+from mtzoo.recipes.models import export_spec
 from mtzoo.runtime import verify
 from mtzoo.structures import Batch, Boxes, flatten_outputs
 from tests.compression.helpers import random_removal

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from mtzoo.cli.models import export_spec
 from mtzoo.config import config_from_dict
 from mtzoo.data.dataset import eval_sets
 from mtzoo.data.loader import EvalBatch, collate_eval
@@ -18,6 +17,7 @@ from mtzoo.layers import normalize_image
 from mtzoo.models import build_network
 from mtzoo.postprocess import LabelMapDecoder
 from mtzoo.quantization import calibrate, fold_bn, prepare, set_observing
+from mtzoo.recipes.models import export_spec
 from mtzoo.runtime import DeployModel
 from mtzoo.structures import Detections, Prediction
 from tests.quantization.helpers import randomize

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from mtzoo.cli.hardware import profile_table, ranking_table
-from mtzoo.cli.models import export_spec
 from mtzoo.compression.hardware_profile import KINDS, LEAF_KINDS, HardwareProfile, load_profile, profile_text
 from mtzoo.compression.latency import leaf_kind, predict_latency
 from mtzoo.config import config_from_dict
@@ -17,6 +16,7 @@ from mtzoo.engine.hardware_chains import SKIP, chain_model, chain_network, leaf_
 from mtzoo.engine.latency_check import Ranked, rank_variants, spearman, variant_networks
 from mtzoo.errors import Caution
 from mtzoo.graph import read_program
+from mtzoo.recipes.models import export_spec
 from mtzoo.runtime.executors import OpenVinoExecutor
 from tests.tiny import config_values, tiny_config, write_images
 

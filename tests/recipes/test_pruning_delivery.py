@@ -2,8 +2,8 @@
 
 import pytest
 
-from mtzoo.cli.pruning_delivery import overshoot_text
 from mtzoo.engine.pruning import Pruning, PruningPlan
+from mtzoo.recipes.pruning_delivery import overshoot_text
 
 
 @pytest.mark.parametrize(("criterion", "removed", "told"), [

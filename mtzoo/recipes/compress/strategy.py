@@ -1,19 +1,15 @@
-"""A strategy file of `mtzoo compress` that names its methods: exactly these are done, one after another.
+"""A strategy file that names its methods: exactly these are done, one after another.
 
 Channels and zeros first, trained in float in one go; then integers, trained or by calibration alone.
 """
 
 import math
 import shutil
-from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mtzoo.cli.compress_trial import deliver_float
-from mtzoo.cli.delivery import Base, Delivery, deliver_quantized, measure_base, passed, show_comparison
-from mtzoo.cli.ptq_delivery import compare_as_configured, compare_integer
 from mtzoo.compression import Corrections, removed_channels
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.strategy import Strategy
@@ -23,13 +19,22 @@ from mtzoo.engine.pruning import Pruning, layer_limits, plan_pruning, pruned_con
 from mtzoo.engine.pruning_record import RECORD, load_record, made_for, save_record
 from mtzoo.engine.ptq import Job, fold_all, left_inexact, with_spared_layers
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
-from mtzoo.engine.stages import INTEGER_STEP
 from mtzoo.engine.work_dir import MARKER
 from mtzoo.errors import UserError
-from mtzoo.evaluation.comparison import Variant
 from mtzoo.evaluation.table import MAIN_METRIC
 from mtzoo.export.deploy import sidecar_path
 from mtzoo.models import MultiTaskNet
+from mtzoo.recipes.compress.trial import deliver_float
+from mtzoo.recipes.delivery import (
+    Base,
+    Compressed,
+    Delivery,
+    deliver_quantized,
+    float_checkpoint,
+    measure_base,
+    show_comparison,
+)
+from mtzoo.recipes.ptq_delivery import compare_as_configured, compare_integer
 
 METRIC_TOLERANCE = 0.05
 """How far the network before may be from TrainConfig.origin_metric, as there."""
@@ -49,13 +54,6 @@ class Work:
     calib_images: int
 
 
-def work_of(delivery: Delivery, strategy: Strategy, args: Namespace, retraining: Retraining | None) -> Work:
-    """--distill-from goes before the file's teacher, and that before the network itself."""
-    named = (strategy.distillation or {}).get("teacher")
-    teacher = args.distill_from or (Path(named) if named else args.model_path)
-    return Work(delivery, strategy, args.model_path, teacher, retraining, args.ctx, strategy.calibration_images or args.calib_images)
-
-
 def quantized_config(config: ExperimentConfig, strategy: Strategy) -> ExperimentConfig:
     """The config with the strategy's quantization, and its layers in float."""
     if not strategy.quantization and not strategy.float_patterns:
@@ -64,8 +62,8 @@ def quantized_config(config: ExperimentConfig, strategy: Strategy) -> Experiment
     return with_spared_layers(config_from_dict(values), strategy.float_patterns, "float")
 
 
-def apply_strategy(work: Work, net: MultiTaskNet) -> int:
-    """Do what the strategy says with the float network of `work.checkpoint`; the exit status."""
+def apply_strategy(work: Work, net: MultiTaskNet) -> Compressed:
+    """Do what the strategy says with the float network of `work.checkpoint`."""
     delivery, config = work.delivery, work.delivery.config
     limits = _limits(work, net)
     base = measure_base(delivery, net, fold_all(net, config))
@@ -77,13 +75,18 @@ def apply_strategy(work: Work, net: MultiTaskNet) -> int:
         net, config = _trained_float(work, net, config)
     if work.strategy.quantization is None:
         result, path = deliver_float(delivery, "compressed", "fp32", net, config, delivery.save_dir)
-        result = show_comparison(delivery, base, result, path, "comparison.json")
+        made = show_comparison(delivery, base, result, float_checkpoint(config, delivery.save_dir), path, "comparison.json")
     else:
-        result, path = (_calibrated if work.strategy.calibrated else _trained_quantized)(work, base, net, config)
-    for source, target in ((path, delivery.save_dir / WINNER), (sidecar_path(path), sidecar_path(delivery.save_dir / WINNER))):
-        shutil.copyfile(source, target)
+        made = (_calibrated if work.strategy.calibrated else _trained_quantized)(work, base, net, config)
+    copy_model(made.model, delivery.save_dir / WINNER)
     delivery.say(f"{work.strategy.path}: done as it says; {delivery.save_dir / WINNER}")
-    return 0 if passed(result) else 1
+    return replace(made, model=delivery.save_dir / WINNER)
+
+
+def copy_model(model: Path, target: Path) -> None:
+    """A deploy model with its sidecar."""
+    for source, copy in ((model, target), (sidecar_path(model), sidecar_path(target))):
+        shutil.copyfile(source, copy)
 
 
 def _check_origin(work: Work, base: Base) -> None:
@@ -153,19 +156,13 @@ def _taught(work: Work, config: ExperimentConfig, distillation: Mapping[str, Any
     return config_from_dict({**config.resolved, "distillation": {**(config.resolved.get("distillation") or {}), **more}})
 
 
-def _calibrated(work: Work, base: Base, net: MultiTaskNet, config: ExperimentConfig) -> tuple[Variant, Path]:
+def _calibrated(work: Work, base: Base, net: MultiTaskNet, config: ExperimentConfig) -> Compressed:
     images = Batches(calibration_images(config, work.calib_images))
     job = Job(config, fold_all(net, config), images, Corrections(biases=work.strategy.bias_correction))
     compare = compare_as_configured if left_inexact(job) else compare_integer
-    return _delivered(work, compare(work.delivery, job, base))
+    return compare(work.delivery, job, base)
 
 
-def _trained_quantized(work: Work, base: Base, net: MultiTaskNet, config: ExperimentConfig) -> tuple[Variant, Path]:
+def _trained_quantized(work: Work, base: Base, net: MultiTaskNet, config: ExperimentConfig) -> Compressed:
     trained, config = _trained(work, net, config, quantized=True)
-    return _delivered(work, deliver_quantized(work.delivery, base, "compressed, int8", trained, config))
-
-
-def _delivered(work: Work, result: Variant) -> tuple[Variant, Path]:
-    """With the file that was written: of integers, or of a network with layers in float."""
-    prefix = "mixed" if result.differing is None else work.delivery.config.solver[INTEGER_STEP].prefix
-    return result, work.delivery.save_dir / f"{prefix}-export-last.onnx"
+    return deliver_quantized(work.delivery, base, "compressed, int8", trained, config)

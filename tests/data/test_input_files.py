@@ -2,8 +2,7 @@ import os
 
 import pytest
 
-from mtzoo.cli.input_files import check_file, find_files, is_folder
-from mtzoo.cli.verify import list_images
+from mtzoo.data.input_files import check_file, find_files, is_folder, spread_images
 from mtzoo.errors import UserError
 
 SUFFIXES = (".jpg", ".png")
@@ -65,9 +64,9 @@ def test_odd_paths_are_no_folder(folder):
 
 
 def test_verify_tells_what_it_leaves_out(folder, capsys):
-    assert names(list_images(folder, None), folder) == ["a/c.PNG", "b.jpg"]
+    assert names(spread_images(folder, None), folder) == ["a/c.PNG", "b.jpg"]
     assert "left out: 1 .tif file (a/d.tif), 2 .txt files" in capsys.readouterr().err
     (folder / "only").mkdir()
     (folder / "only" / "x.txt").write_text("")
     with pytest.raises(UserError, match=r"left out: 1 .txt file \(x.txt\): no image in it"):
-        list_images(folder / "only", None)
+        spread_images(folder / "only", None)

@@ -10,9 +10,6 @@ import onnx
 import torch
 from torch import nn
 
-from mtzoo.cli.deliver import originals
-from mtzoo.cli.models import export_spec, model_predictor
-from mtzoo.cli.verify import distance_table
 from mtzoo.compression import Corrections
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.console import PlainConsole, numbered
@@ -23,18 +20,21 @@ from mtzoo.engine.origin import ADVICE
 from mtzoo.engine.pictures import pick_samples
 from mtzoo.engine.ptq import Job, fold_all, integer_checkpoint, integer_network, mixed_checkpoint
 from mtzoo.engine.run import INTEGER_STEP
-from mtzoo.engine.stages import FOLDED_STEP
-from mtzoo.evaluation.comparison import Variant, comparison_table, comparison_values
+from mtzoo.engine.stages import FLOAT_STEP, FOLDED_STEP
+from mtzoo.evaluation.comparison import Variant, comparison_table, comparison_values, task_drops
 from mtzoo.export.deploy import build_model, export_model
 from mtzoo.export.exactness import exactness_lines
 from mtzoo.export.load import DeployFile, read_deploy_file
 from mtzoo.models import MultiTaskNet
 from mtzoo.models.costs import node_costs
 from mtzoo.quantization import inexact_layers
+from mtzoo.recipes.deploy_run import originals
+from mtzoo.recipes.models import export_spec, model_predictor
 from mtzoo.runtime.bench import compare_latency
 from mtzoo.runtime.model import DeployModel
 from mtzoo.runtime.verify import verify
 from mtzoo.runtime.verify_mixed import verify_mixed
+from mtzoo.runtime.verify_table import distance_table
 from mtzoo.strict_json import write_json
 
 VERIFY_IMAGES = 8
@@ -70,6 +70,26 @@ class Delivery:
 
 
 @dataclass(frozen=True)
+class Compressed:
+    """A smaller network. out: the folder of all its files; checkpoint, model: its checkpoint and its deploy model; base, result: the
+    original and this network as they were measured; drops: task -> points of its main metric that are lost, NaN without ground truth;
+    holds: False where a drop is larger than was allowed, and nothing could be done about it."""
+
+    out: Path
+    checkpoint: Path
+    model: Path
+    base: Variant
+    result: Variant
+    drops: Mapping[str, float]
+    holds: bool = True
+
+    @property
+    def passed(self) -> bool:
+        """Whether it holds what was promised: the drop, and that all executors of an integer network agree."""
+        return self.holds and self.result.passed
+
+
+@dataclass(frozen=True)
 class Base:
     """What a result is compared with: as measured, and as the ONNX model that a float runtime would be given."""
 
@@ -97,6 +117,11 @@ def int8_job(config: ExperimentConfig, net: MultiTaskNet, batches: Batches) -> J
     return Job(config, fold_all(net, config), batches, Corrections())
 
 
+def float_checkpoint(config: ExperimentConfig, folder: Path) -> Path:
+    """Where a training or a recipe leaves the float network."""
+    return folder / f"{config.solver[FLOAT_STEP].prefix}-float-last.pt"
+
+
 @contextmanager
 def integer_file(config: ExperimentConfig, net: MultiTaskNet, batches: Batches) -> Iterator[DeployFile]:
     """The deploy model of a float network's integers; the file itself is gone afterwards."""
@@ -120,7 +145,7 @@ def network_costs(net: MultiTaskNet, config: ExperimentConfig) -> tuple[int, int
     return sum(c.params for c in costs), sum(c.macs for c in costs)
 
 
-def deliver_integer(delivery: Delivery, base: Base, name: str, net: MultiTaskNet, checkpoint: Checkpoint) -> Variant:
+def deliver_integer(delivery: Delivery, base: Base, name: str, net: MultiTaskNet, checkpoint: Checkpoint) -> Compressed:
     """Write, verify and measure a network on its grids, print and save the comparison.
 
     net: frozen; checkpoint: of step 3, whose config says what the network is. Files: `<prefix>-last.pt`,
@@ -128,8 +153,8 @@ def deliver_integer(delivery: Delivery, base: Base, name: str, net: MultiTaskNet
     """
     config = config_from_dict(checkpoint.config)
     prefix = config.solver[INTEGER_STEP].prefix
-    save_checkpoint(delivery.save_dir / f"{prefix}-last.pt", checkpoint, ADVICE)
-    path = delivery.save_dir / f"{prefix}-export-last.onnx"
+    saved, path = (delivery.save_dir / f"{prefix}-{name}" for name in ("last.pt", "export-last.onnx"))
+    save_checkpoint(saved, checkpoint, ADVICE)
     info = export_model(net, export_spec(config, INTEGER_STEP), path, postprocess=True)
     for line in exactness_lines(net, info):
         delivery.say(line)
@@ -138,10 +163,10 @@ def deliver_integer(delivery: Delivery, base: Base, name: str, net: MultiTaskNet
     differing = sum(report.mismatches.values()), sum(sum(t.values.values()) for t in report.executors.values())
     parameters, macs = network_costs(net, config)
     result = Variant(name, delivery.evaluate_file(path), path.stat().st_size, parameters, macs, differing=differing)
-    return show_comparison(delivery, base, result, path, "comparison.json")
+    return show_comparison(delivery, base, result, saved, path, "comparison.json")
 
 
-def deliver_quantized(delivery: Delivery, base: Base, name: str, net: MultiTaskNet, config: ExperimentConfig) -> Variant:
+def deliver_quantized(delivery: Delivery, base: Base, name: str, net: MultiTaskNet, config: ExperimentConfig) -> Compressed:
     """Deliver a trained fake-quant network as what its config allows it to be: integers, or a network that is not exact."""
     if inexact_layers(net):
         return deliver_mixed(delivery, base, net, mixed_checkpoint(net, config))
@@ -157,15 +182,15 @@ def evaluate_mixed(delivery: Delivery, net: MultiTaskNet) -> dict[str, float]:
 
 
 def deliver_mixed(delivery: Delivery, base: Base, net: MultiTaskNet, checkpoint: Checkpoint,
-                  metrics: Mapping[str, float] | None = None) -> Variant:
+                  metrics: Mapping[str, float] | None = None) -> Compressed:
     """Write and compare a network that is not exact. Executors are compared, equality is not claimed.
 
     checkpoint: of step 2; metrics: of `evaluate_mixed`, None if it was not evaluated yet. Files: `mixed-last.pt`,
     `mixed-export-last.onnx` with its sidecar, `comparison-mixed.json`.
     """
     config = config_from_dict(checkpoint.config)
-    save_checkpoint(delivery.save_dir / "mixed-last.pt", checkpoint, ADVICE)
-    path = delivery.save_dir / "mixed-export-last.onnx"
+    saved, path = (delivery.save_dir / f"mixed-{name}" for name in ("last.pt", "export-last.onnx"))
+    save_checkpoint(saved, checkpoint, ADVICE)
     export_model(net, export_spec(config, FOLDED_STEP), path, postprocess=True)
     reasons = inexact_layers(net)
     first, why = next(iter(reasons.items()))
@@ -173,11 +198,11 @@ def deliver_mixed(delivery: Delivery, base: Base, net: MultiTaskNet, checkpoint:
     distances = verify_mixed(net, read_deploy_file(path), originals(pick_samples(config, VERIFY_IMAGES)))
     delivery.console.print(distance_table(distances))
     result = Variant("mixed", metrics or delivery.evaluate_file(path), path.stat().st_size, *network_costs(net, config))
-    return show_comparison(delivery, base, result, path, "comparison-mixed.json")
+    return show_comparison(delivery, base, result, saved, path, "comparison-mixed.json")
 
 
-def show_comparison(delivery: Delivery, base: Base, result: Variant, path: Path, file: str) -> Variant:
-    """Measure the latency of both if asked to, print and save the table; the result with its latency."""
+def show_comparison(delivery: Delivery, base: Base, result: Variant, checkpoint: Path, path: Path, file: str) -> Compressed:
+    """Measure the latency of both if asked to, print and save the table. checkpoint, path: of the result; file: the table's name."""
     before, kinds = base.variant, delivery.kinds
     if delivery.threads is not None:
         model = read_deploy_file(path)
@@ -188,9 +213,5 @@ def show_comparison(delivery: Delivery, base: Base, result: Variant, path: Path,
     delivery.console.print(comparison_table(before, result, kinds, f"{delivery.config.name}, {images}{runtime}"))
     write_json(delivery.save_dir / file, comparison_values(before, result, kinds), ADVICE)
     delivery.say(f"deploy model: {path} ({path.stat().st_size:,} bytes)")
-    return result
-
-
-def passed(result: Variant) -> bool:
-    """Whether all executors gave what was validated, where that is promised."""
-    return result.differing is None or result.differing[0] == 0
+    drops = task_drops(before.metrics, result.metrics, kinds)
+    return Compressed(delivery.save_dir, checkpoint, path, before, result, drops)

@@ -1,8 +1,9 @@
-"""From a trained network to what is handed over: exports, proof of equality, latency, pictures, report."""
+"""From a trained network to its deploy model: exports, proof of equality, latency, pictures, report."""
 
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,6 @@ import onnxruntime
 import openvino
 import torch
 
-from mtzoo.cli.models import export_spec, model_predictor
 from mtzoo.data.images import read_image
 from mtzoo.engine.evaluate import evaluate, network_predictor
 from mtzoo.engine.integer_step import compare, require_equal, to_integers
@@ -21,6 +21,7 @@ from mtzoo.evaluation.table import format_table, summary_line
 from mtzoo.export.deploy import export_model
 from mtzoo.export.exactness import exactness_lines
 from mtzoo.models.costs import node_costs
+from mtzoo.recipes.models import export_spec, model_predictor
 from mtzoo.runtime.bench import BenchReport, bench
 from mtzoo.runtime.model import DeployModel
 from mtzoo.runtime.verify import VerifyReport, verify
@@ -45,8 +46,26 @@ def export_stage(run: Run, step: int, quantized: bool) -> None:
         run.console.print(f"exported {path}")
 
 
-def deliver(run: Run, command: str) -> int:
-    """Step 3, its deploy model, verify, bench, report. Returns 0, or 1 if an executor differs from what was validated."""
+@dataclass(frozen=True)
+class QuantTrainResult:
+    """out: the run's folder; model: the integer deploy model; report: an HTML page; metrics: of the model in percent, e.g.
+    "seg/mIoU", NaN without ground truth; verify: how many values differ between executors; bench: latencies and sizes."""
+
+    out: Path
+    model: Path
+    report: Path
+    metrics: Mapping[str, float]
+    verify: VerifyReport
+    bench: BenchReport
+
+    @property
+    def passed(self) -> bool:
+        """Whether all executors gave what was validated."""
+        return self.verify.passed
+
+
+def deploy_run(run: Run, command: str) -> QuantTrainResult:
+    """Step 3, its deploy model, verify, bench, report."""
     config, console = run.config, run.console
     samples = pick_samples(config, 2 if run.pipeline_test else VERIFY_IMAGES)
     integer = to_integers(run)
@@ -61,14 +80,14 @@ def deliver(run: Run, command: str) -> int:
         console.print(line)
     verified = verify(path, originals(samples))
     console.print(f"verify: {verified.values:,} values on {verified.images} images, differing: {verified.mismatches}")
-    evaluate_deployed(run, path)
+    metrics = evaluate_deployed(run, path)
     threads = os.cpu_count() or 1
     measured = bench(path, threads=threads, runs=BENCH_RUNS_IN_TEST if run.pipeline_test else BENCH_RUNS)
     run.work_dir.check_there()
     html, _ = write_report(build_report(run, command, path, verified, measured, exactness), run.work_dir.path)
     console.print(f"deploy model: {path} ({path.stat().st_size:,} bytes)")
     console.print(f"report: {html}")
-    return 0 if verified.passed else 1
+    return QuantTrainResult(run.work_dir.path, path, html, metrics, verified, measured)
 
 
 def input_tensor(sample: Sample) -> torch.Tensor:
@@ -81,7 +100,7 @@ def originals(samples: list[Sample]) -> Iterator[np.ndarray]:
         yield read_image(sample.path)
 
 
-def evaluate_deployed(run: Run, path: Path) -> None:
+def evaluate_deployed(run: Run, path: Path) -> dict[str, float]:
     """Step 3's metrics are those of the file itself, run by OpenVINO with its own post-processing."""
     predict = model_predictor(DeployModel.load(path))
     metrics = evaluate(predict, run.config, batch_size=1, limit=run.eval_limit)
@@ -91,6 +110,7 @@ def evaluate_deployed(run: Run, path: Path) -> None:
     run.console.print(f"{name}: {summary_line(metrics)}")
     if not run.pipeline_test:
         run.console.print(format_table(metrics))
+    return metrics
 
 
 def build_report(run: Run, command: str, path: Path, verified: VerifyReport, measured: BenchReport,

@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mtzoo.cli.delivery import Base, Delivery, deliver_integer, float_model, int8_job, network_costs
-from mtzoo.cli.models import export_spec, model_predictor
 from mtzoo.compression.candidates import SPARSE, Candidate
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.engine.calibration import Batches
@@ -16,12 +14,13 @@ from mtzoo.engine.origin import ADVICE
 from mtzoo.engine.pruning import pruned_config
 from mtzoo.engine.ptq import fold_all, integer_checkpoint, integer_network
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
-from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.engine.stages import FLOAT_STEP
 from mtzoo.engine.work_dir import MARKER
 from mtzoo.evaluation.comparison import Variant, failing_tasks
 from mtzoo.export.deploy import describe, write_model
 from mtzoo.models import MultiTaskNet
+from mtzoo.recipes.delivery import Base, Delivery, deliver_integer, float_model, int8_job, network_costs
+from mtzoo.recipes.models import export_spec, model_predictor
 from mtzoo.runtime.executors import OpenVinoExecutor
 from mtzoo.runtime.model import DeployModel
 
@@ -58,14 +57,14 @@ def train_candidate(trial: Trial, candidate: Candidate) -> tuple[Variant, Path]:
         return deliver_float(trial.delivery, candidate.name, candidate.precision, net, config, folder)
     delivery = replace(trial.delivery, save_dir=folder, threads=None)
     job = int8_job(config, net, trial.images)
-    result = deliver_integer(delivery, trial.base, candidate.name, *integer_network(job))
-    if trial.holds(result):
-        return result, _model(config, folder)
+    made = deliver_integer(delivery, trial.base, candidate.name, *integer_network(job))
+    if trial.holds(made.result):
+        return made.result, made.model
     config = retraining_config(taught(config, trial.teacher), trial.retraining, quantized=True)
     trained = _retrain(trial, config, folder / "quant", net, quantized=True)
     delivery = replace(delivery, save_dir=folder / "quant")
-    result = deliver_integer(delivery, trial.base, candidate.name, trained, integer_checkpoint(trained, config))
-    return result, _model(config, folder / "quant")
+    made = deliver_integer(delivery, trial.base, candidate.name, trained, integer_checkpoint(trained, config))
+    return made.result, made.model
 
 
 def deliver_float(delivery: Delivery, name: str, precision: str, net: MultiTaskNet, config: ExperimentConfig,
@@ -113,7 +112,3 @@ def _retrain(trial: Trial, config: ExperimentConfig, folder: Path, start: MultiT
     run = retrain(config, folder, quantized=quantized, console=trial.delivery.console, ctx=trial.ctx, resume=(folder / MARKER).exists(),
                   initialize=lambda run: run.net.load_state_dict(state), eval_limit=trial.delivery.limit)
     return run.net
-
-
-def _model(config: ExperimentConfig, folder: Path) -> Path:
-    return folder / f"{config.solver[INTEGER_STEP].prefix}-export-last.onnx"

@@ -5,6 +5,8 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from mtzoo.console import note
+from mtzoo.data.images import IMAGE_SUFFIXES
 from mtzoo.errors import UserError, listed
 
 OTHER_KINDS = {stat.S_IFIFO: "pipe", stat.S_IFCHR: "device", stat.S_IFBLK: "device", stat.S_IFSOCK: "socket"}
@@ -44,15 +46,21 @@ def find_files(folder: Path, suffixes: Sequence[str], out: Path | None = None) -
 
 def images_below(folder: Path, option: str) -> list[Path]:
     """Images below a folder, sorted; what else is there is told. option: that names it. Raises UserError if there is none."""
-    from mtzoo.console import note
-    from mtzoo.data.images import IMAGE_SUFFIXES
-
     files, left_out = find_files(folder, IMAGE_SUFFIXES)
     if not files:
         raise UserError(f"{option} {left_out or folder}: no image in it ({' '.join(IMAGE_SUFFIXES)}); name another folder")
     if left_out:
         note(f"note: {left_out}")
     return files
+
+
+def spread_images(folder: Path, limit: int | None, option: str = "--images") -> list[Path]:
+    """`images_below` a folder, at most `limit` of them, evenly spread. Raises UserError if there is no folder or no image in it."""
+    if not is_folder(folder):
+        raise UserError(f"{option} {folder}: no such folder; name one with images")
+    files = images_below(folder, option)
+    count = min(limit or len(files), len(files))
+    return [files[i * len(files) // count] for i in range(count)]
 
 
 def _left_out_as(path: Path, suffixes: Sequence[str]) -> str:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mtzoo.cli.inputs import note_idle_overrides
 from mtzoo.config import ExperimentConfig, config_from_dict, config_hash
 from mtzoo.config.overrides import override
 from mtzoo.config.portable import portable
@@ -42,13 +41,6 @@ def with_data_of(config: ExperimentConfig, other: ExperimentConfig) -> Experimen
     sources = {task.name: task.val_sources for task in other.tasks}
     tasks = tuple(replace(task, val_sources=sources.get(task.name, task.val_sources)) for task in config.tasks)
     return replace(config, tasks=tasks, env=other.env)
-
-
-def note_idle_model_options(model: DeployModel, options: Mapping[str, Any], verb: str) -> None:
-    """Tell which of --cfg-options change nothing of a deploy model's evaluation."""
-    config = config_from_dict(model.info.config)
-    note_idle_overrides(model.info.config, options, read=lambda values: with_data_of(config, config_from_dict(values)),
-                        verb=f"{verb} of an exported file")
 
 
 def load_pair(resize: Path, crop: Path, window: CropWindow | None, executor: str, threads: int | None) -> ModelPair:

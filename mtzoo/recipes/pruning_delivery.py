@@ -1,6 +1,7 @@
-"""What `mtzoo prune` hands over: the plan, the narrower float network, and its integers against those of the original."""
+"""What `prune` makes: the plan, the narrower float network, and its integers against those of the original."""
 
-from mtzoo.cli.delivery import ORIGINAL, Delivery, deliver_integer, int8_job, integer_base, integer_file, network_costs
+from pathlib import Path
+
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import numbered
 from mtzoo.engine.calibration import Batches
@@ -11,10 +12,20 @@ from mtzoo.engine.pruning_record import PICTURE, draw_plan, plan_table
 from mtzoo.engine.ptq import integer_network, left_inexact
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
 from mtzoo.engine.stages import FLOAT_STEP
-from mtzoo.evaluation.comparison import Variant
 from mtzoo.export.load import DeployFile
 from mtzoo.graph import read_program
 from mtzoo.models import MultiTaskNet
+from mtzoo.recipes.delivery import (
+    ORIGINAL,
+    Compressed,
+    Delivery,
+    deliver_integer,
+    float_checkpoint,
+    int8_job,
+    integer_base,
+    integer_file,
+    network_costs,
+)
 from mtzoo.runtime.bench import compare_latency
 from mtzoo.runtime.layer_times import layer_times
 
@@ -68,21 +79,21 @@ def overshoot_text(plan: PruningPlan, pruning: Pruning) -> str:
 
 
 def train_on(delivery: Delivery, pruned: MultiTaskNet, retraining: Retraining | None, *, ctx: str | None,
-             resume: bool) -> tuple[MultiTaskNet, ExperimentConfig]:
-    """The pruned network, trained on if that is asked for, and its config; its float checkpoint is written."""
+             resume: bool) -> tuple[MultiTaskNet, ExperimentConfig, Path]:
+    """The pruned network, trained on if that is asked for, its config, and its float checkpoint, which is written."""
     config = pruned_config(delivery.config, pruned)
+    path = float_checkpoint(config, delivery.save_dir)
     if retraining is not None:
         config = retraining_config(config, retraining, quantized=False)
         run = retrain(config, delivery.save_dir, quantized=False, console=delivery.console, ctx=ctx, resume=resume,
                       initialize=lambda run: run.net.load_state_dict(pruned.state_dict()), eval_limit=delivery.limit)
-        return run.net, config
-    path = delivery.save_dir / f"{config.solver[FLOAT_STEP].prefix}-float-last.pt"
+        return run.net, config, path
     save_checkpoint(path, Checkpoint(dict(config.resolved), Progress(FLOAT_STEP, False, 0, True), pruned.state_dict()), ADVICE)
-    return pruned, config
+    return pruned, config, path
 
 
 def compare_pruned(delivery: Delivery, net: MultiTaskNet, pruned: MultiTaskNet, config: ExperimentConfig,
-                   batches: Batches) -> Variant | None:
+                   batches: Batches) -> Compressed | None:
     """Quantize the original and the pruned network (with its config) in the same way, deliver and compare.
 
     None for a config that keeps layers from being integers.

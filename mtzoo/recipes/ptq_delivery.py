@@ -1,11 +1,10 @@
-"""What `mtzoo ptq` hands over: the integer network, or one with parts in float that keeps every task's drop."""
+"""What `quantize` makes: the integer network, or one with parts in float that keeps every task's drop."""
 
 import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from mtzoo.cli.delivery import Base, Delivery, deliver_integer, deliver_mixed, evaluate_mixed
 from mtzoo.engine.ptq import Job, integer_network, mixed_network, spare_parts
 from mtzoo.engine.sensitivity import (
     Noise,
@@ -17,33 +16,34 @@ from mtzoo.engine.sensitivity import (
     rank_parts,
     save_noise,
 )
-from mtzoo.evaluation.comparison import Variant, failing_tasks, task_drops
+from mtzoo.evaluation.comparison import failing_tasks, task_drops
+from mtzoo.recipes.delivery import Base, Compressed, Delivery, deliver_integer, deliver_mixed, evaluate_mixed
 
 SENSITIVITY, PICTURE = "sensitivity.json", "sensitivity.png"
 KEPT_FILES = (SENSITIVITY, PICTURE)
 """What a save dir may hold at the start: a table of an earlier run, which is used again."""
 
 
-def compare_integer(delivery: Delivery, job: Job, base: Base) -> Variant:
+def compare_integer(delivery: Delivery, job: Job, base: Base) -> Compressed:
     """Quantize the whole network, write, verify and measure it, print the comparison."""
     delivery.say("integers: calibrating and converting")
     return deliver_integer(delivery, base, "integers", *integer_network(job))
 
 
-def compare_as_configured(delivery: Delivery, job: Job, base: Base) -> Variant:
+def compare_as_configured(delivery: Delivery, job: Job, base: Base) -> Compressed:
     """The same for a config with which there is no integer network to make."""
     net, checkpoint = mixed_network(job)
     return deliver_mixed(delivery, base, net, checkpoint)
 
 
-def compare_mixed(delivery: Delivery, job: Job, checkpoint: Path, base: Base, integers: Variant, max_drop: float,
-                  how: str) -> bool:
-    """Find the parts to blame and spare them until no task loses more than `max_drop`; whether that was reached.
+def compare_mixed(delivery: Delivery, job: Job, checkpoint: Path, base: Base, integers: Compressed, max_drop: float,
+                  how: str) -> Compressed | None:
+    """Find the parts to blame and spare them until no task loses more than `max_drop`; None if that cannot be reached.
 
     checkpoint: where the job's network comes from; how: one of SPARE.
     """
     before, kinds = base.variant.metrics, delivery.kinds
-    failing = failing_tasks(before, integers.metrics, kinds, max_drop)
+    failing = failing_tasks(before, integers.result.metrics, kinds, max_drop)
     delivery.say(f"more than {max_drop:g} points lost: " + ", ".join(f"{task} {drop:.2f}" for task, drop in failing.items()))
     noise = sensitivity(delivery, job, checkpoint, sorted(failing))
 
@@ -59,9 +59,8 @@ def compare_mixed(delivery: Delivery, job: Job, checkpoint: Path, base: Base, in
     if mixed is None:
         delivery.say(f"--max-drop {max_drop:g} cannot be reached with half of the network spared; train with quantization: "
                      f"mtzoo quant --model-path {checkpoint}")
-        return False
-    deliver_mixed(delivery, base, mixed.net, mixed.checkpoint, mixed.metrics)
-    return True
+        return None
+    return deliver_mixed(delivery, base, mixed.net, mixed.checkpoint, mixed.metrics)
 
 
 def sensitivity(delivery: Delivery, job: Job, checkpoint: Path, tasks: list[str]) -> Noise:

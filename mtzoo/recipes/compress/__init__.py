@@ -1,0 +1,53 @@
+"""A float checkpoint compressed for a target, by a search among candidates or as a strategy file says."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from mtzoo.console import PlainConsole
+from mtzoo.engine.distributed import run_console
+from mtzoo.engine.ptq import load_float_network
+from mtzoo.locate import find_checkpoint
+from mtzoo.recipes.adopt import adopt_checkpoint
+from mtzoo.recipes.compress.files import config_of_files, read_files, retraining_of, target_of
+from mtzoo.recipes.compress.search import CompressResult, search_candidates, search_of
+from mtzoo.recipes.compress.strategy import Work, apply_strategy
+from mtzoo.recipes.compress.target import Target, Training
+from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for
+from mtzoo.recipes.data_folders import say_folders
+from mtzoo.recipes.delivery import Compressed, Delivery
+from mtzoo.recipes.save_dir import claim_folder, default_folder
+
+ON_HOST = Target()
+NO_TRAINING_SAID = Training()
+
+
+def compress(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str | Path | None = None, *, target: Target = ON_HOST,
+             training: Training = NO_TRAINING_SAID, strategy_config: str | Path | None = None,
+             dataset_config: str | Path | None = None, calib_images: int = 64, resume: bool = False, limit: int | None = None,
+             threads: int = 2, bench: bool = True, console: PlainConsole | None = None) -> CompressResult | Compressed:
+    """Compress a float checkpoint for a target: rank candidates by latency, train the best, keep the fastest good one.
+
+    out: a new folder, default work_dirs/CONFIG-compress; target: for which machine, how fast, how good; training: how candidates are
+    trained on; strategy_config, dataset_config: YAML files of PaddleSlim's automatic compression (docs/from_paddle.md): a strategy that
+    names methods has exactly these done, and gives `Compressed`; calib_images: training images whose int8 ranges are observed; resume:
+    go on with an interrupted search; limit: images of each validation folder; threads: of latency measurements; bench: whether a
+    strategy's result is measured. Raises UserError for options that do not go together, and where nobody says how long to train.
+    """
+    path, console = find_checkpoint(checkpoint), console or run_console()
+    files = [None if file is None else Path(file) for file in (strategy_config, dataset_config)]
+    strategy, dataset = read_files(*files)
+    target = target_of(target, training, strategy)
+    retraining = retraining_of(training, strategy, dataset)
+    config = config_of_files(adopt_checkpoint(config_for(path, config), path, console), strategy, dataset)
+    out = default_folder(config, "compress") if out is None else Path(out)
+    delivery = Delivery(config, out, limit, threads, console)
+    task = search_of(delivery, path, target, retraining, calib_images=calib_images, ctx=training.ctx, resume=resume)
+    say_folders(config, console, "train", "val")
+    _lock = claim_folder(out, "--save-dir", None if resume else ())
+    if strategy is None or not strategy.names_methods:
+        return search_candidates(task)
+    named = (strategy.distillation or {}).get("teacher")
+    teacher = training.distill_from or (Path(named) if named else path)
+    work = Work(replace(delivery, threads=threads if bench else None), strategy, path, teacher, retraining, training.ctx,
+                strategy.calibration_images or calib_images)
+    return apply_strategy(work, load_float_network(config, path))

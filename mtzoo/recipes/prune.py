@@ -1,0 +1,98 @@
+"""Structured pruning: channels of a float checkpoint are removed for real, the rest is trained on and quantized."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtzoo.compression import removed_channels
+from mtzoo.config import ExperimentConfig
+from mtzoo.console import PlainConsole
+from mtzoo.engine.calibration import Batches, calibration_images
+from mtzoo.engine.channel_sensitivity_table import Origin, load_table
+from mtzoo.engine.distributed import run_console
+from mtzoo.engine.pruning import Pruning, plan_pruning, without
+from mtzoo.engine.pruning_record import RECORD, load_record, made_for, save_record
+from mtzoo.engine.ptq import load_float_network
+from mtzoo.engine.retraining import Retraining
+from mtzoo.errors import UserError
+from mtzoo.locate import find_checkpoint
+from mtzoo.models import MultiTaskNet
+from mtzoo.recipes.adopt import adopt_checkpoint
+from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for
+from mtzoo.recipes.data_folders import say_folders
+from mtzoo.recipes.delivery import Compressed, Delivery
+from mtzoo.recipes.pruning_delivery import LatencyMeter, compare_pruned, show_plan, train_on
+from mtzoo.recipes.save_dir import claim_folder, default_folder
+
+
+@dataclass(frozen=True)
+class PruneResult:
+    """out: the folder of all files; checkpoint: the narrower float network, which every recipe takes as any other; integers: its
+    integer network against that of the original, None for a config that keeps layers from being integers."""
+
+    out: Path
+    checkpoint: Path
+    integers: Compressed | None
+
+
+def prune(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str | Path | None = None, *, pruning: Pruning,
+          sensitivity: str | Path | None = None, max_drop: float | None = None, retraining: Retraining | None = None,
+          calib_images: int = 64, ctx: str | None = None, resume: bool = False, limit: int | None = None, threads: int | None = 2,
+          console: PlainConsole | None = None) -> PruneResult:
+    """Remove channels of a float checkpoint, train it on, quantize, export, verify, compare.
+
+    out: a new folder, default work_dirs/CONFIG-prune; pruning: how much of what goes, `Pruning(0.3)` for 30 % of the MACs; sensitivity,
+    max_drop: a table of `mtzoo sensitivity`, in which no group loses more than this many points; retraining: None trains nothing;
+    resume: go on with the plan and the last checkpoint in `out`; other options as for `quantize`. Raises UserError as `quantize`, and
+    for options that do not go together.
+    """
+    check_limits(pruning, sensitivity, max_drop)
+    path, console = find_checkpoint(checkpoint), console or run_console()
+    config = config_for(path, config)
+    out = default_folder(config, "prune") if out is None else Path(out)
+    resume = resume and (out / RECORD).exists()
+    _lock = claim_folder(out, "--save-dir", None if resume else ())
+    config = adopt_checkpoint(config, path, console)
+    say_folders(config, console, "train", "val")
+    net = load_float_network(config, path)
+    batches = Batches(calibration_images(config, calib_images))
+    delivery = Delivery(config, out, limit, threads, console)
+    limits = None if sensitivity is None else limits_of(config, path, pruning, Path(sensitivity), max_drop)
+    pruned = pruned_network(delivery, net, path, pruning, limits, batches, resume=resume)
+    pruned, config, saved = train_on(delivery, pruned, retraining, ctx=ctx, resume=resume)
+    return PruneResult(out, saved, compare_pruned(delivery, net, pruned, config, batches))
+
+
+def pruned_network(delivery: Delivery, net: MultiTaskNet, checkpoint: Path, pruning: Pruning, limits: Mapping[str, int] | None,
+                   batches: Batches, *, resume: bool) -> MultiTaskNet:
+    """The narrower network: by the record in the folder, or by a new plan, which is shown and recorded."""
+    config, record = delivery.config, delivery.save_dir / RECORD
+    origin = made_for(config, checkpoint, pruning, limits)
+    if resume:
+        return without(net, load_record(record, origin))
+    meter = LatencyMeter(config, net, batches, delivery.threads) if pruning.criterion == "latency" else None
+    plan = plan_pruning(config, net, pruning, limits=limits, meter=meter)
+    pruned = without(net, removed_channels(plan.choice, plan.groups))
+    save_record(record, origin, plan)  # first of all: it is what --resume goes on with
+    show_plan(delivery, net, pruned, plan, pruning)
+    return pruned
+
+
+def check_limits(pruning: Pruning, sensitivity: str | Path | None, max_drop: float | None) -> None:
+    """Raises UserError for options that do not go together."""
+    if (sensitivity is None) != (max_drop is None):
+        raise UserError("--sensitivity and --max-drop go together: a table, and how many points a task may lose in it")
+    if sensitivity is None and pruning.ratio is None:
+        raise UserError("give --pruning-ratio, e.g. 0.3, or --sensitivity with --max-drop")
+    if max_drop is not None and not 0 <= max_drop < math.inf:
+        raise UserError(f"--max-drop {max_drop}: points of mIoU or AP50, 0 or more, e.g. 1")
+
+
+def limits_of(config: ExperimentConfig, checkpoint: Path, pruning: Pruning, sensitivity: Path, max_drop: float) -> dict[str, int]:
+    """Group -> how many of its units have to stay. Raises UserError if the table lets nothing go."""
+    origin = Origin.of(config, checkpoint, pruning.importance, pruning.align, None)
+    limits = load_table(sensitivity, origin, same_images=False).limits(max_drop)
+    if not limits:
+        raise UserError(f"--max-drop {max_drop:g}: in {sensitivity} every point loses more; allow more or measure smaller ratios")
+    return limits

@@ -1,0 +1,30 @@
+"""The main job: training in the four quantization steps, export, proof of equality, latency, report."""
+
+from pathlib import Path
+
+from mtzoo.console import PlainConsole
+from mtzoo.engine.checks import check_integers
+from mtzoo.engine.distributed import is_main, leave, run_console
+from mtzoo.locate import find_checkpoint
+from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_of
+from mtzoo.recipes.deploy_run import QuantTrainResult, deploy_run, export_stage
+from mtzoo.recipes.start import Start, run_folder, run_stages
+
+
+def quant_train(config: ConfigLike, out: str | Path | None = None, *, load_from: CheckpointLike | None = None,
+                from_scratch: bool = False, ctx: str | None = None, resume: bool = False, pipeline_test: bool = False,
+                command: str = "", console: PlainConsole | None = None) -> QuantTrainResult | None:
+    """Train a config's network to the integer network that is deployed, and prove that every executor agrees with it.
+
+    Options as for `train`; command: what the report names as its origin. None in the processes that torchrun adds. Raises UserError as
+    `train`, and for a config that leaves something in float.
+    """
+    config = config_of(config)
+    check_integers(config)
+    out = run_folder(config, out, pipeline_test=pipeline_test, resume=resume)
+    start = Start(None if load_from is None else find_checkpoint(load_from), from_scratch, resume, pipeline_test)
+    try:
+        run = run_stages(config, out, start, console or run_console(), float_only=False, ctx=ctx, on_stage_end=export_stage)
+        return deploy_run(run, command or f"mtzoo.quant_train('{config.name}')") if is_main() else None
+    finally:
+        leave()

@@ -1,0 +1,111 @@
+"""Sparsity: a float network is trained on while more and more of its weights become zero, then made integers."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import onnx
+from rich.table import Table
+
+from mtzoo.console import PlainConsole
+from mtzoo.engine.calibration import Batches, calibration_images
+from mtzoo.engine.distributed import is_main, run_console
+from mtzoo.engine.origin import ADVICE
+from mtzoo.engine.ptq import integer_network, load_float_network, require_exact
+from mtzoo.engine.retraining import Retraining, retrain, retraining_config
+from mtzoo.errors import UserError
+from mtzoo.export.load import read_deploy_file
+from mtzoo.locate import find_checkpoint
+from mtzoo.recipes.adopt import adopt_checkpoint
+from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for
+from mtzoo.recipes.data_folders import say_folders
+from mtzoo.recipes.delivery import (
+    BENCH_RUNS,
+    ORIGINAL,
+    Compressed,
+    Delivery,
+    deliver_integer,
+    float_checkpoint,
+    int8_job,
+    integer_base,
+)
+from mtzoo.recipes.save_dir import claim_folder, default_folder
+from mtzoo.runtime.sparse import SparseLatency, Stored, compare_sparse, stored
+from mtzoo.strict_json import write_json
+
+SPARSE = "sparse, int8"
+
+
+@dataclass(frozen=True)
+class SparsifyResult:
+    """out: the folder of all files; checkpoint: the sparse float network; integers: its integer network against the original's; dense,
+    sparse: sizes of both; latency: runtime -> what it makes of the zeros, empty if not measured."""
+
+    out: Path
+    checkpoint: Path
+    integers: Compressed
+    dense: Stored
+    sparse: Stored
+    latency: Mapping[str, SparseLatency]
+
+
+def sparsify(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str | Path | None = None, *, retraining: Retraining,
+             calib_images: int = 64, ctx: str | None = None, resume: bool = False, limit: int | None = None, threads: int | None = 2,
+             console: PlainConsole | None = None) -> SparsifyResult | None:
+    """Train a float checkpoint on while its weights become zero, then quantize, export, verify, compare.
+
+    config: names what becomes zero, e.g. load_config(name, options={"sparsity.ratio": 0.75}); out: a new folder, default
+    work_dirs/CONFIG-sparsify; other options as for `quant` and `quantize`. None in the processes that torchrun adds. Raises UserError
+    for a config without `sparsity` or with layers that are no integers.
+    """
+    path, console = find_checkpoint(checkpoint), console or run_console()
+    config = config_for(path, config)
+    out = default_folder(config, "sparsify") if out is None else Path(out)
+    _lock = claim_folder(out, "--save-dir", None if resume else ())
+    config = retraining_config(adopt_checkpoint(config, path, console), retraining, quantized=False)
+    if config.sparsity is None:
+        raise UserError("what is to be zero is missing; add --ratio, e.g. 0.75, or --pattern 2:4, or 'sparsity' to the config")
+    say_folders(config, console, "train", "val")
+    net = load_float_network(config, path)
+    batches = Batches(calibration_images(config, calib_images))
+    require_exact(int8_job(config, net, batches), "sparsify")
+    trained = retrain(config, out, quantized=False, initialize=lambda run: run.net.load_state_dict(net.state_dict()),
+                      console=console, ctx=ctx, resume=resume, eval_limit=limit)
+    if not is_main():
+        return None
+    delivery = Delivery(config, out, limit, threads, console)
+    delivery.say(f"{ORIGINAL}: calibrating, converting, evaluating")
+    base = integer_base(delivery, net, batches)
+    delivery.say(f"{SPARSE}: calibrating and converting")
+    made = deliver_integer(delivery, base, SPARSE, *integer_network(int8_job(config, trained.net, batches)))
+    return report_sparsity(delivery, base.model, made)
+
+
+def report_sparsity(delivery: Delivery, dense: onnx.ModelProto, made: Compressed) -> SparsifyResult:
+    """Show and save what the zeros are worth. dense: the network before, in integers."""
+    file = read_deploy_file(made.model)
+    dense_sizes, sizes = stored(dense), stored(file.model)
+    latency = {} if delivery.threads is None else compare_sparse(dense, file.model, file.info, delivery.threads, BENCH_RUNS)
+    delivery.console.print(sparsity_table(dense_sizes, sizes, latency))
+    for runtime, times in latency.items():
+        if not times.gains:
+            delivery.say(f"{runtime} gains nothing from the zeros: {times.speedup:.2f} x as fast, quicker in "
+                         f"{100 * times.quicker:.0f} % of {BENCH_RUNS} rounds; it multiplies by them, too")
+    values = {"dense": asdict(dense_sizes), "sparse": asdict(sizes), "latency": {name: asdict(t) for name, t in latency.items()}}
+    write_json(delivery.save_dir / "sparsity.json", values, ADVICE)
+    return SparsifyResult(delivery.save_dir, float_checkpoint(delivery.config, delivery.save_dir), made, dense_sizes, sizes, latency)
+
+
+def sparsity_table(dense: Stored, sparse: Stored, latency: dict[str, SparseLatency]) -> Table:
+    """Sizes and latencies of two integer networks of the same layers."""
+    table = Table("", ORIGINAL, SPARSE, "", title="the same layers with and without zeros")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    zeros = 100 * (1 - sparse.nonzero / sparse.weights)
+    table.add_row("weights that are not 0", f"{dense.nonzero:,}", f"{sparse.nonzero:,}", f"{zeros:.1f} % are 0")
+    for name, was, now in (("bytes of the file", dense.raw, sparse.raw), ("bytes, zipped", dense.deflated, sparse.deflated),
+                           ("bytes, as bit mask and non-zeros", dense.masked, sparse.masked)):
+        table.add_row(name, f"{was:,}", f"{now:,}", f"{was / now:.2f} x smaller")
+    for runtime, times in latency.items():
+        table.add_row(f"{runtime}, ms", f"{times.dense_ms:.1f}", f"{times.sparse_ms:.1f}", f"{times.speedup:.2f} x as fast")
+    return table
