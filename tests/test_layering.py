@@ -34,7 +34,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"data", "quantization", "compression", "models", "postprocess"} | EVERYBODY,
     "export": {"models", "layers", "graph", "postprocess", "quantization"} | EVERYBODY,
     "hub": EVERYBODY,
-    "runtime": {"models", "graph", "postprocess", "quantization", "export"} | EVERYBODY,
+    # a deploy model reads files and draws what it says
+    "runtime": {"models", "graph", "postprocess", "quantization", "export", "data", "visualization"} | EVERYBODY,
     "foreign": {"layers", "lowering", "models", "postprocess", "quantization", "compression", "export", "runtime"} | EVERYBODY,
     "engine": {"layers", "graph", "models", *WORKERS, "quantization", "compression", "config", "export", "runtime"} | EVERYBODY,
 }

@@ -56,21 +56,14 @@ def check_models(args: argparse.Namespace) -> None:
 def bench_network(args: argparse.Namespace) -> int:
     """One network, or two side by side, in float and in integers."""
     from mtzoo.cli.progress import show_progress
-    from mtzoo.locate import find_model
-    from mtzoo.runtime.bench import bench, bench_against
+    from mtzoo.recipes.bench import bench
 
-    path, base_path = find_model(args.model), find_model(args.base) if args.base else None
     with show_progress("measuring", transient=True) as on_progress:
-        def on_round(done: int) -> None:
-            on_progress(done, args.runs)
-
-        if base_path is None:
-            report, base = bench(path, args.threads, args.runs, on_round), None
-        else:
-            report, base = bench_against(path, base_path, args.threads, args.runs, on_round)
-    print_report(report, base)
+        result = bench(args.model, base=args.base, threads=args.threads, runs=args.runs,
+                       on_round=lambda done: on_progress(done, args.runs))
+    print_report(result.model, result.base)
     if args.json:
-        values = asdict(report) | ({"base": asdict(base)} if base else {})
+        values = asdict(result.model) | ({"base": asdict(result.base)} if result.base else {})
         write_json(args.json, values, "choose another --json")
     return 0
 

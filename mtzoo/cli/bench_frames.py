@@ -2,7 +2,6 @@
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtzoo.errors import UserError
@@ -12,47 +11,24 @@ if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for Ope
     from rich.table import Table
 
     from mtzoo.engine.frame_times import FrameTimes
-    from mtzoo.runtime import DeployModel, ModelPair
 
 
 def bench_frames(args: argparse.Namespace) -> int:
     """args: of `mtzoo bench`."""
     from mtzoo.cli.progress import show_progress
     from mtzoo.console import say
-    from mtzoo.engine.frame_times import time_frames
+    from mtzoo.recipes.bench import bench_frames as measure
 
     if args.base:
         raise UserError("--base: only networks are compared side by side; leave it or --pipeline out")
-    files, model = image_files(args.pipeline), load(args)
+    model = (args.resize, args.crop) if args.resize else args.model
     with show_progress("measuring", transient=True) as on_progress:
-        report = time_frames(model, files, args.threads, args.runs, lambda done: on_progress(done, args.runs))
+        report = measure(model, args.pipeline, threads=args.threads, runs=args.runs, on_round=lambda done: on_progress(done, args.runs))
     say(frame_table(report))
     say(f"all but decode, network and drawing: {report.host_ms:.2f} ms")
     if args.json:
         write_json(args.json, asdict(report) | {"host_ms": report.host_ms}, "choose another --json")
     return 0
-
-
-def image_files(path: Path) -> list[Path]:
-    """The image, or all images below the folder. Raises UserError if there is none."""
-    from mtzoo.data.images import IMAGE_SUFFIXES
-    from mtzoo.data.input_files import check_file, images_below, is_folder
-
-    if is_folder(path):
-        return images_below(path, "--pipeline")
-    check_file(path, IMAGE_SUFFIXES)
-    return [path]
-
-
-def load(args: argparse.Namespace) -> "DeployModel | ModelPair":
-    """What `mtzoo predict` would load, for OpenVINO."""
-    from mtzoo.locate import find_model
-    from mtzoo.recipes.models import load_pair
-    from mtzoo.runtime import DeployModel
-
-    if args.resize:
-        return load_pair(find_model(args.resize), find_model(args.crop), None, "openvino", args.threads)
-    return DeployModel.load(find_model(args.model), threads=args.threads)
 
 
 def frame_table(report: "FrameTimes") -> "Table":

@@ -12,14 +12,12 @@ those of 8 bits run in float32. Measure what it costs with `mtzoo eval`.
 """
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.other_names import CARRIED, add_idle_options
 from mtzoo.cli.outputs import output_file
-from mtzoo.errors import UserError
 from mtzoo.locate import find_checkpoint
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for torch
@@ -49,35 +47,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    out = args.out or output_file("--out")(str(args.checkpoint.with_suffix(".onnx")))
+
     from mtzoo.cli.arguments import parse_options
     from mtzoo.cli.inputs import note_idle_overrides
     from mtzoo.console import say
-    from mtzoo.engine.checkpoint import load_checkpoint
-    from mtzoo.engine.requantize import requantized
-    from mtzoo.engine.stages import INTEGER_STEP, checkpoint_network
-    from mtzoo.export import export_model
-    from mtzoo.recipes.models import export_spec
+    from mtzoo.recipes.export import export
 
-    out = args.out or output_file("--out")(str(args.checkpoint.with_suffix(".onnx")))
-    if out.suffix != ".onnx":
-        raise UserError(f"--out {out}: the file has to end in .onnx; its sidecar gets the same name with .json")
     options = parse_options(args.cfg_options)
-    if args.input_format:
-        options["int_inference_export_input_shape.format"] = args.input_format
-    if args.layout:
-        options["int_inference_export_input_shape.layout"] = args.layout
-    checkpoint = load_checkpoint(args.checkpoint)
-    if args.weight_bits:
-        net, config, step = requantized(checkpoint, args.checkpoint, options, args.weight_bits)
-    else:
-        net, config, step = checkpoint_network(checkpoint, args.checkpoint, options)
-    note_idle_overrides(checkpoint.config, options)
-    whole = step == INTEGER_STEP or bool(args.weight_bits)
-    if args.keep_raw and not whole:
-        raise UserError(f"{args.checkpoint}: a checkpoint of step {step}, whose export has raw maps only; leave --keep-raw out")
-    spec = replace(export_spec(config, step), batch=args.batch)
-    info = export_model(net, spec, out, postprocess=whole and not args.raw, keep_raw=args.keep_raw)
-    print_summary(info, out)
+    result = export(args.checkpoint, out, options=options, input_format=args.input_format, layout=args.layout, batch=args.batch,
+                    weight_bits=args.weight_bits, raw=args.raw, keep_raw=args.keep_raw)
+    note_idle_overrides(result.config, options)
+    print_summary(result.info, result.model)
     if args.weight_bits:
         say(f"weights of {args.weight_bits} bits: `mtzoo eval {out}` tells what that costs, `mtzoo verify` that every executor agrees")
     return 0

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from mtzoo.cli.data_convert import add_places_arguments, choose_format, convert_as_told
+from mtzoo.cli.data_convert import add_places_arguments, choose_layout, convert_as_told
 from mtzoo.cli.parser import Parser
 from mtzoo.config.own_data import RECEIPT, config_text, missing_split, own_tasks, read_receipt
 from mtzoo.console import note, say
@@ -73,8 +73,7 @@ def _converted(args: argparse.Namespace, folder: Path, given: list[str]) -> Path
             raise UserError(f"{_option(given[0])}: {held} is converted already, and nothing reads this option; leave it out, or choose "
                             "another --work-dir for the data set as it was")
         return args.src if source.is_file() else data
-    form, places = choose_format(args)
-    convert_as_told(args, form, places, data, "own", copy_images=False, workers=None)
+    convert_as_told(args, choose_layout(args), data, "own", copy_images=False, workers=None)
     return data
 
 

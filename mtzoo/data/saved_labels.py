@@ -89,7 +89,12 @@ class SavedLabels:
 
 
 def coco_files(images: Sequence[SavedImage], classes: Sequence[str]) -> Files:
-    """One JSON file; `score` as in COCO's results."""
+    """One JSON file."""
+    return {"labels.json": strict_json(coco_values(images, classes)).encode()}
+
+
+def coco_values(images: Sequence[SavedImage], classes: Sequence[str]) -> dict[str, Any]:
+    """COCO's plain data; `score` as in its results."""
     ids = {name: number for number, name in enumerate(classes, start=1)}
     rows: list[dict[str, Any]] = []
     for number, image in enumerate(images, start=1):
@@ -99,7 +104,7 @@ def coco_files(images: Sequence[SavedImage], classes: Sequence[str]) -> Files:
                          "area": round(w * h, 2), "iscrowd": 0, "score": round(score, 4)})
     entries = [{"id": k, "file_name": image.name, "height": image.hw[0], "width": image.hw[1]} for k, image in enumerate(images, 1)]
     categories = [{"id": number, "name": name} for name, number in ids.items()]
-    return {"labels.json": strict_json({"images": entries, "annotations": rows, "categories": categories}).encode()}
+    return {"images": entries, "annotations": rows, "categories": categories}
 
 
 def yolo_files(images: Sequence[SavedImage], classes: Sequence[str]) -> Files:

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import overload
@@ -14,37 +14,53 @@ from mtzoo.errors import Caution, UserError
 from mtzoo.export.info import DeployInfo
 from mtzoo.export.label_bound import inexact_label_maps
 from mtzoo.export.load import read_deploy_file
+from mtzoo.locate import find_model
 from mtzoo.ops.geometry import CropWindow
 from mtzoo.ops.label_maps import SmallLabelMap
 from mtzoo.postprocess import LabelMapDecoder, to_prediction
 from mtzoo.runtime.executors import Arrays, Executor, build_executor
 from mtzoo.runtime.feeds import check_feeds, check_image, feeds_for_images
 from mtzoo.runtime.model_cache import cache_folder
+from mtzoo.runtime.result import Result
+from mtzoo.runtime.sources import Source, is_image, read_frames
 from mtzoo.structures import Detections, Prediction, RawOutputs, Xyxy
 
 
 class DeployModel:
-    """Runs a file that `mtzoo.export` wrote: with post-processing inside (step 3) or with raw maps (steps 0 to 2)."""
+    """Runs a file that `mtzoo export` wrote: with post-processing inside (step 3) or with raw maps (steps 0 to 2).
 
-    def __init__(self, info: DeployInfo, executor: Executor) -> None:
-        self.info, self.executor = info, executor
+        model = DeployModel("real_resize")
+        model.predict("photo.jpg").save("seen.jpg")
+    """
 
-    @classmethod
-    def load(cls, path: str | Path, executor: str = "openvino", threads: int | None = None, *,
-             cache: bool = True) -> "DeployModel":
-        """executor: "openvino" or "onnxruntime"; threads: by default one for each core; cache: keep what OpenVINO has compiled in
-        the user's cache folder, and use what is kept there (`mtzoo.runtime.model_cache`).
+    def __init__(self, model: str | Path, executor: str = "openvino", threads: int | None = None, *, cache: bool = True) -> None:
+        """model: an .onnx file, or the name of a zoo model (`mtzoo.list_models`); executor: "openvino" or "onnxruntime"; threads: by
+        default one for each core; cache: keep what OpenVINO has compiled in the user's cache folder, and use what is kept there
+        (`mtzoo.runtime.model_cache`).
 
         Raises UserError for a file that is missing, foreign or changed, and for an executor that is not installed.
         Warns (`mtzoo.errors.Caution`) where layers run in float32, because this CPU's int8 kernels would saturate, and of a file whose
         label maps its integers do not keep exact.
         """
-        file = read_deploy_file(path)
+        file = read_deploy_file(find_model(model))
         if inexact := inexact_label_maps(file.model, file.info):
             warnings.warn(f"{file.path}: the logits of {', '.join(inexact)} can be too large to be enlarged exactly, so label maps may "
                           "differ between executors; export the model again", Caution, stacklevel=2)
         threads = (os.cpu_count() or 1) if threads is None else threads
-        return cls(file.info, build_executor(executor, file.model, threads, cache_folder() if cache else None))
+        self.info = file.info
+        self.executor = build_executor(executor, file.model, threads, cache_folder() if cache else None)
+
+    @classmethod
+    def of(cls, info: DeployInfo, executor: Executor) -> "DeployModel":
+        """A model that an executor holds already."""
+        model = cls.__new__(cls)
+        model.info, model.executor = info, executor
+        return model
+
+    @classmethod
+    def load(cls, path: str | Path, executor: str = "openvino", threads: int | None = None, *, cache: bool = True) -> "DeployModel":
+        """The same as `DeployModel(path, ...)`."""
+        return cls(path, executor, threads, cache=cache)
 
     @property
     def classes(self) -> dict[str, tuple[str, ...]]:
@@ -60,7 +76,7 @@ class DeployModel:
         """The same model with its window elsewhere. Raises UserError if the model reads no window."""
         if self.info.geometry.window is None:
             raise UserError("the model sees the whole image, not a window of it; name a crop model, e.g. of 4pe_crop")
-        return DeployModel(replace(self.info, geometry=replace(self.info.geometry, window=window)), self.executor)
+        return DeployModel.of(replace(self.info, geometry=replace(self.info.geometry, window=window)), self.executor)
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays:
         """The model as it is: inputs by name -> outputs by name. Raises UserError for inputs it does not read."""
@@ -68,24 +84,43 @@ class DeployModel:
         return self.executor.run(feeds)
 
     @overload
-    def predict(self, image: np.ndarray) -> Prediction: ...
+    def predict(self, source: np.ndarray) -> Result: ...
 
     @overload
-    def predict(self, image: Sequence[np.ndarray]) -> list[Prediction]: ...
+    def predict(self, source: Sequence[np.ndarray]) -> list[Result]: ...
 
-    def predict(self, image: np.ndarray | Sequence[np.ndarray]) -> Prediction | list[Prediction]:
-        """An image (H, W, 3) uint8 BGR of any size -> what the model says, in its pixels. Of a list of images a list, as many at
-        once as the model reads (`info.batch`).
+    @overload
+    def predict(self, source: int) -> Iterator[Result]: ...
+
+    @overload
+    def predict(self, source: str | Path) -> Result | Iterator[Result]: ...
+
+    def predict(self, source: np.ndarray | Sequence[np.ndarray] | Source) -> Result | list[Result] | Iterator[Result]:
+        """What the model says, in pixels of the image: of an image (H, W, 3) uint8 BGR of any size or an image file one `Result`; of a
+        list of images a list, as many at once as the model reads (`info.batch`); of a folder, a video file or a camera (its number)
+        results one by one, as `stream`.
 
         Raises UserError for anything else, saying what is wanted.
         """
-        several = isinstance(image, list | tuple)
-        images = list(image) if several else [image]
+        if isinstance(source, str | Path | int):
+            return next(self.stream(source)) if is_image(source) else self.stream(source)
+        several = isinstance(source, list | tuple)
+        images = list(source) if several else [source]
         for one in images:
             check_image(one)
         shown = [self.info.geometry.view(one.shape[:2]).show(one) for one in images]
         predictions = self.predict_inputs(shown, [one.shape[:2] for one in images])
-        return predictions if several else predictions[0]
+        results = [self._result(found, image) for found, image in zip(predictions, images)]
+        return results if several else results[0]
+
+    def stream(self, source: Source) -> Iterator[Result]:
+        """Results of every frame, one by one: of an image or video file, of a folder with those below it, or of a camera. What cannot
+        be read in a folder is told and left out. Raises UserError at once for what is not there."""
+        frames = read_frames(source)
+        return (replace(self.predict(frame.image), path=frame.path, seconds=frame.seconds) for frame in frames)
+
+    def _result(self, found: Prediction, image: np.ndarray) -> Result:
+        return Result(found.detections, found.label_maps, image=image, classes=self.classes, window=self.window(image.shape[:2]))
 
     def predict_input(self, image: np.ndarray, original_hw: tuple[int, int]) -> Prediction:
         """The same from an image (input_h, input_w, 3) that `geometry.view(original_hw)` has shown."""

@@ -125,7 +125,7 @@ def test_a_path_may_be_text(model_path):
 
 
 @pytest.mark.parametrize(("image", "said"), [
-    (None, r"image is None: .*cv2\.imread"), ("photo.jpg", "image is a str"), ([[1]], "image is a list"),
+    (None, r"image is None: .*cv2\.imread"), (b"photo.jpg", "image is a bytes"), ([[1]], "image is a list"),
     (torch.zeros(3, 4, 4), "image is a Tensor"), (np.zeros((9, 9), np.uint8), r"uint8 \(9, 9\): .*COLOR_GRAY2BGR"),
     (np.zeros((9, 9, 1), np.uint8), "COLOR_GRAY2BGR"), (np.zeros((9, 9, 4), np.uint8), "COLOR_BGRA2BGR"),
     (np.zeros((9, 9, 3), np.float32), r"float32 \(9, 9, 3\): .*as uint8"), (np.zeros((0, 9, 3), np.uint8), r"uint8 \(0, 9, 3\)"),

@@ -82,7 +82,7 @@ def deliver_float(delivery: Delivery, name: str, precision: str, net: MultiTaskN
     info = describe(model, folded, spec)
     write_model(model, info, path)
     executor = OpenVinoExecutor(model, delivery.threads or 1, "bf16" if precision == "bf16" else "f32")
-    metrics = evaluate(model_predictor(DeployModel(info, executor)), config, batch_size=1, limit=delivery.limit)
+    metrics = evaluate(model_predictor(DeployModel.of(info, executor)), config, batch_size=1, limit=delivery.limit)
     return Variant(name, metrics, path.stat().st_size, *network_costs(folded, config)), path
 
 

@@ -1,0 +1,75 @@
+"""What `mtzoo data convert` tells of a converted data set: tables, notes, and what to type next."""
+
+import shlex
+from pathlib import Path
+
+from rich.table import Table
+
+from mtzoo.cli.data_tables import ObjectRow, PixelRow, object_table, pixel_table, whys
+from mtzoo.console import numbered
+from mtzoo.data.convert import Summary
+from mtzoo.data.convert.classes import TASK_NAMES
+from mtzoo.data.sources import IGNORE_CATEGORY
+from mtzoo.data.synthetic.labels import CATEGORIES
+from mtzoo.errors import listed
+
+CONFIG = "converted/multitask"
+
+
+def tables(summary: Summary) -> list[Table]:
+    """What was written, class by class."""
+    found = []
+    if summary.searched:
+        shown = [name for name in summary.categories if summary.classes == "own" or name in CATEGORIES or summary.objects[name]
+                 or summary.ignored[name]]  # of COCO's 80 most are no task's, and do not occur in a small set
+        names = [*shown, *summary.dropped_categories()]
+        found.append(object_table("objects", [
+            ObjectRow("boxes", name or "(images)", summary.searched - summary.unknown[name] if name in summary.categories else 0,
+                      summary.objects[name], summary.ignored[name], summary.whys("dropped", name)) for name in names]))
+    rows = [PixelRow(kind, name, int(summary.pixels[kind].showing[k]), summary.pixels[kind].share(k))
+            for kind, classes in summary.mask_classes.items() for k, name in enumerate(classes)]
+    return [*found, *([pixel_table("masks", rows)] if rows else [])]
+
+
+def notes(summary: Summary, out: Path) -> list[str]:
+    """What a user should know before training on it."""
+    found = []
+    absent = [name for name in summary.categories if not summary.objects[name] and name != IGNORE_CATEGORY]
+    found += [f"not one object of '{name}': all {summary.ignored[name]} are ignore regions" for name in absent if summary.ignored[name]]
+    if names := [name for name in absent if not summary.ignored[name]]:
+        found.append(f"not one object of {listed(names)}")
+    if summary.empty:
+        found.append(f"{summary.empty} images without any object are background")
+    for kind, classes in summary.mask_classes.items():
+        names = [name for k, name in enumerate(classes) if not summary.pixels[kind].counts[k]]
+        found += [f"{kind}: not one pixel of {listed(names)}"] if names else []
+    if summary.unlabelled:
+        found.append(f"{summary.unlabelled} images without a label are unknown, and left out")
+    if summary.foreign:
+        found.append(f"{summary.foreign} images show only what no task asks for, and are left out (--classes own keeps them)")
+    for result in ("background", "dropped", "ignored", "mended"):
+        found += [f"{result}: {whys(counts)}"] if (counts := summary.whys(result)) else []
+    if summary.lines:
+        found.append(f"the first of these: {summary.lines[0]}; they are listed in {out / 'convert.json'}")
+    if own := foreign_classes(summary):
+        found.append(own)
+    return found
+
+
+def foreign_classes(summary: Summary) -> str:
+    """The categories that are no class of the six tasks, with counts and what to type; empty for none."""
+    names = [name for name in summary.categories if name not in (*TASK_NAMES, IGNORE_CATEGORY) and summary.objects[name]]
+    if summary.classes == "own" or not names:
+        return ""
+    counted = ", ".join(f"{name} ({numbered(summary.objects[name], 'object')})" for name in names)
+    renames = " ".join(shlex.quote(f"{name}=CLASS") for name in names)
+    return (f"no class of the six tasks, and background for these: {counted}; if one of them is, say so: --rename {renames} (CLASS: "
+            f"{', '.join(TASK_NAMES)}), or --ignore {' '.join(map(shlex.quote, names))}")
+
+
+def next_commands(summary: Summary, out: Path) -> list[str]:
+    """How to check and to train, for the tasks it has labels for."""
+    if not summary.tasks:
+        return [f"train on it: mtzoo train --data {shlex.quote(str(out))}"]
+    chosen = f"--tasks {','.join(summary.tasks)} --cfg-options {shlex.quote(f'data_root={out}')}"
+    return [f"check it:    mtzoo data check {CONFIG} {chosen}", f"train on it: mtzoo quant-train --config {CONFIG} {chosen}"]

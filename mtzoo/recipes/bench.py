@@ -1,0 +1,58 @@
+"""Latency of a deploy model: of the network in each runtime, or of whole frames stage by stage."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtzoo.data.images import IMAGE_SUFFIXES
+from mtzoo.data.input_files import check_file, images_below, is_folder
+from mtzoo.engine.frame_times import FrameTimes, time_frames
+from mtzoo.locate import find_model
+from mtzoo.recipes.models import load_pair
+from mtzoo.runtime.bench import BenchReport, bench_against
+from mtzoo.runtime.bench import bench as bench_one
+from mtzoo.runtime.model import DeployModel
+
+OnRound = Callable[[int], None]
+"""Told the number of rounds done."""
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """model: latencies and sizes of the network in float and as it is deployed; base: of the other network, measured in the same
+    rounds, None without one."""
+
+    model: BenchReport
+    base: BenchReport | None = None
+
+
+def bench(model: str | Path, *, base: str | Path | None = None, threads: int = 2, runs: int = 50,
+          on_round: OnRound = lambda done: None) -> BenchResult:
+    """Median latency of a deploy model and of the same network in float: torch, ONNX Runtime, OpenVINO, in interleaved rounds.
+
+    model: a file, or a zoo model's name; base: another one, measured in the same rounds; runs: rounds. Let nothing else run meanwhile.
+    Raises UserError for a file that is missing, foreign or changed.
+    """
+    path = find_model(model)
+    if base is None:
+        return BenchResult(bench_one(path, threads, runs, on_round))
+    return BenchResult(*bench_against(path, find_model(base), threads, runs, on_round))
+
+
+def bench_frames(model: str | Path | tuple[str | Path, str | Path], images: str | Path, *, threads: int = 2, runs: int = 50,
+                 on_round: OnRound = lambda done: None) -> FrameTimes:
+    """Where the time of a whole frame goes: decode, resize, layout, network, boxes, label maps, drawing.
+
+    model: one, or a pair (resize, crop); images: an image file or a folder; runs: frames. Raises UserError as `bench`, and for a
+    folder without images.
+    """
+    source = Path(images)
+    if is_folder(source):
+        files = images_below(source, "--pipeline")
+    else:
+        check_file(source, IMAGE_SUFFIXES)
+        files = [source]
+    if isinstance(model, tuple):
+        resize, crop = map(find_model, model)
+        return time_frames(load_pair(resize, crop, None, "openvino", threads), files, threads, runs, on_round)
+    return time_frames(DeployModel(model, threads=threads), files, threads, runs, on_round)

@@ -1,0 +1,94 @@
+"""A data set of a published or hand-made layout -> the layout that `configs/converted` reads."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from mtzoo.data.convert import FORMATS, VAL_SHARE, Format, Options, Places, Sighting, Summary, convert, recognise
+from mtzoo.data.convert.translation import Classes
+from mtzoo.data.sources import IGNORE_CATEGORY
+from mtzoo.errors import UserError, did_you_mean
+from mtzoo.files import check_writable
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """format: how the files are read; places: where they are; what: what was recognised, "" for a format that was named; others: what
+    else was seen there and is not read."""
+
+    format: Format
+    places: Places
+    what: str = ""
+    others: tuple[Sighting, ...] = ()
+
+
+def convert_data(src: str | Path | None, out: str | Path, *, format: str = AUTO, annotations: str | Path | None = None,
+                 images: str | Path | None = None, labels: str | Path | None = None, classes: Classes = "auto",
+                 rename: Mapping[str, str] = MappingProxyType({}), ignore: Sequence[str] = (),
+                 union: Mapping[str, tuple[str, ...]] = MappingProxyType({}), val_share: float = VAL_SHARE,
+                 split_by: Literal["name", "folder"] = "name", copy_images: bool = False, workers: int | None = None,
+                 on_progress: Callable[[int, int | None], None] = lambda done, total: None) -> Summary:
+    """Convert a data set; it stays as it is. `mtzoo.train` and the rest then read `out`, see docs/datasets.md.
+
+    src: its folder, None if `images` names it; out: a new folder, or an untouched earlier conversion; format: "auto" recognises it by
+    its files, others are those of `mtzoo data convert --help`; annotations, images, labels: where these lie if not where they are
+    expected; classes: "tasks" for those of the six tasks, "own" for the set's own; rename: old name -> new; ignore: categories that
+    become regions that do not count; union: new name -> categories that it encloses; val_share: of a set without a split, by images'
+    names or whole folders (split_by); copy_images: instead of links; workers: reading threads.
+    Raises UserError for a layout that is not known, and for files that cannot be read.
+    """
+    check_writable(Path(out), "--out", folder=True)
+    places = places_of(*(None if path is None else Path(path) for path in (src, annotations, images, labels)))
+    layout = layout_of(format, places)
+    options = Options(classes, with_ignored(rename, ignore), copy_images, val_share, workers, dict(union), split_by)
+    return convert(layout.format, layout.places, Path(out), options, on_progress)
+
+
+def layout_of(format: str, places: Places) -> Layout:
+    """The format of that name, or the one that is recognised. Raises UserError for another name, and for places that nothing reads."""
+    if format != AUTO and format not in FORMATS:
+        raise UserError(f"format '{format}': mtzoo converts no such format{did_you_mean(format, (AUTO, *FORMATS))}")
+    found = _recognised(places) if format == AUTO else Layout(FORMATS[format], places)
+    for option in ("annotations", "images", "labels"):
+        if getattr(found.places, option) is not None and option not in found.format.reads:
+            name = found.format.name
+            raise UserError(f"--{option}: changes nothing for the format {name}, which finds its files by itself; leave it out")
+    return found
+
+
+def _recognised(places: Places) -> Layout:
+    if places.annotations is not None and places.annotations.suffix.lower() == ".json":
+        return Layout(FORMATS["coco"], places, f"{FORMATS['coco'].title}: {places.annotations}")
+    taken, *others = recognise(places.src, places.labels)
+    return Layout(FORMATS[taken.format], replace(places, labels=places.labels or taken.labels), taken.what, tuple(others))
+
+
+def places_of(src: Path | None, annotations: Path | None, images: Path | None, labels: Path | None) -> Places:
+    """Raises UserError for what is not there."""
+    root = images if src is None else src
+    if root is None:
+        raise UserError("--src DIR is missing: the folder of the data set (or --annotations FILE --images DIR)")
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder; name the folder of the data set")
+    return Places(root, _existing(annotations, src), _existing(images, src), labels)
+
+
+def _existing(path: Path | None, src: Path | None) -> Path | None:
+    """A path that the user names, as it is or relative to the data set."""
+    if path is None or path.exists():
+        return path
+    if src is not None and (src / path).exists():
+        return src / path
+    raise UserError(f"{path}: no such file or folder; check the path")
+
+
+def with_ignored(rename: Mapping[str, str], ignore: Sequence[str]) -> dict[str, str]:
+    """Old name -> new, those to ignore included. Raises UserError for one that is in both."""
+    for name in ignore:
+        if name in rename:
+            raise UserError(f"--ignore {name}: --rename makes it {rename[name]}; keep one of them")
+    return {**rename, **dict.fromkeys(ignore, IGNORE_CATEGORY)}

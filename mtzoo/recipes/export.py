@@ -1,0 +1,64 @@
+"""A checkpoint as an ONNX deploy model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from mtzoo.engine.checkpoint import load_checkpoint
+from mtzoo.engine.requantize import requantized
+from mtzoo.engine.stages import INTEGER_STEP, checkpoint_network
+from mtzoo.errors import UserError
+from mtzoo.export.deploy import export_model
+from mtzoo.export.info import DeployInfo
+from mtzoo.files import check_writable
+from mtzoo.locate import find_checkpoint
+from mtzoo.recipes.config import CheckpointLike
+from mtzoo.recipes.models import export_spec
+
+SUFFIX = ".onnx"
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """model: the file, its sidecar JSON has the same name; bytes: of it; info: what it says of itself; config: the checkpoint's, as
+    plain data and without `options`."""
+
+    model: Path
+    bytes: int
+    info: DeployInfo
+    config: Mapping[str, Any]
+
+
+def export(checkpoint: CheckpointLike, out: str | Path | None = None, *, options: Mapping[str, Any] = MappingProxyType({}),
+           input_format: Literal["bgr", "rgb", "yuv444", "nv12"] | None = None, layout: Literal["nchw", "nhwc"] | None = None,
+           batch: int = 1, weight_bits: Literal[7] | None = None, raw: bool = False, keep_raw: bool = False) -> ExportResult:
+    """Write a checkpoint as an ONNX deploy model with its sidecar JSON.
+
+    out: an .onnx file, default beside the checkpoint; options: dotted keys of the checkpoint's config -> values; input_format, layout:
+    of the image that the model reads, default the config's; batch: images at once; weight_bits: 7 for CPUs without VNNI; raw: raw maps
+    only, keep_raw: raw maps besides label maps and boxes. A checkpoint of step 3 gives label maps and boxes, others raw maps.
+    Raises UserError for what does not go together, and where the file cannot be written.
+    """
+    path = find_checkpoint(checkpoint)
+    out = export_path(path, out)
+    options = {**options, **({"int_inference_export_input_shape.format": input_format} if input_format else {}),
+               **({"int_inference_export_input_shape.layout": layout} if layout else {})}
+    held = load_checkpoint(path)
+    net, config, step = requantized(held, path, options, weight_bits) if weight_bits else checkpoint_network(held, path, options)
+    whole = step == INTEGER_STEP or bool(weight_bits)
+    if keep_raw and not whole:
+        raise UserError(f"{path}: a checkpoint of step {step}, whose export has raw maps only; leave --keep-raw out")
+    spec = replace(export_spec(config, step), batch=batch)
+    info = export_model(net, spec, out, postprocess=whole and not raw, keep_raw=keep_raw)
+    return ExportResult(out, out.stat().st_size, info, held.config)
+
+
+def export_path(checkpoint: Path, out: str | Path | None) -> Path:
+    """Where the model goes. Raises UserError for another ending, and where nothing can be written."""
+    path = checkpoint.with_suffix(SUFFIX) if out is None else Path(out)
+    check_writable(path, "--out", folder=False)
+    if path.suffix != SUFFIX:
+        raise UserError(f"--out {path}: the file has to end in {SUFFIX}; its sidecar gets the same name with .json")
+    return path
