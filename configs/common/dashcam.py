@@ -1,0 +1,99 @@
+"""The six tasks on dashcam frames: image sets that label some of the tasks each, and synthetic scenes for what they lack.
+
+    bash tools/dashcam_data.sh SETS data/dashcam
+
+Set MTZOO_DATA to SETS, which CamVid and the road signs are read from; data_root is what the script has written. What a set does not label
+is unknown there, not background.
+"""
+
+data_root = "data/dashcam"
+
+# RepNet as in zoo/seg_camvid, whose weights it can start from.
+nodes = dict(
+    backbone=dict(type="RepNet", size="small", stem="convs"),
+    neck=dict(type="RepNeck", inputs=["backbone.s8", "backbone.s16", "backbone.s32"]),
+    det_tower=dict(type="RepDetectionTower", inputs=["neck"], strides=[8, 16, 32]),
+    seg_tower=dict(type="RepSegmentationTower", inputs=["backbone.s4", "neck"], strides=[4, 8], channels=48),
+)
+
+_boxes_of = dict(type="CocoBoxes", follow_links=True)
+_sign_names = dict(speedlimit="sign", crosswalk="sign", stop="sign", trafficlight="traffic_light")
+_camvid_names = dict(car="vehicle", sign_symbol="sign", pedestrian="person", bicyclist="cyclist")
+_scenes = dict(type="SyntheticScenes", root="data", num=400, seed=1, size_hw=[540, 960], weight=0.4)
+_paint = {0: 0, 1: 1, 2: 1, 3: 0}  # solid and dashed are paint, curbs are not
+
+
+def _boxes(folder, weight=1.0, **spec):
+    return dict(_boxes_of, images=folder + "/images", annotations=folder + "/boxes.json", weight=weight, **spec)
+
+
+def _masks(folder, masks, weight=1.0, **spec):
+    return dict(type="MaskFolder", images=folder + "/images", masks=folder + "/" + masks, weight=weight, **spec)
+
+
+# Weights: how often an image is drawn, beside one of CamVid.
+sources = dict(
+    dashcam=_boxes("{data_root}/dashcam_cn/train", 5.0), dashcam_val=_boxes("{data_root}/dashcam_cn/val"),
+    lights=_boxes("{data_root}/traffic_lights/train", 0.6), lights_val=_boxes("{data_root}/traffic_lights/val"),
+    pedestrians=_boxes("{data_root}/penn_fudan/train"), pedestrians_val=_boxes("{data_root}/penn_fudan/val"),
+    faces=_boxes("{data_root}/car_parts/train", 0.4), faces_val=_boxes("{data_root}/car_parts/val"),
+    coco=_boxes("{data_root}/coco_road/train", 2.0),
+    camvid=_boxes("$MTZOO_DATA/camvid/train"), camvid_val=_boxes("$MTZOO_DATA/camvid/test_seen_drive"),
+    signs=_boxes("$MTZOO_DATA/roadsigns/train", 0.3), signs_val=_boxes("$MTZOO_DATA/roadsigns/val"),
+    synth=dict(_scenes, labels="boxes"), synth_val=dict(_scenes, num=60, seed=2, labels="boxes"),
+    road=_masks("{data_root}/road_seg/train", "seg", 0.2, follow_links=True),
+    camvid_seg=_masks("$MTZOO_DATA/camvid/train", "masks", ignore_value=11),
+    camvid_seg_val=_masks("$MTZOO_DATA/camvid/test_seen_drive", "masks", ignore_value=11),
+    camvid_lane=_masks("$MTZOO_DATA/camvid/train", "lanes_pseudo"),
+    camvid_lane_val=_masks("$MTZOO_DATA/camvid/test_seen_drive", "lanes_pseudo"),
+    synth_lane=dict(_scenes, labels="lane", label_map=_paint),
+    synth_lane_val=dict(_scenes, num=60, seed=2, labels="lane", label_map=_paint),
+)
+
+
+def _of(classes, **names):
+    """The sources of these names with those of their categories that are classes of the task."""
+    return [dict(sources[name], name=name, categories={old: new for old, new in renamed.items() if new in classes})
+            if renamed else dict(sources[name], name=name) for name, renamed in names.items()]
+
+
+def _detection(name, classes, loss_weight=1.0, **data):
+    return dict(
+        kind="detection", classes=classes,
+        nodes=["backbone", "neck", "det_tower",
+               dict(name=name + "_head", type="PerLocationDetectionHead", inputs=["det_tower"], strides=[8, 16, 32], depth=0)],
+        **{part: _of(classes, **names) for part, names in data.items()},
+        loss=dict(type="DetectionLoss", weight=loss_weight),
+        boxes=dict(score_threshold=0.05, pre_nms_top_k=200, nms_iou=0.6, top_k=100))
+
+
+def _segmentation(name, classes, train, val, loss):
+    return dict(
+        kind="segmentation", classes=classes,
+        nodes=["backbone", "neck", "seg_tower", dict(name=name + "_head", type="FCNHead", inputs=["seg_tower"], depth=0)],
+        train=train, val=val, loss=dict(type="SegmentationLoss", logit_upsample=2, **loss), labels=dict(upsample=2))
+
+
+_tasks = dict(
+    det_cyclist_light=_detection(
+        "det_cyclist_light", ["cyclist", "traffic_light"],
+        train=dict(dashcam={}, camvid=_camvid_names, lights={}, signs=_sign_names, coco={}, synth={}),
+        val=dict(dashcam_val={}, camvid_val=_camvid_names, lights_val={}, signs_val=_sign_names)),
+    det_person=_detection(
+        "det_person", ["person"],
+        train=dict(dashcam={}, camvid=_camvid_names, pedestrians={}, coco={}, synth={}),
+        val=dict(dashcam_val={}, camvid_val=_camvid_names, pedestrians_val={})),
+    det_rear=_detection(
+        "det_rear", ["vehicle_rear", "vehicle_front"], 0.5, train=dict(faces={}, synth={}), val=dict(faces_val={}, synth_val={})),
+    det_vehicle_sign=_detection(
+        "det_vehicle_sign", ["vehicle", "sign"],
+        train=dict(dashcam={}, camvid=_camvid_names, signs=_sign_names, coco={}, synth={}),
+        val=dict(dashcam_val={}, camvid_val=_camvid_names, signs_val=_sign_names)),
+    seg_default=_segmentation(
+        "seg_default", ["sky", "building", "pole", "road", "sidewalk", "vegetation", "sign", "fence", "vehicle", "person", "cyclist"],
+        ["camvid_seg", "road"], ["camvid_seg_val"],
+        dict(weight=1.0, lovasz_weight=1.0, class_weights=[1.0, 1.0, 4.0, 1.0, 1.5, 1.0, 4.0, 2.5, 1.5, 4.0, 4.0])),
+    seg_lane=_segmentation(
+        "seg_lane", ["background", "paint"], ["camvid_lane", "synth_lane"], ["camvid_lane_val", "synth_lane_val"],
+        dict(weight=0.5, lovasz_weight=0.5, class_weights=[1.0, 3.0])),
+)

@@ -1,0 +1,56 @@
+"""tools/detection_peers.py: boxes of networks whose classes have other names."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from mtzoo.data.groups import Record
+from mtzoo.structures import Boxes, Detections
+
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    monkeypatch.syspath_prepend(TOOLS)
+    import detection_peers
+    yield detection_peers
+    sys.modules.pop("detection_peers")
+
+
+def test_ours_gives_the_boxes_of_the_classes_that_are_judged_by_falling_score(tool):
+    found = {"cars": Detections(np.array([[0, 0, 4, 4], [1, 1, 2, 2]], np.float32), np.array([0.4, 0.3], np.float32), np.array([1, 0])),
+             "people": Detections(np.array([[5, 5, 9, 9]], np.float32), np.array([0.9], np.float32), np.array([0]))}
+    model = SimpleNamespace(classes={"cars": ("sign", "vehicle"), "people": ("person",)},
+                            predict=lambda image: SimpleNamespace(detections=found))
+    boxes, scores, labels = tool.ours(model)(np.zeros((9, 9, 3), np.uint8))
+    assert boxes.tolist() == [[5, 5, 9, 9], [0, 0, 4, 4]]
+    assert scores.tolist() == pytest.approx([0.9, 0.4])
+    assert [tool.CLASSES[label] for label in labels] == ["person", "vehicle"]
+
+
+def test_suppression_spares_boxes_of_other_classes(tool):
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 10]], np.float32)
+    kept = tool.suppressed(boxes, np.array([0.5, 0.9, 0.7], np.float32), np.array([0, 0, 1]))
+    assert kept.scores.tolist() == pytest.approx([0.9, 0.7])
+    assert kept.labels.tolist() == [0, 1]
+
+
+def test_a_row_for_each_network(tool, tmp_path):
+    cv2.imwrite(str(tmp_path / "0.png"), np.zeros((60, 60, 3), np.uint8))
+    truth = Boxes(np.array([[0, 0, 40, 40]], np.float32), np.array([0]), np.array([False]), np.ones(3, bool))
+    right = Detections(truth.xyxy, np.array([0.9], np.float32), truth.labels)
+    rows = tool.table({"right": lambda image: right}, [Record(tmp_path / "0.png", "frames", boxes={"boxes": truth})]).splitlines()
+    assert rows[-1] == "| right | 100.0 | nan | nan | nan | 100.0 | nan | 100.0 |"
+
+
+def test_fastestdet_finds_the_cars_of_a_frame(tool, shared_data):
+    weights = shared_data.parent / "weights" / "fastestdet" / "FastestDet.onnx"
+    look = tool.fastestdet(weights, 1)
+    boxes, scores, labels = look(cv2.imread(str(sorted((shared_data / "car_parts" / "valset").rglob("*.jpg"))[0])))
+    assert labels[0] == tool.CLASSES.index("vehicle")
+    assert scores[0] > 0.5

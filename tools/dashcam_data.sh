@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Converts the image sets that configs/dashcam_resize and configs/dashcam_crop train on, each by one command; images are linked.
+#   bash tools/dashcam_data.sh SETS OUT
+# SETS: the folder that holds dashcam_cn/, traffic_lights/, penn_fudan/, car_parts/, coco_road/ and road_seg/. camvid/ and roadsigns/ are read as they are.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+[ $# -eq 2 ] || die "usage: bash tools/dashcam_data.sh SETS OUT"
+make_env
+sets=$1 out=$2
+
+convert() { # SET OPTIONS
+    local set=$1
+    shift
+    mtzoo data convert --src "$sets/$set" --out "$out/$set" "$@"
+}
+
+convert dashcam_cn --rename tricyclelist=cyclist --ignore barrowlist trafficcone
+convert traffic_lights --rename green=traffic_light red=traffic_light yellow=traffic_light
+convert penn_fudan
+convert car_parts --union vehicle_rear=back_bumper,back_glass,back_left_light,back_right_light,tailgate \
+    vehicle_front=front_bumper,front_glass,front_left_light,front_right_light,hood
+convert coco_road --labels object_detection/labels --ignore bicycle motorcycle
+convert road_seg
