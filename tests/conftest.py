@@ -32,7 +32,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def frozen():
     """The network of step 3 as fake-quant; do not change it."""
-    from tests.export.helpers import frozen_net  # here, because most tests export nothing
+    from tests.deploy.helpers import frozen_net  # here, because most tests export nothing
 
     return frozen_net()
 
@@ -40,7 +40,7 @@ def frozen():
 @pytest.fixture(scope="session")
 def model_path(frozen, tmp_path_factory):
     """A deploy model with post-processing; do not change it."""
-    from tests.export.helpers import export
+    from tests.deploy.helpers import export
 
     path = tmp_path_factory.mktemp("export") / "tiny.onnx"
     export(frozen, path, 3, postprocess=True)

@@ -32,12 +32,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "compression": {"layers", "graph", "quantization"} | EVERYBODY,
     # the schema is made of these packages' own frozen dataclasses
     "config": {"data", "quantization", "compression", "models", "postprocess"} | EVERYBODY,
-    "export": {"models", "layers", "graph", "postprocess", "quantization"} | EVERYBODY,
+    "deploy": {"models", "layers", "graph", "postprocess", "quantization"} | EVERYBODY,
     "hub": EVERYBODY,
     # a deploy model reads files and draws what it says
-    "runtime": {"models", "graph", "postprocess", "quantization", "export", "data", "visualization"} | EVERYBODY,
-    "foreign": {"layers", "lowering", "models", "postprocess", "quantization", "compression", "export", "runtime"} | EVERYBODY,
-    "engine": {"layers", "graph", "models", *WORKERS, "quantization", "compression", "config", "export", "runtime"} | EVERYBODY,
+    "runtime": {"models", "graph", "postprocess", "quantization", "deploy", "data", "visualization"} | EVERYBODY,
+    "foreign": {"layers", "lowering", "models", "postprocess", "quantization", "compression", "deploy", "runtime"} | EVERYBODY,
+    "engine": {"layers", "graph", "models", *WORKERS, "quantization", "compression", "config", "deploy", "runtime"} | EVERYBODY,
 }
 MAY_IMPORT["recipes"] = set(MAY_IMPORT)
 """All workflows; only the command line stands above them."""

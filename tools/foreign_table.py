@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 import mtzoo
 from mtzoo.data.images import read_image
+from mtzoo.deploy.load import read_deploy_file
 from mtzoo.engine.device import single_device
-from mtzoo.export.load import read_deploy_file
 from mtzoo.foreign import Foreign
 from mtzoo.foreign.compare import compare_outputs
 from mtzoo.foreign.distil import LEARNING_RATE

@@ -18,11 +18,11 @@ from rich.table import Table
 
 from mtzoo.cli.outputs import output_file
 from mtzoo.console import note, say
+from mtzoo.deploy.export import DISK_ADVICE
 from mtzoo.engine.backbones import COST_HW, Backbone, check, describe
 from mtzoo.engine.progress import format_seconds
 from mtzoo.engine.row_record import load_rows, save_rows
 from mtzoo.errors import UserError
-from mtzoo.export.deploy import DISK_ADVICE
 from mtzoo.files import write_whole
 from mtzoo.models.timm_backbone import timm_names
 from mtzoo.models.torchvision_backbone import torchvision_names

@@ -24,6 +24,7 @@ from mtzoo.cli.other_names import CARRIED, add_idle_options
 from mtzoo.cli.outputs import output_file
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.console import note, say
+from mtzoo.deploy.export import export_model
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.device import single_device
 from mtzoo.engine.distributed import run_console
@@ -34,7 +35,6 @@ from mtzoo.engine.stages import FOLDED_STEP, checkpoint_network, fold_for_step
 from mtzoo.engine.tta import TestTimeAugmentation, augmented_executor
 from mtzoo.errors import UserError, listed
 from mtzoo.evaluation.table import format_table, side_by_side
-from mtzoo.export.deploy import export_model
 from mtzoo.locate import WEIGHTS_SUFFIX, ZOO, find_checkpoint, find_model
 from mtzoo.models import MultiTaskNet, network_stride
 from mtzoo.quantization import inexact_layers, is_prepared

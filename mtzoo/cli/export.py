@@ -21,7 +21,7 @@ from mtzoo.cli.outputs import output_file
 from mtzoo.locate import find_checkpoint
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for torch
-    from mtzoo.export import DeployInfo
+    from mtzoo.deploy import DeployInfo
 
 HELP = "write a checkpoint as an ONNX deploy model"
 

@@ -20,7 +20,7 @@ VERIFY_IMAGES, BENCH_RUNS = 8, 30
 
 def deliver(source: "Foreign", path: Path, images: Sequence["np.ndarray"], threads: int | None) -> int:
     """Verify the file, compare it with the original, measure both; `comparison.json` beside it."""
-    from mtzoo.export.load import read_deploy_file
+    from mtzoo.deploy.load import read_deploy_file
     from mtzoo.foreign.compare import compare_outputs
     from mtzoo.foreign.latency import float_model, measure
     from mtzoo.runtime.executors import OnnxRuntimeExecutor

@@ -66,9 +66,9 @@ def _pull(args: argparse.Namespace) -> int:
 
 
 def _push(args: argparse.Namespace) -> int:
+    from mtzoo.deploy.load import read_deploy_file
     from mtzoo.engine.checkpoint import load_checkpoint
     from mtzoo.engine.weights_file import write_weights
-    from mtzoo.export.load import read_deploy_file
 
     if args.model is None and args.weights is None and args.card is None:
         raise UserError("nothing to push; give --model, --weights or --card")

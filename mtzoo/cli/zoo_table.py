@@ -17,9 +17,9 @@ from mtzoo.cli.numbers import at_least, processes, size
 from mtzoo.cli.outputs import output_file
 from mtzoo.cli.zoo_published import PUBLISHED
 from mtzoo.console import note, numbered, say
+from mtzoo.deploy.export import DISK_ADVICE
 from mtzoo.engine.row_record import load_rows, save_rows
 from mtzoo.errors import UserError
-from mtzoo.export.deploy import DISK_ADVICE
 from mtzoo.files import write_whole
 from mtzoo.locate import find_config, list_configs
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from mtzoo.deploy.export import build_model
 from mtzoo.engine.random_weights import noise_images, settle_bn
 from mtzoo.errors import UserError
-from mtzoo.export.deploy import build_model
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet, NodeSpec
 from mtzoo.models.costs import node_costs

@@ -13,11 +13,11 @@ from mtzoo.compression.hardware_profile import HardwareProfile
 from mtzoo.compression.latency import predict_latency
 from mtzoo.compression.sparsity import next_masks
 from mtzoo.config import ExperimentConfig
+from mtzoo.deploy.export import ExportSpec, describe
 from mtzoo.engine.latency_check import latency_model
 from mtzoo.engine.pruning import Pruning, plan_pruning, without
 from mtzoo.engine.pruning_record import RECORD, load_record, made_for, save_record
 from mtzoo.engine.ptq import fold_all
-from mtzoo.export.deploy import ExportSpec, describe
 from mtzoo.models import MultiTaskNet
 from mtzoo.runtime.bench import compare_latency
 

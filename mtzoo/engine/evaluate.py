@@ -10,9 +10,9 @@ from mtzoo.data.dataset import eval_sets
 from mtzoo.data.loader import EvalBatch, make_eval_loader
 from mtzoo.data.pipeline import EvalPipeline, TrainPipeline
 from mtzoo.data.sources import TaskData
+from mtzoo.deploy.logits import exact_decoders
 from mtzoo.errors import UserError
 from mtzoo.evaluation.evaluator import Evaluator
-from mtzoo.export.logits import exact_decoders
 from mtzoo.layers import normalize_image
 from mtzoo.ops.precision import exact_float32
 from mtzoo.postprocess.prediction import Decoder, to_prediction

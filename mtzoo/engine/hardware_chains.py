@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from mtzoo.compression.hardware_profile import LEAF_KINDS
-from mtzoo.export.builder import GraphBuilder
-from mtzoo.export.network import emit_network
+from mtzoo.deploy.builder import GraphBuilder
+from mtzoo.deploy.network import emit_network
 from mtzoo.graph import result_shapes
 from mtzoo.layers import (
     AvgPool,

@@ -12,10 +12,10 @@ from mtzoo.compression.hardware_profile import HardwareProfile
 from mtzoo.compression.latency import predict_latency
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.overrides import override, select_tasks
+from mtzoo.deploy.export import ExportSpec, build_model, describe
 from mtzoo.engine.ptq import fold_all
 from mtzoo.engine.stages import network_at
 from mtzoo.errors import UserError
-from mtzoo.export.deploy import ExportSpec, build_model, describe
 from mtzoo.models import MultiTaskNet
 from mtzoo.ops.precision import exact_float32
 from mtzoo.quantization import QConfigMap, calibrate, freeze, prepare

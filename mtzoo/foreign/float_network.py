@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 from torch import nn
 
+from mtzoo.deploy.signature import ForeignOutput, TailOp
 from mtzoo.errors import UserError, shown
-from mtzoo.export.signature import ForeignOutput, TailOp
 from mtzoo.foreign.onnx_file import NAME_ONE
 from mtzoo.foreign.reader import Reader
 from mtzoo.foreign.tail import TailReader, tail_nodes

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import onnx
 
-from mtzoo.export.deploy import build_model
-from mtzoo.export.load import DeployFile
+from mtzoo.deploy.export import build_model
+from mtzoo.deploy.load import DeployFile
 from mtzoo.foreign.network import Foreign
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.runtime.bench import interleaved

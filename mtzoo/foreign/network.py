@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from mtzoo.compression import OBSERVER_OF_FOREIGN, OF_FOREIGN, Corrections, quantize
+from mtzoo.deploy.exactness import exactness_lines
+from mtzoo.deploy.export import ExportSpec, export_model
+from mtzoo.deploy.info import DeployInfo, TaskInfo
+from mtzoo.deploy.signature import ForeignOutput, Signature, TailOp, three
 from mtzoo.errors import UserError
-from mtzoo.export.deploy import ExportSpec, export_model
-from mtzoo.export.exactness import exactness_lines
-from mtzoo.export.info import DeployInfo, TaskInfo
-from mtzoo.export.signature import ForeignOutput, Signature, TailOp, three
 from mtzoo.foreign.distil import LEARNING_RATE, distil
 from mtzoo.foreign.door import fold_image
 from mtzoo.foreign.float_network import FloatNetwork, Hw, from_model, named_outputs

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import onnx
 from onnx import TensorProto
 
+from mtzoo.deploy.wire import parse_onnx
 from mtzoo.errors import UserError, shown
-from mtzoo.export.wire import parse_onnx
 from mtzoo.files import read_whole
 
 MAX_FILE_BYTES = 1 << 30

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import onnx
 
+from mtzoo.deploy.signature import TailOp
 from mtzoo.errors import UserError
-from mtzoo.export.signature import TailOp
 from mtzoo.foreign.constants import folded
 
 MOVES = ("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Concat", "Slice", "Split", "Gather", "Identity")

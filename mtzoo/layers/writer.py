@@ -1,4 +1,4 @@
-"""What a leaf needs to write itself as ONNX. `mtzoo.export` has the only implementation."""
+"""What a leaf needs to write itself as ONNX. `mtzoo.deploy` has the only implementation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ class Value:
 
 
 class Builder(Protocol):
-    """Operators and constants, by name; see `mtzoo.export.builder.GraphBuilder`."""
+    """Operators and constants, by name; see `mtzoo.deploy.builder.GraphBuilder`."""
 
     def op(self, kind: str, inputs: Sequence[str], name: str = "", attributes: Mapping[str, Attribute] | None = None) -> str: ...
 

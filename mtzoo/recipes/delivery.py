@@ -13,6 +13,9 @@ from torch import nn
 from mtzoo.compression import Corrections
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.console import PlainConsole, numbered
+from mtzoo.deploy.exactness import exactness_lines
+from mtzoo.deploy.export import build_model, export_model
+from mtzoo.deploy.load import DeployFile, read_deploy_file
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, save_checkpoint
 from mtzoo.engine.evaluate import evaluate, network_predictor
@@ -22,9 +25,6 @@ from mtzoo.engine.ptq import Job, fold_all, integer_checkpoint, integer_network,
 from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.engine.stages import FLOAT_STEP, FOLDED_STEP
 from mtzoo.evaluation.comparison import Variant, comparison_table, comparison_values, task_drops
-from mtzoo.export.deploy import build_model, export_model
-from mtzoo.export.exactness import exactness_lines
-from mtzoo.export.load import DeployFile, read_deploy_file
 from mtzoo.models import MultiTaskNet
 from mtzoo.models.costs import node_costs
 from mtzoo.quantization import inexact_layers

@@ -13,13 +13,13 @@ import openvino
 import torch
 
 from mtzoo.data.images import read_image
+from mtzoo.deploy.exactness import exactness_lines
+from mtzoo.deploy.export import export_model
 from mtzoo.engine.evaluate import evaluate, network_predictor
 from mtzoo.engine.integer_step import compare, require_equal, to_integers
 from mtzoo.engine.pictures import draw_stage, pick_samples
 from mtzoo.engine.run import INTEGER_STEP, Run, StageRecord
 from mtzoo.evaluation.table import format_table, summary_line
-from mtzoo.export.deploy import export_model
-from mtzoo.export.exactness import exactness_lines
 from mtzoo.models.costs import node_costs
 from mtzoo.recipes.models import export_spec, model_predictor
 from mtzoo.runtime.bench import BenchReport, bench

@@ -6,12 +6,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from mtzoo.deploy.export import export_model
+from mtzoo.deploy.info import DeployInfo
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.requantize import requantized
 from mtzoo.engine.stages import INTEGER_STEP, checkpoint_network
 from mtzoo.errors import UserError
-from mtzoo.export.deploy import export_model
-from mtzoo.export.info import DeployInfo
 from mtzoo.files import check_writable
 from mtzoo.locate import find_checkpoint
 from mtzoo.recipes.config import CheckpointLike

@@ -10,9 +10,9 @@ from mtzoo.config.overrides import override
 from mtzoo.config.portable import portable
 from mtzoo.data.json_file import read_json
 from mtzoo.data.loader import EvalBatch
+from mtzoo.deploy.export import ExportSpec
+from mtzoo.deploy.info import TaskInfo
 from mtzoo.engine.evaluate import Predictor
-from mtzoo.export.deploy import ExportSpec
-from mtzoo.export.info import TaskInfo
 from mtzoo.ops.geometry import CropWindow
 from mtzoo.plain_data import build
 from mtzoo.runtime.model import DeployModel

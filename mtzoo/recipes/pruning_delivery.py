@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import numbered
+from mtzoo.deploy.load import DeployFile
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.origin import ADVICE
@@ -12,7 +13,6 @@ from mtzoo.engine.pruning_record import PICTURE, draw_plan, plan_table
 from mtzoo.engine.ptq import integer_network, left_inexact
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
 from mtzoo.engine.stages import FLOAT_STEP
-from mtzoo.export.load import DeployFile
 from mtzoo.graph import read_program
 from mtzoo.models import MultiTaskNet
 from mtzoo.recipes.delivery import (

@@ -8,13 +8,13 @@ import onnx
 from rich.table import Table
 
 from mtzoo.console import PlainConsole
+from mtzoo.deploy.load import read_deploy_file
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.distributed import is_main, run_console
 from mtzoo.engine.origin import ADVICE
 from mtzoo.engine.ptq import integer_network, load_float_network, require_exact
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
 from mtzoo.errors import UserError
-from mtzoo.export.load import read_deploy_file
 from mtzoo.locate import find_checkpoint
 from mtzoo.recipes.adopt import adopt_checkpoint
 from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for

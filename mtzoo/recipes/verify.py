@@ -9,9 +9,9 @@ import numpy as np
 
 from mtzoo.data.images import read_image
 from mtzoo.data.input_files import spread_images
+from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.reference import reference_network
 from mtzoo.errors import UserError
-from mtzoo.export.load import read_deploy_file
-from mtzoo.export.reference import reference_network
 from mtzoo.locate import find_model
 from mtzoo.runtime.verify import VerifyReport
 from mtzoo.runtime.verify import verify as verify_integers

@@ -20,11 +20,11 @@ import numpy as np
 import onnx
 import torch
 
+from mtzoo.deploy.export import build_model
+from mtzoo.deploy.info import DeployInfo
+from mtzoo.deploy.load import DeployFile, fake_quant_network, network_outputs, read_deploy_file, stored_integers
+from mtzoo.deploy.reference import reference_network
 from mtzoo.errors import UserError
-from mtzoo.export.deploy import build_model
-from mtzoo.export.info import DeployInfo
-from mtzoo.export.load import DeployFile, fake_quant_network, network_outputs, read_deploy_file, stored_integers
-from mtzoo.export.reference import reference_network
 from mtzoo.models import MultiTaskNet
 from mtzoo.postprocess import to_prediction
 from mtzoo.quantization import set_fake_quant

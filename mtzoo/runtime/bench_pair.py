@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mtzoo.export.deploy import build_model
-from mtzoo.export.load import fake_quant_network, read_deploy_file, stored_integers
+from mtzoo.deploy.export import build_model
+from mtzoo.deploy.load import fake_quant_network, read_deploy_file, stored_integers
 from mtzoo.models import network_stride
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess import merge

@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 from google.protobuf.message import EncodeError
 
+from mtzoo.deploy.requirements import largest_weights, unsafe_weights
 from mtzoo.errors import Caution, UserError, did_you_mean
-from mtzoo.export.requirements import largest_weights, unsafe_weights
 from mtzoo.runtime.baked import bake_weights
 from mtzoo.runtime.columns import image_in_columns
 from mtzoo.runtime.joined import join_neighbours

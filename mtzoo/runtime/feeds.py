@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from mtzoo.deploy.box_geometry import CROP_XY, IM_HW
+from mtzoo.deploy.info import DeployInfo
 from mtzoo.errors import UserError
-from mtzoo.export.box_geometry import CROP_XY, IM_HW
-from mtzoo.export.info import DeployInfo
 from mtzoo.ops.color import decode, encode
 from mtzoo.runtime.executors import Arrays
 

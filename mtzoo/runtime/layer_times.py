@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import onnx
 
-from mtzoo.export.info import DeployInfo
+from mtzoo.deploy.info import DeployInfo
 from mtzoo.runtime.bench import noise_feeds
 from mtzoo.runtime.executors import OpenVinoExecutor
 
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
-MARK = ".conv"  # what `mtzoo.export.network` calls the convolution of a layer, and what OpenVINO appends to
+MARK = ".conv"  # what `mtzoo.deploy.network` calls the convolution of a layer, and what OpenVINO appends to
 REST = re.compile(r"(#[0-9]+)?(WithoutBiases|/)*")  # a layer in parts has several convolutions, which count together
 
 

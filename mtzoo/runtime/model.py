@@ -10,10 +10,10 @@ from typing import overload
 import numpy as np
 import torch
 
+from mtzoo.deploy.info import DeployInfo
+from mtzoo.deploy.label_bound import inexact_label_maps
+from mtzoo.deploy.load import read_deploy_file
 from mtzoo.errors import Caution, UserError
-from mtzoo.export.info import DeployInfo
-from mtzoo.export.label_bound import inexact_label_maps
-from mtzoo.export.load import read_deploy_file
 from mtzoo.locate import find_model
 from mtzoo.ops.geometry import CropWindow
 from mtzoo.ops.label_maps import SmallLabelMap

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import onnx
 
-from mtzoo.export.builder import GraphBuilder
+from mtzoo.deploy.builder import GraphBuilder
 
 CHANNELS, SIDE = 64, 8  # of the probe: enough for the kernels that real layers get
 FORMS = {"pointwise": (1, CHANNELS), "dense": (3, CHANNELS), "group": (3, 16)}

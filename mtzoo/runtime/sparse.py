@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from mtzoo.export.info import DeployInfo
+from mtzoo.deploy.info import DeployInfo
 from mtzoo.runtime.bench import interleaved, noise_feeds
 from mtzoo.runtime.executors import OnnxRuntimeExecutor, OpenVinoExecutor
 

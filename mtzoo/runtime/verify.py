@@ -14,10 +14,9 @@ import onnx
 import torch
 from torch import Tensor
 
-from mtzoo.errors import UserError
-from mtzoo.export.builder import GraphBuilder
-from mtzoo.export.info import DeployInfo
-from mtzoo.export.load import (
+from mtzoo.deploy.builder import GraphBuilder
+from mtzoo.deploy.info import DeployInfo
+from mtzoo.deploy.load import (
     DeployFile,
     fake_quant_network,
     integer_network,
@@ -25,7 +24,8 @@ from mtzoo.export.load import (
     read_deploy_file,
     stored_integers,
 )
-from mtzoo.export.signature import Signature
+from mtzoo.deploy.signature import Signature
+from mtzoo.errors import UserError
 from mtzoo.postprocess import BoxDecoder, LabelMapDecoder, label_map, to_prediction
 from mtzoo.runtime.every_executor import OTHER_FORMATS, build_all, every_executor
 from mtzoo.runtime.executors import Arrays, Executor, build_executor

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from mtzoo.deploy.load import DeployFile, network_outputs
+from mtzoo.deploy.reference import output_steps
 from mtzoo.errors import UserError
-from mtzoo.export.load import DeployFile, network_outputs
-from mtzoo.export.reference import output_steps
 from mtzoo.models import MultiTaskNet
 from mtzoo.runtime.executors import build_executor
 from mtzoo.runtime.feeds import feeds_for, seen_image

@@ -9,9 +9,9 @@ import pytest
 
 from mtzoo.cli.main import main
 from mtzoo.compression.candidates import ORIGINAL
+from mtzoo.deploy.load import read_deploy_file
 from mtzoo.engine import candidates
 from mtzoo.engine.compress_state import STATE
-from mtzoo.export.load import read_deploy_file
 from mtzoo.recipes.compress import search, trial
 from tests.cli.ptq_helpers import write_project
 

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from mtzoo.cli.main import main
+from mtzoo.deploy.load import read_deploy_file
 from mtzoo.engine.checkpoint import load_checkpoint
-from mtzoo.export.load import read_deploy_file
 from mtzoo.recipes import compress
 from mtzoo.recipes.compress.search import CompressResult, open_state
 from tests.cli.ptq_helpers import write_project

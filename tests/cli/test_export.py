@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from mtzoo.cli.main import main
-from mtzoo.export import fake_quant_network, integer_network, read_deploy_file, stored_integers
-from mtzoo.export.load import network_outputs
+from mtzoo.deploy import fake_quant_network, integer_network, read_deploy_file, stored_integers
+from mtzoo.deploy.load import network_outputs
 from mtzoo.runtime import build_executor
 from mtzoo.runtime.feeds import feeds_for
 from mtzoo.runtime.verify import with_raw_outputs

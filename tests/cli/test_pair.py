@@ -7,9 +7,9 @@ import cv2
 import pytest
 
 from mtzoo.cli.main import main
-from mtzoo.export import export_model
+from mtzoo.deploy import export_model
 from mtzoo.recipes.models import export_spec
-from tests.export.helpers import spec
+from tests.deploy.helpers import spec
 from tests.runtime.test_model import photo
 from tests.tiny import GRAPH_NODES, HW, tiny_config, write_images
 

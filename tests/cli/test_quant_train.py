@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from mtzoo.cli.main import main
+from mtzoo.deploy.load import read_deploy_file
 from mtzoo.engine.checkpoint import load_checkpoint
-from mtzoo.export.load import read_deploy_file
 from tests.engine.teachers import save_teacher
 from tests.tiny import config_values, write_config, write_images
 

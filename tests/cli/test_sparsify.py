@@ -7,8 +7,8 @@ import pytest
 from onnx import numpy_helper
 
 from mtzoo.cli.main import main
+from mtzoo.deploy.load import read_deploy_file
 from mtzoo.engine.checkpoint import load_checkpoint
-from mtzoo.export.load import read_deploy_file
 from tests.cli.ptq_helpers import write_project
 
 pytestmark = pytest.mark.slow

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from mtzoo.compression import channel_groups, weight_scores
 from mtzoo.config import ExperimentConfig, config_from_dict, load_config
 from mtzoo.config.solver import OptimizerSpec
+from mtzoo.deploy import export_model
 from mtzoo.engine.checks import check_network
 from mtzoo.engine.loop import train_step
 from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.optim import build_optimizer
 from mtzoo.engine.pruning import pruned_config, without
 from mtzoo.engine.stages import config_network, fold_for_step, network_at, quantization_of
-from mtzoo.export import export_model
 from mtzoo.graph import read_program
 from mtzoo.layers import ConvBNAct, normalize_image
 from mtzoo.locate import find_config, list_configs

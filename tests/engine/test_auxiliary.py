@@ -10,6 +10,7 @@ from mtzoo.cli.main import main
 from mtzoo.compression import channel_groups, weight_scores
 from mtzoo.config import config_from_dict
 from mtzoo.console import PlainConsole
+from mtzoo.deploy.load import read_deploy_file
 from mtzoo.engine.auxiliary import auxiliary_costs, build_auxiliary
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.checks import check_network
@@ -21,7 +22,6 @@ from mtzoo.engine.retraining import Retraining, retrain, retraining_config
 from mtzoo.engine.run import stages, start_run, train, weights_of
 from mtzoo.engine.stages import network_at
 from mtzoo.errors import UserError
-from mtzoo.export.load import read_deploy_file
 from mtzoo.graph import read_program
 from mtzoo.losses import SegmentationLoss
 from mtzoo.models.costs import node_costs

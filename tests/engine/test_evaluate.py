@@ -8,11 +8,11 @@ from mtzoo.config import config_from_dict
 from mtzoo.data.dataset import eval_sets
 from mtzoo.data.loader import EvalBatch, collate_eval
 from mtzoo.data.pipeline import EvalPipeline
+from mtzoo.deploy import export_model
 from mtzoo.engine.evaluate import evaluate, network_executor, network_predictor, raw_predictor, task_data
 from mtzoo.engine.ptq import integer_checkpoint
 from mtzoo.engine.stages import network_at, quantization_of
 from mtzoo.errors import UserError
-from mtzoo.export import export_model
 from mtzoo.layers import normalize_image
 from mtzoo.models import build_network
 from mtzoo.postprocess import LabelMapDecoder

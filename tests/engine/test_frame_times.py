@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mtzoo.cli.main import main
+from mtzoo.deploy import export_model
 from mtzoo.engine.frame_times import (
     BOXES,
     DECODE,
@@ -18,11 +19,10 @@ from mtzoo.engine.frame_times import (
     FrameTimes,
     time_frames,
 )
-from mtzoo.export import export_model
 from mtzoo.ops.geometry import CropWindow, DeployGeometry
 from mtzoo.postprocess import MergeRule
 from mtzoo.runtime import DeployModel, ModelPair
-from tests.export.helpers import HW, spec
+from tests.deploy.helpers import HW, spec
 
 OWN = (RESIZE, LAYOUT, NETWORK, BOXES)
 

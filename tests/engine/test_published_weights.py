@@ -10,8 +10,8 @@ from torch import Tensor
 
 from mtzoo.compression import Corrections, quantize
 from mtzoo.data.images import read_image
+from mtzoo.deploy import build_model
 from mtzoo.engine.backbones import Features
-from mtzoo.export import build_model
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet, Torchvision, start_from_published
 from mtzoo.ops.geometry import DeployGeometry

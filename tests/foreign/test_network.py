@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 import mtzoo
+from mtzoo.deploy.load import read_deploy_file
 from mtzoo.errors import UserError
-from mtzoo.export.load import read_deploy_file
 from mtzoo.foreign.latency import measure
 from mtzoo.foreign.network import pixels_of
 from mtzoo.runtime.verify import verify

@@ -34,7 +34,7 @@ def parity(made: onnx.ModelProto, hw: tuple[int, int] | None = None) -> FloatNet
 
 
 def maps_to_outputs(net: FloatNetwork, maps: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    from mtzoo.export.signature import Signature
+    from mtzoo.deploy.signature import Signature
 
     return Signature("image", (0, 0, 0), (1, 1, 1), "rgb", "float32", net.outputs, net.tail).run_tail(maps)
 

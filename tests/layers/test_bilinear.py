@@ -5,14 +5,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mtzoo.export.builder import GraphBuilder
-from mtzoo.export.network import NetworkWriter
+from mtzoo.deploy.builder import GraphBuilder
+from mtzoo.deploy.network import NetworkWriter
 from mtzoo.layers import UpsampleBilinear
 from mtzoo.layers.writer import Value
 from mtzoo.ops.grid import Grid
 from mtzoo.quantization import QConfig
 from mtzoo.quantization.fake_quant import build_act_quant
-from tests.export.helpers import RUNTIMES, run_model
+from tests.deploy.helpers import RUNTIMES, run_model
 
 PLAIN = "onnxruntime without optimisation"
 SHAPE = (1, 4, 7, 9)

@@ -13,9 +13,9 @@ from torch import nn
 from mtzoo.compression import prune
 from mtzoo.compression.channels import channel_groups, removed_channels
 from mtzoo.compression.equalize_network import equalize_network
-from mtzoo.export import ExportSpec, TaskInfo, build_model, export_model
-from mtzoo.export.load import DeployFile, fake_quant_network, integer_network, stored_integers
-from mtzoo.export.reference import reference_network
+from mtzoo.deploy import ExportSpec, TaskInfo, build_model, export_model
+from mtzoo.deploy.load import DeployFile, fake_quant_network, integer_network, stored_integers
+from mtzoo.deploy.reference import reference_network
 from mtzoo.graph import read_program
 from mtzoo.layers import ConvBNAct, Leaf, Table, normalize_image
 from mtzoo.models import MultiTaskNet, NodeSpec, build_network

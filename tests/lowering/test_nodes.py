@@ -4,8 +4,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from mtzoo.compression.blocks import residual_blocks
+from mtzoo.deploy import build_model
 from mtzoo.errors import UserError
-from mtzoo.export import build_model
 from mtzoo.graph import drop_block, read_program
 from mtzoo.layers import normalize_image
 from mtzoo.lowering import Lowered, as_leaves

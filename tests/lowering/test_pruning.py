@@ -5,7 +5,7 @@ import torch
 
 from mtzoo.compression import prune
 from mtzoo.compression.channels import channel_groups, removed_channels
-from mtzoo.export import build_model
+from mtzoo.deploy import build_model
 from mtzoo.graph import read_program
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet, NodeSpec, build_network

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from mtzoo.cli.main import main
+from mtzoo.deploy import export_model
 from mtzoo.errors import UserError
-from mtzoo.export import export_model
 from mtzoo.ops.geometry import CropWindow, DeployGeometry
 from mtzoo.postprocess import MergeRule
 from mtzoo.runtime import DeployModel, ModelPair, verify
 from mtzoo.runtime.feeds import feeds_for
-from tests.export.helpers import HW, NETWORK_RUNTIMES, spec
+from tests.deploy.helpers import HW, NETWORK_RUNTIMES, spec
 from tests.runtime.test_model import photo
 
 SIZES = [(144, 180), (90, 200), (300, 100), (144, 180), (64, 96)]

@@ -3,10 +3,10 @@ import json
 import pytest
 
 from mtzoo.cli.main import main
+from mtzoo.deploy.load import read_deploy_file
 from mtzoo.errors import UserError
-from mtzoo.export.load import read_deploy_file
 from mtzoo.runtime.bench import bench, compare_latency
-from tests.export.helpers import export, float_net
+from tests.deploy.helpers import export, float_net
 
 VARIANTS = {"torch fp32", "onnxruntime fp32", "openvino fp32", "openvino bf16", "openvino int8"}
 

@@ -6,11 +6,11 @@ import torch
 from onnx import helper, numpy_helper
 from torch.nn import functional as F
 
-from mtzoo.export import build_model
-from mtzoo.export.builder import GraphBuilder
+from mtzoo.deploy import build_model
+from mtzoo.deploy.builder import GraphBuilder
 from mtzoo.runtime import OpenVinoExecutor
 from mtzoo.runtime.columns import PIXELS, column_weight, image_in_columns
-from tests.export.helpers import GEOMETRY, HW, TASKS
+from tests.deploy.helpers import GEOMETRY, HW, TASKS
 
 ORIGINAL = {"im_hw": np.array([[144, 180]], np.float32)}
 

@@ -8,8 +8,8 @@ import pytest
 from google.protobuf.message import EncodeError
 from onnx import numpy_helper
 
+from mtzoo.deploy import read_deploy_file
 from mtzoo.errors import Caution, UserError
-from mtzoo.export import read_deploy_file
 from mtzoo.runtime import build_executor, executors
 
 

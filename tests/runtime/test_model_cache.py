@@ -4,7 +4,7 @@ import numpy as np
 import openvino
 import pytest
 
-from mtzoo.export.builder import GraphBuilder
+from mtzoo.deploy.builder import GraphBuilder
 from mtzoo.runtime import DeployModel, model_cache
 from mtzoo.runtime.executors import openvino_core
 from mtzoo.runtime.model_cache import VARIABLE, cache_folder, compile_model

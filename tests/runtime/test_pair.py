@@ -3,13 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mtzoo.deploy import TaskInfo, export_model
 from mtzoo.errors import UserError
-from mtzoo.export import TaskInfo, export_model
 from mtzoo.ops.geometry import CropWindow, DeployGeometry
 from mtzoo.postprocess import MergeRule, merge
 from mtzoo.runtime import DeployModel, ModelPair
 from mtzoo.runtime.bench_pair import bench_pair
-from tests.export.helpers import HW, TASKS, spec
+from tests.deploy.helpers import HW, TASKS, spec
 from tests.runtime.test_model import photo
 
 WINDOW = CropWindow((70, 60), (144, 180))

@@ -10,9 +10,9 @@ import pytest
 import torch
 from onnx import TensorProto, numpy_helper
 
-from mtzoo.export import build_model
-from mtzoo.export.builder import GraphBuilder
-from mtzoo.export.requirements import SAFE_WEIGHT, unsafe_weights
+from mtzoo.deploy import build_model
+from mtzoo.deploy.builder import GraphBuilder
+from mtzoo.deploy.requirements import SAFE_WEIGHT, unsafe_weights
 from mtzoo.layers import ConvBNAct, normalize_image
 from mtzoo.runtime import executors
 from mtzoo.runtime.executors import EXECUTORS

@@ -6,13 +6,13 @@ import pytest
 
 from mtzoo.cli.main import main
 from mtzoo.cli.verify import print_report
+from mtzoo.deploy.export import METADATA_KEY
 from mtzoo.errors import UserError
-from mtzoo.export.deploy import METADATA_KEY
 from mtzoo.runtime import executors, verify
 from mtzoo.runtime.every_executor import build_all
 from mtzoo.runtime.verify import compare_detections
 from mtzoo.structures import Detections
-from tests.export.helpers import export
+from tests.deploy.helpers import export
 from tests.runtime.test_model import photo
 
 

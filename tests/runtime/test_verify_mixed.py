@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from mtzoo.deploy.load import read_deploy_file
 from mtzoo.errors import UserError
-from mtzoo.export.load import read_deploy_file
 from mtzoo.runtime.verify_mixed import Distance, verify_mixed
 
 

@@ -14,6 +14,7 @@ from mtzoo.compression import Corrections, removed_channels
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.strategy import Strategy
 from mtzoo.config.strategy_methods import ChannelPruning
+from mtzoo.deploy.export import sidecar_path
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.pruning import Pruning, layer_limits, plan_pruning, pruned_config, without
 from mtzoo.engine.pruning_record import RECORD, load_record, made_for, save_record
@@ -22,7 +23,6 @@ from mtzoo.engine.retraining import Retraining, retrain, retraining_config
 from mtzoo.engine.work_dir import MARKER
 from mtzoo.errors import UserError
 from mtzoo.evaluation.table import MAIN_METRIC
-from mtzoo.export.deploy import sidecar_path
 from mtzoo.models import MultiTaskNet
 from mtzoo.recipes.compress.trial import deliver_float
 from mtzoo.recipes.delivery import (

@@ -7,6 +7,7 @@ from typing import Any
 
 from mtzoo.compression.candidates import SPARSE, Candidate
 from mtzoo.config import ExperimentConfig, config_from_dict
+from mtzoo.deploy.export import describe, write_model
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.evaluate import evaluate
@@ -17,7 +18,6 @@ from mtzoo.engine.retraining import Retraining, retrain, retraining_config
 from mtzoo.engine.stages import FLOAT_STEP
 from mtzoo.engine.work_dir import MARKER
 from mtzoo.evaluation.comparison import Variant, failing_tasks
-from mtzoo.export.deploy import describe, write_model
 from mtzoo.models import MultiTaskNet
 from mtzoo.recipes.delivery import Base, Delivery, deliver_integer, float_model, int8_job, network_costs
 from mtzoo.recipes.models import export_spec, model_predictor

@@ -7,7 +7,7 @@ from everything, and come last: NMS then always keeps the most that it may.
 
 import numpy as np
 
-from mtzoo.export.builder import Scope
+from mtzoo.deploy.builder import Scope
 
 
 def emit_nms(b: Scope, boxes: str, classes: str, keys: str, *, sizes: tuple[int, int, int, int], iou: float) -> str:

@@ -4,8 +4,8 @@ import numpy as np
 import onnx
 import torch
 
-from mtzoo.export.info import DeployInfo
-from mtzoo.export.stored import stored_arrays
+from mtzoo.deploy.info import DeployInfo
+from mtzoo.deploy.stored import stored_arrays
 from mtzoo.postprocess import LabelMapDecoder
 from mtzoo.postprocess.label_map import logit_exponent
 

@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 import pytest
 
+from mtzoo.deploy import read_deploy_file
 from mtzoo.errors import UserError
-from mtzoo.export import read_deploy_file
-from tests.export.helpers import GEOMETRY, HW, TASKS, export, float_net, prepared_net
+from tests.deploy.helpers import GEOMETRY, HW, TASKS, export, float_net, prepared_net
 
 DETECTION = {"det.boxes": ("float32", (1, 20, 4)), "det.scores": ("float32", (1, 20)), "det.classes": ("int32", (1, 20)),
              "det.count": ("int32", (1,))}

@@ -3,7 +3,7 @@
 import numpy as np
 from onnx import TensorProto
 
-from mtzoo.export.builder import GraphBuilder
+from mtzoo.deploy.builder import GraphBuilder
 from mtzoo.ops.color import (
     CHROMA_ZERO,
     FRACTION_BITS,

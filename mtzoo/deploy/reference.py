@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mtzoo.deploy.load import DeployFile, described_network
+from mtzoo.deploy.stored import stored_arrays
 from mtzoo.errors import UserError
-from mtzoo.export.load import DeployFile, described_network
-from mtzoo.export.stored import stored_arrays
 from mtzoo.graph import read_program, rounding_calls, signs
 from mtzoo.layers import ConvBNAct
 from mtzoo.layers.conv_onnx import BN_PARTS

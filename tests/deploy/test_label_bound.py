@@ -6,10 +6,10 @@ import pytest
 import torch
 from onnx import numpy_helper
 
+from mtzoo.deploy import read_deploy_file
+from mtzoo.deploy.export import write_model
+from mtzoo.deploy.label_bound import inexact_label_maps
 from mtzoo.errors import Caution
-from mtzoo.export import read_deploy_file
-from mtzoo.export.deploy import write_model
-from mtzoo.export.label_bound import inexact_label_maps
 from mtzoo.quantization import convert
 from mtzoo.runtime import DeployModel
 

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from mtzoo.deploy.check_graph import check_graph
+from mtzoo.deploy.check_info import check_info
+from mtzoo.deploy.digest import content_digest
+from mtzoo.deploy.export import DIGEST_KEY, MAX_MODEL_BYTES, METADATA_KEY, sidecar_path
+from mtzoo.deploy.info import DeployInfo
+from mtzoo.deploy.stored import stored_arrays, stored_shapes
+from mtzoo.deploy.wire import parse_onnx
 from mtzoo.errors import UserError, shown
-from mtzoo.export.check_graph import check_graph
-from mtzoo.export.check_info import check_info
-from mtzoo.export.deploy import DIGEST_KEY, MAX_MODEL_BYTES, METADATA_KEY, sidecar_path
-from mtzoo.export.digest import content_digest
-from mtzoo.export.info import DeployInfo
-from mtzoo.export.stored import stored_arrays, stored_shapes
-from mtzoo.export.wire import parse_onnx
 from mtzoo.files import read_whole
 from mtzoo.graph import read_program
 from mtzoo.layers import normalize_image

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from onnx import TensorProto
 
-from mtzoo.export.box_geometry import decoded_boxes, original_boxes
-from mtzoo.export.builder import GraphBuilder, Scope
-from mtzoo.export.nms import emit_nms
+from mtzoo.deploy.box_geometry import decoded_boxes, original_boxes
+from mtzoo.deploy.builder import GraphBuilder, Scope
+from mtzoo.deploy.nms import emit_nms
 from mtzoo.ops.boxes import box_strides
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess import BoxDecoder

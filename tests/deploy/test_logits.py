@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 import torch
 
+from mtzoo.deploy import export_model, read_deploy_file
+from mtzoo.deploy.load import fake_quant_network, integer_network, network_outputs, stored_integers
+from mtzoo.deploy.logits import exact_decoders
 from mtzoo.errors import UserError
-from mtzoo.export import export_model, read_deploy_file
-from mtzoo.export.load import fake_quant_network, integer_network, network_outputs, stored_integers
-from mtzoo.export.logits import exact_decoders
 from mtzoo.ops.bilinear import bilinear_bits
 from mtzoo.ops.fixed_point import EXACT_LIMIT
 from mtzoo.postprocess import BoxDecoder, LabelMapDecoder, label_map
 from mtzoo.quantization import convert, fold_bn, freeze
 from mtzoo.runtime import DeployModel, verify
-from tests.export.helpers import HW, TASKS, prepared_net, spec
+from tests.deploy.helpers import HW, TASKS, prepared_net, spec
 from tests.quantization.helpers import images
 
 DECODER = LabelMapDecoder(upsample=4)

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from onnx.reference import ReferenceEvaluator
 
+from mtzoo.deploy.builder import GraphBuilder
 from mtzoo.errors import UserError, shown
-from mtzoo.export.builder import GraphBuilder
 
 TAIL_KINDS = ("Reshape", "Transpose", "Concat", "Slice", "Gather", "Softmax", "Sigmoid", "Identity")
 STEP, ZERO = 2.0**-7, 128

@@ -8,7 +8,7 @@ import onnx
 import pytest
 import torch
 
-from mtzoo.export import DeployInfo, ExportSpec, TaskInfo, export_model
+from mtzoo.deploy import DeployInfo, ExportSpec, TaskInfo, export_model
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet, build_network
 from mtzoo.ops.geometry import DeployGeometry

@@ -11,18 +11,18 @@ import numpy as np
 import onnx
 import torch
 
+from mtzoo.deploy.box_geometry import CROP_XY, IM_HW
+from mtzoo.deploy.boxes import DetectionMaps, emit_boxes
+from mtzoo.deploy.builder import ELEMENT_TYPES, GraphBuilder
+from mtzoo.deploy.digest import content_digest
+from mtzoo.deploy.image import emit_image, stays_nhwc
+from mtzoo.deploy.info import DeployInfo, TaskInfo, TensorInfo
+from mtzoo.deploy.labels import emit_label_map
+from mtzoo.deploy.logits import exact_decoders
+from mtzoo.deploy.network import emit_network
+from mtzoo.deploy.requirements import requirements, weight_bits
+from mtzoo.deploy.signature import Signature
 from mtzoo.errors import UserError
-from mtzoo.export.box_geometry import CROP_XY, IM_HW
-from mtzoo.export.boxes import DetectionMaps, emit_boxes
-from mtzoo.export.builder import ELEMENT_TYPES, GraphBuilder
-from mtzoo.export.digest import content_digest
-from mtzoo.export.image import emit_image, stays_nhwc
-from mtzoo.export.info import DeployInfo, TaskInfo, TensorInfo
-from mtzoo.export.labels import emit_label_map
-from mtzoo.export.logits import exact_decoders
-from mtzoo.export.network import emit_network
-from mtzoo.export.requirements import requirements, weight_bits
-from mtzoo.export.signature import Signature
 from mtzoo.files import write_whole
 from mtzoo.graph import read_program, result_shapes
 from mtzoo.models import MultiTaskNet, NodeSpec, network_stride

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from mtzoo.export.builder import GraphBuilder
-from mtzoo.export.image import NHWC_TO_NCHW
+from mtzoo.deploy.builder import GraphBuilder
+from mtzoo.deploy.image import NHWC_TO_NCHW
 from mtzoo.graph import IMAGES, Call, read_program
 from mtzoo.graph.shapes import Shape
 from mtzoo.layers.writer import Value, to_numpy

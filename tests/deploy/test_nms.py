@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from mtzoo.export.builder import GraphBuilder, Scope
-from mtzoo.export.nms import emit_nms
+from mtzoo.deploy.builder import GraphBuilder, Scope
+from mtzoo.deploy.nms import emit_nms
 from mtzoo.postprocess.boxes import class_nms
-from tests.export.helpers import RUNTIMES, run_model
+from tests.deploy.helpers import RUNTIMES, run_model
 
 TASKS, CLASSES, K = 2, 3, 40
 

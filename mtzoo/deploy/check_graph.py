@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from mtzoo.deploy.builder import ELEMENT_TYPES, OPERATORS, OPSETS
 from mtzoo.errors import UserError, shown
-from mtzoo.export.builder import ELEMENT_TYPES, OPERATORS, OPSETS
 
 MAX_NODES = 20_000
 MAX_INPUT_PIXELS = 1 << 24

@@ -2,7 +2,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from mtzoo.export.stored import stored_arrays, stored_shapes
+from mtzoo.deploy.stored import stored_arrays, stored_shapes
 
 
 def test_parts_of_a_weight_are_one_again() -> None:

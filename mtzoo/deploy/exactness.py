@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from mtzoo.export.info import DeployInfo
+from mtzoo.deploy.info import DeployInfo
 from mtzoo.postprocess import LabelMapDecoder
 from mtzoo.quantization import wide_layers
 

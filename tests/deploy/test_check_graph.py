@@ -7,12 +7,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from mtzoo.deploy import read_deploy_file
+from mtzoo.deploy.builder import GraphBuilder
+from mtzoo.deploy.check_graph import FEW, check_graph
+from mtzoo.deploy.export import DIGEST_KEY, METADATA_KEY
+from mtzoo.deploy.wire import MAX_OTHER_BYTES
 from mtzoo.errors import UserError
-from mtzoo.export import read_deploy_file
-from mtzoo.export.builder import GraphBuilder
-from mtzoo.export.check_graph import FEW, check_graph
-from mtzoo.export.deploy import DIGEST_KEY, METADATA_KEY
-from mtzoo.export.wire import MAX_OTHER_BYTES
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from mtzoo.deploy.signature import Signature
 from mtzoo.errors import UserError, shown
-from mtzoo.export.signature import Signature
 from mtzoo.models import NodeSpec
 from mtzoo.models.channel_plan import ChannelPlan
 from mtzoo.ops.color import InputFormat, Layout
@@ -50,7 +50,7 @@ class DeployInfo:
     as trained; graphs: task -> node specs, from which the network is rebuilt; config: the resolved config, as plain data;
     input_format, input_layout: of the image inputs, see `mtzoo.ops.color`; channels: layers that are narrower than their specs;
     exponents: layer -> {"weight": [e per output channel], "output": e}, scale = 2^e, of an integer network; weight_bits: the fewest
-    that hold its int8 weights, None if it has none or the file does not say; requires: see `mtzoo.export.requirements`; batch:
+    that hold its int8 weights, None if it has none or the file does not say; requires: see `mtzoo.deploy.requirements`; batch:
     images at once; signature: of a network that is not of the zoo, its own inputs and outputs.
     """
 

@@ -8,16 +8,16 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
+from mtzoo.deploy.load import network_outputs, read_deploy_file
+from mtzoo.deploy.reference import output_steps, reference_network
 from mtzoo.errors import UserError
-from mtzoo.export.load import network_outputs, read_deploy_file
-from mtzoo.export.reference import output_steps, reference_network
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import QConfig, QConfigMap, calibrate, fold_bn, inexact_layers, prepare
 from mtzoo.runtime.feeds import feeds_for, seen_image
 from mtzoo.runtime.verify_mixed import verify_mixed
 from mtzoo.structures import flatten_outputs
-from tests.export.helpers import HW, RUNTIMES, export, float_net, run_model
+from tests.deploy.helpers import HW, RUNTIMES, export, float_net, run_model
 from tests.quantization.helpers import differing, images
 from tests.runtime.test_model import photo
 

@@ -7,14 +7,14 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from mtzoo.export.box_geometry import IM_HW
-from mtzoo.export.boxes import DetectionMaps, emit_boxes
-from mtzoo.export.builder import GraphBuilder
-from mtzoo.export.check_graph import check_graph
+from mtzoo.deploy.box_geometry import IM_HW
+from mtzoo.deploy.boxes import DetectionMaps, emit_boxes
+from mtzoo.deploy.builder import GraphBuilder
+from mtzoo.deploy.check_graph import check_graph
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess import BoxDecoder, decode_detections, to_original
 from mtzoo.runtime import build_executor
-from tests.export.helpers import GEOMETRY, RUNTIMES
+from tests.deploy.helpers import GEOMETRY, RUNTIMES
 
 ORIGINALS = [(144, 180), (100, 300), (1080, 1350)]
 

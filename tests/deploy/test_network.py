@@ -5,12 +5,12 @@ import pytest
 import torch
 from onnx import TensorProto
 
-from mtzoo.export import build_model
-from mtzoo.export.load import network_outputs
+from mtzoo.deploy import build_model
+from mtzoo.deploy.load import network_outputs
 from mtzoo.models import build_network
 from mtzoo.quantization import QConfig, QConfigMap, calibrate, fold_bn, integer_state, prepare, set_fake_quant
 from mtzoo.structures import flatten_outputs
-from tests.export.helpers import GEOMETRY, NETWORK_RUNTIMES, TASKS, float_net, frozen_net, prepared_net, run_model
+from tests.deploy.helpers import GEOMETRY, NETWORK_RUNTIMES, TASKS, float_net, frozen_net, prepared_net, run_model
 from tests.quantization.helpers import images, randomize
 from tests.tiny import BACKBONE, NECK, detection_head
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
+from mtzoo.deploy import fake_quant_network, integer_network, read_deploy_file, stored_integers
+from mtzoo.deploy.load import described_network, network_outputs
 from mtzoo.errors import UserError
-from mtzoo.export import fake_quant_network, integer_network, read_deploy_file, stored_integers
-from mtzoo.export.load import described_network, network_outputs
 from mtzoo.models import NodeSpec
 from mtzoo.quantization import integer_state
 from mtzoo.structures import flatten_outputs
-from tests.export.helpers import export, prepared_net
+from tests.deploy.helpers import export, prepared_net
 from tests.quantization.helpers import differing, images
 
 

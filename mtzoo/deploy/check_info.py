@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 
 import onnx
 
+from mtzoo.deploy.box_geometry import CROP_XY, IM_HW
+from mtzoo.deploy.check_graph import Shapes
+from mtzoo.deploy.export import check_batch, tensors
+from mtzoo.deploy.info import DeployInfo, TaskInfo, TensorInfo
+from mtzoo.deploy.signature import Signature
 from mtzoo.errors import UserError, shown
-from mtzoo.export.box_geometry import CROP_XY, IM_HW
-from mtzoo.export.check_graph import Shapes
-from mtzoo.export.deploy import check_batch, tensors
-from mtzoo.export.info import DeployInfo, TaskInfo, TensorInfo
-from mtzoo.export.signature import Signature
 from mtzoo.ops.color import input_shapes
 from mtzoo.postprocess import BoxDecoder
 

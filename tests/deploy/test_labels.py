@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mtzoo.export.builder import GraphBuilder
-from mtzoo.export.labels import corner_weights, emit_label_map
+from mtzoo.deploy.builder import GraphBuilder
+from mtzoo.deploy.labels import corner_weights, emit_label_map
 from mtzoo.ops.bilinear import FACTORS, bilinear_bits
 from mtzoo.ops.fixed_point import EXACT_LIMIT
 from mtzoo.postprocess import LabelMapDecoder, label_map
-from tests.export.helpers import RUNTIMES, run_model
+from tests.deploy.helpers import RUNTIMES, run_model
 
 PLAIN = "onnxruntime without optimisation"
 

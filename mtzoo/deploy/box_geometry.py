@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from onnx import TensorProto
 
-from mtzoo.export.builder import Scope
+from mtzoo.deploy.builder import Scope
 from mtzoo.ops.boxes import RAW_LIMIT
 from mtzoo.ops.geometry import DeployGeometry
 

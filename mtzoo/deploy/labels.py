@@ -10,7 +10,7 @@ the scale is left out, so the sums are exact.
 import numpy as np
 from onnx import TensorProto
 
-from mtzoo.export.builder import GraphBuilder, Scope
+from mtzoo.deploy.builder import GraphBuilder, Scope
 from mtzoo.postprocess import LabelMapDecoder
 
 Shape = tuple[int, int, int, int]
