@@ -28,8 +28,10 @@ REQUIREMENTS = [
     "onnxruntime>=1.20",
     "openvino>=2025.0",
 ]
+DOCS = ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.27"]
 EXTRAS = {
-    "dev": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.6", "timm>=1.0.20"],
+    "dev": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.6", "timm>=1.0.20", *DOCS],
+    "docs": DOCS,  # the site of docs/: mkdocs build --strict
     "timm": ["timm>=1.0.20"],  # nodes of type="Timm"
     "hf": ["huggingface_hub>=0.26"],  # zoos at hf://user/repository
 }
