@@ -8,7 +8,7 @@ import secrets
 import shutil
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -35,22 +35,23 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f"{_stem(path)}{host}-{os.getpid()}-{secrets.token_hex(4)}{_ENDING}")
 
 
-def write_whole(path: Path, data: bytes, advice: str, *, make_folder: bool = True) -> None:
+def write_whole(path: Path, data: bytes | Iterable[bytes], advice: str, *, make_folder: bool = True) -> None:
     """Write `data` beside `path`, then rename, so that an interrupt or a full disk leaves what was there before.
 
-    A link stays one: the file it leads to is replaced. A device or pipe is written to directly.
+    data: whole, or in pieces. A link stays one: the file it leads to is replaced. A device or pipe is written to directly.
     Raises UserError with `advice`, e.g. "choose another --out".
     """
+    pieces = [data] if isinstance(data, bytes) else data
     try:
         if make_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
         if _is_stream(path):
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as stream:
-                stream.write(data)
+                stream.writelines(pieces)
         elif path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         else:
-            _replace(followed(path), data)
+            _replace(followed(path), pieces)
     except OSError as error:
         raise cannot_write(path, error, advice) from error
 
@@ -67,15 +68,15 @@ def followed(path: Path) -> Path:
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, pieces: Iterable[bytes]) -> None:
     part = temporary_name(path)
     _own_parts.add(part.name)
     try:
         with open(part, "xb") as file:
             can_lock(file.fileno())  # tells other processes that the writer lives
             if not part.exists():  # one of them came between the two calls, and took it for a leftover
-                return _replace(path, data)
-            file.write(data)
+                return _replace(path, pieces)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
             os.replace(part, path)

@@ -6,8 +6,8 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from mtzoo.cli.progress import counted, show_progress
 from mtzoo.console import FILE_WIDTH, PlainConsole, note, numbered, say
+from mtzoo.progress import counted, show_progress
 
 PACKAGE = Path(__file__).resolve().parents[1] / "mtzoo"
 AS_THEY_ARE = ["car [big]", "[/b]x", "[red]", ":car:", "\\[b]", "[link=file:///]", "100 'x' 1e5 True", "straße 路牌",

@@ -17,15 +17,15 @@ from fnmatch import fnmatchcase
 from rich.table import Table
 
 from mtzoo.cli.outputs import output_file
-from mtzoo.console import note, say
+from mtzoo.console import say
 from mtzoo.deploy.export import DISK_ADVICE
 from mtzoo.engine.backbones import COST_HW, Backbone, check, describe
-from mtzoo.engine.progress import format_seconds
 from mtzoo.engine.row_record import load_rows, save_rows
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 from mtzoo.models.timm_backbone import timm_names
 from mtzoo.models.torchvision_backbone import torchvision_names
+from mtzoo.progress import counted, format_seconds, show_progress
 
 HELP = "list torchvision's and timm's networks as backbones"
 LIBRARIES = {"torchvision": ("Torchvision", torchvision_names), "timm": ("Timm", timm_names)}
@@ -46,17 +46,18 @@ def run(args: argparse.Namespace) -> int:
     kept = [] if args.record is None else load_rows(args.record, Backbone, "backbones")
     known = {(row.type, row.name): row for row in kept}
     started, done = time.monotonic(), 0
-    for place, key in enumerate(wanted):
-        row = known.get(key)
-        if row is not None and (row.checked is not None or row.why is not None or not args.check):
-            continue
-        if args.check:
-            left = (time.monotonic() - started) / done * (len(wanted) - place) if done else 0.0
-            note(f"{place + 1} of {len(wanted)}: {key[1]}{f', {format_seconds(left)} to go' if done else ''}")
-        known[key] = check(describe(*key)) if args.check else describe(*key)
-        done += 1
-        if args.record is not None:
-            save_rows(args.record, known.values())
+    with show_progress("networks", transient=True) as on_progress:
+        for place, key in enumerate(counted(wanted, on_progress)):
+            row = known.get(key)
+            if row is not None and (row.checked is not None or row.why is not None or not args.check):
+                continue
+            if args.check:
+                left = (time.monotonic() - started) / done * (len(wanted) - place) if done else 0.0
+                on_progress.note(f"{place + 1} of {len(wanted)}: {key[1]}{f', {format_seconds(left)} to go' if done else ''}")
+            known[key] = check(describe(*key)) if args.check else describe(*key)
+            done += 1
+            if args.record is not None:
+                save_rows(args.record, known.values())
     rows = [known[key] for key in wanted]
     say(_table(rows))
     say(_summary(rows))

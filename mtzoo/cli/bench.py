@@ -55,7 +55,7 @@ def check_models(args: argparse.Namespace) -> None:
 
 def bench_network(args: argparse.Namespace) -> int:
     """One network, or two side by side, in float and in integers."""
-    from mtzoo.cli.progress import show_progress
+    from mtzoo.progress import show_progress
     from mtzoo.recipes.bench import bench
 
     with show_progress("measuring", transient=True) as on_progress:

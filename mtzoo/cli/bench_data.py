@@ -14,7 +14,6 @@ from rich.table import Table
 from mtzoo.cli.arguments import add_config_options, config_from_arguments
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.outputs import output_file
-from mtzoo.cli.progress import show_progress
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import say
 from mtzoo.data import MultiTaskDataset
@@ -22,6 +21,7 @@ from mtzoo.data.bench import BOUND, KEPT, PLAIN, STAGES, InputSpeed, bench_input
 from mtzoo.engine.distributed import run_console
 from mtzoo.engine.evaluate import task_data, train_pipeline
 from mtzoo.machine import cores
+from mtzoo.progress import show_progress
 from mtzoo.recipes.data_folders import say_folders
 from mtzoo.strict_json import write_json
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for Ope
 
 def bench_frames(args: argparse.Namespace) -> int:
     """args: of `mtzoo bench`."""
-    from mtzoo.cli.progress import show_progress
     from mtzoo.console import say
+    from mtzoo.progress import show_progress
     from mtzoo.recipes.bench import bench_frames as measure
 
     if args.base:

@@ -8,6 +8,7 @@ from mtzoo.cli.onnx_source import batches_of, open_source, read_folder
 from mtzoo.compression.hardware_profile import HOST
 from mtzoo.console import note, say
 from mtzoo.errors import UserError
+from mtzoo.progress import show_progress
 from mtzoo.recipes.compress.strategy import WINNER
 from mtzoo.recipes.save_dir import claim_folder
 
@@ -21,7 +22,7 @@ def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
     """Search, train the best on, write, verify, compare, measure. Returns 1 if executors differ."""
     from mtzoo.engine.device import single_device
     from mtzoo.foreign.distil import LEARNING_RATE, check_learning_rate
-    from mtzoo.foreign.search import search, settings, train_on
+    from mtzoo.foreign.search import Setting, search, settings, train_on
 
     rate = check_learning_rate(LEARNING_RATE if args.learning_rate is None else args.learning_rate)
     if args.learning_rate is not None and not args.retraining_iters:
@@ -39,10 +40,19 @@ def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
     bits = args.weight_bits or 8
     say(f"{len(settings())} ways to calibrate, on {len(folder.calibration)} images, chosen by {len(judging)} others: same argmax as "
         "the float network, or cosine where an output has one channel")
-    setting, best = search(source, images, judged, bits, lambda s, value: say(f"equalize {s.equalize}, observer {s.observer}: "
-                                                                              f"{100 * value:.2f} %"), device)
+    with show_progress("ways to calibrate", transient=True) as on_progress:
+        found: list[float] = []
+
+        def on_setting(tried: Setting, value: float) -> None:
+            say(f"equalize {tried.equalize}, observer {tried.observer}: {100 * value:.2f} %")
+            found.append(value)
+            on_progress(len(found), len(settings()))
+
+        setting, best = search(source, images, judged, bits, on_setting, device)
     if args.retraining_iters:
-        trained = train_on(source, best, images, judged, args.retraining_iters, rate, device)
+        with show_progress("distillation", transient=True) as on_progress:
+            trained = train_on(source, best, images, judged, args.retraining_iters, rate, device,
+                               lambda done, _: on_progress(done, args.retraining_iters))
         better = trained.agreement > best.agreement
         say(f"{args.retraining_iters} iterations of distillation from the float network: {100 * trained.agreement:.2f} %"
             f"{'' if better else ', no gain: they are left out'}")

@@ -10,7 +10,6 @@ from mtzoo.cli.data_tables import stats_tables
 from mtzoo.cli.data_view import add_view_arguments, run_view
 from mtzoo.cli.numbers import at_least, processes, size
 from mtzoo.cli.outputs import output_folder
-from mtzoo.cli.progress import show_progress
 from mtzoo.console import numbered, say
 from mtzoo.data.check import Checked, check_sources, unlabelled_images
 from mtzoo.data.sources import MOST_SCENES, check_scene_size
@@ -18,6 +17,7 @@ from mtzoo.data.stats import classes_without_labels
 from mtzoo.engine.distributed import run_console
 from mtzoo.engine.evaluate import task_data
 from mtzoo.errors import shown
+from mtzoo.progress import show_progress
 from mtzoo.recipes.data_folders import say_folders
 from mtzoo.recipes.save_dir import check_new_folder
 

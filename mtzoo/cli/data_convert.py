@@ -7,11 +7,11 @@ from pathlib import Path
 from mtzoo.cli.data_convert_text import next_commands, notes, tables
 from mtzoo.cli.numbers import processes
 from mtzoo.cli.outputs import output_folder
-from mtzoo.cli.progress import show_progress
 from mtzoo.console import note, say
 from mtzoo.data.convert import FORMATS, VAL_SHARE, Summary
 from mtzoo.data.convert.translation import Classes
 from mtzoo.errors import UserError
+from mtzoo.progress import show_progress
 from mtzoo.recipes.convert_data import AUTO, Layout, convert_data, layout_of, places_of
 
 

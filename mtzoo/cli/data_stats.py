@@ -10,7 +10,6 @@ from rich.table import Table
 from mtzoo.cli.arguments import config_from_arguments
 from mtzoo.cli.numbers import processes
 from mtzoo.cli.outputs import output_file
-from mtzoo.cli.progress import show_progress
 from mtzoo.console import say
 from mtzoo.data.check import count_sources
 from mtzoo.data.stats import SIZES, DataStats, classes_without_labels
@@ -18,6 +17,7 @@ from mtzoo.engine.distributed import run_console
 from mtzoo.engine.evaluate import task_data
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
+from mtzoo.progress import show_progress
 from mtzoo.recipes.data_folders import say_folders
 from mtzoo.visualization.bars import Bar, bar_picture
 from mtzoo.visualization.colors import ColorBGR, class_color

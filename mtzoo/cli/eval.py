@@ -28,7 +28,7 @@ from mtzoo.deploy.export import export_model
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.device import single_device
 from mtzoo.engine.distributed import run_console
-from mtzoo.engine.evaluate import Predictor, evaluate, network_executor, network_predictor, raw_predictor
+from mtzoo.engine.evaluate import Predictor, evaluate_shown, network_executor, network_predictor, raw_predictor
 from mtzoo.engine.ptq import integer_checkpoint
 from mtzoo.engine.run import INTEGER_STEP
 from mtzoo.engine.stages import FOLDED_STEP, checkpoint_network, fold_for_step
@@ -44,6 +44,7 @@ from mtzoo.runtime.model import DeployModel
 from mtzoo.strict_json import write_json
 
 HELP = "AP, AP50 and mIoU of a checkpoint or a deploy model"
+EVALUATING = "evaluating"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +84,7 @@ def evaluate_model(args: argparse.Namespace, options: Mapping[str, Any]) -> dict
     config = model_config(model, options)
     note_idle_model_options(model, options, "eval")
     prepare_data(config, args)
-    return evaluate(model_predictor(model), config, batch_size=1, limit=args.limit)
+    return evaluate_shown(EVALUATING, model_predictor(model), config, batch_size=1, limit=args.limit)
 
 
 def evaluate_checkpoint(args: argparse.Namespace, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def evaluate_checkpoint(args: argparse.Namespace, options: Mapping[str, Any]) ->
     note_idle_overrides(checkpoint.config, options, read=lambda values: evaluated_part(config_from_dict(values)), verb="eval")
     prepare_data(config, args)
     predict = tta_predictor(net, config, device, args) if args.tta else network_predictor(net.to(device), config, device)
-    metrics = evaluate(predict, config, limit=args.limit)
+    metrics = evaluate_shown(EVALUATING, predict, config, limit=args.limit)
     if not args.convert:
         return metrics
     name, converted = evaluate_converted(net.cpu(), config, step, args.executor, args.limit)
@@ -141,4 +142,5 @@ def evaluate_converted(net: MultiTaskNet, config: ExperimentConfig, step: int, e
     with TemporaryDirectory() as folder:
         path = Path(folder) / "converted.onnx"
         export_model(net, export_spec(config, INTEGER_STEP if name == "integers" else FOLDED_STEP), path, postprocess=True)
-        return f"{name}, {executor}", evaluate(model_predictor(DeployModel.load(path, executor)), config, batch_size=1, limit=limit)
+        predict = model_predictor(DeployModel.load(path, executor))
+        return f"{name}, {executor}", evaluate_shown(f"{EVALUATING}, {name}", predict, config, batch_size=1, limit=limit)

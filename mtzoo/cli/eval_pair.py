@@ -42,10 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from mtzoo.cli.arguments import parse_options
     from mtzoo.cli.inputs import note_idle_model_options
-    from mtzoo.cli.progress import show_progress
     from mtzoo.engine.distributed import run_console
     from mtzoo.engine.pair import evaluate_pair
     from mtzoo.locate import find_model
+    from mtzoo.progress import show_progress
     from mtzoo.recipes.data_folders import check_rendered, say_folders
     from mtzoo.recipes.models import load_pair, model_config, read_window
 
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     say_folders(config, run_console(), "val")
     check_rendered(config, args.render)
     with show_progress("evaluating", transient=True) as on_progress:
-        boxes, maps = evaluate_pair(pair, config, limit=args.limit, on_image=lambda done: on_progress(done, None))
+        boxes, maps = evaluate_pair(pair, config, limit=args.limit, on_progress=on_progress)
     print_figures(boxes, maps)
     latency = measure(pair, resize, config, args) if args.runs else None
     if args.json:
@@ -71,10 +71,12 @@ def measure(pair: "ModelPair", resize: Path, config: "ExperimentConfig", args: a
     from mtzoo.data.dataset import eval_sets
     from mtzoo.engine.evaluate import task_data
     from mtzoo.engine.pair import as_read
+    from mtzoo.progress import show_progress
     from mtzoo.runtime.bench_pair import bench_pair
 
     image = eval_sets(task_data(config, "val"), as_read)[0].dataset[0].image
-    report = bench_pair(pair, resize, image, args.threads, args.runs)
+    with show_progress("measuring latency", transient=True) as on_progress:
+        report = bench_pair(pair, resize, image, args.threads, args.runs, lambda done: on_progress(done, args.runs))
     print_latency(report)
     return report
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mtzoo.cli.verify import print_report
 from mtzoo.console import numbered, say
+from mtzoo.progress import counted, show_progress
 from mtzoo.strict_json import write_json
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
@@ -26,15 +27,20 @@ def deliver(source: "Foreign", path: Path, images: Sequence["np.ndarray"], threa
     from mtzoo.runtime.executors import OnnxRuntimeExecutor
     from mtzoo.runtime.verify import verify
 
-    report = verify(path, images[:VERIFY_IMAGES])
+    with show_progress("verifying", transient=True) as on_progress:
+        report = verify(path, counted(images[:VERIFY_IMAGES], on_progress))
     print_report(report)
     file, original = read_deploy_file(path), float_model(source)
     signature, inner = source.signature(), file.info.signature
     before, after = OnnxRuntimeExecutor(original, threads or 1), OnnxRuntimeExecutor(file.model, threads or 1)
-    found = compare_outputs(images, lambda image: before.run(signature.encode(image)), lambda image: after.run(inner.encode(image)))
+    with show_progress("comparing with the original", transient=True) as on_progress:
+        found = compare_outputs(counted(images, on_progress), lambda image: before.run(signature.encode(image)),
+                                lambda image: after.run(inner.encode(image)))
     say(agreement_table(found, len(images)))
-    latency = {} if threads is None else measure(source, file, threads, BENCH_RUNS)
-    if latency:
+    latency = {}
+    if threads is not None:
+        with show_progress("measuring latency", transient=True) as on_progress:
+            latency = measure(source, file, threads, BENCH_RUNS, lambda done: on_progress(done, BENCH_RUNS))
         say(", ".join(f"{name} {median:.1f} ms" for name, median in latency.items())
             + f" ({numbered(threads, 'thread')}, median of {BENCH_RUNS})")
     say(f"integer file: {path} ({file.size:,} bytes; float {original.ByteSize():,})")

@@ -10,8 +10,7 @@ Unreadable files are named and left out; the exit code is then 2.
 """
 
 import argparse
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +27,8 @@ HELP = "run a deploy model on images or video: overlays, label maps, results.jso
 FAULTY = 2
 DATASET = "dataset"
 FORMS = ("coco", "yolo", "voc", "cvat", "labelme", "masks")
+Files = list[tuple[Path, Path]]
+"""Images and videos, each with its name below the folder of answers."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,11 +66,8 @@ def run(args: argparse.Namespace) -> int:
     model = load_models(paths, args.window, args.executor, args.threads)
     saved = SavedLabels(args.out / DATASET, args.save_labels, model.classes) if args.save_labels else None
     output = Output(args.out, model.classes, args.min_score, saved)
-    try:
-        unreadable = predict_files(model, files, output)
-    finally:  # what was done stays, also after ctrl-c or a full disk
-        output.write_results({**{role: path.name for role, path in paths.items()}, "executor": args.executor,
-                              "min_score": args.min_score.plain()})
+    unreadable = predict_all(model, files, output, {**{role: path.name for role, path in paths.items()}, "executor": args.executor,
+                                                    "min_score": args.min_score.plain()})
     say(f"{len(files) - unreadable} of {len(files)} files done: {args.out}")
     if saved is not None:
         say(f"labels of {numbered(output.images, 'image')}: {saved.root}; correct them, then: mtzoo data convert --src {saved.root} "
@@ -102,7 +100,7 @@ def load_models(paths: dict[str, Path], window: Path | None, executor: str, thre
     return load_pair(paths["resize"], paths["crop"], place, executor, threads)
 
 
-def list_inputs(inputs: list[Path], out: Path) -> tuple[list[tuple[Path, Path]], list[str]]:
+def list_inputs(inputs: list[Path], out: Path) -> tuple[Files, list[str]]:
     """([(file, its name below `out`) of every image and video], notes); folders are searched, `out` itself is left out.
 
     Raises UserError for a path that does not exist, a file of another kind, or a folder without images or videos.
@@ -112,7 +110,7 @@ def list_inputs(inputs: list[Path], out: Path) -> tuple[list[tuple[Path, Path]],
     from mtzoo.data.video import VIDEO_SUFFIXES
 
     suffixes = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
-    files: list[tuple[Path, Path]] = []
+    files: Files = []
     notes: list[str] = []
     for item in inputs:
         if not is_folder(item):
@@ -127,14 +125,22 @@ def list_inputs(inputs: list[Path], out: Path) -> tuple[list[tuple[Path, Path]],
     return files, notes
 
 
-def predict_files(model: "DeployModel | ModelPair", files: list[tuple[Path, Path]], output: "Output") -> int:
+def predict_all(model: "DeployModel | ModelPair", files: Files, output: "Output", head: Mapping[str, object]) -> int:
+    """`predict_files`, and results.json with `head` first."""
+    try:
+        return predict_files(model, files, output)
+    finally:  # what was done stays, also after ctrl-c or a full disk
+        output.write_results(head)
+
+
+def predict_files(model: "DeployModel | ModelPair", files: Files, output: "Output") -> int:
     """Predict every file; a file that cannot be read is told on stderr and recorded. Returns how many those were."""
-    from mtzoo.cli.progress import counted, show_progress
     from mtzoo.data.input_files import FileFailed
     from mtzoo.data.video import VIDEO_SUFFIXES
+    from mtzoo.progress import counted, show_progress
 
     unreadable = 0
-    with show_progress("predict", disable=not sys.stderr.isatty()) as on_progress:
+    with show_progress("predicting", transient=True) as on_progress:
         for path, name in counted(files, on_progress):
             try:
                 if path.suffix.lower() in VIDEO_SUFFIXES:

@@ -18,11 +18,12 @@ from mtzoo.data.saved_labels import SavedImage, SavedLabels
 from mtzoo.data.video import count_frames
 from mtzoo.errors import UserError, shown
 from mtzoo.files import cannot_write, part_file, write_whole
-from mtzoo.strict_json import write_json
+from mtzoo.strict_json import JsonRows, json_chunks
 from mtzoo.structures import Prediction, Xyxy
 from mtzoo.visualization.draw import draw_prediction
 
 ADVICE = "choose another --out"
+RESULTS = "results.json"
 JPEG_QUALITY = 92
 SPARE_BYTES = 64 << 10
 """Where the disk has less room, a video is given up before its end."""
@@ -45,10 +46,8 @@ class Output:
         self.classes = classes
         self.min_score = min_score
         self.saved = saved
-        self._taken: set[Path] = set()
-        self._images: list[dict[str, Any]] = []
-        self._videos: list[dict[str, Any]] = []
-        self._unreadable: list[dict[str, str]] = []
+        self._taken: set[str] = set()
+        self._images, self._videos, self._unreadable = (JsonRows(root, ADVICE) for _ in range(3))
 
     def add_image(self, path: Path, name: Path, image: np.ndarray, prediction: Prediction, window: Xyxy | None) -> None:
         """Write overlay and label maps of one image. image: (H, W, 3) uint8 BGR, its prediction in the same pixels; window: what
@@ -62,24 +61,26 @@ class Output:
             target = Path("labels") / task / name.with_suffix(".png")
             self._write_image(target, labels, [])
             maps[task] = target.as_posix()
-        self._images.append({"file": str(path), "height": image.shape[0], "width": image.shape[1], "overlay": overlay.as_posix(),
-                             "window": window, "label_maps": maps, "boxes": self.boxes(prediction)})
+        boxes = self.boxes(prediction)
+        self._images.add({"file": str(path), "height": image.shape[0], "width": image.shape[1], "overlay": overlay.as_posix(),
+                          "window": window, "label_maps": maps, "boxes": boxes})
         if self.saved is not None:
-            boxes = [(box["class"], tuple(box["xyxy"]), box["score"]) for box in self.boxes(prediction)]
-            self.saved.add(path, SavedImage(name.as_posix(), image.shape[:2], boxes), prediction.label_maps)
+            plain = [(box["class"], tuple(box["xyxy"]), box["score"]) for box in boxes]
+            self.saved.add(path, SavedImage(name.as_posix(), image.shape[:2], plain), prediction.label_maps)
 
     def open_video(self, path: Path, name: Path, hw: tuple[int, int], fps: float) -> "VideoOutput":
         """A context manager that takes frames of `hw`; when it is left, the video stands in the results."""
         overlay = Path("overlays") / self._unique(name).with_suffix(".mp4")
-        record = {"file": str(path), "height": hw[0], "width": hw[1], "fps": fps, "overlay": overlay.as_posix(), "frames": []}
+        record = {"file": str(path), "height": hw[0], "width": hw[1], "fps": fps, "overlay": overlay.as_posix(),
+                  "frames": JsonRows(self.root, ADVICE)}
         return VideoOutput(self, self.root / overlay, record)
 
     def add_video(self, record: dict[str, Any]) -> None:
         """A video whose overlay is whole."""
-        self._videos.append(record)
+        self._videos.add(record)
 
     def add_unreadable(self, path: Path, message: str) -> None:
-        self._unreadable.append({"file": str(path), "error": message})
+        self._unreadable.add({"file": str(path), "error": message})
 
     def boxes(self, prediction: Prediction) -> list[dict[str, Any]]:
         """Boxes that were kept as plain data: task, class, score, xyxy in original pixels."""
@@ -91,12 +92,12 @@ class Output:
     @property
     def images(self) -> int:
         """How many are done."""
-        return len(self._images)
+        return self._images.count
 
     @property
     def videos(self) -> int:
         """How many are done."""
-        return len(self._videos)
+        return self._videos.count
 
     def write_results(self, head: Mapping[str, Any]) -> None:
         """results.json and the label files of the data set, each written whole or not at all."""
@@ -104,16 +105,16 @@ class Output:
             self.saved.close()
         classes = {task: list(names) for task, names in self.classes.items()}
         results = {**head, "classes": classes, "images": self._images, "videos": self._videos, "unreadable": self._unreadable}
-        write_json(self.root / "results.json", results, ADVICE)
+        write_whole(self.root / RESULTS, json_chunks(results), ADVICE)
 
     def _unique(self, name: Path) -> Path:
         """`name`, or with a number where another input of this run has the same stem: a.jpg and a.png must not meet."""
         stem, number = name.with_suffix(""), 1
         candidate = stem
-        while candidate in self._taken:
+        while str(candidate) in self._taken:
             number += 1
             candidate = stem.with_name(f"{stem.name}_{number}")
-        self._taken.add(candidate)
+        self._taken.add(str(candidate))
         return candidate.with_name(candidate.name + name.suffix)
 
     def _write_image(self, target: Path, image: np.ndarray, options: list[int]) -> None:
@@ -135,7 +136,7 @@ class VideoOutput:
 
     @property
     def frames(self) -> int:
-        return len(self.record["frames"])
+        return self.record["frames"].count
 
     def __enter__(self) -> "VideoOutput":
         """Raises FileFailed if the overlay cannot be written there."""
@@ -158,7 +159,7 @@ class VideoOutput:
             raise self._failed("no space left on device")
         prediction = self.output.min_score.kept(prediction, self.output.classes)
         self._writer.write(draw_prediction(frame, prediction, self.output.classes, min_score=0.0, window=window))
-        self.record["frames"].append({"frame": self.frames, "seconds": round(seconds, 4), "boxes": self.output.boxes(prediction)})
+        self.record["frames"].add({"frame": self.frames, "seconds": round(seconds, 4), "boxes": self.output.boxes(prediction)})
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with self._stack:

@@ -9,6 +9,7 @@ from mtzoo.cli.onnx_source import CALIB_IMAGES, OF_SOURCE, add_source_arguments,
 from mtzoo.compression import OBSERVER_OF_FOREIGN, OF_FOREIGN
 from mtzoo.console import say
 from mtzoo.errors import UserError
+from mtzoo.progress import show_progress
 from mtzoo.quantization.qconfig import CHOICES
 from mtzoo.recipes.save_dir import claim_folder
 
@@ -46,9 +47,10 @@ def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
     say(f"ranges: observer {observer} on {len(folder.calibration)} images, equalize {equalize}, bias correction "
         f"{'on' if corrects else 'off'}, distillation {args.distil_iters or 'off'}")
     path = save_dir / f"{args.onnx.stem}-int8.onnx"
-    quantized = source.quantize(batches_of(folder.calibration, source.order), observer=observer, equalize=equalize,
-                                bias_correction=corrects, weight_bits=args.weight_bits or 8,
-                                distil_iterations=args.distil_iters or 0, learning_rate=rate, device=device)
+    with show_progress("quantizing", transient=True) as on_progress:
+        quantized = source.quantize(batches_of(folder.calibration, source.order), observer=observer, equalize=equalize,
+                                    bias_correction=corrects, weight_bits=args.weight_bits or 8, learning_rate=rate, device=device,
+                                    distil_iterations=args.distil_iters or 0, on_progress=on_progress)
     info = quantized.export(path, dtype="uint8" if args.uint8 else "float32")
     for line in quantized.exactness(info):
         say(line)

@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from mtzoo.cli.progress import show_progress
     from mtzoo.console import say
+    from mtzoo.progress import show_progress
     from mtzoo.recipes.verify import verify
     from mtzoo.runtime.verify_table import distance_table
 

@@ -9,6 +9,7 @@ not done again. Let nothing else run beside --bench; on a CPU without VNNI add -
 """
 
 import argparse
+import time
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from mtzoo.engine.row_record import load_rows, save_rows
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 from mtzoo.locate import find_config, list_configs
+from mtzoo.progress import format_seconds
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
     from mtzoo.cli.zoo_row import Measuring, ZooRow
@@ -54,12 +56,15 @@ def run(args: argparse.Namespace) -> int:
     kept = [] if args.record is None else load_rows(args.record, ZooRow, "zoo-table")
     known = {(row.config, row.hw, row.weight_bits): row for row in kept}
     wanted = _wanted(args.names)
-    rows = []
+    rows, started, done = [], time.monotonic(), 0
     for place, name in enumerate(wanted):
         config = adapted(load_config(find_config(name)), args.hw, args.weight_bits)
         key = (name, tuple(config.deploy_geometry.input_hw), config.quantization.weight_bits)
         if not _is_done(known.get(key), asked):
-            row = measure(config, asked, lambda what, n=name, i=place: note(f"{i + 1} of {len(wanted)}: {n}: {what}"))
+            left = (time.monotonic() - started) / done * (len(wanted) - place) if done else None
+            head = f"{place + 1} of {len(wanted)}{'' if left is None else f', {format_seconds(left)} to go'}: {name}"
+            row = measure(config, asked, lambda what, head=head: note(f"{head}: {what}"))
+            done += 1
             known[key] = row if key not in known else row.beside(known[key])
             if args.record is not None:
                 save_rows(args.record, known.values())

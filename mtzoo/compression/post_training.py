@@ -1,6 +1,6 @@
 """A float network -> the same network rounding, with no step of training in between."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from mtzoo.compression.bias_correction import correct_biases
 from mtzoo.compression.equalize import EQUALIZE, activation_ranges, equalize
 from mtzoo.compression.equalize_network import equalize_network
 from mtzoo.errors import UserError, did_you_mean
+from mtzoo.progress import counted
 from mtzoo.quantization import QConfigMap, calibrate, prepare
 
 FEW = 8
@@ -36,15 +37,17 @@ OBSERVER_OF_FOREIGN = "mse"
 """With a few outliers in a map, as where a PReLU ends it, what clips them is finer for all others."""
 
 
-def quantize(folded: nn.Module, qconfigs: QConfigMap, batches: Sequence[Tensor], corrections: Corrections) -> nn.Module:
+def quantize(folded: nn.Module, qconfigs: QConfigMap, batches: Sequence[Tensor], corrections: Corrections,
+             on_progress: Callable[[int, int], None] | None = None) -> nn.Module:
     """A copy of `folded` (float, no BN) that rounds: prepared, calibrated on `batches`, corrected; in eval mode.
 
-    batches: (N, 3, H, W) normalised images. Freeze and convert it next, or export it as it stands if parts are left in float.
+    batches: (N, 3, H, W) normalised images; on_progress(done, total) counts those that were calibrated on. Freeze and convert it next,
+    or export it as it stands if parts are left in float.
     """
     reference = equalized(folded, batches, corrections.equalize)
     net = deepcopy(reference)
     prepare(net, qconfigs)
-    calibrate(net, batches)
+    calibrate(net, batches if on_progress is None else counted(batches, on_progress))
     if corrections.biases:
         correct_biases(net, reference, few(batches))
     return net.eval()

@@ -19,6 +19,7 @@ from mtzoo.engine.pruning import Pruning, plan_pruning, without
 from mtzoo.engine.pruning_record import RECORD, load_record, made_for, save_record
 from mtzoo.engine.ptq import fold_all
 from mtzoo.models import MultiTaskNet
+from mtzoo.progress import counted, show_progress
 from mtzoo.runtime.bench import compare_latency
 
 RUNS = 30
@@ -57,11 +58,15 @@ def folded_candidates(config: ExperimentConfig, net: MultiTaskNet, pruned: Multi
 
 
 def measured_latency(nets: Mapping[Candidate, MultiTaskNet], spec: ExportSpec, threads: int) -> dict[Candidate, float]:
-    """Milliseconds of each on this machine, in OpenVINO, in interleaved rounds."""
-    models: dict[str, onnx.ModelProto] = {c.name: latency_model(net, spec, c.precision) for c, net in nets.items()}
+    """Milliseconds of each on this machine, in OpenVINO, in interleaved rounds. Progress is shown on stderr."""
+    with show_progress("making candidates", transient=True) as on_progress:
+        models: dict[str, onnx.ModelProto] = {c.name: latency_model(net, spec, c.precision)
+                                              for c, net in counted(nets.items(), on_progress)}
     hints = {c.name: "bf16" for c in nets if c.precision == "bf16"}
     first = next(iter(nets))
-    times = compare_latency(models, describe(models[first.name], nets[first], spec), threads, RUNS, hints)
+    with show_progress("measuring latency", transient=True) as on_progress:
+        times = compare_latency(models, describe(models[first.name], nets[first], spec), threads, RUNS, hints,
+                                lambda done: on_progress(done, RUNS))
     return {candidate: times[candidate.name] for candidate in nets}
 
 

@@ -21,7 +21,7 @@ from mtzoo.config import ExperimentConfig
 from mtzoo.data.dataset import eval_sets
 from mtzoo.data.loader import EvalBatch, make_eval_loader
 from mtzoo.data.pipeline import EvalPipeline
-from mtzoo.engine.evaluate import evaluate, network_predictor, task_data
+from mtzoo.engine.evaluate import evaluate_shown, network_predictor, task_data
 from mtzoo.engine.pruning import without
 from mtzoo.evaluation.detection import CocoBoxMetric
 from mtzoo.evaluation.segmentation import CellCounts, MeanIoU
@@ -106,7 +106,8 @@ class MaskCounts:
 
 def measure_original(config: ExperimentConfig, folded: MultiTaskNet, limit: int | None) -> TaskMetrics:
     """The main metrics of the network as it is. limit: at most so many images of each folder."""
-    return _main(evaluate(network_predictor(folded, config, torch.device("cpu")), config, batch_size=BATCH_SIZE, limit=limit), config)
+    predict = network_predictor(folded, config, torch.device("cpu"))
+    return _main(evaluate_shown("evaluating", predict, config, batch_size=BATCH_SIZE, limit=limit), config)
 
 
 def measure_from_scratch(config: ExperimentConfig, folded: MultiTaskNet, groups: Mapping[str, ChannelGroup], point: Point,
@@ -118,15 +119,16 @@ def measure_from_scratch(config: ExperimentConfig, folded: MultiTaskNet, groups:
 @torch.no_grad()
 def measure_points(config: ExperimentConfig, folded: MultiTaskNet, groups: Mapping[str, ChannelGroup], points: Sequence[Point],
                    original: TaskMetrics, limit: int | None = None,
-                   on_batch: Callable[[Results], None] = lambda results: None) -> dict[Point, TaskMetrics]:
+                   on_batch: Callable[[Results], None] = lambda results: None,
+                   on_progress: Callable[[int, int], None] = lambda done, total: None) -> dict[Point, TaskMetrics]:
     """Main metrics at each point, in one pass. folded: the float network without BN; original: its own metrics, which tasks keep
-    that a group does not reach; on_batch: shown the feature maps that a batch's points share."""
+    that a group does not reach; on_batch: shown the feature maps that a batch's points share; on_progress(done, total): images."""
     plain, packed = read_program(folded), {}
     program = pack(plain, packed)
     parts = [PartialProgram(pack(pruned_part(plain, _removed(groups, point)).program, packed)) for point in points]
     scores = [Score(config, part.program.outputs) for part in parts]
     with exact_float32(), _one_thread_each() as pool:
-        for batch, tasks in _batches(config, limit):
+        for batch, tasks in _batches(config, limit, on_progress):
             shared = _shared_results(program, parts, tasks, batch.images)
             on_batch(shared)
             add = partial(_add_batch, shared, tasks, batch, MaskCounts(config, batch.samples))
@@ -151,11 +153,16 @@ def _one_thread_each() -> Iterator[ThreadPoolExecutor]:
         torch.set_num_threads(threads)
 
 
-def _batches(config: ExperimentConfig, limit: int | None) -> Iterator[tuple[EvalBatch, set[str]]]:
+def _batches(config: ExperimentConfig, limit: int | None,
+             on_progress: Callable[[int, int], None]) -> Iterator[tuple[EvalBatch, set[str]]]:
     """The batches of `evaluate`, each with the tasks that it has labels of."""
-    for eval_set in eval_sets(task_data(config, "val"), EvalPipeline(config.deploy_geometry), limit):
+    sets = eval_sets(task_data(config, "val"), EvalPipeline(config.deploy_geometry), limit)
+    done, total = 0, sum(len(eval_set.dataset) for eval_set in sets)
+    for eval_set in sets:
         for batch in make_eval_loader(eval_set.dataset, BATCH_SIZE, config.env.workers):
             yield batch, {task for sample in batch.samples for task in (*sample.boxes, *sample.masks)}
+            done += len(batch.samples)
+            on_progress(done, total)
 
 
 def _shared_results(program: Program, parts: Collection[PartialProgram], tasks: Collection[str], images: Tensor) -> Results:

@@ -16,6 +16,7 @@ from mtzoo.evaluation.evaluator import Evaluator
 from mtzoo.layers import normalize_image
 from mtzoo.ops.precision import exact_float32
 from mtzoo.postprocess.prediction import Decoder, to_prediction
+from mtzoo.progress import show_progress
 from mtzoo.structures import Prediction, RawOutputs, flatten_outputs
 
 Executor = Callable[[Tensor], RawOutputs]
@@ -66,15 +67,28 @@ def train_pipeline(config: ExperimentConfig) -> TrainPipeline:
 
 
 @torch.no_grad()
-def evaluate(predict: Predictor, config: ExperimentConfig, *, batch_size: int = 4, limit: int | None = None) -> dict[str, float]:
+def evaluate(predict: Predictor, config: ExperimentConfig, *, batch_size: int = 4, limit: int | None = None,
+             on_progress: Callable[[int, int], None] | None = None) -> dict[str, float]:
     """Metrics in percent on all val sources: "seg_default/mIoU", "seg_default/<source>/mIoU", "det_person/AP50", ...
 
-    limit: of each folder the first so many images, whatever the batch size.
+    limit: of each folder the first so many images, whatever the batch size; on_progress(done, total) counts images.
     """
     evaluator = Evaluator(detection={t.name: t.classes for t in config.tasks if t.kind == "detection"},
                           segmentation={t.name: t.classes for t in config.tasks if t.kind == "segmentation"})
+    sets = eval_sets(task_data(config, "val"), EvalPipeline(config.deploy_geometry), limit)
+    done, total = 0, sum(len(eval_set.dataset) for eval_set in sets)
     with exact_float32():
-        for eval_set in eval_sets(task_data(config, "val"), EvalPipeline(config.deploy_geometry), limit):
+        for eval_set in sets:
             for batch in make_eval_loader(eval_set.dataset, batch_size, config.env.workers):
                 evaluator.update(predict(batch), batch.samples)
+                done += len(batch.samples)
+                if on_progress is not None:
+                    on_progress(done, total)
     return evaluator.compute()
+
+
+def evaluate_shown(title: str, predict: Predictor, config: ExperimentConfig, *, batch_size: int = 4,
+                   limit: int | None = None) -> dict[str, float]:
+    """`evaluate`, its progress shown on stderr under a title."""
+    with show_progress(title, transient=True) as on_progress:
+        return evaluate(predict, config, batch_size=batch_size, limit=limit, on_progress=on_progress)

@@ -11,6 +11,7 @@ from mtzoo.engine.run import INTEGER_STEP, Run
 from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image
 from mtzoo.ops.precision import exact_float32
+from mtzoo.progress import counted, show_progress
 from mtzoo.quantization import IntegerNet, convert, freeze, integer_state
 from mtzoo.structures import flatten_outputs
 
@@ -44,10 +45,13 @@ def to_integers(run: Run) -> IntegerNet:
 
 @torch.no_grad()
 def compare(run: Run, integer: IntegerNet, images: Sequence[Tensor]) -> Equality:
-    """Raw outputs of the fake-quant network in float32 against those of the integer network, on (1, 3, H, W) uint8 images."""
+    """Raw outputs of the fake-quant network in float32 against those of the integer network, on (1, 3, H, W) uint8 images.
+
+    Progress is shown on stderr.
+    """
     values, differing = 0, {}
-    with exact_float32():
-        for image in images:
+    with exact_float32(), show_progress("step 3 against step 2", transient=True) as on_progress:
+        for image in counted(images, on_progress):
             want = flatten_outputs(run.net(normalize_image(image)))
             got = flatten_outputs(integer(image))
             for name, value in want.items():

@@ -22,16 +22,18 @@ def as_read(sample: Sample) -> Sample:
 
 
 def evaluate_pair(pair: ModelPair, config: ExperimentConfig, *, limit: int | None = None,
-                  on_image: Callable[[int], None] | None = None) -> tuple[dict[str, BoxFigures], dict[str, dict[str, float]]]:
+                  on_progress: Callable[[int, int], None] | None = None) -> tuple[dict[str, BoxFigures], dict[str, dict[str, float]]]:
     """(who -> box figures, who -> task -> mIoU in percent) on all val sources of `config`, whose tasks both networks have.
 
-    who: "resize", "crop", "merged". limit: at most so many images of each folder; on_image: told the number of images done.
+    who: "resize", "crop", "merged". limit: at most so many images of each folder; on_progress(done, total) counts images.
     """
     tasks = [t for t in config.tasks if t.name in pair.resize.classes and t.name in pair.crop.classes]
     boxes = {who: {t.name: CocoBoxMetric(t.name, t.classes) for t in tasks if t.kind == "detection"} for who in ALONE_AND_MERGED}
     maps = {who: {t.name: MeanIoU(t.name, t.classes) for t in tasks if t.kind == "segmentation"} for who in ALONE_AND_MERGED}
-    data, done = [d for d in task_data(config, "val") if d.task in {t.name for t in tasks}], 0
-    for eval_set in eval_sets(data, as_read, limit):
+    data = [d for d in task_data(config, "val") if d.task in {t.name for t in tasks}]
+    sets = eval_sets(data, as_read, limit)
+    done, total = 0, sum(len(eval_set.dataset) for eval_set in sets)
+    for eval_set in sets:
         for batch in make_eval_loader(eval_set.dataset, 1, config.env.workers):
             (sample,) = batch.samples
             found = pair.predict_each(sample.image)
@@ -39,7 +41,7 @@ def evaluate_pair(pair: ModelPair, config: ExperimentConfig, *, limit: int | Non
                 for metric in (*boxes[who].values(), *maps[who].values()):
                     metric.add(getattr(found, who), sample)
             done += 1
-            if on_image is not None:
-                on_image(done)
+            if on_progress is not None:
+                on_progress(done, total)
     return ({who: {task: metric.by_size() for task, metric in boxes[who].items()} for who in ALONE_AND_MERGED},
             {who: {task: metric.compute()["mIoU"] for task, metric in maps[who].items()} for who in ALONE_AND_MERGED})

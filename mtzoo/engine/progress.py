@@ -12,16 +12,10 @@ from mtzoo.engine.loggers import Log
 from mtzoo.engine.step_losses import StepLosses, read_losses
 from mtzoo.errors import UserError
 from mtzoo.plain_data import convert
+from mtzoo.progress import format_seconds
 
 MOST_UNREAD = 256
 """Iterations whose losses wait on the device at most."""
-
-
-def format_seconds(seconds: float) -> str:
-    """75 -> "1:15", 3700 -> "1:01:40"."""
-    minutes, secs = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
 
 
 class _Unread(NamedTuple):

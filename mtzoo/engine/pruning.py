@@ -39,6 +39,7 @@ from mtzoo.errors import UserError, did_you_mean
 from mtzoo.graph import output_positions, read_program
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet
+from mtzoo.progress import counted, show_progress
 
 Criterion = Literal["params", "macs", "latency"]
 CRITERIA = ("params", "macs", "latency")
@@ -98,7 +99,8 @@ def importance_scores(config: ExperimentConfig, net: MultiTaskNet, importance: s
     """Scores of every convolution's channels; Taylor's see the losses of all tasks on a few training batches."""
     if importance != TAYLOR:
         return weight_scores(net, importance)
-    return taylor_scores(net, training_losses(config, net))
+    with show_progress("importance of channels", transient=True) as on_progress:
+        return taylor_scores(net, counted(training_losses(config, net), on_progress, TAYLOR_BATCHES))
 
 
 def training_losses(config: ExperimentConfig, net: MultiTaskNet, batches: int = TAYLOR_BATCHES) -> Iterator[Tensor]:

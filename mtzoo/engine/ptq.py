@@ -14,6 +14,7 @@ from mtzoo.engine.stages import FOLDED_STEP, fold_for_step, network_at, quantiza
 from mtzoo.errors import UserError
 from mtzoo.models import MultiTaskNet
 from mtzoo.ops.precision import exact_float32
+from mtzoo.progress import show_progress
 from mtzoo.quantization import convert, freeze, inexact_layers, integer_state, prepare
 from mtzoo.quantization.qconfig import node_of
 
@@ -72,13 +73,17 @@ def require_exact(job: Job, verb: str) -> None:
 
 
 def integer_network(job: Job) -> tuple[MultiTaskNet, Checkpoint]:
-    """The network on its grids, as fake-quant, and its checkpoint of step 3.
+    """The network on its grids, as fake-quant, and its checkpoint of step 3. The calibration's progress is shown on stderr.
 
     Raises UserError for a config that leaves something in float, or a layer whose sums could leave the exact range.
     """
-    with exact_float32():
-        net = quantize(job.folded, quantization_of(job.config), job.batches, job.corrections)
+    net = _quantized(job, job.config)
     return net, integer_checkpoint(net, job.config)
+
+
+def _quantized(job: Job, config: ExperimentConfig) -> MultiTaskNet:
+    with exact_float32(), show_progress("calibrating", transient=True) as on_progress:
+        return quantize(job.folded, quantization_of(config), job.batches, job.corrections, on_progress)
 
 
 def integer_checkpoint(net: MultiTaskNet, config: ExperimentConfig) -> Checkpoint:
@@ -103,8 +108,7 @@ def mixed_network(job: Job, patterns: Sequence[str] = (), how: str = "float") ->
     how: one of SPARE.
     """
     config = with_spared_layers(job.config, patterns, how)
-    with exact_float32():
-        net = quantize(job.folded, quantization_of(config), job.batches, job.corrections)
+    net = _quantized(job, config)
     return net, mixed_checkpoint(net, config)
 
 

@@ -15,6 +15,7 @@ from mtzoo.engine.stages import FOLDED_STEP, INTEGER_STEP, checkpoint_network, f
 from mtzoo.errors import UserError
 from mtzoo.models import MultiTaskNet
 from mtzoo.ops.precision import exact_float32
+from mtzoo.progress import show_progress
 from mtzoo.quantization import inexact_layers
 
 
@@ -57,7 +58,8 @@ def _fake_quant(checkpoint: Checkpoint, config: ExperimentConfig, path: Path) ->
     if not checkpoint.progress.quantized:
         _check_rendered(config, path)
         folded = fold_all(load_float_network(config, path), config)
-        return quantize(folded, quantization_of(config), Batches(calibration_images(config)), Corrections())
+        with show_progress("calibrating", transient=True) as on_progress:
+            return quantize(folded, quantization_of(config), Batches(calibration_images(config)), Corrections(), on_progress)
     net, _, _ = checkpoint_network(Checkpoint(dict(config.resolved), checkpoint.progress, checkpoint.network), path, {})
     for later in range(step + 1, FOLDED_STEP + 1):
         fold_for_step(net, config, later)

@@ -27,11 +27,11 @@ from mtzoo.engine.checkpoint_values import StageRecord, restoring
 from mtzoo.engine.device import select_device, single_device, use_bf16
 from mtzoo.engine.distillation import build_distiller
 from mtzoo.engine.distributed import is_main, join, local_rank, on_main, rank, world_size
-from mtzoo.engine.evaluate import evaluate, network_predictor, task_data, train_pipeline
+from mtzoo.engine.evaluate import evaluate_shown, network_predictor, task_data, train_pipeline
 from mtzoo.engine.loggers import Loggers
 from mtzoo.engine.loop import BatchStream, PhaseResult, PhaseState, train_phase
 from mtzoo.engine.losses import MultiTaskLoss
-from mtzoo.engine.progress import Progress, format_seconds
+from mtzoo.engine.progress import Progress
 from mtzoo.engine.stages import INTEGER_STEP, fold_for_step, network_at, quantization_of
 from mtzoo.engine.validation import Validator, build_validator
 from mtzoo.engine.work_dir import WorkDir
@@ -39,6 +39,7 @@ from mtzoo.errors import UserError, cut, shown
 from mtzoo.layers import normalize_image
 from mtzoo.machine import check_processes
 from mtzoo.models import MultiTaskNet, start_from_published
+from mtzoo.progress import format_seconds
 from mtzoo.quantization import calibrate, is_prepared, prepare, set_fake_quant, set_observing
 from mtzoo.signals import listening
 
@@ -236,7 +237,8 @@ def finish_stage(run: Run, name: str, result: PhaseResult, position: Position, v
     run.net.eval()
     metrics = validator.metrics_at(kept) if validator else None
     if metrics is None:
-        metrics = evaluate(network_predictor(run.net, run.config, run.device), run.config, limit=run.eval_limit)
+        predict = network_predictor(run.net, run.config, run.device)
+        metrics = evaluate_shown(f"{name}: evaluating", predict, run.config, limit=run.eval_limit)
     validation = validator.curve if validator else []
     run.history.append(StageRecord(name, metrics, result.curve, result.seconds, result.data_wait, validation))
     path = run.work_dir.file(position.step, "last" if position.quantized else "float-last")

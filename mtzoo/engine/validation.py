@@ -12,7 +12,7 @@ from mtzoo.config import ExperimentConfig, Phase
 from mtzoo.config.validation import Validation
 from mtzoo.data.loader import EvalBatch
 from mtzoo.engine.distributed import largest, on_main
-from mtzoo.engine.evaluate import Predictor, evaluate, network_predictor
+from mtzoo.engine.evaluate import Predictor, evaluate_shown, network_predictor
 from mtzoo.engine.progress import Progress
 from mtzoo.errors import UserError
 from mtzoo.plain_data import convert
@@ -107,7 +107,8 @@ def build_validator(net: nn.Module, config: ExperimentConfig, phase: Phase, per_
         with evaluating(net):
             predict = stopping(network_predictor(net, config, device), stop)
             try:
-                return evaluate(predict, config, limit=min((n for n in (spec.images, limit) if n is not None), default=None))
+                return evaluate_shown(f"{progress.name}: validating", predict, config,
+                                      limit=min((n for n in (spec.images, limit) if n is not None), default=None))
             except CutShort:
                 return None
 

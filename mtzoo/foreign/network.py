@@ -4,7 +4,7 @@
     net.quantize(images).export("net-int8.onnx")
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,20 +73,23 @@ class Foreign:
 
     def quantize(self, images: Iterable[Any], *, observer: str = OBSERVER_OF_FOREIGN, equalize: str = OF_FOREIGN.equalize,
                  bias_correction: bool = OF_FOREIGN.biases, weight_bits: int = 8, distil_iterations: int = 0,
-                 learning_rate: float = LEARNING_RATE, device: torch.device | str = "cpu") -> "QuantizedForeign":
+                 learning_rate: float = LEARNING_RATE, device: torch.device | str = "cpu",
+                 on_progress: Callable[[int, int], None] = lambda done, total: None) -> "QuantizedForeign":
         """Observe ranges on `images` and round. With distil_iterations the integers then learn to say what the float network says of
         the same images, see `mtzoo.foreign.distil`.
 
-        device: where this is computed; the result is on the CPU.
+        device: where this is computed; the result is on the CPU. on_progress(done, total) counts observed batches and iterations.
 
         images: what a data loader gives: tensors (N, 3, H, W), or tuples that begin with one, as the network reads them (float32), or
         the pixels themselves (uint8), channels in the network's order. A few dozen are enough. Raises UserError for images of another
         size or normalisation, for none, and for a layer that cannot be exact.
         """
         batches, original = self.pixel_batches(images, device), self.folded_on(device)
-        net = calibrated(original, batches, observer, Corrections(equalize, bias_correction), weight_bits)
+        total = len(batches) + distil_iterations
+        net = calibrated(original, batches, observer, Corrections(equalize, bias_correction), weight_bits,
+                         lambda done, _: on_progress(done, total))
         if distil_iterations:
-            distil(net, original, batches, distil_iterations, learning_rate)
+            distil(net, original, batches, distil_iterations, learning_rate, lambda done, _: on_progress(len(batches) + done, total))
         return self.on_grid(net)
 
     def folded_on(self, device: torch.device | str) -> MultiTaskNet:
@@ -202,9 +205,9 @@ def graphs_of(lowered: Lowered) -> dict[str, list[NodeSpec]]:
 
 @exact_float32()
 def calibrated(folded: MultiTaskNet, batches: "PixelBatches", observer: str, corrections: Corrections,
-               weight_bits: int = 8) -> MultiTaskNet:
+               weight_bits: int = 8, on_progress: Callable[[int, int], None] | None = None) -> MultiTaskNet:
     """A fake-quant network of `Foreign.folded_on`, with ranges observed on `batches`, which are on its device."""
-    return quantize(folded, QConfigMap(QConfig(observer=observer, weight_bits=weight_bits)), batches, corrections)
+    return quantize(folded, QConfigMap(QConfig(observer=observer, weight_bits=weight_bits)), batches, corrections, on_progress)
 
 
 class PixelBatches(Sequence[Tensor]):

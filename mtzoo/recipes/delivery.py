@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import onnx
 import torch
 from torch import nn
@@ -15,10 +16,11 @@ from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.console import PlainConsole, numbered
 from mtzoo.deploy.exactness import exactness_lines
 from mtzoo.deploy.export import build_model, export_model
+from mtzoo.deploy.info import DeployInfo
 from mtzoo.deploy.load import DeployFile, read_deploy_file
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, save_checkpoint
-from mtzoo.engine.evaluate import evaluate, network_predictor
+from mtzoo.engine.evaluate import evaluate_shown, network_predictor
 from mtzoo.engine.origin import ADVICE
 from mtzoo.engine.pictures import pick_samples
 from mtzoo.engine.ptq import Job, fold_all, integer_checkpoint, integer_network, mixed_checkpoint
@@ -27,6 +29,7 @@ from mtzoo.engine.stages import FLOAT_STEP, FOLDED_STEP
 from mtzoo.evaluation.comparison import Variant, comparison_table, comparison_values, task_drops
 from mtzoo.models import MultiTaskNet
 from mtzoo.models.costs import node_costs
+from mtzoo.progress import OnProgress, counted, show_progress
 from mtzoo.quantization import inexact_layers
 from mtzoo.recipes.deploy_run import originals
 from mtzoo.recipes.models import export_spec, model_predictor
@@ -62,11 +65,16 @@ class Delivery:
 
     def evaluate_network(self, net: nn.Module) -> dict[str, float]:
         """Metrics of a torch network."""
-        return evaluate(network_predictor(net, self.config, torch.device("cpu")), self.config, limit=self.limit)
+        return evaluate_shown("evaluating", network_predictor(net, self.config, torch.device("cpu")), self.config, limit=self.limit)
 
     def evaluate_file(self, path: Path) -> dict[str, float]:
         """Metrics of a deploy model, with its own post-processing."""
-        return evaluate(model_predictor(DeployModel.load(path)), self.config, batch_size=1, limit=self.limit)
+        return evaluate_shown(f"evaluating {path.name}", model_predictor(DeployModel.load(path)), self.config, batch_size=1,
+                              limit=self.limit)
+
+    def samples(self, on_progress: OnProgress) -> Iterator[np.ndarray]:
+        """Images to verify a file on, each told when it is done."""
+        return originals(counted(pick_samples(self.config, VERIFY_IMAGES), on_progress))
 
 
 @dataclass(frozen=True)
@@ -159,7 +167,8 @@ def deliver_integer(delivery: Delivery, base: Base, name: str, net: MultiTaskNet
     for line in exactness_lines(net, info):
         delivery.say(line)
     delivery.say(f"{name}: verifying and evaluating the deploy model")
-    report = verify(path, originals(pick_samples(config, VERIFY_IMAGES)))
+    with show_progress("verifying", transient=True) as on_progress:
+        report = verify(path, delivery.samples(on_progress))
     differing = sum(report.mismatches.values()), sum(sum(t.values.values()) for t in report.executors.values())
     parameters, macs = network_costs(net, config)
     result = Variant(name, delivery.evaluate_file(path), path.stat().st_size, parameters, macs, differing=differing)
@@ -195,7 +204,8 @@ def deliver_mixed(delivery: Delivery, base: Base, net: MultiTaskNet, checkpoint:
     reasons = inexact_layers(net)
     first, why = next(iter(reasons.items()))
     delivery.say(f"mixed: NOT an integer network, because of {numbered(len(reasons), 'layer')}: '{first}' {why}")
-    distances = verify_mixed(net, read_deploy_file(path), originals(pick_samples(config, VERIFY_IMAGES)))
+    with show_progress("comparing executors", transient=True) as on_progress:
+        distances = verify_mixed(net, read_deploy_file(path), delivery.samples(on_progress))
     delivery.console.print(distance_table(distances))
     result = Variant("mixed", metrics or delivery.evaluate_file(path), path.stat().st_size, *network_costs(net, config))
     return show_comparison(delivery, base, result, saved, path, "comparison-mixed.json")
@@ -206,7 +216,7 @@ def show_comparison(delivery: Delivery, base: Base, result: Variant, checkpoint:
     before, kinds = base.variant, delivery.kinds
     if delivery.threads is not None:
         model = read_deploy_file(path)
-        times = compare_latency({"base": base.model, "result": model.model}, model.info, delivery.threads, BENCH_RUNS)
+        times = latency_shown({"base": base.model, "result": model.model}, model.info, delivery.threads, BENCH_RUNS)
         before, result = replace(before, latency_ms=times["base"]), replace(result, latency_ms=times["result"])
     images = "all validation images" if delivery.limit is None else f"{delivery.limit} images of each validation folder"
     runtime = "" if delivery.threads is None else f"; OpenVINO, {numbered(delivery.threads, 'thread')}"
@@ -215,3 +225,9 @@ def show_comparison(delivery: Delivery, base: Base, result: Variant, checkpoint:
     delivery.say(f"deploy model: {path} ({path.stat().st_size:,} bytes)")
     drops = task_drops(before.metrics, result.metrics, kinds)
     return Compressed(delivery.save_dir, checkpoint, path, before, result, drops)
+
+
+def latency_shown(models: Mapping[str, onnx.ModelProto], info: DeployInfo, threads: int, runs: int) -> dict[str, float]:
+    """`compare_latency`, its progress shown."""
+    with show_progress("measuring latency", transient=True) as on_progress:
+        return compare_latency(models, info, threads, runs, on_round=lambda done: on_progress(done, runs))

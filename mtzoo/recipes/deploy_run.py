@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +15,13 @@ import torch
 from mtzoo.data.images import read_image
 from mtzoo.deploy.exactness import exactness_lines
 from mtzoo.deploy.export import export_model
-from mtzoo.engine.evaluate import evaluate, network_predictor
+from mtzoo.engine.evaluate import evaluate_shown, network_predictor
 from mtzoo.engine.integer_step import compare, require_equal, to_integers
 from mtzoo.engine.pictures import draw_stage, pick_samples
 from mtzoo.engine.run import INTEGER_STEP, Run, StageRecord
 from mtzoo.evaluation.table import format_table, summary_line
 from mtzoo.models.costs import node_costs
+from mtzoo.progress import counted, show_progress
 from mtzoo.recipes.models import export_spec, model_predictor
 from mtzoo.runtime.bench import BenchReport, bench
 from mtzoo.runtime.model import DeployModel
@@ -78,11 +79,12 @@ def deploy_run(run: Run, command: str) -> QuantTrainResult:
     exactness = exactness_lines(run.net, info)
     for line in exactness:
         console.print(line)
-    verified = verify(path, originals(samples))
+    with show_progress("verifying", transient=True) as on_progress:
+        verified = verify(path, originals(counted(samples, on_progress)))
     console.print(f"verify: {verified.values:,} values on {verified.images} images, differing: {verified.mismatches}")
     metrics = evaluate_deployed(run, path)
     threads = os.cpu_count() or 1
-    measured = bench(path, threads=threads, runs=BENCH_RUNS_IN_TEST if run.pipeline_test else BENCH_RUNS)
+    measured = bench_shown(path, threads, BENCH_RUNS_IN_TEST if run.pipeline_test else BENCH_RUNS)
     run.work_dir.check_there()
     html, _ = write_report(build_report(run, command, path, verified, measured, exactness), run.work_dir.path)
     console.print(f"deploy model: {path} ({path.stat().st_size:,} bytes)")
@@ -95,7 +97,13 @@ def input_tensor(sample: Sample) -> torch.Tensor:
     return torch.from_numpy(sample.image).permute(2, 0, 1)[None].contiguous()
 
 
-def originals(samples: list[Sample]) -> Iterator[np.ndarray]:
+def bench_shown(path: Path, threads: int, runs: int) -> BenchReport:
+    """`bench`, its progress shown."""
+    with show_progress("measuring latency", transient=True) as on_progress:
+        return bench(path, threads, runs, lambda done: on_progress(done, runs))
+
+
+def originals(samples: Iterable[Sample]) -> Iterator[np.ndarray]:
     for sample in samples:
         yield read_image(sample.path)
 
@@ -103,8 +111,8 @@ def originals(samples: list[Sample]) -> Iterator[np.ndarray]:
 def evaluate_deployed(run: Run, path: Path) -> dict[str, float]:
     """Step 3's metrics are those of the file itself, run by OpenVINO with its own post-processing."""
     predict = model_predictor(DeployModel.load(path))
-    metrics = evaluate(predict, run.config, batch_size=1, limit=run.eval_limit)
     name = run.config.solver[INTEGER_STEP].prefix
+    metrics = evaluate_shown(f"{name}: evaluating", predict, run.config, batch_size=1, limit=run.eval_limit)
     run.history.append(StageRecord(name, metrics))
     draw_stage(predict, run.config, run.work_dir.path / "pictures" / name, pick_samples(run.config, PICTURES))
     run.console.print(f"{name}: {summary_line(metrics)}")

@@ -24,9 +24,9 @@ from mtzoo.recipes.delivery import (
     int8_job,
     integer_base,
     integer_file,
+    latency_shown,
     network_costs,
 )
-from mtzoo.runtime.bench import compare_latency
 from mtzoo.runtime.layer_times import layer_times
 
 PRUNED = "pruned, int8"
@@ -49,7 +49,7 @@ class LatencyMeter:
     def saved(self, pruned: MultiTaskNet) -> float:
         """Share of the latency that is gone."""
         file = self._file(pruned)
-        times = compare_latency({"original": self.original.model, "pruned": file.model}, file.info, self.threads, LATENCY_RUNS)
+        times = latency_shown({"original": self.original.model, "pruned": file.model}, file.info, self.threads, LATENCY_RUNS)
         return 1 - times["pruned"] / times["original"]
 
     def _file(self, net: MultiTaskNet) -> DeployFile:

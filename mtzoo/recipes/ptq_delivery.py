@@ -13,10 +13,12 @@ from mtzoo.engine.sensitivity import (
     load_noise,
     measure_noise,
     noise_table,
+    parts_of,
     rank_parts,
     save_noise,
 )
 from mtzoo.evaluation.comparison import failing_tasks, task_drops
+from mtzoo.progress import show_progress
 from mtzoo.recipes.delivery import Base, Compressed, Delivery, deliver_integer, deliver_mixed, evaluate_mixed
 
 SENSITIVITY, PICTURE = "sensitivity.json", "sensitivity.png"
@@ -69,7 +71,13 @@ def sensitivity(delivery: Delivery, job: Job, checkpoint: Path, tasks: list[str]
     known = load_noise(path, made_for) if path.exists() else {}
     if known:
         delivery.say(f"{path}: {len(known)} parts measured before")
-    noise = measure_noise(job, known, lambda part, found: save_noise(path, made_for, found))
+    total = len(parts_of(job))
+    with show_progress("noise of each part", transient=True) as on_progress:
+        def on_part(part: str, found: Noise) -> None:
+            save_noise(path, made_for, found)
+            on_progress(len(found), total)
+
+        noise = measure_noise(job, known, on_part)
     delivery.console.print(noise_table(noise, tasks))
     draw_noise(delivery.save_dir / PICTURE, noise, tasks)
     return noise

@@ -28,7 +28,6 @@ from mtzoo.engine.channel_sensitivity_table import (
     sensitivity_rows,
 )
 from mtzoo.engine.distributed import run_console
-from mtzoo.engine.progress import format_seconds
 from mtzoo.engine.pruning import Pruning, importance_scores
 from mtzoo.engine.ptq import fold_all, load_float_network
 from mtzoo.errors import UserError
@@ -36,6 +35,7 @@ from mtzoo.graph import read_program
 from mtzoo.locate import find_checkpoint
 from mtzoo.locks import lock_output
 from mtzoo.models import MultiTaskNet
+from mtzoo.progress import format_seconds, show_progress
 from mtzoo.recipes.adopt import adopt_checkpoint
 from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for
 from mtzoo.recipes.data_folders import say_folders
@@ -109,7 +109,8 @@ def measure(config: ExperimentConfig, folded: MultiTaskNet, groups: Mapping[str,
 
     for start in range(0, len(missing), POINTS_PER_PASS):
         some = missing[start:start + POINTS_PER_PASS]
-        table.add(groups, measure_points(config, folded, groups, some, table.original, table.made_for.limit, watch))
+        with show_progress(f"points {start + 1} to {start + len(some)} of {len(missing)}, images", transient=True) as on_progress:
+            table.add(groups, measure_points(config, folded, groups, some, table.original, table.made_for.limit, watch, on_progress))
         table.save(out)
         done, passed = start + len(some), time.perf_counter() - begun
         console.print(f"{done} of {len(missing)} points, {format_seconds(passed)}, about "

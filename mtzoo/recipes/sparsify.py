@@ -16,6 +16,7 @@ from mtzoo.engine.ptq import integer_network, load_float_network, require_exact
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
 from mtzoo.errors import UserError
 from mtzoo.locate import find_checkpoint
+from mtzoo.progress import show_progress
 from mtzoo.recipes.adopt import adopt_checkpoint
 from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for
 from mtzoo.recipes.data_folders import say_folders
@@ -85,7 +86,11 @@ def report_sparsity(delivery: Delivery, dense: onnx.ModelProto, made: Compressed
     """Show and save what the zeros are worth. dense: the network before, in integers."""
     file = read_deploy_file(made.model)
     dense_sizes, sizes = stored(dense), stored(file.model)
-    latency = {} if delivery.threads is None else compare_sparse(dense, file.model, file.info, delivery.threads, BENCH_RUNS)
+    latency: dict[str, SparseLatency] = {}
+    if delivery.threads is not None:
+        with show_progress("measuring latency", transient=True) as on_progress:
+            latency = compare_sparse(dense, file.model, file.info, delivery.threads, BENCH_RUNS,
+                                     lambda done: on_progress(done, BENCH_RUNS))
     delivery.console.print(sparsity_table(dense_sizes, sizes, latency))
     for runtime, times in latency.items():
         if not times.gains:

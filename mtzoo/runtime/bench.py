@@ -154,14 +154,15 @@ def _variants(info: DeployInfo, net: MultiTaskNet, plain: onnx.ModelProto, as_it
 
 
 def compare_latency(models: Mapping[str, onnx.ModelProto], info: DeployInfo, threads: int, runs: int,
-                    precisions: Mapping[str, Precision] = MappingProxyType({})) -> dict[str, float]:
+                    precisions: Mapping[str, Precision] = MappingProxyType({}),
+                    on_round: Callable[[int], None] | None = None) -> dict[str, float]:
     """Name -> median ms of models with the same inputs in OpenVINO, in interleaved rounds: a base and what was made of it.
 
-    precisions: of the float operators of those models that are not to run them in "f32".
+    precisions: of the float operators of those models that are not to run them in "f32"; on_round: told the number of rounds done.
     """
     feeds = noise_feeds(info)
     executors = {name: OpenVinoExecutor(model, threads, precisions.get(name, "f32")) for name, model in models.items()}
-    times = interleaved({name: lambda e=executor: e.run(feeds) for name, executor in executors.items()}, runs, None)
+    times = interleaved({name: lambda e=executor: e.run(feeds) for name, executor in executors.items()}, runs, on_round)
     return {name: statistics.median(t) for name, t in times.items()}
 
 

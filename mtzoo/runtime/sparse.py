@@ -3,7 +3,7 @@
 import math
 import statistics
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,12 +70,15 @@ class SparseLatency:
 
 
 def compare_sparse(dense: onnx.ModelProto, sparse: onnx.ModelProto, info: DeployInfo, threads: int,
-                   runs: int) -> dict[str, SparseLatency]:
-    """Runtime -> latency of two models of the same layers, in interleaved rounds; OpenVINO also with its option for sparse weights."""
+                   runs: int, on_round: Callable[[int], None] | None = None) -> dict[str, SparseLatency]:
+    """Runtime -> latency of two models of the same layers, in interleaved rounds; OpenVINO also with its option for sparse weights.
+
+    on_round: told the number of rounds done.
+    """
     executors = {"OpenVINO dense": OpenVinoExecutor(dense, threads), "OpenVINO": OpenVinoExecutor(sparse, threads),
                  "OpenVINO, sparse weights": OpenVinoExecutor(sparse, threads, sparse_rate=SPARSE_RATE),
                  "ONNX Runtime dense": OnnxRuntimeExecutor(dense, threads), "ONNX Runtime": OnnxRuntimeExecutor(sparse, threads)}
     feeds = noise_feeds(info)
-    times = interleaved({name: lambda e=executor: e.run(feeds) for name, executor in executors.items()}, runs, None)
+    times = interleaved({name: lambda e=executor: e.run(feeds) for name, executor in executors.items()}, runs, on_round)
     return {name: SparseLatency.of(times[f"{name.partition(',')[0]} dense"], times[name])
             for name in ("OpenVINO", "OpenVINO, sparse weights", "ONNX Runtime")}

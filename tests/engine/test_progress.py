@@ -6,15 +6,10 @@ import torch
 
 from mtzoo.console import PlainConsole
 from mtzoo.engine import progress as module
-from mtzoo.engine.progress import Progress, format_seconds
+from mtzoo.engine.progress import Progress
 from mtzoo.engine.scalar_log import ScalarLog
 from mtzoo.engine.step_losses import StepLosses
 from mtzoo.errors import UserError
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (75, "1:15"), (3700, "1:01:40"), (90000, "25:00:00")])
-def test_seconds_as_a_clock(seconds, text):
-    assert format_seconds(seconds) == text
 
 
 def progress(tmp_path, start=0, per_epoch=0):

@@ -10,7 +10,7 @@ from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.deploy.export import describe, write_model
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
-from mtzoo.engine.evaluate import evaluate
+from mtzoo.engine.evaluate import evaluate_shown
 from mtzoo.engine.origin import ADVICE
 from mtzoo.engine.pruning import pruned_config
 from mtzoo.engine.ptq import fold_all, integer_checkpoint, integer_network
@@ -82,7 +82,8 @@ def deliver_float(delivery: Delivery, name: str, precision: str, net: MultiTaskN
     info = describe(model, folded, spec)
     write_model(model, info, path)
     executor = OpenVinoExecutor(model, delivery.threads or 1, "bf16" if precision == "bf16" else "f32")
-    metrics = evaluate(model_predictor(DeployModel.of(info, executor)), config, batch_size=1, limit=delivery.limit)
+    metrics = evaluate_shown(f"{name}: evaluating", model_predictor(DeployModel.of(info, executor)), config, batch_size=1,
+                             limit=delivery.limit)
     return Variant(name, metrics, path.stat().st_size, *network_costs(folded, config)), path
 
 
