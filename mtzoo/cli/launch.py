@@ -4,7 +4,6 @@ import argparse
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -81,7 +80,7 @@ def launch(argv: Sequence[str], count: int) -> int:
 def tell(outcome: Outcome) -> int:
     """Print why the processes failed, if they did; the exit status."""
     if outcome.said:
-        print(f"error: {outcome.said}; go on with --resume" if outcome.killed else outcome.said, file=sys.stderr)
+        note(f"error: {outcome.said}; go on with --resume" if outcome.killed else outcome.said)
     return outcome.status
 
 
