@@ -1,7 +1,5 @@
 """tools/detection_peers.py: boxes of networks whose classes have other names."""
 
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -11,15 +9,10 @@ import pytest
 from mtzoo.data.groups import Record
 from mtzoo.structures import Boxes, Detections
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
-
 
 @pytest.fixture
-def tool(monkeypatch):
-    monkeypatch.syspath_prepend(TOOLS)
-    import detection_peers
-    yield detection_peers
-    sys.modules.pop("detection_peers")
+def tool(load_tool):
+    return load_tool("detection_peers")
 
 
 def test_ours_gives_the_boxes_of_the_classes_that_are_judged_by_falling_score(tool):

@@ -1,7 +1,6 @@
 """tools/draw_architecture.py: the pictures of docs/architecture.md."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,11 +9,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def tool(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "tools")
-    import draw_architecture
-    yield draw_architecture
-    sys.modules.pop("draw_architecture")
+def tool(load_tool):
+    return load_tool("draw_architecture")
 
 
 def words_and_arrows(path):

@@ -1,7 +1,5 @@
 """tools/foreign_peers.py: IoU of networks whose classes have other names."""
 
-import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,17 +10,12 @@ from mtzoo.config import config_from_dict
 from tests.checkpoints import write_checkpoint
 from tests.tiny import HW, config_values, write_images
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
 SKY, ROAD, VEHICLE, VOID = 0, 3, 8, 11
 
 
 @pytest.fixture
-def tool(monkeypatch):
-    monkeypatch.syspath_prepend(TOOLS)
-    import foreign_peers
-    yield foreign_peers
-    for name in ("foreign_peers", "foreign_table"):
-        sys.modules.pop(name)
+def tool(load_tool):
+    return load_tool("foreign_peers")
 
 
 def write_frame(root, mask):

@@ -1,31 +1,24 @@
 """tools/foreign_study.py: its tables, on a network of one convolution in place of ESPNetv2."""
 
-import sys
-from pathlib import Path
 
 import pytest
 
 import mtzoo
 from tests.foreign.files import noise_pictures, one_convolution
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
 HW = (16, 24)
 
 
 @pytest.fixture
-def tool(monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(TOOLS)
-    import foreign_study
-    import foreign_table
+def tool(load_tool, monkeypatch, tmp_path):
+    foreign_study, foreign_table = load_tool("foreign_study"), load_tool("foreign_table")
     path = one_convolution(tmp_path / "net.onnx", "output", 20)
     noise_pictures(tmp_path / "images", HW)
     noise_pictures(tmp_path / "masks", HW, 10)
     source, frames = mtzoo.from_onnx(path, mean=[0.5], std=[0.25]), foreign_table.image_files(tmp_path / "images")
     subject = foreign_table.Subject(source, frames[:2], None, [frames[2:3], frames[3:]])
     monkeypatch.setattr(foreign_study, "espnetv2", lambda args, hw: subject)
-    yield foreign_study
-    for name in ("foreign_study", "foreign_table"):
-        sys.modules.pop(name)
+    return foreign_study
 
 
 @pytest.mark.slow

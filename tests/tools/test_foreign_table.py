@@ -1,30 +1,25 @@
 """tools/foreign_table.py: the rows of docs/foreign.md, made once and measured later."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
 import mtzoo
 from tests.foreign.files import noise_pictures, one_convolution
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
 HW = (16, 24)
 
 
 @pytest.fixture
-def tool(monkeypatch, tmp_path):
+def tool(load_tool, monkeypatch, tmp_path):
     """The script with one subject, a convolution of five outputs."""
-    monkeypatch.syspath_prepend(TOOLS)
-    import foreign_table
+    foreign_table = load_tool("foreign_table")
     path = one_convolution(tmp_path / "net.onnx", "logits", 5)
     noise_pictures(tmp_path / "images", HW)
     source = mtzoo.from_onnx(path, mean=[0.5], std=[0.25])
     subject = foreign_table.Subject(source, foreign_table.image_files(tmp_path / "images"), lambda run, paths: float(len(paths)))
     monkeypatch.setattr(foreign_table, "SUBJECTS", {"tiny": lambda args: subject})
-    yield foreign_table
-    sys.modules.pop("foreign_table")
+    return foreign_table
 
 
 def test_a_row_is_measured_after_it_was_made(tool, tmp_path, capsys):

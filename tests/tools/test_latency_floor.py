@@ -1,18 +1,13 @@
-from pathlib import Path
 
 import pytest
 from torch import nn
 
 from mtzoo.compression.latency import CONV, Operator
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
-
 
 @pytest.fixture
-def tool(monkeypatch):
-    monkeypatch.syspath_prepend(TOOLS)
-    import latency_floor
-    return latency_floor
+def tool(load_tool):
+    return load_tool("latency_floor")
 
 
 def operator(conv, made):

@@ -1,17 +1,12 @@
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
-
 
 @pytest.fixture
-def tool(monkeypatch):
-    monkeypatch.syspath_prepend(TOOLS)
-    import shrink_data
-    return shrink_data
+def tool(load_tool):
+    return load_tool("shrink_data")
 
 
 def test_jpegs_get_smaller_and_everything_else_stays(tool, tmp_path, capsys):

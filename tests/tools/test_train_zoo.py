@@ -15,10 +15,8 @@ TOOLS = Path(__file__).resolve().parents[2] / "tools"
 
 
 @pytest.fixture
-def tool(monkeypatch):
-    monkeypatch.syspath_prepend(TOOLS)
-    import train_zoo
-    return train_zoo
+def tool(load_tool):
+    return load_tool("train_zoo")
 
 
 def test_every_command_of_the_shipped_file_is_one_that_mtzoo_takes(tool, tmp_path, capsys):

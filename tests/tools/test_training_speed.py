@@ -1,4 +1,3 @@
-from pathlib import Path
 
 import pytest
 import torch
@@ -6,14 +5,10 @@ import torch
 from mtzoo.models import build_network
 from tests.tiny import tiny_graphs
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
-
 
 @pytest.fixture
-def tool(monkeypatch):
-    monkeypatch.syspath_prepend(TOOLS)
-    import training_speed
-    return training_speed
+def tool(load_tool):
+    return load_tool("training_speed")
 
 
 @pytest.mark.slow

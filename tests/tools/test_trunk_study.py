@@ -1,25 +1,18 @@
 """tools/trunk_study.py: the candidates' configs, and the table of what was measured."""
 
 import json
-import sys
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from mtzoo.engine.stages import config_network
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
 MODULES = ("trunk_candidates", "trunk_study", "trunk_table")
 
 
 @pytest.fixture
-def tool(monkeypatch):
-    monkeypatch.syspath_prepend(TOOLS)
-    import trunk_study
-    yield trunk_study
-    for name in MODULES:
-        sys.modules.pop(name, None)
+def tool(load_tool):
+    return load_tool("trunk_study")
 
 
 def nodes_of(config):

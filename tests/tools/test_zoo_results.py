@@ -1,16 +1,11 @@
 import os
-from pathlib import Path
 
 import pytest
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
-
 
 @pytest.fixture
-def tool(monkeypatch):
-    monkeypatch.syspath_prepend(TOOLS)
-    import zoo_results
-    return zoo_results
+def tool(load_tool):
+    return load_tool("zoo_results")
 
 
 def write(path, size, age=0):
