@@ -23,6 +23,7 @@ REQUIREMENTS = [
     "defusedxml>=0.7",
     "platformdirs>=4",
     "tensorboard>=2.18",
+    "matplotlib>=3.9",  # comes with mmengine in any case
     # The main job exports, verifies and measures, and `mtzoo predict` works right after the install: no extra for these.
     "onnx>=1.17",
     "onnxruntime>=1.20",

@@ -208,6 +208,10 @@ class ExperimentConfig:
         return {task.name: task.classes for task in self.tasks}
 
     @property
+    def detection_classes(self) -> dict[str, tuple[str, ...]]:
+        return {task.name: task.classes for task in self.tasks if task.kind == "detection"}
+
+    @property
     def segmentation_classes(self) -> dict[str, tuple[str, ...]]:
         return {task.name: task.classes for task in self.tasks if task.kind == "segmentation"}
 

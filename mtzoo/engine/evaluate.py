@@ -12,6 +12,7 @@ from mtzoo.data.pipeline import EvalPipeline, TrainPipeline
 from mtzoo.data.sources import TaskData
 from mtzoo.deploy.logits import exact_decoders
 from mtzoo.errors import UserError
+from mtzoo.evaluation.details import Details
 from mtzoo.evaluation.evaluator import Evaluator
 from mtzoo.layers import normalize_image
 from mtzoo.ops.precision import exact_float32
@@ -66,21 +67,29 @@ def train_pipeline(config: ExperimentConfig) -> TrainPipeline:
     return TrainPipeline(config.train_geometry, config.photometric, config.augmentation, config.segmentation_classes)
 
 
+def details_of(config: ExperimentConfig) -> Details:
+    """For `evaluate`: nothing collected yet."""
+    return Details(detection=config.detection_classes, segmentation=config.segmentation_classes)
+
+
 @torch.no_grad()
 def evaluate(predict: Predictor, config: ExperimentConfig, *, batch_size: int = 4, limit: int | None = None,
-             on_progress: Callable[[int, int], None] | None = None) -> dict[str, float]:
+             details: Details | None = None, on_progress: Callable[[int, int], None] | None = None) -> dict[str, float]:
     """Metrics in percent on all val sources: "seg_default/mIoU", "seg_default/<source>/mIoU", "det_person/AP50", ...
 
-    limit: of each folder the first so many images, whatever the batch size; on_progress(done, total) counts images.
+    limit: of each folder the first so many images, whatever the batch size; details: collects what else there is to show;
+    on_progress(done, total) counts images.
     """
-    evaluator = Evaluator(detection={t.name: t.classes for t in config.tasks if t.kind == "detection"},
-                          segmentation={t.name: t.classes for t in config.tasks if t.kind == "segmentation"})
+    evaluator = Evaluator(detection=config.detection_classes, segmentation=config.segmentation_classes)
     sets = eval_sets(task_data(config, "val"), EvalPipeline(config.deploy_geometry), limit)
     done, total = 0, sum(len(eval_set.dataset) for eval_set in sets)
     with exact_float32():
         for eval_set in sets:
             for batch in make_eval_loader(eval_set.dataset, batch_size, config.env.workers):
-                evaluator.update(predict(batch), batch.samples)
+                predictions = predict(batch)
+                evaluator.update(predictions, batch.samples)
+                if details is not None:
+                    details.update(predictions, batch.samples)
                 done += len(batch.samples)
                 if on_progress is not None:
                     on_progress(done, total)
@@ -88,7 +97,7 @@ def evaluate(predict: Predictor, config: ExperimentConfig, *, batch_size: int = 
 
 
 def evaluate_shown(title: str, predict: Predictor, config: ExperimentConfig, *, batch_size: int = 4,
-                   limit: int | None = None) -> dict[str, float]:
+                   limit: int | None = None, details: Details | None = None) -> dict[str, float]:
     """`evaluate`, its progress shown on stderr under a title."""
     with show_progress(title, transient=True) as on_progress:
-        return evaluate(predict, config, batch_size=batch_size, limit=limit, on_progress=on_progress)
+        return evaluate(predict, config, batch_size=batch_size, limit=limit, details=details, on_progress=on_progress)

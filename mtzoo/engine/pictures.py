@@ -1,8 +1,10 @@
 """Predictions drawn on the same few validation images after every stage."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
+import numpy as np
 import torch
 
 from mtzoo.config import ExperimentConfig
@@ -14,8 +16,11 @@ from mtzoo.engine.checkpoint import RESUME_ADVICE
 from mtzoo.engine.evaluate import Predictor, task_data
 from mtzoo.files import write_whole
 from mtzoo.ops import affine
-from mtzoo.structures import Sample
+from mtzoo.structures import Prediction, Sample
 from mtzoo.visualization.draw import draw_ground_truth, draw_prediction
+
+MIN_SCORE = 0.3
+"""Of the boxes in pictures of a stage."""
 
 
 def pick_samples(config: ExperimentConfig, count: int) -> list[Sample]:
@@ -33,9 +38,19 @@ def draw_stage(predict: Predictor, config: ExperimentConfig, folder: Path, sampl
     Raises UserError where that cannot be written.
     """
     for i, sample in enumerate(samples):
-        original = read_image(sample.path)
-        drawn = draw_prediction(original, predict(collate_eval([sample]))[0], config.classes)
-        truth = draw_ground_truth(Sample(original, sample.path, sample.source, sample.original_hw,
-                                         affine.scale_shift(1, 1), sample.boxes, sample.masks), config.classes)
-        picture = cv2.imencode(".jpg", cv2.hconcat([truth, drawn]))[1]
-        write_whole(folder / f"{i:02d}-{sample.path.stem}.jpg", picture.tobytes(), RESUME_ADVICE)  # imwrite hides a full disk
+        picture = labels_and_prediction(sample, predict(collate_eval([sample]))[0], config.classes, MIN_SCORE)
+        write_jpeg(folder / f"{i:02d}-{sample.path.stem}.jpg", picture, RESUME_ADVICE)
+
+
+def write_jpeg(path: Path, picture: np.ndarray, advice: str) -> None:
+    """picture: (H, W, 3) uint8 BGR. Raises UserError with `advice` where it cannot be written: imwrite hides a full disk."""
+    write_whole(path, cv2.imencode(".jpg", picture)[1].tobytes(), advice)
+
+
+def labels_and_prediction(sample: Sample, prediction: Prediction, classes: Mapping[str, Sequence[str]], min_score: float) -> np.ndarray:
+    """Side by side over the original, (H, 2 W, 3) uint8 BGR. sample: of an EvalDataset; min_score: of the boxes that are drawn."""
+    original = read_image(sample.path)
+    drawn = draw_prediction(original, prediction, classes, min_score=min_score)
+    truth = draw_ground_truth(Sample(original, sample.path, sample.source, sample.original_hw, affine.scale_shift(1, 1), sample.boxes,
+                                     sample.masks), classes)
+    return cv2.hconcat([truth, drawn])

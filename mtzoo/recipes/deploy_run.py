@@ -12,13 +12,16 @@ import onnxruntime
 import openvino
 import torch
 
+from mtzoo.config import ExperimentConfig
 from mtzoo.data.images import read_image
 from mtzoo.deploy.exactness import exactness_lines
 from mtzoo.deploy.export import export_model
-from mtzoo.engine.evaluate import evaluate_shown, network_predictor
+from mtzoo.engine.evaluate import Predictor, details_of, evaluate_shown, network_predictor
 from mtzoo.engine.integer_step import compare, require_equal, to_integers
+from mtzoo.engine.mistakes import task_figure, worst_images
 from mtzoo.engine.pictures import draw_stage, pick_samples
 from mtzoo.engine.run import INTEGER_STEP, Run, StageRecord
+from mtzoo.evaluation.details import Details
 from mtzoo.evaluation.table import format_table, summary_line
 from mtzoo.models.costs import node_costs
 from mtzoo.progress import counted, show_progress
@@ -27,7 +30,17 @@ from mtzoo.runtime.bench import BenchReport, bench
 from mtzoo.runtime.model import DeployModel
 from mtzoo.runtime.verify import VerifyReport, verify
 from mtzoo.structures import Sample
-from mtzoo.visualization.report import NodeShare, Picture, Report, StepReport, VerifyCounts, write_report
+from mtzoo.visualization.figures import figure_bytes
+from mtzoo.visualization.report import (
+    Chart,
+    Mistakes,
+    NodeShare,
+    Picture,
+    Report,
+    StepReport,
+    VerifyCounts,
+    write_report,
+)
 
 PICTURES = 4
 VERIFY_IMAGES = 16
@@ -82,11 +95,11 @@ def deploy_run(run: Run, command: str) -> QuantTrainResult:
     with show_progress("verifying", transient=True) as on_progress:
         verified = verify(path, originals(counted(samples, on_progress)))
     console.print(f"verify: {verified.values:,} values on {verified.images} images, differing: {verified.mismatches}")
-    metrics = evaluate_deployed(run, path)
+    metrics, mistakes = evaluate_deployed(run, path)
     threads = os.cpu_count() or 1
     measured = bench_shown(path, threads, BENCH_RUNS_IN_TEST if run.pipeline_test else BENCH_RUNS)
     run.work_dir.check_there()
-    html, _ = write_report(build_report(run, command, path, verified, measured, exactness), run.work_dir.path)
+    html, _ = write_report(build_report(run, command, path, verified, measured, exactness, mistakes), run.work_dir.path)
     console.print(f"deploy model: {path} ({path.stat().st_size:,} bytes)")
     console.print(f"report: {html}")
     return QuantTrainResult(run.work_dir.path, path, html, metrics, verified, measured)
@@ -108,22 +121,35 @@ def originals(samples: Iterable[Sample]) -> Iterator[np.ndarray]:
         yield read_image(sample.path)
 
 
-def evaluate_deployed(run: Run, path: Path) -> dict[str, float]:
-    """Step 3's metrics are those of the file itself, run by OpenVINO with its own post-processing."""
-    predict = model_predictor(DeployModel.load(path))
+def evaluate_deployed(run: Run, path: Path) -> tuple[dict[str, float], list[Mistakes]]:
+    """Step 3's metrics are those of the file itself, run by OpenVINO with its own post-processing. And what it gets wrong."""
+    predict, details = model_predictor(DeployModel.load(path)), details_of(run.config)
     name = run.config.solver[INTEGER_STEP].prefix
-    metrics = evaluate_shown(f"{name}: evaluating", predict, run.config, batch_size=1, limit=run.eval_limit)
+    metrics = evaluate_shown(f"{name}: evaluating", predict, run.config, batch_size=1, limit=run.eval_limit,
+                             details=details)
     run.history.append(StageRecord(name, metrics))
     draw_stage(predict, run.config, run.work_dir.path / "pictures" / name, pick_samples(run.config, PICTURES))
     run.console.print(f"{name}: {summary_line(metrics)}")
     if not run.pipeline_test:
         run.console.print(format_table(metrics))
-    return metrics
+    return metrics, report_mistakes(details, predict, run.config)
+
+
+def report_mistakes(details: Details, predict: Predictor, config: ExperimentConfig) -> list[Mistakes]:
+    """For the report: a chart and the worst images of each task."""
+    found = []
+    for task, values in details.values().items():
+        figure = task_figure(details, task)
+        chart = Chart(f"{task}: chart", figure_bytes(figure, "svg")) if figure else None
+        worst = [Picture.from_image(f"{image.score.path.name}: {image.score.said}", image.picture)
+                 for image in worst_images(details, task, predict, config, PICTURES)]
+        found.append(Mistakes(task, chart, worst, values))
+    return found
 
 
 def build_report(run: Run, command: str, path: Path, verified: VerifyReport, measured: BenchReport,
-                 exactness: Sequence[str]) -> Report:
-    """Everything the run has found out. exactness: of `exactness_lines`."""
+                 exactness: Sequence[str], mistakes: Sequence[Mistakes]) -> Report:
+    """Everything the run has found out. exactness: of `exactness_lines`; mistakes: of `evaluate_deployed`."""
     costs = node_costs(run.net, run.config.deploy_geometry.input_hw)
     sizes = {file.name: file.stat().st_size for file in sorted(run.work_dir.path.glob("*export-last.onnx"))}
     environment = {"machine": platform.processor() or platform.machine(), "threads": str(measured.threads),
@@ -135,7 +161,7 @@ def build_report(run: Run, command: str, path: Path, verified: VerifyReport, mea
                   nodes=[NodeShare(c.name, c.params, c.macs, c.tasks) for c in costs],
                   latency_ms=measured.latency_ms, bytes={**sizes, **measured.bytes},
                   verify=VerifyCounts(verified.images, verified.values, verified.mismatches),
-                  environment=environment, notes=[*speeds, *exactness])
+                  environment=environment, notes=[*speeds, *exactness], mistakes=mistakes)
 
 
 def stage_report(work_dir: Path, record: StageRecord) -> StepReport:

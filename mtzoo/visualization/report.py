@@ -6,6 +6,8 @@ from mtzoo.files import write_whole
 from mtzoo.strict_json import write_json
 from mtzoo.visualization.report_html import render_html
 from mtzoo.visualization.report_model import (
+    Chart,
+    Mistakes,
     NodeShare,
     Picture,
     Report,
@@ -14,7 +16,7 @@ from mtzoo.visualization.report_model import (
     report_to_dict,
 )
 
-__all__ = ["NodeShare", "Picture", "Report", "StepReport", "VerifyCounts", "report_to_dict", "write_report"]
+__all__ = ["Chart", "Mistakes", "NodeShare", "Picture", "Report", "StepReport", "VerifyCounts", "report_to_dict", "write_report"]
 
 ADVICE = "choose another --work-dir"
 

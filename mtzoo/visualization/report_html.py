@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from mtzoo.visualization.html_text import html_text
-from mtzoo.visualization.report_model import EXECUTORS, NodeShare, Picture, Report, StepReport
+from mtzoo.visualization.report_model import EXECUTORS, Chart, Mistakes, NodeShare, Picture, Report, StepReport
 from mtzoo.visualization.report_style import CSS
 from mtzoo.visualization.svg import Point, bar_chart, line_chart, step_chart
 
@@ -20,6 +20,7 @@ def render_html(report: Report) -> str:
         ("Losses", losses_section(report.steps)),
         ("Validation during training", validation_section(report.steps)),
         ("Predictions of each step on the same images", pictures_section(report.steps)),
+        ("What the last step gets wrong", mistakes_section(report.mistakes)),
         ("Equality: values that differ from the validated network", verify_section(report)),
         ("Latency, median per image", latency_section(report)),
         ("File sizes", bytes_section(report)),
@@ -150,7 +151,22 @@ def pictures_section(steps: Sequence[StepReport]) -> str:
     return f'<div class="scroll"><table class="pictures"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
-def zoomable(picture: Picture) -> str:
+def mistakes_section(mistakes: Sequence[Mistakes]) -> str:
+    """A chart for each task, and below it the images that went worst: labels on the left, prediction on the right."""
+    parts = []
+    for each in mistakes:
+        parts.append(f"<h3>{html_text(each.task)}</h3>")
+        if each.chart:
+            parts.append(f'<div class="pictures chart">{zoomable(each.chart)}</div>')
+        if each.worst:
+            cells = "".join(f"<figure>{zoomable(picture)}<figcaption>{html_text(picture.title)}</figcaption></figure>"
+                            for picture in each.worst)
+            parts.append("<p>The images that went worst: labels on the left, prediction on the right.</p>"
+                         f'<div class="pictures grid">{cells}</div>')
+    return "".join(parts)
+
+
+def zoomable(picture: Picture | Chart) -> str:
     """The checkbox is the state of the zoom, so that the page needs no script."""
     return f'<label><input type="checkbox"><img alt="{html_text(picture.title)}" src="{picture.data_uri}"></label>'
 

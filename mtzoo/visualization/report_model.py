@@ -45,6 +45,29 @@ class StepReport:
 
 
 @dataclass(frozen=True)
+class Chart:
+    """A figure for a page. title: what it shows; svg: a whole SVG file."""
+
+    title: str
+    svg: bytes
+
+    @property
+    def data_uri(self) -> str:
+        return f"data:image/svg+xml;base64,{b64encode(self.svg).decode()}"
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """What the last step gets wrong in one task. chart: confusion matrix or curves, None without ground truth; worst: pictures of the
+    images that went worst, the worst first; values: the chart's figures as plain data."""
+
+    task: str
+    chart: Chart | None
+    worst: Sequence[Picture]
+    values: Mapping[str, object]
+
+
+@dataclass(frozen=True)
 class NodeShare:
     """One node of the graph. macs: multiply-accumulates per image at the deploy input; tasks: those that need it."""
 
@@ -81,6 +104,7 @@ class Report:
     verify: VerifyCounts | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    mistakes: Sequence[Mistakes] = ()
 
 
 def report_to_dict(report: Report) -> dict[str, object]:
@@ -102,4 +126,5 @@ def report_to_dict(report: Report) -> dict[str, object]:
         "latency_ms": dict(report.latency_ms),
         "bytes": dict(report.bytes),
         "notes": list(report.notes),
+        "mistakes": {each.task: {**each.values, "worst": [picture.title for picture in each.worst]} for each in report.mistakes},
     }

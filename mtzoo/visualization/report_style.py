@@ -42,6 +42,10 @@ svg polyline { fill: none; stroke-width: 2; stroke-linejoin: round }
 .legend i { display: inline-block; width: 11px; height: 11px; margin-right: 5px; border-radius: 3px }
 .pictures th, .pictures td { text-align: left; border: 0; padding: 3px; min-width: 240px }
 .pictures .title { padding-top: 10px; color: var(--soft); font-size: 13px }
+h3 { margin: 22px 0 8px; font-size: 16px }
+.pictures figcaption { font-weight: 400; color: var(--soft); font-size: 13px; overflow-wrap: anywhere }
+.pictures.chart { max-width: 900px }
+.pictures.chart img { background: #fff }
 .pictures input { position: absolute; opacity: 0 }
 .pictures img { display: block; width: 100%; border-radius: 6px; cursor: zoom-in }
 .pictures input:focus-visible + img { outline: 2px solid var(--accent) }

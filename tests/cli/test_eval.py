@@ -2,6 +2,8 @@
 
 import json
 
+import cv2
+import numpy as np
 import pytest
 
 from mtzoo.cli.main import main
@@ -13,7 +15,7 @@ from mtzoo.engine.stages import fold_for_step, quantization_of
 from mtzoo.layers import normalize_image
 from mtzoo.quantization import calibrate, prepare
 from tests.cli.ptq_helpers import write_checkpoint, write_own_masks
-from tests.tiny import config_values, tiny_config, write_images
+from tests.tiny import HW, config_values, tiny_config, write_images
 
 
 def write_fake_quant(path, config, step):
@@ -71,6 +73,27 @@ def test_metrics_without_ground_truth_are_null_and_the_limit_is_told_nothing_mor
     found = metrics_of(tmp_path / "x.pt", tmp_path, "--limit", "1")
     assert "NaN" not in (tmp_path / "m.json").read_text()
     assert found["seg/mIoU"] is not None
+
+
+def test_what_goes_wrong_is_drawn_by_task(tmp_path, capsys):
+    config = tiny_config(write_images(tmp_path / "data"))
+    write_checkpoint(tmp_path / "x.pt", config)
+    metrics = metrics_of(tmp_path / "x.pt", tmp_path, "--out", str(tmp_path / "wrong"), "--worst", "2")
+    values = json.loads((tmp_path / "wrong" / "details.json").read_text())
+    confusion = np.array(values["seg"]["confusion"])
+    hits, union = np.diag(confusion), confusion.sum(0) + confusion.sum(1) - np.diag(confusion)
+    assert metrics["seg/IoU/ground"] == pytest.approx(100 * hits[1] / union[1])
+    assert metrics["det/AP50/blue"] == pytest.approx(100 * np.mean(values["det"]["precision_by_recall"]["blue"]), abs=0.01)
+    for task in ("seg", "det"):
+        assert cv2.imread(str(tmp_path / "wrong" / f"{task}.png")).shape[1] > 300
+        pictures = sorted((tmp_path / "wrong" / "worst").glob(f"{task}-*.jpg"))
+        assert len(pictures) == len(values[task]["worst"]) == 2
+        assert all(cv2.imread(str(picture)).shape == (HW[0], 2 * HW[1], 3) for picture in pictures)
+    assert f"what goes wrong: {tmp_path / 'wrong'}" in capsys.readouterr().out
+    assert main(["eval", str(tmp_path / "x.pt"), "--out", str(tmp_path / "wrong")]) == 2
+    assert "exists already and is not empty" in capsys.readouterr().err
+    assert main(["eval", str(tmp_path / "x.pt"), "--worst", "3"]) == 2
+    assert "--worst: has an effect with --out alone" in capsys.readouterr().err
 
 
 def test_a_place_for_the_metrics_that_cannot_be_written_is_told_before_anything_is_read(tmp_path, capsys):

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from mtzoo.errors import UserError
-from mtzoo.visualization.report import NodeShare, Picture, Report, StepReport, VerifyCounts, write_report
+from mtzoo.visualization.report import (
+    Chart,
+    Mistakes,
+    NodeShare,
+    Picture,
+    Report,
+    StepReport,
+    VerifyCounts,
+    write_report,
+)
 
 
 class Balanced(HTMLParser):
@@ -35,9 +44,12 @@ def report():
                         [(10, {"seg.loss_ce": 2.0}), (20, {"seg.loss_ce": 1.0, "seg.loss_dice": 0.5})], 3.0, (picture,),
                         [(10, {"seg/mIoU": 40.0, "seg/IoU/road": 80.0, "det/AP50": math.nan}), (20, {"seg/mIoU": 50.0})])
              for i, name in enumerate(("with-bn", "int-inference"))]
+    worst = Picture.from_image("<w>.jpg: mean IoU 3 %", np.zeros((9, 9, 3), np.uint8))
     return Report("4pe_resize/multitask", "mtzoo quant-train --config x", steps, (NodeShare("backbone", 750, 1210, ("seg", "det")),),
                   {"openvino int8": 18.0, "openvino fp32": 60.0}, {"int8.onnx": 1_300_000},
-                  VerifyCounts(3, 1000, {"integer": 0, "onnxruntime": 2, "openvino": 0}), {"threads": "2"}, ("5 < 6",))
+                  VerifyCounts(3, 1000, {"integer": 0, "onnxruntime": 2, "openvino": 0}), {"threads": "2"}, ("5 < 6",),
+                  (Mistakes("seg", Chart("seg: chart", b"<svg/>"), (worst,), {"confusion": [[1, 2], [3, 4]]}),
+                   Mistakes("det", None, (), {})))
 
 
 def test_json_has_the_promised_keys(report, tmp_path):
@@ -48,6 +60,7 @@ def test_json_has_the_promised_keys(report, tmp_path):
     assert data["steps"][0]["loss_curve"][1] == [20, {"seg.loss_ce": 1.0, "seg.loss_dice": 0.5}]
     assert data["verify"] == {"images": 3, "values": 1000, "mismatches": {"integer": 0, "onnxruntime": 2, "openvino": 0}}
     assert data["latency_ms"]["openvino int8"] == 18.0
+    assert data["mistakes"] == {"seg": {"confusion": [[1, 2], [3, 4]], "worst": ["<w>.jpg: mean IoU 3 %"]}, "det": {"worst": []}}
     assert data["bytes"] == {"int8.onnx": 1_300_000}
 
 
@@ -57,7 +70,9 @@ def test_html_is_one_balanced_page_that_needs_nothing_else(report, tmp_path):
     parser.feed(html)
     assert not parser.open
     assert not re.findall(r'(?:src|href)="(?!data:)|url\(|@import|<script|http', html)
-    assert html.count("data:image/jpeg;base64,") == 2
+    assert html.count("data:image/jpeg;base64,") == 3
+    assert html.count("data:image/svg+xml;base64,") == 1
+    assert "&lt;w&gt;.jpg: mean IoU 3 %" in html
     for text in ("Validation during training", "a &lt;b&gt;.jpg", "5 &lt; 6", "seg/mIoU", "int-inference", "3.3x", "1.300 MB", "-1.00"):
         assert text in html
 
