@@ -1,7 +1,7 @@
 """What changes more of a training sample than its window and colours: each part is off unless a config names it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import cv2
@@ -134,6 +134,49 @@ class CopyPaste:
 
 
 @dataclass(frozen=True)
+class MixUp:
+    """Another image of the folder shines through, and both images' boxes are to be found (YOLOX, arXiv 2107.08430). prob: how often;
+    share: of the drawn image in the pixels, 0.5 there."""
+
+    prob: float = 0.5
+    share: tuple[float, float] = (0.5, 0.5)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.prob <= 1:
+            raise UserError(f"prob={self.prob} has to lie in 0..1")
+        if not 0.2 <= self.share[0] <= self.share[1] <= 0.8:
+            raise UserError(f"share={self.share}: (low, high) with 0.2 <= low <= high <= 0.8 is wanted: either image has to be seen")
+
+    def apply(self, sample: Sample, other: Sample, rng: np.random.Generator) -> Sample:
+        """Blend `other`, of the same size, into the image and the masks of `sample` in place.
+
+        A pixel whose two labels differ is not labelled any more, nor is any pixel of a task that one of the two does not label. A
+        class that is not known in one of them is not known in the result, nor is a task of boxes.
+        """
+        share = rng.uniform(*self.share)
+        cv2.addWeighted(sample.image, share, other.image, 1 - share, 0, dst=sample.image)
+        for task, mask in sample.masks.items():
+            mask[mask != other.masks[task] if task in other.masks else ...] = IGNORE
+        sample.boxes = {task: _concatenated([boxes, other.boxes[task]]) for task, boxes in sample.boxes.items() if task in other.boxes}
+        return sample
+
+
+@dataclass(frozen=True)
+class MultiScale:
+    """Another input size every `interval` iterations. scale_range: of `train_geometry.crop_hw`; sizes are multiples of the network's
+    stride. The window stays what it is and is shown larger or smaller."""
+
+    scale_range: tuple[float, float] = (0.75, 1.25)
+    interval: int = 10
+
+    def __post_init__(self) -> None:
+        if not 0.25 <= self.scale_range[0] <= self.scale_range[1] <= 4:
+            raise UserError(f"scale_range={self.scale_range}: (low, high) with 0.25 <= low <= high <= 4 is wanted")
+        if not 1 <= self.interval <= 1_000_000:
+            raise UserError(f"interval={self.interval}: 1 to 1,000,000 iterations")
+
+
+@dataclass(frozen=True)
 class Augmentation:
     """The parts that a config switches on; None: off."""
 
@@ -141,6 +184,8 @@ class Augmentation:
     mosaic: Mosaic | None = None
     copy_paste: CopyPaste | None = None
     erase: Erase | None = None
+    mixup: MixUp | None = None
+    multi_scale: MultiScale | None = None
 
 
 def join_tiles(samples: Sequence[Sample], tiles: Sequence[Tile], out: np.ndarray) -> Sample:
@@ -159,9 +204,15 @@ def join_tiles(samples: Sequence[Sample], tiles: Sequence[Tile], out: np.ndarray
 
 
 def _joined(parts: Sequence[Boxes], tiles: Sequence[Tile]) -> Boxes:
-    moved = [boxes.xyxy + np.array([tile.left, tile.top] * 2, np.float32) for boxes, tile in zip(parts, tiles, strict=True)]
-    return Boxes(np.concatenate(moved), np.concatenate([b.labels for b in parts]), np.concatenate([b.ignore for b in parts]),
-                 np.logical_and.reduce([b.known for b in parts]))
+    moved = [replace(boxes, xyxy=boxes.xyxy + np.array([tile.left, tile.top] * 2, np.float32))
+             for boxes, tile in zip(parts, tiles, strict=True)]
+    return _concatenated(moved)
+
+
+def _concatenated(parts: Sequence[Boxes]) -> Boxes:
+    """All boxes; the classes that every part knows."""
+    return Boxes(np.concatenate([b.xyxy for b in parts]), np.concatenate([b.labels for b in parts]),
+                 np.concatenate([b.ignore for b in parts]), np.logical_and.reduce([b.known for b in parts]))
 
 
 def ignore_hidden(boxes: Boxes, hidden: np.ndarray, min_visible: float) -> Boxes:

@@ -117,14 +117,17 @@ class MultiTaskDataset(Dataset[Sample]):
 
     Items are asked for by `Draw`s of its `sampler()`: the random transforms depend on (seed, epoch, position) alone, so a
     run does not change with the number of workers. Where a drawn image is bad, another of its folder takes the place, and
-    the sample says so. cache_mb: RAM for decoded images and masks, shared by forked workers.
+    the sample says so. cache_mb: RAM for decoded images and masks, shared by forked workers; largest_hw: the largest size that samples
+    are asked for in, None for crop_hw alone: images are decoded for that one, whatever comes first.
     """
 
-    def __init__(self, tasks: Sequence[TaskData], pipeline: TrainPipeline, *, seed: int = 0, cache_mb: int = 0) -> None:
+    def __init__(self, tasks: Sequence[TaskData], pipeline: TrainPipeline, *, seed: int = 0, cache_mb: int = 0,
+                 largest_hw: tuple[int, int] | None = None) -> None:
         self.groups = build_groups(tasks)
         self.records = [record for group in self.groups for record in group.records]
         self.repeats = repeat_factors(self.groups, tasks)
         self.pipeline, self.seed = pipeline, seed
+        self.reduction = pipeline.at(largest_hw or pipeline.geometry.crop_hw).geometry.reduction
         image_share = 0.75 if any(record.masks for record in self.records) else 1.0
         self.cache = RecordCache(cache_mb, len(self.records), image_share) if cache_mb else None
 
@@ -135,19 +138,21 @@ class MultiTaskDataset(Dataset[Sample]):
         """The sample of a draw. Raises UserError when ATTEMPTS images in a row are bad."""
         return self.sample(draw, self.rng(draw))
 
-    def sample(self, draw: Draw, rng: np.random.Generator, out: np.ndarray | None = None) -> Sample:
-        """The same with the draw's `rng` at hand and, if given, with the image in `out`, (*crop_hw, 3) uint8."""
-        skipped: list[BadImage] = []
+    def sample(self, draw: Draw, rng: np.random.Generator, out: np.ndarray | None = None,
+               pipeline: TrainPipeline | None = None) -> Sample:
+        """The same with the draw's `rng` at hand and, if given, with the image in `out`, (*crop_hw, 3) uint8. pipeline: for another
+        crop_hw."""
+        pipeline, skipped = pipeline or self.pipeline, list[BadImage]()
         for index in self._candidates(draw):
             record = self.records[index]
             try:
-                sample = read_sample(record, self.cache, index, self.pipeline.geometry.reduction)
+                sample = read_sample(record, self.cache, index, self.reduction)
             except UserError as error:
                 skipped.append(BadImage(record.path, str(error)))
                 continue
-            sample = self.pipeline.cut(sample, rng, out, self.others(index))
+            sample = pipeline.cut(sample, rng, out, self.others(index))
             skipped += sample.skipped
-            self.pipeline.recolor(sample, rng)
+            pipeline.recolor(sample, rng)
             return replace(sample, skipped=tuple(skipped)) if skipped else sample
         raise UserError(f"{skipped[0].fault} (so are the next {ATTEMPTS - 1} images drawn from its folder; "
                         "`mtzoo data check` lists all)")
@@ -159,7 +164,7 @@ class MultiTaskDataset(Dataset[Sample]):
             for drawn in [*rng.integers(*self._group(index), ATTEMPTS - 1).tolist(), index]:
                 record = self.records[drawn]
                 try:
-                    sample = read_sample(record, self.cache, drawn, self.pipeline.geometry.reduction)
+                    sample = read_sample(record, self.cache, drawn, self.reduction)
                 except UserError as error:
                     skipped.append(BadImage(record.path, str(error)))
                     continue

@@ -164,6 +164,12 @@ class TrainGeometry:
         """Size of the whole image after the resize, before jitter and crop: (720, 1280) -> (540, 960)."""
         return keep_ratio_hw(original_hw, self.resize_hw) if self.resize_type == "min_max_pairs" else original_hw
 
+    def at(self, hw: tuple[int, int]) -> "TrainGeometry":
+        """The same windows shown as `hw` pixels; where that has another aspect, they are as much wider as they are lower."""
+        scale = math.sqrt(hw[0] * hw[1] / (self.crop_hw[0] * self.crop_hw[1]))
+        return replace(self, crop_hw=hw, scale_range=(self.scale_range[0] * scale, self.scale_range[1] * scale),
+                       scale_step=self.scale_step and self.scale_step * scale)
+
     def reduction(self, original_hw: tuple[int, int]) -> int:
         """How many times smaller a JPEG may be decoded: 1, 2, 4 or 8. At most what every window shrinks it by anyway, and 1
         without `reduced_decode`."""

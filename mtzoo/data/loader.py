@@ -36,11 +36,13 @@ class EvalBatch:
     samples: list[Sample]
 
 
-def load_batch(dataset: MultiTaskDataset, draws: Sequence[Draw]) -> Batch:
-    """The samples of some draws as a batch. Each image is cut and coloured where it stays: it is never copied."""
-    images = empty_images(len(draws), dataset.pipeline.geometry.crop_hw)
+def load_batch(dataset: MultiTaskDataset, draws: Sequence[Draw], hw: tuple[int, int] | None = None) -> Batch:
+    """The samples of some draws as a batch, in crop_hw or another size. Each image is cut and coloured where it stays: it is never
+    copied."""
+    pipeline = dataset.pipeline.at(hw or dataset.pipeline.geometry.crop_hw)
+    images = empty_images(len(draws), pipeline.geometry.crop_hw)
     rngs = [dataset.rng(draw) for draw in draws]  # all at once: one by one, each would be out of the CPU's cache by the next
-    return collate([dataset.sample(*each) for each in zip(draws, rngs, images.numpy())], images)
+    return collate([dataset.sample(*each, pipeline) for each in zip(draws, rngs, images.numpy())], images)
 
 
 def empty_images(count: int, hw: tuple[int, int]) -> Tensor:

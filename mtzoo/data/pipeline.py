@@ -34,8 +34,8 @@ class TrainPipeline:
     def cut(self, sample: Sample, rng: np.random.Generator, out: np.ndarray | None = None, others: Others | None = None) -> Sample:
         """The random window. The sample's image may have been decoded smaller; its boxes and masks are in original pixels.
 
-        out: (*crop_hw, 3) uint8, memory for the window's image, which is the sample's own either way; others: for mosaic and
-        copy-paste, which there are none of without.
+        out: (*crop_hw, 3) uint8, memory for the window's image, which is the sample's own either way; others: for mosaic, copy-paste
+        and mixup, which there are none of without.
         """
         parts, min_visible = self.augmentation, self.geometry.min_visible
         if parts.mosaic and others and rng.random() < parts.mosaic.prob:
@@ -45,6 +45,9 @@ class TrainPipeline:
         if parts.copy_paste and others and rng.random() < parts.copy_paste.prob:
             other = show(self.geometry, parts.warp, others(rng), rng)
             shown = replace(parts.copy_paste.apply(shown, other, self.classes, min_visible), skipped=(*shown.skipped, *other.skipped))
+        if parts.mixup and others and rng.random() < parts.mixup.prob:
+            other = show(self.geometry, parts.warp, others(rng), rng)
+            shown = replace(parts.mixup.apply(shown, other, rng), skipped=(*shown.skipped, *other.skipped))
         return parts.erase.apply(shown, rng, min_visible) if parts.erase else shown
 
     def _mosaic(self, mosaic: Mosaic, sample: Sample, others: Others, rng: np.random.Generator, out: np.ndarray | None) -> Sample:
@@ -54,6 +57,10 @@ class TrainPipeline:
         shown = [show(replace(self.geometry, crop_hw=tile.hw), None, sample if i == 0 else others(rng), rng)
                  for i, tile in enumerate(tiles)]
         return join_tiles(shown, tiles, np.empty((*self.geometry.crop_hw, 3), np.uint8) if out is None else out)
+
+    def at(self, hw: tuple[int, int]) -> "TrainPipeline":
+        """The same with windows shown as `hw` pixels."""
+        return self if hw == self.geometry.crop_hw else replace(self, geometry=self.geometry.at(hw))
 
     def recolor(self, sample: Sample, rng: np.random.Generator) -> None:
         """Colours of the window, changed in place."""

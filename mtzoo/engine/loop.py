@@ -14,7 +14,8 @@ from torch.nn.utils import clip_grad_norm_
 
 from mtzoo.config import ExperimentConfig, Phase
 from mtzoo.data.dataset import MultiTaskDataset
-from mtzoo.data.loader import Loader, make_loader
+from mtzoo.data.loader import Load, Loader, load_batch, make_loader
+from mtzoo.data.multi_scale import SizeSchedule
 from mtzoo.engine.bad_images import BadImages
 from mtzoo.engine.checkpoint_values import restoring
 from mtzoo.engine.checks import check_batch_size
@@ -65,20 +66,25 @@ class PhaseResult:
 class BatchStream:
     """Batches without end, epoch after epoch, starting at any iteration of the run.
 
-    accumulated: batches of an iteration; bad_images: counts what is skipped, when the batch is taken and not when a worker has read it:
-    resume counts alike.
+    accumulated: batches of an iteration; sizes: that `augmentation.multi_scale` draws from, the largest last; bad_images: counts what
+    is skipped, when the batch is taken and not when a worker has read it: resume counts alike.
     """
 
     def __init__(self, config: ExperimentConfig, dataset: MultiTaskDataset, batch_size: int, bad_images: BadImages, *,
-                 accumulated: int = 1, rank: int = 0, world_size: int = 1, pin_memory: bool = False) -> None:
+                 accumulated: int = 1, rank: int = 0, world_size: int = 1, pin_memory: bool = False,
+                 sizes: Sequence[tuple[int, int]] = ()) -> None:
         self.bad_images, self.accumulated = bad_images, accumulated
         self.sampler = dataset.sampler(config.samples_per_epoch, rank, world_size, config.env.shuffle_chunk_size)
         self.global_batch = batch_size * world_size
-        self.crop_hw, workers = dataset.pipeline.geometry.crop_hw, config.env.workers
-        check_memory(f"batch_size={batch_size} with train_geometry.crop_hw={list(self.crop_hw)}",
+        self.crop_hw, workers = sizes[-1] if sizes else dataset.pipeline.geometry.crop_hw, config.env.workers
+        check_memory(f"batch_size={batch_size} with images of {list(self.crop_hw)} (train_geometry.crop_hw)",
                      batch_size * self.crop_hw[0] * self.crop_hw[1] * (BYTES_OF_A_PIXEL + BYTES_AHEAD * workers))
-        self.loader: Loader = make_loader(dataset, self.sampler, batch_size, workers, pin_memory=pin_memory)
         self.per_epoch = self.sampler.samples // (self.global_batch * accumulated)
+        load: Load = load_batch
+        if sizes:
+            load = SizeSchedule(tuple(sizes), config.augmentation.multi_scale.interval, self.global_batch * accumulated, self.per_epoch,
+                                config.env.seed)
+        self.loader: Loader = make_loader(dataset, self.sampler, batch_size, workers, pin_memory=pin_memory, load=load)
         if self.per_epoch == 0:
             times = f" with accumulate_grad_batches={accumulated}" if accumulated > 1 else ""
             raise UserError(f"batch_size={batch_size}{times} for {world_size} processes is more than an epoch's "

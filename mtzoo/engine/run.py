@@ -13,7 +13,6 @@ import torch
 from mtzoo.compression import Sparsifier
 from mtzoo.config import ExperimentConfig, Phase, PipelineTest
 from mtzoo.console import PlainConsole
-from mtzoo.data.dataset import MultiTaskDataset
 from mtzoo.engine.auxiliary import build_auxiliary
 from mtzoo.engine.bad_images import BadImages
 from mtzoo.engine.checkpoint import (
@@ -27,12 +26,13 @@ from mtzoo.engine.checkpoint_values import StageRecord, restoring
 from mtzoo.engine.device import select_device, single_device, use_bf16
 from mtzoo.engine.distillation import build_distiller
 from mtzoo.engine.distributed import is_main, join, local_rank, on_main, rank, world_size
-from mtzoo.engine.evaluate import evaluate_shown, network_predictor, task_data, train_pipeline
+from mtzoo.engine.evaluate import evaluate_shown, network_predictor
 from mtzoo.engine.loggers import Loggers
 from mtzoo.engine.loop import BatchStream, PhaseResult, PhaseState, train_phase
 from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.progress import Progress
 from mtzoo.engine.stages import INTEGER_STEP, fold_for_step, network_at, quantization_of
+from mtzoo.engine.training_data import training_set, training_sizes
 from mtzoo.engine.validation import Validator, build_validator
 from mtzoo.engine.work_dir import WorkDir
 from mtzoo.errors import UserError, cut, shown
@@ -136,7 +136,8 @@ def train(run: Run, table: Sequence[Stage], *, resume: bool, initialize: Callabl
     held = run.work_dir.latest() if resume else None
     if resume and held is None:
         run.console.print(f"{run.work_dir.path}: no checkpoint to go on from, the run starts anew")
-    dataset = make_dataset(run)
+    sizes = training_sizes(config)
+    dataset = training_set(config, sizes, run.console, of_validation=run.pipeline_test)
     run.bad_images = BadImages(len(dataset), config.env.max_bad_images)
     position = None
     if held is not None:
@@ -160,7 +161,7 @@ def train(run: Run, table: Sequence[Stage], *, resume: bool, initialize: Callabl
                 continue
             phase = shortened(phase, config.pipeline_test) if run.pipeline_test else phase
             stream = BatchStream(config, dataset, phase.batch_size, run.bad_images, accumulated=phase.accumulate_grad_batches,
-                                 rank=rank(), world_size=world_size(), pin_memory=run.device.type == "cuda")
+                                 rank=rank(), world_size=world_size(), pin_memory=run.device.type == "cuda", sizes=sizes)
             if begun:
                 state = phase_state(*held)  # None: it was cut off before its first checkpoint
             else:
@@ -261,18 +262,6 @@ def enter_stage(run: Run, stream: BatchStream, step: int, quantized: bool) -> No
     images = [normalize_image(next(batches).images.to(run.device)) for _ in range(count)]
     calibrate(run.net, images)
     set_observing(run.net, True)
-
-
-def make_dataset(run: Run) -> MultiTaskDataset:
-    """Training samples; in a pipeline test those of the validation sources."""
-    config = run.config
-    split = "val" if run.pipeline_test else "train"
-    dataset = MultiTaskDataset(task_data(config, split), train_pipeline(config), seed=config.env.seed, cache_mb=config.env.cache_mb)
-    for task, classes in (dataset.repeats.classes if dataset.repeats else {}).items():
-        rare = [f"'{cut(name)}' {factor:.1f} times, in {100 * share:.2g} % of them" for name, (share, factor) in classes.items()]
-        found = f"images with a rare class come more often: {'; '.join(rare)}" if rare else "nothing, no class is that rare"
-        run.console.print(f"tasks.{task}.oversample_thr: {found}")
-    return dataset
 
 
 def shortened(phase: Phase, short: PipelineTest) -> Phase:

@@ -1,9 +1,11 @@
-"""Erasing, mosaic and copy-paste: what is not known stays so, and nothing is off by a pixel."""
+"""Erasing, mosaic, mixup and copy-paste: what is not known stays so, and nothing is off by a pixel."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mtzoo.data import (
     CocoBoxes,
@@ -15,7 +17,7 @@ from mtzoo.data import (
     TrainGeometry,
     TrainPipeline,
 )
-from mtzoo.data.augmentation import Augmentation, CopyPaste, Erase, Mosaic, join_tiles
+from mtzoo.data.augmentation import Augmentation, CopyPaste, Erase, MixUp, Mosaic, join_tiles
 from mtzoo.data.warp import Warp
 from mtzoo.errors import UserError
 from mtzoo.structures import IGNORE, Boxes, Sample
@@ -102,7 +104,53 @@ def test_pasting_over_a_task_that_the_other_does_not_label_leaves_it_unknown():
     assert shown.boxes == {}
 
 
+CLASS_IDS = st.sampled_from([0, 1, 2, IGNORE])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(CLASS_IDS, min_size=6, max_size=6), st.lists(CLASS_IDS, min_size=6, max_size=6), st.booleans(), st.booleans(),
+       st.floats(0.2, 0.8), st.integers(0, 255), st.integers(0, 255))
+def test_of_two_blended_images_what_both_say_is_known(own, others, labelled, known, share, grey, other_grey):
+    """Boxes and ignore regions of both; where labels differ there is none; an unknown class stays unknown."""
+    mask, other_mask = (np.array(values, np.uint8).reshape(2, 3) for values in (own, others))
+    boxes, other_boxes = boxes_of((0, 0, 2, 1)), boxes_of((1, 0, 3, 2), (0, 1, 1, 2), known=(True, known), ignore=True)
+    sample, other = sample_of(grey, mask.copy(), boxes, (2, 3)), sample_of(other_grey, other_mask, other_boxes, (2, 3))
+    sample.masks["lane"] = np.zeros((2, 3), np.uint8)
+    if not labelled:
+        del other.boxes["det"]
+    shown = MixUp(1, (share, share)).apply(sample, other, np.random.default_rng(0))
+    np.testing.assert_allclose(shown.image, share * grey + (1 - share) * other_grey, atol=1)
+    assert (other.image == other_grey).all()
+    np.testing.assert_array_equal(shown.masks["seg"], np.where(mask == other_mask, mask, IGNORE))
+    assert (shown.masks["lane"] == IGNORE).all()
+    if not labelled:
+        assert shown.boxes == {}
+        return
+    found = shown.boxes["det"]
+    assert found.xyxy.tolist() == [[0, 0, 2, 1], [1, 0, 3, 2], [0, 1, 1, 2]]
+    assert found.ignore.tolist() == [False, True, True]
+    assert found.known.tolist() == [True, known]
+
+
+def test_mixup_takes_two_windows_of_a_folder_and_depends_on_the_draw_alone(tasks):
+    parts = Augmentation(mixup=MixUp(1))
+    dataset = MultiTaskDataset(tasks, TrainPipeline(GEOMETRY, Photometric(prob=0), parts), cache_mb=4)
+    plain = MultiTaskDataset(tasks, TrainPipeline(GEOMETRY, Photometric(prob=0)))
+    more = 0
+    for position in range(12):
+        draw = Draw(0, position, position % 6)
+        shown, alone = dataset[draw], plain[draw]
+        np.testing.assert_array_equal(shown.image, dataset[draw].image)
+        own = len(alone.boxes["det"].xyxy)
+        np.testing.assert_array_equal(shown.boxes["det"].xyxy[:own], alone.boxes["det"].xyxy)
+        more += len(shown.boxes["det"].xyxy) - own
+        known = shown.masks["seg"] != IGNORE
+        assert (shown.masks["seg"] == alone.masks["seg"])[known].all()
+    assert more > 6
+
+
 @pytest.mark.parametrize(("part", "values"), [
+    (MixUp, {"prob": 2}), (MixUp, {"share": (0.1, 0.5)}), (MixUp, {"share": (0.6, 0.5)}),
     (Erase, {"prob": 2}), (Erase, {"area": (0.2, 0.1)}), (Erase, {"count": 0}), (Mosaic, {"centre": (0, 0.5)}), (Mosaic, {"prob": -1}),
     (CopyPaste, {}), (CopyPaste, {"classes": {"seg": ()}}), (Photometric, {"jpeg": (0, 50)}), (Photometric, {"clahe": 0}),
 ])

@@ -5,7 +5,7 @@ import torch
 
 from mtzoo.data import MultiTaskDataset, TrainPipeline
 from mtzoo.engine.bad_images import BadImages
-from mtzoo.engine.evaluate import task_data
+from mtzoo.engine.evaluate import task_data, train_pipeline
 from mtzoo.engine.loop import BatchStream, train_step
 from mtzoo.engine.losses import MultiTaskLoss
 from mtzoo.engine.stages import network_at
@@ -18,11 +18,12 @@ def images(tmp_path_factory):
     return write_images(tmp_path_factory.mktemp("tiny") / "data", count=12)
 
 
-def batches(images, start, count, accumulated=1, **env):
+def batches(images, start, count, accumulated=1, sizes=(), **env):
     """(files, pixels) of `count` batches of 2, six to an epoch, from iteration `start` on."""
-    config = tiny_config(images, ["seg"], env={**config_values(images)["env"], **env})
-    dataset = MultiTaskDataset(task_data(config, "train"), TrainPipeline(config.train_geometry, config.photometric))
-    stream = BatchStream(config, dataset, 2, BadImages(12, 0.0), accumulated=accumulated)
+    augmentation = {"multi_scale": {"interval": 2}, "mixup": {}} if sizes else {}
+    config = tiny_config(images, ["seg"], env={**config_values(images)["env"], **env}, augmentation=augmentation)
+    dataset = MultiTaskDataset(task_data(config, "train"), train_pipeline(config))
+    stream = BatchStream(config, dataset, 2, BadImages(12, 0.0), accumulated=accumulated, sizes=sizes)
     assert stream.per_epoch == 6 // accumulated
     taken = [batch for _, batch in zip(range(count), stream.start_at(start))]
     return [([path.stem for path in batch.paths], batch.images.sum(dim=(1, 2, 3)).tolist()) for batch in taken]
@@ -37,6 +38,17 @@ def test_chunks_reach_the_batches_whatever_the_workers_and_resume_inside_an_epoc
     chunks = [{names.index(stem) // 4 for files, _ in whole[i:i + 2] for stem in files} for i in range(0, 12, 2)]
     assert all(len(chunk) == 1 for chunk in chunks)
     assert [stem for files, _ in whole[:6] for stem in files] != [stem for files, _ in whole[6:] for stem in files]
+
+
+def test_sizes_last_for_their_interval_and_resume_finds_them(images):
+    """The number of pixels tells the size: two iterations have one, accumulated batches are one iteration."""
+    sizes = ((32, 64), (64, 96), (96, 128))
+    whole = batches(images, 0, 12, sizes=sizes)
+    assert whole == batches(images, 0, 12, sizes=sizes, workers=2)
+    assert whole[5:] == batches(images, 5, 7, sizes=sizes)
+    assert whole != batches(images, 0, 12)
+    pairs = batches(images, 0, 12, accumulated=2, sizes=sizes)
+    assert pairs[8:] == batches(images, 4, 4, accumulated=2, sizes=sizes)
 
 
 def test_several_batches_are_one_iteration_and_resume_finds_its_place(images):
