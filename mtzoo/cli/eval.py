@@ -23,7 +23,7 @@ from mtzoo.cli.arguments import add_override_argument, parse_options
 from mtzoo.cli.inputs import note_idle_model_options, note_idle_overrides
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.other_names import CARRIED, add_idle_options
-from mtzoo.cli.outputs import claim_folder, output_file, output_folder
+from mtzoo.cli.outputs import output_file, output_folder
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.console import note, say
 from mtzoo.deploy.export import export_model
@@ -52,6 +52,7 @@ from mtzoo.models import MultiTaskNet, network_stride
 from mtzoo.quantization import inexact_layers, is_prepared
 from mtzoo.recipes.data_folders import check_rendered, say_folders
 from mtzoo.recipes.models import export_spec, model_config, model_predictor
+from mtzoo.recipes.save_dir import claim_folder
 from mtzoo.runtime.model import DeployModel
 from mtzoo.strict_json import write_json
 
