@@ -58,7 +58,7 @@ setup(
     # configs/ and zoo/ stand at the top of the checkout and inside the package once installed: mtzoo.locate finds both
     packages=[*find_packages(include=["mtzoo", "mtzoo.*"]), "mtzoo.configs", "mtzoo.zoo"],
     package_dir={"mtzoo": "mtzoo", "mtzoo.configs": "configs", "mtzoo.zoo": "zoo"},
-    package_data={"mtzoo.compression": ["hardware/*.yaml"], "mtzoo.configs": ["**/*.py"],
+    package_data={"mtzoo": ["py.typed"], "mtzoo.compression": ["hardware/*.yaml"], "mtzoo.configs": ["**/*.py"],
                   "mtzoo.zoo": ["*.onnx", "*.json", "*.md", "*.safetensors"]},
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,

@@ -1,18 +1,70 @@
 """A zoo of multi-task road-scene networks, deployed as the integer network that was validated.
 
+    model = mtzoo.DeployModel("real_resize")                      a zoo model on images, folders, videos, a camera
+    model.predict("photo.jpg").save("seen.jpg")
+
+    run = mtzoo.quant_train("real_resize/multitask")              trained, quantized, exported, verified, measured
+
     net = mtzoo.from_torch(module, example, mean=..., std=...)    somebody else's network, with no training code; also from_onnx
     net.quantize(images).export("net-int8.onnx")
+
+docs/python.md tells of every function. What is exported here is imported when it is first asked for: torch takes seconds.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mtzoo.config.schema import ExperimentConfig
+    from mtzoo.console import PlainConsole
+    from mtzoo.engine.pruning import Pruning
+    from mtzoo.engine.retraining import Retraining
+    from mtzoo.errors import UserError
+    from mtzoo.foreign.network import from_onnx, from_torch
+    from mtzoo.locate import list_configs, list_models
+    from mtzoo.recipes.bench import bench
+    from mtzoo.recipes.compress import compress
+    from mtzoo.recipes.compress.target import Target, Training
+    from mtzoo.recipes.config import build_model, load_checkpoint, load_config
+    from mtzoo.recipes.convert_data import convert_data
+    from mtzoo.recipes.evaluate import evaluate
+    from mtzoo.recipes.export import export
+    from mtzoo.recipes.prune import prune
+    from mtzoo.recipes.ptq import quantize
+    from mtzoo.recipes.quant import quant
+    from mtzoo.recipes.quant_train import quant_train
+    from mtzoo.recipes.sensitivity import measure_sensitivity
+    from mtzoo.recipes.sparsify import sparsify
+    from mtzoo.recipes.train import train
+    from mtzoo.recipes.verify import verify
+    from mtzoo.runtime.model import DeployModel
+    from mtzoo.runtime.result import Box, Result
 
 __version__ = "0.1.0"
-_FOREIGN = ("from_onnx", "from_torch")
+_MODULES = {
+    "Box": "runtime.result", "DeployModel": "runtime.model", "ExperimentConfig": "config.schema", "PlainConsole": "console",
+    "Pruning": "engine.pruning", "Result": "runtime.result", "Retraining": "engine.retraining", "Target": "recipes.compress.target",
+    "Training": "recipes.compress.target", "UserError": "errors", "bench": "recipes.bench", "build_model": "recipes.config",
+    "compress": "recipes.compress", "convert_data": "recipes.convert_data", "evaluate": "recipes.evaluate",
+    "export": "recipes.export", "from_onnx": "foreign.network", "from_torch": "foreign.network", "list_configs": "locate",
+    "list_models": "locate", "load_checkpoint": "recipes.config", "load_config": "recipes.config",
+    "measure_sensitivity": "recipes.sensitivity", "prune": "recipes.prune", "quant": "recipes.quant",
+    "quant_train": "recipes.quant_train", "quantize": "recipes.ptq", "sparsify": "recipes.sparsify", "train": "recipes.train",
+    "verify": "recipes.verify",
+}
+"""What is exported -> the module below mtzoo that holds it."""
+__all__ = ["Box", "DeployModel", "ExperimentConfig", "PlainConsole", "Pruning", "Result", "Retraining", "Target", "Training",
+           "UserError", "bench", "build_model", "compress", "convert_data", "evaluate", "export", "from_onnx", "from_torch",
+           "list_configs", "list_models", "load_checkpoint", "load_config", "measure_sensitivity", "prune", "quant", "quant_train",
+           "quantize", "sparsify", "train", "verify"]
 
 
 def __getattr__(name: str) -> Any:
-    """`from_torch` and `from_onnx`, imported when they are asked for: they take seconds."""
-    if name in _FOREIGN:
-        return getattr(importlib.import_module("mtzoo.foreign"), name)
+    """What is exported, imported now."""
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"mtzoo.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'mtzoo' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})

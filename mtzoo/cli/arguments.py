@@ -7,7 +7,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mtzoo.cli.inputs import note_idle_overrides
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.other_names import add_idle_options, add_run_options
 from mtzoo.cli.outputs import output_folder
@@ -22,6 +21,7 @@ from mtzoo.engine.retraining import Retraining
 from mtzoo.errors import UserError, cut
 from mtzoo.locate import find_checkpoint, find_config
 from mtzoo.quantization.other_names import own_pattern
+from mtzoo.recipes.idle_options import note_idle_overrides
 from mtzoo.recipes.save_dir import default_folder
 from mtzoo.recipes.start import run_folder
 

@@ -41,12 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mtzoo.cli.arguments import parse_options
-    from mtzoo.cli.inputs import note_idle_model_options
     from mtzoo.engine.distributed import run_console
     from mtzoo.engine.pair import evaluate_pair
     from mtzoo.locate import find_model
     from mtzoo.progress import show_progress
     from mtzoo.recipes.data_folders import check_rendered, say_folders
+    from mtzoo.recipes.idle_options import note_idle_model_options
     from mtzoo.recipes.models import load_pair, model_config, read_window
 
     resize = find_model(args.resize)

@@ -50,9 +50,9 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or output_file("--out")(str(args.checkpoint.with_suffix(".onnx")))
 
     from mtzoo.cli.arguments import parse_options
-    from mtzoo.cli.inputs import note_idle_overrides
     from mtzoo.console import say
     from mtzoo.recipes.export import export
+    from mtzoo.recipes.idle_options import note_idle_overrides
 
     options = parse_options(args.cfg_options)
     result = export(args.checkpoint, out, options=options, input_format=args.input_format, layout=args.layout, batch=args.batch,

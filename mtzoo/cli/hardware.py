@@ -13,7 +13,6 @@ from pathlib import Path
 from rich.table import Table
 
 from mtzoo.cli.arguments import add_override_argument, parse_options
-from mtzoo.cli.inputs import note_idle_overrides
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.outputs import output_file
 from mtzoo.compression.hardware_profile import LEAF_KINDS, HardwareProfile, known_profiles, load_profile, profile_text
@@ -28,6 +27,7 @@ from mtzoo.files import write_whole
 from mtzoo.graph import read_program
 from mtzoo.locate import find_config
 from mtzoo.progress import show_progress
+from mtzoo.recipes.idle_options import note_idle_overrides
 from mtzoo.recipes.models import export_spec
 
 HELP = "list, measure and check profiles of deploy hardware"

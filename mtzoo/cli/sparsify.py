@@ -10,7 +10,6 @@ stored compressed, and what runtimes make of the zeros, against the same network
 """
 
 import argparse
-from typing import Any
 
 from mtzoo.cli.arguments import (
     add_config_arguments,
@@ -27,7 +26,7 @@ from mtzoo.cli.launch import in_processes_of_ctx
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.outputs import output_folder
 from mtzoo.compression.sparsity import UNSTRUCTURED
-from mtzoo.recipes.sparsify import sparsify
+from mtzoo.recipes.sparsify import sparsify, sparsity_options
 
 HELP = "make weights zero while training, then integers, export, verify, compare"
 
@@ -51,14 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     limit, threads = measuring_from_arguments(args)
     retraining = retraining_from_arguments(args)
-    config = config_from_arguments(args, sparsity_options(args))
+    config = config_from_arguments(args, sparsity_options(args.ratio, args.pattern))
     made = sparsify(args.model_path, config, save_dir_from_arguments(config, args, "sparsify"), retraining=retraining,
                     calib_images=args.calib_images, ctx=args.ctx, resume=args.resume, limit=limit, threads=threads)
     return 0 if made is None or made.integers.passed else 1
-
-
-def sparsity_options(args: argparse.Namespace) -> dict[str, Any]:
-    """--ratio and --pattern as keys of the config; the config's own where neither is given."""
-    if args.ratio is None and args.pattern is None:
-        return {}
-    return {"sparsity.ratio": args.ratio, "sparsity.pattern": args.pattern or UNSTRUCTURED}

@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import onnx
 from rich.table import Table
 
+from mtzoo.compression.sparsity import UNSTRUCTURED
+from mtzoo.config import ExperimentConfig, config_from_dict
+from mtzoo.config.overrides import override
 from mtzoo.console import PlainConsole
 from mtzoo.deploy.load import read_deploy_file
 from mtzoo.engine.calibration import Batches, calibration_images
@@ -50,17 +54,17 @@ class SparsifyResult:
     latency: Mapping[str, SparseLatency]
 
 
-def sparsify(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str | Path | None = None, *, retraining: Retraining,
-             calib_images: int = 64, ctx: str | None = None, resume: bool = False, limit: int | None = None, threads: int | None = 2,
-             console: PlainConsole | None = None) -> SparsifyResult | None:
+def sparsify(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str | Path | None = None, *, ratio: float | None = None,
+             pattern: str | None = None, retraining: Retraining, calib_images: int = 64, ctx: str | None = None, resume: bool = False,
+             limit: int | None = None, threads: int | None = 2, console: PlainConsole | None = None) -> SparsifyResult | None:
     """Train a float checkpoint on while its weights become zero, then quantize, export, verify, compare.
 
-    config: names what becomes zero, e.g. load_config(name, options={"sparsity.ratio": 0.75}); out: a new folder, default
-    work_dirs/CONFIG-sparsify; other options as for `quant` and `quantize`. None in the processes that torchrun adds. Raises UserError
-    for a config without `sparsity` or with layers that are no integers.
+    out: a new folder, default work_dirs/CONFIG-sparsify; ratio: share of the weights that becomes zero; pattern: "2:4" for 2 of 4
+    neighbouring weights; without both the config's `sparsity`; other options as for `quant` and `quantize`. None in the processes that
+    torchrun adds. Raises UserError for nothing that is to be zero, and for a config with layers that are no integers.
     """
     path, console = find_checkpoint(checkpoint), console or run_console()
-    config = config_for(path, config)
+    config = with_sparsity(config_for(path, config), ratio, pattern)
     out = default_folder(config, "sparsify") if out is None else Path(out)
     _lock = claim_folder(out, "--save-dir", None if resume else ())
     config = retraining_config(adopt_checkpoint(config, path, console), retraining, quantized=False)
@@ -80,6 +84,17 @@ def sparsify(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
     delivery.say(f"{SPARSE}: calibrating and converting")
     made = deliver_integer(delivery, base, SPARSE, *integer_network(int8_job(config, trained.net, batches)))
     return report_sparsity(delivery, base.model, made)
+
+
+def with_sparsity(config: ExperimentConfig, ratio: float | None, pattern: str | None) -> ExperimentConfig:
+    """The config with what is to be zero, if that is said."""
+    return config_from_dict(override(config.resolved, options)) if (options := sparsity_options(ratio, pattern)) else config
+
+
+def sparsity_options(ratio: float | None, pattern: str | None) -> dict[str, Any]:
+    """What is to be zero as keys of a config; empty for nothing said."""
+    said = ratio is not None or pattern is not None
+    return {"sparsity.ratio": ratio, "sparsity.pattern": pattern or UNSTRUCTURED} if said else {}
 
 
 def report_sparsity(delivery: Delivery, dense: onnx.ModelProto, made: Compressed) -> SparsifyResult:

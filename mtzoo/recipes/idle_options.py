@@ -1,4 +1,4 @@
-"""What was given to a command that changes nothing, told once."""
+"""Options that change nothing, told once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,0 +1,145 @@
+"""Metrics of a checkpoint or a deploy model on validation data, all by one evaluator."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import Any, Literal
+
+import torch
+
+from mtzoo.config import ExperimentConfig, config_from_dict
+from mtzoo.console import PlainConsole, note
+from mtzoo.deploy.export import export_model
+from mtzoo.engine.checkpoint import SUFFIX, load_checkpoint
+from mtzoo.engine.device import single_device
+from mtzoo.engine.distributed import run_console
+from mtzoo.engine.evaluate import Predictor, evaluate_shown, network_executor, network_predictor, raw_predictor
+from mtzoo.engine.ptq import integer_checkpoint
+from mtzoo.engine.run import INTEGER_STEP
+from mtzoo.engine.stages import FOLDED_STEP, checkpoint_network, fold_for_step
+from mtzoo.engine.tta import TestTimeAugmentation, augmented_executor
+from mtzoo.errors import UserError, listed
+from mtzoo.locate import WEIGHTS_SUFFIX, ZOO, find_checkpoint
+from mtzoo.models import MultiTaskNet, network_stride
+from mtzoo.quantization import inexact_layers, is_prepared
+from mtzoo.recipes.data_folders import check_rendered, say_folders
+from mtzoo.recipes.idle_options import note_idle_model_options, note_idle_overrides
+from mtzoo.recipes.mistakes import EVALUATING, evaluate_and_draw
+from mtzoo.recipes.models import export_spec, model_config, model_predictor
+from mtzoo.recipes.save_dir import claim_folder
+from mtzoo.runtime.model import DeployModel
+
+ExecutorName = Literal["openvino", "onnxruntime"]
+BATCH_SIZE = 4
+"""Of a torch network."""
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class EvalResult:
+    """metrics: percent on all validation sources, "seg_default/mIoU", "det_person/AP50", NaN without ground truth; converted: of a
+    fake-quant checkpoint what it becomes -> the metrics of that."""
+
+    metrics: Mapping[str, float]
+    converted: Mapping[str, Mapping[str, float]]
+
+
+def evaluate(model: str | Path, *, options: Mapping[str, Any] = NO_OPTIONS, executor: ExecutorName = "openvino", convert: bool = False,
+             tta: Sequence[str] = (), ctx: str = "auto", limit: int | None = None, render: bool = False,
+             out: str | Path | None = None, worst: int | None = None, console: PlainConsole | None = None) -> EvalResult:
+    """Evaluate a checkpoint (.pt, zoo:NAME) or a deploy model (.onnx, a zoo model's name) on its config's validation data.
+
+    options: dotted keys of that config -> values, e.g. {"data_root": "my_data"}; of a deploy model only its data can change; executor:
+    what runs a deploy model; convert: evaluate also what a fake-quant checkpoint becomes; tta: views that a float checkpoint's label
+    maps are averaged over, e.g. ["flip", "0.75"]; ctx: the device of a checkpoint; limit: images of each folder; render: whether
+    synthetic scenes that are not there may be made; out: a new folder for pictures of what goes wrong, worst: with so many images of
+    each task (8). Raises UserError for options that do not go together, and for data that are not there.
+    """
+    console, name = console or run_console(), str(model)
+    check_form(name, tta, convert)
+    check_pictures(out, worst, convert)
+    out = None if out is None else Path(out)
+    _lock = claim_folder(out, "--out") if out else None
+    if not is_checkpoint(name):
+        deployed = DeployModel(model, executor)
+        config = model_config(deployed, options)
+        note_idle_model_options(deployed, options, "eval")
+        check_data(config, console, render=render)
+        predict = model_predictor(deployed)
+        return EvalResult(evaluate_and_draw(predict, config, console, batch_size=1, limit=limit, out=out, worst=worst), {})
+    path, device = find_checkpoint(model), single_device(ctx)
+    checkpoint = load_checkpoint(path)
+    net, config, step = checkpoint_network(checkpoint, path, options)
+    if convert and not is_prepared(net):
+        raise UserError(f"--convert {path}: a float checkpoint, nothing in it can be converted; quantize it with `mtzoo ptq` or "
+                        "`mtzoo quant`")
+    note_idle_overrides(checkpoint.config, options, read=lambda values: evaluated_part(config_from_dict(values)), verb="eval")
+    check_data(config, console, render=render)
+    predict = tta_predictor(net, config, device, tta, name) if tta else network_predictor(net.to(device), config, device)
+    metrics = evaluate_and_draw(predict, config, console, batch_size=BATCH_SIZE, limit=limit, out=out, worst=worst)
+    return EvalResult(metrics, evaluate_converted(net.cpu(), config, step, executor, limit) if convert else {})
+
+
+def is_checkpoint(name: str) -> bool:
+    """Whether a name or path is a checkpoint's or float weights', and no deploy model's."""
+    return name.startswith(ZOO) or name.endswith((SUFFIX, WEIGHTS_SUFFIX))
+
+
+def check_form(name: str, tta: Sequence[str], convert: bool) -> None:
+    """Raises UserError for what this form of a network has not."""
+    if convert and not is_checkpoint(name):
+        raise UserError(f"--convert {name}: an ONNX model is converted already; name the .pt checkpoint it was made of")
+    if tta and (convert or not is_checkpoint(name)):
+        raise UserError(f"--tta {name}: takes a float checkpoint (.pt), without --convert: no deploy model averages views")
+
+
+def check_pictures(out: str | Path | None, worst: int | None, convert: bool) -> None:
+    """Raises UserError where nothing can be drawn."""
+    if convert and out:
+        raise UserError("--out with --convert: figures are of one network; evaluate the deploy model itself with --out")
+    if worst and not out:
+        raise UserError("--worst: has an effect with --out alone, the folder for the pictures; add it or leave --worst out")
+
+
+def tta_predictor(net: MultiTaskNet, config: ExperimentConfig, device: torch.device, tta: Sequence[str], name: str) -> Predictor:
+    """A float network averaged over views. Raises UserError for a fake-quant one, and if no task has label maps."""
+    views = TestTimeAugmentation.parse(tta)
+    if is_prepared(net):
+        raise UserError(f"--tta {name}: a quantized checkpoint, whose label maps are a deploy model's; name one in float")
+    tasks = list(config.segmentation_classes)
+    if not tasks:
+        raise UserError(f"--tta {name}: no segmentation task; boxes are not averaged")
+    note(f"--tta: label maps of {listed(tasks)} are averaged over views, which no deploy model does; boxes are those of one view")
+    execute = augmented_executor(network_executor(net.to(device), device), views, tasks, network_stride(net))
+    return raw_predictor(execute, {task.name: task.decoder for task in config.tasks})
+
+
+def check_data(config: ExperimentConfig, console: PlainConsole, *, render: bool) -> None:
+    """Tell what is read. Raises UserError for scenes that would have to be rendered unasked."""
+    say_folders(config, console, "val")
+    check_rendered(config, render)
+
+
+def evaluated_part(config: ExperimentConfig) -> tuple[object, ...]:
+    """What of a config an evaluation depends on."""
+    tasks = [(t.name, t.kind, t.classes, t.nodes, t.val_sources, t.decoder, t.quantization) for t in config.tasks]
+    return (tasks, config.deploy_geometry, config.quantization, config.fusion_bn_patterns, config.channels, config.env.workers,
+            config.int_inference_export_input_shape)
+
+
+def evaluate_converted(net: MultiTaskNet, config: ExperimentConfig, step: int, executor: ExecutorName,
+                       limit: int | None) -> dict[str, dict[str, float]]:
+    """What it became -> its metrics, of a fake-quant network of `step`, which is folded and put on its grids, in place."""
+    for later in range(step + 1, FOLDED_STEP + 1):
+        fold_for_step(net, config, later)
+    name = "not exact" if inexact_layers(net) else "integers"
+    if name == "integers":
+        integer_checkpoint(net, config)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "converted.onnx"
+        export_model(net, export_spec(config, INTEGER_STEP if name == "integers" else FOLDED_STEP), path, postprocess=True)
+        predict = model_predictor(DeployModel(path, executor))
+        metrics = evaluate_shown(f"{EVALUATING}, {name}", predict, config, batch_size=1, limit=limit)
+    return {f"{name}, {executor}": metrics}

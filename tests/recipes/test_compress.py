@@ -1,0 +1,20 @@
+import pytest
+
+import mtzoo
+
+
+@pytest.mark.parametrize(("numbers", "said"), [({"speedup": 0.5}, "--target-speedup 0.5"), ({"max_drop": -1.0}, "--max-drop -1.0")])
+def test_a_target_that_cannot_be_is_refused(numbers, said):
+    with pytest.raises(mtzoo.UserError, match=said):
+        mtzoo.Target(**numbers)
+
+
+@pytest.mark.parametrize(("target", "training", "said"), [
+    (mtzoo.Target(), mtzoo.Training(), "how long to train is missing"),
+    (mtzoo.Target(deploy_hardware="gone"), mtzoo.Training(2), "gone"),
+    (mtzoo.Target(strategy="melt+int8"), mtzoo.Training(2), "melt"),
+])
+def test_what_is_missing_or_unknown_is_told_before_a_folder_is_made(project, tmp_path, quiet, target, training, said):
+    with pytest.raises(mtzoo.UserError, match=said):
+        mtzoo.compress(project / "float.pt", out=tmp_path / "out", target=target, training=training, console=quiet)
+    assert not (tmp_path / "out").exists()

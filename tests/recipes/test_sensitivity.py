@@ -1,0 +1,20 @@
+import pytest
+
+import mtzoo
+
+
+@pytest.mark.parametrize(("ratios", "name", "said"), [([], "t.json", "between 0 and 1"), ([1.5], "t.json", "between 0 and 1"),
+                                                      ([0.3], "t.txt", "has to end in .json")])
+def test_ratios_and_the_table_are_checked_first(project, tmp_path, quiet, ratios, name, said):
+    with pytest.raises(mtzoo.UserError, match=said):
+        mtzoo.measure_sensitivity(project / "float.pt", out=tmp_path / name, ratios=ratios, console=quiet)
+
+
+@pytest.mark.slow
+def test_a_table_is_kept_and_gone_on_with(project, tmp_path, quiet):
+    options = {"out": tmp_path / "t.json", "ratios": [0.5], "limit": 1, "align": 4, "console": quiet}
+    first = mtzoo.measure_sensitivity(project / "float.pt", **options)
+    assert first.same
+    assert first.picture.is_file()
+    again = mtzoo.measure_sensitivity(project / "float.pt", **options)
+    assert again.table.points == first.table.points != []
