@@ -86,7 +86,7 @@ def test_an_interrupted_run_ends_as_the_uninterrupted_one(images, tmp_path, monk
         assert WorkDir(tmp_path / "parts", config, keep=9).latest()[0].stem == start
     interrupter.left = None
     with monkeypatch.context() as patch:
-        patch.setattr(run_module, "evaluate", interrupted)
+        patch.setattr(run_module, "evaluate_shown", interrupted)
         with pytest.raises(KeyboardInterrupt):
             go(config, tmp_path / "parts", resume=True)
     assert WorkDir(tmp_path / "parts", config, keep=9).latest()[0].stem == "fusion-bn-c2-0002"  # trained, not yet evaluated
