@@ -2,6 +2,7 @@
 
 import os
 
+from mtzoo.console import numbered
 from mtzoo.data.sources import Files, SyntheticScenes
 from mtzoo.errors import UserError, cut
 from mtzoo.progress import show_progress
@@ -17,9 +18,11 @@ def ensure_rendered(spec: SyntheticScenes) -> Files:
         # Imported late: the renderer is needed by those who render only.
         from mtzoo.data.synthetic import write_dataset
         try:
-            with show_progress(f"rendering scenes into {spec.folder}") as on_progress:
+            with show_progress(f"rendering scenes into {spec.folder}", transient=True) as on_progress:
                 write_dataset(spec.folder, spec.num, spec.seed, size_hw=spec.size_hw, workers=os.cpu_count() or 1,
                               on_progress=on_progress)
+                if on_progress.total:  # and not by another process
+                    on_progress.note(f"{spec.folder}: rendered {numbered(spec.num, 'scene')}")
         except UserError as error:
             raise UserError(f"{error}; it is asked for by source '{spec.name}', whose root can be set") from error
     return spec.files()

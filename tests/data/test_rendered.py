@@ -30,7 +30,7 @@ def test_scenes_are_rendered_once(renderer, tmp_path, capsys):
     spec = SyntheticScenes(4, 1, "synth", str(tmp_path / "root"), "seg", size_hw=(90, 160))
     assert ensure_rendered(spec) == ensure_rendered(spec) == spec.files()
     assert renderer == [(4, 1, (90, 160))]
-    assert "4/4" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"{spec.folder}: rendered 4 scenes\n"
     assert [p.name for p in (tmp_path / "root").iterdir()] == ["synth-90x160-4-1"]
 
 
