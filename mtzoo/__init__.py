@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mtzoo.recipes.convert_data import convert_data
     from mtzoo.recipes.evaluate import evaluate
     from mtzoo.recipes.export import export
+    from mtzoo.recipes.pair import evaluate_pair
     from mtzoo.recipes.prune import prune
     from mtzoo.recipes.ptq import quantize
     from mtzoo.recipes.quant import quant
@@ -46,6 +47,7 @@ _MODULES = {
     "Pruning": "engine.pruning", "Result": "runtime.result", "Retraining": "engine.retraining", "Target": "recipes.compress.target",
     "Training": "recipes.compress.target", "UserError": "errors", "bench": "recipes.bench", "build_model": "recipes.config",
     "compress": "recipes.compress", "convert_data": "recipes.convert_data", "evaluate": "recipes.evaluate",
+    "evaluate_pair": "recipes.pair",
     "export": "recipes.export", "from_onnx": "foreign.network", "from_torch": "foreign.network", "list_configs": "locate",
     "list_models": "locate", "load_checkpoint": "recipes.config", "load_config": "recipes.config",
     "measure_sensitivity": "recipes.sensitivity", "prune": "recipes.prune", "quant": "recipes.quant",
@@ -54,7 +56,7 @@ _MODULES = {
 }
 """What is exported -> the module below mtzoo that holds it."""
 __all__ = ["Box", "DeployModel", "ExperimentConfig", "PlainConsole", "Pruning", "Result", "Retraining", "Target", "Training",
-           "UserError", "bench", "build_model", "compress", "convert_data", "evaluate", "export", "from_onnx", "from_torch",
+           "UserError", "bench", "build_model", "compress", "convert_data", "evaluate", "evaluate_pair", "export", "from_onnx", "from_torch",
            "list_configs", "list_models", "load_checkpoint", "load_config", "measure_sensitivity", "prune", "quant", "quant_train",
            "quantize", "sparsify", "train", "verify"]
 

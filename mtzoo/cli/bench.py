@@ -21,8 +21,6 @@ from mtzoo.errors import UserError
 from mtzoo.strict_json import write_json
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
-    from rich.table import Table
-
     from mtzoo.runtime.bench import BenchReport
 
 HELP = "median latency and size, float against int8; or where a frame's time goes"
@@ -71,6 +69,7 @@ def bench_network(args: argparse.Namespace) -> int:
 def print_report(report: "BenchReport", base: "BenchReport | None") -> None:
     """A row for each variant, then sizes and ratios."""
     from mtzoo.console import say
+    from mtzoo.runtime.bench_table import latency_table
 
     say(latency_table(report, base))
     form, size, parameters = report.form, report.bytes[report.form], report.parameters
@@ -85,24 +84,3 @@ def print_report(report: "BenchReport", base: "BenchReport | None") -> None:
             f"{base.bytes[base.form] / size:.2f} times as large")
     if form != "int8":
         say(f"{form}: NOT an integer network" + ("; what is not 8 bits runs in float" if form == "mixed" else ""))
-
-
-def latency_table(report: "BenchReport", base: "BenchReport | None") -> "Table":
-    """A row for each variant."""
-    from rich.table import Table
-
-    from mtzoo.console import numbered
-
-    table = Table(title=f"{report.machine}; {numbered(report.threads, 'thread')}, batch {report.batch}, "
-                        f"{numbered(report.runs, 'interleaved run')}")
-    columns = ["variant", "median ms", "minimum ms", f"{report.form} is faster by"]
-    for column in columns + (["base, median ms", "faster than base by"] if base else []):
-        table.add_column(column, justify="left" if column == "variant" else "right")
-    fastest = report.latency_ms[report.deployed]
-    for name, median in report.latency_ms.items():
-        row = [name, f"{median:.1f}", f"{report.latency_min_ms[name]:.1f}", f"{median / fastest:.2f} x"]
-        if base:
-            before = base.latency_ms[base.deployed if name == report.deployed else name]
-            row += [f"{before:.1f}", f"{before / median:.2f} x"]
-        table.add_row(*row)
-    return table

@@ -17,9 +17,7 @@ from mtzoo.cli.outputs import output_file
 from mtzoo.strict_json import write_json
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
-    from mtzoo.config import ExperimentConfig
     from mtzoo.engine.pair import BoxFigures
-    from mtzoo.runtime import ModelPair
     from mtzoo.runtime.bench_pair import PairBenchReport
 
 HELP = "AP of a resize and a crop model, alone and merged, and the pair's latency"
@@ -41,44 +39,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mtzoo.cli.arguments import parse_options
-    from mtzoo.engine.distributed import run_console
-    from mtzoo.engine.pair import evaluate_pair
-    from mtzoo.locate import find_model
-    from mtzoo.progress import show_progress
-    from mtzoo.recipes.data_folders import check_rendered, say_folders
-    from mtzoo.recipes.idle_options import note_idle_model_options
-    from mtzoo.recipes.models import load_pair, model_config, read_window
+    from mtzoo.recipes.pair import evaluate_pair
 
-    resize = find_model(args.resize)
-    pair = load_pair(resize, find_model(args.crop), read_window(args.window) if args.window else None, "openvino", args.threads)
-    options = parse_options(args.cfg_options)
-    config = model_config(pair.crop, options)
-    note_idle_model_options(pair.crop, options, "eval-pair")
-    say_folders(config, run_console(), "val")
-    check_rendered(config, args.render)
-    with show_progress("evaluating", transient=True) as on_progress:
-        boxes, maps = evaluate_pair(pair, config, limit=args.limit, on_progress=on_progress)
-    print_figures(boxes, maps)
-    latency = measure(pair, resize, config, args) if args.runs else None
+    result = evaluate_pair(args.resize, args.crop, window=args.window, options=parse_options(args.cfg_options), limit=args.limit,
+                           threads=args.threads, runs=args.runs, render=args.render)
+    print_figures(result.boxes, result.maps)
+    if result.latency:
+        print_latency(result.latency)
     if args.json:
-        figures = {"boxes": boxes, "mIoU": maps, "latency": latency and asdict(latency)}
+        figures = {"boxes": result.boxes, "mIoU": result.maps, "latency": result.latency and asdict(result.latency)}
         write_json(args.json, figures, "choose another --json")
     return 0
-
-
-def measure(pair: "ModelPair", resize: Path, config: "ExperimentConfig", args: argparse.Namespace) -> "PairBenchReport":
-    """Latencies on the first validation image, printed."""
-    from mtzoo.data.dataset import eval_sets
-    from mtzoo.engine.evaluate import task_data
-    from mtzoo.engine.pair import as_read
-    from mtzoo.progress import show_progress
-    from mtzoo.runtime.bench_pair import bench_pair
-
-    image = eval_sets(task_data(config, "val"), as_read)[0].dataset[0].image
-    with show_progress("measuring latency", transient=True) as on_progress:
-        report = bench_pair(pair, resize, image, args.threads, args.runs, lambda done: on_progress(done, args.runs))
-    print_latency(report)
-    return report
 
 
 def print_figures(boxes: "dict[str, BoxFigures]", maps: dict[str, dict[str, float]]) -> None:
