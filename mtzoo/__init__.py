@@ -47,8 +47,7 @@ _MODULES = {
     "Pruning": "engine.pruning", "Result": "runtime.result", "Retraining": "engine.retraining", "Target": "recipes.compress.target",
     "Training": "recipes.compress.target", "UserError": "errors", "bench": "recipes.bench", "build_model": "recipes.config",
     "compress": "recipes.compress", "convert_data": "recipes.convert_data", "evaluate": "recipes.evaluate",
-    "evaluate_pair": "recipes.pair",
-    "export": "recipes.export", "from_onnx": "foreign.network", "from_torch": "foreign.network", "list_configs": "locate",
+    "evaluate_pair": "recipes.pair", "export": "recipes.export", "from_onnx": "foreign.network", "from_torch": "foreign.network", "list_configs": "locate",
     "list_models": "locate", "load_checkpoint": "recipes.config", "load_config": "recipes.config",
     "measure_sensitivity": "recipes.sensitivity", "prune": "recipes.prune", "quant": "recipes.quant",
     "quant_train": "recipes.quant_train", "quantize": "recipes.ptq", "sparsify": "recipes.sparsify", "train": "recipes.train",
@@ -56,9 +55,9 @@ _MODULES = {
 }
 """What is exported -> the module below mtzoo that holds it."""
 __all__ = ["Box", "DeployModel", "ExperimentConfig", "PlainConsole", "Pruning", "Result", "Retraining", "Target", "Training",
-           "UserError", "bench", "build_model", "compress", "convert_data", "evaluate", "evaluate_pair", "export", "from_onnx", "from_torch",
-           "list_configs", "list_models", "load_checkpoint", "load_config", "measure_sensitivity", "prune", "quant", "quant_train",
-           "quantize", "sparsify", "train", "verify"]
+           "UserError", "bench", "build_model", "compress", "convert_data", "evaluate", "evaluate_pair", "export", "from_onnx",
+           "from_torch", "list_configs", "list_models", "load_checkpoint", "load_config", "measure_sensitivity", "prune",
+           "quant", "quant_train", "quantize", "sparsify", "train", "verify"]
 
 
 def __getattr__(name: str) -> Any:

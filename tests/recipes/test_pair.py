@@ -5,9 +5,10 @@ import pytest
 import mtzoo
 
 
-def test_two_models_of_the_whole_image_are_no_pair(model_path, quiet):
+def test_two_models_of_the_whole_image_are_no_pair(project, tmp_path, quiet):
+    model = mtzoo.export(project / "float.pt", tmp_path / "model.onnx").model
     with pytest.raises(mtzoo.UserError, match="--crop names a model that sees the whole image"):
-        mtzoo.evaluate_pair(model_path, model_path, runs=0, console=quiet)
+        mtzoo.evaluate_pair(model, model, threads=1, runs=0, console=quiet)
 
 
 def test_a_model_that_is_not_there_is_named(quiet):
