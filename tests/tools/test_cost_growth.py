@@ -52,7 +52,7 @@ def test_a_line_says_how_straight_it_is(tool):
     assert found == pytest.approx({"mib_per_1000": 5.0, "mib": 9.0}, rel=0.02), "what comes before a tenth is done is the start"
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_a_small_measurement_goes_on_where_it_stopped(tool, tmp_path, monkeypatch, capsys):
     command = ["--out", str(tmp_path), "--hw", "64x96", "--areas", "1", "4", "--heads", "1", "2", "--runs", "1", "--images", "6",
