@@ -32,7 +32,8 @@ REQUIREMENTS = [
 DOCS = ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.27"]
 EXTRAS = {
     # matplotlib: pictures of tools/cost_growth.py, which no verb needs
-    "dev": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.6", "timm>=1.0.20", "matplotlib>=3.8", *DOCS],
+    "dev": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.6", "timm>=1.0.20", "matplotlib>=3.8",
+            "nbclient>=0.10", "ipykernel>=6.29", *DOCS],
     "docs": DOCS,  # the site of docs/: mkdocs build --strict
     "timm": ["timm>=1.0.20"],  # nodes of type="Timm"
     "hf": ["huggingface_hub>=0.26"],  # zoos at hf://user/repository
