@@ -50,6 +50,10 @@ def test_a_run_leaves_a_verified_model_and_a_report(finished):
         <= {path.name for path in finished.glob("*.pt")}
     html = (finished / "report.html").read_text()
     assert all(f">{name}<" in html for name in STEPS)
+    assert report["mistakes"]["seg"]["confusion"]
+    assert report["mistakes"]["det"]["precision_by_recall"]
+    assert len(report["mistakes"]["seg"]["worst"]) == 4
+    assert html.count("data:image/svg+xml;base64,") == 2
 
 
 def test_the_deploy_model_equals_step_2_in_every_metric(finished):
