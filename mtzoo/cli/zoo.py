@@ -36,7 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     given.add_argument("--to", type=output_folder("--to"), required=True, metavar="DIR", help="the zoo's folder, made if need be")
     given.add_argument("--model", type=Path, metavar="FILE.onnx", help="the deploy model; its sidecar goes with it")
     given.add_argument("--weights", type=Path, metavar="CKPT", help="a float checkpoint: becomes safetensors with its config")
-    given.add_argument("--half", action="store_true", help="weights as float16: half the space")
+    stored = given.add_mutually_exclusive_group()
+    stored.add_argument("--half", dest="stored", action="store_const", const="float16", default="float32",
+                        help="weights as float16: half the space")
+    stored.add_argument("--int8", dest="stored", action="store_const", const="int8",
+                        help="weights of convolutions in 8 bits, each output channel with a step of its own: a quarter of the space")
     given.add_argument("--card", type=Path, metavar="FILE.md", help="the model card")
 
 
@@ -72,8 +76,8 @@ def _push(args: argparse.Namespace) -> int:
 
     if args.model is None and args.weights is None and args.card is None:
         raise UserError("nothing to push; give --model, --weights or --card")
-    if args.half and args.weights is None:
-        raise UserError("--half changes nothing without --weights; leave it out")
+    if args.stored != "float32" and args.weights is None:
+        raise UserError(f"{'--half' if args.stored == 'float16' else '--int8'} changes nothing without --weights; leave it out")
     files: dict[str, Path] = {}
     if args.model is not None:
         read_deploy_file(args.model)
@@ -86,7 +90,7 @@ def _push(args: argparse.Namespace) -> int:
             if checkpoint.progress.step != 0 or checkpoint.progress.quantized:
                 raise UserError(f"--weights {args.weights}: a checkpoint that rounds; a float one is wanted, named -float-last")
             files[WEIGHTS_SUFFIX] = Path(made) / f"{args.name}{WEIGHTS_SUFFIX}"
-            write_weights(files[WEIGHTS_SUFFIX], checkpoint.config, checkpoint.network, half=args.half)
+            write_weights(files[WEIGHTS_SUFFIX], checkpoint.config, checkpoint.network, stored=args.stored)
         catalogue = push(args.to, args.name, files)
     say(f"{args.to}: {args.name}: {_files(catalogue, args.name)}")
     return 0

@@ -44,6 +44,7 @@ def test_mistakes_are_told_in_one_line(checkpoints, tmp_path, monkeypatch, capsy
     weights, model = checkpoints
     monkeypatch.setenv("MTZOO_ZOO", str(tmp_path / "pulled"))
     for options, message in ([], "nothing to push"), (["--model", model, "--half"], "--half changes nothing without --weights"), (
+            ["--model", model, "--int8"], "--int8 changes nothing without --weights"), (
             ["--weights", tmp_path / "integers.pt"], "a checkpoint that rounds"), (["--model", tmp_path / "gone.onnx"], "gone.onnx"), (
             ["--card", tmp_path / "gone.md"], "gone.md"), (["--weights", weights, "--card", tmp_path / "gone.md"], "gone.md"):
         assert main(["zoo", "push", "tiny", "--to", str(tmp_path / "zoo"), *map(str, options)]) == 2

@@ -42,7 +42,7 @@ def test_weights_come_back_as_the_float_checkpoint_that_they_were(saved, weights
 
 def test_half_the_space_for_values_that_differ_by_a_rounding(saved, weights, tmp_path):
     checkpoint = load_checkpoint(saved[1])
-    write_weights(tmp_path / "half.safetensors", checkpoint.config, checkpoint.network, half=True)
+    write_weights(tmp_path / "half.safetensors", checkpoint.config, checkpoint.network, stored="float16")
     assert (tmp_path / "half.safetensors").stat().st_size < 0.7 * weights.stat().st_size
     halved = load_checkpoint(tmp_path / "half.safetensors").network
     for name, value in checkpoint.network.items():
@@ -50,7 +50,35 @@ def test_half_the_space_for_values_that_differ_by_a_rounding(saved, weights, tmp
         assert torch.allclose(halved[name].double(), value.double(), rtol=2**-11, atol=2**-24)
     checkpoint.network["nodes.backbone.stem.conv.weight"] = torch.full((8,), 1e6)
     with pytest.raises(UserError, match=r"'nodes\.backbone\.stem\.conv\.weight' has values beyond float16's; leave --half out"):
-        write_weights(tmp_path / "half.safetensors", checkpoint.config, checkpoint.network, half=True)
+        write_weights(tmp_path / "half.safetensors", checkpoint.config, checkpoint.network, stored="float16")
+
+
+def test_a_quarter_of_the_space_for_weights_in_steps_of_their_channel(saved, tmp_path):
+    checkpoint = load_checkpoint(saved[1])
+    checkpoint.network["nodes.backbone.stem.conv.weight"][0] = 0.0  # a channel without a range
+    write_weights(tmp_path / "steps.safetensors", checkpoint.config, checkpoint.network, stored="int8")
+    rounded = load_checkpoint(tmp_path / "steps.safetensors").network
+    assert rounded.keys() == checkpoint.network.keys()
+    for name, value in checkpoint.network.items():
+        assert rounded[name].dtype == value.dtype
+        if value.ndim < 2:
+            assert torch.equal(rounded[name], value)
+        else:
+            step = value.flatten(1).abs().amax(1).view(-1, *[1] * (value.ndim - 1)) / 127
+            assert ((rounded[name] - value).abs() <= 0.501 * step).all()
+    assert any(value.dtype == torch.int8 for value in load_file(tmp_path / "steps.safetensors").values())
+
+
+def test_steps_of_a_tensor_that_is_not_there_are_a_fault(saved, tmp_path):
+    checkpoint, path = load_checkpoint(saved[1]), tmp_path / "steps.safetensors"
+    write_weights(path, checkpoint.config, checkpoint.network, stored="int8")
+    for change in (lambda header: header.pop("nodes.backbone.stem.conv.weight"),
+                   lambda header: header["nodes.backbone.stem.conv.weight::step"].update(shape=[2, 4])):
+        content = path.read_bytes()
+        damaged(path, change)
+        with pytest.raises(UserError, match="steps.safetensors: .*use the file as it was published"):
+            load_checkpoint(path)
+        path.write_bytes(content)
 
 
 def test_the_zoo_has_them_by_name(weights, monkeypatch, capsys):
