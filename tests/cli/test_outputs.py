@@ -7,9 +7,6 @@ import pytest
 
 from mtzoo.cli.main import discover_verbs, import_verb, main
 from mtzoo.cli.outputs import output_file
-from mtzoo.errors import UserError
-from mtzoo.recipes.save_dir import claim_folder
-from tests.processes import other_process
 
 TRAIN = ["--config", "gone"]
 TOOL = ["--config", "gone", "--model-path", "gone.pt"]
@@ -25,7 +22,7 @@ COMMANDS = {
     "data convert": ["kitti", "--src", "gone", "--out", "."], "data synth": ["--num", "1", "--seed", "1", "--out", "."],
     "backbones": ["--names", "alexnet", "--out", "table.md"], "zoo-table": ["--names", "zoo/fastscnn", "--out", "table.md"],
     "data view": ["gone", "--out", "."], "data stats": ["gone", "--out", "stats.png"],
-    "zoo push": ["seg_city", "--card", "gone.md", "--to", "."],
+    "zoo push": ["seg_city", "--card", "gone.md", "--to", "."], "demo": ["--out", "."],
 }
 OPTIONS = {"--out", "--json", "--save-dir", "--work-dir", "--calibrate", "--to"}
 WRITE_NOTHING = {"config", "list", "summary", "verify"}
@@ -70,38 +67,3 @@ def test_export_beside_a_checkpoint_tries_that_place(tmp_path, capsys, monkeypat
 
 def test_a_device_is_as_good_as_a_file():
     assert str(output_file("--json")("/dev/null")) == "/dev/null"
-
-
-def test_a_folder_is_made_and_held(tmp_path):
-    folder = tmp_path / "a" / "b"
-    other = other_process(lambda: claim_folder(folder, "--save-dir"))
-    with other, pytest.raises(UserError, match=r"b: in use by process .* choose another --save-dir"):
-        claim_folder(folder, "--save-dir")
-    lock = claim_folder(folder, "--save-dir")  # the lock file of the killed process is no content
-    assert lock.holds()
-    lock.release()
-    assert os.listdir(folder) == []
-
-
-def test_a_folder_that_was_made_for_nothing_goes_again(tmp_path):
-    claim_folder(tmp_path / "run", "--save-dir").release()
-    assert os.listdir(tmp_path) == []
-    lock = claim_folder(tmp_path / "run", "--save-dir")
-    (tmp_path / "run" / "table.json").touch()
-    lock.release()
-    assert os.listdir(tmp_path / "run") == ["table.json"]
-
-
-def test_a_folder_that_holds_something_is_left_alone(tmp_path):
-    (tmp_path / "table.json").touch()
-    with pytest.raises(UserError, match=r"--save-dir .*: exists already and is not empty; name a new folder"):
-        claim_folder(tmp_path, "--save-dir")
-    assert os.listdir(tmp_path) == ["table.json"]
-    assert claim_folder(tmp_path, "--save-dir", {"table.json"}).holds()
-    assert claim_folder(tmp_path, "--save-dir", None).holds()
-
-
-def test_of_several_processes_the_first_has_the_lock(tmp_path, monkeypatch):
-    monkeypatch.setenv("RANK", "1")
-    assert claim_folder(tmp_path / "run", "--save-dir") is None
-    assert not (tmp_path / "run").exists()
