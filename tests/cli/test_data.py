@@ -11,6 +11,12 @@ from mtzoo.data import CocoBoxes, MaskFolder
 from mtzoo.errors import UserError
 
 
+def task_of(name, kind, classes, source):
+    """A task of a config, as far as its data are concerned, trained and judged on one source."""
+    return SimpleNamespace(name=name, kind=kind, classes=classes, train_sources=(source,), val_sources=(source,), oversample_thr=None)
+
+
+
 def test_size_is_height_by_width():
     assert parse_size("720x1280") == (720, 1280)
     for text in ("720", "x5", "0x5", "axb", "-1x5"):
@@ -36,7 +42,7 @@ def test_check_lists_faults_of_train_and_val_once(tmp_path, monkeypatch, capsys)
                "annotations": [{"id": 5, "image_id": 1, "category_id": 1, "bbox": [1, 1, 0, 4]}]}
     (tmp_path / "boxes.json").write_text(json.dumps(content))
     source = CocoBoxes(str(tmp_path / "images"), str(tmp_path / "boxes.json"), "own")
-    task = SimpleNamespace(name="det", kind="detection", classes=("car",), train_sources=(source,), val_sources=(source,))
+    task = task_of("det", "detection", ("car",), source)
     monkeypatch.setattr("mtzoo.cli.data.config_from_arguments", lambda args: SimpleNamespace(tasks=(task,), classes={"det": ("car",)}))
     assert main(["data", "check", "own"]) == 2
     lines = capsys.readouterr().out.splitlines()
@@ -65,7 +71,7 @@ def test_check_ends_with_a_table_and_warns_of_masks_of_0_and_255(tmp_path, monke
 
     def check(label_map: dict[int, int] | None) -> list[str]:
         source = MaskFolder(str(tmp_path / "images"), str(tmp_path / "masks"), "own", label_map=label_map)
-        task = SimpleNamespace(name="seg", kind="segmentation", classes=("bg", "fg"), train_sources=(source,), val_sources=(source,))
+        task = task_of("seg", "segmentation", ("bg", "fg"), source)
         config = SimpleNamespace(tasks=(task,), classes={"seg": ("bg", "fg")})
         monkeypatch.setattr("mtzoo.cli.data.config_from_arguments", lambda args: config)
         assert main(["data", "check", "own"]) == 0
@@ -84,7 +90,7 @@ def test_check_ends_with_a_table_and_warns_of_masks_of_0_and_255(tmp_path, monke
 def test_a_folder_of_images_that_is_not_there_is_a_fault_like_others(tmp_path, monkeypatch, capsys):
     (tmp_path / "masks").mkdir()
     source = MaskFolder(str(tmp_path / "images"), str(tmp_path / "masks"), "own")
-    task = SimpleNamespace(name="seg", kind="segmentation", classes=("bg", "fg"), train_sources=(source,), val_sources=(source,))
+    task = task_of("seg", "segmentation", ("bg", "fg"), source)
     monkeypatch.setattr("mtzoo.cli.data.config_from_arguments",
                         lambda args: SimpleNamespace(tasks=(task,), classes={"seg": ("bg", "fg")}))
     assert main(["data", "check", "own"]) == 2
