@@ -104,7 +104,8 @@ def _add(known: set[str], name: str) -> None:
 
 
 def _infer(model: onnx.ModelProto) -> Shapes:
-    """Inferred shapes. Of large constants only the shapes are looked at."""
+    """Inferred shapes. Of large constants only the shapes are looked at, and no values are propagated: no shape of a deploy model is
+    computed, and ONNX would keep 100 bytes and more for each value of a label map."""
     graph = onnx.GraphProto(name="shapes", node=model.graph.node, input=model.graph.input, output=model.graph.output)
     for tensor in model.graph.initializer:
         if math.prod(tensor.dims) <= KEPT:
@@ -113,7 +114,7 @@ def _infer(model: onnx.ModelProto) -> Shapes:
             graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
     bare = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, graph=graph)
     try:
-        found = onnx.shape_inference.infer_shapes(bare, check_type=True, strict_mode=True, data_prop=True).graph
+        found = onnx.shape_inference.infer_shapes(bare, check_type=True, strict_mode=True).graph
     except Exception as error:  # C++ raises several kinds for a graph that does not fit together
         raise UserError(f"its operators do not fit together ({shown(' '.join(str(error).split()))})") from error
     return {value.name: tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in value.type.tensor_type.shape.dim)

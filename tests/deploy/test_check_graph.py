@@ -317,3 +317,13 @@ def test_rows_counted_at_run_time_as_earlier_versions_wrote_them():
 def test_what_a_file_says_it_needs(model_path):
     info = read_deploy_file(model_path).info
     assert (info.weight_bits, info.requires) == (8, ("u8s8-dot-product-32bit",))
+
+
+def test_a_size_that_the_graph_computes_is_refused(model, tmp_path):
+    """No deploy model has one; to find it out, ONNX would keep the values of whole label maps, hundreds of MiB for each."""
+    name = first(model, "Relu").output[0]
+    for part in ("half", "rest"):
+        model.graph.initializer.append(numpy_helper.from_array(np.array([-1, 1], np.int64), part))
+    model.graph.node.append(helper.make_node("Mul", ["half", "rest"], ["target"]))
+    model.graph.node.append(helper.make_node("Reshape", [name, "target"], ["as_one_row"]))
+    assert "the size of 'as_one_row' is not fixed" in refused(model, tmp_path)
