@@ -31,7 +31,7 @@ run_tests() { # name, folders and files; what they say comes in one piece, when 
 export -f run_tests
 
 # The longest first, so that no core waits for one of them at the end. Importing the libraries takes seconds: small folders share it.
-large=(cli engine robustness contract layers data export quantization)
+large=(cli engine robustness contract layers data deploy quantization)
 mapfile -t small < <(printf '%s\n' tests/*/ tests/test_*.py | sed 's|/$||' | grep -vxF "$(printf 'tests/%s\n' __pycache__ "${large[@]}")")
 {
     echo "others ${small[*]}"
