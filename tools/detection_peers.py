@@ -112,15 +112,17 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--boxes", type=Path, required=True, help="COCO file of the frames, with the classes vehicle, person, cyclist")
     parser.add_argument("--model", type=Path, nargs="*", default=[], help="deploy models of ours")
-    parser.add_argument("--resize", help="deploy models of a pair of ours")
-    parser.add_argument("--crop")
+    parser.add_argument("--resize", help="a pair of ours: the deploy model of the whole image")
+    parser.add_argument("--crop", help="and that of a window at full resolution")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args(argv)
+    if (args.resize is None) != (args.crop is None):
+        parser.error("--resize and --crop go together: a pair has both")
     source = CocoBoxes(name="frames", images=str(args.images), annotations=str(args.boxes), follow_links=True)
     (frames,) = build_groups([TaskData("boxes", "detection", CLASSES, (source,))])
     looks = {"FastestDet": fastestdet(args.fastestdet, args.threads)}
     looks |= {path.stem: ours(DeployModel.load(path, threads=args.threads)) for path in args.model}
-    if args.resize and args.crop:
+    if args.resize is not None:
         pair = load_pair(find_model(args.resize), find_model(args.crop), None, "openvino", args.threads)
         looks |= {"the resize model": ours(pair.resize), "the pair, merged": ours(pair)}
     print(table(looks, frames.records))

@@ -3,7 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
+from mtzoo.ops.boxes import pairwise_ioa, pairwise_iou
 from mtzoo.structures import Boxes, Detections
 
 MATCHED = 0.5
@@ -48,22 +50,14 @@ def _match_class(boxes: np.ndarray, ignore: np.ndarray, detected: np.ndarray, sc
 
 def iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """(D, 4) and (G, 4) xyxy -> (D, G)."""
-    shared = _shared(first, second)
-    union = _areas(first)[:, None] + _areas(second) - shared
-    return shared / np.maximum(union, np.finfo(np.float64).tiny)
+    return pairwise_iou(_exact(first), _exact(second)).numpy()
 
 
 def share_of_first(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """(D, 4) and (G, 4) xyxy -> (D, G): how much of the first lies in the second."""
-    return _shared(first, second) / np.maximum(_areas(first), np.finfo(np.float64).tiny)[:, None]
+    return pairwise_ioa(_exact(first), _exact(second)).numpy()
 
 
-def _shared(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    first, second = first.astype(np.float64), second.astype(np.float64)
-    corner = np.maximum(first[:, None, :2], second[None, :, :2])
-    sides = np.minimum(first[:, None, 2:], second[None, :, 2:]) - corner
-    return sides.clip(min=0).prod(axis=2)
-
-
-def _areas(boxes: np.ndarray) -> np.ndarray:
-    return (boxes[:, 2:].astype(np.float64) - boxes[:, :2]).prod(axis=1)
+def _exact(boxes: np.ndarray) -> torch.Tensor:
+    """In float64, as COCO's tools compute."""
+    return torch.from_numpy(boxes.astype(np.float64))

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
-import openvino
 import torch
 
 from mtzoo.config import ExperimentConfig
@@ -18,7 +16,7 @@ from mtzoo.deploy.exactness import exactness_lines
 from mtzoo.deploy.export import export_model
 from mtzoo.engine.evaluate import Predictor, details_of, evaluate_shown, network_predictor
 from mtzoo.engine.integer_step import compare, require_equal, to_integers
-from mtzoo.engine.mistakes import task_figure, worst_images
+from mtzoo.engine.mistakes import find_mistakes
 from mtzoo.engine.pictures import draw_stage, pick_samples
 from mtzoo.engine.run import INTEGER_STEP, Run, StageRecord
 from mtzoo.evaluation.details import Details
@@ -137,19 +135,18 @@ def evaluate_deployed(run: Run, path: Path) -> tuple[dict[str, float], list[Mist
 
 def report_mistakes(details: Details, predict: Predictor, config: ExperimentConfig) -> list[Mistakes]:
     """For the report: a chart and the worst images of each task."""
-    found = []
-    for task, values in details.values().items():
-        figure = task_figure(details, task)
-        chart = Chart(f"{task}: chart", figure_bytes(figure, "svg")) if figure else None
-        worst = [Picture.from_image(f"{image.score.path.name}: {image.score.said}", image.picture)
-                 for image in worst_images(details, task, predict, config, PICTURES)]
-        found.append(Mistakes(task, chart, worst, values))
-    return found
+    return [Mistakes(found.task, Chart(f"{found.task}: chart", figure_bytes(found.figure, "svg")) if found.figure else None,
+                     [Picture.from_image(f"{image.score.path.name}: {image.score.said}", image.picture) for image in found.worst],
+                     found.values)
+            for found in find_mistakes(details, predict, config, PICTURES)]
 
 
 def build_report(run: Run, command: str, path: Path, verified: VerifyReport, measured: BenchReport,
                  exactness: Sequence[str], mistakes: Sequence[Mistakes]) -> Report:
     """Everything the run has found out. exactness: of `exactness_lines`; mistakes: of `evaluate_deployed`."""
+    import onnxruntime  # here: `train`, which needs neither, would wait for them
+    import openvino
+
     costs = node_costs(run.net, run.config.deploy_geometry.input_hw)
     sizes = {file.name: file.stat().st_size for file in sorted(run.work_dir.path.glob("*export-last.onnx"))}
     environment = {"machine": platform.processor() or platform.machine(), "threads": str(measured.threads),

@@ -5,10 +5,12 @@ from pathlib import Path
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import PlainConsole
 from mtzoo.engine.evaluate import Predictor, details_of, evaluate_shown
+from mtzoo.engine.mistakes import find_mistakes
 from mtzoo.engine.pictures import write_jpeg
 from mtzoo.evaluation.details import Details
 from mtzoo.files import write_whole
 from mtzoo.strict_json import write_json
+from mtzoo.visualization.figures import figure_bytes
 
 ADVICE = "choose another --out"
 EVALUATING = "evaluating"
@@ -29,16 +31,12 @@ def evaluate_and_draw(predict: Predictor, config: ExperimentConfig, console: Pla
 
 def draw_mistakes(details: Details, predict: Predictor, config: ExperimentConfig, out: Path, count: int) -> None:
     """TASK.png, worst/TASK-NN-IMAGE.jpg, and their numbers in details.json."""
-    from mtzoo.engine.mistakes import task_figure, worst_images  # here: matplotlib takes a second to import
-    from mtzoo.visualization.figures import figure_bytes
-
-    values = details.values()
-    for task in values:
-        figure = task_figure(details, task)
-        if figure is not None:
-            write_whole(out / f"{task}.png", figure_bytes(figure, "png"), ADVICE)
-        values[task]["worst"] = []
-        for i, image in enumerate(worst_images(details, task, predict, config, count)):
-            write_jpeg(out / "worst" / f"{task}-{i:02d}-{image.score.path.stem}.jpg", image.picture, ADVICE)
-            values[task]["worst"].append({"image": str(image.score.path), "score": image.score.score, "said": image.score.said})
+    values: dict[str, dict[str, object]] = {}
+    for found in find_mistakes(details, predict, config, count):
+        if found.figure is not None:
+            write_whole(out / f"{found.task}.png", figure_bytes(found.figure, "png"), ADVICE)
+        for i, image in enumerate(found.worst):
+            write_jpeg(out / "worst" / f"{found.task}-{i:02d}-{image.score.path.stem}.jpg", image.picture, ADVICE)
+        worst = [{"image": str(image.score.path), "score": image.score.score, "said": image.score.said} for image in found.worst]
+        values[found.task] = {**found.values, "worst": worst}
     write_json(out / "details.json", values, ADVICE)

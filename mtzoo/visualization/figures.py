@@ -3,14 +3,15 @@
 import io
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from mtzoo.errors import one_line
+
+if TYPE_CHECKING:  # imported when something is drawn: it takes a second, and --help and most verbs draw nothing
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 STYLE = {"font.size": 9.0, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": False, "text.parse_math": False,
          "svg.fonttype": "none", "svg.hashsalt": "mtzoo", "figure.facecolor": "white", "font.family": "sans-serif"}
@@ -23,8 +24,11 @@ MOST_COLORED = 10
 """Classes with a colour and a name each among curves; more are grey lines below the mean."""
 
 
-def confusion_figure(title: str, confusion: np.ndarray, names: Sequence[str]) -> Figure:
+def confusion_figure(title: str, confusion: np.ndarray, names: Sequence[str]) -> "Figure":
     """Each row in percent: what pixels of a class were taken for. confusion: (K, K) counts, row = truth, column = prediction."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     count = len(names)
     rows = confusion.sum(axis=1, keepdims=True)
     percent = 100 * confusion / np.maximum(rows, 1)
@@ -44,7 +48,7 @@ def confusion_figure(title: str, confusion: np.ndarray, names: Sequence[str]) ->
     return figure
 
 
-def _name_sides(axes: Axes, names: Sequence[str]) -> None:
+def _name_sides(axes: "Axes", names: Sequence[str]) -> None:
     if len(names) > MOST_NAMED:
         return
     places, shown = range(len(names)), [_name(name) for name in names]
@@ -52,11 +56,14 @@ def _name_sides(axes: Axes, names: Sequence[str]) -> None:
     axes.set_yticks(places, shown)
 
 
-def curves_figure(title: str, precision: Mapping[str, np.ndarray], f1: Mapping[str, np.ndarray], steps: np.ndarray) -> Figure:
+def curves_figure(title: str, precision: Mapping[str, np.ndarray], f1: Mapping[str, np.ndarray], steps: np.ndarray) -> "Figure":
     """Precision by recall on the left, F1 by confidence on the right, of each class and their mean. steps: (S,) of both x axes.
 
     precision, f1: class -> (S,); the same classes, at least one.
     """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(13, 4.2), layout="constrained")
         figure.suptitle(one_line(title))
@@ -73,7 +80,7 @@ def curves_figure(title: str, precision: Mapping[str, np.ndarray], f1: Mapping[s
     return figure
 
 
-def _draw_curves(axes: Axes, curves: Mapping[str, np.ndarray], steps: np.ndarray, labels: Mapping[str, str], mean: str) -> None:
+def _draw_curves(axes: "Axes", curves: Mapping[str, np.ndarray], steps: np.ndarray, labels: Mapping[str, str], mean: str) -> None:
     few = len(curves) <= MOST_COLORED
     for number, (name, values) in enumerate(curves.items()):
         if few:
@@ -93,8 +100,10 @@ def _name(name: str) -> str:
     return one_line(name if len(name) <= 24 else f"{name[:23]}…")
 
 
-def figure_bytes(figure: Figure, kind: Literal["svg", "png"]) -> bytes:
+def figure_bytes(figure: "Figure", kind: Literal["svg", "png"]) -> bytes:
     """The file's content, the same for the same figure."""
+    import matplotlib as mpl
+
     buffer = io.BytesIO()
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of letters that matplotlib's font has not: a PNG shows boxes, an SVG the reader's font

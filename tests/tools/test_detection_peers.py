@@ -47,3 +47,10 @@ def test_fastestdet_finds_the_cars_of_a_frame(tool, shared_data):
     boxes, scores, labels = look(cv2.imread(str(sorted((shared_data / "car_parts" / "valset").rglob("*.jpg"))[0])))
     assert labels[0] == tool.CLASSES.index("vehicle")
     assert scores[0] > 0.5
+
+
+@pytest.mark.parametrize("option", ["--resize", "--crop"])
+def test_half_of_a_pair_is_a_mistake(tool, option, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        tool.main(["--fastestdet", "f.onnx", "--images", "i", "--boxes", "b.json", option, "m.onnx"])
+    assert "--resize and --crop go together" in capsys.readouterr().err
