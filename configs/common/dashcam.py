@@ -6,15 +6,16 @@ Set MTZOO_DATA to SETS, which CamVid and the road signs are read from; data_root
 is unknown there, not background.
 """
 
+from mmengine.config import read_base
+
+with read_base():
+    from .tasks_repnet import _tasks, nodes
+
 data_root = "data/dashcam"
 
-# RepNet as in zoo/seg_camvid, whose weights it can start from.
-nodes = dict(
-    backbone=dict(type="RepNet", size="small", stem="convs"),
-    neck=dict(type="RepNeck", inputs=["backbone.s8", "backbone.s16", "backbone.s32"]),
-    det_tower=dict(type="RepDetectionTower", inputs=["neck"], strides=[8, 16, 32]),
-    seg_tower=dict(type="RepSegmentationTower", inputs=["backbone.s4", "neck"], strides=[4, 8], channels=48),
-)
+# As in zoo/seg_camvid, whose weights they can start from.
+nodes["backbone"]["stem"] = "convs"
+nodes["seg_tower"]["channels"] = 48
 
 _boxes_of = dict(type="CocoBoxes", follow_links=True)
 _sign_names = dict(speedlimit="sign", crosswalk="sign", stop="sign", trafficlight="traffic_light")
@@ -57,43 +58,31 @@ def _of(classes, **names):
             if renamed else dict(sources[name], name=name) for name, renamed in names.items()]
 
 
-def _detection(name, classes, loss_weight=1.0, **data):
-    return dict(
-        kind="detection", classes=classes,
-        nodes=["backbone", "neck", "det_tower",
-               dict(name=name + "_head", type="PerLocationDetectionHead", inputs=["det_tower"], strides=[8, 16, 32], depth=0)],
-        **{part: _of(classes, **names) for part, names in data.items()},
-        loss=dict(type="DetectionLoss", weight=loss_weight),
-        boxes=dict(score_threshold=0.05, pre_nms_top_k=200, nms_iou=0.6, top_k=100))
-
-
-def _segmentation(name, classes, train, val, loss):
-    return dict(
-        kind="segmentation", classes=classes,
-        nodes=["backbone", "neck", "seg_tower", dict(name=name + "_head", type="FCNHead", inputs=["seg_tower"], depth=0)],
-        train=train, val=val, loss=dict(type="SegmentationLoss", logit_upsample=2, **loss), labels=dict(upsample=2))
-
-
-_tasks = dict(
-    det_cyclist_light=_detection(
-        "det_cyclist_light", ["cyclist", "traffic_light"],
-        train=dict(dashcam={}, camvid=_camvid_names, lights={}, signs=_sign_names, coco={}, synth={}),
-        val=dict(dashcam_val={}, camvid_val=_camvid_names, lights_val={}, signs_val=_sign_names)),
-    det_person=_detection(
-        "det_person", ["person"],
-        train=dict(dashcam={}, camvid=_camvid_names, pedestrians={}, coco={}, synth={}),
-        val=dict(dashcam_val={}, camvid_val=_camvid_names, pedestrians_val={})),
-    det_rear=_detection(
-        "det_rear", ["vehicle_rear", "vehicle_front"], 0.5, train=dict(faces={}, synth={}), val=dict(faces_val={}, synth_val={})),
-    det_vehicle_sign=_detection(
-        "det_vehicle_sign", ["vehicle", "sign"],
-        train=dict(dashcam={}, camvid=_camvid_names, signs=_sign_names, coco={}, synth={}),
-        val=dict(dashcam_val={}, camvid_val=_camvid_names, signs_val=_sign_names)),
-    seg_default=_segmentation(
-        "seg_default", ["sky", "building", "pole", "road", "sidewalk", "vegetation", "sign", "fence", "vehicle", "person", "cyclist"],
-        ["camvid_seg", "road"], ["camvid_seg_val"],
-        dict(weight=1.0, lovasz_weight=1.0, class_weights=[1.0, 1.0, 4.0, 1.0, 1.5, 1.0, 4.0, 2.5, 1.5, 4.0, 4.0])),
-    seg_lane=_segmentation(
-        "seg_lane", ["background", "paint"], ["camvid_lane", "synth_lane"], ["camvid_lane_val", "synth_lane_val"],
-        dict(weight=0.5, lovasz_weight=0.5, class_weights=[1.0, 3.0])),
+_train = dict(
+    det_cyclist_light=dict(dashcam={}, camvid=_camvid_names, lights={}, signs=_sign_names, coco={}, synth={}),
+    det_person=dict(dashcam={}, camvid=_camvid_names, pedestrians={}, coco={}, synth={}),
+    det_rear=dict(faces={}, synth={}),
+    det_vehicle_sign=dict(dashcam={}, camvid=_camvid_names, signs=_sign_names, coco={}, synth={}),
 )
+_val = dict(
+    det_cyclist_light=dict(dashcam_val={}, camvid_val=_camvid_names, lights_val={}, signs_val=_sign_names),
+    det_person=dict(dashcam_val={}, camvid_val=_camvid_names, pedestrians_val={}),
+    det_rear=dict(faces_val={}, synth_val={}),
+    det_vehicle_sign=dict(dashcam_val={}, camvid_val=_camvid_names, signs_val=_sign_names),
+)
+for _name in _train:
+    _classes = _tasks[_name]["classes"]
+    _tasks[_name].update(train=_of(_classes, **_train[_name]), val=_of(_classes, **_val[_name]))
+_tasks["det_rear"]["loss"] = dict(type="DetectionLoss", weight=0.5)
+
+# CamVid counts traffic lights among signs, and nobody says of its lane paint whether it is solid or dashed.
+_segmentation_loss = dict(type="SegmentationLoss", logit_upsample=2)
+_tasks["seg_default"].update(
+    classes=["sky", "building", "pole", "road", "sidewalk", "vegetation", "sign", "fence", "vehicle", "person", "cyclist"],
+    train=["camvid_seg", "road"], val=["camvid_seg_val"], labels=dict(upsample=2),
+    loss=dict(_segmentation_loss, weight=1.0, lovasz_weight=1.0,
+              class_weights=[1.0, 1.0, 4.0, 1.0, 1.5, 1.0, 4.0, 2.5, 1.5, 4.0, 4.0]))
+_tasks["seg_lane"].update(
+    classes=["background", "paint"],
+    train=["camvid_lane", "synth_lane"], val=["camvid_lane_val", "synth_lane_val"], labels=dict(upsample=2),
+    loss=dict(_segmentation_loss, weight=0.5, lovasz_weight=0.5, class_weights=[1.0, 3.0]))
