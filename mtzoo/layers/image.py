@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 from mtzoo.layers.leaf import Leaf, T
-from mtzoo.layers.writer import Value, Writer
+from mtzoo.layers.writer import FLOAT, Value, Writer
 from mtzoo.ops.grid import Grid
 
 ZERO, CHANNELS = 128, 3
-TO_FLOAT = 1  # ONNX's number of float32
 
 
 class ImageQuant(Leaf):
@@ -32,7 +31,7 @@ class ImageQuant(Leaf):
         b, image, scale = writer.builder, writer.value(reads[0]).tensor, 2.0**self.exponent
         if writer.quantized:  # one operator subtracts 128 and scales: the integers go straight into the first convolution
             return Value(image, b.float(scale), b.constant(np.uint8(ZERO)), (scale, -ZERO), ZERO)
-        x = b.op("Cast", [image], attributes={"to": TO_FLOAT})
+        x = b.op("Cast", [image], attributes={"to": FLOAT})
         return Value(b.op("Mul", [b.op("Sub", [x, b.float(ZERO)]), b.float(scale)]))
 
     def channels(self, inputs: Sequence[Sequence[T]], fixed: T) -> list[T]:

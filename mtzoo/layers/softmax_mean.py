@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mtzoo.layers.leaf import Leaf, T
 from mtzoo.layers.straight_through import straight_through
-from mtzoo.layers.writer import Builder, Value, Writer
+from mtzoo.layers.writer import FLOAT, INT32, Builder, Value, Writer
 from mtzoo.ops.grid import Grid
 
 WEIGHT = 255
@@ -19,8 +19,6 @@ SUM_BITS = 16
 DIVISOR_BITS, MEAN_BITS = 10, 5
 """Behind the leading one of the divisor and of its reciprocal; behind the point of what is divided. 1 + 10 + 5 + 8 = 24 bits."""
 MOST_BITS = 24
-FLOAT, INT32 = 1, 6
-"""ONNX's numbers of types."""
 
 
 class SoftmaxMean(Leaf):

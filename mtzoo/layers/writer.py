@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 APART = 4.0
 """A power of two: products with it round nothing."""
+FLOAT, INT32 = 1, 6
+"""ONNX's numbers of these types."""
 Attribute = int | float | str | Sequence[int] | Sequence[float]
 
 

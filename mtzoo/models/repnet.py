@@ -61,7 +61,7 @@ def stem_of(kind: str, in_channels: int, channels: int) -> nn.Module:
 
 @NODES.register_module()
 class RepNet(nn.Module):
-    """Image (N, 3, H, W) -> features `s4`, `s8`, `s16` and `s32` of strides 4, 8, 16 and 32.
+    """Image (N, 3, H, W) -> features `s4`, `s8`, `s16` and `s32` of strides 4, 8, 16 and 32, with stem="convs" `s2` before them.
 
     size: "nano", "small" or "medium"; stem: "patch", one 4x4 convolution of stride 4, or "convs", two 3x3 ones of stride 2.
     """
@@ -78,9 +78,14 @@ class RepNet(nn.Module):
             rest = [RepBottleneck(out) for _ in range(count)] if deepest else rep_convs(out, count)
             self.stages.append(nn.Sequential(RepConvBNAct(before, out, stride=2), *rest))
         self.out_specs = [FeatureSpec(out, stride, f"s{stride}") for out, stride in zip((spec.stem, *spec.channels), (4, 8, 16, 32))]
+        if stem == "convs":
+            self.out_specs.insert(0, FeatureSpec(spec.stem // 2, 2, "s2"))
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        features = [self.stem(x)]
+        features = []
+        for part in self.stem if isinstance(self.stem, nn.Sequential) else [self.stem]:
+            x = part(x)
+            features.append(x)
         for stage in self.stages:
             features.append(stage(features[-1]))
         return features

@@ -2,12 +2,19 @@
 
 from collections.abc import Sequence
 
+import openvino
 import pytest
 import torch
 
+from mtzoo.deploy import build_model
 from mtzoo.engine.backbones import INTEGER, Backbone, check, compare, describe, frozen_network
+from mtzoo.engine.random_weights import noise_images
 from mtzoo.errors import UserError
+from mtzoo.layers import normalize_image
 from mtzoo.models.torchvision_backbone import torchvision_names
+from mtzoo.ops.geometry import DeployGeometry
+from mtzoo.ops.precision import exact_float32
+from mtzoo.structures import flatten_outputs
 
 ONE_OF_EACH = ("alexnet", "densenet121", "efficientnet_b0", "googlenet", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small",
                "regnet_x_400mf", "regnet_y_400mf", "resnet18", "resnext50_32x4d", "shufflenet_v2_x0_5", "squeezenet1_1", "vgg11_bn")
@@ -29,6 +36,20 @@ def test_one_of_each_family_is_exact(name: str) -> None:
     counts = compare(frozen_network("Torchvision", name, hw), hw)
     assert {executor: differing for executor, (differing, _) in counts.items()} == ZERO
     assert min(values for _, values in counts.values()) > 500
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_layers_in_parts_are_exact_in_openvino_without_mtzoo() -> None:
+    """On CPUs with VNNI, 616 of ResNet-18's values were a step off."""
+    hw = (64, 64)
+    net, image = frozen_network("Torchvision", "resnet18", hw), noise_images(1, hw, seed=1)
+    model = build_model(net, {}, DeployGeometry(resized_hw=hw, drop_top=0, input_hw=hw), quantized=True, postprocess=False)
+    core = openvino.Core()
+    found = core.compile_model(core.read_model(model.SerializeToString()), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([image.numpy()])
+    with exact_float32():
+        wanted = flatten_outputs(net(normalize_image(image)))
+    assert {name: int((found[name] != value.numpy()).sum()) for name, value in wanted.items()} == dict.fromkeys(wanted, 0)
 
 
 @pytest.mark.parametrize("name", marked(OF_TIMM))
