@@ -6,6 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
+PYTHONS = range(10, 14)  # 3.10 to 3.13 are tried by tools/release_check.sh and tools/test_versions.py
 
 # torch and torchvision stay unpinned at the top: pip has to choose them together, else operators such as nms are missing.
 REQUIREMENTS = [
@@ -29,14 +30,14 @@ REQUIREMENTS = [
     "onnxruntime>=1.20",
     "openvino>=2025.0",
 ]
+TIMM = ["timm>=1.0.20"]
 DOCS = ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.27"]
 EXTRAS = {
-    # matplotlib: pictures of tools/cost_growth.py, which no verb needs
-    "dev": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.6", "timm>=1.0.20", "matplotlib>=3.8",
-            "nbclient>=0.10", "ipykernel>=6.29", *DOCS],
-    "docs": DOCS,  # the site of docs/: mkdocs build --strict
-    "timm": ["timm>=1.0.20"],  # nodes of type="Timm"
+    "timm": TIMM,  # nodes of type="Timm"
+    "loggers": ["wandb>=0.17", "mlflow>=2.16", "clearml>=1.16"],  # env.loggers
     "hf": ["huggingface_hub>=0.26"],  # zoos at hf://user/repository
+    "docs": DOCS,  # the site of docs/: mkdocs build --strict
+    "dev": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.6", "nbclient>=0.10", "ipykernel>=6.29", *TIMM, *DOCS],
 }
 
 
@@ -55,7 +56,13 @@ setup(
     long_description=(ROOT / "README.md").read_text(),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.10",
+    keywords=["quantization", "int8", "segmentation", "detection", "multi-task", "pruning", "onnx", "autonomous driving"],
+    classifiers=["Development Status :: 4 - Beta", "Intended Audience :: Developers", "Intended Audience :: Science/Research",
+                 "Operating System :: POSIX :: Linux", "Programming Language :: Python :: 3",
+                 *(f"Programming Language :: Python :: 3.{minor}" for minor in PYTHONS),
+                 "Topic :: Scientific/Engineering :: Artificial Intelligence",
+                 "Topic :: Scientific/Engineering :: Image Recognition", "Typing :: Typed"],
+    python_requires=f">=3.{PYTHONS[0]}",
     # configs/ and zoo/ stand at the top of the checkout and inside the package once installed: mtzoo.locate finds both
     packages=[*find_packages(include=["mtzoo", "mtzoo.*"]), "mtzoo.configs", "mtzoo.zoo"],
     package_dir={"mtzoo": "mtzoo", "mtzoo.configs": "configs", "mtzoo.zoo": "zoo"},

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from mtzoo.runtime.model import DeployModel
     from mtzoo.runtime.result import Box, Result
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 _MODULES = {
     "Box": "runtime.result", "DeployModel": "runtime.model", "ExperimentConfig": "config.schema", "PlainConsole": "console",
     "Pruning": "engine.pruning", "Result": "runtime.result", "Retraining": "engine.retraining", "Target": "recipes.compress.target",

@@ -128,7 +128,7 @@ class Loggers:
         self.names, self.work_dir, self.console = env.loggers, work_dir, console
         for logger in env.loggers:
             if logger in PACKAGES and importlib.util.find_spec(PACKAGES[logger]) is None:
-                raise UserError(f"env.loggers: '{logger}' needs the package {PACKAGES[logger]}; pip install {PACKAGES[logger]}")
+                raise UserError(f"env.loggers: '{logger}' needs the package {PACKAGES[logger]}; pip install {PACKAGES[logger]}, or mtzoo[loggers] for all")
         config = {"name": name, "work_dir": str(work_dir / "services")}
         self.services = {logger: Service(logger, env.logger_options.get(logger, {}), Config(config), console)
                          for logger in env.loggers if logger in PACKAGES}
