@@ -127,8 +127,9 @@ class Loggers:
     def __init__(self, env: Env, name: str, work_dir: Path, console: PlainConsole) -> None:
         self.names, self.work_dir, self.console = env.loggers, work_dir, console
         for logger in env.loggers:
-            if logger in PACKAGES and importlib.util.find_spec(PACKAGES[logger]) is None:
-                raise UserError(f"env.loggers: '{logger}' needs the package {PACKAGES[logger]}; pip install {PACKAGES[logger]}, or mtzoo[loggers] for all")
+            package = PACKAGES.get(logger)
+            if package is not None and importlib.util.find_spec(package) is None:
+                raise UserError(f"env.loggers: '{logger}' needs the package {package}; pip install {package}, or mtzoo[loggers]")
         config = {"name": name, "work_dir": str(work_dir / "services")}
         self.services = {logger: Service(logger, env.logger_options.get(logger, {}), Config(config), console)
                          for logger in env.loggers if logger in PACKAGES}
