@@ -30,11 +30,11 @@ def trunk_alone(size, feature):
     return build_network({"seg": (NodeSpec("backbone", "RepNet", params={"size": size}), head)})
 
 
-@pytest.mark.parametrize("stem", ["patch", "convs"])
-def test_features_have_the_channels_and_strides_of_their_specs(stem):
+@pytest.mark.parametrize(("stem", "first"), [("patch", []), ("convs", [(16, 2, "s2")])])
+def test_features_have_the_channels_and_strides_of_their_specs(stem, first):
     net = RepNet(IMAGE, size="nano", stem=stem).eval()
     features = net(torch.randn(1, 3, 64, 96))
-    assert net.out_specs == [(32, 4, "s4"), (48, 8, "s8"), (96, 16, "s16"), (192, 32, "s32")]
+    assert net.out_specs == [*first, (32, 4, "s4"), (48, 8, "s8"), (96, 16, "s16"), (192, 32, "s32")]
     assert [f.shape for f in features] == [f.shape for f in maps(net.out_specs)]
 
 
