@@ -19,6 +19,7 @@ from mtzoo.runtime.joined import join_neighbours
 from mtzoo.runtime.model_cache import Options, compile_model
 from mtzoo.runtime.regroup import regroup
 from mtzoo.runtime.saturation import loses_sums, probe_model
+from mtzoo.runtime.shuffles import shuffles_in_weights
 from mtzoo.runtime.wide_integers import wide_integers_as_floats
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class OpenVinoExecutor(OpenVinoModel):
         unsafe = set() if as_is else _saturating("openvino", model)
         self.float_layers = len(unsafe)
         form = bake_weights(model, unsafe)
-        form = wide_integers_as_floats(regroup(join_neighbours(image_in_columns(form) if columns else form)))
+        form = wide_integers_as_floats(regroup(join_neighbours(shuffles_in_weights(image_in_columns(form) if columns else form))))
         super().__init__(serialized(form), [output.name for output in model.graph.output], options, cache_folder)
 
 
