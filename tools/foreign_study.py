@@ -1,4 +1,4 @@
-"""Where ESPNetv2 loses as integers, and what brings it back: the tables of docs/foreign.md.
+"""Where ESPNetv2 loses as integers, and what brings it back: the tables of docs/foreign_measured.md.
 
     python tools/foreign_study.py --weights ../shared/weights --data ../shared/data --hw 256x512 --images 24
     python tools/foreign_study.py --weights ../shared/weights --data ../shared/data --distil-iters 300 --distil-images 240 \\

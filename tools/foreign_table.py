@@ -1,4 +1,4 @@
-"""The table of docs/foreign.md: published networks that nobody here trained, quantized, verified, compared and measured.
+"""The table of docs/foreign_measured.md: published networks that nobody here trained, quantized, verified, compared and measured.
 
     python tools/foreign_table.py --weights ../shared/weights --data ../shared/data --out work_dirs/foreign
     python tools/foreign_table.py --weights ../shared/weights --data ../shared/data --out work_dirs/foreign --only espnetv2 --no-bench

@@ -1,4 +1,4 @@
-"""tools/foreign_table.py: the rows of docs/foreign.md, made once and measured later."""
+"""tools/foreign_table.py: the rows of docs/foreign_measured.md, made once and measured later."""
 
 import json
 
