@@ -7,10 +7,10 @@ Label maps and masks are uint8; `IGNORE` marks pixels nobody labelled.
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ MAX_PIXELS = 40_000_000
 """Of an image that is read, and of a network's input: larger ones are faults or attacks, and fill the memory."""
 IGNORE = 255
 Xyxy = tuple[float, float, float, float]
+T = TypeVar("T")
 
 
 class FeatureSpec(NamedTuple):
@@ -70,6 +71,16 @@ class Sample:
     boxes: dict[str, Boxes] = field(default_factory=dict)
     masks: dict[str, np.ndarray] = field(default_factory=dict)
     skipped: tuple[BadImage, ...] = ()
+
+    @property
+    def labelled(self) -> set[str]:
+        """Tasks that it has labels of."""
+        return {*self.boxes, *self.masks}
+
+    def of_task(self, task: str) -> "Sample":
+        """The same with the labels of one task alone."""
+        boxes, masks = (own_task(labels, task) for labels in (self.boxes, self.masks))
+        return replace(self, boxes=boxes, masks=masks)
 
 
 @dataclass
@@ -176,6 +187,20 @@ class Prediction:
     def __post_init__(self) -> None:
         if not isinstance(self.label_maps, LabelMaps):
             self.label_maps = LabelMaps(self.label_maps)
+
+    def of_task(self, task: str) -> "Prediction":
+        """What it says of one task."""
+        return Prediction(own_task(self.detections, task), LabelMaps(own_task(self.label_maps.sources, task)))
+
+    def update(self, other: "Prediction") -> None:
+        """Take over what another one of the same image says. Label maps stay unread."""
+        self.detections.update(other.detections)
+        self.label_maps.update(other.label_maps.sources)
+
+
+def own_task(found: Mapping[str, T], task: str) -> dict[str, T]:
+    """The entry of one task alone, if it has one."""
+    return {task: found[task]} if task in found else {}
 
 
 RawOutputs = dict[str, dict[str, Tensor]]

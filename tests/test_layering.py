@@ -9,9 +9,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mtzoo"
 
 EVERYBODY = {"errors", "console", "files", "locks", "locate", "machine", "plain_data", "plain_yaml", "strict_json", "structures",
-             "registry", "signals", "ops", "progress"}
+             "registry", "signals", "task_kind", "ops", "progress"}
 LEAVES = {
-    **dict.fromkeys(("console", "locate", "machine", "plain_data", "plain_yaml", "registry"), {"errors"}),
+    **dict.fromkeys(("console", "locate", "machine", "plain_data", "plain_yaml", "registry", "task_kind"), {"errors"}),
     "progress": {"errors", "console"}, "locks": {"errors", "console"}, "files": {"errors", "locks"}, "errors": set(), "signals": set(),
     "strict_json": {"files"}, "structures": set(),
     "ops": {"errors", "structures"},

@@ -80,7 +80,7 @@ def node_edges(config: str) -> tuple[dict[str, set[str]], dict[str, str]]:
             reads[node.name] = {name.split(".")[0] for name in node.inputs} or {"image"}
             labels[node.name] = node.type
         reads[task.name] = {task.nodes[-1].name}
-        labels[task.name] = {"detection": "boxes", "segmentation": "label map"}[task.kind]
+        labels[task.name] = task.of_kind.answer
     return reads, labels
 
 

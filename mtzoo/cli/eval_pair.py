@@ -17,7 +17,7 @@ from mtzoo.cli.outputs import output_file
 from mtzoo.strict_json import write_json
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
-    from mtzoo.engine.pair import BoxFigures
+    from mtzoo.engine.pair import BoxFigures, OtherFigures
     from mtzoo.runtime.bench_pair import PairBenchReport
 
 HELP = "AP of a resize and a crop model, alone and merged, and the pair's latency"
@@ -43,17 +43,17 @@ def run(args: argparse.Namespace) -> int:
 
     result = evaluate_pair(args.resize, args.crop, window=args.window, options=parse_options(args.cfg_options), limit=args.limit,
                            threads=args.threads, runs=args.runs, render=args.render)
-    print_figures(result.boxes, result.maps)
+    print_figures(result.boxes, result.others)
     if result.latency:
         print_latency(result.latency)
     if args.json:
-        figures = {"boxes": result.boxes, "mIoU": result.maps, "latency": result.latency and asdict(result.latency)}
+        figures = {"boxes": result.boxes, **result.others, "latency": result.latency and asdict(result.latency)}
         write_json(args.json, figures, "choose another --json")
     return 0
 
 
-def print_figures(boxes: "dict[str, BoxFigures]", maps: dict[str, dict[str, float]]) -> None:
-    """A table each for AP50 and AP, with a row for each task and who and a column for each size; then lanes."""
+def print_figures(boxes: "dict[str, BoxFigures]", others: "OtherFigures") -> None:
+    """A table each for AP50 and AP, with a row for each task and who and a column for each size; then tasks without boxes."""
     from rich.table import Table
 
     from mtzoo.console import say
@@ -68,8 +68,9 @@ def print_figures(boxes: "dict[str, BoxFigures]", maps: dict[str, dict[str, floa
                 table.add_row(task if who == next(iter(boxes)) else "", who, *(f"{figures[task][metric][s]:.1f}" for s in SIZES))
             table.add_section()
         say(table)
-    for task in next(iter(maps.values())):
-        say(f"{task} mIoU: " + ", ".join(f"{who} {values[task]:.1f}" for who, values in maps.items()))
+    for metric, figures in others.items():
+        for task in next(iter(figures.values())):
+            say(f"{task} {metric}: " + ", ".join(f"{who} {values[task]:.1f}" for who, values in figures.items()))
 
 
 def print_latency(report: "PairBenchReport") -> None:

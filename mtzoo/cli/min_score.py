@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mtzoo.errors import UserError, did_you_mean
@@ -31,14 +31,14 @@ class MinScore:
         """The prediction without the boxes that are weaker."""
         import numpy as np
 
-        from mtzoo.structures import Detections, Prediction
+        from mtzoo.structures import Detections
 
         found = {}
         for task, boxes in prediction.detections.items():
             least = np.array([self.of.get(name, self.every) for name in classes[task]])
             keep = boxes.scores >= least[boxes.labels]
             found[task] = Detections(boxes.boxes[keep], boxes.scores[keep], boxes.labels[keep])
-        return Prediction(found, prediction.label_maps)
+        return replace(prediction, detections=found)
 
     def plain(self) -> float | dict[str, float]:
         """For JSON: the number alone where no class has its own."""

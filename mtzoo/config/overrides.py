@@ -7,6 +7,7 @@ from typing import Any
 from mtzoo.config.plain import plain
 from mtzoo.errors import UserError, cut, did_you_mean, shown
 from mtzoo.models.channel_plan import node_channels
+from mtzoo.task_kind import KINDS
 
 TABLES = {"nodes": ("nodes",), "sources": ("train", "val")}
 """Table of named specs -> the keys of a task that refer to it, by name or with a copy."""
@@ -164,7 +165,8 @@ def select_tasks(values: Mapping[str, Any], tasks: Sequence[str] | None) -> dict
     if isinstance(values.get("augmentation"), Mapping):
         selected["augmentation"] = _without_pasted(values["augmentation"], known.keys() - kept)
     shape = values.get("int_inference_export_input_shape")
-    if isinstance(shape, Mapping) and all(not isinstance(t, Mapping) or t.get("kind") != "detection" for t in kept.values()):
+    with_size = [kind.name for kind in KINDS.values() if kind.original_pixels]
+    if isinstance(shape, Mapping) and not any(isinstance(t, Mapping) and t.get("kind") in with_size for t in kept.values()):
         selected["int_inference_export_input_shape"] = {key: value for key, value in shape.items() if key not in BOX_INPUTS}
     return selected
 

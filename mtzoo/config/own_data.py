@@ -11,6 +11,7 @@ from mtzoo.data.images import IMAGE_SUFFIXES, upright_hw
 from mtzoo.data.json_file import read_json
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError
+from mtzoo.task_kind import ByKind, task_kind
 
 RECEIPT = "convert.json"
 MOST_PIXELS = 512 * 960
@@ -20,8 +21,6 @@ SIZED_IMAGES = 200
 ITERATIONS, BATCH_SIZE = 4000, 8
 LEAST_EPOCHS, MOST_EPOCHS = 20, 300
 BOXES, MASKS = "boxes", ("seg", "lane", "drivable")
-HEADS = {"detection": ("PerLocationDetectionHead", "[8, 16, 32]", ""),
-         "segmentation": ("DenseSegmentationHead", "[4, 8]", ", channels=32")}
 NETWORK = """nodes = dict(
     backbone=dict(type="VarGNetV2", width=0.5, group_base=8),
     neck=dict(type="UnetNeck", inputs=["backbone"], group_base=8),
@@ -48,8 +47,26 @@ pipeline_test = dict(iterations=6, batch_size=2)
 
 
 @dataclass(frozen=True)
+class Written:
+    """How a task of one kind stands in the config. source: its type; labels_key: of the source, what names the labels; head: its
+    arguments beside name, type and inputs; further: lines of the task."""
+
+    source: str
+    labels_key: str
+    head: str
+    further: str = ""
+
+
+WRITTEN: ByKind[Written] = ByKind({
+    "detection": Written("CocoBoxes", "annotations", "strides=[8, 16, 32]",
+                         "        boxes=dict(score_threshold=0.05, pre_nms_top_k=200, nms_iou=0.6, top_k=100),\n"),
+    "segmentation": Written("MaskFolder", "masks", "strides=[4, 8], channels=32"),
+})
+
+
+@dataclass(frozen=True)
 class OwnTask:
-    """kind: "detection" or "segmentation"; labels: the file or folder of them in each split."""
+    """kind: of `mtzoo.task_kind`; labels: the file or folder of them in each split."""
 
     name: str
     kind: str
@@ -102,25 +119,23 @@ data_root = {json.dumps(str(data.resolve()))}
 def _sources(tasks: Sequence[OwnTask]) -> str:
     rows = []
     for task in tasks:
-        kind, key = ("CocoBoxes", "annotations") if task.kind == "detection" else ("MaskFolder", "masks")
-        rows += [f'    {task.name}_{split}=dict(type="{kind}", images="{{data_root}}/{split}/images",\n'
-                 f'        {key}="{{data_root}}/{split}/{task.labels}", follow_links=True),' for split in ("train", "val")]
+        own = WRITTEN[task.kind]
+        rows += [f'    {task.name}_{split}=dict(type="{own.source}", images="{{data_root}}/{split}/images",\n'
+                 f'        {own.labels_key}="{{data_root}}/{split}/{task.labels}", follow_links=True),' for split in ("train", "val")]
     return "sources = dict(\n" + "\n".join(rows) + "\n)\n"
 
 
 def _tasks(tasks: Sequence[OwnTask]) -> str:
     texts = []
     for task in tasks:
-        head, strides, more = HEADS[task.kind]
-        loss = "DetectionLoss" if task.kind == "detection" else "SegmentationLoss"
-        boxes = "        boxes=dict(score_threshold=0.05, pre_nms_top_k=200, nms_iou=0.6, top_k=100),\n" * (task.kind == "detection")
+        kind, own = task_kind(task.kind), WRITTEN[task.kind]
         texts.append(f'''    {task.name}=dict(
         kind="{task.kind}",
         classes={json.dumps(list(task.classes), ensure_ascii=False)},
         nodes=["backbone", "neck",
-               dict(name="{task.name}_head", type="{head}", inputs=["neck"], strides={strides}{more})],
-        train=["{task.name}_train"], val=["{task.name}_val"], loss=dict(type="{loss}", weight=1.0),
-{boxes}    ),''')
+               dict(name="{task.name}_head", type="{kind.head}", inputs=["neck"], {own.head})],
+        train=["{task.name}_train"], val=["{task.name}_val"], loss=dict(type="{kind.loss}", weight=1.0),
+{own.further}    ),''')
     return "tasks = dict(\n" + "\n".join(texts) + "\n)\n"
 
 

@@ -19,16 +19,12 @@ from mtzoo.models.channel_plan import LayerChannels
 from mtzoo.models.task_graph import NodeSpec
 from mtzoo.ops.color import InputFormat, Layout
 from mtzoo.ops.geometry import DeployGeometry
-from mtzoo.postprocess.boxes import BoxDecoder
-from mtzoo.postprocess.label_map import LabelMapDecoder
-from mtzoo.postprocess.merge import MergeRule
+from mtzoo.postprocess import DECODERS, BoxDecoder, Decoder, LabelMapDecoder, MergeRule
 from mtzoo.quantization import QConfig
+from mtzoo.task_kind import KINDS, TaskKind, task_kind
 
-Kind = Literal["detection", "segmentation"]
 LoggerName = Literal["tensorboard", "csv", "wandb", "mlflow", "clearml"]
 MOST_SAMPLES = 10_000_000
-MOST_CLASSES = {"detection": 4096, "segmentation": 255}
-"""255 in a mask is no class."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,7 @@ class TaskConfig:
     `mtzoo.data.repeat_factors`."""
 
     name: str
-    kind: Kind
+    kind: str
     classes: tuple[str, ...]
     nodes: tuple[NodeSpec, ...]
     train_sources: tuple[Source, ...]
@@ -80,28 +76,40 @@ class TaskConfig:
 
     def __post_init__(self) -> None:
         check_name(self.name, "task")
+        try:
+            task_kind(self.kind)
+        except UserError as error:
+            raise UserError(f"tasks.{self.name}.{error}") from error
         if self.oversample_thr is not None and not 0 < self.oversample_thr <= 1:
             raise UserError(f"tasks.{self.name}.oversample_thr={self.oversample_thr}: above 0 and at most 1 is wanted")
         if not self.classes:
             raise UserError(f"tasks.{self.name}.classes is empty; name at least one class")
-        if len(self.classes) > MOST_CLASSES[self.kind]:
+        if len(self.classes) > self.of_kind.most_classes:
             raise UserError(f"tasks.{self.name}.classes: {len(self.classes)} classes; a {self.kind} task has "
-                            f"{MOST_CLASSES[self.kind]} at most")
+                            f"{self.of_kind.most_classes} at most")
         if len(set(self.classes)) != len(self.classes):
             raise UserError(f"tasks.{self.name}.classes={list(self.classes)}: a class is named twice")
         if not self.train_sources:
             raise UserError(f"tasks.{self.name}.train is empty; a task needs data: name at least one source")
         if not self.val_sources:
             raise UserError(f"tasks.{self.name}.val is empty; a task needs data: name at least one source")
-        if self.kind == "detection" and self.labels or self.kind == "segmentation" and self.boxes:
-            raise UserError(f"tasks.{self.name}: 'boxes' goes with kind='detection', 'labels' with kind='segmentation'")
+        for other in KINDS.values():
+            if other is not self.of_kind and other.decoder_key and getattr(self, other.decoder_key) is not None:
+                raise UserError(f"tasks.{self.name}: '{other.decoder_key}' goes with kind='{other.name}', and this task has "
+                                f"kind='{self.kind}'; remove it")
         if self.labels is not None and self.labels.logit_exponent is not None:
             raise UserError(f"tasks.{self.name}.labels.logit_exponent: it follows from the network's integers; remove it")
 
     @property
-    def decoder(self) -> BoxDecoder | LabelMapDecoder:
+    def of_kind(self) -> TaskKind:
+        """What all tasks of its kind have in common."""
+        return task_kind(self.kind)
+
+    @property
+    def decoder(self) -> Decoder:
         """The task's post-processing."""
-        return (self.boxes or BoxDecoder()) if self.kind == "detection" else (self.labels or LabelMapDecoder())
+        chosen = getattr(self, self.of_kind.decoder_key) if self.of_kind.decoder_key else None
+        return DECODERS[self.kind]() if chosen is None else chosen
 
     @property
     def head(self) -> NodeSpec:
@@ -208,12 +216,19 @@ class ExperimentConfig:
         return {task.name: task.classes for task in self.tasks}
 
     @property
-    def detection_classes(self) -> dict[str, tuple[str, ...]]:
-        return {task.name: task.classes for task in self.tasks if task.kind == "detection"}
+    def kinds(self) -> dict[str, str]:
+        """Task -> its kind."""
+        return {task.name: task.kind for task in self.tasks}
 
     @property
-    def segmentation_classes(self) -> dict[str, tuple[str, ...]]:
+    def mask_classes(self) -> dict[str, tuple[str, ...]]:
+        """Segmentation task -> its classes."""
         return {task.name: task.classes for task in self.tasks if task.kind == "segmentation"}
+
+    @property
+    def reads_original_size(self) -> bool:
+        """Whether the deploy model needs to know the original image's size."""
+        return any(task.of_kind.original_pixels for task in self.tasks)
 
     def __post_init__(self) -> None:
         if not self.tasks:
@@ -226,7 +241,7 @@ class ExperimentConfig:
         check_multipliers(self.solver, self._node_names(), tuple(self.auxiliary))
         self._check_validation()
         if self.augmentation.copy_paste is not None:
-            self.augmentation.copy_paste.check(self.segmentation_classes, "augmentation.copy_paste")
+            self.augmentation.copy_paste.check(self.mask_classes, "augmentation.copy_paste")
         self._check_export_input()
 
     def _node_names(self) -> list[str]:
@@ -255,14 +270,14 @@ class ExperimentConfig:
         given = self.int_inference_export_input_shape
         if given.image is not None:
             return given
-        detects = any(task.kind == "detection" for task in self.tasks)
+        detects = self.reads_original_size
         crops = detects and self.deploy_geometry.window is not None
         return replace(given, image=(1, 3, *self.deploy_geometry.input_hw), im_hw=given.im_hw or ((1, 2) if detects else None),
                        crop_xy=given.crop_xy or ((1, 2) if crops else None))
 
     def _check_export_input(self) -> None:
         shape, where = self.export_input, "int_inference_export_input_shape"
-        detects = any(task.kind == "detection" for task in self.tasks)
+        detects = self.reads_original_size
         if shape.image != (1, 3, *self.deploy_geometry.input_hw):
             h, w = self.deploy_geometry.input_hw
             raise UserError(f"{where}.image={shape.image}: deploy_geometry.input_hw makes it (1, 3, {h}, {w}); "

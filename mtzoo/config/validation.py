@@ -6,20 +6,17 @@ from typing import ClassVar, Literal
 
 from mtzoo.config.values import MOST_ITERATIONS, check_at_most, check_positive
 from mtzoo.errors import UserError, did_you_mean
-
-MEANS = {"detection": ("AP", "AP50"), "segmentation": ("mIoU", "pixel_accuracy")}
-"""Kind of task -> its metrics that are numbers of the task; the first one judges it where nothing else is said."""
-OF_CLASSES = {"detection": ("AP", "AP50"), "segmentation": ("IoU",)}
+from mtzoo.task_kind import task_kind
 
 
 @dataclass(frozen=True)
 class Validation:
     """Give `every_epochs` or `every_iterations`.
 
-    metric: metric ("seg/mIoU", "det/AP50", "seg/IoU/pole") -> its weight in the mean that networks are compared by; nothing: AP or mIoU
-    of each task, each alike. patience: so many validations without a better one end the phase; None: it runs to its end. min_delta:
-    percentage points that are better. keep: whether the phase ends with the "last" weights or the "best". images: of each validation
-    folder the first so many; None: all.
+    metric: metric ("seg/mIoU", "det/AP50", "seg/IoU/pole") -> its weight in the mean that networks are compared by; nothing: the first
+    metric of each task's kind, AP or mIoU, each alike. patience: so many validations without a better one end the phase; None: it runs
+    to its end. min_delta: percentage points that are better. keep: whether the phase ends with the "last" weights or the "best".
+    images: of each validation folder the first so many; None: all.
     """
 
     OTHER_NAMES: ClassVar[Mapping[str, str]] = {"interval": "every_iterations", "val_interval": "every_epochs",
@@ -47,7 +44,7 @@ class Validation:
 
     def weights(self, kinds: Mapping[str, str]) -> dict[str, float]:
         """Metric -> weight. kinds: task -> its kind."""
-        return dict(self.metric) or {f"{task}/{MEANS[kind][0]}": 1.0 for task, kind in kinds.items()}
+        return dict(self.metric) or {f"{task}/{task_kind(kind).metrics[0]}": 1.0 for task, kind in kinds.items()}
 
 
 def check_metrics(validation: Validation, tasks: Mapping[str, tuple[str, Sequence[str], Sequence[str]]], where: str) -> None:
@@ -57,7 +54,8 @@ def check_metrics(validation: Validation, tasks: Mapping[str, tuple[str, Sequenc
         if task not in tasks:
             raise UserError(f"{where}.metric: '{metric}' is of no task{did_you_mean(task, tasks)}")
         kind, classes, sources = tasks[task]
-        known = [*MEANS[kind], *(f"{name}/{label}" for name in OF_CLASSES[kind] for label in classes)]
+        of_kind = task_kind(kind)
+        known = [*of_kind.metrics, *(f"{name}/{label}" for name in of_kind.class_metrics for label in classes)]
         source = next((name for name in sources if rest.startswith(f"{name}/")), None) if len(sources) > 1 else None
         if rest.removeprefix(f"{source}/") not in known:
             raise UserError(f"{where}.metric: '{metric}' is no metric of the task{did_you_mean(rest, known)}")

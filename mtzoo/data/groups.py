@@ -1,9 +1,10 @@
 """All tasks' sources -> groups of records by images folder, so that one loaded image serves every task it has labels for."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from mtzoo.data.sources import (
 )
 from mtzoo.errors import UserError
 from mtzoo.structures import Boxes
+from mtzoo.task_kind import ByKind
 
 
 @dataclass
@@ -77,10 +79,10 @@ def as_files(source: Source, task: TaskData) -> Files:
     """The source as a reader of files on disk; synthetic scenes are rendered if they are not there yet."""
     if isinstance(source, SyntheticScenes):
         source = ensure_rendered(source)
-    kind = "detection" if isinstance(source, CocoBoxes) else "segmentation"
-    if kind != task.kind:
-        raise UserError(f"task '{task.task}' is a {task.kind} task, but its source '{source.name}' holds labels for {kind}; "
-                        "use CocoBoxes for detection and MaskFolder or MaskList for segmentation")
+    if task.kind != source.KIND:
+        fitting = [cls.__name__ for cls in get_args(Files) if task.kind == cls.KIND]
+        raise UserError(f"task '{task.task}' is a {task.kind} task, but its source '{source.name}' holds labels for {source.KIND}; "
+                        f"use {' or '.join(fitting)}")
     return source
 
 
@@ -98,8 +100,7 @@ def _build_group(folder: Path, members: list[tuple[TaskData, Files]], faults: li
     names: dict[str, str] = {}
     for task, source in members:
         try:
-            read = _add_boxes if isinstance(source, CocoBoxes) else _add_masks
-            count, found = read(records, folder, name, task, source)
+            count, found = _ADD[source.KIND](records, folder, name, task, source)
         except UserError as error:
             faults.append(Fault("", "", str(error)))
             continue
@@ -150,6 +151,11 @@ def _add_masks(records: dict[str, Record], folder: Path, name: str, task: TaskDa
                                                     "keep one source"))
         record.masks[task.task] = mask
     return len(masks), faults
+
+
+Add = Callable[[dict[str, Record], Path, str, TaskData, Any], tuple[int, list[Fault]]]
+"""(records by image file, which it adds labels to; their folder; name of its group; task; source) -> (labelled images, faults)."""
+_ADD: ByKind[Add] = ByKind({"detection": _add_boxes, "segmentation": _add_masks})
 
 
 def merge_boxes(first: Boxes, second: Boxes) -> Boxes:

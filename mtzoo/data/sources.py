@@ -4,10 +4,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from mtzoo.errors import UserError, one_line, without_middle
 from mtzoo.structures import IGNORE, MAX_PIXELS
+from mtzoo.task_kind import task_kind
 
 IGNORE_CATEGORY = "ignore"
 """In `categories`, the target that turns a category's boxes into ignore regions of every class of the task."""
@@ -55,6 +56,8 @@ class CocoBoxes:
     `mtzoo data convert` makes them; without it such a link is a fault.
     """
 
+    KIND: ClassVar[str] = "detection"
+
     images: str
     annotations: str
     name: str
@@ -65,6 +68,11 @@ class CocoBoxes:
 
     def __post_init__(self) -> None:
         _check_common(self)
+
+    @property
+    def label_place(self) -> str:
+        """The file or folder with the labels."""
+        return self.annotations
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,8 @@ class MaskFolder:
     their names, "train" the others. resize_masks: masks may have another size than their image, not another view; they are
     resized to it (nearest). follow_links: as in CocoBoxes, for masks too.
     """
+
+    KIND: ClassVar[str] = "segmentation"
 
     images: str
     masks: str
@@ -104,6 +114,11 @@ class MaskFolder:
                             f"2 to {MOST_IMAGES:,} is wanted")
         _check_ignore_value(self)
 
+    @property
+    def label_place(self) -> str:
+        """The file or folder with the labels."""
+        return self.masks
+
 
 @dataclass(frozen=True)
 class MaskList:
@@ -112,6 +127,8 @@ class MaskList:
     images: that folder; pairs: the text file, anywhere; separator: between the two names, a space for any white space; the rest as
     in MaskFolder. Images that no row names are not read.
     """
+
+    KIND: ClassVar[str] = "segmentation"
 
     images: str
     pairs: str
@@ -129,9 +146,14 @@ class MaskList:
         if not self.separator:
             raise UserError(f"source '{self.name}': separator is empty; name the character between image and mask")
 
+    @property
+    def label_place(self) -> str:
+        """The file or folder with the labels."""
+        return self.pairs
+
 
 Files = CocoBoxes | MaskFolder | MaskList
-"""Sources that are files on disk."""
+"""Sources that are files on disk. KIND: of the tasks that they have labels for."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +203,7 @@ SOURCES: dict[str, type] = {cls.__name__: cls for cls in (CocoBoxes, MaskFolder,
 
 @dataclass(frozen=True)
 class TaskData:
-    """What the data side knows of a task. kind: "detection" or "segmentation"; oversample_thr: of `repeat_factors`."""
+    """What the data side knows of a task. kind: of `mtzoo.task_kind`; oversample_thr: of `repeat_factors`."""
 
     task: str
     kind: str
@@ -190,8 +212,7 @@ class TaskData:
     oversample_thr: float | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in ("detection", "segmentation"):
-            raise UserError(f"task '{self.task}': kind='{self.kind}' has to be 'detection' or 'segmentation'")
+        task_kind(self.kind)
         if not self.classes:
             raise UserError(f"task '{self.task}': no classes; name at least one")
         if not self.sources:

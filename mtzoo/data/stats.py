@@ -1,7 +1,7 @@
 """How much of what there is: images, objects by class and size, pixels by class."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 from mtzoo.data.groups import Record
 from mtzoo.data.sources import TaskData
 from mtzoo.structures import IGNORE, Boxes
+from mtzoo.task_kind import ByKind
 
 SIZES = ("small", "medium", "large", "ignore")
 SIZE_EDGES = (32**2, 96**2)
@@ -43,16 +44,18 @@ class DataStats:
         """Nothing counted yet."""
         stats = cls(labelled={task.task: 0 for task in tasks})
         for task in tasks:
-            count = len(task.classes)
-            if task.kind == "detection":
-                stats.known[task.task] = np.zeros(count, dtype=np.int64)
-                stats.objects[task.task] = np.zeros((count, len(SIZES)), dtype=np.int64)
-            else:
-                stats.pixels[task.task] = np.zeros(count + 1, dtype=np.int64)
-                stats.showing[task.task] = np.zeros(count, dtype=np.int64)
-                stats.values[task.task] = np.zeros(256, dtype=np.int64)
-                stats.ignored[task.task] = np.zeros(256, dtype=bool)
+            _PREPARE[task.kind](stats, task.task, len(task.classes))
         return stats
+
+    def _prepare_objects(self, task: str, classes: int) -> None:
+        self.known[task] = np.zeros(classes, dtype=np.int64)
+        self.objects[task] = np.zeros((classes, len(SIZES)), dtype=np.int64)
+
+    def _prepare_pixels(self, task: str, classes: int) -> None:
+        self.pixels[task] = np.zeros(classes + 1, dtype=np.int64)
+        self.showing[task] = np.zeros(classes, dtype=np.int64)
+        self.values[task] = np.zeros(256, dtype=np.int64)
+        self.ignored[task] = np.zeros(256, dtype=bool)
 
     def add(self, record: Record, values: Mapping[Path, np.ndarray]) -> None:
         """Count one image. values: (256,) pixels by value of each of its masks that could be read."""
@@ -75,6 +78,11 @@ class DataStats:
         self.showing[task] += counts[:classes] > 0
         self.values[task] += values
         self.ignored[task] |= table == IGNORE
+
+
+_PREPARE: ByKind[Callable[[DataStats, str, int], None]] = ByKind({
+    "detection": DataStats._prepare_objects, "segmentation": DataStats._prepare_pixels})
+"""(stats, task, number of its classes): counts of 0."""
 
 
 def object_sizes(boxes: Boxes, num_classes: int) -> np.ndarray:

@@ -1,22 +1,17 @@
 """Whether what a file says of itself is true of its graph: classes, tasks, sizes."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import onnx
 
 from mtzoo.deploy.box_geometry import CROP_XY, IM_HW
 from mtzoo.deploy.check_graph import Shapes
 from mtzoo.deploy.export import check_batch, tensors
-from mtzoo.deploy.info import DeployInfo, TaskInfo, TensorInfo
+from mtzoo.deploy.info import AS_IS, DeployInfo, TaskInfo, TensorInfo
 from mtzoo.deploy.signature import Signature
+from mtzoo.deploy.task_outputs import OUTPUTS
 from mtzoo.errors import UserError, shown
 from mtzoo.ops.color import input_shapes
-from mtzoo.postprocess import BoxDecoder
-
-LOGITS, CLASS_MAP, BOX_MAP = "logits", "cls_s", "box_s"
-Form = Mapping[str, tuple[str, tuple[int, ...]]]
-"""Output -> (type, shape)."""
 
 
 def check_info(info: DeployInfo, model: onnx.ModelProto, shapes: Shapes) -> None:
@@ -36,7 +31,7 @@ def check_info(info: DeployInfo, model: onnx.ModelProto, shapes: Shapes) -> None
     outputs = {tensor.name: tensor for tensor in info.outputs}
     if strange := next((name for name in outputs if name.rpartition(".")[0] not in info.tasks), None):
         raise UserError(f"its output {shown(strange)} belongs to none of its tasks")
-    if any(task.kind == "maps" for task in info.tasks.values()):
+    if any(task.kind == AS_IS for task in info.tasks.values()):
         raise UserError("it has a task that is not decoded, and no 'signature'")
     for name, task in info.tasks.items():
         own = {key.rpartition(".")[2]: tensor for key, tensor in outputs.items() if key.rpartition(".")[0] == name}
@@ -46,7 +41,7 @@ def check_info(info: DeployInfo, model: onnx.ModelProto, shapes: Shapes) -> None
 
 def _check_foreign_outputs(info: DeployInfo, signature: Signature) -> None:
     """Of a network that is not of the zoo: one task, whose maps are handed over as they are, and the outputs that it says."""
-    if len(info.tasks) != 1 or any(task.kind != "maps" for task in info.tasks.values()):
+    if len(info.tasks) != 1 or any(task.kind != AS_IS for task in info.tasks.values()):
         raise UserError("it has a signature of its own, and a task that is decoded")
     if info.outputs != tuple(TensorInfo(output.name, "float32", output.shape) for output in signature.outputs):
         raise UserError("its outputs are not those of its 'signature'")
@@ -68,38 +63,16 @@ def _check_inputs(info: DeployInfo) -> None:
 
 def _check_outputs(name: str, task: TaskInfo, outputs: Mapping[str, TensorInfo], info: DeployInfo) -> None:
     """Whether the task can be decoded from them."""
-    decoded, raw = (_decoded, _raw) if isinstance(task.decoder, BoxDecoder) else (_label_map, _logits)
-    forms = (decoded(task, info), raw(task, info, outputs))
+    of_kind = OUTPUTS[task.kind]
+    forms = (of_kind.decoded(task, info), of_kind.raw(task, info, outputs))
     wanted = [{key: TensorInfo(f"{name}.{key}", *tensor) for key, tensor in form.items()} for form in forms]
     if not any(form and form.items() <= outputs.items() for form in wanted):
         raise UserError(f"the outputs of its task {shown(name)} are not those of {task.kind} with its 'decoder'")
 
 
-def _decoded(task: TaskInfo, info: DeployInfo) -> Form:
-    images, rows = info.batch, task.decoder.top_k
-    return {"boxes": ("float32", (images, rows, 4)), "scores": ("float32", (images, rows)), "classes": ("int32", (images, rows)),
-            "count": ("int32", (images,))}
-
-
-def _raw(task: TaskInfo, info: DeployInfo, outputs: Iterable[str]) -> Form:
-    """At the strides that are in the names."""
-    strides = [key.removeprefix(CLASS_MAP) for key in outputs if re.fullmatch(CLASS_MAP + "[1-9][0-9]{0,3}", key)]
-    sizes = {stride: [side // int(stride) for side in info.geometry.input_hw] for stride in strides}
-    return {f"{kind}{stride}": ("float32", (info.batch, channels, *size)) for stride, size in sizes.items()
-            for kind, channels in ((CLASS_MAP, len(task.classes)), (BOX_MAP, 4))}
-
-
-def _label_map(task: TaskInfo, info: DeployInfo) -> Form:
-    return {"labels": ("uint8", (info.batch, 1, *(side // task.decoder.map_stride for side in info.geometry.input_hw)))}
-
-
-def _logits(task: TaskInfo, info: DeployInfo, outputs: Iterable[str]) -> Form:
-    return {LOGITS: ("float32", (info.batch, len(task.classes), *(side // task.decoder.stride for side in info.geometry.input_hw)))}
-
-
 def _check_classes(name: str, task: TaskInfo, shapes: Shapes) -> None:
     """As many as the network's own maps have channels: these are in every graph, also where they are no outputs."""
-    maps = {key: shape for key, shape in shapes.items() if key.startswith((f"{name}.{LOGITS}", f"{name}.{CLASS_MAP}"))}
+    maps = {key: shape for key, shape in shapes.items() if key.startswith(f"{name}.{OUTPUTS[task.kind].class_map}")}
     channels = {shape[1] for shape in maps.values() if len(shape) == 4}
     if channels != {len(task.classes)}:
         raise UserError(f"its task {shown(name)} has {len(task.classes)} classes in the description and {shown(sorted(channels))} in "

@@ -12,16 +12,15 @@ import onnx
 import torch
 
 from mtzoo.deploy.box_geometry import CROP_XY, IM_HW
-from mtzoo.deploy.boxes import DetectionMaps, emit_boxes
 from mtzoo.deploy.builder import ELEMENT_TYPES, GraphBuilder
 from mtzoo.deploy.digest import content_digest
 from mtzoo.deploy.image import emit_image, stays_nhwc
 from mtzoo.deploy.info import DeployInfo, TaskInfo, TensorInfo
-from mtzoo.deploy.labels import emit_label_map
 from mtzoo.deploy.logits import exact_decoders
 from mtzoo.deploy.network import emit_network
 from mtzoo.deploy.requirements import requirements, weight_bits
 from mtzoo.deploy.signature import Signature
+from mtzoo.deploy.task_outputs import OUTPUTS, TaskMaps
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 from mtzoo.graph import read_program, result_shapes
@@ -29,9 +28,10 @@ from mtzoo.models import MultiTaskNet, NodeSpec, network_stride
 from mtzoo.models.channel_plan import ChannelPlan
 from mtzoo.ops.color import InputFormat, Layout
 from mtzoo.ops.geometry import DeployGeometry
-from mtzoo.postprocess import BoxDecoder, Decoder, LabelMapDecoder
+from mtzoo.postprocess import Decoder, LabelMapDecoder
 from mtzoo.quantization import integer_state
 from mtzoo.strict_json import strict_json
+from mtzoo.task_kind import task_kind
 
 METADATA_KEY, DIGEST_KEY = "mtzoo", "mtzoo-sha256"
 MAX_MODEL_BYTES = 256 << 20  # 256 million int8 weights; more is not read either
@@ -133,7 +133,7 @@ def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: Depl
         for name in maps:
             builder.add_output(name, np.float32, shapes[name])
     if postprocess:
-        if any(isinstance(task.decoder, BoxDecoder) for task in tasks.values()):
+        if any(task_kind(task.kind).original_pixels for task in tasks.values()):
             builder.add_input(IM_HW, np.float32, (batch, 2))
             if geometry.window is not None:
                 builder.add_input(CROP_XY, np.float32, (batch, 2))
@@ -161,15 +161,13 @@ def _in_float(decoder: Decoder) -> Decoder:
 def _emit_tasks(builder: GraphBuilder, tasks: Mapping[str, TaskInfo], geometry: DeployGeometry, maps: Mapping[str, str],
                 shapes: Mapping[str, tuple[int, ...]]) -> None:
     """The post-processing of all tasks. maps: "det_person.cls_s8" -> tensor."""
-    detections = []
+    of_kinds: dict[str, list[TaskMaps]] = {kind: [] for kind in OUTPUTS}
     for name, task in tasks.items():
         own = {key.removeprefix(f"{name}."): key for key in maps if key.startswith(f"{name}.")}
-        if isinstance(task.decoder, BoxDecoder):
-            detections.append(DetectionMaps(name, {output: maps[key] for output, key in own.items()},
+        of_kinds[task.kind].append(TaskMaps(name, {output: maps[key] for output, key in own.items()},
                                             {output: shapes[key] for output, key in own.items()}, task.decoder))
-        else:
-            emit_label_map(builder, name, maps[own["logits"]], shapes[own["logits"]], task.decoder)
-    emit_boxes(builder, detections, geometry)
+    for kind, of_kind in of_kinds.items():
+        OUTPUTS[kind].emit(builder, of_kind, geometry)
 
 
 def _exponents(net: MultiTaskNet) -> dict[str, dict[str, Any]]:

@@ -12,11 +12,13 @@ from mtzoo.models.channel_plan import ChannelPlan
 from mtzoo.ops.color import InputFormat, Layout
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.plain_data import build
-from mtzoo.postprocess import AsIs, BoxDecoder, Decoder, LabelMapDecoder
+from mtzoo.postprocess import DECODERS, AsIs, Decoder
 from mtzoo.strict_json import strict_json
 
 FORMAT = "mtzoo-deploy-1"
-DECODERS = {"detection": BoxDecoder, "segmentation": LabelMapDecoder, "maps": AsIs}
+AS_IS = "maps"
+"""Kind of the one task of a network that is not of the zoo, beside those of `mtzoo.task_kind`."""
+DECODER_OF = {**DECODERS, AS_IS: AsIs}
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,9 @@ class TaskInfo:
 
     def __post_init__(self) -> None:
         """Raises UserError for a kind that does not exist, or is not the post-processing's."""
-        if not isinstance(self.decoder, DECODERS.get(self.kind, ())):
-            raise UserError(f"kind={shown(self.kind)}: not one of {', '.join(DECODERS)}, or its 'decoder' is that of another kind")
-        if not self.classes and self.kind != "maps":
+        if not isinstance(self.decoder, DECODER_OF.get(self.kind, ())):
+            raise UserError(f"kind={shown(self.kind)}: not one of {', '.join(DECODER_OF)}, or its 'decoder' is that of another kind")
+        if not self.classes and self.kind != AS_IS:
             raise UserError("no classes")
 
 

@@ -23,9 +23,8 @@ from mtzoo.data.loader import EvalBatch, make_eval_loader
 from mtzoo.data.pipeline import EvalPipeline
 from mtzoo.engine.evaluate import evaluate_shown, network_predictor, task_data
 from mtzoo.engine.pruning import without
-from mtzoo.evaluation.detection import CocoBoxMetric
+from mtzoo.evaluation.evaluator import METRICS
 from mtzoo.evaluation.segmentation import CellCounts, MeanIoU
-from mtzoo.evaluation.table import MAIN_METRIC
 from mtzoo.graph import IMAGES, Program, read_program
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet
@@ -34,6 +33,7 @@ from mtzoo.ops.precision import exact_float32
 from mtzoo.postprocess import to_prediction
 from mtzoo.postprocess.label_map import label_map
 from mtzoo.structures import RawOutputs, Sample
+from mtzoo.task_kind import task_kind
 
 BATCH_SIZE = 4
 POINTS_PER_PASS = 12
@@ -49,7 +49,7 @@ class Point:
 
 
 TaskMetrics = dict[str, float | None]
-"""Task -> its main metric in percent, see `mtzoo.evaluation.comparison.MAIN_METRIC`; NaN or None without ground truth."""
+"""Task -> its main metric in percent, see `mtzoo.task_kind`; NaN or None without ground truth."""
 
 
 def points_of(groups: Sequence[ChannelGroup], ratios: Sequence[float]) -> list[Point]:
@@ -66,26 +66,25 @@ class Score:
     """Metrics of one network over all images seen so far: of those tasks whose outputs it has."""
 
     def __init__(self, config: ExperimentConfig, tasks: Collection[str]) -> None:
-        self.kinds = {task.name: task.kind for task in config.tasks if task.name in tasks}
+        self.kinds = {task: kind for task, kind in config.kinds.items() if task in tasks}
         self.decoders = {task.name: task.decoder for task in config.tasks}
-        self.metrics = {task.name: CocoBoxMetric(task.name, task.classes) if task.kind == "detection"
-                        else MeanIoU(task.name, task.classes) for task in config.tasks if task.name in tasks}
+        self.metrics = {task: METRICS[kind](task, config.classes[task]) for task, kind in self.kinds.items()}
 
     def add(self, outputs: RawOutputs, samples: Sequence[Sample], counts: "MaskCounts") -> None:
         """Count a batch's raw outputs of some tasks."""
-        boxes = {task: maps for task, maps in outputs.items() if self.kinds[task] == "detection"}
-        predictions = to_prediction(boxes, [s.affine for s in samples], [s.original_hw for s in samples], self.decoders)
-        for task in boxes:
+        read = {task: maps for task, maps in outputs.items() if not isinstance(self.metrics[task], MeanIoU)}
+        predictions = to_prediction(read, [s.affine for s in samples], [s.original_hw for s in samples], self.decoders)
+        for task in read:
             for prediction, sample in zip(predictions, samples):
                 self.metrics[task].add(prediction, sample)
-        for task in outputs.keys() - boxes.keys():
+        for task in outputs.keys() - read.keys():  # of label maps by their cells: there are many networks for one mask
             labels = label_map(outputs[task]["logits"], self.decoders[task]).cpu().numpy()
             for n, sample in enumerate(samples):
                 if task in sample.masks:
                     self.metrics[task].confusion += counts.of(task, n, labels[n].shape).confusion(labels[n])
 
     def main(self) -> TaskMetrics:
-        return {task: metric.compute()[MAIN_METRIC[self.kinds[task]]] for task, metric in self.metrics.items()}
+        return {task: metric.compute()[task_kind(self.kinds[task]).main_metric] for task, metric in self.metrics.items()}
 
 
 class MaskCounts:
@@ -160,7 +159,7 @@ def _batches(config: ExperimentConfig, limit: int | None,
     done, total = 0, sum(len(eval_set.dataset) for eval_set in sets)
     for eval_set in sets:
         for batch in make_eval_loader(eval_set.dataset, BATCH_SIZE, config.env.workers):
-            yield batch, {task for sample in batch.samples for task in (*sample.boxes, *sample.masks)}
+            yield batch, {task for sample in batch.samples for task in sample.labelled}
             done += len(batch.samples)
             on_progress(done, total)
 
@@ -179,4 +178,4 @@ def _removed(groups: Mapping[str, ChannelGroup], point: Point) -> Mapping[str, C
 
 
 def _main(metrics: Mapping[str, float], config: ExperimentConfig) -> TaskMetrics:
-    return {task.name: metrics[f"{task.name}/{MAIN_METRIC[task.kind]}"] for task in config.tasks}
+    return {task.name: metrics[f"{task.name}/{task.of_kind.main_metric}"] for task in config.tasks}

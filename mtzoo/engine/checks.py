@@ -1,5 +1,6 @@
 """What a config asks of the network, tried before the first hour of training is spent."""
 
+from collections.abc import Callable
 from math import prod
 
 import torch
@@ -18,6 +19,7 @@ from mtzoo.ops.boxes import box_strides
 from mtzoo.postprocess.label_map import LabelMapDecoder
 from mtzoo.quantization import inexact_layers, layers_with_bn, prepare
 from mtzoo.structures import RawOutputs
+from mtzoo.task_kind import ByKind
 
 LAST_FOLD = 2
 FEW_CELLS = 4
@@ -100,11 +102,21 @@ def _check_outputs(task: TaskConfig, outputs: RawOutputs, height: int) -> None:
 def _check_kind(task: TaskConfig, maps: object, head: str) -> None:
     """Raises UserError for a head whose maps are not those of the task's kind."""
     names = list(maps) if isinstance(maps, dict) else []
-    if task.kind == "segmentation":
-        if names != ["logits"]:
-            raise UserError(f"{head} is no segmentation head; kind='segmentation' wants one, e.g. DenseSegmentationHead")
-        return
+    if fault := _HEAD_FAULT[task.kind](names):
+        raise UserError(f"{head} is no {task.kind} head ({fault}); kind='{task.kind}' wants one, e.g. {task.of_kind.head}")
+
+
+def _box_fault(names: list[str]) -> str:
     try:
         box_strides(dict.fromkeys(names))
     except ValueError as error:
-        raise UserError(f"{head} is no detection head ({error}); kind='detection' wants one, e.g. PerLocationDetectionHead") from error
+        return str(error)
+    return ""
+
+
+def _logits_fault(names: list[str]) -> str:
+    return "" if names == ["logits"] else f"its outputs are {', '.join(names) or 'none'}, 'logits' alone is wanted"
+
+
+_HEAD_FAULT: ByKind[Callable[[list[str]], str]] = ByKind({"detection": _box_fault, "segmentation": _logits_fault})
+"""What is wrong with the names of a head's outputs, "" if nothing is."""

@@ -1,6 +1,6 @@
 """The teacher of a run: what a frozen network says of the same batch, and how far the student is from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -18,10 +18,34 @@ from mtzoo.losses.labelled import labelled_rows
 from mtzoo.models import MultiTaskNet, build_network
 from mtzoo.quantization import fold_bn, is_prepared
 from mtzoo.structures import Batch, RawOutputs, flatten_outputs
+from mtzoo.task_kind import ByKind
 
 KEY = "distillation"
 FEATURE_LOSSES = {"correlation": feature_distance, "channel": channel_divergence}
 Shapes = Mapping[str, Sequence[int]]
+
+
+Maps = Mapping[str, Tensor]
+Terms = dict[str, tuple[float, Tensor]]
+"""Name -> (weight, loss)."""
+
+
+def _box_distances(student: Maps, teacher: Maps, weights: Mapping[str, float], spec: Distillation) -> Terms:
+    return {name: (1.0, value) for name, value in detection_distances(student, teacher, weights).items()}
+
+
+def _pixel_distances(student: Maps, teacher: Maps, weights: Mapping[str, float], spec: Distillation) -> Terms:
+    losses = {}
+    for name, weight in weights.items():
+        losses[name] = weight, pixel_divergence(student[name], teacher[name], spec.temperature)
+        if spec.channel_weight:
+            losses[f"{name}_channels"] = weight * spec.channel_weight, channel_divergence(student[name], teacher[name])
+    return losses
+
+
+DISTANCES: ByKind[Callable[[Maps, Maps, Mapping[str, float], Distillation], Terms]] = ByKind({
+    "detection": _box_distances, "segmentation": _pixel_distances})
+"""(a task's maps of the student, of the teacher, weight of each, spec)."""
 
 
 class Distiller(nn.Module):
@@ -64,19 +88,9 @@ class Distiller(nn.Module):
             terms[f"distil.{name}"] = value.detach()
         return self.spec.weight * total, terms
 
-    def _task_losses(self, task: str, student: Mapping[str, Tensor],
-                     teacher: Mapping[str, Tensor]) -> dict[str, tuple[float, Tensor]]:
-        """Name -> (weight, loss)."""
-        spec = self.spec
-        weights = {name: spec.output_weight(task, name) for name in student}
-        if self.kinds[task] == "detection":
-            return {name: (1.0, value) for name, value in detection_distances(student, teacher, weights).items()}
-        losses = {}
-        for name, weight in weights.items():
-            losses[name] = weight, pixel_divergence(student[name], teacher[name], spec.temperature)
-            if spec.channel_weight:
-                losses[f"{name}_channels"] = weight * spec.channel_weight, channel_divergence(student[name], teacher[name])
-        return losses
+    def _task_losses(self, task: str, student: Maps, teacher: Maps) -> Terms:
+        weights = {name: self.spec.output_weight(task, name) for name in student}
+        return DISTANCES[self.kinds[task]](student, teacher, weights, self.spec)
 
     def _feature_loss(self, name: str, student: Tensor, teacher: Tensor) -> Tensor:
         key = name.replace(".", "/")  # a module's name holds no dot
@@ -117,7 +131,7 @@ def build_distiller(config: ExperimentConfig, device: torch.device) -> Distiller
             raise UserError(f"{path}: its '{name}' is a map of {_size(their_features[name])}, this config's of "
                             f"{_size(have_features[name])}; leave it out of {KEY}.features")
         channels[name] = have_features[name][1], their_features[name][1]
-    kinds = {task.name: task.kind for task in config.tasks if task.name in tasks}
+    kinds = {task: kind for task, kind in config.kinds.items() if task in tasks}
     identity = file_hash(path)
     if not features and not is_prepared(teacher):
         fold_bn(teacher, ["*"])  # the same answers in two thirds of the time; a feature may lie before BN, rounding would move

@@ -64,12 +64,12 @@ def task_data(config: ExperimentConfig, split: str) -> list[TaskData]:
 
 def train_pipeline(config: ExperimentConfig) -> TrainPipeline:
     """What a training does with each sample."""
-    return TrainPipeline(config.train_geometry, config.photometric, config.augmentation, config.segmentation_classes)
+    return TrainPipeline(config.train_geometry, config.photometric, config.augmentation, config.mask_classes)
 
 
 def details_of(config: ExperimentConfig) -> Details:
     """For `evaluate`: nothing collected yet."""
-    return Details(detection=config.detection_classes, segmentation=config.segmentation_classes)
+    return Details(config.kinds, config.classes)
 
 
 @torch.no_grad()
@@ -80,7 +80,7 @@ def evaluate(predict: Predictor, config: ExperimentConfig, *, batch_size: int = 
     limit: of each folder the first so many images, whatever the batch size; details: collects what else there is to show;
     on_progress(done, total) counts images.
     """
-    evaluator = Evaluator(detection=config.detection_classes, segmentation=config.segmentation_classes)
+    evaluator = Evaluator(config.kinds, config.classes)
     sets = eval_sets(task_data(config, "val"), EvalPipeline(config.deploy_geometry), limit)
     done, total = 0, sum(len(eval_set.dataset) for eval_set in sets)
     with exact_float32():

@@ -20,6 +20,7 @@ from mtzoo.models import MultiTaskNet
 from mtzoo.ops.precision import exact_float32
 from mtzoo.quantization import QConfigMap, calibrate, freeze, prepare
 from mtzoo.runtime.bench import compare_latency
+from mtzoo.task_kind import KINDS
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Ranked:
 
 
 WIDTHS = {"width 0.25": 0.25, "width 1": 1.0}
-NETWORKS = ("the whole", "segmentation", "detection", "one task", *WIDTHS)
+NETWORKS = ("the whole", *KINDS, "one task", *WIDTHS)
 """What a config's network is varied to; those that make no difference or cannot be are left out."""
 Variants = dict[str, tuple[MultiTaskNet, ExperimentConfig]]
 
@@ -43,9 +44,9 @@ def variant_networks(config: ExperimentConfig, on_skip: Callable[[str], None]) -
     Width is that of the first node that has a parameter `width`, the others keep theirs.
     """
     tasks = [t.name for t in config.tasks]
-    kinds = {kind: [t.name for t in config.tasks if t.kind == kind] for kind in ("segmentation", "detection")}
-    kept = {NETWORKS[0]: tasks}
-    for name, chosen in zip(NETWORKS[1:4], (kinds["segmentation"], kinds["detection"], tasks[:1])):
+    choices = {kind: [t.name for t in config.tasks if t.kind == kind] for kind in KINDS} | {"one task": tasks[:1]}
+    kept = {"the whole": tasks}
+    for name, chosen in choices.items():
         if chosen and chosen not in kept.values():
             kept[name] = chosen
     nets = {name: _variant(config, chosen, {}) for name, chosen in kept.items()}

@@ -1,10 +1,10 @@
 """What a network gets wrong, task by task, to look at: confusion matrix or curves, and the images that went worst."""
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,10 +15,14 @@ from mtzoo.data.loader import collate_eval
 from mtzoo.data.pipeline import EvalPipeline
 from mtzoo.engine.evaluate import Predictor, task_data
 from mtzoo.engine.pictures import labels_and_prediction
+from mtzoo.evaluation.box_details import BoxDetails
 from mtzoo.evaluation.curves import STEPS
-from mtzoo.evaluation.details import Details, ImageScore
+from mtzoo.evaluation.details import Details
+from mtzoo.evaluation.mask_details import MaskDetails
+from mtzoo.evaluation.task_details import ImageScore
 from mtzoo.ops.precision import exact_float32
-from mtzoo.structures import Prediction, Sample
+from mtzoo.structures import Sample
+from mtzoo.task_kind import ByKind
 from mtzoo.visualization.figures import confusion_figure, curves_figure
 
 if TYPE_CHECKING:
@@ -38,8 +42,8 @@ class WorstImage:
 
 @dataclass(frozen=True)
 class TaskMistakes:
-    """Of one task. values: plain data for JSON; figure: the confusion matrix of a segmentation task, the curves of a detection task,
-    None without ground truth; worst: images, the worst first."""
+    """Of one task. values: plain data for JSON; figure: a confusion matrix, or the curves of a detection task, None without ground
+    truth; worst: images, the worst first."""
 
     task: str
     values: dict[str, object]
@@ -51,23 +55,28 @@ class TaskMistakes:
 def find_mistakes(details: Details, predict: Predictor, config: ExperimentConfig, count: int) -> Iterator[TaskMistakes]:
     """Task by task. The worst images, `count` at most of each, are predicted once more; a detection task's boxes are those from the
     confidence of the best F1 on."""
-    worst = {task: details.worst(task, count) for task in (*details.segmentation, *details.detection)}
+    worst = {task: found.worst(count) for task, found in details.tasks.items()}
     places = find_samples(config, {score.path for scores in worst.values() for score in scores})
-    for task, values in details.values().items():
-        min_score = max(details.curves(task).confidence, LEAST_CONFIDENCE) if task in details.detection else 0.0
+    for task, found in details.tasks.items():
+        min_score = max(found.min_score, LEAST_CONFIDENCE)
         with exact_float32():
             images = [WorstImage(score, draw_task(task, places[score.path](), predict, config, min_score)) for score in worst[task]]
-        yield TaskMistakes(task, values, task_figure(details, task), images)
+        yield TaskMistakes(task, found.values(), FIGURES[config.kinds[task]](found), images)
 
 
-def task_figure(details: Details, task: str) -> "Figure | None":
+def curves_of(details: BoxDetails) -> "Figure | None":
     """None without ground truth."""
-    if task in details.segmentation:
-        confusion = details.confusion(task)
-        return confusion_figure(f"{task}: what labelled pixels are taken for", confusion, details.segmentation[task]) \
-            if confusion.any() else None
-    curves = details.curves(task)
-    return curves_figure(task, curves.precision, curves.f1, STEPS) if curves.f1 else None
+    curves = details.curves()
+    return curves_figure(details.task, curves.precision, curves.f1, STEPS) if curves.f1 else None
+
+
+def pixel_confusion(details: MaskDetails) -> "Figure | None":
+    """None without ground truth."""
+    confusion, title = details.confusion(), f"{details.task}: what labelled pixels are taken for"
+    return confusion_figure(title, confusion, details.classes) if confusion.any() else None
+
+
+FIGURES: ByKind[Callable[[Any], "Figure | None"]] = ByKind({"detection": curves_of, "segmentation": pixel_confusion})
 
 
 def find_samples(config: ExperimentConfig, paths: Collection[Path]) -> dict[Path, Callable[[], Sample]]:
@@ -80,6 +89,4 @@ def find_samples(config: ExperimentConfig, paths: Collection[Path]) -> dict[Path
 def draw_task(task: str, sample: Sample, predict: Predictor, config: ExperimentConfig, min_score: float) -> np.ndarray:
     """`labels_and_prediction` of one task."""
     found = predict(collate_eval([sample]))[0]
-    own = Prediction({task: found.detections[task]}) if task in found.detections else Prediction({}, {task: found.label_maps[task]})
-    boxes, masks = ({task: labels[task]} if task in labels else {} for labels in (sample.boxes, sample.masks))
-    return labels_and_prediction(replace(sample, boxes=boxes, masks=masks), own, config.classes, min_score)
+    return labels_and_prediction(sample.of_task(task), found.of_task(task), config.classes, min_score)

@@ -114,7 +114,7 @@ def build_validator(net: nn.Module, config: ExperimentConfig, phase: Phase, per_
 
     interval = spec.every_iterations or max(1, round(spec.every_epochs * per_epoch))
     since = math.ceil(config.sparsity.end * progress.total) if config.sparsity else 0
-    weights = spec.weights({task.name: task.kind for task in config.tasks})
+    weights = spec.weights(config.kinds)
     return Validator(spec, interval, progress.total, weights, evaluate_now, progress, since)
 
 

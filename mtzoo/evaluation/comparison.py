@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
-from mtzoo.evaluation.table import MAIN_METRIC, change_text
+from mtzoo.evaluation.table import change_text
+from mtzoo.task_kind import task_kind
 
 NOT_MEASURED = "-"
 
@@ -34,7 +35,7 @@ class Variant:
 
 def task_drops(base: Mapping[str, float], result: Mapping[str, float], kinds: Mapping[str, str]) -> dict[str, float]:
     """Task -> points of its main metric that are lost (a gain is negative); NaN without ground truth. kinds: task -> its kind."""
-    keys = {task: f"{task}/{MAIN_METRIC[kind]}" for task, kind in kinds.items()}
+    keys = {task: f"{task}/{task_kind(kind).main_metric}" for task, kind in kinds.items()}
     return {task: base[key] - result[key] for task, key in keys.items()}
 
 
@@ -51,8 +52,9 @@ def comparison_table(base: Variant, result: Variant, kinds: Mapping[str, str], t
         column.justify = "right"
     table.columns[0].overflow = "fold"  # a task's name is not cut short
     for task, drop in task_drops(base.metrics, result.metrics, kinds).items():
-        key = f"{task}/{MAIN_METRIC[kinds[task]]}"
-        table.add_row(f"{task} {MAIN_METRIC[kinds[task]]}, %", _points(base.metrics[key]), _points(result.metrics[key]),
+        metric = task_kind(kinds[task]).main_metric
+        key = f"{task}/{metric}"
+        table.add_row(f"{task} {metric}, %", _points(base.metrics[key]), _points(result.metrics[key]),
                       change_text(-drop))
     table.add_section()
     for name, was, now in (("parameters", base.parameters, result.parameters), ("MACs, million", base.macs / 1e6, result.macs / 1e6)):

@@ -1,36 +1,50 @@
 """All tasks' metrics over one or several validation sources."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from mtzoo.evaluation.detection import CocoBoxMetric
 from mtzoo.evaluation.segmentation import MeanIoU
 from mtzoo.structures import Prediction, Sample
+from mtzoo.task_kind import ByKind
 
-Metric = CocoBoxMetric | MeanIoU
+
+class Metric(Protocol):
+    """Of one task, over all images that are added."""
+
+    def __init__(self, task: str, classes: Sequence[str]) -> None: ...
+
+    def add(self, prediction: Prediction, sample: Sample) -> None:
+        """Count one image, prediction and labels in original pixels."""
+
+    def compute(self) -> dict[str, float]:
+        """In percent: the `metrics` of its kind, and "<metric>/<class>" of its `class_metrics`; NaN without ground truth."""
+
+
+METRICS: ByKind[type[Metric]] = ByKind({"detection": CocoBoxMetric, "segmentation": MeanIoU})
 
 
 class Evaluator:
     """Metrics of every task over all images; with more than one source, per source as well.
 
-    detection, segmentation: task -> class names.
+    kinds: task -> its kind, see `mtzoo.task_kind`; classes: task -> class names.
     """
 
-    def __init__(self, *, detection: Mapping[str, Sequence[str]], segmentation: Mapping[str, Sequence[str]]) -> None:
-        self.detection, self.segmentation = dict(detection), dict(segmentation)
+    def __init__(self, kinds: Mapping[str, str], classes: Mapping[str, Sequence[str]]) -> None:
+        self.kinds, self.classes = dict(kinds), dict(classes)
         self._overall = self._new_metrics()
         self._per_source: dict[str, dict[str, Metric]] = {}
         self._labelled: dict[str, set[str]] = {task: set() for task in self._overall}
 
     def _new_metrics(self) -> dict[str, Metric]:
-        boxes = {task: CocoBoxMetric(task, classes) for task, classes in self.detection.items()}
-        return boxes | {task: MeanIoU(task, classes) for task, classes in self.segmentation.items()}
+        return {task: METRICS[kind](task, self.classes[task]) for task, kind in self.kinds.items()}
 
     def update(self, predictions: Sequence[Prediction], samples: Sequence[Sample]) -> None:
-        """Count images: predictions and their samples' boxes and masks, all in original pixels. Unlabelled tasks are skipped."""
+        """Count images: predictions and their samples' labels, all in original pixels. Unlabelled tasks are skipped."""
         for prediction, sample in zip(predictions, samples, strict=True):
             metrics = self._per_source.setdefault(sample.source, self._new_metrics())
             for task, metric in self._overall.items():
-                if task in sample.boxes or task in sample.masks:
+                if task in sample.labelled:
                     self._labelled[task].add(sample.source)
                     metric.add(prediction, sample)
                     metrics[task].add(prediction, sample)

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
-MAIN_METRIC = {"segmentation": "mIoU", "detection": "AP50"}
-"""Kind of task -> the metric it is judged by."""
-METRICS = ("AP", "AP50", "IoU", "pixel_accuracy")
+from mtzoo.task_kind import KINDS
+
 SUMMARY = {"mIoU": "IoU"}  # the mean over classes stands in its classes' column
+METRICS = tuple(dict.fromkeys(metric for kind in KINDS.values() for metric in (*kind.class_metrics, *kind.metrics)
+                              if metric not in SUMMARY))
+MAIN_METRICS = tuple(kind.main_metric for kind in KINDS.values())
 
 
 def _split_key(key: str) -> tuple[str, str, str]:
@@ -48,7 +50,7 @@ def format_table(metrics: Mapping[str, float]) -> Table:
 def summary_line(metrics: Mapping[str, float]) -> str:
     """The mean over classes of each task, without its sources: "det_person AP50 41.30, seg_default mIoU 62.11, in percent"."""
     means = [f"{name} {metric} {_cell(metrics[key])}" for key in metrics
-             for name, _, metric in [key.rpartition("/")] if "/" not in name and metric in MAIN_METRIC.values()]
+             for name, _, metric in [key.rpartition("/")] if "/" not in name and metric in MAIN_METRICS]
     return f"{', '.join(means)}, in percent"
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from mtzoo.compression import OBSERVER_OF_FOREIGN, OF_FOREIGN, Corrections, quantize
 from mtzoo.deploy.exactness import exactness_lines
 from mtzoo.deploy.export import ExportSpec, export_model
-from mtzoo.deploy.info import DeployInfo, TaskInfo
+from mtzoo.deploy.info import AS_IS, DeployInfo, TaskInfo
 from mtzoo.deploy.signature import ForeignOutput, Signature, TailOp, three
 from mtzoo.errors import UserError
 from mtzoo.foreign.distil import LEARNING_RATE, distil
@@ -124,7 +124,7 @@ class QuantizedForeign:
         dtype: "uint8" for a file that reads the pixels themselves. Raises UserError where the file cannot be written.
         """
         hw = self.source.input_hw
-        task = TaskInfo("maps", (), AsIs(tuple(self.integers.outputs[NODE])))
+        task = TaskInfo(AS_IS, (), AsIs(tuple(self.integers.outputs[NODE])))
         spec = ExportSpec(INTEGER_STEP, {NODE: task}, DeployGeometry(hw, hw), self.source.graphs, {}, "",
                           signature=self.source.signature(dtype))
         return export_model(self.net, spec, path, postprocess=False)

@@ -1,9 +1,11 @@
 """Raw outputs of all tasks -> predictions in original pixels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mtzoo.ops import affine
 from mtzoo.ops.boxes import clip_boxes
@@ -12,8 +14,11 @@ from mtzoo.postprocess.as_is import AsIs
 from mtzoo.postprocess.boxes import BoxDecoder, DecodedBoxes, decode_detections
 from mtzoo.postprocess.label_map import LabelMapDecoder, label_map
 from mtzoo.structures import Detections, Prediction, RawOutputs
+from mtzoo.task_kind import ByKind
 
 Decoder = BoxDecoder | LabelMapDecoder | AsIs
+DECODERS: ByKind[type[Decoder]] = ByKind({"detection": BoxDecoder, "segmentation": LabelMapDecoder})
+"""Made without arguments, each is what a task has whose config chooses nothing."""
 
 
 def to_original(decoded: DecodedBoxes, to_input: np.ndarray, original_hw: tuple[int, int]) -> Detections:
@@ -27,6 +32,10 @@ def to_original(decoded: DecodedBoxes, to_input: np.ndarray, original_hw: tuple[
     return Detections(boxes[seen], decoded.scores.cpu().numpy()[seen], decoded.labels.cpu().numpy()[seen])
 
 
+Add = Callable[[list[Prediction], str, Mapping[str, Tensor], Any, Sequence[np.ndarray], Sequence[tuple[int, int]]], None]
+"""(the batch's predictions, which it adds to; task; its raw outputs; its decoder; affines; original_hws of `to_prediction`)."""
+
+
 def to_prediction(outputs: RawOutputs, affines: Sequence[np.ndarray], original_hws: Sequence[tuple[int, int]],
                   decoders: Mapping[str, Decoder]) -> list[Prediction]:
     """Raw outputs of a batch -> N predictions in original pixels.
@@ -36,12 +45,25 @@ def to_prediction(outputs: RawOutputs, affines: Sequence[np.ndarray], original_h
     """
     predictions = [Prediction() for _ in original_hws]
     for task, maps in outputs.items():
-        decoder = decoders[task]
-        if isinstance(decoder, BoxDecoder):
-            for n, decoded in enumerate(decode_detections(maps, decoder)):
-                predictions[n].detections[task] = to_original(decoded, affines[n], original_hws[n])
-        elif isinstance(decoder, LabelMapDecoder):
-            labels = label_map(maps["logits"], decoder).cpu().numpy()  # (N, H', W')
-            for n, original_hw in enumerate(original_hws):
-                predictions[n].label_maps[task] = SmallLabelMap(labels[n], decoder.map_stride, affines[n], original_hw)
+        _ADD[type(decoders[task])](predictions, task, maps, decoders[task], affines, original_hws)
     return predictions
+
+
+def _add_boxes(predictions: list[Prediction], task: str, maps: Mapping[str, Tensor], decoder: BoxDecoder,
+               affines: Sequence[np.ndarray], original_hws: Sequence[tuple[int, int]]) -> None:
+    for n, decoded in enumerate(decode_detections(maps, decoder)):
+        predictions[n].detections[task] = to_original(decoded, affines[n], original_hws[n])
+
+
+def _add_label_maps(predictions: list[Prediction], task: str, maps: Mapping[str, Tensor], decoder: LabelMapDecoder,
+                    affines: Sequence[np.ndarray], original_hws: Sequence[tuple[int, int]]) -> None:
+    labels = label_map(maps["logits"], decoder).cpu().numpy()  # (N, H', W')
+    for n, original_hw in enumerate(original_hws):
+        predictions[n].label_maps[task] = SmallLabelMap(labels[n], decoder.map_stride, affines[n], original_hw)
+
+
+def _add_nothing(*_: object) -> None:
+    """Of a network whose maps only its user can read."""
+
+
+_ADD: dict[type, Add] = {BoxDecoder: _add_boxes, LabelMapDecoder: _add_label_maps, AsIs: _add_nothing}

@@ -8,7 +8,7 @@ from mtzoo.config import ExperimentConfig
 from mtzoo.console import PlainConsole, note
 from mtzoo.data import rendered
 from mtzoo.data.groups import images_folder
-from mtzoo.data.sources import CocoBoxes, Files, MaskFolder, Source, SyntheticScenes, expand_path
+from mtzoo.data.sources import Source, SyntheticScenes, expand_path
 from mtzoo.engine.distributed import is_main
 from mtzoo.errors import UserError, without_middle
 from mtzoo.runtime import model_cache
@@ -56,17 +56,10 @@ def folders_of(sources: Iterable[Source]) -> dict[str, list[str]]:
         except UserError:  # a variable that is not set: told when the folder is read
             continue
         labels = found.setdefault(_shown(files.images), [])
-        text = _shown(_labels(files))
+        text = _shown(files.label_place)
         if text not in labels:
             labels.append(text)
     return found
-
-
-def _labels(files: Files) -> str:
-    """Where they are: a file or a folder."""
-    if isinstance(files, CocoBoxes):
-        return files.annotations
-    return files.masks if isinstance(files, MaskFolder) else files.pairs
 
 
 def _shown(path: str) -> str:

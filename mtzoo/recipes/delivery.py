@@ -58,7 +58,7 @@ class Delivery:
 
     @property
     def kinds(self) -> dict[str, str]:
-        return {task.name: task.kind for task in self.config.tasks}
+        return self.config.kinds
 
     def say(self, text: str) -> None:
         self.console.print(text)

@@ -108,7 +108,7 @@ def tta_predictor(net: MultiTaskNet, config: ExperimentConfig, device: torch.dev
     views = TestTimeAugmentation.parse(tta)
     if is_prepared(net):
         raise UserError(f"--tta {name}: a quantized checkpoint, whose label maps are a deploy model's; name one in float")
-    tasks = list(config.segmentation_classes)
+    tasks = list(config.mask_classes)
     if not tasks:
         raise UserError(f"--tta {name}: no segmentation task; boxes are not averaged")
     note(f"--tta: label maps of {listed(tasks)} are averaged over views, which no deploy model does; boxes are those of one view")

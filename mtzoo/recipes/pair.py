@@ -23,11 +23,11 @@ from mtzoo.runtime.pair import ModelPair
 
 @dataclass(frozen=True)
 class PairResult:
-    """boxes: "resize", "crop" or "merged" -> task -> "AP" or "AP50" -> size -> percent; maps: the same who -> task -> mIoU in percent;
-    latency: None if it was not measured."""
+    """boxes: "resize", "crop" or "merged" -> task -> "AP" or "AP50" -> size -> percent; others: main metric of tasks without boxes, e.g.
+    "mIoU" -> the same who -> task -> percent; latency: None if it was not measured."""
 
     boxes: Mapping[str, BoxFigures]
-    maps: Mapping[str, Mapping[str, float]]
+    others: Mapping[str, Mapping[str, Mapping[str, float]]]
     latency: PairBenchReport | None
 
 
@@ -46,8 +46,8 @@ def evaluate_pair(resize: str | Path, crop: str | Path, *, window: str | Path | 
     note_idle_model_options(pair.crop, options, "eval-pair")
     check_data(config, console or run_console(), render=render)
     with show_progress("evaluating", transient=True) as on_progress:
-        boxes, maps = evaluate_models(pair, config, limit=limit, on_progress=on_progress)
-    return PairResult(boxes, maps, measure(pair, whole, config, threads, runs) if runs else None)
+        boxes, others = evaluate_models(pair, config, limit=limit, on_progress=on_progress)
+    return PairResult(boxes, others, measure(pair, whole, config, threads, runs) if runs else None)
 
 
 def measure(pair: ModelPair, resize: Path, config: ExperimentConfig, threads: int, runs: int) -> PairBenchReport:

@@ -16,14 +16,14 @@ from mtzoo.deploy.load import read_deploy_file
 from mtzoo.errors import Caution, UserError
 from mtzoo.locate import find_model
 from mtzoo.ops.geometry import CropWindow
-from mtzoo.ops.label_maps import SmallLabelMap
-from mtzoo.postprocess import LabelMapDecoder, to_prediction
+from mtzoo.postprocess import to_prediction
+from mtzoo.runtime.answers import ANSWERS, Seen
 from mtzoo.runtime.executors import Arrays, Executor, build_executor
 from mtzoo.runtime.feeds import check_feeds, check_image, feeds_for_images
 from mtzoo.runtime.model_cache import cache_folder
 from mtzoo.runtime.result import Result
 from mtzoo.runtime.sources import Source, is_image, read_frames
-from mtzoo.structures import Detections, Prediction, RawOutputs, Xyxy
+from mtzoo.structures import Prediction, RawOutputs, Xyxy
 
 
 class DeployModel:
@@ -144,31 +144,20 @@ class DeployModel:
         if self.info.signature is not None:
             raise UserError("the outputs of this model are those of a network that is not of the zoo: only its user can read them; use "
                             "`run`")
-        to_input, result = self.info.geometry.view(original_hw).affine, Prediction()
+        seen, result = Seen(self.info.geometry.view(original_hw).affine, original_hw), Prediction()
         for name, task in self.info.tasks.items():
-            if f"{name}.labels" in outputs and isinstance(task.decoder, LabelMapDecoder):
-                labels = outputs[f"{name}.labels"][0, 0]
-                result.label_maps[name] = SmallLabelMap(labels, task.decoder.map_stride, to_input, original_hw)
-            elif f"{name}.boxes" in outputs:
-                result.detections[name] = detections_of(outputs, name)
+            answer = ANSWERS[task.kind]
+            if f"{name}.{answer.output}" in outputs:
+                answer.read(result, name, task, outputs, seen)
             else:
                 raw = {name: raw_outputs(outputs)[name]}
-                decoded = to_prediction(raw, [to_input], [original_hw], {name: task.decoder})[0]
-                result.detections.update(decoded.detections)
-                result.label_maps.update(decoded.label_maps.sources)
+                result.update(to_prediction(raw, [seen.to_input], [original_hw], {name: task.decoder})[0])
         return result
 
 
 def of_image(outputs: Mapping[str, np.ndarray], n: int) -> Arrays:
     """The outputs of the n-th image alone."""
     return {name: value[n:n + 1] for name, value in outputs.items()}
-
-
-def detections_of(outputs: Arrays, task: str) -> Detections:
-    """The boxes of one image, in original pixels."""
-    count = int(outputs[f"{task}.count"][0])
-    boxes, scores, classes = (outputs[f"{task}.{key}"][0, :count] for key in ("boxes", "scores", "classes"))
-    return Detections(boxes, scores, classes.astype(np.int64))
 
 
 def raw_outputs(outputs: Arrays) -> RawOutputs:

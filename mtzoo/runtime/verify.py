@@ -26,31 +26,15 @@ from mtzoo.deploy.load import (
 )
 from mtzoo.deploy.signature import Signature
 from mtzoo.errors import UserError
-from mtzoo.postprocess import BoxDecoder, LabelMapDecoder, label_map, to_prediction
+from mtzoo.runtime.answers import ANSWERS, Seen, compare_exact
 from mtzoo.runtime.every_executor import OTHER_FORMATS, build_all, every_executor
 from mtzoo.runtime.executors import Arrays, Executor, build_executor
 from mtzoo.runtime.feeds import feeds_for_images, seen_image
-from mtzoo.runtime.model import detections_of, of_image, raw_outputs
-from mtzoo.structures import Detections, RawOutputs, flatten_outputs
+from mtzoo.runtime.model import of_image, raw_outputs
+from mtzoo.runtime.tally import SCORE_TOLERANCE, Tally
+from mtzoo.structures import RawOutputs, flatten_outputs
 
 RUNTIMES = ("onnxruntime", "openvino")
-BOX_TOLERANCE = 1e-3  # original pixels; exp differs in its last bits between runtimes
-SCORE_TOLERANCE = 1e-5
-
-
-@dataclass
-class Tally:
-    """Of one executor. values, mismatches: output -> count, over all images; box_error: largest coordinate difference, px; float_error:
-    largest difference of outputs behind a softmax or sigmoid, which are computed in float."""
-
-    values: dict[str, int] = field(default_factory=dict)
-    mismatches: dict[str, int] = field(default_factory=dict)
-    box_error: float = 0.0
-    float_error: float = 0.0
-
-    def count(self, output: str, size: int, differing: int) -> None:
-        self.values[output] = self.values.get(output, 0) + size
-        self.mismatches[output] = self.mismatches.get(output, 0) + differing
 
 
 @dataclass(frozen=True)
@@ -104,10 +88,11 @@ def verify(model_path: str | Path, images: Iterable[np.ndarray], *, threads: int
             with torch.no_grad():
                 _compare_integer(tallies["integer"], file.info, expected, integer(seen[n:n + 1]))
             for name, (outputs, raw) in found.items():
-                _compare_raw(tallies[name], expected, raw_outputs(of_image(raw, n)))
+                tallies[name].count_raw(expected, raw_outputs(of_image(raw, n)))
                 if file.info.signature is not None:
                     _compare_foreign(tallies[name], file.info.signature, outputs, expected)
-                _compare_deployed(tallies[name], file.info, of_image(outputs, n), expected, image.shape[:2])
+                else:
+                    _compare_deployed(tallies[name], file.info, of_image(outputs, n), expected, image.shape[:2])
             done += 1
             if on_image is not None:
                 on_image(done)
@@ -164,43 +149,23 @@ def _only(arrays: Arrays, names: Iterable[str]) -> Arrays:
     return {name: arrays[name] for name in names}
 
 
-def _labels(info: DeployInfo, raw: RawOutputs) -> dict[str, np.ndarray]:
-    """Segmentation task -> (H', W') label map, decoded in torch."""
-    return {name: label_map(raw[name]["logits"], task.decoder)[0].numpy() for name, task in info.tasks.items()
-            if isinstance(task.decoder, LabelMapDecoder)}
-
-
 def _compare_integer(tally: Tally, info: DeployInfo, expected: RawOutputs, actual: RawOutputs) -> None:
-    _compare_raw(tally, expected, actual)
-    _compare_labels(tally, info, expected, _labels(info, actual))
-
-
-def _compare_raw(tally: Tally, expected: RawOutputs, actual: RawOutputs) -> None:
-    found = flatten_outputs(actual)
-    for name, value in flatten_outputs(expected).items():
-        same_shape = value.shape == found[name].shape
-        tally.count(name, value.numel(), int((value != found[name]).sum()) if same_shape else value.numel())
-
-
-def _compare_labels(tally: Tally, info: DeployInfo, expected: RawOutputs, actual: Mapping[str, np.ndarray]) -> None:
-    for task, labels in _labels(info, expected).items():
-        if task in actual:
-            tally.count(f"{task}.labels", labels.size, int((labels != actual[task]).sum()))
+    """The maps of the integer network, and what torch makes of them."""
+    tally.count_raw(expected, actual)
+    if info.signature is not None:
+        return
+    for name, task in info.tasks.items():
+        made = ANSWERS[task.kind].exact(task, actual[name])
+        compare_exact(tally, name, task, expected[name], {f"{name}.{key}": value for key, value in made.items()})
 
 
 def _compare_deployed(tally: Tally, info: DeployInfo, outputs: Arrays, expected: RawOutputs, original_hw: tuple[int, int]) -> None:
-    """The file's label maps and boxes of one image, if it has them."""
-    labels = {task: outputs[f"{task}.labels"][0, 0] for task in info.tasks if f"{task}.labels" in outputs}
-    _compare_labels(tally, info, expected, labels)
-    boxes = {task: expected[task] for task, t in info.tasks.items()
-             if isinstance(t.decoder, BoxDecoder) and f"{task}.boxes" in outputs}
-    decoders = {task: info.tasks[task].decoder for task in boxes}
-    wanted = to_prediction(boxes, [info.geometry.view(original_hw).affine], [original_hw], decoders)[0].detections
-    found = {task: detections_of(outputs, task) for task in boxes}
-    for task, detections in wanted.items():
-        size, differing, error = compare_detections(detections, found[task])
-        tally.count(f"{task}.boxes", size, differing)
-        tally.box_error = max(tally.box_error, error)
+    """The file's answers for one image, if it has them."""
+    seen = Seen(info.geometry.view(original_hw).affine, original_hw)
+    for name, task in info.tasks.items():
+        answer = ANSWERS[task.kind]
+        if f"{name}.{answer.output}" in outputs:
+            answer.compare(tally, name, task, expected[name], outputs, seen)
 
 
 def _compare_foreign(tally: Tally, signature: Signature, outputs: Arrays, expected: RawOutputs) -> None:
@@ -212,20 +177,3 @@ def _compare_foreign(tally: Tally, signature: Signature, outputs: Arrays, expect
         tally.count(output.name, error.size, int((error > (0 if output.exact else SCORE_TOLERANCE)).sum()))
         if not output.exact:
             tally.float_error = max(tally.float_error, float(error.max()))
-
-
-def compare_detections(wanted: Detections, found: Detections) -> tuple[int, int, float]:
-    """(rows compared, rows that differ, largest coordinate difference of rows of the same class, px).
-
-    Row by row: equal scores are in the order of their locations on both sides. A missing or further row differs.
-    """
-    rows = min(len(wanted.boxes), len(found.boxes))
-    size = max(len(wanted.boxes), len(found.boxes))
-    if rows == 0:
-        return size, size, 0.0
-    errors = np.abs(wanted.boxes[:rows] - found.boxes[:rows]).max(axis=1)
-    same = wanted.labels[:rows] == found.labels[:rows]
-    same &= np.abs(wanted.scores[:rows] - found.scores[:rows]) <= SCORE_TOLERANCE
-    good = same & (errors <= BOX_TOLERANCE)
-    return size, size - int(good.sum()), float(errors[same].max(initial=0.0))
-

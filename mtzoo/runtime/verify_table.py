@@ -1,12 +1,15 @@
 """What was found when executors were compared, as tables."""
 
-from collections.abc import Callable
+from collections.abc import Collection
 
 from rich.table import Table
 
+from mtzoo.runtime.answers import ANSWERS
 from mtzoo.runtime.every_executor import runtime_version
-from mtzoo.runtime.verify import Tally, VerifyReport
+from mtzoo.runtime.tally import Tally
+from mtzoo.runtime.verify import VerifyReport
 from mtzoo.runtime.verify_mixed import Distances
+from mtzoo.task_kind import ByKind
 
 
 def output_table(report: VerifyReport) -> Table:
@@ -28,22 +31,27 @@ def output_table(report: VerifyReport) -> Table:
     return table
 
 
+COLUMNS: ByKind[str] = ByKind({"segmentation": "label maps", "detection": "boxes"})
+"""Titles of answers after post-processing."""
+
+
 def executor_table(report: VerifyReport) -> Table:
     """A row for each executor, with its version; outputs by what they are."""
-    table = Table("executor", "version", "maps", "label maps", "boxes", "px",
+    table = Table("executor", "version", "maps", *COLUMNS.values(), "px",
                   title=f"differing of compared values, {report.images} images",
                   caption="maps: as the network leaves them; px: the largest difference of a box")
     for column in table.columns[2:]:
         column.justify = "right"
     for name, tally in report.executors.items():
         version = "-" if name == "integer" else runtime_version(name)
-        kinds = (lambda end: end not in ("labels", "boxes"), lambda end: end == "labels", lambda end: end == "boxes")
-        table.add_row(name, version, *(_differing(tally, kind) for kind in kinds), _box_error(tally))
+        answers = [ANSWERS[kind].output for kind in COLUMNS]
+        maps = {end for output in tally.values if (end := output.rpartition(".")[2]) not in answers}
+        table.add_row(name, version, *(_differing(tally, ends) for ends in (maps, *({end} for end in answers))), _box_error(tally))
     return table
 
 
-def _differing(tally: Tally, belongs: Callable[[str], bool]) -> str:
-    own = [output for output in tally.values if belongs(output.rpartition(".")[2])]
+def _differing(tally: Tally, ends: Collection[str]) -> str:
+    own = [output for output in tally.values if output.rpartition(".")[2] in ends]
     return f"{sum(tally.mismatches[o] for o in own):,} of {sum(tally.values[o] for o in own):,}" if own else "-"
 
 

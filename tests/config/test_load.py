@@ -115,7 +115,7 @@ def put(values, dotted, value):
     ("tasks.det.train", ["boxs"], r"^tasks\.det\.train\[0\]='boxs': no such name; did you mean 'boxes'"),
     ("tasks.det.nodes.0", "backbon", r"^tasks\.det\.nodes\[0\]='backbon': no such name; did you mean 'backbone'"),
     ("sources.boxes.type", "CocoBox", r"type='CocoBox': no such source; did you mean 'CocoBoxes'"),
-    ("tasks.det.kind", "detect", r"^tasks\.det\.kind='detect': one of 'detection', 'segmentation' is wanted"),
+    ("tasks.det.kind", "detect", r"^tasks\.det\.kind='detect': no such kind of task; did you mean 'detection'\?"),
     # ill-typed
     ("tasks", [1], "^tasks is empty"),
     ("tasks.det", 5, r"^tasks\.det: a dict is wanted, got 5"),

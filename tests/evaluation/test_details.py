@@ -16,7 +16,7 @@ def image(name, hit, label):
 
 
 def details_of(*pairs):
-    details = Details(detection={"det": ["car"]}, segmentation={"seg": ["road", "sky"]})
+    details = Details({"det": "detection", "seg": "segmentation"}, {"det": ["car"], "seg": ["road", "sky"]})
     details.update([p for p, _ in pairs], [s for _, s in pairs])
     return details
 
@@ -25,14 +25,14 @@ def test_the_worst_images_come_first_with_what_is_wrong():
     half = image("half", True, 0)
     half[1].masks["seg"][:, 40:] = 1
     details = details_of(image("good", True, 0), half, image("wrong", False, 1), image("unlabelled", False, IGNORE))
-    assert details.confusion("seg").tolist() == [[6000, 0], [6000, 0]]
-    worst = details.worst("seg", 5)
+    assert details.tasks["seg"].confusion().tolist() == [[6000, 0], [6000, 0]]
+    worst = details.tasks["seg"].worst(5)
     assert [(score.path.stem, score.score, score.errors) for score in worst] == [("wrong", 0.0, 4000), ("half", 0.25, 2000)]
     assert worst[1].said == "mean IoU 25.0 %"
-    boxes = details.worst("det", 1)
+    boxes = details.tasks["det"].worst(1)
     assert [(score.path.stem, score.errors, score.said) for score in boxes] == [
         ("wrong", 2, "F1 0.00: 1 of 1 missed, 1 false alarm")]
-    assert len(details.worst("det", 9)) == 2
+    assert len(details.tasks["det"].worst(9)) == 2
 
 
 def test_of_equal_scores_the_image_with_more_errors_is_worse():
@@ -40,11 +40,11 @@ def test_of_equal_scores_the_image_with_more_errors_is_worse():
     boxes = sample.boxes["det"]
     sample.boxes["det"] = replace(boxes, xyxy=np.repeat(boxes.xyxy, 3, axis=0), labels=np.zeros(3, int), ignore=np.zeros(3, bool))
     details = details_of(image("one", False, None), (prediction, sample))
-    assert [score.path.stem for score in details.worst("det", 2)] == ["more", "one"]
+    assert [score.path.stem for score in details.tasks["det"].worst(2)] == ["more", "one"]
 
 
 def test_values_are_plain_and_an_image_of_one_task_leaves_the_other_alone():
-    values = details_of(image("a", True, None)).values()
+    values = {task: found.values() for task, found in details_of(image("a", True, None)).tasks.items()}
     assert values["seg"] == {"classes": ["road", "sky"], "confusion": [[0, 0], [0, 0]]}
     assert values["det"]["best_confidence"] == 0.0
     assert len(values["det"]["f1_by_confidence"]["car"]) == len(values["det"]["steps"]) == 101

@@ -18,7 +18,7 @@ def example(source: str, hit: bool, label: int | None) -> tuple[Prediction, Samp
 
 
 def evaluate(*examples: tuple[Prediction, Sample]) -> dict[str, float]:
-    evaluator = Evaluator(detection={"det": ["car"]}, segmentation={"seg": ["road", "sky"]})
+    evaluator = Evaluator({"det": "detection", "seg": "segmentation"}, {"det": ["car"], "seg": ["road", "sky"]})
     evaluator.update([p for p, _ in examples], [s for _, s in examples])
     return evaluator.compute()
 
@@ -48,4 +48,4 @@ def test_a_source_counts_for_the_tasks_it_labels():
 def test_unequal_lengths_are_an_error():
     prediction, _ = example("day", True, 0)
     with pytest.raises(ValueError, match="zip"):
-        Evaluator(detection={}, segmentation={}).update([prediction], [])
+        Evaluator({}, {}).update([prediction], [])

@@ -10,7 +10,7 @@ from mtzoo.deploy.export import METADATA_KEY
 from mtzoo.errors import UserError
 from mtzoo.runtime import executors, verify
 from mtzoo.runtime.every_executor import build_all
-from mtzoo.runtime.verify import compare_detections
+from mtzoo.runtime.tally import compare_detections
 from mtzoo.structures import Detections
 from tests.deploy.helpers import export
 from tests.runtime.test_model import photo

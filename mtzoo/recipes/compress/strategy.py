@@ -22,7 +22,6 @@ from mtzoo.engine.ptq import Job, fold_all, left_inexact, with_spared_layers
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
 from mtzoo.engine.work_dir import MARKER
 from mtzoo.errors import UserError
-from mtzoo.evaluation.table import MAIN_METRIC
 from mtzoo.models import MultiTaskNet
 from mtzoo.recipes.compress.trial import deliver_float
 from mtzoo.recipes.delivery import (
@@ -35,6 +34,7 @@ from mtzoo.recipes.delivery import (
     show_comparison,
 )
 from mtzoo.recipes.ptq_delivery import compare_as_configured, compare_integer
+from mtzoo.task_kind import task_kind
 
 METRIC_TOLERANCE = 0.05
 """How far the network before may be from TrainConfig.origin_metric, as there."""
@@ -95,7 +95,7 @@ def _check_origin(work: Work, base: Base) -> None:
     if wanted is None:
         return
     path, kinds = work.strategy.path, work.delivery.kinds
-    metrics = [base.variant.metrics[f"{task}/{MAIN_METRIC[kind]}"] / 100 for task, kind in kinds.items()]
+    metrics = [base.variant.metrics[f"{task}/{task_kind(kind).main_metric}"] / 100 for task, kind in kinds.items()]
     known = [metric for metric in metrics if not math.isnan(metric)]
     if not known:
         raise UserError(f"{path}: TrainConfig.origin_metric={wanted}: no task has ground truth to compare it with; remove it")
