@@ -23,8 +23,8 @@ from mtzoo.runtime.pair import ModelPair
 
 @dataclass(frozen=True)
 class PairResult:
-    """boxes: "resize", "crop" or "merged" -> task -> "AP" or "AP50" -> size -> percent; others: main metric of tasks without boxes, e.g.
-    "mIoU" -> the same who -> task -> percent; latency: None if it was not measured."""
+    """boxes: "resize", "crop" or "merged" -> task -> "AP" or "AP50" -> size -> percent; others: main metric of tasks without boxes,
+    e.g. "mIoU" -> the same who -> task -> percent; latency: None if it was not measured."""
 
     boxes: Mapping[str, BoxFigures]
     others: Mapping[str, Mapping[str, Mapping[str, float]]]
