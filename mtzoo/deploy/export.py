@@ -17,7 +17,7 @@ from mtzoo.deploy.digest import content_digest
 from mtzoo.deploy.image import emit_image, stays_nhwc
 from mtzoo.deploy.info import DeployInfo, TaskInfo, TensorInfo
 from mtzoo.deploy.logits import exact_decoders
-from mtzoo.deploy.network import emit_network
+from mtzoo.deploy.network import NetworkMaps, emit_network
 from mtzoo.deploy.requirements import requirements, weight_bits
 from mtzoo.deploy.signature import Signature
 from mtzoo.deploy.task_outputs import OUTPUTS, TaskMaps
@@ -130,7 +130,7 @@ def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: Depl
     outputs = read_program(net).outputs
     shapes = {f"{task}.{output}": results[name] for task, by_output in outputs.items() for output, name in by_output.items()}
     if keep_raw or not postprocess:
-        for name in maps:
+        for name in maps.floats:
             builder.add_output(name, np.float32, shapes[name])
     if postprocess:
         if any(task_kind(task.kind).original_pixels for task in tasks.values()):
@@ -145,7 +145,7 @@ def _foreign_model(net: MultiTaskNet, geometry: DeployGeometry, signature: Signa
     builder = GraphBuilder([signature.input_name, *(output.name for output in signature.outputs)])
     image = signature.emit_image(builder, geometry.input_hw)
     maps = emit_network(builder, net, image, result_shapes(net, geometry.input_hw), quantized=quantized)
-    signature.emit_tail(builder, {name.partition(".")[2]: tensor for name, tensor in maps.items()})
+    signature.emit_tail(builder, {name.partition(".")[2]: tensor for name, tensor in maps.floats.items()})
     return builder.model("mtzoo")
 
 
@@ -158,14 +158,16 @@ def _in_float(decoder: Decoder) -> Decoder:
     return replace(decoder, logit_exponent=None) if isinstance(decoder, LabelMapDecoder) else decoder
 
 
-def _emit_tasks(builder: GraphBuilder, tasks: Mapping[str, TaskInfo], geometry: DeployGeometry, maps: Mapping[str, str],
+def _emit_tasks(builder: GraphBuilder, tasks: Mapping[str, TaskInfo], geometry: DeployGeometry, maps: NetworkMaps,
                 shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """The post-processing of all tasks. maps: "det_person.cls_s8" -> tensor."""
+    """The post-processing of all tasks."""
     of_kinds: dict[str, list[TaskMaps]] = {kind: [] for kind in OUTPUTS}
     for name, task in tasks.items():
-        own = {key.removeprefix(f"{name}."): key for key in maps if key.startswith(f"{name}.")}
-        of_kinds[task.kind].append(TaskMaps(name, {output: maps[key] for output, key in own.items()},
-                                            {output: shapes[key] for output, key in own.items()}, task.decoder))
+        own = {key.removeprefix(f"{name}."): key for key in maps.floats if key.startswith(f"{name}.")}
+        of_kinds[task.kind].append(TaskMaps(name, {output: maps.floats[key] for output, key in own.items()},
+                                            {output: shapes[key] for output, key in own.items()},
+                                            {output: maps.integers[key] for output, key in own.items() if key in maps.integers},
+                                            task.decoder))
     for kind, of_kind in of_kinds.items():
         OUTPUTS[kind].emit(builder, of_kind, geometry)
 

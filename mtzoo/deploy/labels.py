@@ -7,6 +7,8 @@ decided a few positions at a time and then interleaved: all classes of all pixel
 the scale is left out, so the sums are exact.
 """
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from onnx import TensorProto
 
@@ -20,41 +22,55 @@ POSITIONS = 4
 """Of fine cells that one ArgMax decides."""
 
 
+@dataclass(frozen=True)
+class Logits:
+    """tensor: (N, K f^2, h, w), floats or integers of one scale; factor: f, where the pixels of a cell are channels still, as in front
+    of a PixelShuffle. Argmax does not see the scale, and it moves a quarter of the bytes in front of DequantizeLinear."""
+
+    tensor: str
+    shape: Shape
+    factor: int = 1
+
+
 def corner_weights(upsample: int) -> np.ndarray:
     """(upsample, 2): weights of the cells before and after, in steps of 1 / (2 upsample), for each fine cell between their middles."""
     after = 2 * np.arange(upsample) + 1
     return np.stack([2 * upsample - after, after], axis=1).astype(np.float32)
 
 
-def emit_label_map(builder: GraphBuilder, task: str, logits: str, shape: Shape, decoder: LabelMapDecoder) -> str:
-    """Write the label maps of `logits`, which have `shape` (N, K, h, w). Returns "<task>.labels", uint8.
+def emit_label_map(builder: GraphBuilder, task: str, logits: Logits, decoder: LabelMapDecoder) -> str:
+    """Write the label maps of `logits`, which are enlarged as floats alone, and without a factor. Returns "<task>.labels", uint8.
 
-    The output is (N, 1, h * upsample, w * upsample): argmax over classes, the lowest among equals. Image by image: these forms are fast
-    because all cells of a class lie in one row.
+    The output is (N, 1, h * factor * upsample, w * factor * upsample): argmax over classes, the lowest among equals. Image by image:
+    these forms are fast because all cells of a class lie in one row.
     """
-    name, images, up = f"{task}.labels", shape[0], decoder.upsample
-    single = (1, *shape[1:])
+    name, (images, _, height, width), up = f"{task}.labels", logits.shape, decoder.upsample * logits.factor
+    single = (1, *logits.shape[1:])
     if images == 1:
-        _emit_one(Scope(builder, name), logits, single, decoder)
+        _emit_one(Scope(builder, name), replace(logits, shape=single), decoder)
     else:
-        parts = builder.split(logits, [1] * images, [f"{task}.image_{n}.logits" for n in range(images)], axis=0)
-        maps = [_emit_one(Scope(builder, f"{task}.image_{n}.labels"), part, single, decoder) for n, part in enumerate(parts)]
+        parts = builder.split(logits.tensor, [1] * images, [f"{task}.image_{n}.logits" for n in range(images)], axis=0)
+        maps = [_emit_one(Scope(builder, f"{task}.image_{n}.labels"), replace(logits, tensor=part, shape=single), decoder)
+                for n, part in enumerate(parts)]
         builder.op("Concat", maps, name, {"axis": 0})
-    builder.add_output(name, np.uint8, (images, 1, shape[2] * up, shape[3] * up))
+    builder.add_output(name, np.uint8, (images, 1, height * up, width * up))
     return name
 
 
-def _emit_one(b: Scope, logits: str, shape: Shape, decoder: LabelMapDecoder) -> str:
+def _emit_one(b: Scope, logits: Logits, decoder: LabelMapDecoder) -> str:
     """The label map of one image, under the scope's own name, which is returned."""
-    up = decoder.upsample
-    _, classes, height, width = shape
+    tensor = logits.tensor
     if decoder.logit_exponent is not None:  # argmax does not see the scale
-        logits = b.op("Round", [b.op("Mul", [logits, b.float(2.0**-decoder.logit_exponent)], "steps")], "rounded")
-    if up == 1:
-        labels = _argmax(b, logits, (1, classes, height * width), "plane")
-        b.builder.op("Reshape", [labels, b.integers(1, 1, height, width)], b.name)
-    else:
-        _enlarged(b, logits, shape, up)
+        tensor = b.op("Round", [b.op("Mul", [tensor, b.float(2.0**-decoder.logit_exponent)], "steps")], "rounded")
+    if decoder.upsample > 1:
+        _enlarged(b, tensor, logits.shape, decoder.upsample)
+        return b.name
+    f, (_, channels, height, width) = logits.factor, logits.shape
+    labels = _argmax(b, tensor, (1, channels // f**2, f**2 * height * width), "plane")
+    if f > 1:
+        labels = b.op("Transpose", [b.op("Reshape", [labels, b.integers(f, f, height, width)], "places")], "interleaved",
+                      perm=[2, 0, 3, 1])
+    b.builder.op("Reshape", [labels, b.integers(1, 1, height * f, width * f)], b.name)
     return b.name
 
 

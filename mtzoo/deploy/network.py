@@ -5,14 +5,17 @@ Leaves that only move integers do so in 8 bits. Of the equal forms this is the o
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from mtzoo.deploy.builder import GraphBuilder
 from mtzoo.deploy.image import NHWC_TO_NCHW
+from mtzoo.deploy.labels import Logits
 from mtzoo.graph import IMAGES, Call, read_program
 from mtzoo.graph.shapes import Shape
+from mtzoo.layers.rearrange import PixelShuffle
 from mtzoo.layers.writer import Value, to_numpy
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization.fake_quant import ActFakeQuant, AsymmetricFakeQuant
@@ -86,21 +89,38 @@ def stored_zero_point(quant: ActFakeQuant) -> np.generic:
     return stored(0 if symmetric_signed else -quant.low)
 
 
+@dataclass(frozen=True)
+class NetworkMaps:
+    """floats: "det_person.cls_s8" -> float tensor of that name; integers: those of 8 bits, as they are before they become floats, and
+    before a PixelShuffle."""
+
+    floats: dict[str, str]
+    integers: dict[str, Logits]
+
+
 @torch.no_grad()
 def emit_network(builder: GraphBuilder, net: MultiTaskNet, image: str, shapes: Mapping[str, Shape], *,
-                 quantized: bool, nhwc: bool = False) -> dict[str, str]:
-    """Write `net` reading the uint8 tensor `image` (N, 3, H, W) BGR. Returns {"det_person.cls_s8": float tensor}.
+                 quantized: bool, nhwc: bool = False) -> NetworkMaps:
+    """Write `net` reading the uint8 tensor `image` (N, 3, H, W) BGR.
 
     shapes: of `result_shapes`; nhwc: `image` is (N, H, W, 3). With quantized=False a prepared network is written as plain floats
-    (weights on their grids, activations unrounded): what float runtimes are measured on. The returned tensors carry the outputs' names.
+    (weights on their grids, activations unrounded): what float runtimes are measured on.
     """
     program = read_program(net)
     writer = NetworkWriter(builder, shapes, image, quantized=quantized, nhwc=nhwc)
     for call in program.calls:
         writer.write(call)
-    outputs = {}
-    for task, maps in program.outputs.items():
-        for output, source in maps.items():
+    maps, calls = NetworkMaps({}, {}), {call.name: call for call in program.calls}
+    for task, outputs in program.outputs.items():
+        for output, source in outputs.items():
             name = f"{task}.{output}"
-            outputs[name] = builder.op("Identity", [writer.as_float(source)], name)
-    return outputs
+            maps.floats[name] = builder.op("Identity", [writer.as_float(source)], name)
+            if writer.value(source).scale is not None:
+                maps.integers[name] = _before_shuffle(writer, calls[source])
+    return maps
+
+
+def _before_shuffle(writer: NetworkWriter, call: Call) -> Logits:
+    """The integers of a result, those in front of it where it is a PixelShuffle."""
+    factor, read = (call.module.factor, call.reads[0]) if isinstance(call.module, PixelShuffle) else (1, call.name)
+    return Logits(writer.value(read).tensor, writer.shape(read), factor)

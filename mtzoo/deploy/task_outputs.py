@@ -8,7 +8,7 @@ from typing import Any
 from mtzoo.deploy.boxes import DetectionMaps, emit_boxes
 from mtzoo.deploy.builder import GraphBuilder
 from mtzoo.deploy.info import DeployInfo, TaskInfo
-from mtzoo.deploy.labels import emit_label_map
+from mtzoo.deploy.labels import Logits, emit_label_map
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess import BoxDecoder, LabelMapDecoder
 from mtzoo.task_kind import ByKind
@@ -20,11 +20,13 @@ Form = Mapping[str, tuple[str, tuple[int, ...]]]
 
 @dataclass(frozen=True)
 class TaskMaps:
-    """The network's maps of one task. maps: "cls_s8" -> tensor; shapes: "cls_s8" -> (N, C, h, w); decoder: of its kind."""
+    """The network's maps of one task. maps: "cls_s8" -> tensor of floats; shapes: "cls_s8" -> (N, C, h, w); integers: maps of 8 bits
+    before they become floats; decoder: of its kind."""
 
     task: str
     maps: Mapping[str, str]
     shapes: Mapping[str, tuple[int, ...]]
+    integers: Mapping[str, Logits]
     decoder: Any
 
 
@@ -50,7 +52,8 @@ def _logits(task: TaskInfo, info: DeployInfo, outputs: Iterable[str]) -> Form:
 def _emit_label_maps(builder: GraphBuilder, tasks: Sequence[TaskMaps], geometry: DeployGeometry) -> None:
     for task in tasks:
         decoder: LabelMapDecoder = task.decoder
-        emit_label_map(builder, task.task, task.maps[LOGITS], task.shapes[LOGITS], decoder)
+        logits = Logits(task.maps[LOGITS], task.shapes[LOGITS])
+        emit_label_map(builder, task.task, task.integers.get(LOGITS, logits) if decoder.upsample == 1 else logits, decoder)
 
 
 def _boxes(task: TaskInfo, info: DeployInfo) -> Form:

@@ -164,6 +164,6 @@ def chain_model(net: MultiTaskNet, hw: Sequence[int], precision: str) -> onnx.Mo
         freeze(net)
     builder = GraphBuilder()
     image = builder.add_input("image", np.uint8, (1, 3, *hw))
-    for name in emit_network(builder, net, image, result_shapes(net, tuple(hw)), quantized=precision == "int8"):
+    for name in emit_network(builder, net, image, result_shapes(net, tuple(hw)), quantized=precision == "int8").floats:
         builder.add_output(name, np.float32, (1, net.nodes["chain"].channels, *hw))
     return builder.model("probe")

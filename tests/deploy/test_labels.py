@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from mtzoo.deploy.builder import GraphBuilder
-from mtzoo.deploy.labels import corner_weights, emit_label_map
+from mtzoo.deploy.labels import Logits, corner_weights, emit_label_map
 from mtzoo.ops.bilinear import FACTORS, bilinear_bits
 from mtzoo.ops.fixed_point import EXACT_LIMIT
 from mtzoo.postprocess import LabelMapDecoder, label_map
@@ -22,11 +22,11 @@ def test_weights_are_those_of_bilinear_interpolation(upsample):
     np.testing.assert_array_equal(corner_weights(upsample) @ row.numpy().ravel() / (2 * upsample), between)
 
 
-def run(decoder: LabelMapDecoder, logits: np.ndarray, runtime: str) -> np.ndarray:
+def run(decoder: LabelMapDecoder, logits: np.ndarray, runtime: str, factor: int = 1) -> np.ndarray:
     """(N, h, w) what the operators say."""
     builder = GraphBuilder()
-    builder.add_input("logits", np.float32, logits.shape)
-    assert emit_label_map(builder, "seg", "logits", logits.shape, decoder) == "seg.labels"
+    builder.add_input("logits", logits.dtype.type, logits.shape)
+    assert emit_label_map(builder, "seg", Logits("logits", logits.shape, factor), decoder) == "seg.labels"
     model, feeds = builder.model("labels"), {"logits": logits}
     if runtime == PLAIN:
         options = onnxruntime.SessionOptions()
@@ -61,10 +61,19 @@ def test_logits_that_would_not_fit_are_rounded_as_in_the_reference(runtime, upsa
     np.testing.assert_array_equal(run(decoder, logits, runtime), wanted)
 
 
+@pytest.mark.parametrize("runtime", [*RUNTIMES, PLAIN])
+@pytest.mark.parametrize(("dtype", "factor", "images"), [(np.int8, 1, 1), (np.uint8, 2, 2), (np.int8, 4, 1)])
+def test_integers_are_compared_before_pixels_are_put_in_their_places(runtime, dtype, factor, images):
+    """Of few levels: the lowest of equal classes wins."""
+    logits = np.random.default_rng(0).integers(0, 4, (images, 5 * factor**2, 6, 7)).astype(dtype)
+    wanted = label_map(F.pixel_shuffle(torch.from_numpy(logits).float(), factor), LabelMapDecoder(1)).numpy()
+    np.testing.assert_array_equal(run(LabelMapDecoder(1), logits, runtime, factor), wanted)
+
+
 @pytest.mark.parametrize("upsample", FACTORS)
 def test_no_operator_that_openvino_computes_in_bf16(upsample):
     """Where a CPU has it: convolutions, MatMul and Resize, and all floats before the last of them."""
     builder = GraphBuilder()
     builder.add_input("logits", np.float32, (1, 3, 4, 5))
-    emit_label_map(builder, "seg", "logits", (1, 3, 4, 5), LabelMapDecoder(upsample, stride=16))
+    emit_label_map(builder, "seg", Logits("logits", (1, 3, 4, 5)), LabelMapDecoder(upsample, stride=16))
     assert not {node.op_type for node in builder.nodes} & {"Conv", "MatMul", "Resize"}

@@ -5,10 +5,13 @@ import pytest
 import torch
 from onnx import TensorProto
 
-from mtzoo.deploy import build_model
+from mtzoo.deploy import TaskInfo, build_model
 from mtzoo.deploy.load import network_outputs
-from mtzoo.models import build_network
-from mtzoo.quantization import QConfig, QConfigMap, calibrate, fold_bn, integer_state, prepare, set_fake_quant
+from mtzoo.layers import normalize_image
+from mtzoo.models import NodeSpec, build_network
+from mtzoo.postprocess import LabelMapDecoder
+from mtzoo.postprocess.label_map import label_map
+from mtzoo.quantization import QConfig, QConfigMap, calibrate, fold_bn, freeze, integer_state, prepare, set_fake_quant
 from mtzoo.structures import flatten_outputs
 from tests.deploy.helpers import GEOMETRY, NETWORK_RUNTIMES, TASKS, float_net, frozen_net, prepared_net, run_model
 from tests.quantization.helpers import images, randomize
@@ -97,3 +100,28 @@ def test_exporting_leaves_the_network_alone(frozen):
     before = {name: value.clone() for name, value in frozen.state_dict().items()}
     raw_model(frozen, quantized=False)
     assert all(torch.equal(value, before[name]) for name, value in frozen.state_dict().items())
+
+
+@pytest.mark.parametrize("runtime", NETWORK_RUNTIMES)
+def test_a_label_map_of_shuffled_pixels_is_decided_on_8_bits_before_the_shuffle(runtime):
+    torch.manual_seed(0)
+    head = NodeSpec("head", "FCNHead", ("backbone.s4",), {"num_classes": 3, "depth": 0, "pixel_shuffle": 2})
+    net = build_network({"seg": (NodeSpec("backbone", "RepNet", params={"size": "nano"}), head)})
+    batch = images(1, 5)
+    randomize(net, normalize_image(batch))
+    fold_bn(net, ["*"])
+    prepare(net)
+    calibrate(net, [normalize_image(batch)])
+    freeze(net)
+    decoder = LabelMapDecoder(upsample=1, stride=2)
+    task = TaskInfo("segmentation", ("a", "b", "c"), decoder)
+    model = build_model(net.eval(), {"seg": task}, GEOMETRY, quantized=True, postprocess=True)
+    wanted = label_map(net(normalize_image(batch))["seg"]["logits"], decoder)
+    found = run_model(model, {"image": batch.numpy()}, runtime)["seg.labels"]
+    assert found.shape == (1, 1, *(side // 2 for side in GEOMETRY.input_hw))
+    assert len(np.unique(found)) == 3
+    np.testing.assert_array_equal(found[0], wanted.numpy())
+    decided, = (node.input[0] for node in model.graph.node if node.op_type == "ArgMax")
+    while (node := next(node for node in model.graph.node if decided in node.output)).op_type == "Reshape":
+        decided = node.input[0]
+    assert node.op_type == "QuantizeLinear"

@@ -17,11 +17,13 @@ class FCNHead(nn.Module):
     depth: convolutions of `channels` outputs (None: as many as the feature has) and `kernel_size` before the classifier; separable:
     they are 3x3 depthwise and 1x1; concat_input: one more convolution reads the feature beside what the others gave;
     classifier_kernel, classifier_bias: of the last one. There is no dropout in front of it: networks are trained without.
+    pixel_shuffle: the classifier gives the logits of so many rows and columns of pixels in a cell, H/s and W/s times that
+    (arXiv 1609.05158), in place of enlarging them; as integers they have 8 bits, all of one scale.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, num_classes: int, channels: int | None = None, depth: int = 1,
                  kernel_size: int = 3, separable: bool = False, concat_input: bool = False, classifier_kernel: int = 1,
-                 classifier_bias: bool = True) -> None:
+                 classifier_bias: bool = True, pixel_shuffle: int = 1) -> None:
         super().__init__()
         width = one_feature(in_specs).channels
         hidden = channels or width
@@ -30,10 +32,12 @@ class FCNHead(nn.Module):
             self.convs.append(SeparableConv(width, hidden) if separable else conv_bn_relu(width, hidden, kernel_size))
             width = hidden
         self.join = conv_bn_relu(one_feature(in_specs).channels + width, width, kernel_size) if concat_input else None
-        self.classifier = nn.Conv2d(width, num_classes, classifier_kernel, padding=classifier_kernel // 2, bias=classifier_bias)
+        self.classifier = nn.Conv2d(width, num_classes * pixel_shuffle**2, classifier_kernel, padding=classifier_kernel // 2,
+                                    bias=classifier_bias)
+        self.shuffle = nn.PixelShuffle(pixel_shuffle) if pixel_shuffle > 1 else nn.Identity()
 
     def forward(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
         x = self.convs(features[0])
         if self.join is not None:
             x = self.join(torch.cat([features[0], x], dim=1))
-        return {"logits": self.classifier(x)}
+        return {"logits": self.shuffle(self.classifier(x))}
