@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from mtzoo.layers.writer import FLOAT, Attribute, Value, Writer, to_numpy
+from mtzoo.layers.writer import Attribute, Value, Writer, to_numpy, whole_times_scale
 from mtzoo.ops.fixed_point import to_integers
 
 if TYPE_CHECKING:
@@ -31,26 +31,11 @@ def emit_conv(writer: Writer, name: str, layer: "ConvBNAct", source: str, skip: 
         stored = [b.initializer(f"{name}.bn_{key}", to_numpy(getattr(layer.bn, part))) for key, part in BN_PARTS.items()]
         y = b.op("BatchNormalization", [y, *stored], attributes={"epsilon": layer.bn.eps})
     if skip is not None:
-        y = b.op("Add", [y, writer.as_float(skip) if parts is None else _whole_times_scale(writer, writer.value(skip))])
+        y = b.op("Add", [y, writer.as_float(skip) if parts is None else whole_times_scale(writer, skip)])
     y = layer.emit_activation(writer, y)
     if writer.quantized and layer.act_quant is not None and _has_one_bias(layer):
         y = _in_whole_steps(writer, y, float(layer.act_quant.scale))
     return writer.rounded(name, y, layer.act_quant)
-
-
-def _whole_times_scale(writer: Writer, skip: Value) -> str:
-    """A skip's floats by Cast, Round and Mul, which change no integer.
-
-    Behind DequantizeLinear, OpenVINO's low-precision passes (2026.4) move the skip's scale into the sum of the rounded parts, and where
-    int8 kernels run (VNNI, AMX) 616 of ResNet-18's values came out a step off. The passes do not see through Round.
-    """
-    if skip.grid is None:
-        return skip.tensor
-    b = writer.builder
-    integers = b.op("Cast", [skip.tensor], attributes={"to": FLOAT})
-    if skip.zero:
-        integers = b.op("Sub", [integers, b.float(skip.zero)])
-    return b.op("Mul", [b.op("Round", [integers]), b.float(skip.grid[0])])
 
 
 def _has_one_bias(layer: "ConvBNAct") -> bool:

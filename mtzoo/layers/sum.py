@@ -9,7 +9,7 @@ from torch import Tensor
 from mtzoo.layers.activation import Activated, Activation
 from mtzoo.layers.broadcast import meeting_channels, widest
 from mtzoo.layers.leaf import T
-from mtzoo.layers.writer import Value, Writer
+from mtzoo.layers.writer import Value, Writer, whole_times_scale
 from mtzoo.ops.grid import Grid
 
 
@@ -36,7 +36,8 @@ class Sum(Activated):
         return sum(grid.largest for grid in inputs) / min(float(grid.scale) for grid in inputs)
 
     def emit(self, writer: Writer, name: str, reads: Sequence[str]) -> Value:
-        y = reduce(lambda a, b: writer.builder.op("Add", [a, b]), [writer.as_float(read) for read in reads])
+        terms = [whole_times_scale(writer, read) if writer.quantized else writer.as_float(read) for read in reads]
+        y = reduce(lambda a, b: writer.builder.op("Add", [a, b]), terms)
         return writer.rounded(name, self.emit_activation(writer, y), self.act_quant)
 
     def channels(self, inputs: Sequence[Sequence[T]], fixed: T) -> list[T]:
