@@ -5,6 +5,7 @@
     mtzoo eval work_dirs/4pe_resize-multitask/with-bn-last.pt --convert
     mtzoo eval work_dirs/4pe_resize-multitask/with-bn-float-last.pt --tta flip 0.75 1.25
     mtzoo eval work_dirs/4pe_resize-multitask/int-inference-export-last.onnx --out wrong
+    mtzoo eval work_dirs/4pe_resize-multitask/with-bn-float-last.pt --ctx 0,1
 
 --out draws, for each task, the confusion matrix or the curves, and the images that went worst.
 --tta evaluates a float checkpoint on the mirror image and on other sizes, too: no deploy model does that.
@@ -14,10 +15,12 @@
 import argparse
 
 from mtzoo.cli.arguments import add_override_argument, parse_options
+from mtzoo.cli.launch import in_processes_of_ctx
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.other_names import CARRIED, add_idle_options
 from mtzoo.cli.outputs import output_file, output_folder
 from mtzoo.console import say
+from mtzoo.engine.distributed import is_main
 from mtzoo.evaluation.table import format_table, side_by_side
 from mtzoo.recipes.evaluate import evaluate
 from mtzoo.recipes.mistakes import WORST
@@ -34,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--convert", action="store_true", help="also evaluate what a fake-quant checkpoint becomes")
     parser.add_argument("--tta", nargs="+", metavar="flip|SCALE",
                         help="average a float checkpoint's label maps over the mirror image and scales, e.g. --tta flip 0.75 1.25")
-    parser.add_argument("--ctx", default="auto", metavar="cpu|0", help="device for a checkpoint")
+    parser.add_argument("--ctx", default="auto", metavar="cpu|cpu:N|0|0,1",
+                        help="devices: a process for each GPU, or N of them on the CPU, which share the images (a GPU if there is one)")
     parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="only the first N images of each folder")
     parser.add_argument("--json", type=output_file("--json"), metavar="FILE",
                         help="also write the metrics there; null where there is no ground truth")
@@ -47,8 +51,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    return in_processes_of_ctx(evaluate_model, resumes=False)(args)
+
+
+def evaluate_model(args: argparse.Namespace) -> int:
+    """Evaluate, in this process or with others."""
     result = evaluate(args.model, options=parse_options(args.cfg_options), executor=args.executor, convert=args.convert,
                       tta=args.tta or (), ctx=args.ctx, limit=args.limit, render=args.render, out=args.out, worst=args.worst)
+    if not is_main():
+        return 0
     metrics = {"fake-quant": result.metrics, **result.converted} if args.convert else result.metrics
     say(side_by_side(metrics) if args.convert else format_table(metrics))
     if args.json:

@@ -40,9 +40,10 @@ class Outcome(NamedTuple):
     killed: bool = False
 
 
-def in_processes_of_ctx(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """A verb's `run`, in one process for each device that --ctx or the config's env.default_ctx names; one that torchrun has started
-    does its part. Raises UserError for a device that there is not, before anything is started."""
+def in_processes_of_ctx(run: Callable[[argparse.Namespace], int], *, resumes: bool = True) -> Callable[[argparse.Namespace], int]:
+    """A verb's `run`, in one process for each device that --ctx or the config's env.default_ctx names; a process that torchrun has
+    started does its part. resumes: whether the verb has --resume, and goes on when a process was killed. Raises UserError for a
+    missing device before anything is started."""
     @wraps(run)
     def started(args: argparse.Namespace) -> int:
         ctx = args.ctx or _default_ctx(args)
@@ -51,7 +52,7 @@ def in_processes_of_ctx(run: Callable[[argparse.Namespace], int]) -> Callable[[a
             return run(args)
         for rank in range(count):
             select_device(ctx, rank)
-        return launch(args.argv, count)
+        return launch(args.argv, count, resumes)
 
     return started
 
@@ -63,24 +64,25 @@ def _default_ctx(args: argparse.Namespace) -> str:
     return ctx if isinstance(ctx, str) else Env.default_ctx  # what is no text is told with its key, when the config is built
 
 
-def launch(argv: Sequence[str], count: int) -> int:
-    """Run `mtzoo ARGV` in `count` processes of this machine; the exit status. After one was killed all start again with --resume."""
+def launch(argv: Sequence[str], count: int, resumes: bool) -> int:
+    """Run `mtzoo ARGV` in `count` processes of this machine; the exit status. If one is killed, all start again with --resume where
+    the verb has it."""
     resumed = list(argv) if "--resume" in argv else [*argv, "--resume"]
     options = ["--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", str(count), "-m", "mtzoo"]
     with _variable("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", str(max(1, cores() // count)))):
         outcome = torchrun([*options, *argv])
-        for restart in range(1, RESTARTS + 1):
+        for restart in range(1, RESTARTS + 1 if resumes else 0):
             if not outcome.killed:
                 break
             note(f"{outcome.said}; going on from the last checkpoint (restart {restart} of {RESTARTS})")
             outcome = torchrun([*options, *resumed])
-    return tell(outcome)
+    return tell(outcome, "go on with --resume" if resumes else "run it again")
 
 
-def tell(outcome: Outcome) -> int:
-    """Print why the processes failed, if they did; the exit status."""
+def tell(outcome: Outcome, advice: str) -> int:
+    """Print why the processes failed, if they did; the exit status. advice: what to do after one was killed."""
     if outcome.said:
-        note(f"error: {outcome.said}; go on with --resume" if outcome.killed else outcome.said)
+        note(f"error: {outcome.said}; {advice}" if outcome.killed else outcome.said)
     return outcome.status
 
 

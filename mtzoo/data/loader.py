@@ -153,10 +153,11 @@ def make_loader(dataset: MultiTaskDataset, sampler: WeightedEpochSampler | Seque
                                  collate_fn=_as_loaded, pin_memory=pin_memory, **_worker_options(workers, True)))
 
 
-def make_eval_loader(dataset: EvalDataset, batch_size: int, workers: int) -> Loader:
-    """All images in order, as EvalBatch."""
+def make_eval_loader(dataset: EvalDataset, batch_size: int, workers: int, *, rank: int = 0, ranks: int = 1) -> Loader:
+    """All images in order, as EvalBatch; of several processes each reads every `ranks`-th batch, from that of its rank on."""
+    batches = list(BatchSampler(range(len(dataset)), batch_size, drop_last=False))[rank::ranks]
     with _workers_as_asked():
-        return Loader(DataLoader(_Batches(dataset, load_eval_batch), batch_size=batch_size, collate_fn=_as_loaded,
+        return Loader(DataLoader(_Batches(dataset, load_eval_batch), batch_sampler=batches, collate_fn=_as_loaded,
                                  **_worker_options(workers, False)))
 
 

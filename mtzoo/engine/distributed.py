@@ -1,9 +1,10 @@
-"""Several processes, one network: torchrun starts them, gradients are averaged, rank 0 writes and speaks."""
+"""Several processes, one network: torchrun starts them, gradients are averaged, images of an evaluation are shared, rank 0 writes and
+prints."""
 
 import os
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mtzoo.console import PlainConsole
+from mtzoo.engine.device import select_device, single_device
 from mtzoo.errors import UserError
 from mtzoo.signals import Interrupted, fatal
 
@@ -57,6 +59,21 @@ def leave() -> None:
         dist.destroy_process_group()
 
 
+@contextmanager
+def joined(device: torch.device) -> Iterator[None]:
+    """In the block this process works with the others, see `join`."""
+    join(device)
+    try:
+        yield
+    finally:
+        leave()
+
+
+def process_device(ctx: str) -> torch.device:
+    """The device of this process, see `select_device`. Raises UserError for several devices in a single process."""
+    return select_device(ctx, local_rank()) if world_size() > 1 else single_device(ctx)
+
+
 def wrap(net: nn.Module, device: torch.device) -> nn.Module:
     """The network whose backward averages gradients over all processes; BN statistics and scales are rank 0's."""
     if world_size() == 1:
@@ -91,6 +108,34 @@ def largest(number: int) -> int:
     value = torch.tensor(number)
     dist.all_reduce(value, dist.ReduceOp.MAX)
     return int(value)
+
+
+def gather(value: T) -> list[T]:
+    """In rank 0 the values of all processes by their ranks; an empty list in the others."""
+    if world_size() == 1:
+        return [value]
+    values: list[T | None] | None = [None] * world_size() if is_main() else None
+    with fatal():
+        dist.gather_object(value, values)
+    return values or []
+
+
+def from_main(value: T | None) -> T:
+    """What rank 0 gives, in all processes."""
+    if world_size() == 1:
+        return value
+    values = [value]
+    with fatal():
+        dist.broadcast_object_list(values)
+    return values[0]
+
+
+@torch.no_grad()
+def copy_from_main(net: nn.Module) -> None:
+    """Give the network the weights, BN statistics and scales of rank 0."""
+    if world_size() > 1:
+        for tensor in (*net.parameters(), *net.buffers()):
+            dist.broadcast(tensor, 0)
 
 
 def on_main(work: Callable[[], T]) -> T | None:

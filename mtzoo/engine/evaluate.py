@@ -1,6 +1,9 @@
 """One evaluator for every network and executor: whatever turns uint8 images into raw outputs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from itertools import chain
+from operator import itemgetter
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +14,7 @@ from mtzoo.data.loader import EvalBatch, make_eval_loader
 from mtzoo.data.pipeline import EvalPipeline, TrainPipeline
 from mtzoo.data.sources import TaskData
 from mtzoo.deploy.logits import exact_decoders
+from mtzoo.engine.distributed import from_main, gather, is_main, largest, rank, world_size
 from mtzoo.errors import UserError
 from mtzoo.evaluation.details import Details
 from mtzoo.evaluation.evaluator import Evaluator
@@ -18,7 +22,8 @@ from mtzoo.layers import normalize_image
 from mtzoo.ops.precision import exact_float32
 from mtzoo.postprocess.prediction import Decoder, to_prediction
 from mtzoo.progress import show_progress
-from mtzoo.structures import Prediction, RawOutputs, flatten_outputs
+from mtzoo.signals import Stop
+from mtzoo.structures import Prediction, RawOutputs, Sample, flatten_outputs
 
 Executor = Callable[[Tensor], RawOutputs]
 """uint8 images (N, 3, H, W) BGR -> raw outputs, float32."""
@@ -72,32 +77,65 @@ def details_of(config: ExperimentConfig) -> Details:
     return Details(config.kinds, config.classes)
 
 
+class CutShort(Exception):
+    """An evaluation that a signal has ended."""
+
+
+class Found:
+    """What is found out of images: their metrics, and details where they are asked for."""
+
+    def __init__(self, config: ExperimentConfig, details: Details | None) -> None:
+        self.evaluator, self.details = Evaluator(config.kinds, config.classes), details
+
+    def add(self, predictions: Sequence[Prediction], samples: Sequence[Sample]) -> None:
+        self.evaluator.update(predictions, samples)
+        if self.details is not None:
+            self.details.update(predictions, samples)
+
+    def merge(self, later: "Found") -> None:
+        """Add the images of another one after one's own."""
+        self.evaluator.merge(later.evaluator)
+        if self.details is not None:
+            self.details.merge(later.details)
+
+
 @torch.no_grad()
 def evaluate(predict: Predictor, config: ExperimentConfig, *, batch_size: int = 4, limit: int | None = None,
-             details: Details | None = None, on_progress: Callable[[int, int], None] | None = None) -> dict[str, float]:
+             details: Details | None = None, on_progress: Callable[[int, int], None] | None = None, spread: bool = False,
+             stop: Stop | None = None) -> dict[str, float]:
     """Metrics in percent on all val sources: "seg_default/mIoU", "seg_default/<source>/mIoU", "det_person/AP50", ...
 
     limit: of each folder the first so many images, whatever the batch size; details: collects what else there is to show;
-    on_progress(done, total) counts images.
+    on_progress(done, total) counts images; spread: all processes are here, and each evaluates a share of the batches: all get the
+    metrics that one process would find, the main one gets the details; stop: CutShort is raised when a signal has come, in all of them.
     """
-    evaluator = Evaluator(config.kinds, config.classes)
+    count, mine = world_size() if spread else 1, rank() if spread else 0
     sets = eval_sets(task_data(config, "val"), EvalPipeline(config.deploy_geometry), limit)
     done, total = 0, sum(len(eval_set.dataset) for eval_set in sets)
+    whole, parts = Found(config, details), []
     with exact_float32():
-        for eval_set in sets:
-            for batch in make_eval_loader(eval_set.dataset, batch_size, config.env.workers):
-                predictions = predict(batch)
-                evaluator.update(predictions, batch.samples)
-                if details is not None:
-                    details.update(predictions, batch.samples)
-                done += len(batch.samples)
+        for place, eval_set in enumerate(sets):
+            for i, batch in enumerate(make_eval_loader(eval_set.dataset, batch_size, config.env.workers, rank=mine, ranks=count)):
+                if stop is not None and stop.number:
+                    break
+                found = whole if count == 1 else Found(config, None if details is None else details_of(config))
+                found.add(predict(batch), batch.samples)
+                parts.append((place, mine + i * count, found))
+                done = min(total, done + len(batch.samples) * count)
                 if on_progress is not None:
                     on_progress(done, total)
-    return evaluator.compute()
+    if stop is not None and (largest(stop.number) if spread else stop.number):
+        raise CutShort
+    if count == 1:
+        return whole.evaluator.compute()
+    for _, _, found in sorted(chain.from_iterable(gather(parts)), key=itemgetter(0, 1)):
+        whole.merge(found)
+    return from_main(whole.evaluator.compute() if is_main() else None)
 
 
-def evaluate_shown(title: str, predict: Predictor, config: ExperimentConfig, *, batch_size: int = 4,
-                   limit: int | None = None, details: Details | None = None) -> dict[str, float]:
-    """`evaluate`, its progress shown on stderr under a title."""
-    with show_progress(title, transient=True) as on_progress:
-        return evaluate(predict, config, batch_size=batch_size, limit=limit, details=details, on_progress=on_progress)
+def evaluate_shown(title: str, predict: Predictor, config: ExperimentConfig, *, batch_size: int = 4, limit: int | None = None,
+                   details: Details | None = None, spread: bool = False, stop: Stop | None = None) -> dict[str, float]:
+    """`evaluate`, its progress shown on stderr under a title, by the main process."""
+    with show_progress(title, transient=True) if is_main() else nullcontext() as on_progress:
+        return evaluate(predict, config, batch_size=batch_size, limit=limit, details=details, on_progress=on_progress, spread=spread,
+                        stop=stop)

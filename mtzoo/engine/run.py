@@ -23,9 +23,9 @@ from mtzoo.engine.checkpoint import (
 )
 from mtzoo.engine.checkpoint import Progress as Position
 from mtzoo.engine.checkpoint_values import StageRecord, restoring
-from mtzoo.engine.device import select_device, single_device, use_bf16
+from mtzoo.engine.device import use_bf16
 from mtzoo.engine.distillation import build_distiller
-from mtzoo.engine.distributed import is_main, join, local_rank, on_main, rank, world_size
+from mtzoo.engine.distributed import copy_from_main, from_main, is_main, join, on_main, process_device, rank, world_size
 from mtzoo.engine.evaluate import evaluate_shown, network_predictor
 from mtzoo.engine.loggers import Loggers
 from mtzoo.engine.loop import BatchStream, PhaseResult, PhaseState, train_phase
@@ -108,8 +108,7 @@ def start_run(config: ExperimentConfig, work_dir: Path, *, ctx: str | None, resu
         check_processes("env.threads", config.env.threads)
         torch.set_num_threads(config.env.threads)
     loggers = Loggers(config.env, config.name, work_dir, console)
-    named = ctx or config.env.default_ctx
-    device = select_device(named, local_rank()) if world_size() > 1 else single_device(named)
+    device = process_device(ctx or config.env.default_ctx)
     join(device)
     distiller, heads = build_distiller(config, device), build_auxiliary(config) if auxiliary else None
     folder = WorkDir(work_dir, config, config.env.keep_checkpoints)
@@ -214,7 +213,7 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
         run.console.print(f"{name}: {sparsifier.summary()}")
     if summary := run.bad_images.summary():
         run.console.print(f"{name}: {summary}")
-    on_main(lambda: finish_stage(run, name, result, Position(step, quantized, result.iterations, True), validator, best_path))
+    finish_stage(run, name, result, Position(step, quantized, result.iterations, True), validator, best_path)
 
 
 def take_best(run: Run, path: Path, iteration: int) -> None:
@@ -230,20 +229,27 @@ def take_best(run: Run, path: Path, iteration: int) -> None:
 def finish_stage(run: Run, name: str, result: PhaseResult, position: Position, validator: Validator | None, best_path: Path) -> None:
     """Take the best weights where the phase ends with them, evaluate them, if no validation has, and write the stage's `-last`.
 
-    In the main process alone, which knows what was best; the next phase gives its weights to the others.
+    The main process knows what was best, and gives its weights to the others.
     """
-    kept = validator.kept(result.iterations) if validator else result.iterations
-    if kept != result.iterations:
-        take_best(run, best_path, kept)
+    known = on_main(lambda: take_kept(run, result, validator, best_path))
+    copy_from_main(run.net)
     run.net.eval()
-    metrics = validator.metrics_at(kept) if validator else None
+    metrics = from_main(known)
     if metrics is None:
         predict = network_predictor(run.net, run.config, run.device)
-        metrics = evaluate_shown(f"{name}: evaluating", predict, run.config, limit=run.eval_limit)
+        metrics = evaluate_shown(f"{name}: evaluating", predict, run.config, limit=run.eval_limit, spread=True)
     validation = validator.curve if validator else []
     run.history.append(StageRecord(name, metrics, result.curve, result.seconds, result.data_wait, validation))
     path = run.work_dir.file(position.step, "last" if position.quantized else "float-last")
-    run.work_dir.save(path, run.checkpoint(position))
+    on_main(lambda: run.work_dir.save(path, run.checkpoint(position)))
+
+
+def take_kept(run: Run, result: PhaseResult, validator: Validator | None, best_path: Path) -> dict[str, float] | None:
+    """Give the network the weights that the phase ends with; their metrics, if a validation has measured them on all images."""
+    kept = validator.kept(result.iterations) if validator else result.iterations
+    if kept != result.iterations:
+        take_best(run, best_path, kept)
+    return validator.metrics_at(kept) if validator else None
 
 
 def enter_stage(run: Run, stream: BatchStream, step: int, quantized: bool) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -10,14 +10,12 @@ from torch import nn
 
 from mtzoo.config import ExperimentConfig, Phase
 from mtzoo.config.validation import Validation
-from mtzoo.data.loader import EvalBatch
-from mtzoo.engine.distributed import largest, on_main
-from mtzoo.engine.evaluate import Predictor, evaluate_shown, network_predictor
+from mtzoo.engine.distributed import copy_from_main, largest, on_main
+from mtzoo.engine.evaluate import CutShort, evaluate_shown, network_predictor
 from mtzoo.engine.progress import Progress
 from mtzoo.errors import UserError
 from mtzoo.plain_data import convert
 from mtzoo.signals import Stop
-from mtzoo.structures import Prediction
 
 Metrics = dict[str, float]
 
@@ -26,8 +24,8 @@ class Validator:
     """Evaluates during a phase of `total` iterations, every `interval` of them and after the last one.
 
     weights: metric -> weight in the score; evaluate: gives the metrics of the network as it is, None when a signal cut it short; since:
-    the first iteration whose network may be the best (one that is still being made sparse may not). Only the main process evaluates,
-    records and speaks; all know whether it `stops`.
+    the first iteration whose network may be the best (one that is still being made sparse may not). All processes evaluate, the main
+    one records and prints; all know whether it `stops`.
     """
 
     def __init__(self, spec: Validation, interval: int, total: int, weights: Mapping[str, float],
@@ -46,10 +44,10 @@ class Validator:
 
     def validate(self, iteration: int) -> bool:
         """Evaluate after an iteration; whether it is the best so far. Raises UserError for a metric without ground truth."""
-        metrics = on_main(self.evaluate)
-        improved = metrics is not None and self._record(iteration, metrics)
+        metrics = self.evaluate()
+        improved = metrics is not None and on_main(lambda: self._record(iteration, metrics))
         self.stops = bool(largest(int(self.stops)))
-        return bool(largest(int(improved)))
+        return bool(largest(int(bool(improved))))
 
     def score(self, metrics: Metrics) -> float:
         """Weighted mean, percent."""
@@ -89,10 +87,6 @@ class Validator:
         self.waited, self.stops = convert(int, state["waited"], "waited"), convert(bool, state["stops"], "stops")
 
 
-class CutShort(Exception):
-    """An evaluation that a signal has ended."""
-
-
 def build_validator(net: nn.Module, config: ExperimentConfig, phase: Phase, per_epoch: int, progress: Progress, device: torch.device,
                     limit: int | None, stop: Stop) -> Validator | None:
     """What evaluates `net` during the phase, None if nothing does.
@@ -104,28 +98,17 @@ def build_validator(net: nn.Module, config: ExperimentConfig, phase: Phase, per_
         return None
 
     def evaluate_now() -> Metrics | None:
-        with evaluating(net):
-            predict = stopping(network_predictor(net, config, device), stop)
-            try:
-                return evaluate_shown(f"{progress.name}: validating", predict, config,
-                                      limit=min((n for n in (spec.images, limit) if n is not None), default=None))
-            except CutShort:
-                return None
+        copy_from_main(net)
+        images = min((n for n in (spec.images, limit) if n is not None), default=None)
+        with evaluating(net), suppress(CutShort):
+            predict = network_predictor(net, config, device)
+            return evaluate_shown(f"{progress.name}: validating", predict, config, limit=images, spread=True, stop=stop)
+        return None
 
     interval = spec.every_iterations or max(1, round(spec.every_epochs * per_epoch))
     since = math.ceil(config.sparsity.end * progress.total) if config.sparsity else 0
     weights = spec.weights(config.kinds)
     return Validator(spec, interval, progress.total, weights, evaluate_now, progress, since)
-
-
-def stopping(predict: Predictor, stop: Stop) -> Predictor:
-    """The predictor, which raises CutShort once the work is to stop."""
-    def run(batch: EvalBatch) -> list[Prediction]:
-        if stop.number:
-            raise CutShort
-        return predict(batch)
-
-    return run
 
 
 @contextmanager

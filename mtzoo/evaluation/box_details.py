@@ -1,6 +1,6 @@
 """Of a detection task: curves over all confidences, and F1 of each image."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +12,14 @@ from mtzoo.evaluation.task_details import ImageScore, TaskDetails
 from mtzoo.structures import Prediction, Sample
 
 
-class BoxDetails(TaskDetails):
+class BoxDetails(TaskDetails[dict[int, ClassMatches]]):
     """Of one detection task."""
 
-    def __init__(self, task: str, classes: Sequence[str]) -> None:
-        super().__init__(task, classes)
-        self._matches: list[dict[int, ClassMatches]] = []
-
-    def add(self, prediction: Prediction, sample: Sample) -> None:
-        self._matches.append(match_image(sample.boxes[self.task], prediction.detections[self.task]))
-        self.paths.append(sample.path)
+    def measure(self, prediction: Prediction, sample: Sample) -> dict[int, ClassMatches]:
+        return match_image(sample.boxes[self.task], prediction.detections[self.task])
 
     def curves(self) -> DetectionCurves:
-        return detection_curves(self._matches, self.classes)
+        return detection_curves(self.measured, self.classes)
 
     @property
     def min_score(self) -> float:
@@ -33,7 +28,7 @@ class BoxDetails(TaskDetails):
 
     def scores(self) -> list[ImageScore | None]:
         confidence = self.min_score
-        return [image_f1(path, found, confidence) for path, found in zip(self.paths, self._matches)]
+        return [image_f1(path, found, confidence) for path, found in zip(self.paths, self.measured)]
 
     def values(self) -> dict[str, object]:
         curves = self.curves()

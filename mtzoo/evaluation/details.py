@@ -22,3 +22,8 @@ class Details:
         for prediction, sample in zip(predictions, samples, strict=True):
             for task in self.tasks.keys() & sample.labelled:
                 self.tasks[task].add(prediction, sample)
+
+    def merge(self, later: "Details") -> None:
+        """As `Evaluator.merge`."""
+        for task, details in self.tasks.items():
+            details.merge(later.tasks[task])

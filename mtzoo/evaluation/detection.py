@@ -65,6 +65,12 @@ class CocoBoxMetric:
             if boxes.known[label]:
                 self._results.append({"image_id": image_id, "category_id": label + 1, "bbox": xywh, "score": score})
 
+    def merge(self, later: "CocoBoxMetric") -> None:
+        images, truths = len(self._images), len(self._truths)
+        self._images += [{**image, "id": image["id"] + images} for image in later._images]
+        self._truths += [{**truth, "id": truth["id"] + truths, "image_id": truth["image_id"] + images} for truth in later._truths]
+        self._results += [{**result, "image_id": result["image_id"] + images} for result in later._results]
+
     def compute(self) -> dict[str, float]:
         """{"AP", "AP50", "AP/<class>", "AP50/<class>"}, percent."""
         per_class = self._average_precision()  # (K, 2)

@@ -17,6 +17,9 @@ class Metric(Protocol):
     def add(self, prediction: Prediction, sample: Sample) -> None:
         """Count one image, prediction and labels in original pixels."""
 
+    def merge(self, later: "Metric") -> None:
+        """Count the images of another metric of the same task, as if they were added after one's own."""
+
     def compute(self) -> dict[str, float]:
         """In percent: the `metrics` of its kind, and "<metric>/<class>" of its `class_metrics`; NaN without ground truth."""
 
@@ -48,6 +51,16 @@ class Evaluator:
                     self._labelled[task].add(sample.source)
                     metric.add(prediction, sample)
                     metrics[task].add(prediction, sample)
+
+    def merge(self, later: "Evaluator") -> None:
+        """Count the images of another evaluator of the same tasks, as if `update` got them after one's own."""
+        for task, metric in self._overall.items():
+            metric.merge(later._overall[task])
+            self._labelled[task] |= later._labelled[task]
+        for source, found in later._per_source.items():
+            metrics = self._per_source.setdefault(source, self._new_metrics())
+            for task, metric in found.items():
+                metrics[task].merge(metric)
 
     def compute(self) -> dict[str, float]:
         """Flat metrics in percent: "seg/mIoU", "seg/IoU/road", "det/AP50/person"; a task with several sources has

@@ -1,6 +1,5 @@
 """Of a segmentation task: the confusion matrix of its pixels, and mean IoU of each image."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,23 +9,18 @@ from mtzoo.evaluation.task_details import ImageScore, TaskDetails
 from mtzoo.structures import Prediction, Sample
 
 
-class MaskDetails(TaskDetails):
+class MaskDetails(TaskDetails[np.ndarray]):
     """Of one segmentation task."""
 
-    def __init__(self, task: str, classes: Sequence[str]) -> None:
-        super().__init__(task, classes)
-        self._confusion: list[np.ndarray] = []
-
-    def add(self, prediction: Prediction, sample: Sample) -> None:
-        self._confusion.append(confusion_matrix(sample.masks[self.task], prediction.label_maps[self.task], len(self.classes)))
-        self.paths.append(sample.path)
+    def measure(self, prediction: Prediction, sample: Sample) -> np.ndarray:
+        return confusion_matrix(sample.masks[self.task], prediction.label_maps[self.task], len(self.classes))
 
     def confusion(self) -> np.ndarray:
         """(K, K) int64 pixels of all images, row = truth, column = prediction."""
-        return sum(self._confusion, np.zeros((len(self.classes), len(self.classes)), dtype=np.int64))
+        return sum(self.measured, np.zeros((len(self.classes), len(self.classes)), dtype=np.int64))
 
     def scores(self) -> list[ImageScore | None]:
-        return [image_iou(path, matrix) for path, matrix in zip(self.paths, self._confusion)]
+        return [image_iou(path, matrix) for path, matrix in zip(self.paths, self.measured)]
 
     def values(self) -> dict[str, object]:
         return {"classes": list(self.classes), "confusion": self.confusion().tolist()}

@@ -44,6 +44,9 @@ class MeanIoU:
                              f"{tuple(sample.original_hw)}; metrics want masks in original pixels")
         self.confusion += confusion_matrix(mask, prediction.label_maps[self.task], len(self.classes))
 
+    def merge(self, later: "MeanIoU") -> None:
+        self.confusion += later.confusion
+
     def compute(self) -> dict[str, float]:
         """{"mIoU", "pixel_accuracy", "IoU/<class>"}, percent; all NaN if no pixel was counted."""
         hits = np.diag(self.confusion).astype(np.float64)

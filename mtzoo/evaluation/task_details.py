@@ -4,8 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from mtzoo.structures import Prediction, Sample
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -19,21 +22,32 @@ class ImageScore:
     said: str
 
 
-class TaskDetails(ABC):
-    """Collects them over the images of an evaluation."""
+class TaskDetails(ABC, Generic[T]):
+    """Collects them over the images of an evaluation. T: what is kept of one image."""
 
     def __init__(self, task: str, classes: Sequence[str]) -> None:
         self.task, self.classes = task, tuple(classes)
         self.paths: list[Path] = []
+        self.measured: list[T] = []
 
     @property
     def min_score(self) -> float:
         """Of the boxes that show best how the task goes."""
         return 0.0
 
-    @abstractmethod
     def add(self, prediction: Prediction, sample: Sample) -> None:
         """Count one image with labels of the task, both in original pixels."""
+        self.measured.append(self.measure(prediction, sample))
+        self.paths.append(sample.path)
+
+    def merge(self, later: "TaskDetails[T]") -> None:
+        """Count the images of others of the same task, as if they were added after one's own."""
+        self.measured += later.measured
+        self.paths += later.paths
+
+    @abstractmethod
+    def measure(self, prediction: Prediction, sample: Sample) -> T:
+        """What is kept of one image."""
 
     @abstractmethod
     def scores(self) -> list[ImageScore | None]:

@@ -13,8 +13,7 @@ from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.console import PlainConsole, note
 from mtzoo.deploy.export import export_model
 from mtzoo.engine.checkpoint import SUFFIX, load_checkpoint
-from mtzoo.engine.device import single_device
-from mtzoo.engine.distributed import run_console
+from mtzoo.engine.distributed import is_main, joined, process_device, run_console, world_size
 from mtzoo.engine.evaluate import Predictor, evaluate_shown, network_executor, network_predictor, raw_predictor
 from mtzoo.engine.ptq import integer_checkpoint
 from mtzoo.engine.run import INTEGER_STEP
@@ -22,11 +21,12 @@ from mtzoo.engine.stages import FOLDED_STEP, checkpoint_network, fold_for_step
 from mtzoo.engine.tta import TestTimeAugmentation, augmented_executor
 from mtzoo.errors import UserError, listed
 from mtzoo.locate import WEIGHTS_SUFFIX, ZOO, find_checkpoint
+from mtzoo.machine import cores
 from mtzoo.models import MultiTaskNet, network_stride
 from mtzoo.quantization import inexact_layers, is_prepared
 from mtzoo.recipes.data_folders import check_rendered, say_folders
 from mtzoo.recipes.idle_options import note_idle_model_options, note_idle_overrides
-from mtzoo.recipes.mistakes import EVALUATING, evaluate_and_draw
+from mtzoo.recipes.mistakes import EVALUATING, Shown, evaluate_and_draw
 from mtzoo.recipes.models import export_spec, model_config, model_predictor
 from mtzoo.recipes.save_dir import claim_folder
 from mtzoo.runtime.model import DeployModel
@@ -39,8 +39,8 @@ NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class EvalResult:
-    """metrics: percent on all validation sources, "seg_default/mIoU", "det_person/AP50", NaN without ground truth; converted: of a
-    fake-quant checkpoint what it becomes -> the metrics of that."""
+    """metrics: percent on all validation sources, "seg_default/mIoU", "det_person/AP50", NaN without ground truth; converted: the
+    metrics of the deploy model that a fake-quant checkpoint would become, by its kind and executor."""
 
     metrics: Mapping[str, float]
     converted: Mapping[str, Mapping[str, float]]
@@ -52,47 +52,64 @@ def evaluate(model: str | Path, *, options: Mapping[str, Any] = NO_OPTIONS, exec
     """Evaluate a checkpoint (.pt, zoo:NAME) or a deploy model (.onnx, a zoo model's name) on its config's validation data.
 
     options: dotted keys of that config -> values, e.g. {"data_root": "my_data"}; of a deploy model only its data can change; executor:
-    what runs a deploy model; convert: evaluate also what a fake-quant checkpoint becomes; tta: views that a float checkpoint's label
-    maps are averaged over, e.g. ["flip", "0.75"]; ctx: the device of a checkpoint; limit: images of each folder; render: whether
-    synthetic scenes that are not there may be made; out: a new folder for pictures of what goes wrong, worst: with so many images of
-    each task (8). Raises UserError for options that do not go together, and for data that are not there.
+    what runs a deploy model; convert: also evaluate the deploy model that a fake-quant checkpoint would become; tta: views over which a
+    float checkpoint's label maps are averaged, e.g. ["flip", "0.75"]; ctx: the device of a checkpoint; limit: images of each folder;
+    render: whether missing synthetic scenes may be rendered; out: a new folder for pictures of the mistakes, worst: with so many
+    images of each task (8). Processes that torchrun has started share the images; all get the metrics that one process would find.
+    Raises UserError for options that do not go together, and for missing data.
     """
-    console, name = console or run_console(), str(model)
+    name, out = str(model), None if out is None else Path(out)
     check_form(name, tta, convert)
     check_pictures(out, worst, convert)
-    out = None if out is None else Path(out)
+    device = process_device(ctx)
     _lock = claim_folder(out, "--out") if out else None
-    if not is_checkpoint(name):
-        deployed = DeployModel(model, executor)
-        config = model_config(deployed, options)
-        note_idle_model_options(deployed, options, "eval")
-        check_data(config, console, render=render)
-        predict = model_predictor(deployed)
-        return EvalResult(evaluate_and_draw(predict, config, console, batch_size=1, limit=limit, out=out, worst=worst), {})
-    path, device = find_checkpoint(model), single_device(ctx)
+    show = Shown(console or run_console(), limit, out, worst)
+    with joined(device):
+        if not is_checkpoint(name):
+            return evaluate_deployed(DeployModel(model, executor, threads=threads_of_process()), options, render, show)
+        return evaluate_checkpoint(name, options, executor if convert else None, tta, device, render, show)
+
+
+def evaluate_deployed(model: DeployModel, options: Mapping[str, Any], render: bool, show: Shown) -> EvalResult:
+    """Of a deploy model."""
+    config = model_config(model, options)
+    note_idle_model_options(model, options, "eval")
+    check_data(config, show.console, render=render)
+    return EvalResult(evaluate_and_draw(model_predictor(model), config, show, batch_size=1), {})
+
+
+def evaluate_checkpoint(name: str, options: Mapping[str, Any], converted_by: ExecutorName | None, tta: Sequence[str],
+                        device: torch.device, render: bool, show: Shown) -> EvalResult:
+    """Of a checkpoint. converted_by: what runs the deploy model that it would become, None if that is not evaluated."""
+    path = find_checkpoint(name)
     checkpoint = load_checkpoint(path)
     net, config, step = checkpoint_network(checkpoint, path, options)
-    if convert and not is_prepared(net):
-        raise UserError(f"--convert {path}: a float checkpoint, nothing in it can be converted; quantize it with `mtzoo ptq` or "
-                        "`mtzoo quant`")
+    if converted_by and not is_prepared(net):
+        raise UserError(f"--convert {path}: a float checkpoint cannot be converted; quantize it with `mtzoo ptq` or `mtzoo quant`")
     note_idle_overrides(checkpoint.config, options, read=lambda values: evaluated_part(config_from_dict(values)), verb="eval")
-    check_data(config, console, render=render)
+    check_data(config, show.console, render=render)
     predict = tta_predictor(net, config, device, tta, name) if tta else network_predictor(net.to(device), config, device)
-    metrics = evaluate_and_draw(predict, config, console, batch_size=BATCH_SIZE, limit=limit, out=out, worst=worst)
-    return EvalResult(metrics, evaluate_converted(net.cpu(), config, step, executor, limit) if convert else {})
+    metrics = evaluate_and_draw(predict, config, show, batch_size=BATCH_SIZE)
+    converted = evaluate_converted(net.cpu(), config, step, converted_by, show.limit) if converted_by else {}
+    return EvalResult(metrics, converted)
+
+
+def threads_of_process() -> int | None:
+    """Of the CPU: a share of the cores where several processes run, else None: what the executor takes."""
+    return max(1, cores() // world_size()) if world_size() > 1 else None
 
 
 def is_checkpoint(name: str) -> bool:
-    """Whether a name or path is a checkpoint's or float weights', and no deploy model's."""
+    """Whether a name or path is that of a checkpoint or of float weights, not of a deploy model."""
     return name.startswith(ZOO) or name.endswith((SUFFIX, WEIGHTS_SUFFIX))
 
 
 def check_form(name: str, tta: Sequence[str], convert: bool) -> None:
-    """Raises UserError for what this form of a network has not."""
+    """Raises UserError for options that this form of a network does not have."""
     if convert and not is_checkpoint(name):
         raise UserError(f"--convert {name}: an ONNX model is converted already; name the .pt checkpoint it was made of")
     if tta and (convert or not is_checkpoint(name)):
-        raise UserError(f"--tta {name}: takes a float checkpoint (.pt), without --convert: no deploy model averages views")
+        raise UserError(f"--tta {name}: works with a float checkpoint (.pt) without --convert: no deploy model averages views")
 
 
 def check_pictures(out: str | Path | None, worst: int | None, convert: bool) -> None:
@@ -111,7 +128,8 @@ def tta_predictor(net: MultiTaskNet, config: ExperimentConfig, device: torch.dev
     tasks = list(config.mask_classes)
     if not tasks:
         raise UserError(f"--tta {name}: no segmentation task; boxes are not averaged")
-    note(f"--tta: label maps of {listed(tasks)} are averaged over views, which no deploy model does; boxes are those of one view")
+    if is_main():
+        note(f"--tta: label maps of {listed(tasks)} are averaged over views, which no deploy model does; boxes are those of one view")
     execute = augmented_executor(network_executor(net.to(device), device), views, tasks, network_stride(net))
     return raw_predictor(execute, {task.name: task.decoder for task in config.tasks})
 
@@ -140,6 +158,6 @@ def evaluate_converted(net: MultiTaskNet, config: ExperimentConfig, step: int, e
     with TemporaryDirectory() as folder:
         path = Path(folder) / "converted.onnx"
         export_model(net, export_spec(config, INTEGER_STEP if name == "integers" else FOLDED_STEP), path, postprocess=True)
-        predict = model_predictor(DeployModel(path, executor))
-        metrics = evaluate_shown(f"{EVALUATING}, {name}", predict, config, batch_size=1, limit=limit)
+        predict = model_predictor(DeployModel(path, executor, threads=threads_of_process()))
+        metrics = evaluate_shown(f"{EVALUATING}, {name}", predict, config, batch_size=1, limit=limit, spread=True)
     return {f"{name}, {executor}": metrics}

@@ -1,9 +1,11 @@
-"""What goes wrong in an evaluation, as pictures: confusion matrices or curves, and the images that went worst."""
+"""The mistakes of an evaluation, as pictures: confusion matrices or curves, and the images that went worst."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import PlainConsole
+from mtzoo.engine.distributed import on_main
 from mtzoo.engine.evaluate import Predictor, details_of, evaluate_shown
 from mtzoo.engine.mistakes import find_mistakes
 from mtzoo.engine.pictures import write_jpeg
@@ -18,14 +20,24 @@ WORST = 8
 """Images of each task."""
 
 
-def evaluate_and_draw(predict: Predictor, config: ExperimentConfig, console: PlainConsole, *, batch_size: int, limit: int | None,
-                      out: Path | None, worst: int | None) -> dict[str, float]:
-    """Metrics; what goes wrong is drawn in the folder `out`, if there is one."""
-    details = None if out is None else details_of(config)
-    metrics = evaluate_shown(EVALUATING, predict, config, batch_size=batch_size, limit=limit, details=details)
+@dataclass(frozen=True)
+class Shown:
+    """How an evaluation is shown. limit: images of each folder; out: the folder that mistakes are drawn in, None for none; worst:
+    images of each task there, None for 8."""
+
+    console: PlainConsole
+    limit: int | None
+    out: Path | None
+    worst: int | None
+
+
+def evaluate_and_draw(predict: Predictor, config: ExperimentConfig, show: Shown, *, batch_size: int) -> dict[str, float]:
+    """Metrics; the mistakes are drawn if there is a folder for them. Several processes share the images."""
+    details = None if show.out is None else details_of(config)
+    metrics = evaluate_shown(EVALUATING, predict, config, batch_size=batch_size, limit=show.limit, details=details, spread=True)
     if details is not None:
-        draw_mistakes(details, predict, config, out, worst or WORST)
-        console.print(f"what goes wrong: {out}")
+        on_main(lambda: draw_mistakes(details, predict, config, show.out, show.worst or WORST))
+        show.console.print(f"mistakes: {show.out}")
     return metrics
 
 

@@ -89,7 +89,7 @@ def test_what_goes_wrong_is_drawn_by_task(tmp_path, capsys):
         pictures = sorted((tmp_path / "wrong" / "worst").glob(f"{task}-*.jpg"))
         assert len(pictures) == len(values[task]["worst"]) == 2
         assert all(cv2.imread(str(picture)).shape == (HW[0], 2 * HW[1], 3) for picture in pictures)
-    assert f"what goes wrong: {tmp_path / 'wrong'}" in capsys.readouterr().out
+    assert f"mistakes: {tmp_path / 'wrong'}" in capsys.readouterr().out
     assert main(["eval", str(tmp_path / "x.pt"), "--out", str(tmp_path / "wrong")]) == 2
     assert "exists already and is not empty" in capsys.readouterr().err
     assert main(["eval", str(tmp_path / "x.pt"), "--worst", "3"]) == 2
@@ -131,4 +131,4 @@ def test_views_are_averaged_for_a_float_checkpoint_alone(tmp_path, capsys):
     assert main(["eval", str(tmp_path / "q.pt"), "--tta", "flip"]) == 2
     assert "a quantized checkpoint" in capsys.readouterr().err
     assert main(["eval", str(tmp_path / "x.onnx"), "--tta", "flip"]) == 2
-    assert "takes a float checkpoint" in capsys.readouterr().err
+    assert "works with a float checkpoint" in capsys.readouterr().err

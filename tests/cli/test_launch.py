@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import signal
 import subprocess
@@ -59,7 +60,7 @@ def failure(folder, rank, exitcode, seconds, message=""):
 ])
 def test_the_process_that_failed_tells_whichever_was_gone_first(tmp_path, capsys, failures, status, said):
     outcome = outcome_of({rank: failure(tmp_path, rank, *values) for rank, values in failures.items()})
-    assert tell(outcome) == status
+    assert tell(outcome, "go on with --resume") == status
     assert outcome.killed == (status == 137)
     err = capsys.readouterr().err
     assert err.startswith(said)
@@ -93,6 +94,14 @@ def test_what_was_killed_goes_on_and_what_has_failed_does_not(torchrun, capsys):
     assert second == [*first, "--resume"]
     assert capsys.readouterr().err == ("process 1 was ended by SIGKILL; going on from the last checkpoint (restart 1 of 3)\n"
                                        "error: a full disk\n")
+
+
+def test_a_verb_without_resume_is_not_started_again(torchrun, capsys):
+    outcomes, asked = torchrun
+    outcomes += [Outcome(137, "process 1 was ended by SIGKILL", True)]
+    assert in_processes_of_ctx(verb, resumes=False)(argparse.Namespace(ctx="cpu:2", argv=["eval", "x.pt"])) == 137
+    assert len(asked) == 1
+    assert capsys.readouterr().err == "error: process 1 was ended by SIGKILL; run it again\n"
 
 
 def test_what_is_killed_again_and_again_is_given_up(torchrun, capsys):
@@ -150,14 +159,19 @@ def root(tmp_path_factory):
     return write_images(tmp_path_factory.mktemp("torchrun") / "data")
 
 
-def start(root, work_dir, *options, iterations=4):
+def mtzoo(*arguments):
+    """The command, started."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([sys.executable, "-m", "mtzoo", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            env=environment)
+
+
+def start(root, work_dir, *options, iterations=4, tasks=("seg",)):
     """`mtzoo train` in two processes on the CPU."""
     solver = [{"prefix": "with-bn", "float_phase": phase(iterations)}, {"prefix": "fusion-bn-c1", "quant_phase": phase()},
               {"prefix": "fusion-bn-c2", "quant_phase": phase()}, {"prefix": "int-inference"}]
-    config = write_config(root / f"{work_dir.name}.py", config_values(root, ["seg"], solver=solver))
-    command = [sys.executable, "-m", "mtzoo", "train", "--config", str(config), "--work-dir", str(work_dir), "--ctx", "cpu:2", *options]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    config = write_config(root / f"{work_dir.name}.py", config_values(root, list(tasks), solver=solver))
+    return mtzoo("train", "--config", str(config), "--work-dir", str(work_dir), "--ctx", "cpu:2", *options)
 
 
 @pytest.mark.slow
@@ -177,6 +191,26 @@ def test_a_mistake_that_only_the_first_finds_ends_the_other(root, tmp_path):
     assert process.returncode == 2
     assert err.startswith(f"error: {tmp_path / 'old'}: holds checkpoints but no config.json")
     assert err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_two_processes_validate_and_evaluate_as_one_does(root, tmp_path):
+    validated = "solver.0.float_phase.validation={'every_iterations': 2}"
+    process = start(root, tmp_path / "run", "--cfg-options", validated, tasks=["seg", "det"])
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    checkpoint = tmp_path / "run" / "with-bn-float-last.pt"
+    record, = load_checkpoint(checkpoint).history
+    assert [iteration for iteration, _ in record["validation"]] == [2, 4]
+    for options in (), ("--ctx", "cpu:2"):
+        process = mtzoo("eval", str(checkpoint), "--json", str(tmp_path / f"{len(options)}.json"), *options)
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        assert out.count("seg/mIoU") <= 1
+    alone, shared = (json.loads((tmp_path / f"{count}.json").read_text()) for count in (0, 2))
+    assert alone == shared
+    assert {name: value for name, value in record["metrics"].items() if not math.isnan(value)} == {
+        name: value for name, value in alone.items() if value is not None}
 
 
 @pytest.mark.slow

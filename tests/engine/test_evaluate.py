@@ -1,3 +1,5 @@
+import pickle
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +11,16 @@ from mtzoo.data.dataset import eval_sets
 from mtzoo.data.loader import EvalBatch, collate_eval
 from mtzoo.data.pipeline import EvalPipeline
 from mtzoo.deploy import export_model
-from mtzoo.engine.evaluate import evaluate, network_executor, network_predictor, raw_predictor, task_data
+from mtzoo.engine import evaluate as shared
+from mtzoo.engine.evaluate import (
+    CutShort,
+    details_of,
+    evaluate,
+    network_executor,
+    network_predictor,
+    raw_predictor,
+    task_data,
+)
 from mtzoo.engine.ptq import integer_checkpoint
 from mtzoo.engine.stages import network_at, quantization_of
 from mtzoo.errors import UserError
@@ -19,6 +30,7 @@ from mtzoo.postprocess import LabelMapDecoder
 from mtzoo.quantization import calibrate, fold_bn, prepare, set_observing
 from mtzoo.recipes.models import export_spec
 from mtzoo.runtime import DeployModel
+from mtzoo.signals import Stop
 from mtzoo.structures import Detections, Prediction
 from tests.quantization.helpers import randomize
 from tests.tiny import HW, config_values, tiny_config, tiny_graphs, write_images
@@ -58,6 +70,62 @@ def test_a_limit_is_the_same_images_of_each_folder_for_every_batch_size(root, ba
     assert metrics == pytest.approx(evaluate(truthful, config, limit=3), nan_ok=True)
     evaluate(watched, config, batch_size=batch_size, limit=99)
     assert len(seen) == 3 + 6
+
+
+def noisy(batch):
+    """Predicts masks and many boxes of equal scores, by what the image shows: their order counts."""
+    found = []
+    for sample, image in zip(batch.samples, batch.images.numpy()):
+        rng = np.random.default_rng(int(image.sum()))
+        corners = rng.uniform(0, 40, (9, 2)).astype(np.float32)
+        boxes = np.concatenate([*(b.xyxy for b in sample.boxes.values()), np.concatenate([corners, corners + 20], axis=1)])
+        scores, labels = rng.integers(1, 4, len(boxes)).astype(np.float32) / 4, rng.integers(0, 2, len(boxes))
+        mask = rng.integers(0, 3, sample.original_hw).astype(np.uint8)
+        found.append(Prediction({"det": Detections(boxes, scores, labels)}, {"seg": mask}))
+    return found
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_processes_that_share_the_images_find_what_one_finds(root, monkeypatch, batch_size):
+    """Each takes every third batch, and sends what it found to the first."""
+    config, sent, shares = tiny_config(root), [], []
+
+    def watched(batch):
+        shares[-1] += len(batch.samples)
+        return noisy(batch)
+
+    def run(rank):
+        shares.append(0)
+        monkeypatch.setattr(shared, "rank", lambda: rank)
+        monkeypatch.setattr(shared, "is_main", lambda: rank == 0)
+        details = details_of(config)
+        return evaluate(watched, config, batch_size=batch_size, details=details, spread=True), details
+
+    alone = details_of(config)
+    metrics = evaluate(noisy, config, batch_size=batch_size, details=alone)
+    monkeypatch.setattr(shared, "world_size", lambda: 3)
+    monkeypatch.setattr(shared, "from_main", lambda value: value)
+    monkeypatch.setattr(shared, "gather", lambda parts: sent.append(pickle.dumps(parts)) or [])
+    assert [run(rank)[0] for rank in (2, 1)] == [None, None]
+    monkeypatch.setattr(shared, "gather", lambda parts: [parts, *(pickle.loads(each) for each in reversed(sent))])
+    found, details = run(0)
+    assert sum(shares) == 6
+    assert min(shares) > 0
+    np.testing.assert_equal(found, metrics)
+    assert {task: each.values() for task, each in details.tasks.items()} == {task: each.values() for task, each in alone.tasks.items()}
+    assert [each.worst(9) for each in details.tasks.values()] == [each.worst(9) for each in alone.tasks.values()]
+
+
+def test_a_signal_cuts_an_evaluation_short(root):
+    stop, seen = Stop(""), []
+
+    def predict(batch):
+        stop.number = signal.SIGTERM
+        return seen.append(batch) or truthful(batch)
+
+    with pytest.raises(CutShort):
+        evaluate(predict, tiny_config(root), batch_size=1, stop=stop)
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize("limit", [0, -1])
