@@ -39,11 +39,12 @@ if TYPE_CHECKING:
     from mtzoo.recipes.train import train
     from mtzoo.recipes.verify import verify
     from mtzoo.runtime.model import DeployModel
-    from mtzoo.runtime.result import Box, Result
+    from mtzoo.runtime.result import Box, ImageLabel, Result
 
 __version__ = "0.2.0"
 _MODULES = {
-    "Box": "runtime.result", "DeployModel": "runtime.model", "ExperimentConfig": "config.schema", "PlainConsole": "console",
+    "Box": "runtime.result", "DeployModel": "runtime.model", "ExperimentConfig": "config.schema",
+    "ImageLabel": "runtime.result", "PlainConsole": "console",
     "Pruning": "engine.pruning", "Result": "runtime.result", "Retraining": "engine.retraining", "Target": "recipes.compress.target",
     "Training": "recipes.compress.target", "UserError": "errors", "bench": "recipes.bench", "build_model": "recipes.config",
     "compress": "recipes.compress", "convert_data": "recipes.convert_data", "evaluate": "recipes.evaluate",
@@ -54,8 +55,8 @@ _MODULES = {
     "verify": "recipes.verify",
 }
 """What is exported -> the module below mtzoo that holds it."""
-__all__ = ["Box", "DeployModel", "ExperimentConfig", "PlainConsole", "Pruning", "Result", "Retraining", "Target", "Training",
-           "UserError", "bench", "build_model", "compress", "convert_data", "evaluate", "evaluate_pair", "export", "from_onnx",
+__all__ = ["Box", "DeployModel", "ExperimentConfig", "ImageLabel", "PlainConsole", "Pruning", "Result", "Retraining", "Target",
+           "Training", "UserError", "bench", "build_model", "compress", "convert_data", "evaluate", "evaluate_pair", "export", "from_onnx",
            "from_torch", "list_configs", "list_models", "load_checkpoint", "load_config", "measure_sensitivity", "prune",
            "quant", "quant_train", "quantize", "sparsify", "train", "verify"]
 

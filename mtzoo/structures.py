@@ -2,7 +2,7 @@
 
 N batch, C channels, H W height and width, L levels, K classes, G ground truths, D detections.
 Boxes are `xyxy` in pixels of the image they belong to. Images are uint8, BGR.
-Label maps and masks are uint8; `IGNORE` marks pixels nobody labelled.
+Label maps and masks are uint8; `IGNORE` marks pixels nobody labelled. An image label is the class of a whole image.
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -19,6 +19,8 @@ from torch import Tensor
 MAX_PIXELS = 40_000_000
 """Of an image that is read, and of a network's input: larger ones are faults or attacks, and fill the memory."""
 IGNORE = 255
+NO_LABEL = -1
+"""In place of an image label."""
 Xyxy = tuple[float, float, float, float]
 T = TypeVar("T")
 
@@ -57,10 +59,10 @@ class BadImage(NamedTuple):
 
 @dataclass
 class Sample:
-    """One image with what is known about it. Tasks absent from `boxes` and `masks` are not labelled here.
+    """One image with what is known about it. Tasks absent from `boxes`, `masks` and `image_labels` are not labelled here.
 
     image: (H, W, 3) uint8 BGR; affine: (2, 3) float64, original pixels -> image pixels (continuous coordinates: the
-    corner of the first pixel is 0); masks: task -> (H, W) uint8; skipped: bad images whose place it takes.
+    corner of the first pixel is 0); masks: task -> (H, W) uint8; skipped: bad images whose place it takes; image_labels: task -> class.
     """
 
     image: np.ndarray
@@ -71,16 +73,17 @@ class Sample:
     boxes: dict[str, Boxes] = field(default_factory=dict)
     masks: dict[str, np.ndarray] = field(default_factory=dict)
     skipped: tuple[BadImage, ...] = ()
+    image_labels: dict[str, int] = field(default_factory=dict)
 
     @property
     def labelled(self) -> set[str]:
         """Tasks that it has labels of."""
-        return {*self.boxes, *self.masks}
+        return {*self.boxes, *self.masks, *self.image_labels}
 
     def of_task(self, task: str) -> "Sample":
         """The same with the labels of one task alone."""
-        boxes, masks = (own_task(labels, task) for labels in (self.boxes, self.masks))
-        return replace(self, boxes=boxes, masks=masks)
+        boxes, masks, image_labels = (own_task(labels, task) for labels in (self.boxes, self.masks, self.image_labels))
+        return replace(self, boxes=boxes, masks=masks, image_labels=image_labels)
 
 
 @dataclass
@@ -88,8 +91,9 @@ class Batch:
     """Collated samples of one input size.
 
     images: (N, 3, H, W) uint8 BGR; affines: (N, 2, 3) float64; boxes: task -> N entries, None where not labelled;
-    masks: task -> (N, H, W) uint8, all IGNORE where not labelled; skipped: bad images that others have replaced here; labelled:
-    task -> indices of the samples that carry its labels, found where the batch is made: on a GPU that would be a wait.
+    masks: task -> (N, H, W) uint8, all IGNORE where not labelled; skipped: bad images that others have replaced here; image_labels:
+    task -> (N,) int64, NO_LABEL where not labelled; labelled: task -> indices of the samples that carry its labels, found where the
+    batch is made: on a GPU that would be a wait.
     """
 
     images: Tensor
@@ -100,22 +104,26 @@ class Batch:
     boxes: dict[str, list[Boxes | None]]
     masks: dict[str, Tensor]
     skipped: tuple[BadImage, ...] = ()
+    image_labels: dict[str, Tensor] = field(default_factory=dict)
     labelled: dict[str, list[int]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         rows = {task: [n for n, entry in enumerate(entries) if entry is not None] for task, entries in self.boxes.items()}
         for task, masks in self.masks.items():
             rows[task] = (masks != IGNORE).flatten(1).any(dim=1).nonzero().flatten().tolist()
+        for task, labels in self.image_labels.items():
+            rows[task] = (labels != NO_LABEL).nonzero().flatten().tolist()
         self.labelled = rows
 
     def __len__(self) -> int:
         return len(self.images)
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch with images and masks on `device`; boxes stay in host memory until targets need them."""
+        """The same batch with images, masks and image labels on `device`; boxes stay in host memory until targets need them."""
         moved = copy(self)
         moved.images = self.images.to(device, non_blocking=True)
         moved.masks = {task: masks.to(device, non_blocking=True) for task, masks in self.masks.items()}
+        moved.image_labels = {task: labels.to(device, non_blocking=True) for task, labels in self.image_labels.items()}
         return moved
 
 
@@ -125,6 +133,18 @@ class Detections(NamedTuple):
     boxes: np.ndarray
     scores: np.ndarray
     labels: np.ndarray
+
+
+class Classification(NamedTuple):
+    """label: index of the class; probabilities: (K,) float32, of each class."""
+
+    label: int
+    probabilities: np.ndarray
+
+    @property
+    def score(self) -> float:
+        """Of the label, in [0, 1]."""
+        return float(self.probabilities[self.label])
 
 
 class Enlargeable(Protocol):
@@ -178,11 +198,12 @@ class Prediction:
     """What a network says of one image, in original pixels.
 
     detections: detection task -> Detections; label_maps: segmentation task -> (H, W) uint8 of the original size, made when it is
-    read. A plain mapping of maps becomes `LabelMaps`.
+    read; classifications: classification task -> Classification of the whole image. A plain mapping of maps becomes `LabelMaps`.
     """
 
     detections: dict[str, Detections] = field(default_factory=dict)
     label_maps: LabelMaps = field(default_factory=LabelMaps)
+    classifications: dict[str, Classification] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.label_maps, LabelMaps):
@@ -190,12 +211,14 @@ class Prediction:
 
     def of_task(self, task: str) -> "Prediction":
         """What it says of one task."""
-        return Prediction(own_task(self.detections, task), LabelMaps(own_task(self.label_maps.sources, task)))
+        return Prediction(own_task(self.detections, task), LabelMaps(own_task(self.label_maps.sources, task)),
+                          own_task(self.classifications, task))
 
     def update(self, other: "Prediction") -> None:
         """Take over what another one of the same image says. Label maps stay unread."""
         self.detections.update(other.detections)
         self.label_maps.update(other.label_maps.sources)
+        self.classifications.update(other.classifications)
 
 
 def own_task(found: Mapping[str, T], task: str) -> dict[str, T]:

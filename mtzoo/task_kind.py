@@ -38,6 +38,9 @@ KINDS: dict[str, TaskKind] = {kind.name: kind for kind in (
     TaskKind("segmentation", answer="label map", head="DenseSegmentationHead", loss="SegmentationLoss", decoder_key="labels",
              most_classes=255,  # 255 in a mask is no class
              metrics=("mIoU", "pixel_accuracy"), class_metrics=("IoU",), main_metric="mIoU"),
+    TaskKind("classification", answer="class of the image", head="ClassificationHead", loss="ClassificationLoss",
+             decoder_key="image_label", most_classes=4096, metrics=("top1", "balanced_accuracy"), class_metrics=("top1",),
+             main_metric="top1"),
 )}
 
 

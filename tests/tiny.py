@@ -34,7 +34,8 @@ def tiny_graphs() -> dict[str, tuple[NodeSpec, ...]]:
 
 
 def write_images(root: Path, count: int = 6) -> Path:
-    """`count` images with one bright rectangle each, on ground (1) below sky (0): boxes.json, masks/ (rectangle: 2)."""
+    """`count` images with one bright rectangle each, on ground (1) below sky (0): boxes.json, masks/ (rectangle: 2), colours.txt
+    (the image's label)."""
     rng = np.random.default_rng(0)
     (root / "images").mkdir(parents=True)
     (root / "masks").mkdir()
@@ -52,6 +53,7 @@ def write_images(root: Path, count: int = 6) -> Path:
         images.append({"id": i, "file_name": f"{i}.png", "height": HW[0], "width": HW[1]})
         annotations.append({"id": i, "image_id": i, "category_id": 1 + i % 2, "bbox": [x, y, 40, 28]})
     categories = [{"id": 1, "name": "blue"}, {"id": 2, "name": "yellow"}]
+    (root / "colours.txt").write_text("".join(f"{i}.png {('blue', 'yellow')[i % 2]}\n" for i in range(count)))
     (root / "boxes.json").write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
     return root
 
@@ -64,6 +66,7 @@ def config_values(root: Path, tasks: Sequence[str] = ("det", "seg"), **changes: 
     """A whole config as plain data. root: of `write_images`; changes: top-level keys to replace."""
     boxes = {"type": "CocoBoxes", "images": str(root / "images"), "annotations": str(root / "boxes.json")}
     masks = {"type": "MaskFolder", "images": str(root / "images"), "masks": str(root / "masks")}
+    colours = {"type": "LabelList", "images": str(root / "images"), "pairs": str(root / "colours.txt")}
     head = {"inputs": ["neck"]}
     known = {
         "det": {"kind": "detection", "classes": ["blue", "yellow"], "train": ["boxes"], "val": ["boxes"],
@@ -72,6 +75,9 @@ def config_values(root: Path, tasks: Sequence[str] = ("det", "seg"), **changes: 
         "seg": {"kind": "segmentation", "classes": ["sky", "ground", "thing"], "train": ["masks"], "val": ["masks"],
                 "nodes": ["backbone", "neck", {"name": "seg_head", "type": "DenseSegmentationHead", **head}],
                 "loss": {"type": "SegmentationLoss"}},
+        "cls": {"kind": "classification", "classes": ["blue", "yellow"], "train": ["colours"], "val": ["colours"],
+                "nodes": ["backbone", "neck", {"name": "cls_head", "type": "ClassificationHead", "channels": 16, **head}],
+                "loss": {"type": "ClassificationLoss"}},
     }
     shape: dict[str, Any] = {"image": [1, 3, *HW]}
     if "det" in tasks:
@@ -79,7 +85,7 @@ def config_values(root: Path, tasks: Sequence[str] = ("det", "seg"), **changes: 
     return {
         "name": "tests/tiny",
         "nodes": {**GRAPH_NODES, "backbone": {**GRAPH_NODES["backbone"], "blocks": BLOCKS}},
-        "sources": {"boxes": boxes, "masks": masks},
+        "sources": {"boxes": boxes, "masks": masks, "colours": colours},
         "tasks": {task: known[task] for task in tasks},
         "train_geometry": {"crop_hw": list(HW), "resize_type": "none"},
         "deploy_geometry": {"resized_hw": list(HW), "drop_top": 0, "input_hw": list(HW)},

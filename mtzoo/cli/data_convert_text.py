@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from mtzoo.cli.data_tables import ObjectRow, PixelRow, object_table, pixel_table, whys
+from mtzoo.cli.data_tables import ObjectRow, ShareRow, object_table, share_table, whys
 from mtzoo.console import numbered
 from mtzoo.data.convert import Summary
 from mtzoo.data.convert.classes import TASK_NAMES
@@ -26,9 +26,9 @@ def tables(summary: Summary) -> list[Table]:
         found.append(object_table("objects", [
             ObjectRow("boxes", name or "(images)", summary.searched - summary.unknown[name] if name in summary.categories else 0,
                       summary.objects[name], summary.ignored[name], summary.whys("dropped", name)) for name in names]))
-    rows = [PixelRow(kind, name, int(summary.pixels[kind].showing[k]), summary.pixels[kind].share(k))
+    rows = [ShareRow(kind, name, int(summary.pixels[kind].showing[k]), summary.pixels[kind].share(k))
             for kind, classes in summary.mask_classes.items() for k, name in enumerate(classes)]
-    return [*found, *([pixel_table("masks", rows)] if rows else [])]
+    return [*found, *([share_table("masks", rows)] if rows else [])]
 
 
 def notes(summary: Summary, out: Path) -> list[str]:

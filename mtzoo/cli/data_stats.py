@@ -45,7 +45,7 @@ def run_stats(args: argparse.Namespace) -> int:
     with show_progress(f"counting {args.split}") as on_progress:
         stats = count_sources(task_data(config, args.split), on_progress, args.workers)
     say(f"{stats.images} images in {args.split}")
-    for table in (*object_tables(stats, config.classes), *pixel_tables(stats, config.classes)):
+    for table in (*object_tables(stats, config.classes), *pixel_tables(stats, config.classes), *image_tables(stats, config.classes)):
         say(table)
     for line in classes_without_labels(stats, config.classes):
         say(f"warning: {line}")
@@ -87,6 +87,19 @@ def pixel_tables(stats: DataStats, classes: Classes) -> list[Table]:
     return tables
 
 
+def image_tables(stats: DataStats, classes: Classes) -> list[Table]:
+    """A table of images by class for each classification task."""
+    tables = []
+    for task, counts in stats.images_of.items():
+        table = Table(title=f"{task}: {stats.labelled[task]} labelled images")
+        for column in ("class", "images", "share"):
+            table.add_column(column, justify="left" if column == "class" else "right")
+        for name, count in zip(classes[task], counts):
+            table.add_row(name, f"{count:,}", f"{100 * count / max(int(counts.sum()), 1):.2f} %")
+        tables.append(table)
+    return tables
+
+
 def stats_picture(stats: DataStats, classes: Classes) -> np.ndarray:
     """A chart of each task, one below the other. (H, W, 3) uint8 BGR."""
     legend = list(zip(SIZES, SIZE_COLORS))
@@ -96,6 +109,9 @@ def stats_picture(stats: DataStats, classes: Classes) -> np.ndarray:
         labelled = max(int(counts[:-1].sum()), 1)
         bars = [Bar(name, ((float(n), class_color(name)),), f"{100 * n / labelled:.2f} %") for name, n in zip(classes[task], counts)]
         charts.append(bar_picture(f"{task}: labelled pixels", bars, width=WIDTH))
+    for task, counts in stats.images_of.items():
+        bars = [Bar(name, ((float(n), class_color(name)),), f"{n:,}") for name, n in zip(classes[task], counts)]
+        charts.append(bar_picture(f"{task}: labelled images", bars, width=WIDTH))
     return contact_sheet([[chart] for chart in charts], cell_width=WIDTH)
 
 

@@ -1,4 +1,4 @@
-"""Tables of what data hold, class by class: objects of detection tasks, pixels of segmentation tasks."""
+"""Tables of what data hold, class by class: objects of detection tasks, pixels of segmentation tasks, labels of whole images."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,8 +24,8 @@ class ObjectRow:
 
 
 @dataclass(frozen=True)
-class PixelRow:
-    """A class of a segmentation task. images: masks that show it; share: of the labelled pixels, 0..1."""
+class ShareRow:
+    """A class of a segmentation or classification task. images: that show it; share: of the labelled pixels or images, 0..1."""
 
     group: str
     name: str
@@ -43,8 +43,8 @@ def object_table(title: str, rows: Iterable[ObjectRow]) -> Table:
     return table
 
 
-def pixel_table(title: str, rows: Iterable[PixelRow]) -> Table:
-    """class x (images that show it, share of the labelled pixels)."""
+def share_table(title: str, rows: Iterable[ShareRow]) -> Table:
+    """class x (images that show it, its share)."""
     table = _table(title, ("images", "share"))
     for row in rows:
         table.add_row(row.group, row.name, f"{row.images:,}", f"{100 * row.share:.2f} %")
@@ -59,9 +59,13 @@ def stats_tables(stats: DataStats, classes: Mapping[str, Sequence[str]], split: 
                 for task, counts in stats.objects.items() for name, known, row in zip(classes[task], stats.known[task], counts)]
         rows += [ObjectRow("", name, 0, 0, 0, {"no task's class": count}) for name, count in stats.unused.most_common(UNUSED_ROWS)]
         tables.append(object_table(f"{split}: objects", rows))
+    if stats.images_of:
+        tables.append(share_table(f"{split}: labels of images", [
+            ShareRow(task, name, int(count), float(count) / max(int(counts.sum()), 1))
+            for task, counts in stats.images_of.items() for name, count in zip(classes[task], counts)]))
     if stats.pixels:
-        tables.append(pixel_table(f"{split}: masks", [
-            PixelRow(task, name, int(showing), float(count) / max(int(counts[:-1].sum()), 1))
+        tables.append(share_table(f"{split}: masks", [
+            ShareRow(task, name, int(showing), float(count) / max(int(counts[:-1].sum()), 1))
             for task, counts in stats.pixels.items() for name, showing, count in zip(classes[task], stats.showing[task], counts)]))
     return tables
 

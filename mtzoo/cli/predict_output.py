@@ -63,7 +63,7 @@ class Output:
             maps[task] = target.as_posix()
         boxes = self.boxes(prediction)
         self._images.add({"file": str(path), "height": image.shape[0], "width": image.shape[1], "overlay": overlay.as_posix(),
-                          "window": window, "label_maps": maps, "boxes": boxes})
+                          "window": window, "label_maps": maps, "boxes": boxes, **self.image_labels(prediction)})
         if self.saved is not None:
             plain = [(box["class"], tuple(box["xyxy"]), box["score"]) for box in boxes]
             self.saved.add(path, SavedImage(name.as_posix(), image.shape[:2], plain), prediction.label_maps)
@@ -88,6 +88,12 @@ class Output:
                  "xyxy": [round(float(v), 2) for v in xyxy]}
                 for task, found in prediction.detections.items()
                 for xyxy, score, label in zip(found.boxes, found.scores, found.labels)]
+
+    def image_labels(self, prediction: Prediction) -> dict[str, dict[str, Any]]:
+        """Classes of the whole image as plain data, with their key; nothing where the model has no such task."""
+        found = {task: {"class": self.classes[task][said.label], "score": round(said.score, 4)}
+                 for task, said in prediction.classifications.items()}
+        return {"image_labels": found} if found else {}
 
     @property
     def images(self) -> int:
@@ -159,7 +165,8 @@ class VideoOutput:
             raise self._failed("no space left on device")
         prediction = self.output.min_score.kept(prediction, self.output.classes)
         self._writer.write(draw_prediction(frame, prediction, self.output.classes, min_score=0.0, window=window))
-        self.record["frames"].add({"frame": self.frames, "seconds": round(seconds, 4), "boxes": self.output.boxes(prediction)})
+        self.record["frames"].add({"frame": self.frames, "seconds": round(seconds, 4), "boxes": self.output.boxes(prediction),
+                                   **self.output.image_labels(prediction)})
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with self._stack:

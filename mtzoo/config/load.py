@@ -21,7 +21,8 @@ from mtzoo.models.task_graph import NodeSpec
 from mtzoo.plain_data import build, convert
 
 MAX_BYTES = 1 << 20  # of a config file; the largest here has 3 KB
-TASK_KEYS = ("kind", "classes", "nodes", "train", "val", "loss", "boxes", "labels", "quantization", "auxiliary", "oversample_thr")
+TASK_KEYS = ("kind", "classes", "nodes", "train", "val", "loss", "boxes", "labels", "image_label", "quantization", "auxiliary",
+             "oversample_thr")
 
 
 def load_config(path: Path, options: Mapping[str, Any] | None = None, tasks: Sequence[str] | None = None) -> ExperimentConfig:

@@ -11,7 +11,7 @@ from mtzoo.data.images import IMAGE_SUFFIXES, upright_hw
 from mtzoo.data.json_file import read_json
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError
-from mtzoo.task_kind import ByKind, task_kind
+from mtzoo.task_kind import task_kind
 
 RECEIPT = "convert.json"
 MOST_PIXELS = 512 * 960
@@ -57,11 +57,12 @@ class Written:
     further: str = ""
 
 
-WRITTEN: ByKind[Written] = ByKind({
+WRITTEN = {
     "detection": Written("CocoBoxes", "annotations", "strides=[8, 16, 32]",
                          "        boxes=dict(score_threshold=0.05, pre_nms_top_k=200, nms_iou=0.6, top_k=100),\n"),
     "segmentation": Written("MaskFolder", "masks", "strides=[4, 8], channels=32"),
-})
+}
+"""Kind of task -> how one stands there, of the kinds that a converted set has labels for."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from mtzoo.models.channel_plan import LayerChannels
 from mtzoo.models.task_graph import NodeSpec
 from mtzoo.ops.color import InputFormat, Layout
 from mtzoo.ops.geometry import DeployGeometry
-from mtzoo.postprocess import DECODERS, BoxDecoder, Decoder, LabelMapDecoder, MergeRule
+from mtzoo.postprocess import DECODERS, BoxDecoder, ClassDecoder, Decoder, LabelMapDecoder, MergeRule
 from mtzoo.quantization import QConfig
 from mtzoo.task_kind import KINDS, TaskKind, task_kind
 
@@ -70,6 +70,7 @@ class TaskConfig:
     loss: LossSpec
     boxes: BoxDecoder | None = None
     labels: LabelMapDecoder | None = None
+    image_label: ClassDecoder | None = None
     quantization: QConfig | None = None
     auxiliary: tuple[AuxiliaryHead, ...] = ()
     oversample_thr: float | None = None

@@ -150,14 +150,16 @@ class MixUp:
     def apply(self, sample: Sample, other: Sample, rng: np.random.Generator) -> Sample:
         """Blend `other`, of the same size, into the image and the masks of `sample` in place.
 
-        A pixel whose two labels differ is not labelled any more, nor is any pixel of a task that one of the two does not label. A
-        class that is not known in one of them is not known in the result, nor is a task of boxes.
+        A pixel whose two labels differ is not labelled any more, nor is any pixel of a task that one of the two does not label. The
+        same goes for labels of the whole image. A class that is not known in one of them is not known in the result, nor is a task of
+        boxes.
         """
         share = rng.uniform(*self.share)
         cv2.addWeighted(sample.image, share, other.image, 1 - share, 0, dst=sample.image)
         for task, mask in sample.masks.items():
             mask[mask != other.masks[task] if task in other.masks else ...] = IGNORE
         sample.boxes = {task: _concatenated([boxes, other.boxes[task]]) for task, boxes in sample.boxes.items() if task in other.boxes}
+        sample.image_labels = _common_labels([sample, other])
         return sample
 
 
@@ -190,7 +192,8 @@ class Augmentation:
 
 def join_tiles(samples: Sequence[Sample], tiles: Sequence[Tile], out: np.ndarray) -> Sample:
     """Samples of the tiles' sizes as one, whose image is `out`. What one of them does not label is not known there: masks have IGNORE,
-    and a class that is not known in one of them is not known in the whole, nor is a task of boxes. Its affine is the first one's."""
+    and a class that is not known in one of them is not known in the whole, nor is a task of boxes. A label of the whole image stays
+    where all have the same. Its affine is the first one's."""
     masks = {task: np.full(out.shape[:2], IGNORE, np.uint8) for sample in samples for task in sample.masks}
     for sample, tile in zip(samples, tiles, strict=True):
         out[tile.slices] = sample.image
@@ -200,7 +203,12 @@ def join_tiles(samples: Sequence[Sample], tiles: Sequence[Tile], out: np.ndarray
     boxes = {task: _joined([sample.boxes[task] for sample in samples], tiles) for task in first.boxes
              if all(task in sample.boxes for sample in samples)}
     return Sample(out, first.path, first.source, first.original_hw, first.affine, boxes, masks,
-                  tuple(bad for sample in samples for bad in sample.skipped))
+                  tuple(bad for sample in samples for bad in sample.skipped), _common_labels(samples))
+
+
+def _common_labels(samples: Sequence[Sample]) -> dict[str, int]:
+    """Image labels that all samples have alike."""
+    return {task: label for task, label in samples[0].image_labels.items() if all(s.image_labels.get(task) == label for s in samples)}
 
 
 def _joined(parts: Sequence[Boxes], tiles: Sequence[Tile]) -> Boxes:

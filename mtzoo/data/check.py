@@ -12,6 +12,7 @@ import numpy as np
 
 from mtzoo.data.coco import load_coco, map_categories
 from mtzoo.data.groups import Record, as_files, collect_groups
+from mtzoo.data.image_labels import read_image_labels
 from mtzoo.data.images import (
     UNMAPPED,
     fit_mask,
@@ -22,7 +23,7 @@ from mtzoo.data.images import (
     unmapped_message,
 )
 from mtzoo.data.masks import images_without_mask
-from mtzoo.data.sources import CocoBoxes, Fault, MaskFolder, TaskData, expand_path
+from mtzoo.data.sources import CocoBoxes, Fault, ImageFolder, LabelList, MaskFolder, TaskData, expand_path
 from mtzoo.data.stats import DataStats
 from mtzoo.errors import UserError
 
@@ -98,8 +99,9 @@ def check_record(record: Record) -> tuple[list[Fault], dict[Path, np.ndarray]]:
 
 
 def _unused_categories(tasks: Sequence[TaskData]) -> Counter[str]:
-    """Boxes by category, of the categories of COCO files that no class of any task is."""
+    """Boxes by category, of the categories of COCO files that no class of any task is, and images by label likewise."""
     wanted: dict[Path, set[int]] = {}
+    unused: Counter[str] = Counter()
     for task in tasks:
         for source in task.sources:
             with suppress(UserError):  # told as a fault by whoever reads the source
@@ -108,7 +110,8 @@ def _unused_categories(tasks: Sequence[TaskData]) -> Counter[str]:
                     path = expand_path(reader.annotations)
                     mapping = map_categories(reader, load_coco(path).categories, task.task, task.classes)
                     wanted.setdefault(path, set()).update(mapping.target)
-    unused: Counter[str] = Counter()
+                elif isinstance(reader, ImageFolder | LabelList):
+                    unused.update(read_image_labels(reader, task.task, task.classes)[0].unused)
     for path, used in wanted.items():
         coco = load_coco(path)
         unused.update(coco.categories[box[0]] for image in coco.images.values() for box in image.boxes if box[0] not in used)

@@ -79,7 +79,8 @@ def _decode_masks(record: Record, data: dict[Path, bytes], hw: tuple[int, int]) 
 
 def _sample(record: Record, image: np.ndarray, factor: int, masks: dict[str, np.ndarray]) -> Sample:
     return Sample(image=image, path=record.path, source=record.source, affine=scale_shift(1 / factor, 1 / factor),
-                  original_hw=(image.shape[0] * factor, image.shape[1] * factor), boxes=dict(record.boxes), masks=masks)
+                  original_hw=(image.shape[0] * factor, image.shape[1] * factor), boxes=dict(record.boxes), masks=masks,
+                  image_labels=dict(record.image_labels))
 
 
 def read_arrays(record: Record) -> tuple[np.ndarray, dict[str, np.ndarray]]:

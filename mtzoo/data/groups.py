@@ -9,6 +9,7 @@ from typing import Any, get_args
 import numpy as np
 
 from mtzoo.data.coco import read_coco_boxes
+from mtzoo.data.image_labels import read_image_labels
 from mtzoo.data.mask_list import read_mask_list
 from mtzoo.data.masks import MaskFile, read_mask_folder
 from mtzoo.data.names import leaving_links, link_problem
@@ -17,8 +18,11 @@ from mtzoo.data.sources import (
     CocoBoxes,
     Fault,
     Files,
+    ImageFolder,
+    LabelList,
     MaskFolder,
     MaskList,
+    SceneLabels,
     Source,
     SyntheticScenes,
     TaskData,
@@ -38,6 +42,7 @@ class Record:
     hw: tuple[int, int] | None = None
     boxes: dict[str, Boxes] = field(default_factory=dict)
     masks: dict[str, MaskFile] = field(default_factory=dict)
+    image_labels: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -153,9 +158,21 @@ def _add_masks(records: dict[str, Record], folder: Path, name: str, task: TaskDa
     return len(masks), faults
 
 
+def _add_image_labels(records: dict[str, Record], folder: Path, name: str, task: TaskData,
+                      source: ImageFolder | LabelList | SceneLabels) -> tuple[int, list[Fault]]:
+    found, faults = read_image_labels(source, task.task, task.classes)
+    for file, label in found.labels.items():
+        record = records.setdefault(file, Record(folder / file, name))
+        if record.image_labels.get(task.task, label) != label:
+            faults.append(Fault(str(record.path), "", f"source '{source.name}' gives it another label for task '{task.task}' than a "
+                                                      "source before; keep one"))
+        record.image_labels[task.task] = label
+    return len(found.labels), faults
+
+
 Add = Callable[[dict[str, Record], Path, str, TaskData, Any], tuple[int, list[Fault]]]
 """(records by image file, which it adds labels to; their folder; name of its group; task; source) -> (labelled images, faults)."""
-_ADD: ByKind[Add] = ByKind({"detection": _add_boxes, "segmentation": _add_masks})
+_ADD: ByKind[Add] = ByKind({"detection": _add_boxes, "segmentation": _add_masks, "classification": _add_image_labels})
 
 
 def merge_boxes(first: Boxes, second: Boxes) -> Boxes:

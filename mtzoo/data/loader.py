@@ -21,7 +21,7 @@ from mtzoo.data.sampler import Draw, WeightedEpochSampler
 from mtzoo.errors import UserError
 from mtzoo.machine import check_processes
 from mtzoo.signals import end_with_parent
-from mtzoo.structures import IGNORE, Batch, Sample
+from mtzoo.structures import IGNORE, NO_LABEL, Batch, Sample
 
 NO_SHARED_MEMORY = ("unable to allocate shared memory", "out of shared memory", "Bus error", "unable to open shared memory object",
                     "unable to mmap")
@@ -69,6 +69,7 @@ def collate(samples: Sequence[Sample], images: Tensor | None = None) -> Batch:
         images = _stack([sample.image for sample in samples])
     box_tasks = dict.fromkeys(task for sample in samples for task in sample.boxes)
     mask_tasks = dict.fromkeys(task for sample in samples for task in sample.masks)
+    label_tasks = dict.fromkeys(task for sample in samples for task in sample.image_labels)
     unlabelled = np.full(samples[0].image.shape[:2], IGNORE, dtype=np.uint8)
     return Batch(
         images=images.permute(0, 3, 1, 2),
@@ -79,6 +80,7 @@ def collate(samples: Sequence[Sample], images: Tensor | None = None) -> Batch:
         boxes={task: [sample.boxes.get(task) for sample in samples] for task in box_tasks},
         masks={task: _stack([sample.masks.get(task, unlabelled) for sample in samples]) for task in mask_tasks},
         skipped=tuple(bad for sample in samples for bad in sample.skipped),
+        image_labels={task: torch.tensor([sample.image_labels.get(task, NO_LABEL) for sample in samples]) for task in label_tasks},
     )
 
 

@@ -24,9 +24,8 @@ def read_mask_list(spec: MaskList, task: str, classes: tuple[str, ...]) -> tuple
     pairs: dict[str, MaskFile] = {}
     masks: dict[str, str] = {}  # with the row that names it
     faults: list[Fault] = []
-    for row, text in _rows(path):
-        names = text.split(spec.separator) if spec.separator.strip() else text.split()
-        names = [posix_name(name.strip()) if name.strip() else "" for name in names]
+    for row, text in text_rows(path, "list of images and masks"):
+        names = [posix_name(name) if name else "" for name in split_row(text, spec.separator)]
         if problem := _pair_problem(root, names, spec.separator) or _twice_problem(pairs, names):
             faults.append(Fault(str(path), row, problem))
             continue
@@ -38,9 +37,14 @@ def read_mask_list(spec: MaskList, task: str, classes: tuple[str, ...]) -> tuple
     return {image: file for image, file in pairs.items() if file.path.relative_to(root).as_posix() not in leaving}, faults
 
 
-def _rows(path: Path) -> Iterator[tuple[str, str]]:
-    """("row 3", its text) of the rows that are not empty."""
-    content = read_whole(path, "list of images and masks", MAX_BYTES, "check its path")
+def split_row(text: str, separator: str) -> list[str]:
+    """The parts of a row, without space around them. separator: a space stands for any white space."""
+    return [part.strip() for part in (text.split(separator) if separator.strip() else text.split())]
+
+
+def text_rows(path: Path, what: str) -> Iterator[tuple[str, str]]:
+    """("row 3", its text) of the rows that are not empty. what: the file is. Raises UserError for one that cannot be read."""
+    content = read_whole(path, what, MAX_BYTES, "check its path")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

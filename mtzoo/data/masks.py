@@ -4,14 +4,17 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from mtzoo.data.images import IMAGE_SUFFIXES, UNMAPPED, UNREAD_SUFFIXES
 from mtzoo.data.names import leaving_links, link_problem
-from mtzoo.data.sources import Fault, MaskFolder, MaskList, expand_path
+from mtzoo.data.sources import Fault, ImageFolder, MaskFolder, MaskList, expand_path
 from mtzoo.errors import UserError
 from mtzoo.structures import IGNORE
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def read_mask_folder(spec: MaskFolder, task: str, classes: Sequence[str]) -> tup
             pairs[images[stem]] = MaskFile(masks_root / mask, table, spec.name, spec.resize_masks)
         else:
             faults.append(Fault(str(masks_root / mask), "", no_image(images_root, stem, "mask")))
-    return _split(dict(sorted(pairs.items())), spec), faults
+    return part_of_split(dict(sorted(pairs.items())), spec), faults
 
 
 def images_without_mask(spec: MaskFolder) -> list[str]:
@@ -70,14 +73,14 @@ def images_without_mask(spec: MaskFolder) -> list[str]:
     return [file for stem, file in images.items() if stem not in masks]
 
 
-def _split(pairs: dict[str, MaskFile], spec: MaskFolder) -> dict[str, MaskFile]:
-    """The part of a folder that `spec.split` asks for. Raises UserError if there are too few images for one."""
+def part_of_split(pairs: dict[str, T], spec: MaskFolder | ImageFolder) -> dict[str, T]:
+    """The part of a folder, image file -> its label, that `spec.split` asks for. Raises UserError if there are too few images."""
     if spec.split is None:
         return pairs
     if pairs and len(pairs) < spec.val_every:
         raise UserError(f"source '{spec.name}': val_every={spec.val_every}: {spec.images} has {len(pairs)} labelled images, too few "
                         "for a split; add images, or name a folder of images for validation")
-    return {file: mask for i, (file, mask) in enumerate(pairs.items(), start=1)
+    return {file: label for i, (file, label) in enumerate(pairs.items(), start=1)
             if (i % spec.val_every == 0) == (spec.split == "val")}
 
 

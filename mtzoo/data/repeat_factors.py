@@ -57,6 +57,8 @@ def _classes_of(records: Sequence[Record], tasks: Mapping[str, TaskData]) -> dic
                 elif name in values:
                     labels = record.masks[name].table[values[name]]
                     found[name][row, [*labels[labels < len(tasks[name].classes)], -1]] = True
+                elif name in record.image_labels:
+                    found[name][row, [record.image_labels[name], -1]] = True
     return found
 
 

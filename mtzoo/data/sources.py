@@ -1,11 +1,12 @@
 """Where labels come from: one frozen spec per kind of source. Configs name them by `type`; every field is plain."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from mtzoo.data.image_label_sources import ImageFolder, LabelList, SceneLabels
+from mtzoo.data.source_checks import check_common, check_ignore_value, check_separator, check_split, expand_path
 from mtzoo.errors import UserError, one_line, without_middle
 from mtzoo.structures import IGNORE, MAX_PIXELS
 from mtzoo.task_kind import task_kind
@@ -14,7 +15,9 @@ IGNORE_CATEGORY = "ignore"
 """In `categories`, the target that turns a category's boxes into ignore regions of every class of the task."""
 
 
-MOST_SCENES = MOST_IMAGES = LARGEST_WEIGHT = 1_000_000
+MOST_SCENES = 1_000_000
+OF_SCENES = ("time", "weather", "road")
+"""Labels of whole scenes, see `mtzoo.data.synthetic.attributes`."""
 LEAST_SIDE = 32
 """Pixels of a rendered scene."""
 
@@ -23,27 +26,6 @@ def check_scene_size(hw: tuple[int, int], name: str) -> None:
     """Raises UserError for a size (height, width) that no scene can be rendered in."""
     if min(hw) < LEAST_SIDE or hw[0] * hw[1] > MAX_PIXELS:
         raise UserError(f"{name}={hw[0]}x{hw[1]}: sides of {LEAST_SIDE} or more and at most {MAX_PIXELS:,} pixels are wanted")
-
-
-def expand_path(text: str) -> Path:
-    """`text` with ~ and $VARIABLES expanded. Raises UserError for a variable the environment lacks."""
-    expanded = os.path.expandvars(os.path.expanduser(text))
-    if "$" in expanded:
-        raise UserError(f"path '{text}': the environment has no such variable; export it, or write the path out, as in --cfg-options "
-                        "data_root=DIR")
-    return Path(expanded)
-
-
-def _check_common(spec: "Source") -> None:
-    if not spec.name:
-        raise UserError(f"{type(spec).__name__}: a source needs a name; set name='...'")
-    if not 0 < spec.weight <= LARGEST_WEIGHT:
-        raise UserError(f"source '{spec.name}': weight={spec.weight} has to be a positive number of at most {LARGEST_WEIGHT:,}")
-
-
-def _check_ignore_value(spec: "MaskFolder | MaskList") -> None:
-    if not 0 <= spec.ignore_value <= 255:
-        raise UserError(f"source '{spec.name}': ignore_value={spec.ignore_value} is not a mask value (0..255)")
 
 
 @dataclass(frozen=True)
@@ -67,7 +49,7 @@ class CocoBoxes:
     follow_links: bool = False
 
     def __post_init__(self) -> None:
-        _check_common(self)
+        check_common(self)
 
     @property
     def label_place(self) -> str:
@@ -103,16 +85,9 @@ class MaskFolder:
     resize_masks: bool = False
 
     def __post_init__(self) -> None:
-        _check_common(self)
-        if self.split not in (None, "train", "val"):
-            raise UserError(f"source '{self.name}': split='{self.split}' has to be 'train' or 'val'")
-        if (self.split is None) != (self.val_every is None):
-            raise UserError(f"source '{self.name}': 'split' and 'val_every' go together: which part of the folder, and every which "
-                            "image is for validation")
-        if self.val_every is not None and not 2 <= self.val_every <= MOST_IMAGES:
-            raise UserError(f"source '{self.name}': val_every={self.val_every}: every 2nd image at most is for validation; "
-                            f"2 to {MOST_IMAGES:,} is wanted")
-        _check_ignore_value(self)
+        check_common(self)
+        check_split(self)
+        check_ignore_value(self)
 
     @property
     def label_place(self) -> str:
@@ -141,10 +116,9 @@ class MaskList:
     follow_links: bool = False
 
     def __post_init__(self) -> None:
-        _check_common(self)
-        _check_ignore_value(self)
-        if not self.separator:
-            raise UserError(f"source '{self.name}': separator is empty; name the character between image and mask")
+        check_common(self)
+        check_ignore_value(self)
+        check_separator(self)
 
     @property
     def label_place(self) -> str:
@@ -152,7 +126,7 @@ class MaskList:
         return self.pairs
 
 
-Files = CocoBoxes | MaskFolder | MaskList
+Files = CocoBoxes | MaskFolder | MaskList | ImageFolder | LabelList | SceneLabels
 """Sources that are files on disk. KIND: of the tasks that they have labels for."""
 
 
@@ -160,28 +134,31 @@ Files = CocoBoxes | MaskFolder | MaskList
 class SyntheticScenes:
     """`num` rendered road scenes, made on first use in `root`/synth-<height>x<width>-<num>-<seed>.
 
-    labels: which of the scenes' labels the task reads. categories serves "boxes", label_map "seg" and "lane".
+    labels: which of the scenes' labels the task reads: "boxes", masks ("seg", "lane"), or of the whole image ("time": day, dusk, night;
+    "weather": clear, cloudy, fog, rain; "road": urban, suburban, highway, rural). categories serves boxes and whole images, label_map
+    masks.
     """
 
     num: int
     seed: int
     name: str
     root: str
-    labels: Literal["boxes", "seg", "lane"]
+    labels: Literal["boxes", "seg", "lane", "time", "weather", "road"]
     size_hw: tuple[int, int] = (720, 1280)
     weight: float = 1.0
     categories: Mapping[str, str] = field(default_factory=dict)
     label_map: Mapping[int, int] | None = None
 
     def __post_init__(self) -> None:
-        _check_common(self)
+        check_common(self)
         if not 1 <= self.num <= MOST_SCENES:
             raise UserError(f"source '{self.name}': num={self.num} scenes; ask for 1 to {MOST_SCENES:,}")
         if not 0 <= self.seed < 2**32:
             raise UserError(f"source '{self.name}': seed={self.seed}; 0 to {2**32 - 1:,} is wanted")
         check_scene_size(self.size_hw, f"source '{self.name}': size_hw")
-        if self.labels not in ("boxes", "seg", "lane"):
-            raise UserError(f"source '{self.name}': labels='{self.labels}' has to be 'boxes', 'seg' or 'lane'")
+        if self.labels not in ("boxes", "seg", "lane", *OF_SCENES):
+            raise UserError(f"source '{self.name}': labels='{self.labels}' has to be 'boxes', 'seg', 'lane', "
+                            f"{' or '.join(map(repr, OF_SCENES))}")
 
     @property
     def folder(self) -> Path:
@@ -194,11 +171,13 @@ class SyntheticScenes:
         images = str(self.folder / "images")
         if self.labels == "boxes":
             return CocoBoxes(images, str(self.folder / "boxes.json"), self.name, self.weight, self.categories)
+        if self.labels in OF_SCENES:
+            return SceneLabels(images, self.labels, self.num, self.seed, self.size_hw, self.name, self.weight, self.categories)
         return MaskFolder(images, str(self.folder / self.labels), self.name, self.weight, self.label_map)
 
 
 Source = Files | SyntheticScenes
-SOURCES: dict[str, type] = {cls.__name__: cls for cls in (CocoBoxes, MaskFolder, MaskList, SyntheticScenes)}
+SOURCES: dict[str, type] = {cls.__name__: cls for cls in (CocoBoxes, MaskFolder, MaskList, ImageFolder, LabelList, SyntheticScenes)}
 
 
 @dataclass(frozen=True)

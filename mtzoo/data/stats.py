@@ -1,4 +1,4 @@
-"""How much of what there is: images, objects by class and size, pixels by class."""
+"""How much of what there is: images, objects by class and size, pixels by class, images by class."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -24,9 +24,11 @@ class DataStats:
     """images: of all folders, each once; labelled: task -> images with labels of it.
 
     objects: detection task -> (K, 4) int64, boxes by class and SIZES; known: detection task -> (K,) int64, images in which the
-    class is labelled: elsewhere no object of it says nothing; unused: boxes by category, of those that no task's class is.
+    class is labelled: elsewhere no object of it says nothing; unused: boxes by category and images by label, of those that no task's
+    class is.
     pixels: segmentation task -> (K + 1,) int64, pixels by class, those to ignore last; showing: (K,) int64, masks that show the
     class; values: (256,) int64, pixels by the masks' own value; ignored: (256,) bool, values that are read as no label.
+    images_of: classification task -> (K,) int64, images by class.
     """
 
     images: int = 0
@@ -38,6 +40,7 @@ class DataStats:
     showing: dict[str, np.ndarray] = field(default_factory=dict)
     values: dict[str, np.ndarray] = field(default_factory=dict)
     ignored: dict[str, np.ndarray] = field(default_factory=dict)
+    images_of: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def of(cls, tasks: Sequence[TaskData]) -> "DataStats":
@@ -57,6 +60,9 @@ class DataStats:
         self.values[task] = np.zeros(256, dtype=np.int64)
         self.ignored[task] = np.zeros(256, dtype=bool)
 
+    def _prepare_images(self, task: str, classes: int) -> None:
+        self.images_of[task] = np.zeros(classes, dtype=np.int64)
+
     def add(self, record: Record, values: Mapping[Path, np.ndarray]) -> None:
         """Count one image. values: (256,) pixels by value of each of its masks that could be read."""
         self.images += 1
@@ -67,6 +73,9 @@ class DataStats:
         for task, file in record.masks.items():
             if file.path in values:
                 self._add_mask(task, values[file.path], file.table)
+        for task, label in record.image_labels.items():
+            self.labelled[task] += 1
+            self.images_of[task][label] += 1
 
     def _add_mask(self, task: str, values: np.ndarray, table: np.ndarray) -> None:
         counts = np.zeros(256, dtype=np.int64)
@@ -81,7 +90,8 @@ class DataStats:
 
 
 _PREPARE: ByKind[Callable[[DataStats, str, int], None]] = ByKind({
-    "detection": DataStats._prepare_objects, "segmentation": DataStats._prepare_pixels})
+    "detection": DataStats._prepare_objects, "segmentation": DataStats._prepare_pixels,
+    "classification": DataStats._prepare_images})
 """(stats, task, number of its classes): counts of 0."""
 
 
@@ -109,6 +119,8 @@ def classes_without_labels(stats: DataStats, classes: Mapping[str, Sequence[str]
         if absent:
             names = ", ".join(f"'{name}'" for name in absent)
             lines.append(f"task '{task}': not one pixel of {names}{_value_hint(stats, task, classes[task], counts)}")
+    for task, counts in stats.images_of.items():
+        lines += [f"task '{task}': not one image of '{name}'" for name, count in zip(classes[task], counts) if not count]
     return lines
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from mtzoo.deploy.boxes import DetectionMaps, emit_boxes
 from mtzoo.deploy.builder import GraphBuilder
+from mtzoo.deploy.image_class import emit_image_class
 from mtzoo.deploy.info import DeployInfo, TaskInfo
 from mtzoo.deploy.labels import Logits, emit_label_map
 from mtzoo.ops.geometry import DeployGeometry
@@ -70,6 +71,20 @@ def _box_maps(task: TaskInfo, info: DeployInfo, outputs: Iterable[str]) -> Form:
             for kind, channels in ((CLASS_MAP, len(task.classes)), (BOX_MAP, 4))}
 
 
+def _image_class(task: TaskInfo, info: DeployInfo) -> Form:
+    """With the logits, of which the reader makes probabilities: softmax differs in its last bits between runtimes."""
+    return {"class": ("int32", (info.batch,)), **_class_logits(task, info, ())}
+
+
+def _class_logits(task: TaskInfo, info: DeployInfo, outputs: Iterable[str]) -> Form:
+    return {LOGITS: ("float32", (info.batch, len(task.classes), 1, 1))}
+
+
+def _emit_image_classes(builder: GraphBuilder, tasks: Sequence[TaskMaps], geometry: DeployGeometry) -> None:
+    for task in tasks:
+        emit_image_class(builder, task.task, task.maps[LOGITS], task.shapes[LOGITS])
+
+
 def _emit_boxes(builder: GraphBuilder, tasks: Sequence[TaskMaps], geometry: DeployGeometry) -> None:
     decoders: list[BoxDecoder] = [task.decoder for task in tasks]
     emit_boxes(builder, [DetectionMaps(task.task, task.maps, task.shapes, decoder) for task, decoder in zip(tasks, decoders)], geometry)
@@ -77,5 +92,6 @@ def _emit_boxes(builder: GraphBuilder, tasks: Sequence[TaskMaps], geometry: Depl
 
 OUTPUTS: ByKind[KindOutputs] = ByKind({  # in this order they are written
     "segmentation": KindOutputs(_label_map, _logits, _emit_label_maps, LOGITS),
+    "classification": KindOutputs(_image_class, _class_logits, _emit_image_classes, LOGITS),
     "detection": KindOutputs(_boxes, _box_maps, _emit_boxes, CLASS_MAP),
 })

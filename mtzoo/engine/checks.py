@@ -4,6 +4,7 @@ from collections.abc import Callable
 from math import prod
 
 import torch
+from torch import Tensor
 
 from mtzoo.compression import sparse_layers
 from mtzoo.config import ExperimentConfig, TaskConfig
@@ -22,6 +23,7 @@ from mtzoo.structures import RawOutputs
 from mtzoo.task_kind import ByKind
 
 LAST_FOLD = 2
+Maps = dict[str, Tensor]
 FEW_CELLS = 4
 """Of the network's stride, that the image has on which it is tried."""
 BYTES_OF_A_PIXEL = 64
@@ -101,22 +103,32 @@ def _check_outputs(task: TaskConfig, outputs: RawOutputs, height: int) -> None:
 
 def _check_kind(task: TaskConfig, maps: object, head: str) -> None:
     """Raises UserError for a head whose maps are not those of the task's kind."""
-    names = list(maps) if isinstance(maps, dict) else []
-    if fault := _HEAD_FAULT[task.kind](names):
+    if fault := _HEAD_FAULT[task.kind](maps if isinstance(maps, dict) else {}):
         raise UserError(f"{head} is no {task.kind} head ({fault}); kind='{task.kind}' wants one, e.g. {task.of_kind.head}")
 
 
-def _box_fault(names: list[str]) -> str:
+def _box_fault(maps: Maps) -> str:
     try:
-        box_strides(dict.fromkeys(names))
+        box_strides(maps)
     except ValueError as error:
         return str(error)
     return ""
 
 
-def _logits_fault(names: list[str]) -> str:
-    return "" if names == ["logits"] else f"its outputs are {', '.join(names) or 'none'}, 'logits' alone is wanted"
+def _map_fault(maps: Maps) -> str:
+    fault = _logits_fault(maps)
+    return fault or ("its logits are of the whole image" if maps["logits"].shape[2:] == (1, 1) else "")
 
 
-_HEAD_FAULT: ByKind[Callable[[list[str]], str]] = ByKind({"detection": _box_fault, "segmentation": _logits_fault})
-"""What is wrong with the names of a head's outputs, "" if nothing is."""
+def _class_fault(maps: Maps) -> str:
+    fault = _logits_fault(maps)
+    return fault or ("" if maps["logits"].shape[2:] == (1, 1) else "its logits are a map")
+
+
+def _logits_fault(maps: Maps) -> str:
+    return "" if list(maps) == ["logits"] else f"its outputs are {', '.join(maps) or 'none'}; 'logits' alone is wanted"
+
+
+_HEAD_FAULT: ByKind[Callable[[Maps], str]] = ByKind({
+    "detection": _box_fault, "segmentation": _map_fault, "classification": _class_fault})
+"""What is wrong with a head's outputs, "" if nothing is."""

@@ -43,8 +43,12 @@ def _pixel_distances(student: Maps, teacher: Maps, weights: Mapping[str, float],
     return losses
 
 
+def _class_distances(student: Maps, teacher: Maps, weights: Mapping[str, float], spec: Distillation) -> Terms:
+    return {name: (weight, pixel_divergence(student[name], teacher[name], spec.temperature)) for name, weight in weights.items()}
+
+
 DISTANCES: ByKind[Callable[[Maps, Maps, Mapping[str, float], Distillation], Terms]] = ByKind({
-    "detection": _box_distances, "segmentation": _pixel_distances})
+    "detection": _box_distances, "segmentation": _pixel_distances, "classification": _class_distances})
 """(a task's maps of the student, of the teacher, weight of each, spec)."""
 
 

@@ -16,6 +16,7 @@ from mtzoo.data.pipeline import EvalPipeline
 from mtzoo.engine.evaluate import Predictor, task_data
 from mtzoo.engine.pictures import labels_and_prediction
 from mtzoo.evaluation.box_details import BoxDetails
+from mtzoo.evaluation.classification import ImageDetails
 from mtzoo.evaluation.curves import STEPS
 from mtzoo.evaluation.details import Details
 from mtzoo.evaluation.mask_details import MaskDetails
@@ -76,7 +77,14 @@ def pixel_confusion(details: MaskDetails) -> "Figure | None":
     return confusion_figure(title, confusion, details.classes) if confusion.any() else None
 
 
-FIGURES: ByKind[Callable[[Any], "Figure | None"]] = ByKind({"detection": curves_of, "segmentation": pixel_confusion})
+def image_confusion(details: ImageDetails) -> "Figure | None":
+    """None without ground truth."""
+    confusion, title = details.confusion, f"{details.task}: what images are taken for"
+    return confusion_figure(title, confusion, details.classes, "images") if confusion.any() else None
+
+
+FIGURES: ByKind[Callable[[Any], "Figure | None"]] = ByKind({"detection": curves_of, "segmentation": pixel_confusion,
+                                                                  "classification": image_confusion})
 
 
 def find_samples(config: ExperimentConfig, paths: Collection[Path]) -> dict[Path, Callable[[], Sample]]:

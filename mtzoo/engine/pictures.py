@@ -52,5 +52,5 @@ def labels_and_prediction(sample: Sample, prediction: Prediction, classes: Mappi
     original = read_image(sample.path)
     drawn = draw_prediction(original, prediction, classes, min_score=min_score)
     truth = draw_ground_truth(Sample(original, sample.path, sample.source, sample.original_hw, affine.scale_shift(1, 1), sample.boxes,
-                                     sample.masks), classes)
+                                     sample.masks, image_labels=sample.image_labels), classes)
     return cv2.hconcat([truth, drawn])

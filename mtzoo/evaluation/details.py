@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from mtzoo.evaluation.box_details import BoxDetails
+from mtzoo.evaluation.classification import ImageDetails
 from mtzoo.evaluation.mask_details import MaskDetails
 from mtzoo.evaluation.task_details import TaskDetails
 from mtzoo.structures import Prediction, Sample
 from mtzoo.task_kind import ByKind
 
-DETAILS: ByKind[type[TaskDetails]] = ByKind({"detection": BoxDetails, "segmentation": MaskDetails})
+DETAILS: ByKind[type[TaskDetails]] = ByKind({"detection": BoxDetails, "segmentation": MaskDetails,
+                                               "classification": ImageDetails})
 
 
 class Details:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from mtzoo.evaluation.classification import Accuracy
 from mtzoo.evaluation.detection import CocoBoxMetric
 from mtzoo.evaluation.segmentation import MeanIoU
 from mtzoo.structures import Prediction, Sample
@@ -24,7 +25,7 @@ class Metric(Protocol):
         """In percent: the `metrics` of its kind, and "<metric>/<class>" of its `class_metrics`; NaN without ground truth."""
 
 
-METRICS: ByKind[type[Metric]] = ByKind({"detection": CocoBoxMetric, "segmentation": MeanIoU})
+METRICS: ByKind[type[Metric]] = ByKind({"detection": CocoBoxMetric, "segmentation": MeanIoU, "classification": Accuracy})
 
 
 class Evaluator:

@@ -16,6 +16,7 @@ from mtzoo.models import (  # noqa: F401
     unet,
 )
 from mtzoo.models.heads import fcn  # noqa: F401
+from mtzoo.models.heads.classification import ClassificationHead
 from mtzoo.models.heads.detection import PerLocationDetectionHead
 from mtzoo.models.heads.segmentation import DenseSegmentationHead
 from mtzoo.models.leaf_graph import LeafGraph
@@ -28,5 +29,5 @@ from mtzoo.models.torchvision_backbone import Torchvision
 from mtzoo.models.vargnet.backbone import VarGNetV2
 from mtzoo.models.vargnet.unet_neck import UnetNeck
 
-__all__ = ["DenseSegmentationHead", "LeafGraph", "MultiTaskNet", "NodeSpec", "PerLocationDetectionHead", "Timm", "Torchvision",
-           "UnetNeck", "VarGNetV2", "build_network", "network_stride", "start_from_published"]
+__all__ = ["ClassificationHead", "DenseSegmentationHead", "LeafGraph", "MultiTaskNet", "NodeSpec", "PerLocationDetectionHead",
+           "Timm", "Torchvision", "UnetNeck", "VarGNetV2", "build_network", "network_stride", "start_from_published"]

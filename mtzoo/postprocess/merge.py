@@ -51,9 +51,11 @@ def merge(resize: Prediction, crop: Prediction, window: Xyxy, rule: MergeRule = 
 
     Boxes by `rule`, sorted by falling score. Label maps: a task of both takes the pixelwise maximum inside the window, where
     0 is background, and the resize network's outside; a task of one network is taken as it is. They are made when they are read.
+    Of a class of the whole image the resize network is asked, where it has the task: it sees all of it.
     """
     near, far = resize.label_maps.sources, crop.label_maps.sources
-    merged = Prediction({**crop.detections, **resize.detections}, LabelMaps({**far, **near}))
+    merged = Prediction({**crop.detections, **resize.detections}, LabelMaps({**far, **near}),
+                        {**crop.classifications, **resize.classifications})
     both = [task for task in resize.detections if task in crop.detections]
     merged.detections |= _merge_tasks([resize.detections[task] for task in both], [crop.detections[task] for task in both], both,
                                       window, rule)

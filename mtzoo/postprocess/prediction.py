@@ -12,12 +12,13 @@ from mtzoo.ops.boxes import clip_boxes
 from mtzoo.ops.label_maps import SmallLabelMap
 from mtzoo.postprocess.as_is import AsIs
 from mtzoo.postprocess.boxes import BoxDecoder, DecodedBoxes, decode_detections
+from mtzoo.postprocess.image_class import ClassDecoder, classify
 from mtzoo.postprocess.label_map import LabelMapDecoder, label_map
 from mtzoo.structures import Detections, Prediction, RawOutputs
 from mtzoo.task_kind import ByKind
 
-Decoder = BoxDecoder | LabelMapDecoder | AsIs
-DECODERS: ByKind[type[Decoder]] = ByKind({"detection": BoxDecoder, "segmentation": LabelMapDecoder})
+Decoder = BoxDecoder | LabelMapDecoder | ClassDecoder | AsIs
+DECODERS: ByKind[type[Decoder]] = ByKind({"detection": BoxDecoder, "segmentation": LabelMapDecoder, "classification": ClassDecoder})
 """Made without arguments, each is what a task has whose config chooses nothing."""
 
 
@@ -62,8 +63,15 @@ def _add_label_maps(predictions: list[Prediction], task: str, maps: Mapping[str,
         predictions[n].label_maps[task] = SmallLabelMap(labels[n], decoder.map_stride, affines[n], original_hw)
 
 
+def _add_classes(predictions: list[Prediction], task: str, maps: Mapping[str, Tensor], decoder: ClassDecoder,
+                 affines: Sequence[np.ndarray], original_hws: Sequence[tuple[int, int]]) -> None:
+    logits = maps["logits"].float().flatten(1).cpu().numpy()  # (N, K)
+    for prediction, row in zip(predictions, logits, strict=True):
+        prediction.classifications[task] = classify(row, decoder)
+
+
 def _add_nothing(*_: object) -> None:
     """Of a network whose maps only its user can read."""
 
 
-_ADD: dict[type, Add] = {BoxDecoder: _add_boxes, LabelMapDecoder: _add_label_maps, AsIs: _add_nothing}
+_ADD: dict[type, Add] = {BoxDecoder: _add_boxes, LabelMapDecoder: _add_label_maps, ClassDecoder: _add_classes, AsIs: _add_nothing}

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mtzoo.deploy.info import TaskInfo
 from mtzoo.ops.label_maps import SmallLabelMap
-from mtzoo.postprocess import label_map, to_prediction
+from mtzoo.postprocess import classify, label_map, to_prediction
 from mtzoo.runtime.executors import Arrays
 from mtzoo.runtime.tally import Tally
 from mtzoo.structures import Detections, Prediction
@@ -71,6 +71,15 @@ def _compare_boxes(tally: Tally, name: str, task: TaskInfo, maps: Maps, outputs:
     tally.count_boxes(f"{name}.boxes", wanted.detections[name], detections_of(outputs, name))
 
 
+def _read_class(prediction: Prediction, name: str, task: TaskInfo, outputs: Arrays, seen: Seen) -> None:
+    found = classify(outputs[f"{name}.logits"].ravel(), task.decoder)
+    prediction.classifications[name] = found._replace(label=int(outputs[f"{name}.class"][0]))
+
+
+def _exact_class(task: TaskInfo, maps: Maps) -> Arrays:
+    return {"class": np.array([classify(maps["logits"].flatten().numpy(), task.decoder).label], np.int32)}
+
+
 def compare_exact(tally: Tally, name: str, task: TaskInfo, maps: Maps, outputs: Arrays, seen: Seen | None = None) -> None:
     """What of a task's outputs has to be the same to the last bit, as far as `outputs` has it."""
     for key, wanted in ANSWERS[task.kind].exact(task, maps).items():
@@ -83,4 +92,5 @@ def compare_exact(tally: Tally, name: str, task: TaskInfo, maps: Maps, outputs: 
 ANSWERS: ByKind[Answer] = ByKind({
     "detection": Answer("boxes", _read_boxes, _nothing_exact, _compare_boxes),
     "segmentation": Answer("labels", _read_label_map, _exact_label_map, compare_exact),
+    "classification": Answer("class", _read_class, _exact_class, compare_exact),
 })

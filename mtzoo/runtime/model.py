@@ -120,7 +120,8 @@ class DeployModel:
         return (replace(self.predict(frame.image), path=frame.path, seconds=frame.seconds) for frame in frames)
 
     def _result(self, found: Prediction, image: np.ndarray) -> Result:
-        return Result(found.detections, found.label_maps, image=image, classes=self.classes, window=self.window(image.shape[:2]))
+        return Result(found.detections, found.label_maps, found.classifications, image=image, classes=self.classes,
+                      window=self.window(image.shape[:2]))
 
     def predict_input(self, image: np.ndarray, original_hw: tuple[int, int]) -> Prediction:
         """The same from an image (input_h, input_w, 3) that `geometry.view(original_hw)` has shown."""

@@ -1,4 +1,4 @@
-"""What a deploy model says of one image, with the image itself: boxes with names, label maps, a picture, COCO's form."""
+"""What a deploy model says of one image, with the image itself: boxes and classes with names, label maps, a picture, COCO's form."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +28,15 @@ class Box:
     xyxy: Xyxy
 
 
+@dataclass(frozen=True)
+class ImageLabel:
+    """The class of the whole image. label: its name; score: 0 to 1; scores: name of every class -> its score."""
+
+    label: str
+    score: float
+    scores: Mapping[str, float]
+
+
 @dataclass(kw_only=True)
 class Result(Prediction):
     """A prediction in pixels of its image. image: (H, W, 3) uint8 BGR; classes: task -> class names, in the order of their ids; window:
@@ -53,8 +62,15 @@ class Result(Prediction):
         """Segmentation task -> (H, W) uint8 of class ids: `classes[task][id]` is a name."""
         return self.label_maps
 
+    @property
+    def image_labels(self) -> dict[str, ImageLabel]:
+        """Classification task -> the class of the whole image."""
+        return {task: ImageLabel(names[found.label], found.score, dict(zip(names, found.probabilities.tolist())))
+                for task, found in self.classifications.items() for names in [self.classes[task]]}
+
     def plot(self, *, min_score: float = MIN_SCORE, legend: bool = True) -> np.ndarray:
-        """The image with label maps, boxes from `min_score` on, and a legend: (H, W, 3) uint8 BGR, as OpenCV shows and writes it."""
+        """The image with label maps, boxes from `min_score` on, classes of the image, and a legend: (H, W, 3) uint8 BGR, as OpenCV
+        shows and writes it."""
         return draw_prediction(self.image, self, self.classes, min_score=min_score, window=self.window, legend=legend)
 
     def save(self, path: str | Path, *, min_score: float = MIN_SCORE) -> Path:

@@ -31,7 +31,7 @@ def output_table(report: VerifyReport) -> Table:
     return table
 
 
-COLUMNS: ByKind[str] = ByKind({"segmentation": "label maps", "detection": "boxes"})
+COLUMNS: ByKind[str] = ByKind({"segmentation": "label maps", "detection": "boxes", "classification": "classes"})
 """Titles of answers after post-processing."""
 
 

@@ -23,7 +23,7 @@ Box = tuple[np.ndarray, str, ColorBGR]  # xyxy, text, colour
 
 def draw_prediction(image: np.ndarray, prediction: Prediction, classes: Classes, *, min_score: float = 0.3,
                     window: Xyxy | None = None, legend: bool = True) -> np.ndarray:
-    """Label maps, boxes with names and scores, and a legend over an image.
+    """Label maps, boxes with names and scores, classes of the whole image, and a legend over an image.
 
     image: (H, W, 3) uint8 BGR; prediction: boxes and maps in its pixels; classes: task -> class names;
     min_score: weaker boxes are left out; window: what a crop model saw, framed. Returns (H, W, 3) uint8 BGR.
@@ -40,6 +40,8 @@ def draw_prediction(image: np.ndarray, prediction: Prediction, classes: Classes,
                 boxes.append((xyxy, f"{name} {100 * score:.0f}", class_color(name)))
     boxes.sort(key=_area, reverse=True)  # small ones last, so that they stay visible
     _draw_boxes(out, boxes)
+    _draw_captions(out, {task: (classes[task][found.label], f" {100 * found.score:.0f}")
+                         for task, found in prediction.classifications.items()})
     if legend:
         _draw_present(out, prediction.label_maps, classes, [text.rsplit(" ", 1)[0] for _, text, _ in boxes])
     return out
@@ -59,6 +61,7 @@ def draw_ground_truth(sample: Sample, classes: Classes, *, legend: bool = True) 
             boxes.append((xyxy, f"ignore {name}" if ignore else name, IGNORED_COLOR if ignore else class_color(name)))
     boxes.sort(key=_area, reverse=True)
     _draw_boxes(out, boxes)
+    _draw_captions(out, {task: (classes[task][label], "") for task, label in sample.image_labels.items()})
     if legend:
         _draw_present(out, sample.masks, classes, [text for _, text, color in boxes if color != IGNORED_COLOR])
     return out
@@ -99,6 +102,17 @@ def label_map_to_colors(labels: np.ndarray, names: Sequence[str]) -> np.ndarray:
     table = np.zeros((256, 3), dtype=np.uint8)
     table[:len(names)] = [class_color(name) for name in names]
     return table[labels]
+
+
+def _draw_captions(image: np.ndarray, labels: Mapping[str, tuple[str, str]]) -> None:
+    """Labels of the whole image below one another at its upper right, where no sheet has its titles. labels: task -> (class, what
+    follows it)."""
+    style, y = TextStyle.for_image(image.shape[:2]), 0
+    for task, (name, rest) in labels.items():
+        text = f"{task}: {name}{rest}"
+        width, height = style.size(text)
+        draw_label(image, text, (max(image.shape[1] - width, 0), y), class_color(name), style)
+        y += height
 
 
 def _draw_boxes(image: np.ndarray, boxes: Sequence[Box]) -> None:

@@ -24,8 +24,9 @@ MOST_COLORED = 10
 """Classes with a colour and a name each among curves; more are grey lines below the mean."""
 
 
-def confusion_figure(title: str, confusion: np.ndarray, names: Sequence[str]) -> "Figure":
-    """Each row in percent: what pixels of a class were taken for. confusion: (K, K) counts, row = truth, column = prediction."""
+def confusion_figure(title: str, confusion: np.ndarray, names: Sequence[str], counted: str = "pixels") -> "Figure":
+    """Each row in percent: what pixels of a class were taken for. confusion: (K, K) counts, row = truth, column = prediction; counted:
+    what they are of."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -37,7 +38,7 @@ def confusion_figure(title: str, confusion: np.ndarray, names: Sequence[str]) ->
         figure = Figure(figsize=(side + 0.8, side), layout="constrained")
         axes = figure.add_subplot()
         image = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
-        figure.colorbar(image, ax=axes, shrink=0.8, label="percent of the class's pixels")
+        figure.colorbar(image, ax=axes, shrink=0.8, label=f"percent of the class's {counted}")
         axes.set(title=one_line(title), xlabel="predicted", ylabel="labelled")
         _name_sides(axes, names)
         if count <= MOST_WRITTEN:

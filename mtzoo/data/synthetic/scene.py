@@ -5,6 +5,7 @@ from random import Random
 import cv2
 import numpy as np
 
+from mtzoo.data.synthetic.attributes import scene_random
 from mtzoo.data.synthetic.backdrop import paint_horizon, paint_sky
 from mtzoo.data.synthetic.camera import Camera
 from mtzoo.data.synthetic.facades import facades
@@ -38,7 +39,7 @@ def render_scene(seed: int, index: int, size_hw: tuple[int, int] = (720, 1280)) 
     255. In `lane` a dashed line is its painted dashes, a solid line before a junction is solid, a curb is its face and
     its top edge; other paint (crosswalks, arrows, stop lines) is background.
     """
-    rng = Random(f"mtzoo/{seed}/{index}")
+    rng = scene_random(seed, index)
     camera, light, road = Camera.sample(rng, size_hw), sample_light(rng), sample_road(rng)
     painter = Painter(camera, light)
     sky = painter.surface(0)
