@@ -56,8 +56,8 @@ _MODULES = {
 }
 """What is exported -> the module below mtzoo that holds it."""
 __all__ = ["Box", "DeployModel", "ExperimentConfig", "ImageLabel", "PlainConsole", "Pruning", "Result", "Retraining", "Target",
-           "Training", "UserError", "bench", "build_model", "compress", "convert_data", "evaluate", "evaluate_pair", "export", "from_onnx",
-           "from_torch", "list_configs", "list_models", "load_checkpoint", "load_config", "measure_sensitivity", "prune",
+           "Training", "UserError", "bench", "build_model", "compress", "convert_data", "evaluate", "evaluate_pair", "export",
+           "from_onnx", "from_torch", "list_configs", "list_models", "load_checkpoint", "load_config", "measure_sensitivity", "prune",
            "quant", "quant_train", "quantize", "sparsify", "train", "verify"]
 
 

@@ -139,6 +139,7 @@ def put(values, dotted, value):
     # values that cannot work
     ("tasks.det.classes", ["a", "a"], "a class is named twice"),
     ("tasks.seg.boxes", {}, "'boxes' goes with kind='detection'"),
+    ("tasks.det.image_label", {"temperature": 2.0}, "'image_label' goes with kind='classification', and this task has kind='detec"),
     ("solver.0.float_phase.optimizer.lr", -1.0, r"^solver\[0\]\.float_phase\.optimizer: lr=-1.0"),
     ("solver.0.float_phase.optimizer.lr", math.nan, r"lr=nan"),
     ("solver.0.float_phase.iterations", 0, "iterations=0: a number above 0"),

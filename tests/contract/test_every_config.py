@@ -52,19 +52,22 @@ def shrunk(name: str) -> ExperimentConfig:
 
 
 def random_batch(config: ExperimentConfig, seed: int = 0, count: int = 2) -> Batch:
-    """Noise, with boxes and masks for every task."""
+    """Noise, with labels for every task."""
     rng, hw = np.random.default_rng(seed), tuple(config.train_geometry.crop_hw)
-    boxes, masks = {}, {}
+    boxes, masks, image_labels = {}, {}, {}
     for task in config.tasks:
         classes = len(task.classes)
         if task.kind == "detection":
             known = [Boxes(np.array([[8, 8, 40, 40], [30, 20, 90, 60]], np.float32), rng.integers(0, classes, 2),
                            np.zeros(2, bool), np.ones(classes, bool)) for _ in range(count)]
             boxes[task.name] = known
+        elif task.kind == "classification":
+            image_labels[task.name] = torch.from_numpy(rng.integers(0, classes, count))
         else:
             masks[task.name] = torch.from_numpy(rng.integers(0, classes, (count, *hw), dtype=np.uint8))
     images = torch.from_numpy(rng.integers(0, 256, (count, *hw, 3), dtype=np.uint8)).permute(0, 3, 1, 2)
-    return Batch(images, np.zeros((count, 2, 3)), [hw] * count, [Path("noise")] * count, ["noise"] * count, boxes, masks)
+    return Batch(images, np.zeros((count, 2, 3)), [hw] * count, [Path("noise")] * count, ["noise"] * count, boxes, masks,
+                 image_labels=image_labels)
 
 
 @dataclass
@@ -195,7 +198,7 @@ def expected_outputs(config: ExperimentConfig) -> set[str]:
     """Names by the contract, from the strides that the heads are configured with."""
     names = set()
     for task in config.tasks:
-        if task.kind == "segmentation":
+        if task.kind != "detection":
             names.add(f"{task.name}.logits")
         else:
             names |= {f"{task.name}.{kind}_s{stride}" for kind in ("cls", "box") for stride in task.head.params["strides"]}

@@ -8,12 +8,12 @@ from tests.tiny import phase, tiny_config
 def test_the_main_job_gives_a_model_a_report_and_proof(project, tmp_path, quiet):
     steps = [{"prefix": prefix, "quant_phase": phase(1)} for prefix in ("with-bn", "c1", "c2")]
     solver = [*steps, {"prefix": "int"}]
-    result = mtzoo.quant_train(tiny_config(project, ["seg"], solver=solver), tmp_path, pipeline_test=True, console=quiet)
+    result = mtzoo.quant_train(tiny_config(project, ["seg", "cls"], solver=solver), tmp_path, pipeline_test=True, console=quiet)
     assert result.passed
     assert result.verify.mismatches == {"integer": 0, "onnxruntime": 0, "openvino": 0}
     assert "mtzoo.quant_train('tests/tiny')" in result.report.read_text().replace("&#x27;", "'")
     assert result.bench.bytes["int8"] == result.model.stat().st_size
-    assert set(result.metrics) >= {"seg/mIoU"}
+    assert set(result.metrics) >= {"seg/mIoU", "cls/top1"}
 
 
 def test_a_config_that_stays_in_float_is_refused(project, tmp_path, quiet):

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtzoo.structures import IGNORE, Boxes, Detections, Prediction, Sample
+from mtzoo.structures import IGNORE, Boxes, Classification, Detections, Prediction, Sample
 from mtzoo.visualization.colors import class_color
 from mtzoo.visualization.draw import (
     DENSE_ALPHA,
@@ -50,6 +50,16 @@ def test_boxes_keep_the_size_of_the_image_and_weak_ones_are_left_out(image):
     assert out.shape == image.shape
     assert (out[100, 30] == class_color("person")).all(), "lower edge of the strong box"
     assert (out[100, 120] == 100).all(), "the weak box"
+
+
+def test_classes_of_the_image_stand_at_its_upper_right(image):
+    classes = {"time": ("day", "night")}
+    said = Prediction(classifications={"time": Classification(1, np.array([0.1, 0.9], np.float32))})
+    sample = Sample(image, Path("a.png"), "s", (120, 200), np.eye(2, 3), image_labels={"time": 1})
+    for out in (draw_prediction(image, said, classes), draw_ground_truth(sample, classes)):
+        assert (out[0, -1] == class_color("night")).all()
+        assert (out[40:] == 100).all()
+        assert (out[:, :60] == 100).all()
 
 
 def test_a_legend_names_what_is_seen(image):
