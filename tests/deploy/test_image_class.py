@@ -47,8 +47,8 @@ def exported(tmp_path_factory):
     freeze(net)
     path = tmp_path_factory.mktemp("classes") / "classes.onnx"
     tasks = {"cls": TaskInfo("classification", ("day", "dusk", "night"), ClassDecoder(temperature=2.0))}
-    info = export_model(net, ExportSpec(3, tasks, DeployGeometry(resized_hw=HW, drop_top=0, input_hw=HW), {"cls": graph}, {"name": "t"}, "0" * 16), path,
-                        postprocess=True)
+    geometry = DeployGeometry(resized_hw=HW, drop_top=0, input_hw=HW)
+    info = export_model(net, ExportSpec(3, tasks, geometry, {"cls": graph}, {"name": "t"}, "0" * 16), path, postprocess=True)
     return net, info, path
 
 
