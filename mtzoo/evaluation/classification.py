@@ -1,6 +1,7 @@
 """Accuracy of the class of whole images, and what they are taken for."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,9 @@ class Accuracy:
         if label is not None:
             self.confusion[label, prediction.classifications[self.task].label] += 1
 
+    def merge(self, later: "Accuracy") -> None:
+        self.confusion += later.confusion
+
     def compute(self) -> dict[str, float]:
         """{"top1", "balanced_accuracy", "top1/<class>"}, percent; all NaN if no image was counted."""
         hits, images = np.diag(self.confusion).astype(np.float64), self.confusion.sum(axis=1)
@@ -34,23 +38,33 @@ class Accuracy:
                 **{f"top1/{name}": float(value) for name, value in zip(self.classes, of_class)}}
 
 
-class ImageDetails(TaskDetails):
+class ImageAnswer(NamedTuple):
+    """Of one image: indices of the true and of the predicted class."""
+
+    truth: int
+    predicted: int
+    score: ImageScore
+
+
+class ImageDetails(TaskDetails[ImageAnswer]):
     """Of one classification task: the confusion matrix of its images."""
 
-    def __init__(self, task: str, classes: Sequence[str]) -> None:
-        super().__init__(task, classes)
-        self.confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
-        self._scores: list[ImageScore | None] = []
-
-    def add(self, prediction: Prediction, sample: Sample) -> None:
+    def measure(self, prediction: Prediction, sample: Sample) -> ImageAnswer:
         label, found = sample.image_labels[self.task], prediction.classifications[self.task]
-        self.confusion[label, found.label] += 1
         right, sure = label == found.label, float(found.probabilities[label])
         said = f"{self.classes[label]} taken for {self.classes[found.label]} ({100 * found.score:.0f} %)"
-        self._scores.append(ImageScore(sample.path, 1.0 if right else sure, int(not right), said))
+        return ImageAnswer(label, found.label, ImageScore(sample.path, 1.0 if right else sure, int(not right), said))
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """(K, K) int64 images, row = truth, column = prediction."""
+        matrix = np.zeros((len(self.classes), len(self.classes)), dtype=np.int64)
+        for answer in self.measured:
+            matrix[answer.truth, answer.predicted] += 1
+        return matrix
 
     def scores(self) -> list[ImageScore | None]:
-        return self._scores
+        return [answer.score for answer in self.measured]
 
     def values(self) -> dict[str, object]:
         return {"classes": list(self.classes), "confusion": self.confusion.tolist()}

@@ -33,6 +33,18 @@ def test_accuracy_of_all_of_each_class_and_balanced():
     assert [column.header for column in format_table(evaluator.compute()).columns] == ["task", "class", "top1", "balanced_accuracy"]
 
 
+def test_two_parts_merged_are_the_whole():
+    whole, first, second = ((Evaluator(KINDS, CLASSES), Details(KINDS, CLASSES)) for _ in range(3))
+    for parts, images in (whole, IMAGES), (first, IMAGES[:2]), (second, IMAGES[2:]):
+        for each in parts:
+            each.update(*zip(*images))
+    for one, other in zip(first, second):
+        one.merge(other)
+    np.testing.assert_equal(first[0].compute(), whole[0].compute())
+    assert first[1].tasks["time"].values() == whole[1].tasks["time"].values()
+    assert first[1].tasks["time"].worst(9) == whole[1].tasks["time"].worst(9)
+
+
 def test_without_labels_nothing_is_known():
     assert all(np.isnan(value) for value in Evaluator(KINDS, CLASSES).compute().values())
 
