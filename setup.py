@@ -25,6 +25,7 @@ REQUIREMENTS = [
     "platformdirs>=4",
     "tensorboard>=2.18",
     "matplotlib>=3.9",  # comes with mmengine in any case
+    "jinja2>=3.1",  # comes with torch in any case
     # The main job exports, verifies and measures, and `mtzoo predict` works right after the install: no extra for these.
     "onnx>=1.17",
     "onnxruntime>=1.20",
@@ -66,8 +67,8 @@ setup(
     # configs/ and zoo/ stand at the top of the checkout and inside the package once installed: mtzoo.locate finds both
     packages=[*find_packages(include=["mtzoo", "mtzoo.*"]), "mtzoo.configs", "mtzoo.zoo"],
     package_dir={"mtzoo": "mtzoo", "mtzoo.configs": "configs", "mtzoo.zoo": "zoo"},
-    package_data={"mtzoo": ["py.typed"], "mtzoo.compression": ["hardware/*.yaml"], "mtzoo.configs": ["**/*.py"],
-                  "mtzoo.zoo": ["*.onnx", "*.json", "*.md", "*.safetensors"]},
+    package_data={"mtzoo": ["py.typed"], "mtzoo.visualization": ["*.jinja"], "mtzoo.compression": ["hardware/*.yaml"],
+                  "mtzoo.configs": ["**/*.py"], "mtzoo.zoo": ["*.onnx", "*.json", "*.md", "*.safetensors"]},
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["mtzoo=mtzoo.cli.main:main"]},

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from mtzoo.recipes.convert_data import convert_data
     from mtzoo.recipes.evaluate import evaluate
     from mtzoo.recipes.export import export
+    from mtzoo.recipes.foreign.compress import compress_onnx
+    from mtzoo.recipes.foreign.quantize import quantize_onnx
+    from mtzoo.recipes.foreign.source import Distillation, FloatOnnx
     from mtzoo.recipes.pair import evaluate_pair
     from mtzoo.recipes.prune import prune
     from mtzoo.recipes.ptq import quantize
@@ -43,22 +46,26 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 _MODULES = {
-    "Box": "runtime.result", "DeployModel": "runtime.model", "ExperimentConfig": "config.schema",
+    "Box": "runtime.result", "DeployModel": "runtime.model", "Distillation": "recipes.foreign.source",
+    "ExperimentConfig": "config.schema", "FloatOnnx": "recipes.foreign.source",
     "ImageLabel": "runtime.result", "PlainConsole": "console",
     "Pruning": "engine.pruning", "Result": "runtime.result", "Retraining": "engine.retraining", "Target": "recipes.compress.target",
     "Training": "recipes.compress.target", "UserError": "errors", "bench": "recipes.bench", "build_model": "recipes.config",
-    "compress": "recipes.compress", "convert_data": "recipes.convert_data", "evaluate": "recipes.evaluate",
+    "compress": "recipes.compress", "compress_onnx": "recipes.foreign.compress",
+    "convert_data": "recipes.convert_data", "evaluate": "recipes.evaluate",
     "evaluate_pair": "recipes.pair", "export": "recipes.export", "from_onnx": "foreign.network", "from_torch": "foreign.network",
     "list_configs": "locate", "list_models": "locate", "load_checkpoint": "recipes.config", "load_config": "recipes.config",
     "measure_sensitivity": "recipes.sensitivity", "prune": "recipes.prune", "quant": "recipes.quant",
-    "quant_train": "recipes.quant_train", "quantize": "recipes.ptq", "sparsify": "recipes.sparsify", "train": "recipes.train",
+    "quant_train": "recipes.quant_train", "quantize": "recipes.ptq", "quantize_onnx": "recipes.foreign.quantize",
+    "sparsify": "recipes.sparsify", "train": "recipes.train",
     "verify": "recipes.verify",
 }
 """What is exported -> the module below mtzoo that holds it."""
-__all__ = ["Box", "DeployModel", "ExperimentConfig", "ImageLabel", "PlainConsole", "Pruning", "Result", "Retraining", "Target",
-           "Training", "UserError", "bench", "build_model", "compress", "convert_data", "evaluate", "evaluate_pair", "export",
-           "from_onnx", "from_torch", "list_configs", "list_models", "load_checkpoint", "load_config", "measure_sensitivity", "prune",
-           "quant", "quant_train", "quantize", "sparsify", "train", "verify"]
+__all__ = ["Box", "DeployModel", "Distillation", "ExperimentConfig", "FloatOnnx", "ImageLabel", "PlainConsole", "Pruning",
+           "Result", "Retraining", "Target", "Training", "UserError", "bench", "build_model", "compress", "compress_onnx",
+           "convert_data", "evaluate", "evaluate_pair", "export", "from_onnx", "from_torch", "list_configs", "list_models",
+           "load_checkpoint", "load_config", "measure_sensitivity", "prune", "quant", "quant_train", "quantize",
+           "quantize_onnx", "sparsify", "train", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -57,7 +57,7 @@ def lock_folder(folder: Path, advice: str, made: bool = False) -> Lock:
     """Lock a folder that this process is going to write into; it has to be there. The lock file lies in it.
 
     made: the folder was made for this, and goes with the lock if nothing was written into it.
-    Raises UserError with `advice`, e.g. "choose another --work-dir", when another process holds it.
+    Raises UserError with `advice`, e.g. "choose another --out", when another process holds it.
     """
     return _hold(folder / LOCK, folder, advice, None, made)
 

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -12,9 +13,12 @@ from mtzoo.errors import one_line, without_middle
 
 FIRST_LINE, LINE_EVERY = 10.0, 60.0
 """Seconds to the first line where there is no terminal, and at most between two: each wait is twice as long as the one before."""
-T = TypeVar("T")
+T, R = TypeVar("T"), TypeVar("R")
+P = ParamSpec("P")
 _shown: list[Progress] = []
 """What is on the screen: one display, in which work inside other work has a line of its own."""
+_quiet: list[bool] = []
+"""Whether nothing is shown at present, of each `shown_if` inside another."""
 
 
 def format_seconds(seconds: float) -> str:
@@ -64,7 +68,7 @@ def show_progress(title: str, *, transient: bool = False) -> Iterator[OnProgress
             inner.bar.remove_task(inner.task)
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = PlainConsole(stderr=True)
+    console = PlainConsole(stderr=True, quiet=any(_quiet))
     unseen = transient and not console.is_terminal  # the end of such a bar would be an empty line
     with Progress(*columns, console=console, transient=transient, disable=unseen) as bar:
         _shown.append(bar)
@@ -72,6 +76,28 @@ def show_progress(title: str, *, transient: bool = False) -> Iterator[OnProgress
             yield OnProgress(bar, title)
         finally:
             _shown.remove(bar)
+
+
+@contextmanager
+def shown_if(seen: bool) -> Iterator[None]:
+    """Inside of the block no progress is shown, nor a line of it, unless `seen`."""
+    _quiet.append(not seen)
+    try:
+        yield
+    finally:
+        _quiet.pop()
+
+
+def follows_console(recipe: Callable[P, R]) -> Callable[P, R]:
+    """A recipe that shows how far it is unless its `console` is quiet."""
+
+    @wraps(recipe)
+    def shown(*args: P.args, **kwargs: P.kwargs) -> R:
+        console = kwargs.get("console")
+        with shown_if(console is None or not console.quiet):
+            return recipe(*args, **kwargs)
+
+    return shown
 
 
 def counted(items: Iterable[T], on_progress: Callable[[int, int], None], total: int | None = None) -> Iterator[T]:

@@ -96,6 +96,35 @@ def test_recipes_know_nothing_of_a_command_line():
         assert not {"Namespace", "say"} & imported, path
 
 
+MOST_LINES, MOST_LINES_OF_A_VERB, MOST_LINES_OF_A_FUNCTION = 300, 80, 40
+
+
+def code_lines(tree, source):
+    """Lines of a file without the docstring at its head, which is the help of a verb."""
+    head = tree.body[0].end_lineno if ast.get_docstring(tree) else 0
+    return len(source.splitlines()) - head
+
+
+def test_files_and_functions_are_short():
+    """A function's docstring is not counted, nor its head."""
+    files = {path: path.read_text() for path in PACKAGE.rglob("*.py")}
+    assert not {str(path.relative_to(ROOT)): count for path, source in files.items()
+                if (count := len(source.splitlines())) > MOST_LINES}
+    long = {f"{path.relative_to(ROOT)}:{node.lineno} {node.name}": count for path, source in files.items()
+            for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)
+            if (count := node.end_lineno - node.body[bool(ast.get_docstring(node)) and len(node.body) > 1].lineno + 1)
+            > MOST_LINES_OF_A_FUNCTION}
+    assert not long
+
+
+def test_a_verb_is_options_one_call_of_a_recipe_and_what_it_prints():
+    """Its file has at most 80 lines beside its help; what takes more is a recipe."""
+    verbs = {path: path.read_text() for path in (PACKAGE / "cli").glob("*.py") if "\nHELP = " in path.read_text()}
+    assert len(verbs) > 20
+    assert not {path.name: count for path, source in verbs.items()
+                if (count := code_lines(ast.parse(source), source)) > MOST_LINES_OF_A_VERB and path.name != "main.py"}
+
+
 def test_imports_are_found_in_every_form():
     source = "import mtzoo.ops.affine\nfrom mtzoo import errors\ndef f():\n    from mtzoo.data.coco import load_coco\n"
     assert imports_of(source) == {"ops", "errors", "data"}

@@ -3,7 +3,8 @@ import io
 import pytest
 
 from mtzoo import progress as module
-from mtzoo.progress import counted, format_seconds, show_progress
+from mtzoo.console import PlainConsole
+from mtzoo.progress import counted, follows_console, format_seconds, show_progress, shown_if
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (75, "1:15"), (3700, "1:01:40"), (90000, "25:00:00")])
@@ -75,3 +76,20 @@ def test_work_inside_other_work_is_a_line_of_the_same_display(monkeypatch):
     assert inner.bar is outer.bar
     assert [task.description for task in outer.bar.tasks] == ["checking"]
     assert "3/3" in terminal.getvalue()
+
+
+@follows_console
+def recipe(*, console=None):
+    with show_progress("reading", transient=True) as on_progress:
+        on_progress.note("a line")
+    return 7
+
+
+def test_a_recipe_with_a_quiet_console_shows_no_progress(capsys):
+    assert recipe(console=PlainConsole(quiet=True)) == 7
+    assert capsys.readouterr() == ("", "")
+    with shown_if(False):
+        recipe()
+    assert capsys.readouterr() == ("", "")
+    recipe()
+    assert capsys.readouterr().err == "a line\n"

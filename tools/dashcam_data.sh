@@ -11,7 +11,7 @@ sets=$1 out=$2
 convert() { # SET OPTIONS
     local set=$1
     shift
-    mtzoo data convert --src "$sets/$set" --out "$out/$set" "$@"
+    mtzoo data convert --data "$sets/$set" --out "$out/$set" "$@"
 }
 
 convert dashcam_cn --rename tricyclelist=cyclist --ignore barrowlist trafficcone

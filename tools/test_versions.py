@@ -97,7 +97,7 @@ def last_line(done: subprocess.CompletedProcess[str]) -> str:
 
 def verify(interpreter: Path, scratch: Path) -> str:
     """Differing of compared values in each executor, as `mtzoo verify` counts them; else what went wrong."""
-    done = run(interpreter, "-m", "mtzoo", "data", "synth", "--out", scratch / "scenes", "--num", "2", "--seed", "1")
+    done = run(interpreter, "-m", "mtzoo", "data", "synth", "--out", scratch / "scenes", "--num-images", "2", "--seed", "1")
     if done.returncode == 0:
         done = run(interpreter, "-m", "mtzoo", "verify", MODEL, "--images", scratch / "scenes" / "images")
     counts = re.search(r"\ball\b.*", done.stdout)

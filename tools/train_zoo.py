@@ -27,7 +27,7 @@ TRAININGS = Path(__file__).with_name("zoo_trainings.yaml")
 GRACE = 30.0
 """Seconds for a checkpoint after SIGTERM."""
 TELL_EVERY = 30.0
-FOLDERS = ("--work-dir", "--save-dir")
+FOLDERS = ("--out", "--work-dir", "--save-dir")
 
 
 class Training:

@@ -30,8 +30,9 @@ from mtzoo.deploy.export import describe
 from mtzoo.engine.checks import check_network
 from mtzoo.engine.latency_check import latency_model
 from mtzoo.engine.ptq import fold_all
-from mtzoo.engine.run import Run, stages, start_run, train
+from mtzoo.engine.run import Run, stages, start_run
 from mtzoo.engine.stages import config_network, network_at
+from mtzoo.engine.train_stages import train
 from mtzoo.models.costs import node_costs
 from mtzoo.recipes.models import export_spec
 from mtzoo.runtime.bench import interleaved, machine, noise_feeds

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from mtzoo.visualization.scatter import scatter_chart
+from mtzoo.visualization.charts import scatter_chart
 
 PRECISIONS = ("fp32", "bf16", "int8")
 SETS = ("val", "test")

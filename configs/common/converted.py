@@ -2,7 +2,7 @@
 
 data_root = "$MTZOO_DATA"
 
-_boxes_of = dict(type="CocoBoxes", follow_links=True)  # images are links into --src, unless they were copied
+_boxes_of = dict(type="CocoBoxes", follow_links=True)  # images are links into --data, unless they were copied
 _masks_of = dict(type="MaskFolder", follow_links=True)
 _train, _val = "{data_root}/train", "{data_root}/val"
 

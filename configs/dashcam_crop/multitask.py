@@ -1,7 +1,7 @@
 """dashcam_crop: the tasks but for seg_default on a window of the camera's full resolution, where far objects are; the twin of dashcam_resize.
 
     bash tools/dashcam_data.sh SETS data/dashcam
-    mtzoo quant-train --config dashcam_crop/multitask --load-from zoo:dashcam_resize
+    mtzoo quant-train --config dashcam_crop/multitask --checkpoint zoo:dashcam_resize
 """
 
 from mmengine.config import read_base

@@ -1,7 +1,7 @@
 """dashcam_resize: the six tasks on whole dashcam frames at half size.
 
     bash tools/dashcam_data.sh SETS data/dashcam
-    mtzoo train --config dashcam_resize/multitask --load-from zoo:seg_camvid
+    mtzoo train --config dashcam_resize/multitask --checkpoint zoo:seg_camvid
 """
 
 from mmengine.config import read_base

@@ -10,25 +10,26 @@ from typing import Any
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.other_names import add_idle_options, add_run_options
 from mtzoo.cli.outputs import output_folder
+from mtzoo.cli.parser import Parser
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.load import read_config
 from mtzoo.config.overrides import override, select_tasks
 from mtzoo.engine.checks import check_network
 from mtzoo.engine.device import single_device
 from mtzoo.engine.distributed import was_restarted
-from mtzoo.engine.ptq import with_spared_layers
+from mtzoo.engine.ptq import with_kept_layers
 from mtzoo.engine.retraining import Retraining
 from mtzoo.errors import UserError, cut
 from mtzoo.locate import find_checkpoint, find_config
 from mtzoo.quantization.other_names import own_pattern
 from mtzoo.recipes.idle_options import note_idle_overrides
-from mtzoo.recipes.save_dir import default_folder
+from mtzoo.recipes.output_folder import default_folder
 from mtzoo.recipes.start import run_folder
 
 
-def add_config_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+def add_config_arguments(parser: Parser, *, required: bool = True) -> None:
     """--config, --tasks and --cfg-options."""
-    parser.add_argument("--config", "--cfg", required=required, metavar="FILE", help="a config file, or a shipped one's name")
+    parser.add_subject("--config", required=required, metavar="CONFIG", help="a config file, or a shipped one's name")
     add_config_options(parser)
 
 
@@ -80,10 +81,15 @@ def parse_options(pairs: list[str]) -> dict[str, Any]:
     return options
 
 
-def add_model_path_argument(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
-    """--model-path, of the tools that take a trained network."""
-    parser.add_argument("--model-path", type=find_checkpoint, required=required, metavar="CKPT",
+def add_checkpoint_argument(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """--checkpoint, of the tools that take a trained network."""
+    parser.add_argument("--checkpoint", type=find_checkpoint, required=required, metavar="CKPT",
                         help="a float checkpoint of this network, or zoo:NAME")
+
+
+def add_out_argument(parser: argparse.ArgumentParser, what: str) -> None:
+    """--out, a folder that a verb writes. what: for the help."""
+    parser.add_argument("--out", type=output_folder("--out"), metavar="DIR", help=what)
 
 
 def add_distillation_argument(parser: argparse.ArgumentParser) -> None:
@@ -101,15 +107,14 @@ def add_ctx_argument(parser: argparse.ArgumentParser, *, several: bool = True) -
         parser.add_argument("--ctx", type=_one_device, metavar="cpu|0", help="device; default env.default_ctx")
 
 
-def add_training_arguments(parser: argparse.ArgumentParser, *, config_required: bool = True) -> None:
+def add_training_arguments(parser: Parser, *, config_required: bool = True) -> None:
     """What `train` and `quant-train` share."""
     add_config_arguments(parser, required=config_required)
     add_distillation_argument(parser)
-    parser.add_argument("--work-dir", "--save-dir", type=output_folder("--work-dir"), metavar="DIR",
-                        help="where the run is kept; default work_dirs/CONFIG")
+    add_out_argument(parser, "where the run is kept; default work_dirs/CONFIG")
     add_ctx_argument(parser)
     parser.add_argument("--resume", action="store_true", default=was_restarted(), help="go on from the last checkpoint")
-    parser.add_argument("--load-from", type=find_checkpoint, metavar="CKPT",
+    parser.add_argument("--checkpoint", type=find_checkpoint, metavar="CKPT",
                         help="start from the weights of a float checkpoint, or of zoo:NAME")
     parser.add_argument("--pipeline-test", action="store_true", help="everything, briefly, on the validation set; starts from "
                         "pipeline_test.load_from of the config, if it names weights")
@@ -120,20 +125,20 @@ def add_training_arguments(parser: argparse.ArgumentParser, *, config_required: 
 
 def add_retraining_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """What the tools share that train a finished network on."""
-    parser.add_argument("--retraining-iters", type=at_least(1, "--retraining-iters"), metavar="N", required=required,
+    parser.add_argument("--iters", type=at_least(1, "--iters"), metavar="N", required=required,
                         help="iterations")
     parser.add_argument("--batch-size", type=at_least(1, "--batch-size"), metavar="N", help="default: that of the config's phase")
     parser.add_argument("--learning-rate", type=float, metavar="LR", help="at the start; default: from the config's phase")
-    parser.add_argument("--num-workers", type=processes("--num-workers", 0), metavar="N",
+    parser.add_argument("--workers", type=processes("--workers", 0), metavar="N",
                         help="processes that read images; default env.workers")
     add_distillation_argument(parser)
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the save dir")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder of --out")
     add_idle_options(parser)
 
 
 def retraining_from_arguments(args: argparse.Namespace) -> Retraining:
     """Raises UserError for numbers that cannot be."""
-    return Retraining(args.retraining_iters, args.batch_size, args.learning_rate, args.num_workers)
+    return Retraining(args.iters, args.batch_size, args.learning_rate, args.workers)
 
 
 def add_float_layers_argument(parser: argparse.ArgumentParser) -> None:
@@ -144,7 +149,7 @@ def add_float_layers_argument(parser: argparse.ArgumentParser) -> None:
 
 def with_float_layers(config: ExperimentConfig, args: argparse.Namespace) -> ExperimentConfig:
     """The config with the layers that --not-quant-pattern names left in float."""
-    return with_spared_layers(config, [own_pattern(name) for name in args.not_quant_pattern], "float")
+    return with_kept_layers(config, [own_pattern(name) for name in args.not_quant_pattern], "float")
 
 
 def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
@@ -159,14 +164,14 @@ def measuring_from_arguments(args: argparse.Namespace) -> tuple[int | None, int 
     return args.limit, args.threads if args.bench else None
 
 
-def save_dir_from_arguments(config: ExperimentConfig, args: argparse.Namespace, verb: str) -> Path:
-    """--save-dir, or work_dirs/<config>[-<tasks>]-<verb>."""
-    return args.save_dir or default_folder(config, "+".join(args.tasks), verb)
+def out_from_arguments(config: ExperimentConfig, args: argparse.Namespace, verb: str) -> Path:
+    """--out, or work_dirs/<config>[-<tasks>]-<verb>."""
+    return args.out or default_folder(config, "+".join(args.tasks), verb)
 
 
-def work_dir_from_arguments(config: ExperimentConfig, args: argparse.Namespace) -> Path:
-    """--work-dir, or work_dirs/<config>, with a suffix for a pipeline test and for single tasks."""
-    return run_folder(config, args.work_dir, pipeline_test=args.pipeline_test, resume=args.resume, tasks=args.tasks)
+def run_folder_from_arguments(config: ExperimentConfig, args: argparse.Namespace) -> Path:
+    """--out, or work_dirs/<config>, with a suffix for a pipeline test and for single tasks."""
+    return run_folder(config, args.out, pipeline_test=args.pipeline_test, resume=args.resume, tasks=args.tasks)
 
 
 def _one_device(ctx: str) -> str:

@@ -1,11 +1,11 @@
 """Median latency of a deploy model and of the same network in float: torch, ONNX Runtime, OpenVINO, side by side in one run.
 
-    mtzoo bench work_dirs/4pe_resize-multitask/int-inference-export-last.onnx --threads 2
-    mtzoo bench work_dirs/PRUNED/int-inference-export-last.onnx --base work_dirs/4pe_resize-multitask/int-inference-export-last.onnx
-    mtzoo bench model.onnx --pipeline drive/
-    mtzoo bench --resize resize.onnx --crop crop.onnx --pipeline drive/
+    mtzoo bench --model work_dirs/4pe_resize-multitask/int-inference-export-last.onnx --threads 2
+    mtzoo bench --model work_dirs/PRUNED/int-inference-export-last.onnx --base work_dirs/RUN/int-inference-export-last.onnx
+    mtzoo bench --model model.onnx --images drive/
+    mtzoo bench --resize resize.onnx --crop crop.onnx --images drive/
 
-Every variant runs network and post-processing on one image of the deploy size. With --pipeline whole frames are measured instead, stage
+Every variant runs network and post-processing on one image of the deploy size. With --images whole frames are measured instead, stage
 by stage: decode, resize, layout, network in OpenVINO, boxes, label maps, drawing. Let nothing else run meanwhile.
 """
 
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from mtzoo.cli.bench_frames import bench_frames
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.outputs import output_file
+from mtzoo.cli.parser import Parser
 from mtzoo.errors import UserError
 from mtzoo.strict_json import write_json
 
@@ -26,13 +27,14 @@ if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for Ope
 HELP = "median latency and size, float against int8; or where a frame's time goes"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", nargs="?", help="an .onnx deploy model, or a zoo model's name (not with --resize and --crop)")
+def add_arguments(parser: Parser) -> None:
+    parser.add_subject("--model", required=False, metavar="MODEL",
+                       help="an .onnx deploy model, or a zoo model's name (not with --resize and --crop)")
     parser.add_argument("--base", metavar="MODEL",
                         help="another deploy model, measured in the same rounds: what this one was made of")
-    parser.add_argument("--pipeline", type=Path, metavar="IMAGES", help="measure whole frames of this image or folder of images")
-    parser.add_argument("--resize", metavar="MODEL", help="of a pair: the model of the whole image; only with --pipeline")
-    parser.add_argument("--crop", metavar="MODEL", help="of a pair: the model of a window at full resolution; only with --pipeline")
+    parser.add_argument("--images", type=Path, metavar="IMAGES", help="measure whole frames of this image or folder of images")
+    parser.add_argument("--resize", metavar="MODEL", help="of a pair: the model of the whole image; only with --images")
+    parser.add_argument("--crop", metavar="MODEL", help="of a pair: the model of a window at full resolution; only with --images")
     parser.add_argument("--threads", type=processes("--threads"), default=2, help="CPU threads (2)")
     parser.add_argument("--runs", type=at_least(1, "--runs"), default=50, help="interleaved rounds, or frames (50)")
     parser.add_argument("--json", type=output_file("--json"), metavar="FILE", help="also write the figures there")
@@ -40,15 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     check_models(args)
-    return bench_frames(args) if args.pipeline else bench_network(args)
+    return bench_frames(args) if args.images else bench_network(args)
 
 
 def check_models(args: argparse.Namespace) -> None:
-    """Raises UserError unless one model is named, or with --pipeline a pair."""
-    if (args.resize is None) != (args.crop is None) or args.resize and not args.pipeline:
-        raise UserError("--resize, --crop and --pipeline go together; name both models and images, or one model alone")
+    """Raises UserError unless one model is named, or with --images a pair."""
+    if (args.resize is None) != (args.crop is None) or args.resize and not args.images:
+        raise UserError("--resize, --crop and --images go together; name both models and images, or one model alone")
     if (args.model is None) == (args.resize is None):
-        raise UserError("name one model, or a pair by --resize, --crop and --pipeline")
+        raise UserError("name one model, or a pair by --resize, --crop and --images")
 
 
 def bench_network(args: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
 """How fast images come in training: each stage, all on one core against decoding alone, and with worker processes.
 
-    mtzoo bench-data 4pe_resize/seg_default --images 200
+    mtzoo bench-data --config 4pe_resize/seg_default --num-images 200
 
 The training sources are read as in training, but nothing comes from the cache; "masks kept" is how it goes from the second epoch
 on, when the masks, but no images, have found room there (env.cache_mb). Let nothing else run meanwhile.
@@ -11,9 +11,10 @@ from dataclasses import asdict
 
 from rich.table import Table
 
-from mtzoo.cli.arguments import add_config_options, config_from_arguments
+from mtzoo.cli.arguments import add_config_arguments, config_from_arguments
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.outputs import output_file
+from mtzoo.cli.parser import Parser
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import say
 from mtzoo.data import MultiTaskDataset
@@ -29,10 +30,9 @@ HELP = "images/s of the training data, by stage and by worker processes"
 BUSY_BELOW = 0.95
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", metavar="CONFIG", help="a config file, or a shipped one's name")
-    add_config_options(parser)
-    parser.add_argument("--images", type=at_least(1, "--images"), default=64, metavar="N",
+def add_arguments(parser: Parser) -> None:
+    add_config_arguments(parser)
+    parser.add_argument("--num-images", type=at_least(1, "--num-images"), default=64, metavar="N",
                         help="images, drawn as for the first epoch (64)")
     parser.add_argument("--workers", type=processes("--workers"), default=None, metavar="N",
                         help="worker processes at most; by default one for each core")
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     say_folders(config, run_console(), "train")
     dataset = MultiTaskDataset(task_data(config, "train"), train_pipeline(config), seed=config.env.seed)
     with show_progress("measuring") as on_progress:
-        speed = bench_input(dataset, args.images, batch_size_of(config), workers, on_progress)
+        speed = bench_input(dataset, args.num_images, batch_size_of(config), workers, on_progress)
     print_speed(config.name, speed)
     if args.json:
         values = asdict(speed) | {"config": config.name, "scaling": scaling(speed.loaders)}

@@ -1,4 +1,4 @@
-"""`mtzoo bench --pipeline`: a model or a pair on image files, and a table of where a frame's time goes."""
+"""`mtzoo bench --images`: a model or a pair on image files, and a table of where a frame's time goes."""
 
 import argparse
 from dataclasses import asdict
@@ -20,10 +20,10 @@ def bench_frames(args: argparse.Namespace) -> int:
     from mtzoo.recipes.bench import bench_frames as measure
 
     if args.base:
-        raise UserError("--base: only networks are compared side by side; leave it or --pipeline out")
+        raise UserError("--base: only networks are compared side by side; leave it or --images out")
     model = (args.resize, args.crop) if args.resize else args.model
     with show_progress("measuring", transient=True) as on_progress:
-        report = measure(model, args.pipeline, threads=args.threads, runs=args.runs, on_round=lambda done: on_progress(done, args.runs))
+        report = measure(model, args.images, threads=args.threads, runs=args.runs, on_round=lambda done: on_progress(done, args.runs))
     say(frame_table(report))
     say(f"all but decode, network and drawing: {report.host_ms:.2f} ms")
     if args.json:

@@ -1,21 +1,21 @@
 """Compress a float checkpoint for a target, by itself: rank candidates by latency, train the best, keep the fastest good one.
 
-    mtzoo compress --config real_resize/multitask --model-path with-bn-float-last.pt --retraining-iters 1000 --max-drop 1
-    mtzoo compress --config real_resize/multitask --model-path with-bn-float-last.pt --retraining-iters 1000 \\
+    mtzoo compress --config real_resize/multitask --checkpoint with-bn-float-last.pt --iters 1000 --max-drop 1
+    mtzoo compress --config real_resize/multitask --checkpoint with-bn-float-last.pt --iters 1000 \\
         --deploy-hardware generic-arm-a75 --target-speedup 2
-    mtzoo compress --config real_resize/multitask --tasks seg_default --model-path with-bn-float-last.pt \\
+    mtzoo compress --config real_resize/multitask --tasks seg_default --checkpoint with-bn-float-last.pt \\
         --strategy-config sparse.yaml --dataset-config humanseg_dataset.yaml
     mtzoo compress ... --resume
 
 Candidates are int8, bf16 where the hardware has it, pruned by 0.3, sparse by 0.75, and pairs. With host-cpu they are measured, with
 any other hardware predicted from its profile (`mtzoo hardware`), before anything is trained. Training distils from the original, or
-from what --distill-from names. The save dir gets a folder for each candidate tried, `compress.json` with all of them, and the winner
+from what --distill-from names. --out gets a folder for each candidate tried, `compress.json` with all of them, and the winner
 as `compressed.onnx`. A strategy file that names methods (docs/from_paddle.md) has exactly these done instead.
 
 Somebody else's float network, with unlabelled images (docs/foreign.md): the ways to calibrate are tried, the best is trained on with
-the original as teacher if --retraining-iters is given. Such a network is neither pruned nor made sparse.
+the original as teacher if --iters is given. Such a network is neither pruned nor made sparse.
 
-    mtzoo compress --onnx model.onnx --images frames/ --mean 0.485 0.456 0.406 --std 0.229 0.224 0.225 --rgb --retraining-iters 200
+    mtzoo compress --onnx model.onnx --images frames/ --mean 0.485 0.456 0.406 --std 0.229 0.224 0.225 --rgb --iters 200
 
 Exit code 1: no candidate tried holds --max-drop; executors differ.
 """
@@ -24,18 +24,19 @@ import argparse
 from pathlib import Path
 
 from mtzoo.cli.arguments import (
+    add_checkpoint_argument,
     add_config_arguments,
     add_ctx_argument,
     add_measuring_arguments,
-    add_model_path_argument,
+    add_out_argument,
     add_retraining_arguments,
     config_from_arguments,
-    save_dir_from_arguments,
+    out_from_arguments,
 )
 from mtzoo.cli.compress_onnx import OF_CONFIG, run_onnx
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.onnx_source import OF_SOURCE, add_source_arguments, check_one_way
-from mtzoo.cli.outputs import output_folder
+from mtzoo.cli.parser import Parser
 from mtzoo.compression.hardware_profile import HOST
 from mtzoo.recipes.compress import compress
 from mtzoo.recipes.compress.target import MAX_DROP, Target, Training
@@ -43,9 +44,9 @@ from mtzoo.recipes.compress.target import MAX_DROP, Target, Training
 HELP = "compress for a target: rank candidates by latency, train, keep the fastest that is good enough"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     add_config_arguments(parser, required=False)
-    add_model_path_argument(parser, required=False)
+    add_checkpoint_argument(parser, required=False)
     parser.add_argument("--deploy-hardware", default=HOST, metavar="H",
                         help=f"{HOST}, a profile's name or its .yaml file ({HOST})")
     parser.add_argument("--strategy", metavar="A+B",
@@ -61,8 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                        help=f"points of mIoU or AP50 that a task may lose ({MAX_DROP:g})")
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
                         help="training images whose int8 ranges are observed (64); with --onnx at most half of the folder")
-    parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
-                        help="a new folder; default work_dirs/CONFIG-compress")
+    add_out_argument(parser, "a new folder; default work_dirs/CONFIG-compress")
     add_retraining_arguments(parser, required=False)
     add_ctx_argument(parser, several=False)
     add_measuring_arguments(parser)
@@ -70,13 +70,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    check_one_way(args, OF_CONFIG, OF_SOURCE, ("config", "model_path"))
+    check_one_way(args, OF_CONFIG, OF_SOURCE, ("config", "checkpoint"))
     if args.onnx is not None:
         return run_onnx(args, args.threads if args.bench else None)
     target = Target(args.deploy_hardware, args.strategy, args.target_speedup, args.max_drop)
-    training = Training(args.retraining_iters, args.batch_size, args.learning_rate, args.num_workers, args.distill_from, args.ctx)
+    training = Training(args.iters, args.batch_size, args.learning_rate, args.workers, args.distill_from, args.ctx)
     config = config_from_arguments(args)
-    result = compress(args.model_path, config, save_dir_from_arguments(config, args, "compress"), target=target, training=training,
+    result = compress(args.checkpoint, config, out_from_arguments(config, args, "compress"), target=target, training=training,
                       strategy_config=args.strategy_config, dataset_config=args.dataset_config, calib_images=args.calib_images,
                       resume=args.resume, limit=args.limit, threads=args.threads, bench=args.bench)
     return 0 if result.passed else 1

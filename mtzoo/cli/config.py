@@ -1,12 +1,13 @@
 """Show a config as it is after imports, overrides and defaults.
 
-    mtzoo config show 4pe_resize/det_person --cfg-options env.workers=4
+    mtzoo config show --config 4pe_resize/det_person --cfg-options env.workers=4
 """
 
 import argparse
 import json
 
-from mtzoo.cli.arguments import add_config_options, config_from_arguments
+from mtzoo.cli.arguments import add_config_arguments, config_from_arguments
+from mtzoo.cli.parser import Parser
 from mtzoo.config import config_hash
 from mtzoo.console import say
 from mtzoo.strict_json import strict_json
@@ -14,10 +15,9 @@ from mtzoo.strict_json import strict_json
 HELP = "show a resolved config"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     parser.add_argument("action", choices=["show"])
-    parser.add_argument("config", metavar="CONFIG", help="a config file, or a shipped one's name")
-    add_config_options(parser)
+    add_config_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:

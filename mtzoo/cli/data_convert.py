@@ -7,6 +7,7 @@ from pathlib import Path
 from mtzoo.cli.data_convert_text import next_commands, notes, tables
 from mtzoo.cli.numbers import processes
 from mtzoo.cli.outputs import output_folder
+from mtzoo.cli.parser import Parser
 from mtzoo.console import note, say
 from mtzoo.data.convert import FORMATS, VAL_SHARE, Summary
 from mtzoo.data.convert.translation import Classes
@@ -15,26 +16,25 @@ from mtzoo.progress import show_progress
 from mtzoo.recipes.convert_data import AUTO, Layout, convert_data, layout_of, places_of
 
 
-def add_convert_arguments(parser: argparse.ArgumentParser) -> None:
+def add_convert_arguments(parser: Parser) -> None:
     names = ", ".join(f"{f.name} ({f.title})" for f in FORMATS.values())
-    parser.add_argument("format", nargs="?", metavar="FORMAT", help=f"auto: recognised by the files (default), or one of {names}")
-    parser.add_argument("--format", dest="format_option", metavar="FORMAT", help="the same")
-    parser.add_argument("--src", type=Path, metavar="DIR", help="the data set; it stays as it is")
+    parser.add_subject("--format", required=False, metavar="FORMAT", help=f"auto: recognised by the files (default), or one of {names}")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="the data set; it stays as it is")
     add_places_arguments(parser)
     parser.add_argument("--out", type=output_folder("--out"), required=True, metavar="DIR",
                         help="new folder, or an untouched earlier conversion")
     parser.add_argument("--copy-images", action="store_true", help="copy the images; by default they are linked")
     parser.add_argument("--classes", choices=("tasks", "own"), default=None,
                         help="classes of the six tasks, or the format's own names and ids; by default tasks, if it has a class of one")
-    parser.add_argument("--workers", type=processes("--workers"), default=None,
+    parser.add_argument("--workers", type=processes("--workers"), default=None, metavar="N",
                         help="reading threads; by default one for each core")
 
 
 def add_places_arguments(parser: argparse._ActionsContainer) -> None:
     """Where the parts of a data set lie, what its categories are called, and how it is divided. parser: or a group of one."""
     parser.add_argument("--annotations", type=Path, metavar="FILE", help="the one file of labels (COCO), anywhere")
-    parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the images; by default they are sought in --src")
-    parser.add_argument("--labels", type=Path, metavar="DIR", help="the folder of the label files or masks, where --src has several")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the images; by default they are sought in --data")
+    parser.add_argument("--labels", type=Path, metavar="DIR", help="the folder of the label files or masks, where --data has several")
     parser.add_argument("--rename", nargs="+", action="extend", default=[], metavar="OLD=NEW",
                         help="call the format's category OLD something else, e.g. speedlimit=sign")
     parser.add_argument("--ignore", nargs="+", action="extend", default=[], metavar="NAME",
@@ -43,7 +43,7 @@ def add_places_arguments(parser: argparse._ActionsContainer) -> None:
                         help="one box around all boxes of these categories in an image, e.g. rear=back_bumper,back_glass")
     parser.add_argument("--val-share", type=float, default=None, metavar="0..1",
                         help=f"of a set without a split, the share of images, the last ones, that is val ({VAL_SHARE:g})")
-    parser.add_argument("--split", dest="val_share", type=parse_split, metavar="val=0..1", help="the same as --val-share")
+    parser.add_argument("--split", dest="val_share", type=parse_split, help=argparse.SUPPRESS)
     parser.add_argument("--split-by", choices=("name", "folder"), default=None,
                         help="what the last ones are: images by name (default), or whole folders")
 
@@ -61,7 +61,7 @@ def convert_as_told(args: argparse.Namespace, layout: Layout, out: Path, classes
     share = VAL_SHARE if args.val_share is None else args.val_share
     start = time.perf_counter()
     with show_progress(f"converting {layout.format.name}") as on_progress:
-        summary = convert_data(args.src, out, format=layout.format.name, annotations=args.annotations, images=args.images,
+        summary = convert_data(args.data, out, format=layout.format.name, annotations=args.annotations, images=args.images,
                                labels=layout.places.labels, classes=classes, rename=parse_renames(args.rename), ignore=args.ignore,
                                union=parse_unions(args.union), val_share=share, split_by=args.split_by or "name",
                                copy_images=copy_images, workers=workers, on_progress=on_progress)
@@ -71,7 +71,7 @@ def convert_as_told(args: argparse.Namespace, layout: Layout, out: Path, classes
     for table in tables(summary):
         say(table)
     if (args.val_share is not None or args.split_by is not None) and not summary.divided:
-        note("note: --split, --val-share and --split-by have no effect: the data set has a val part of its own")
+        note("note: --val-share and --split-by have no effect: the data set has a val part of its own")
     if classes == "auto" and summary.classes == "own":
         note("note: none of its classes is one of the six tasks': they keep their names, as with --classes own")
     for line in notes(summary, out):
@@ -81,9 +81,7 @@ def convert_as_told(args: argparse.Namespace, layout: Layout, out: Path, classes
 
 def choose_layout(args: argparse.Namespace) -> Layout:
     """The format that the arguments name, or that is recognised and told, and where its files lie."""
-    if args.format and args.format_option:
-        raise UserError(f"--format {args.format_option}: the format is there already: {args.format}; keep one of them")
-    layout = layout_of(args.format or args.format_option or AUTO, places_of(args.src, args.annotations, args.images, args.labels))
+    layout = layout_of(args.format or AUTO, places_of(args.data, args.annotations, args.images, args.labels))
     if layout.what:
         say(f"recognised: {layout.what}")
     for other in layout.others:

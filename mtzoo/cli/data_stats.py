@@ -29,9 +29,10 @@ Classes = Mapping[str, Sequence[str]]
 
 
 def add_stats_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=output_file("--out"), default=None, metavar="FILE.png", help="draw a picture of the counts, too")
+    parser.add_argument("--out", type=output_file("--out"), default=None, metavar="FILE",
+                        help="a .png: draw a picture of the counts, too")
     parser.add_argument("--split", choices=("train", "val"), default="train", help="which sources (train)")
-    parser.add_argument("--workers", type=processes("--workers"), default=None,
+    parser.add_argument("--workers", type=processes("--workers"), default=None, metavar="N",
                         help="decoding threads; by default one for each core")
 
 

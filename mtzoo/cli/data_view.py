@@ -16,7 +16,7 @@ from mtzoo.engine.distributed import run_console
 from mtzoo.engine.evaluate import task_data, train_pipeline
 from mtzoo.files import write_whole
 from mtzoo.recipes.data_folders import say_folders
-from mtzoo.recipes.save_dir import check_new_folder
+from mtzoo.recipes.output_folder import check_new_folder
 from mtzoo.visualization.draw import draw_ground_truth
 from mtzoo.visualization.sheet import contact_sheet
 from mtzoo.visualization.text import TextStyle, draw_label
@@ -27,9 +27,9 @@ CAPTION_COLOR = (40, 40, 40)
 
 def add_view_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=output_folder("--out"), required=True, metavar="DIR", help=f"new folder: {SHEET}")
-    parser.add_argument("--num", type=at_least(1, "--num", 10_000), default=12, help="samples (12)")
+    parser.add_argument("--num-images", type=at_least(1, "--num-images", 10_000), default=12, metavar="N", help="samples (12)")
     parser.add_argument("--columns", type=at_least(1, "--columns", 100), default=3, help="samples side by side (3)")
-    parser.add_argument("--seed", type=at_least(0, "--seed", 2**32 - 1), default=0,
+    parser.add_argument("--seed", type=at_least(0, "--seed", 2**32 - 1), metavar="N", default=0,
                         help="another seed, other samples and transforms (0)")
 
 
@@ -37,7 +37,7 @@ def run_view(args: argparse.Namespace) -> int:
     check_new_folder(args.out)
     config = config_from_arguments(args)
     say_folders(config, run_console(), "train")
-    pictures = draw_samples(config, args.num, args.seed)
+    pictures = draw_samples(config, args.num_images, args.seed)
     rows = [pictures[i:i + args.columns] for i in range(0, len(pictures), args.columns)]
     width = pictures[0].shape[1]
     sheet = contact_sheet(rows, cell_width=min(width, 640))

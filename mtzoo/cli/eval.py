@@ -1,11 +1,11 @@
 """Evaluate a checkpoint (.pt) or a deploy model (.onnx) on the config's validation data, all with one evaluator.
 
-    mtzoo eval work_dirs/4pe_resize-multitask/fusion-bn-c2-last.pt
-    mtzoo eval work_dirs/4pe_resize-multitask/int-inference-export-last.onnx --executor onnxruntime
-    mtzoo eval work_dirs/4pe_resize-multitask/with-bn-last.pt --convert
-    mtzoo eval work_dirs/4pe_resize-multitask/with-bn-float-last.pt --tta flip 0.75 1.25
-    mtzoo eval work_dirs/4pe_resize-multitask/int-inference-export-last.onnx --out wrong
-    mtzoo eval work_dirs/4pe_resize-multitask/with-bn-float-last.pt --ctx 0,1
+    mtzoo eval --checkpoint work_dirs/4pe_resize-multitask/fusion-bn-c2-last.pt
+    mtzoo eval --checkpoint work_dirs/4pe_resize-multitask/int-inference-export-last.onnx --executor onnxruntime
+    mtzoo eval --checkpoint work_dirs/4pe_resize-multitask/with-bn-last.pt --convert
+    mtzoo eval --checkpoint work_dirs/4pe_resize-multitask/with-bn-float-last.pt --tta flip 0.75 1.25
+    mtzoo eval --checkpoint work_dirs/4pe_resize-multitask/int-inference-export-last.onnx --out wrong
+    mtzoo eval --checkpoint work_dirs/4pe_resize-multitask/with-bn-float-last.pt --ctx 0,1
 
 --out draws, for each task, the confusion matrix or the curves, and the images that went worst.
 --tta evaluates a float checkpoint on the mirror image and on other sizes, too: no deploy model does that.
@@ -19,6 +19,7 @@ from mtzoo.cli.launch import in_processes_of_ctx
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.other_names import CARRIED, add_idle_options
 from mtzoo.cli.outputs import output_file, output_folder
+from mtzoo.cli.parser import Parser
 from mtzoo.console import say
 from mtzoo.engine.distributed import is_main
 from mtzoo.evaluation.table import format_table, side_by_side
@@ -29,9 +30,9 @@ from mtzoo.strict_json import write_json
 HELP = "AP, AP50 and mIoU of a checkpoint or a deploy model"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL_OR_CHECKPOINT",
-                        help="a .pt checkpoint, float weights (zoo:NAME), an .onnx model, or a zoo model's name")
+def add_arguments(parser: Parser) -> None:
+    parser.add_subject("--checkpoint", dest="model", metavar="MODEL_OR_CHECKPOINT",
+                       help="a .pt checkpoint, float weights (zoo:NAME), an .onnx model, or a zoo model's name")
     parser.add_argument("--executor", choices=["openvino", "onnxruntime"], default="openvino",
                         help="what runs an .onnx model, or the converted form")
     parser.add_argument("--convert", action="store_true", help="also evaluate what a fake-quant checkpoint becomes")

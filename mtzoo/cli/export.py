@@ -1,8 +1,8 @@
 """Write a checkpoint as an ONNX deploy model with its sidecar JSON.
 
-    mtzoo export work_dirs/4pe_resize-multitask/int-inference-last.pt --out model.onnx
-    mtzoo export work_dirs/4pe_resize-multitask/with-bn-last.pt --out with-bn.onnx
-    mtzoo export work_dirs/4pe_resize-multitask/fusion-bn-c2-last.pt --weight-bits 7 --out seven.onnx
+    mtzoo export --checkpoint work_dirs/4pe_resize-multitask/int-inference-last.pt --out model.onnx
+    mtzoo export --checkpoint work_dirs/4pe_resize-multitask/with-bn-last.pt --out with-bn.onnx
+    mtzoo export --checkpoint work_dirs/4pe_resize-multitask/fusion-bn-c2-last.pt --weight-bits 7 --out seven.onnx
 
 --input-format and --layout let the model read what a camera delivers: the way to BGR is inside, exact. --cfg-options deploy_geometry...
 fits it to another camera (docs/deploy.md). A checkpoint of step 3 gives label maps and boxes in original pixels, those of
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.other_names import CARRIED, add_idle_options
 from mtzoo.cli.outputs import output_file
+from mtzoo.cli.parser import Parser
 from mtzoo.locate import find_checkpoint
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for torch
@@ -26,8 +27,9 @@ if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for tor
 HELP = "write a checkpoint as an ONNX deploy model"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", type=find_checkpoint, help="a .pt file that train or quant-train wrote, or zoo:NAME")
+def add_arguments(parser: Parser) -> None:
+    parser.add_subject("--checkpoint", type=find_checkpoint, metavar="CKPT",
+                       help="a .pt file that train or quant-train wrote, or zoo:NAME")
     parser.add_argument("--out", type=output_file("--out"), metavar="FILE",
                         help="the .onnx file; default: beside the checkpoint")
     parser.add_argument("--input-format", metavar="bgr|rgb|yuv444|nv12",

@@ -139,7 +139,10 @@ def dispatch(argv: Sequence[str]) -> int:
         args = verb_parser(verb, module).parse_args(argv[1:], argparse.Namespace(argv=list(argv)))
     except SystemExit as stop:  # --help, or a usage error that argparse has printed
         return int(stop.code or 0)
-    return module.run(args)
+    from mtzoo.progress import shown_if  # here, because --help need not wait for rich
+
+    with shown_if(not args.quiet):
+        return module.run(args)
 
 
 def verb_parser(verb: str, module: ModuleType) -> Parser:

@@ -1,48 +1,8 @@
 """`--min-score`: below which score boxes are left out, for all classes and for some."""
 
 import argparse
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
-from mtzoo.errors import UserError, did_you_mean
-
-if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for torch
-    from mtzoo.structures import Prediction
-
-DEFAULT = 0.3
-
-
-@dataclass(frozen=True)
-class MinScore:
-    """every: of the classes that `of` does not name."""
-
-    every: float
-    of: Mapping[str, float] = field(default_factory=dict)
-
-    def check(self, classes: Mapping[str, Sequence[str]]) -> None:
-        """Raises UserError for a class that no task has."""
-        known = [name for names in classes.values() for name in names]
-        for name in self.of:
-            if name not in known:
-                raise UserError(f"--min-score {name}={self.of[name]:g}: the model has no class '{name}'{did_you_mean(name, known)}")
-
-    def kept(self, prediction: "Prediction", classes: Mapping[str, Sequence[str]]) -> "Prediction":
-        """The prediction without the boxes that are weaker."""
-        import numpy as np
-
-        from mtzoo.structures import Detections
-
-        found = {}
-        for task, boxes in prediction.detections.items():
-            least = np.array([self.of.get(name, self.every) for name in classes[task]])
-            keep = boxes.scores >= least[boxes.labels]
-            found[task] = Detections(boxes.boxes[keep], boxes.scores[keep], boxes.labels[keep])
-        return replace(prediction, detections=found)
-
-    def plain(self) -> float | dict[str, float]:
-        """For JSON: the number alone where no class has its own."""
-        return {"": self.every, **self.of} if self.of else self.every
+from mtzoo.recipes.predict.min_score import DEFAULT, MinScore
 
 
 def parse_min_score(text: str) -> MinScore:

@@ -1,6 +1,6 @@
 """Numbers on the command line: one line for those that cannot be, before anything is read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mtzoo.errors import UserError, cut
 from mtzoo.machine import check_processes
@@ -32,6 +32,23 @@ def size(option: str) -> Callable[[str], tuple[int, int]]:
         return int(height), int(width)
 
     return height_and_width
+
+
+def ratios(option: str) -> Callable[[str], list[float]]:
+    """A type for argparse, with nargs="+": "0.1,0.3" -> [0.1, 0.3]; the lists of several words are joined by `joined`."""
+
+    def numbers(text: str) -> list[float]:
+        try:
+            return [float(part) for part in text.split(",")]
+        except ValueError as error:
+            raise UserError(f"{option} {cut(text)}: numbers are wanted, e.g. {option} 0.1 0.3") from error
+
+    return numbers
+
+
+def joined(lists: Sequence[Sequence[float]]) -> list[float]:
+    """[[0.1, 0.3], [0.5]] -> [0.1, 0.3, 0.5]."""
+    return [value for values in lists for value in values]
 
 
 def processes(option: str, low: int = 1) -> Callable[[str], int]:

@@ -1,24 +1,18 @@
-"""Somebody else's float network on the command line: the options that say what it is and reads, and its images."""
+"""Somebody else's float network on the command line: the options that say what it is and reads."""
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mtzoo.cli.numbers import at_least, size
-from mtzoo.console import note, say
-from mtzoo.data.input_files import spread_images
 from mtzoo.errors import UserError
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
-    import numpy as np
+    from mtzoo.recipes.foreign import Distillation, FloatOnnx
 
-    from mtzoo.foreign import Foreign
-
-CALIB_IMAGES, HELD_OUT = 64, 32
-OF_SOURCE = MappingProxyType({"images": None, "mean": None, "std": None, "order": None, "hw": None, "uint8": False,
+OF_SOURCE = MappingProxyType({"images": None, "mean": None, "std": None, "order": None, "size": None, "uint8": False,
                               "weight_bits": None})
 """Options of every verb's --onnx -> their value when they are not given."""
 
@@ -33,7 +27,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentG
     order = group.add_mutually_exclusive_group()
     order.add_argument("--rgb", dest="order", action="store_const", const="rgb", help="order of the channels")
     order.add_argument("--bgr", dest="order", action="store_const", const="bgr")
-    group.add_argument("--hw", type=size("--hw"), metavar="HxW", help="of a file whose size is dynamic, e.g. 352x352")
+    group.add_argument("--size", type=size("--size"), metavar="HxW", help="of a file whose size is dynamic, e.g. 352x352")
     group.add_argument("--uint8", action="store_true", help="the integer file reads the pixels themselves, not the normalised image")
     group.add_argument("--weight-bits", type=at_least(4, "--weight-bits", 8), metavar="N", help="8, or 7 for CPUs without VNNI (8)")
     return group
@@ -65,59 +59,15 @@ def _option(name: str) -> str:
     return {"order": "--rgb or --bgr"}.get(name, "--" + name.replace("_", "-"))
 
 
-@dataclass(frozen=True)
-class Folder:
-    """The images of a folder, all of the input's size: some to observe ranges on, others to compare on."""
+def float_onnx(args: argparse.Namespace) -> "FloatOnnx":
+    """The file of --onnx."""
+    from mtzoo.recipes.foreign import FloatOnnx
 
-    calibration: list["np.ndarray"]
-    held_out: list["np.ndarray"]
-
-
-def read_folder(folder: Path, hw: tuple[int, int], count: int, limit: int | None) -> Folder:
-    """At most `count` images for ranges, and no more than half; of the others at most `limit` to compare on. All are resized, their
-    aspect with them. Raises UserError for a folder without images, and where one cannot be read."""
-    from mtzoo.data.images import read_image
-    from mtzoo.machine import check_memory
-    from mtzoo.ops.geometry import resize
-
-    files = spread_images(folder, None)
-    count = min(count, max(1, len(files) // 2))
-    picked = {i * len(files) // count for i in range(count)}
-    rest = [path for i, path in enumerate(files) if i not in picked]
-    if not rest:
-        note(f"note: --images {folder} has one image: ranges are observed and outputs compared on the same one")
-        rest = files
-    few = min(limit or HELD_OUT, len(rest))
-    rest = [rest[i * len(rest) // few] for i in range(few)]
-    check_memory(f"{count + few} images of {hw[0]} x {hw[1]}", 2 * (count + few) * 3 * hw[0] * hw[1])
-    calibration, held_out = ([resize(read_image(path), hw) for path in paths] for paths in ([files[i] for i in sorted(picked)], rest))
-    return Folder(calibration, held_out)
+    return FloatOnnx(args.onnx, args.mean, args.std, args.order, args.size)
 
 
-def open_source(args: argparse.Namespace) -> "Foreign":
-    """Read --onnx and say what it is."""
-    from mtzoo.foreign import from_onnx
+def distillation(args: argparse.Namespace) -> "Distillation":
+    """Training with the float network as teacher: --iters, --learning-rate, --ctx."""
+    from mtzoo.recipes.foreign import Distillation
 
-    source = from_onnx(args.onnx, mean=args.mean, std=args.std, order=args.order, input_hw=args.hw)
-    for line in described(source, args.onnx):
-        say(line)
-    return source
-
-
-def described(source: "Foreign", path: Path) -> list[str]:
-    """What was read, and what of it is not exact."""
-    net, (height, width) = source.network, source.input_hw
-    lines = [f"{path}: reads '{net.input_name}' (1, 3, {height}, {width}), {source.order.upper()}, (x / 255 - {list(source.mean)}) / "
-             f"{list(source.std)}"]
-    for output in net.outputs:
-        told = "exact" if output.exact else "behind a softmax or sigmoid, which stays in float; what that reads is exact"
-        lines.append(f"output '{output.name}' {output.shape}: {told}")
-    return lines
-
-
-def batches_of(images: Sequence["np.ndarray"], order: str, size: int = 4) -> list["np.ndarray"]:
-    """(N, 3, H, W) uint8, channels in the network's order."""
-    import numpy as np
-
-    stacks = [np.stack(images[i:i + size]) for i in range(0, len(images), size)]
-    return [np.ascontiguousarray((s[..., ::-1] if order == "rgb" else s).transpose(0, 3, 1, 2)) for s in stacks]
+    return Distillation(args.iters or 0, args.learning_rate, args.ctx)

@@ -15,16 +15,16 @@ IDLE = {
     "--do-eval": EVALUATES,
     "--use-vdl": "TensorBoard curves are always written into the run's folder",
     "--use-gpu": "a GPU is used where there is one; --ctx chooses",
-    "--use-mpio": "--num-workers or env.workers says how many processes read images",
+    "--use-mpio": "--workers or env.workers says how many processes read images",
 }
 """Options without a value that train.py and train_quant.py have -> why they change nothing."""
 CARRIED = {
-    "--cfg": "a checkpoint brings its config along",
+    "--config": "a checkpoint brings its config along",
     "--not-quant-pattern": "a checkpoint says which of its layers are in float",
 }
 """The same of options with one value, for verbs that read a checkpoint or a model with all it says."""
 RENAMED = {
-    "--resume-model": "write --resume, with the folder of that run as --work-dir or --save-dir",
+    "--resume-model": "write --resume, with the folder of that run as --out",
     "--device": "write --ctx, e.g. --ctx cpu or --ctx 0",
     "--precision": "write --cfg-options env.amp=auto, bf16 or off",
     "--iters": "write --cfg-options solver.0.float_phase.iterations=N, and so on for each step",
@@ -34,21 +34,21 @@ RENAMED = {
     "--keep-checkpoint-max": "write --cfg-options env.keep_checkpoints=N",
     "--seed": "write --cfg-options env.seed=N",
     "--data-format": "leave it out, the layout of tensors is not an option",
-    "--profiler-options": "write `mtzoo bench` for a network, `mtzoo bench-data CONFIG` for the reading of images",
-    "--model-dir": "write --model-path CKPT, a checkpoint",
-    "--model-filename": "write --model-path CKPT, a checkpoint",
+    "--profiler-options": "write `mtzoo bench` for a network, `mtzoo bench-data` for the reading of images",
+    "--model-dir": "write --checkpoint CKPT, a checkpoint",
+    "--model-filename": "write --checkpoint CKPT, a checkpoint",
     "--params-filename": "leave it out, a checkpoint holds network and weights",
 }
 """Options that not every verb here has, by any name -> what to do instead."""
 PAIRS = {
     "SOLVER.LR": "write --learning-rate",
-    "SOLVER.NUM_EPOCHS": "write --retraining-iters, in iterations; for `mtzoo train` --cfg-options solver.0.float_phase.epochs=N",
+    "SOLVER.NUM_EPOCHS": "write --iters, in iterations; for `mtzoo train` --cfg-options solver.0.float_phase.epochs=N",
     "BATCH_SIZE": "write --batch-size; `mtzoo eval` needs none",
-    "TRAIN.PRETRAINED_MODEL_DIR": "write --model-path CKPT",
-    "TRAIN.MODEL_SAVE_DIR": "write --save-dir",
+    "TRAIN.PRETRAINED_MODEL_DIR": "write --checkpoint CKPT",
+    "TRAIN.MODEL_SAVE_DIR": "write --out",
     "TRAIN.SYNC_BATCH_NORM": "write --cfg-options env.sync_bn=False",
     "TRAIN.SNAPSHOT_EPOCH": "write --cfg-options env.checkpoint_interval=N, in iterations",
-    "TEST.TEST_MODEL": "write the checkpoint itself: `mtzoo eval CKPT`, `mtzoo export CKPT`",
+    "TEST.TEST_MODEL": "write --checkpoint",
     "MODEL.DEEPLAB.ENCODER_WITH_ASPP": "take a config whose nodes have that form",
     "MODEL.DEEPLAB.ENABLE_DECODER": "take a config whose nodes have that form",
     "SLIM.PREPROCESS": "leave it out, pre-processing is part of every deploy model",
@@ -85,8 +85,8 @@ class ConfigKeys(argparse.Action):
     """An option that stands for keys of the config: its value goes into `args.config_keys`."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, *, keys: Sequence[str], none: Sequence[str] = (),
-                 type: Callable[[str], Any], help: str) -> None:
-        super().__init__(option_strings, argparse.SUPPRESS, type=type, metavar="N", help=help)
+                 type: Callable[[str], Any], help: str, metavar: str = "N") -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, type=type, metavar=metavar, help=help)
         self.keys, self.none = keys, none
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object,
@@ -110,7 +110,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     for option, key in (("--save-interval", "checkpoint_interval"), ("--log-iters", "log_interval"),
                         ("--keep-checkpoint-max", "keep_checkpoints")):
         group.add_argument(option, action=ConfigKeys, keys=[f"env.{key}"], type=at_least(1, option), help=f"env.{key}")
-    group.add_argument("--num-workers", action=ConfigKeys, keys=["env.workers"], type=processes("--num-workers", 0),
+    group.add_argument("--workers", action=ConfigKeys, keys=["env.workers"], type=processes("--workers", 0),
                        help="env.workers")
     group.add_argument("--seed", action=ConfigKeys, keys=["env.seed"], type=at_least(0, "--seed"), help="env.seed")
 
@@ -124,4 +124,4 @@ def add_float_phase_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--batch-size", action=ConfigKeys, keys=[f"{phase}.batch_size"], type=at_least(1, "--batch-size"),
                        help=f"{phase}.batch_size")
     group.add_argument("--learning-rate", action=ConfigKeys, keys=[f"{phase}.optimizer.lr"], type=float,
-                       help=f"{phase}.optimizer.lr")
+                       metavar="LR", help=f"{phase}.optimizer.lr")

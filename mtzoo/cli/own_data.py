@@ -13,7 +13,7 @@ from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 
 CONFIG, DATA, RUN = "config.py", "data", "run"
-LAYOUT_OPTIONS = ("format_option", "annotations", "images", "labels", "rename", "ignore", "union", "val_share", "split_by")
+LAYOUT_OPTIONS = ("format", "annotations", "images", "labels", "rename", "ignore", "union", "val_share", "split_by")
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,10 +21,9 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "training without a config", "--data takes a folder of any layout that `mtzoo data convert` reads, or one that it wrote. "
         "work_dirs/NAME gets data/, config.py, which you may edit, and run/.")
-    group.add_argument("--data", dest="src", type=Path, metavar="DIR", help="the data set; it stays as it is")
-    group.add_argument("--format", dest="format_option", metavar="FORMAT", help="auto (default), or a format of `mtzoo data convert`")
+    group.add_argument("--data", type=Path, metavar="DIR", help="the data set; it stays as it is")
+    group.add_argument("--format", metavar="FORMAT", help="auto (default), or a format of `mtzoo data convert`")
     add_places_arguments(group)
-    parser.set_defaults(format=None)
 
 
 def prepare_data(args: argparse.Namespace) -> None:
@@ -33,7 +32,7 @@ def prepare_data(args: argparse.Namespace) -> None:
     Raises UserError for --data with --config, for neither, and for options of layouts that nothing reads.
     """
     given = [option for option in LAYOUT_OPTIONS if getattr(args, option)]
-    if args.src is None:
+    if args.data is None:
         if args.config is None:
             raise UserError("--config FILE or --data DIR is wanted: a config, or a data set to write one for")
         if given:
@@ -41,41 +40,41 @@ def prepare_data(args: argparse.Namespace) -> None:
         return
     if args.config is not None:
         raise UserError("--config and --data: a config is written for --data; take one of the two")
-    folder = args.work_dir or Path("work_dirs") / (Path(os.path.abspath(args.src)).name or "data")
+    folder = args.out or Path("work_dirs") / (Path(os.path.abspath(args.data)).name or "data")
     data = _converted(args, folder, given)
     config = folder / CONFIG
     if config.is_file():
         note(f"note: {config} is there already, and is trained with as it is")
     else:
-        write_whole(config, config_text(data).encode(), "choose another --work-dir")
+        write_whole(config, config_text(data).encode(), "choose another --out")
         for task in own_tasks(read_receipt(data)):
             if split := missing_split(task, data):
                 note(f"note: {task.labels}: {split} has none, so it is not trained; divide the set otherwise (--split-by) to train it")
         say(f"config: {config}; edit it as you like, and train again with --config {config}")
-    args.config, args.work_dir = str(config), folder / (f"{RUN}-pipeline-test" if args.pipeline_test else RUN)
-    args.argv = [*_without_data(args.argv), "--config", args.config, "--work-dir", str(args.work_dir)]
+    args.config, args.out = str(config), folder / (f"{RUN}-pipeline-test" if args.pipeline_test else RUN)
+    args.argv = [*_without_data(args.argv), "--config", args.config, "--out", str(args.out)]
 
 
 def _without_data(argv: Sequence[str]) -> list[str]:
-    """A command's arguments without --data, what goes with it, and --work-dir."""
+    """A command's arguments without --data, what goes with it, and --out."""
     parser = Parser(add_help=False, allow_abbrev=False)
     add_data_arguments(parser)
-    parser.add_argument("--work-dir", "--save-dir")
+    parser.add_argument("--out")
     return parser.parse_known_args(argv)[1]
 
 
 def _converted(args: argparse.Namespace, folder: Path, given: list[str]) -> Path:
     """The folder of the converted set: --data itself, what an earlier run left, or a new one."""
-    source, data = args.src / RECEIPT, folder / DATA
+    source, data = args.data / RECEIPT, folder / DATA
     if source.is_file() or (data / RECEIPT).is_file():
         if given:
-            held = args.src if source.is_file() else data
+            held = args.data if source.is_file() else data
             raise UserError(f"{_option(given[0])}: {held} is converted already, and nothing reads this option; leave it out, or choose "
-                            "another --work-dir for the data set as it was")
-        return args.src if source.is_file() else data
+                            "another --out for the data set as it was")
+        return args.data if source.is_file() else data
     convert_as_told(args, choose_layout(args), data, "own", copy_images=False, workers=None)
     return data
 
 
 def _option(dest: str) -> str:
-    return f"--{dest.removesuffix('_option').replace('_', '-')}"
+    return f"--{dest.replace('_', '-')}"

@@ -1,15 +1,31 @@
-"""The argument parser that all verbs share: argparse, where an option's underscores count as hyphens."""
+"""The argument parser that all verbs share: argparse, where an option has its other names, and the verb's subject needs none."""
 
 import argparse
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from mtzoo.cli.other_names import check_other_names
+from mtzoo.cli.option_names import NAMES, main_name
+from mtzoo.cli.other_names import PAIRS, check_other_names
 from mtzoo.errors import one_line, without_middle
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with the user's words in a usage error shown like in every other error, and `--save_dir` read as `--save-dir`."""
+    """argparse, with the user's words in a usage error shown like in every other error; `--save_dir` is read as `--save-dir`, and that
+    as `--out`."""
+
+    subject: argparse.Action | None = None
+    subject_required = False
+
+    def __init__(self, **settings: Any) -> None:
+        """settings: as of argparse. Every verb and sub-verb has --quiet, as it has --help."""
+        super().__init__(**settings)
+        if self.add_help:
+            self.add_argument("--quiet", action="store_true", help="show no progress")
+
+    def add_subject(self, option: str, *, required: bool = True, help: str, **settings: Any) -> None:
+        """The one option that may also be given without its name, as in `mtzoo summary CONFIG`. settings: as of `add_argument`."""
+        self.subject = self.add_argument(option, help=f"{help}; its name may be left out", **settings)
+        self.subject_required = required
 
     def parse_args(self, args: Sequence[str], namespace: argparse.Namespace | None = None) -> argparse.Namespace:
         """As argparse. Raises UserError for what PaddleSeg's scripts call otherwise."""
@@ -22,9 +38,10 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Sequence[str],
                          namespace: argparse.Namespace | None = None) -> tuple[argparse.Namespace, list[str]]:
         """As argparse. The parser of a sub-verb comes here, too, with the arguments that are its own."""
-        return super().parse_known_args(self.with_hyphens(args), namespace)
+        found, left = super().parse_known_args(self.with_main_names(args), namespace)
+        return found, self._take_subject(found, left)
 
-    def with_hyphens(self, args: Sequence[str]) -> list[str]:
+    def with_main_names(self, args: Sequence[str]) -> list[str]:
         """The arguments with this parser's long options spelt as they are here. Values, unknown options and all that follows "--"
         stay as they are."""
         end = list(args).index("--") if "--" in args else len(args)
@@ -33,9 +50,25 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         super().error(without_middle(one_line(message)))
 
+    def _take_subject(self, found: argparse.Namespace, left: list[str]) -> list[str]:
+        """Set the subject from the first word that nothing else took; the other words. It is an error if there is none."""
+        if self.subject is None or getattr(found, self.subject.dest) is not None:
+            return left
+        option = self.subject.option_strings[0]
+        word = next((word for word in left if not word.startswith("-") and word not in PAIRS), None)
+        if word is None and self.subject_required:
+            check_other_names(left)
+            self.error(f"{option} {self.subject.metavar} is missing: {NAMES[option].what}")
+        if word is None:
+            return left
+        setattr(found, self.subject.dest, self.subject.type(word) if self.subject.type else word)
+        place = left.index(word)
+        return [*left[:place], *left[place + 1:]]
+
     def _own_spelling(self, arg: str) -> str:
         option, equals, value = arg.partition("=")
-        hyphened = option.replace("_", "-")
+        if not option.startswith("--"):
+            return arg
         known = self._option_string_actions
-        own = option.startswith("--") and option not in known and hyphened in known
-        return f"{hyphened}{equals}{value}" if own else arg
+        own = option if option in known else main_name(option.replace("_", "-"), known)
+        return f"{own}{equals}{value}" if own in known else arg

@@ -1,10 +1,10 @@
 """Remove channels of a float checkpoint for real, train it on, quantize, export, verify, compare.
 
-    mtzoo prune --config real_resize/multitask --model-path with-bn-float-last.pt --pruning-ratio 0.3 --retraining-iters 2000
-    mtzoo prune --config 4pe_resize/multitask --model-path with-bn-float-last.pt --pruning-ratio 0.2 --criterion latency
-    mtzoo prune --config real_resize/multitask --model-path with-bn-float-last.pt --sensitivity table.json --max-drop 1
+    mtzoo prune --config real_resize/multitask --checkpoint with-bn-float-last.pt --ratio 0.3 --iters 2000
+    mtzoo prune --config 4pe_resize/multitask --checkpoint with-bn-float-last.pt --ratio 0.2 --criterion latency
+    mtzoo prune --config real_resize/multitask --checkpoint with-bn-float-last.pt --sensitivity table.json --max-drop 1
 
-The save dir gets `pruning.json` (what was removed) and `.png`, the narrower network as a float checkpoint, `<prefix>-float-last.pt`,
+--out gets `pruning.json` (what was removed) and `.png`, the narrower network as a float checkpoint, `<prefix>-float-last.pt`,
 that every verb takes as any other, and its integer network with deploy model and `comparison.json`, made as `mtzoo ptq` does. Base of
 the comparison is the original network, quantized in the same way. Exit code 1: executors differ.
 """
@@ -13,18 +13,19 @@ import argparse
 from pathlib import Path
 
 from mtzoo.cli.arguments import (
+    add_checkpoint_argument,
     add_config_arguments,
     add_ctx_argument,
     add_measuring_arguments,
-    add_model_path_argument,
+    add_out_argument,
     add_retraining_arguments,
     config_from_arguments,
     measuring_from_arguments,
+    out_from_arguments,
     retraining_from_arguments,
-    save_dir_from_arguments,
 )
 from mtzoo.cli.numbers import at_least
-from mtzoo.cli.outputs import output_folder
+from mtzoo.cli.parser import Parser
 from mtzoo.compression import IMPORTANCES
 from mtzoo.engine.pruning import CRITERIA, SCOPES, Pruning
 from mtzoo.recipes.prune import check_limits, prune
@@ -33,10 +34,10 @@ HELP = "remove channels of a float checkpoint, train it on, quantize, compare"
 DEFAULTS = Pruning(0.5)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     add_config_arguments(parser)
-    add_model_path_argument(parser)
-    parser.add_argument("--pruning-ratio", type=float, metavar="R",
+    add_checkpoint_argument(parser)
+    parser.add_argument("--ratio", type=float, metavar="R",
                         help="share of the criterion that goes, e.g. 0.3; with --sensitivity it may be left out: all that may go")
     parser.add_argument("--criterion", choices=CRITERIA, default=DEFAULTS.criterion,
                         help=f"what the ratio is of; latency: of the int8 network in OpenVINO, measured ({DEFAULTS.criterion})")
@@ -52,8 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="with --sensitivity: each group loses at most what costs every task D points when it goes alone")
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
                         help="training images whose int8 ranges are observed (64)")
-    parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
-                        help="a new folder; default work_dirs/CONFIG-prune")
+    add_out_argument(parser, "a new folder; default work_dirs/CONFIG-prune")
     add_retraining_arguments(parser, required=False)
     add_ctx_argument(parser, several=False)
     add_measuring_arguments(parser)
@@ -61,11 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     limit, threads = measuring_from_arguments(args)
-    pruning = Pruning(args.pruning_ratio, args.criterion, args.importance, args.scope, args.align, not args.keep_blocks)
+    pruning = Pruning(args.ratio, args.criterion, args.importance, args.scope, args.align, not args.keep_blocks)
     check_limits(pruning, args.sensitivity, args.max_drop)
-    retraining = retraining_from_arguments(args) if args.retraining_iters is not None else None
+    retraining = retraining_from_arguments(args) if args.iters is not None else None
     config = config_from_arguments(args)
-    made = prune(args.model_path, config, save_dir_from_arguments(config, args, "prune"), pruning=pruning,
+    made = prune(args.checkpoint, config, out_from_arguments(config, args, "prune"), pruning=pruning,
                  sensitivity=args.sensitivity, max_drop=args.max_drop, retraining=retraining, calib_images=args.calib_images,
                  ctx=args.ctx, resume=args.resume, limit=limit, threads=threads)
     return 0 if made.integers is None or made.integers.passed else 1

@@ -1,18 +1,18 @@
 """Quantize a float checkpoint with no training: ranges from a few training images, then export, verify, compare.
 
-    mtzoo ptq --config 4pe_resize/multitask --model-path work_dirs/RUN/with-bn-float-last.pt --calib-images 64
-    mtzoo ptq --config real_resize/multitask --model-path with-bn-float-last.pt --calib-images 64 --max-drop 0.5 \\
+    mtzoo ptq --config 4pe_resize/multitask --checkpoint work_dirs/RUN/with-bn-float-last.pt --calib-images 64
+    mtzoo ptq --config real_resize/multitask --checkpoint with-bn-float-last.pt --calib-images 64 --max-drop 0.5 \\
         --cfg-options quantization.observer=mse
 
-The save dir gets `int-inference-last.pt`, a checkpoint of step 3 like any other, its deploy model and `comparison.json`. Where a task
-falls by more than --max-drop, the parts of the network that rounding hurts most stay in float, or in 16 bits with --spare 16bit:
+--out gets `int-inference-last.pt`, a checkpoint of step 3 like any other, its deploy model and `comparison.json`. Where a task
+falls by more than --max-drop, the parts of the network that rounding hurts most stay in float, or in 16 bits with --fallback 16bit:
 `mixed-last.pt` and its deploy model are then written, too, which are not integer.
 
 Somebody else's network, with no training code (docs/foreign.md):
 
     mtzoo ptq --onnx model.onnx --images frames/ --mean 0.485 0.456 0.406 --std 0.229 0.224 0.225 --rgb
 
-The save dir gets `model-int8.onnx`, an exact integer file with the inputs and outputs of the original, verified, compared with the
+--out gets `model-int8.onnx`, an exact integer file with the inputs and outputs of the original, verified, compared with the
 float file on images that it was not calibrated on, and measured.
 Exit code 1: executors differ, or the drop cannot be kept.
 """
@@ -20,54 +20,54 @@ Exit code 1: executors differ, or the drop cannot be kept.
 import argparse
 
 from mtzoo.cli.arguments import (
+    add_checkpoint_argument,
     add_config_arguments,
     add_float_layers_argument,
     add_measuring_arguments,
-    add_model_path_argument,
+    add_out_argument,
     config_from_arguments,
     measuring_from_arguments,
-    save_dir_from_arguments,
+    out_from_arguments,
     with_float_layers,
 )
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.onnx_source import check_one_way
-from mtzoo.cli.outputs import output_folder
+from mtzoo.cli.parser import Parser
 from mtzoo.cli.ptq_onnx import OF_CONFIG, OF_ONNX, add_onnx_arguments, run_onnx
 from mtzoo.compression import EQUALIZE, OF_FOREIGN, Corrections
-from mtzoo.engine.ptq import SPARE
+from mtzoo.engine.ptq import FALLBACKS
 from mtzoo.recipes.ptq import check_drop, quantize
 
 HELP = "quantize a float checkpoint with no training, export, verify, compare"
 DEFAULTS = Corrections()
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     add_config_arguments(parser, required=False)
-    add_model_path_argument(parser, required=False)
+    add_checkpoint_argument(parser, required=False)
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), metavar="N",
                         help="training images whose ranges are observed; with --onnx at most 64, and half of the folder")
-    parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
-                        help="a new folder; default work_dirs/CONFIG-ptq")
+    add_out_argument(parser, "a new folder; default work_dirs/CONFIG-ptq")
     parser.add_argument("--equalize", choices=EQUALIZE,
                         help="balance channels of neighbouring layers, or of the whole network, before "
                              f"({DEFAULTS.equalize}; with --onnx {OF_FOREIGN.equalize})")
     parser.add_argument("--bias-correction", action=argparse.BooleanOptionalAction,
                         help="take back what rounding shifts the channels' means by; with --onnx it is done by default")
     parser.add_argument("--max-drop", type=float, metavar="D", help="points of mIoU or AP50 that a task may lose")
-    parser.add_argument("--spare", choices=tuple(SPARE), default="float", help="what becomes of the parts to blame then (float)")
+    parser.add_argument("--fallback", choices=tuple(FALLBACKS), default="float", help="what becomes of the parts to blame then (float)")
     add_float_layers_argument(parser)
     add_measuring_arguments(parser)
     add_onnx_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    check_one_way(args, OF_CONFIG, OF_ONNX, ("config", "model_path", "calib_images"))
+    check_one_way(args, OF_CONFIG, OF_ONNX, ("config", "checkpoint", "calib_images"))
     limit, threads = measuring_from_arguments(args)
     if args.onnx is not None:
         return run_onnx(args, threads)
     check_drop(args.max_drop, "0.5")
     config = with_float_layers(config_from_arguments(args), args)
-    made = quantize(args.model_path, config, save_dir_from_arguments(config, args, "ptq"), calib_images=args.calib_images,
+    made = quantize(args.checkpoint, config, out_from_arguments(config, args, "ptq"), calib_images=args.calib_images,
                     equalize=args.equalize or DEFAULTS.equalize, bias_correction=bool(args.bias_correction), max_drop=args.max_drop,
-                    spare=args.spare, limit=limit, threads=threads)
+                    fallback=args.fallback, limit=limit, threads=threads)
     return 0 if made.passed else 1

@@ -1,7 +1,7 @@
 """Train a float checkpoint on as the integers it will be, in one stage; then export, verify, compare.
 
-    mtzoo quant --config real_resize/multitask --model-path with-bn-float-last.pt --retraining-iters 300
-    mtzoo quant --config real_resize/multitask --model-path pruned-float-last.pt --retraining-iters 300 --learning-rate 2e-5
+    mtzoo quant --config real_resize/multitask --checkpoint with-bn-float-last.pt --iters 300
+    mtzoo quant --config real_resize/multitask --checkpoint pruned-float-last.pt --iters 300 --learning-rate 2e-5
     mtzoo quant ... --resume
 
 All BN is folded at once, ranges are calibrated, and fake-quant training begins, with the config's phase of step 2. `mtzoo
@@ -13,30 +13,30 @@ differ.
 import argparse
 
 from mtzoo.cli.arguments import (
+    add_checkpoint_argument,
     add_config_arguments,
     add_ctx_argument,
     add_float_layers_argument,
     add_measuring_arguments,
-    add_model_path_argument,
+    add_out_argument,
     add_retraining_arguments,
     config_from_arguments,
     measuring_from_arguments,
+    out_from_arguments,
     retraining_from_arguments,
-    save_dir_from_arguments,
     with_float_layers,
 )
 from mtzoo.cli.launch import in_processes_of_ctx
-from mtzoo.cli.outputs import output_folder
+from mtzoo.cli.parser import Parser
 from mtzoo.recipes.quant import quant
 
 HELP = "train a float checkpoint on with quantization, in one stage, export, verify, compare"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     add_config_arguments(parser)
-    add_model_path_argument(parser)
-    parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
-                        help="where the run is kept; default work_dirs/CONFIG-quant")
+    add_checkpoint_argument(parser)
+    add_out_argument(parser, "where the run is kept; default work_dirs/CONFIG-quant")
     add_retraining_arguments(parser)
     add_ctx_argument(parser)
     add_float_layers_argument(parser)
@@ -48,6 +48,6 @@ def run(args: argparse.Namespace) -> int:
     limit, threads = measuring_from_arguments(args)
     retraining = retraining_from_arguments(args)
     config = with_float_layers(config_from_arguments(args), args)
-    made = quant(args.model_path, config, save_dir_from_arguments(config, args, "quant"), retraining=retraining, ctx=args.ctx,
+    made = quant(args.checkpoint, config, out_from_arguments(config, args, "quant"), retraining=retraining, ctx=args.ctx,
                  resume=args.resume, limit=limit, threads=threads)
     return 0 if made is None or made.passed else 1

@@ -10,21 +10,22 @@ import argparse
 import shlex
 import sys
 
-from mtzoo.cli.arguments import add_training_arguments, config_from_arguments, work_dir_from_arguments
+from mtzoo.cli.arguments import add_training_arguments, config_from_arguments, run_folder_from_arguments
 from mtzoo.cli.launch import in_processes_of_ctx
+from mtzoo.cli.parser import Parser
 from mtzoo.recipes.quant_train import quant_train
 
 HELP = "train in four quantization steps, export, verify, bench, report"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     add_training_arguments(parser)
 
 
 @in_processes_of_ctx
 def run(args: argparse.Namespace) -> int:
     config = config_from_arguments(args)
-    result = quant_train(config, work_dir_from_arguments(config, args), load_from=args.load_from, from_scratch=args.from_scratch,
+    result = quant_train(config, run_folder_from_arguments(config, args), checkpoint=args.checkpoint, from_scratch=args.from_scratch,
                          ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test,
                          command="mtzoo " + shlex.join(sys.argv[1:]))
     return 0 if result is None or result.passed else 1

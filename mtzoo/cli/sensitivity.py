@@ -1,8 +1,8 @@
 """What every task loses when one channel group gets narrower, group by group: a table, a plot, and limits for `mtzoo prune`.
 
-    mtzoo sensitivity --config real_resize/multitask --model-path with-bn-float-last.pt --out table.json
-    mtzoo sensitivity --config real_resize/multitask --model-path with-bn-float-last.pt --out table.json --limit 20 --compare-scratch 3
-    mtzoo prune --config real_resize/multitask --model-path with-bn-float-last.pt --sensitivity table.json --max-drop 1
+    mtzoo sensitivity --config real_resize/multitask --checkpoint with-bn-float-last.pt --out table.json
+    mtzoo sensitivity --config real_resize/multitask --checkpoint with-bn-float-last.pt --out table.json --limit 20 --compare-scratch 3
+    mtzoo prune --config real_resize/multitask --checkpoint with-bn-float-last.pt --sensitivity table.json --max-drop 1
 
 The file is saved after each pass over the images, a few groups at a time; the same command goes on with it. FILE.png shows it.
 Exit code 1: with --compare-scratch, a point measured by itself has other metrics.
@@ -10,25 +10,25 @@ Exit code 1: with --compare-scratch, a point measured by itself has other metric
 
 import argparse
 
-from mtzoo.cli.arguments import add_config_arguments, add_model_path_argument, config_from_arguments
-from mtzoo.cli.numbers import at_least
+from mtzoo.cli.arguments import add_checkpoint_argument, add_config_arguments, config_from_arguments
+from mtzoo.cli.numbers import at_least, joined, ratios
 from mtzoo.cli.outputs import output_file
+from mtzoo.cli.parser import Parser
 from mtzoo.compression import IMPORTANCES
 from mtzoo.engine.pruning import Pruning
-from mtzoo.errors import UserError
 from mtzoo.recipes.sensitivity import RATIOS, check_ratios, measure_sensitivity
 
 HELP = "measure what each task loses when single channel groups get narrower"
 DEFAULTS = Pruning(0.5)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     add_config_arguments(parser)
-    add_model_path_argument(parser)
+    add_checkpoint_argument(parser)
     parser.add_argument("--out", type=output_file("--out"), required=True, metavar="FILE",
                         help="the table, .json; one of this network is gone on with")
-    parser.add_argument("--ratios", default=",".join(map(str, RATIOS)), metavar="R,R",
-                        help="shares of a group that go (%(default)s)")
+    parser.add_argument("--ratios", nargs="+", type=ratios("--ratios"), default=[RATIOS], metavar="R",
+                        help=f"shares of a group that go ({' '.join(map(str, RATIOS))})")
     parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="evaluate on at most N images of each folder")
     parser.add_argument("--importance", choices=IMPORTANCES, default=DEFAULTS.importance,
                         help=f"which channels of a group go first ({DEFAULTS.importance})")
@@ -39,16 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    ratios = _ratios(args.ratios)
-    check_ratios(args.out, ratios)
-    result = measure_sensitivity(args.model_path, config_from_arguments(args), out=args.out, ratios=ratios, limit=args.limit,
+    shares = joined(args.ratios)
+    check_ratios(args.out, shares)
+    result = measure_sensitivity(args.checkpoint, config_from_arguments(args), out=args.out, ratios=shares, limit=args.limit,
                                  importance=args.importance, align=args.align, compare_scratch=args.compare_scratch)
     return 0 if result.same else 1
-
-
-def _ratios(text: str) -> list[float]:
-    """"0.1,0.3" -> [0.1, 0.3]. Raises UserError for others than numbers."""
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError as error:
-        raise UserError(f"--ratios {text}: numbers with commas between are wanted, e.g. 0.1,0.3") from error

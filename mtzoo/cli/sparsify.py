@@ -1,10 +1,10 @@
 """Make weights zero: train a float network on while more and more of its weights go, then integers, export, verify, compare.
 
-    mtzoo sparsify --config real_resize/multitask --model-path with-bn-float-last.pt --ratio 0.75 --retraining-iters 4000 \\
+    mtzoo sparsify --config real_resize/multitask --checkpoint with-bn-float-last.pt --ratio 0.75 --iters 4000 \\
         --distill-from with-bn-float-last.pt
-    mtzoo sparsify --config real_resize/multitask --model-path with-bn-float-last.pt --pattern 2:4 --retraining-iters 4000
+    mtzoo sparsify --config real_resize/multitask --checkpoint with-bn-float-last.pt --pattern 2:4 --iters 4000
 
-The save dir gets the run with `with-bn-float-last.pt`, a float checkpoint for `quant-train --load-from` (with the same `sparsity`
+--out gets the run with `with-bn-float-last.pt`, a float checkpoint for `quant-train --checkpoint` (with the same `sparsity`
 in the config the zeros stay), `int-inference-last.pt`, its deploy model, `comparison.json` and `sparsity.json`: sizes raw and as
 stored compressed, and what runtimes make of the zeros, against the same network with all weights. Exit code 1: executors differ.
 """
@@ -12,28 +12,29 @@ stored compressed, and what runtimes make of the zeros, against the same network
 import argparse
 
 from mtzoo.cli.arguments import (
+    add_checkpoint_argument,
     add_config_arguments,
     add_ctx_argument,
     add_measuring_arguments,
-    add_model_path_argument,
+    add_out_argument,
     add_retraining_arguments,
     config_from_arguments,
     measuring_from_arguments,
+    out_from_arguments,
     retraining_from_arguments,
-    save_dir_from_arguments,
 )
 from mtzoo.cli.launch import in_processes_of_ctx
 from mtzoo.cli.numbers import at_least
-from mtzoo.cli.outputs import output_folder
+from mtzoo.cli.parser import Parser
 from mtzoo.compression.sparsity import UNSTRUCTURED
 from mtzoo.recipes.sparsify import sparsify, sparsity_options
 
 HELP = "make weights zero while training, then integers, export, verify, compare"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     add_config_arguments(parser)
-    add_model_path_argument(parser)
+    add_checkpoint_argument(parser)
     parser.add_argument("--ratio", type=float, metavar="R",
                         help="share of the weights to be zero; default: the config's sparsity")
     parser.add_argument("--pattern", metavar="N:M", help=f"of M neighbouring weights N stay, e.g. 2:4; default {UNSTRUCTURED}")
@@ -41,8 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_ctx_argument(parser)
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
                         help="training images whose ranges are observed (64)")
-    parser.add_argument("--save-dir", type=output_folder("--save-dir"), metavar="DIR",
-                        help="a new folder; default work_dirs/CONFIG-sparsify")
+    add_out_argument(parser, "a new folder; default work_dirs/CONFIG-sparsify")
     add_measuring_arguments(parser)
 
 
@@ -51,6 +51,6 @@ def run(args: argparse.Namespace) -> int:
     limit, threads = measuring_from_arguments(args)
     retraining = retraining_from_arguments(args)
     config = config_from_arguments(args, sparsity_options(args.ratio, args.pattern))
-    made = sparsify(args.model_path, config, save_dir_from_arguments(config, args, "sparsify"), retraining=retraining,
+    made = sparsify(args.checkpoint, config, out_from_arguments(config, args, "sparsify"), retraining=retraining,
                     calib_images=args.calib_images, ctx=args.ctx, resume=args.resume, limit=limit, threads=threads)
     return 0 if made is None or made.integers.passed else 1

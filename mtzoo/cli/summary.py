@@ -1,14 +1,15 @@
 """Print a network's nodes: who reads whom, which tasks share what, parameters and multiply-accumulates.
 
-    mtzoo summary 4pe_resize/multitask
-    mtzoo summary 4pe_resize/multitask --tasks seg_default,seg_lane
+    mtzoo summary --config 4pe_resize/multitask
+    mtzoo summary --config 4pe_resize/multitask --tasks seg_default,seg_lane
 """
 
 import argparse
 
 from rich.table import Table
 
-from mtzoo.cli.arguments import add_config_options, config_from_arguments
+from mtzoo.cli.arguments import add_config_arguments, config_from_arguments
+from mtzoo.cli.parser import Parser
 from mtzoo.console import say
 from mtzoo.engine.auxiliary import auxiliary_costs, build_auxiliary
 from mtzoo.engine.stages import quantization_of
@@ -19,9 +20,8 @@ from mtzoo.quantization import expected_parts
 HELP = "print a config's node graph with parameters and MACs"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", metavar="CONFIG", help="a config file, or a shipped one's name")
-    add_config_options(parser)
+def add_arguments(parser: Parser) -> None:
+    add_config_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:

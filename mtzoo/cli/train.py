@@ -1,16 +1,17 @@
-"""Train a network in float, the first phase of step 0; its checkpoint starts `quant-train --load-from`.
+"""Train a network in float, the first phase of step 0; its checkpoint starts `quant-train --checkpoint`.
 
     mtzoo train --config 4pe_resize/multitask
-    mtzoo train --config real_resize/pretrain --work-dir work_dirs/pretrain
+    mtzoo train --config real_resize/pretrain --out work_dirs/pretrain
     mtzoo train --data FOLDER
 """
 
 import argparse
 
-from mtzoo.cli.arguments import add_training_arguments, config_from_arguments, work_dir_from_arguments
+from mtzoo.cli.arguments import add_training_arguments, config_from_arguments, run_folder_from_arguments
 from mtzoo.cli.launch import in_processes_of_ctx
 from mtzoo.cli.other_names import add_float_phase_options
 from mtzoo.cli.own_data import add_data_arguments, prepare_data
+from mtzoo.cli.parser import Parser
 from mtzoo.engine.distributed import is_main, run_console
 from mtzoo.evaluation.table import format_table
 from mtzoo.recipes.train import train
@@ -18,7 +19,7 @@ from mtzoo.recipes.train import train
 HELP = "train a network in float"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     add_training_arguments(parser, config_required=False)
     add_data_arguments(parser)
     add_float_phase_options(parser)
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
 def train_config(args: argparse.Namespace) -> int:
     """Train what --config says."""
     config, console = config_from_arguments(args), run_console()
-    result = train(config, work_dir_from_arguments(config, args), load_from=args.load_from, from_scratch=args.from_scratch,
+    result = train(config, run_folder_from_arguments(config, args), checkpoint=args.checkpoint, from_scratch=args.from_scratch,
                    ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)
     if is_main():
         console.print(format_table(result.metrics))

@@ -1,6 +1,6 @@
 """Run a deploy model in every executor on the same images and count the values that differ from the validated network.
 
-    mtzoo verify work_dirs/4pe_resize-multitask/int-inference-export-last.onnx --images drive/
+    mtzoo verify --model work_dirs/4pe_resize-multitask/int-inference-export-last.onnx --images drive/
 
 The reference is the fake-quant torch network, rebuilt from the file. Exit code 0: none differs; 1: some do. Of a file that is no
 integer network (BN, float or 16-bit parts, scales of any value) equality is not promised: then it prints how far the
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtzoo.cli.numbers import at_least, processes
+from mtzoo.cli.parser import Parser
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
     from mtzoo.runtime import VerifyReport
@@ -26,8 +27,8 @@ UNPROVEN = ("the file holds no hash of its content (an earlier version wrote it)
 NOT_PROMISED = "NOT an integer network: equality is not promised, the distances are those of float sums in another order"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="an .onnx deploy model, or a zoo model's name")
+def add_arguments(parser: Parser) -> None:
+    parser.add_subject("--model", metavar="MODEL", help="an .onnx deploy model, or a zoo model's name")
     parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of images of any size")
     parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="at most N images, spread evenly")
     parser.add_argument("--threads", type=processes("--threads"), default=2, help="CPU threads of the runtimes (2)")

@@ -3,8 +3,8 @@
     mtzoo zoo list --from https://example.org/zoo
     mtzoo zoo pull seg_city --from https://example.org/zoo       # a folder or hf://user/repository, too
     mtzoo predict seg_city photos/                               # a pulled model has a name, as a shipped one has
-    mtzoo train --config my_city --load-from zoo:seg_city        # its float weights are a start
-    mtzoo zoo push seg_city --to zoo_folder --model int-inference-export-last.onnx --weights with-bn-float-last.pt --card card.md
+    mtzoo train --config my_city --checkpoint zoo:seg_city        # its float weights are a start
+    mtzoo zoo push seg_city --to zoo_folder --model int-inference-export-last.onnx --checkpoint with-bn-float-last.pt --card card.md
 
 A zoo is a folder with `zoo.json`, which holds size and sha256 of every file; any web server can offer it. Only files that cannot run
 anything are taken: ONNX with its sidecar, safetensors, Markdown. They go into the user's data folder, or where MTZOO_ZOO says.
@@ -12,14 +12,13 @@ anything are taken: ONNX with its sidecar, safetensors, Markdown. They go into t
 
 import argparse
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from mtzoo.cli.outputs import output_folder
 from mtzoo.console import say
-from mtzoo.errors import UserError
-from mtzoo.hub import Catalogue, open_source, pull, push, read_catalogue
+from mtzoo.hub import Catalogue, open_source, pull, read_catalogue
 from mtzoo.hub.catalogue import FILE, MAX_BYTES, check_name
-from mtzoo.locate import WEIGHTS_SUFFIX, list_models, pulled_folder, shipped_folder
+from mtzoo.locate import list_models, pulled_folder, shipped_folder
+from mtzoo.recipes.push_model import push_model
 
 HELP = "pull zoo models from a folder, a web server or Hugging Face; push your own"
 
@@ -34,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     given = verbs.add_parser("push", help="put a model of yours into a zoo's folder")
     given.add_argument("name", type=check_name)
     given.add_argument("--to", type=output_folder("--to"), required=True, metavar="DIR", help="the zoo's folder, made if need be")
-    given.add_argument("--model", type=Path, metavar="FILE.onnx", help="the deploy model; its sidecar goes with it")
-    given.add_argument("--weights", type=Path, metavar="CKPT", help="a float checkpoint: becomes safetensors with its config")
+    given.add_argument("--model", type=Path, metavar="MODEL", help="the deploy model, .onnx; its sidecar goes with it")
+    given.add_argument("--checkpoint", type=Path, metavar="CKPT", help="a float checkpoint: becomes safetensors with its config")
     stored = given.add_mutually_exclusive_group()
     stored.add_argument("--half", dest="stored", action="store_const", const="float16", default="float32",
                         help="weights as float16: half the space")
@@ -70,28 +69,7 @@ def _pull(args: argparse.Namespace) -> int:
 
 
 def _push(args: argparse.Namespace) -> int:
-    from mtzoo.deploy.load import read_deploy_file
-    from mtzoo.engine.checkpoint import load_checkpoint
-    from mtzoo.engine.weights_file import write_weights
-
-    if args.model is None and args.weights is None and args.card is None:
-        raise UserError("nothing to push; give --model, --weights or --card")
-    if args.stored != "float32" and args.weights is None:
-        raise UserError(f"{'--half' if args.stored == 'float16' else '--int8'} changes nothing without --weights; leave it out")
-    files: dict[str, Path] = {}
-    if args.model is not None:
-        read_deploy_file(args.model)
-        files |= {".onnx": args.model, ".json": args.model.with_suffix(".json")}
-    if args.card is not None:
-        files[".md"] = args.card
-    with TemporaryDirectory() as made:  # nothing gets into the zoo's folder before all files are there
-        if args.weights is not None:
-            checkpoint = load_checkpoint(args.weights)
-            if checkpoint.progress.step != 0 or checkpoint.progress.quantized:
-                raise UserError(f"--weights {args.weights}: a checkpoint that rounds; a float one is wanted, named -float-last")
-            files[WEIGHTS_SUFFIX] = Path(made) / f"{args.name}{WEIGHTS_SUFFIX}"
-            write_weights(files[WEIGHTS_SUFFIX], checkpoint.config, checkpoint.network, stored=args.stored)
-        catalogue = push(args.to, args.name, files)
+    catalogue = push_model(args.name, args.to, model=args.model, checkpoint=args.checkpoint, card=args.card, stored=args.stored)
     say(f"{args.to}: {args.name}: {_files(catalogue, args.name)}")
     return 0
 

@@ -4,7 +4,7 @@
     noise = part_noise(...)                                               which part of the network rounding hurts
 
     groups = channel_groups(read_program(net), weight_scores(net, "l2"))  channels that can only go together
-    steps = order_steps(groups, scores, Widths(...), "global")            in which order they go
+    steps = order_steps(groups, scores, ChannelState(...), "global")            in which order they go
     prune(net, removed_channels(choice_of(steps), groups))                without them; the network is trained on afterwards
 """
 
@@ -14,13 +14,13 @@ from mtzoo.compression.equalize import EQUALIZE, equalize
 from mtzoo.compression.importance import IMPORTANCES, TAYLOR, taylor_scores, weight_scores
 from mtzoo.compression.post_training import OBSERVER_OF_FOREIGN, OF_FOREIGN, Corrections, quantize
 from mtzoo.compression.pruning import prune
+from mtzoo.compression.quantization_noise import exact_outputs, network_parts, part_noise, part_pattern
 from mtzoo.compression.selection import Choice, Step, choice_of, order_steps
-from mtzoo.compression.sensitivity import exact_outputs, network_parts, part_noise, part_pattern
 from mtzoo.compression.sparsity import Sparsifier, Sparsity, sparse_layers
-from mtzoo.compression.widths import Cost, Widths
+from mtzoo.compression.widths import ChannelState, Cost
 from mtzoo.graph import output_positions
 
 __all__ = ["EQUALIZE", "IMPORTANCES", "OBSERVER_OF_FOREIGN", "OF_FOREIGN", "TAYLOR", "ChannelGroup", "Choice", "Corrections",
-           "Cost", "Sparsifier", "Sparsity", "Step", "Widths", "channel_groups", "choice_of", "correct_biases", "equalize",
+           "Cost", "Sparsifier", "Sparsity", "Step", "ChannelState", "channel_groups", "choice_of", "correct_biases", "equalize",
            "exact_outputs", "network_parts", "order_steps", "output_positions", "part_noise", "part_pattern", "prune", "quantize",
            "removed_channels", "sparse_layers", "taylor_scores", "weight_scores"]

@@ -24,7 +24,7 @@ Channel = tuple[str, int]
 """A convolution and the index of one of its outputs."""
 Scores = Mapping[str, np.ndarray]
 """Convolution -> (C_out,) how much each of its outputs matters."""
-Unit = Mapping[str, tuple[int, ...]]
+ChannelUnit = Mapping[str, tuple[int, ...]]
 """Convolution -> the outputs that go together."""
 Kind = Literal["channels", "slices", "block"]
 PROTECTED: Channel = ("", 0)
@@ -45,10 +45,10 @@ class ChannelGroup:
     """
 
     name: str
-    units: tuple[Unit, ...]
+    units: tuple[ChannelUnit, ...]
     counts: tuple[int, ...]
     kind: Kind = "channels"
-    gates: Unit | None = None
+    gates: ChannelUnit | None = None
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ class ChannelGroup:
         """How many units stay when at most the share `ratio` of them goes."""
         return min(count for count in self.counts if count >= len(self.units) * (1 - ratio) - 1e-9)
 
-    def removed(self, count: int) -> tuple[Unit, ...]:
+    def removed(self, count: int) -> tuple[ChannelUnit, ...]:
         """The units that go when `count` of them stay."""
         return self.units[:len(self.units) - count]
 
@@ -84,7 +84,7 @@ def _block_groups(program: Program) -> list[ChannelGroup]:
 
 
 def _whole_groups(program: Program, scores: Scores, multiple: int) -> list[ChannelGroup]:
-    by_layers: dict[tuple[str, ...], list[Unit]] = {}
+    by_layers: dict[tuple[str, ...], list[ChannelUnit]] = {}
     for unit in _units(program):
         by_layers.setdefault(tuple(unit), []).append(unit)
     groups = []
@@ -95,7 +95,7 @@ def _whole_groups(program: Program, scores: Scores, multiple: int) -> list[Chann
     return groups
 
 
-def _units(program: Program) -> list[Unit]:
+def _units(program: Program) -> list[ChannelUnit]:
     """What hangs together, without what is protected; convolutions and channels in order."""
     ties, results = UnionFind[Channel](), result_channels(program, own_channels, PROTECTED)
     for channel, other in tied_channels(program, results, PROTECTED):
@@ -158,7 +158,7 @@ def _counts(units: int, width: int, multiple: int) -> tuple[int, ...]:
     return (units, *(count for count in range(units - 1, 0, -1) if count * width % multiple == 0))
 
 
-def _score(unit: Unit, scores: Scores) -> float:
+def _score(unit: ChannelUnit, scores: Scores) -> float:
     return float(sum(scores[layer][list(channels)].sum() for layer, channels in unit.items()))
 
 

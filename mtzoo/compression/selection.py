@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mtzoo.compression.channels import ChannelGroup, Scores
-from mtzoo.compression.widths import Widths
+from mtzoo.compression.widths import ChannelState
 
 Scope = Literal["global", "uniform"]
 Choice = dict[str, int]
@@ -21,7 +21,7 @@ class Step:
     removed: float
 
 
-def order_steps(groups: Sequence[ChannelGroup], scores: Scores, widths: Widths, scope: Scope,
+def order_steps(groups: Sequence[ChannelGroup], scores: Scores, widths: ChannelState, scope: Scope,
                 limits: Mapping[str, int] | None = None) -> Iterator[Step]:
     """All steps, the first to be taken first; `widths` follows them.
 

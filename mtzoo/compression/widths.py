@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
-from mtzoo.compression.channels import PROTECTED, Channel, Scores, Unit, own_channels
+from mtzoo.compression.channels import PROTECTED, Channel, ChannelUnit, Scores, own_channels
 from mtzoo.graph import Program
 from mtzoo.graph.channels import result_channels
 from mtzoo.layers import ConvBNAct
@@ -11,7 +11,7 @@ from mtzoo.layers import ConvBNAct
 Cost = Literal["params", "macs", "latency"]
 
 
-class Widths:
+class ChannelState:
     """Which channels of a program's convolutions are still there.
 
     positions: convolution -> H * W of its output; times: convolution -> nanoseconds, for cost "latency": the time of the quickest
@@ -43,25 +43,25 @@ class Widths:
         """Cost of the whole network as it is now."""
         return sum(self._layer_cost(name, {}) for name in self.layers)
 
-    def saving(self, units: Sequence[Unit]) -> float:
+    def saving(self, units: Sequence[ChannelUnit]) -> float:
         """What the cost falls by when these units go."""
         gone = self._still_there(units)
         touched = set(gone).union(*(self.readers[name] for name in gone))
         return sum(self._layer_cost(name, {}) - self._layer_cost(name, gone) for name in touched)
 
-    def any_left(self, units: Sequence[Unit]) -> bool:
+    def any_left(self, units: Sequence[ChannelUnit]) -> bool:
         return any(self._still_there(units).values())
 
-    def score(self, units: Sequence[Unit], scores: Scores) -> float:
+    def score(self, units: Sequence[ChannelUnit], scores: Scores) -> float:
         """How much those of the units' channels matter that are still there; what a layer adds of which no input is left is nothing."""
         return float(sum(scores[name][list(channels)].sum() for name, channels in self._still_there(units).items()
                          if self._inputs(name, {})))
 
-    def remove(self, units: Sequence[Unit]) -> None:
+    def remove(self, units: Sequence[ChannelUnit]) -> None:
         for name, channels in self._still_there(units).items():
             self.kept[name] -= channels
 
-    def _still_there(self, units: Sequence[Unit]) -> dict[str, set[int]]:
+    def _still_there(self, units: Sequence[ChannelUnit]) -> dict[str, set[int]]:
         channels: dict[str, set[int]] = {}
         for unit in units:
             for name, indices in unit.items():

@@ -46,8 +46,8 @@ _LEFT_OUT = {*(f"env.{name}" for name in HARMLESS), "name", "distillation.teache
 
 def _essence(config: ExperimentConfig) -> ExperimentConfig:
     env = replace(config.env, **{name: getattr(Env(), name) for name in HARMLESS})
-    taught = config.distillation and replace(config.distillation, teacher="")
-    return replace(config, name="", env=env, distillation=taught)
+    distillation = config.distillation and replace(config.distillation, teacher="")
+    return replace(config, name="", env=env, distillation=distillation)
 
 
 def _rank(key: str) -> int:

@@ -98,8 +98,8 @@ def config_hash(config: ExperimentConfig) -> str:
     Where the teacher's file lies is left out: a run goes on when the file has moved, and itself checks that it is the same.
     """
     values = dict(config.resolved)
-    if isinstance(taught := values.get("distillation"), Mapping):
-        values["distillation"] = {key: value for key, value in taught.items() if key != "teacher"}
+    if isinstance(distillation := values.get("distillation"), Mapping):
+        values["distillation"] = {key: value for key, value in distillation.items() if key != "teacher"}
     text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -153,10 +153,11 @@ def select_tasks(values: Mapping[str, Any], tasks: Sequence[str] | None) -> dict
             raise UserError(f"--tasks {cut(task)}: the config has no such task{did_you_mean(task, known)}")
     kept = {name: task for name, task in known.items() if name in tasks}
     selected = {**values, "tasks": kept}
-    taught = values.get("distillation")
-    if isinstance(taught, Mapping) and isinstance(taught.get("outputs"), Mapping):
-        outputs = {name: weight for name, weight in taught["outputs"].items() if name.partition(".")[0] not in known.keys() - kept}
-        selected["distillation"] = {**taught, "outputs": outputs}
+    distillation = values.get("distillation")
+    if isinstance(distillation, Mapping) and isinstance(distillation.get("outputs"), Mapping):
+        outputs = {name: weight for name, weight in distillation["outputs"].items()
+                   if name.partition(".")[0] not in known.keys() - kept}
+        selected["distillation"] = {**distillation, "outputs": outputs}
     if isinstance(values.get("channels"), Mapping):
         selected["channels"] = node_channels(values["channels"], _node_names(kept))
     if "solver" in values:

@@ -105,7 +105,7 @@ def _check_sections(path: Path, sections: Mapping[str, Section]) -> None:
 
 
 def _read_global(section: Section) -> dict[str, Any]:
-    section.tell(IDLE_GLOBALS, "the network is that of --config and --model-path")
+    section.tell(IDLE_GLOBALS, "the network is that of --config and --checkpoint")
     dataset = section.take("reader_config", str, None)
     return {"dataset": None if dataset is None else Path(dataset), "hardware": section.take("deploy_hardware", str, None)}
 

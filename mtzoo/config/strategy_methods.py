@@ -39,7 +39,7 @@ def read_distillation(section: Section) -> dict[str, Any]:
         if loss not in ("l2", "soft_label"):
             raise section.fault("loss", "'soft_label' is what there is, and 'l2', which is read as that")
     if "l2" in losses:
-        section.note("loss", "'l2' is read as 'soft_label': segmentation logits are taught by the divergence of their probabilities")
+        section.note("loss", "'l2' is read as 'soft_label': segmentation logits learn by the divergence of their probabilities")
     alphas = {float(alpha) for alpha in _listed(section.take("alpha", float | tuple[float, ...], 1.0))}
     if len(alphas) != 1:
         raise section.fault("alpha", "one factor for all is wanted; 'distillation.outputs' of the config has one for each task")

@@ -22,7 +22,7 @@ from mtzoo.data.cache import RecordCache
 from mtzoo.data.dataset import MultiTaskDataset, decode_files, read_files
 from mtzoo.data.groups import Record
 from mtzoo.data.loader import Load, collate, empty_images, load_batch, make_loader
-from mtzoo.data.sampler import Draw
+from mtzoo.data.sampler import SampleIndex
 from mtzoo.errors import UserError
 
 STAGES = ("read", "decode", "geometry", "photometric", "collate")
@@ -95,7 +95,7 @@ def worker_counts(most: int) -> list[int]:
 
 
 Seconds = dict[str, float]
-Pass = Callable[[Sequence[Draw], Seconds], None]
+Pass = Callable[[Sequence[SampleIndex], Seconds], None]
 """Does something with a batch and adds the seconds it took."""
 
 
@@ -109,7 +109,7 @@ def _passes(dataset: MultiTaskDataset, images: int) -> list[Pass]:
     return passes
 
 
-def _one_core(passes: Sequence[Pass], batches: Sequence[Sequence[Draw]], turn: int) -> Seconds:
+def _one_core(passes: Sequence[Pass], batches: Sequence[Sequence[SampleIndex]], turn: int) -> Seconds:
     """Seconds of a core for each of the passes over all batches; who is first changes from batch to batch.
 
     They are of CPU time: what other processes take of the core is not counted. "wall" has all of it.
@@ -123,7 +123,7 @@ def _one_core(passes: Sequence[Pass], batches: Sequence[Sequence[Draw]], turn: i
     return {**seconds, "wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
 
 
-def _decode_only(dataset: MultiTaskDataset, draws: Sequence[Draw], seconds: Seconds) -> None:
+def _decode_only(dataset: MultiTaskDataset, draws: Sequence[SampleIndex], seconds: Seconds) -> None:
     start = time.process_time()
     for draw in draws:
         decode_only(dataset.records[draw.index])
@@ -137,14 +137,14 @@ def decode_only(record: Record) -> list[np.ndarray | None]:
     return [cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flags) for path, flags in files]
 
 
-def _end_to_end(dataset: MultiTaskDataset, name: str, draws: Sequence[Draw], seconds: Seconds) -> None:
+def _end_to_end(dataset: MultiTaskDataset, name: str, draws: Sequence[SampleIndex], seconds: Seconds) -> None:
     """What the loader does without workers."""
     start = time.process_time()
     load_batch(dataset, draws)
     seconds[name] += time.process_time() - start
 
 
-def _staged(dataset: MultiTaskDataset, draws: Sequence[Draw], seconds: Seconds) -> None:
+def _staged(dataset: MultiTaskDataset, draws: Sequence[SampleIndex], seconds: Seconds) -> None:
     """The same, with a look at the clock between the stages."""
     pipeline, samples = dataset.pipeline, []
     images = empty_images(len(draws), pipeline.geometry.crop_hw)
@@ -167,14 +167,14 @@ def _staged(dataset: MultiTaskDataset, draws: Sequence[Draw], seconds: Seconds) 
     seconds["collate"] += time.process_time() - start
 
 
-def _decode_batch(dataset: MultiTaskDataset, draws: Sequence[Draw]) -> int:
+def _decode_batch(dataset: MultiTaskDataset, draws: Sequence[SampleIndex]) -> int:
     """As a `Load`: everything is decoded, nothing given out but how much."""
     for draw in draws:
         decode_only(dataset.records[draw.index])
     return len(draws)
 
 
-def _loader_speed(dataset: MultiTaskDataset, draws: Sequence[Draw], batch_size: int, workers: int, load: Load) -> float:
+def _loader_speed(dataset: MultiTaskDataset, draws: Sequence[SampleIndex], batch_size: int, workers: int, load: Load) -> float:
     """Images/s out of a loader that nobody has to wait for. Its start is not counted, nor its end, when workers run idle."""
     timed = -(-LOADER_IMAGES // batch_size) * workers
     ahead = 2 * workers

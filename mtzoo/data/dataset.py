@@ -23,7 +23,7 @@ from mtzoo.data.images import (
 )
 from mtzoo.data.pipeline import EvalPipeline, Others, TrainPipeline
 from mtzoo.data.repeat_factors import repeat_factors
-from mtzoo.data.sampler import Draw, WeightedEpochSampler
+from mtzoo.data.sampler import SampleIndex, WeightedEpochSampler
 from mtzoo.data.sources import TaskData
 from mtzoo.errors import UserError
 from mtzoo.ops.affine import scale_shift
@@ -116,7 +116,7 @@ def _is_bad(record: Record) -> bool:
 class MultiTaskDataset(Dataset[Sample]):
     """Training samples of all tasks; an image with labels of several tasks is loaded once, with all of them.
 
-    Items are asked for by `Draw`s of its `sampler()`: the random transforms depend on (seed, epoch, position) alone, so a
+    Items are asked for by `SampleIndex`s of its `sampler()`: the random transforms depend on (seed, epoch, position) alone, so a
     run does not change with the number of workers. Where a drawn image is bad, another of its folder takes the place, and
     the sample says so. cache_mb: RAM for decoded images and masks, shared by forked workers; largest_hw: the largest size that samples
     are asked for in, None for crop_hw alone: images are decoded for that one, whatever comes first.
@@ -135,11 +135,11 @@ class MultiTaskDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, draw: Draw) -> Sample:
+    def __getitem__(self, draw: SampleIndex) -> Sample:
         """The sample of a draw. Raises UserError when ATTEMPTS images in a row are bad."""
         return self.sample(draw, self.rng(draw))
 
-    def sample(self, draw: Draw, rng: np.random.Generator, out: np.ndarray | None = None,
+    def sample(self, draw: SampleIndex, rng: np.random.Generator, out: np.ndarray | None = None,
                pipeline: TrainPipeline | None = None) -> Sample:
         """The same with the draw's `rng` at hand and, if given, with the image in `out`, (*crop_hw, 3) uint8. pipeline: for another
         crop_hw."""
@@ -180,11 +180,11 @@ class MultiTaskDataset(Dataset[Sample]):
         group = int(np.searchsorted(starts, index, side="right")) - 1
         return int(starts[group]), int(starts[group + 1])
 
-    def rng(self, draw: Draw) -> np.random.Generator:
+    def rng(self, draw: SampleIndex) -> np.random.Generator:
         """The random numbers of a place's transforms."""
         return np.random.default_rng((self.seed, draw.epoch, draw.position))
 
-    def _candidates(self, draw: Draw) -> Iterator[int]:
+    def _candidates(self, draw: SampleIndex) -> Iterator[int]:
         """The drawn record, then others of its group: a function of the draw alone, as the transforms are."""
         yield draw.index
         rng = np.random.default_rng((self.seed, draw.epoch, draw.position, _STAND_IN))

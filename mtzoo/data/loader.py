@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, default_collate, get_worker_info
 
 from mtzoo.data.dataset import EvalDataset, MultiTaskDataset
-from mtzoo.data.sampler import Draw, WeightedEpochSampler
+from mtzoo.data.sampler import SampleIndex, WeightedEpochSampler
 from mtzoo.errors import UserError
 from mtzoo.machine import check_processes
 from mtzoo.signals import end_with_parent
@@ -36,7 +36,7 @@ class EvalBatch:
     samples: list[Sample]
 
 
-def load_batch(dataset: MultiTaskDataset, draws: Sequence[Draw], hw: tuple[int, int] | None = None) -> Batch:
+def load_batch(dataset: MultiTaskDataset, draws: Sequence[SampleIndex], hw: tuple[int, int] | None = None) -> Batch:
     """The samples of some draws as a batch, in crop_hw or another size. Each image is cut and coloured where it stays: it is never
     copied."""
     pipeline = dataset.pipeline.at(hw or dataset.pipeline.geometry.crop_hw)
@@ -144,7 +144,7 @@ Load = Callable[[Any, Sequence[Any]], Any]
 """(data set, its draws or indices) -> a batch of them."""
 
 
-def make_loader(dataset: MultiTaskDataset, sampler: WeightedEpochSampler | Sequence[Draw], batch_size: int, workers: int, *,
+def make_loader(dataset: MultiTaskDataset, sampler: WeightedEpochSampler | Sequence[SampleIndex], batch_size: int, workers: int, *,
                 drop_last: bool = True, pin_memory: bool = False, load: Load = load_batch) -> Loader:
     """Batches of one epoch at a time; call `sampler.set_epoch` before each. Workers live on between epochs.
 
@@ -173,7 +173,7 @@ class _Batches(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitems__(self, indices: Sequence[Draw] | Sequence[int]) -> Batch | EvalBatch | UserError:
+    def __getitems__(self, indices: Sequence[SampleIndex] | Sequence[int]) -> Batch | EvalBatch | UserError:
         try:
             return self.load(self.dataset, indices)
         except UserError as error:

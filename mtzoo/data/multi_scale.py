@@ -7,7 +7,7 @@ import numpy as np
 
 from mtzoo.data.dataset import MultiTaskDataset
 from mtzoo.data.loader import load_batch
-from mtzoo.data.sampler import Draw
+from mtzoo.data.sampler import SampleIndex
 from mtzoo.errors import UserError
 from mtzoo.structures import Batch
 
@@ -25,13 +25,13 @@ class SizeSchedule:
     per_epoch: int
     seed: int
 
-    def at(self, draw: Draw) -> tuple[int, int]:
+    def at(self, draw: SampleIndex) -> tuple[int, int]:
         """The size of the iteration that a draw belongs to."""
         iteration = draw.epoch * self.per_epoch + draw.position // self.images
         rng = np.random.default_rng((self.seed, iteration // self.interval, _STREAM))
         return self.sizes[int(rng.integers(len(self.sizes)))]
 
-    def __call__(self, dataset: MultiTaskDataset, draws: Sequence[Draw]) -> Batch:
+    def __call__(self, dataset: MultiTaskDataset, draws: Sequence[SampleIndex]) -> Batch:
         """`load_batch` in the size of the draws' iteration."""
         return load_batch(dataset, draws, self.at(draws[0]))
 

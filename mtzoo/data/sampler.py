@@ -9,7 +9,7 @@ from torch.utils.data import Sampler
 from mtzoo.errors import UserError
 
 
-class Draw(NamedTuple):
+class SampleIndex(NamedTuple):
     """One place of an epoch. index: the record; (epoch, position) seed its random transforms, whichever worker runs it."""
 
     epoch: int
@@ -66,7 +66,7 @@ def shuffled_pass(size: int, chunk: int, rng: np.random.Generator) -> np.ndarray
     return np.concatenate([rng.permutation(np.arange(start, min(start + chunk, size))) for start in starts])
 
 
-class WeightedEpochSampler(Sampler[Draw]):
+class WeightedEpochSampler(Sampler[SampleIndex]):
     """Draws for one epoch at a time; `set_epoch(epoch, start)` before each, `start` > 0 to resume inside it.
 
     samples_per_epoch: draws of all ranks together, by default the number of images. Rank r of n takes every n-th draw.
@@ -90,9 +90,9 @@ class WeightedEpochSampler(Sampler[Draw]):
     def __len__(self) -> int:
         return max(self.samples - self.start, 0) // self.world_size
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[SampleIndex]:
         epoch, start, count = self.epoch, self.start, len(self)
         order = epoch_order(self.sizes, self.weights, self.samples, self.seed, epoch, self.shuffle_chunk_size, self.repeats)
         for step in range(count):
             position = start + step * self.world_size + self.rank
-            yield Draw(epoch, position, int(order[position]))
+            yield SampleIndex(epoch, position, int(order[position]))

@@ -1,5 +1,5 @@
 """Predicted boxes and label maps written as a data set of a common format, images linked beside them: to be corrected in a labelling
-tool, and read again by `mtzoo data convert --src`."""
+tool, and read again by `mtzoo data convert --data`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

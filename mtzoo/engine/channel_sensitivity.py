@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from mtzoo.compression import ChannelGroup, removed_channels
-from mtzoo.compression.packed import pack
 from mtzoo.compression.partial_run import PartialProgram, Results, needed_calls, pruned_part, run_calls
+from mtzoo.compression.prepacked import pack
 from mtzoo.config import ExperimentConfig
 from mtzoo.data.dataset import eval_sets
 from mtzoo.data.loader import EvalBatch, make_eval_loader

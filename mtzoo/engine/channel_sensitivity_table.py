@@ -12,7 +12,7 @@ from mtzoo.compression import ChannelGroup
 from mtzoo.config import ExperimentConfig
 from mtzoo.data.json_file import read_json
 from mtzoo.engine.channel_sensitivity import Point, TaskMetrics
-from mtzoo.engine.origin import file_hash
+from mtzoo.engine.fingerprint import file_hash
 from mtzoo.errors import UserError
 from mtzoo.evaluation.table import hundredths
 from mtzoo.files import write_whole

@@ -9,7 +9,7 @@ from typing import Any
 from mtzoo.config import ExperimentConfig
 from mtzoo.config.compare import results_hash
 from mtzoo.data.json_file import read_json
-from mtzoo.engine.origin import ADVICE, check_resumed, file_hash
+from mtzoo.engine.fingerprint import ADVICE, check_resumed, file_hash
 from mtzoo.errors import UserError
 from mtzoo.evaluation.comparison import Variant
 from mtzoo.strict_json import write_json
@@ -42,7 +42,7 @@ def made_for(config: ExperimentConfig, checkpoint: Path, **options: str | float 
 
 def load_state(path: Path, origin: Mapping[str, Any]) -> CompressState:
     """Go on from the file. Raises UserError if it was made for something else."""
-    values = read_json(path, "state of a compression", "start anew without --resume, in another --save-dir")
+    values = read_json(path, "state of a compression", "start anew without --resume, in another --out")
     held = values.get("made_for") if isinstance(values, dict) else None
     if not isinstance(held, dict):
         raise UserError(f"{path}: no state of `mtzoo compress`; {ADVICE}")

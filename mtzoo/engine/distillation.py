@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mtzoo.config import ExperimentConfig
 from mtzoo.config.distillation import Distillation
-from mtzoo.engine.origin import file_hash
+from mtzoo.engine.fingerprint import file_hash
 from mtzoo.engine.stages import load_checkpoint_network
 from mtzoo.engine.taps import tapped
 from mtzoo.errors import UserError, did_you_mean

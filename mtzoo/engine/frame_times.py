@@ -107,8 +107,8 @@ def _look_as_pair(pair: ModelPair, image: np.ndarray, clock: _Clock) -> Predicti
 def _look(model: DeployModel, image: np.ndarray, clock: _Clock, of: str = "") -> Prediction:
     """`DeployModel.predict` in steps. Label maps stay small: nobody has read them yet."""
     if model.info.signature is not None:
-        raise UserError("--pipeline: this model has the outputs of a network that is not of the zoo, so there are no boxes or label "
-                        "maps to read; measure it without --pipeline")
+        raise UserError("--images: this model has the outputs of a network that is not of the zoo, so there are no boxes or label "
+                        "maps to read; measure it without --images")
     hw = image.shape[:2]
     with clock.stage(RESIZE, of):
         shown = model.info.geometry.view(hw).show(image)

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
-from mtzoo.engine.run import INTEGER_STEP, Run
+from mtzoo.engine.run import Run
+from mtzoo.engine.stages import INTEGER_STEP
 from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image
 from mtzoo.ops.precision import exact_float32

@@ -13,9 +13,9 @@ from mtzoo.compression import (
     IMPORTANCES,
     TAYLOR,
     ChannelGroup,
+    ChannelState,
     Choice,
     Step,
-    Widths,
     channel_groups,
     choice_of,
     order_steps,
@@ -64,7 +64,7 @@ class Pruning:
 
     def __post_init__(self) -> None:
         if self.ratio is not None and not 0 < self.ratio < 1:
-            raise UserError(f"--pruning-ratio {self.ratio}: the share that goes, between 0 and 1, e.g. 0.3")
+            raise UserError(f"--ratio {self.ratio}: the share that goes, between 0 and 1, e.g. 0.3")
         if self.importance not in IMPORTANCES:
             raise UserError(f"--importance {self.importance}: no such method{did_you_mean(self.importance, IMPORTANCES)}")
         if self.align < 1:
@@ -151,7 +151,7 @@ def plan_pruning(config: ExperimentConfig, net: MultiTaskNet, pruning: Pruning, 
     ratio = 1.0 if pruning.ratio is None else pruning.ratio
 
     def plan(floors: Mapping[str, int]) -> PruningPlan:
-        widths = Widths(program, positions, pruning.criterion, times)
+        widths = ChannelState(program, positions, pruning.criterion, times)
         order = order_steps(groups, scores, widths, pruning.scope, floors)
         if pruning.criterion != "latency":
             steps = up_to(order, ratio)
@@ -169,7 +169,7 @@ def plan_pruning(config: ExperimentConfig, net: MultiTaskNet, pruning: Pruning, 
         return found
     if found.removed < pruning.ratio:
         what = "the limits of the sensitivity table" if limits is not None else f"--align {pruning.align}"
-        raise UserError(f"--pruning-ratio {pruning.ratio:g}: cannot be reached; with {what} at most {max(found.removed, 0):.3f} of the "
+        raise UserError(f"--ratio {pruning.ratio:g}: cannot be reached; with {what} at most {max(found.removed, 0):.3f} of the "
                         f"{pruning.criterion} can go")
     return nearest_plan(found, plan, floors, pruning)
 

@@ -12,7 +12,7 @@ from mtzoo.compression import removed_channels
 from mtzoo.compression.blocks import Removed
 from mtzoo.config import ExperimentConfig
 from mtzoo.data.json_file import read_json
-from mtzoo.engine.origin import ADVICE, check_resumed, file_hash
+from mtzoo.engine.fingerprint import ADVICE, check_resumed, file_hash
 from mtzoo.engine.pruning import Pruning, PruningPlan
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
@@ -42,7 +42,7 @@ def save_record(path: Path, origin: Mapping[str, Any], plan: PruningPlan) -> Non
 
 def load_record(path: Path, origin: Mapping[str, Any]) -> Removed:
     """Convolution -> its outputs that go, of an interrupted run. Raises UserError if it was made for something else."""
-    values = read_json(path, "record of a pruning", "start anew without --resume, in another --save-dir")
+    values = read_json(path, "record of a pruning", "start anew without --resume, in another --out")
     held = values.get("made_for") if isinstance(values, dict) else None
     if not isinstance(held, dict) or "removed" not in values:
         raise UserError(f"{path}: no record of `mtzoo prune`; {ADVICE}")

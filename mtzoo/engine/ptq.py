@@ -9,8 +9,7 @@ from mtzoo.compression import Corrections, quantize
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, load_checkpoint, load_network_state
-from mtzoo.engine.run import INTEGER_STEP
-from mtzoo.engine.stages import FOLDED_STEP, fold_for_step, network_at, quantization_of
+from mtzoo.engine.stages import FOLDED_STEP, INTEGER_STEP, fold_for_step, network_at, quantization_of
 from mtzoo.errors import UserError
 from mtzoo.models import MultiTaskNet
 from mtzoo.ops.precision import exact_float32
@@ -18,11 +17,11 @@ from mtzoo.progress import show_progress
 from mtzoo.quantization import convert, freeze, inexact_layers, integer_state, prepare
 from mtzoo.quantization.qconfig import node_of
 
-SPARE = {"float": "not_quant_pattern", "16bit": "int16_pattern"}
-"""How a part can be spared from 8 bits -> the key of `quantization` that names it."""
+FALLBACKS = {"float": "not_quant_pattern", "16bit": "int16_pattern"}
+"""What a part that 8 bits hurt can be computed in -> the key of `quantization` that names it."""
 
 @dataclass(frozen=True)
-class Job:
+class PtqInputs:
     """What is quantized, and how. folded: the float network without BN; batches: calibration images."""
 
     config: ExperimentConfig
@@ -58,21 +57,21 @@ def fold_all(net: MultiTaskNet, config: ExperimentConfig) -> MultiTaskNet:
     return folded.eval()
 
 
-def left_inexact(job: Job) -> dict[str, str]:
+def left_inexact(job: PtqInputs) -> dict[str, str]:
     """Layer -> why, of those that the config itself keeps from being integers: with any there is no integer network."""
     net = deepcopy(job.folded)
     prepare(net, quantization_of(job.config))
     return inexact_layers(net)
 
 
-def require_exact(job: Job, verb: str) -> None:
+def require_exact(job: PtqInputs, verb: str) -> None:
     """Raises UserError for a config that keeps layers from being integers, for a verb that makes nothing else."""
     if layers := left_inexact(job):
         name, why = next(iter(layers.items()))
         raise UserError(f"quantization: '{name}' ({len(layers)} layers in all) {why}; {verb} ends in an integer network")
 
 
-def integer_network(job: Job) -> tuple[MultiTaskNet, Checkpoint]:
+def integer_network(job: PtqInputs) -> tuple[MultiTaskNet, Checkpoint]:
     """The network on its grids, as fake-quant, and its checkpoint of step 3. The calibration's progress is shown on stderr.
 
     Raises UserError for a config that leaves something in float, or a layer whose sums could leave the exact range.
@@ -81,7 +80,7 @@ def integer_network(job: Job) -> tuple[MultiTaskNet, Checkpoint]:
     return net, integer_checkpoint(net, job.config)
 
 
-def _quantized(job: Job, config: ExperimentConfig) -> MultiTaskNet:
+def _quantized(job: PtqInputs, config: ExperimentConfig) -> MultiTaskNet:
     with exact_float32(), show_progress("calibrating", transient=True) as on_progress:
         return quantize(job.folded, quantization_of(config), job.batches, job.corrections, on_progress)
 
@@ -102,19 +101,19 @@ def mixed_checkpoint(net: MultiTaskNet, config: ExperimentConfig) -> Checkpoint:
     return Checkpoint(dict(config.resolved), Progress(FOLDED_STEP, True, 0, True), state)
 
 
-def mixed_network(job: Job, patterns: Sequence[str] = (), how: str = "float") -> tuple[MultiTaskNet, Checkpoint]:
-    """The network with the layers of `patterns` spared, and its checkpoint: of step 2, for it is no integer network.
+def mixed_network(job: PtqInputs, patterns: Sequence[str] = (), how: str = "float") -> tuple[MultiTaskNet, Checkpoint]:
+    """The network with the layers of `patterns` in float or 16 bits, and its checkpoint: of step 2, for it is no integer network.
 
-    how: one of SPARE.
+    how: one of FALLBACKS.
     """
-    config = with_spared_layers(job.config, patterns, how)
+    config = with_kept_layers(job.config, patterns, how)
     net = _quantized(job, config)
     return net, mixed_checkpoint(net, config)
 
 
-def with_spared_layers(config: ExperimentConfig, patterns: Sequence[str], how: str) -> ExperimentConfig:
+def with_kept_layers(config: ExperimentConfig, patterns: Sequence[str], how: str) -> ExperimentConfig:
     """The config with further patterns, in its default and in the heads that say their own."""
-    key = SPARE[how]
+    key = FALLBACKS[how]
 
     def more(quantization: dict[str, object]) -> dict[str, object]:
         return {**quantization, key: [*quantization.get(key, ()), *patterns]}
@@ -130,7 +129,7 @@ def with_spared_layers(config: ExperimentConfig, patterns: Sequence[str], how: s
 
 @dataclass(frozen=True)
 class Mixed:
-    """A network with some parts spared that keeps every task within the allowed drop."""
+    """A network with some parts in float or 16 bits that keeps every task within the allowed drop."""
 
     net: MultiTaskNet
     checkpoint: Checkpoint
@@ -138,12 +137,13 @@ class Mixed:
     metrics: dict[str, float]
 
 
-def spare_parts(job: Job, ranking: Sequence[tuple[str, str]], measure: Callable[[MultiTaskNet], dict[str, float]],
+def keep_worst_parts(job: PtqInputs, ranking: Sequence[tuple[str, str]], measure: Callable[[MultiTaskNet], dict[str, float]],
                 is_good: Callable[[dict[str, float]], bool], on_try: Callable[[Sequence[str], dict[str, float]], None],
                 how: str = "float") -> Mixed | None:
     """Spare the first, the first two, ... parts until the metrics are good; None if half of them do not suffice.
 
-    ranking: (part, its pattern), the worst first; with more than half of it spared, a network is none of 8 bits; how: one of SPARE.
+    ranking: (part, its pattern), the worst first; with more than half of it left out, a network is none of 8 bits; how: one of
+    FALLBACKS.
     """
     for count in range(1, len(ranking) // 2 + 1):
         parts, patterns = zip(*ranking[:count])

@@ -9,8 +9,9 @@ from typing import Any
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.console import PlainConsole
 from mtzoo.engine.distributed import leave
-from mtzoo.engine.run import Run, Stage, start_run, train
+from mtzoo.engine.run import Run, Stage, start_run
 from mtzoo.engine.stages import FLOAT_STEP, FOLDED_STEP
+from mtzoo.engine.train_stages import train
 from mtzoo.errors import UserError
 
 FLOAT_RATE = 0.25
@@ -32,14 +33,14 @@ class Retraining:
 
     def __post_init__(self) -> None:
         if (self.iterations is None) == (self.epochs is None):
-            raise UserError("how long to train is missing; give --retraining-iters, e.g. 1000")
-        for option, value in (("--retraining-iters", self.iterations), ("--batch-size", self.batch_size)):
+            raise UserError("how long to train is missing; give --iters, e.g. 1000")
+        for option, value in (("--iters", self.iterations), ("--batch-size", self.batch_size)):
             if value is not None and value < 1:
                 raise UserError(f"{option} {value}: has to be at least 1")
         if self.learning_rate is not None and not 0 < self.learning_rate < 1:
             raise UserError(f"--learning-rate {self.learning_rate}: has to lie between 0 and 1")
         if self.workers is not None and self.workers < 0:
-            raise UserError(f"--num-workers {self.workers}: has to be 0 or more")
+            raise UserError(f"--workers {self.workers}: has to be 0 or more")
 
 
 def retraining_config(config: ExperimentConfig, retraining: Retraining, *, quantized: bool) -> ExperimentConfig:

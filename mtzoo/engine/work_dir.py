@@ -15,7 +15,7 @@ from mtzoo.strict_json import write_json
 
 MARKER = "config.json"
 PIPELINE_TEST = "-pipeline-test"
-ADVICE = "choose another --work-dir"
+ADVICE = "choose another --out"
 
 
 class WorkDir:
@@ -47,7 +47,7 @@ class WorkDir:
             if not self._is_untouched(held):
                 self._check_same(held, ours)
             if trained and not resume:
-                raise UserError(f"{self.path}: holds a run of this config; go on with --resume, choose another --work-dir or "
+                raise UserError(f"{self.path}: holds a run of this config; go on with --resume, choose another --out or "
                                 "remove it")
         elif trained:
             raise UserError(f"{self.path}: holds checkpoints but no {MARKER}; {ADVICE}")
@@ -72,7 +72,7 @@ class WorkDir:
         else:
             return
         raise UserError(f"{self.path}: holds the run of another config ({cut(str(held.get('name')))}, {cut(theirs)}); choose another "
-                        f"--work-dir or remove it ({why})")
+                        f"--out or remove it ({why})")
 
     def check_there(self) -> None:
         """Raises UserError when somebody has deleted the folder, or made it anew, while the run went on: nothing is to be written

@@ -102,11 +102,11 @@ def fixed_input(model: onnx.ModelProto, input_hw: Hw | None) -> tuple[onnx.Value
         raise UserError(f"its input {shown(image.name)} is {shown(said)}; one image (1, 3, H, W) is wanted")
     hw = tuple(size if size and size > 0 else None for size in dims[2:])
     if None in hw and input_hw is None:
-        raise UserError(f"its input {shown(image.name)} is {shown(said)}: height and width are not fixed; give --hw HxW")
+        raise UserError(f"its input {shown(image.name)} is {shown(said)}: height and width are not fixed; give --size HxW")
     if input_hw is None:
         input_hw = hw
     if any(size not in (None, given) for size, given in zip(hw, input_hw)):
-        raise UserError(f"its input {shown(image.name)} is fixed to {hw[0]} x {hw[1]}; leave --hw out")
+        raise UserError(f"its input {shown(image.name)} is fixed to {hw[0]} x {hw[1]}; leave --size out")
     if min(input_hw) < 1 or input_hw[0] * input_hw[1] > MAX_PIXELS:
         raise UserError(f"an input of {input_hw[0]} x {input_hw[1]} pixels; up to {MAX_PIXELS:,} are read")
     return image, (int(input_hw[0]), int(input_hw[1]))

@@ -22,8 +22,8 @@ from mtzoo.deploy.info import AS_IS, DeployInfo, TaskInfo
 from mtzoo.deploy.signature import ForeignOutput, Signature, TailOp, three
 from mtzoo.errors import UserError
 from mtzoo.foreign.distil import LEARNING_RATE, distil
-from mtzoo.foreign.door import fold_image
 from mtzoo.foreign.float_network import FloatNetwork, Hw, from_model, named_outputs
+from mtzoo.foreign.input_layer import fold_image
 from mtzoo.foreign.onnx_file import read_onnx
 from mtzoo.layers import normalize_image
 from mtzoo.lowering import Lowered, lower

@@ -6,7 +6,7 @@ could be wrong: a missing rule is a UserError that names the class and its file.
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, NoReturn, Self, TypeVar
+from typing import Any, ClassVar, Literal, NoReturn, TypeVar
 
 from torch import Tensor, nn
 
@@ -18,6 +18,7 @@ GridRule = Literal["image", "own", "pass", "join"]
 """Where the grid of a result comes from: it is the image's; the leaf rounds to one of its own; it is that of the first input, whose
 integers only move; it is that of all inputs if they share one, else the leaf rounds."""
 T = TypeVar("T")
+L = TypeVar("L", bound="Leaf")  # typing.Self needs Python 3.11
 
 
 class Leaf(nn.Module):
@@ -38,7 +39,7 @@ class Leaf(nn.Module):
     arguments: Mapping[str, Any]
     """What it was constructed with, by name."""
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls: type[L], *args: Any, **kwargs: Any) -> L:
         leaf = super().__new__(cls)
         bound = inspect.signature(cls.__init__).bind_partial(None, *args, **kwargs).arguments
         leaf.__dict__["arguments"] = {name: value for name, value in bound.items() if name != "self"}

@@ -43,7 +43,7 @@ def _tensors(found: Any, path: Path) -> dict[str, Tensor]:
             found = found[key]
     tensors = {name: value for name, value in found.items() if isinstance(value, Tensor)} if isinstance(found, Mapping) else {}
     if not tensors and isinstance(found, Mapping) and "written_by" in found:
-        raise UserError(f"weights='{path}': a checkpoint of a run here, no state dict; start from it with --load-from")
+        raise UserError(f"weights='{path}': a checkpoint of a run here, no state dict; start from it with --checkpoint")
     if not tensors:
         raise UserError(f"weights='{path}': no state dict: a table of names and tensors is wanted")
     for prefix in PREFIXES:

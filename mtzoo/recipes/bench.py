@@ -48,7 +48,7 @@ def bench_frames(model: str | Path | tuple[str | Path, str | Path], images: str 
     """
     source = Path(images)
     if is_folder(source):
-        files = images_below(source, "--pipeline")
+        files = images_below(source, "--images")
     else:
         check_file(source, IMAGE_SUFFIXES)
         files = [source]

@@ -71,7 +71,7 @@ def places_of(src: Path | None, annotations: Path | None, images: Path | None, l
     """Raises UserError for what is not there."""
     root = images if src is None else src
     if root is None:
-        raise UserError("--src DIR is missing: the folder of the data set (or --annotations FILE --images DIR)")
+        raise UserError("--data DIR is missing: the folder of the data set (or --annotations FILE --images DIR)")
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; name the folder of the data set")
     return Places(root, _existing(annotations, src), _existing(images, src), labels)

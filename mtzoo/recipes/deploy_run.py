@@ -14,11 +14,13 @@ from mtzoo.config import ExperimentConfig
 from mtzoo.data.images import read_image
 from mtzoo.deploy.exactness import exactness_lines
 from mtzoo.deploy.export import export_model
+from mtzoo.engine.checkpoint_values import StageRecord
 from mtzoo.engine.evaluate import Predictor, details_of, evaluate_shown, network_predictor
 from mtzoo.engine.integer_step import compare, require_equal, to_integers
 from mtzoo.engine.mistakes import find_mistakes
 from mtzoo.engine.pictures import draw_stage, pick_samples
-from mtzoo.engine.run import INTEGER_STEP, Run, StageRecord
+from mtzoo.engine.run import Run
+from mtzoo.engine.stages import INTEGER_STEP
 from mtzoo.evaluation.details import Details
 from mtzoo.evaluation.table import format_table, summary_line
 from mtzoo.models.costs import node_costs

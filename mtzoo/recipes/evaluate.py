@@ -16,19 +16,19 @@ from mtzoo.engine.checkpoint import SUFFIX, load_checkpoint
 from mtzoo.engine.distributed import is_main, joined, process_device, run_console, world_size
 from mtzoo.engine.evaluate import Predictor, evaluate_shown, network_executor, network_predictor, raw_predictor
 from mtzoo.engine.ptq import integer_checkpoint
-from mtzoo.engine.run import INTEGER_STEP
-from mtzoo.engine.stages import FOLDED_STEP, checkpoint_network, fold_for_step
+from mtzoo.engine.stages import FOLDED_STEP, INTEGER_STEP, checkpoint_network, fold_for_step
 from mtzoo.engine.tta import TestTimeAugmentation, augmented_executor
 from mtzoo.errors import UserError, listed
 from mtzoo.locate import WEIGHTS_SUFFIX, ZOO, find_checkpoint
 from mtzoo.machine import cores
 from mtzoo.models import MultiTaskNet, network_stride
+from mtzoo.progress import follows_console
 from mtzoo.quantization import inexact_layers, is_prepared
 from mtzoo.recipes.data_folders import check_rendered, say_folders
 from mtzoo.recipes.idle_options import note_idle_model_options, note_idle_overrides
 from mtzoo.recipes.mistakes import EVALUATING, Shown, evaluate_and_draw
 from mtzoo.recipes.models import export_spec, model_config, model_predictor
-from mtzoo.recipes.save_dir import claim_folder
+from mtzoo.recipes.output_folder import claim_folder
 from mtzoo.runtime.model import DeployModel
 
 ExecutorName = Literal["openvino", "onnxruntime"]
@@ -46,6 +46,7 @@ class EvalResult:
     converted: Mapping[str, Mapping[str, float]]
 
 
+@follows_console
 def evaluate(model: str | Path, *, options: Mapping[str, Any] = NO_OPTIONS, executor: ExecutorName = "openvino", convert: bool = False,
              tta: Sequence[str] = (), ctx: str = "auto", limit: int | None = None, render: bool = False,
              out: str | Path | None = None, worst: int | None = None, console: PlainConsole | None = None) -> EvalResult:

@@ -13,7 +13,7 @@ from mtzoo.engine.evaluate import task_data
 from mtzoo.engine.pair import BoxFigures, as_read
 from mtzoo.engine.pair import evaluate_pair as evaluate_models
 from mtzoo.locate import find_model
-from mtzoo.progress import show_progress
+from mtzoo.progress import follows_console, show_progress
 from mtzoo.recipes.evaluate import NO_OPTIONS, check_data
 from mtzoo.recipes.idle_options import note_idle_model_options
 from mtzoo.recipes.models import load_pair, model_config, read_window
@@ -31,6 +31,7 @@ class PairResult:
     latency: PairBenchReport | None
 
 
+@follows_console
 def evaluate_pair(resize: str | Path, crop: str | Path, *, window: str | Path | None = None, options: Mapping[str, Any] = NO_OPTIONS,
                   limit: int | None = None, threads: int = 2, runs: int = 30, render: bool = False,
                   console: PlainConsole | None = None) -> PairResult:

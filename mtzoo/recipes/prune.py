@@ -18,12 +18,14 @@ from mtzoo.engine.retraining import Retraining
 from mtzoo.errors import UserError
 from mtzoo.locate import find_checkpoint
 from mtzoo.models import MultiTaskNet
+from mtzoo.progress import follows_console
 from mtzoo.recipes.adopt import adopt_checkpoint
 from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for
 from mtzoo.recipes.data_folders import say_folders
-from mtzoo.recipes.delivery import Compressed, Delivery
-from mtzoo.recipes.pruning_delivery import LatencyMeter, compare_pruned, show_plan, train_on
-from mtzoo.recipes.save_dir import claim_folder, default_folder
+from mtzoo.recipes.exported import Compressed
+from mtzoo.recipes.output_folder import claim_folder, default_folder
+from mtzoo.recipes.prune_results import LatencyMeter, compare_pruned, show_plan, train_on
+from mtzoo.recipes.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class PruneResult:
     integers: Compressed | None
 
 
+@follows_console
 def prune(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str | Path | None = None, *, pruning: Pruning,
           sensitivity: str | Path | None = None, max_drop: float | None = None, retraining: Retraining | None = None,
           calib_images: int = 64, ctx: str | None = None, resume: bool = False, limit: int | None = None, threads: int | None = 2,
@@ -52,30 +55,30 @@ def prune(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str
     config = config_for(path, config)
     out = default_folder(config, "prune") if out is None else Path(out)
     resume = resume and (out / RECORD).exists()
-    _lock = claim_folder(out, "--save-dir", None if resume else ())
+    _lock = claim_folder(out, "--out", None if resume else ())
     config = adopt_checkpoint(config, path, console)
     say_folders(config, console, "train", "val")
     net = load_float_network(config, path)
     batches = Batches(calibration_images(config, calib_images))
-    delivery = Delivery(config, out, limit, threads, console)
+    workspace = Workspace(config, out, limit, threads, console)
     limits = None if sensitivity is None else limits_of(config, path, pruning, Path(sensitivity), max_drop)
-    pruned = pruned_network(delivery, net, path, pruning, limits, batches, resume=resume)
-    pruned, config, saved = train_on(delivery, pruned, retraining, ctx=ctx, resume=resume)
-    return PruneResult(out, saved, compare_pruned(delivery, net, pruned, config, batches))
+    pruned = pruned_network(workspace, net, path, pruning, limits, batches, resume=resume)
+    pruned, config, saved = train_on(workspace, pruned, retraining, ctx=ctx, resume=resume)
+    return PruneResult(out, saved, compare_pruned(workspace, net, pruned, config, batches))
 
 
-def pruned_network(delivery: Delivery, net: MultiTaskNet, checkpoint: Path, pruning: Pruning, limits: Mapping[str, int] | None,
+def pruned_network(workspace: Workspace, net: MultiTaskNet, checkpoint: Path, pruning: Pruning, limits: Mapping[str, int] | None,
                    batches: Batches, *, resume: bool) -> MultiTaskNet:
     """The narrower network: by the record in the folder, or by a new plan, which is shown and recorded."""
-    config, record = delivery.config, delivery.save_dir / RECORD
+    config, record = workspace.config, workspace.out / RECORD
     origin = made_for(config, checkpoint, pruning, limits)
     if resume:
         return without(net, load_record(record, origin))
-    meter = LatencyMeter(config, net, batches, delivery.threads) if pruning.criterion == "latency" else None
+    meter = LatencyMeter(config, net, batches, workspace.threads) if pruning.criterion == "latency" else None
     plan = plan_pruning(config, net, pruning, limits=limits, meter=meter)
     pruned = without(net, removed_channels(plan.choice, plan.groups))
     save_record(record, origin, plan)  # first of all: it is what --resume goes on with
-    show_plan(delivery, net, pruned, plan, pruning)
+    show_plan(workspace, net, pruned, plan, pruning)
     return pruned
 
 
@@ -84,7 +87,7 @@ def check_limits(pruning: Pruning, sensitivity: str | Path | None, max_drop: flo
     if (sensitivity is None) != (max_drop is None):
         raise UserError("--sensitivity and --max-drop go together: a table, and how many points a task may lose in it")
     if sensitivity is None and pruning.ratio is None:
-        raise UserError("give --pruning-ratio, e.g. 0.3, or --sensitivity with --max-drop")
+        raise UserError("give --ratio, e.g. 0.3, or --sensitivity with --max-drop")
     if max_drop is not None and not 0 <= max_drop < math.inf:
         raise UserError(f"--max-drop {max_drop}: points of mIoU or AP50, 0 or more, e.g. 1")
 

@@ -9,29 +9,32 @@ from mtzoo.compression import Corrections
 from mtzoo.console import PlainConsole
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.distributed import run_console
-from mtzoo.engine.ptq import Job, fold_all, left_inexact, load_float_network
+from mtzoo.engine.ptq import PtqInputs, fold_all, left_inexact, load_float_network
 from mtzoo.errors import UserError
 from mtzoo.evaluation.comparison import failing_tasks
 from mtzoo.locate import find_checkpoint
+from mtzoo.progress import follows_console
 from mtzoo.recipes.adopt import adopt_checkpoint
 from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for
 from mtzoo.recipes.data_folders import say_folders
-from mtzoo.recipes.delivery import Compressed, Delivery, measure_base
-from mtzoo.recipes.ptq_delivery import KEPT_FILES, compare_as_configured, compare_integer, compare_mixed
-from mtzoo.recipes.save_dir import claim_folder, default_folder
+from mtzoo.recipes.exported import Compressed
+from mtzoo.recipes.output_folder import claim_folder, default_folder
+from mtzoo.recipes.ptq_results import KEPT_FILES, compare_as_configured, compare_integer, compare_mixed
+from mtzoo.recipes.workspace import Workspace, measure_base
 
 CALIBRATION_IMAGES = 64
 
 
+@follows_console
 def quantize(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str | Path | None = None, *,
              calib_images: int = CALIBRATION_IMAGES, equalize: str = Corrections().equalize, bias_correction: bool = False,
-             max_drop: float | None = None, spare: Literal["float", "16bit"] = "float", limit: int | None = None,
+             max_drop: float | None = None, fallback: Literal["float", "16bit"] = "float", limit: int | None = None,
              threads: int | None = 2, console: PlainConsole | None = None) -> Compressed:
     """Quantize a float checkpoint with no training, export, verify, compare.
 
     config: default the checkpoint's own; out: a new folder, default work_dirs/CONFIG-ptq; calib_images: training images whose ranges
     are observed; equalize: one of `mtzoo.compression.EQUALIZE`; bias_correction: take back what rounding shifts means by; max_drop:
-    points of mIoU or AP50 that a task may lose: where one loses more, the parts to blame stay in float, or in 16 bits (`spare`);
+    points of mIoU or AP50 that a task may lose: where one loses more, the parts to blame stay in float, or in 16 bits (`fallback`);
     limit: images of each validation folder; threads: of the latency measurement, None for none; console: default stdout.
 
     Raises UserError for a checkpoint that is not float, a folder that holds something, and a layer without an exact integer form.
@@ -40,20 +43,20 @@ def quantize(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
     path, console = find_checkpoint(checkpoint), console or run_console()
     config = config_for(path, config)
     out = default_folder(config, "ptq") if out is None else Path(out)
-    _lock = claim_folder(out, "--save-dir", KEPT_FILES)
+    _lock = claim_folder(out, "--out", KEPT_FILES)
     config = adopt_checkpoint(config, path, console)
     say_folders(config, console, "train", "val")
     net = load_float_network(config, path)
     batches = Batches(calibration_images(config, calib_images))
-    job = Job(config, fold_all(net, config), batches, Corrections(equalize, bias_correction))
+    job = PtqInputs(config, fold_all(net, config), batches, Corrections(equalize, bias_correction))
     console.print(f"{config.name}: observer {config.quantization.observer} on {calib_images} training images, "
                   f"equalize {equalize}, bias correction {'on' if bias_correction else 'off'}")
-    delivery = Delivery(config, out, limit, threads, console)
-    base = measure_base(delivery, net, job.folded)
-    made = compare_as_configured(delivery, job, base) if left_inexact(job) else compare_integer(delivery, job, base)
-    if max_drop is None or not failing_tasks(base.variant.metrics, made.result.metrics, delivery.kinds, max_drop):
+    workspace = Workspace(config, out, limit, threads, console)
+    base = measure_base(workspace, net, job.folded)
+    made = compare_as_configured(workspace, job, base) if left_inexact(job) else compare_integer(workspace, job, base)
+    if max_drop is None or not failing_tasks(base.variant.metrics, made.result.metrics, workspace.kinds, max_drop):
         return made
-    mixed = compare_mixed(delivery, job, path, base, made, max_drop, spare)
+    mixed = compare_mixed(workspace, job, path, base, made, max_drop, fallback)
     return replace(made, holds=False) if mixed is None else replace(mixed, holds=made.result.passed)
 
 

@@ -7,13 +7,16 @@ from mtzoo.engine.distributed import is_main, run_console
 from mtzoo.engine.ptq import fold_all, load_float_network
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
 from mtzoo.locate import find_checkpoint
+from mtzoo.progress import follows_console
 from mtzoo.recipes.adopt import adopt_checkpoint
 from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for
 from mtzoo.recipes.data_folders import say_folders
-from mtzoo.recipes.delivery import Compressed, Delivery, deliver_quantized, measure_base
-from mtzoo.recipes.save_dir import claim_folder, default_folder
+from mtzoo.recipes.exported import Compressed, export_quantized
+from mtzoo.recipes.output_folder import claim_folder, default_folder
+from mtzoo.recipes.workspace import Workspace, measure_base
 
 
+@follows_console
 def quant(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str | Path | None = None, *, retraining: Retraining,
           ctx: str | None = None, resume: bool = False, limit: int | None = None, threads: int | None = 2,
           console: PlainConsole | None = None) -> Compressed | None:
@@ -27,12 +30,12 @@ def quant(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str
     say_folders(config, console, "train", "val")
     config = retraining_config(config, retraining, quantized=True)
     out = default_folder(config, "quant") if out is None else Path(out)
-    _lock = claim_folder(out, "--save-dir", may_hold=None)
+    _lock = claim_folder(out, "--out", may_hold=None)
     net = load_float_network(config, path)
     trained = retrain(config, out, quantized=True, initialize=lambda run: run.net.load_state_dict(net.state_dict()),
                       console=console, ctx=ctx, resume=resume, eval_limit=limit)
     if not is_main():
         return None
-    delivery = Delivery(config, out, limit, threads, console)
-    base = measure_base(delivery, net, fold_all(net, config))
-    return deliver_quantized(delivery, base, "quant", trained.net, config)
+    workspace = Workspace(config, out, limit, threads, console)
+    base = measure_base(workspace, net, fold_all(net, config))
+    return export_quantized(workspace, base, "quant", trained.net, config)

@@ -6,12 +6,14 @@ from mtzoo.console import PlainConsole
 from mtzoo.engine.checks import check_integers
 from mtzoo.engine.distributed import is_main, leave, run_console
 from mtzoo.locate import find_checkpoint
+from mtzoo.progress import follows_console
 from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_of
 from mtzoo.recipes.deploy_run import QuantTrainResult, deploy_run, export_stage
 from mtzoo.recipes.start import Start, run_folder, run_stages
 
 
-def quant_train(config: ConfigLike, out: str | Path | None = None, *, load_from: CheckpointLike | None = None,
+@follows_console
+def quant_train(config: ConfigLike, out: str | Path | None = None, *, checkpoint: CheckpointLike | None = None,
                 from_scratch: bool = False, ctx: str | None = None, resume: bool = False, pipeline_test: bool = False,
                 command: str = "", console: PlainConsole | None = None) -> QuantTrainResult | None:
     """Train a config's network to the integer network that is deployed, and prove that every executor agrees with it.
@@ -22,7 +24,7 @@ def quant_train(config: ConfigLike, out: str | Path | None = None, *, load_from:
     config = config_of(config)
     check_integers(config)
     out = run_folder(config, out, pipeline_test=pipeline_test, resume=resume)
-    start = Start(None if load_from is None else find_checkpoint(load_from), from_scratch, resume, pipeline_test)
+    start = Start(None if checkpoint is None else find_checkpoint(checkpoint), from_scratch, resume, pipeline_test)
     try:
         run = run_stages(config, out, start, console or run_console(), float_only=False, ctx=ctx, on_stage_end=export_stage)
         return deploy_run(run, command or f"mtzoo.quant_train('{config.name}')") if is_main() else None

@@ -35,7 +35,7 @@ from mtzoo.graph import read_program
 from mtzoo.locate import find_checkpoint
 from mtzoo.locks import lock_output
 from mtzoo.models import MultiTaskNet
-from mtzoo.progress import format_seconds, show_progress
+from mtzoo.progress import follows_console, format_seconds, show_progress
 from mtzoo.recipes.adopt import adopt_checkpoint
 from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for
 from mtzoo.recipes.data_folders import say_folders
@@ -55,6 +55,7 @@ class SensitivityResult:
     same: bool
 
 
+@follows_console
 def measure_sensitivity(checkpoint: CheckpointLike, config: ConfigLike | None = None, *, out: str | Path,
                         ratios: Sequence[float] = RATIOS, limit: int | None = None, importance: str = TAYLOR, align: int = ALIGN,
                         compare_scratch: int = 0, console: PlainConsole | None = None) -> SensitivityResult:

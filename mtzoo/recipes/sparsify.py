@@ -15,26 +15,18 @@ from mtzoo.console import PlainConsole
 from mtzoo.deploy.load import read_deploy_file
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.distributed import is_main, run_console
-from mtzoo.engine.origin import ADVICE
+from mtzoo.engine.fingerprint import ADVICE
 from mtzoo.engine.ptq import integer_network, load_float_network, require_exact
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
 from mtzoo.errors import UserError
 from mtzoo.locate import find_checkpoint
-from mtzoo.progress import show_progress
+from mtzoo.progress import follows_console, show_progress
 from mtzoo.recipes.adopt import adopt_checkpoint
 from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for
 from mtzoo.recipes.data_folders import say_folders
-from mtzoo.recipes.delivery import (
-    BENCH_RUNS,
-    ORIGINAL,
-    Compressed,
-    Delivery,
-    deliver_integer,
-    float_checkpoint,
-    int8_job,
-    integer_base,
-)
-from mtzoo.recipes.save_dir import claim_folder, default_folder
+from mtzoo.recipes.exported import Compressed, export_integer
+from mtzoo.recipes.output_folder import claim_folder, default_folder
+from mtzoo.recipes.workspace import BENCH_RUNS, ORIGINAL, Workspace, float_checkpoint, int8_job, integer_base
 from mtzoo.runtime.sparse import SparseLatency, Stored, compare_sparse, stored
 from mtzoo.strict_json import write_json
 
@@ -54,6 +46,7 @@ class SparsifyResult:
     latency: Mapping[str, SparseLatency]
 
 
+@follows_console
 def sparsify(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str | Path | None = None, *, ratio: float | None = None,
              pattern: str | None = None, retraining: Retraining, calib_images: int = 64, ctx: str | None = None, resume: bool = False,
              limit: int | None = None, threads: int | None = 2, console: PlainConsole | None = None) -> SparsifyResult | None:
@@ -66,7 +59,7 @@ def sparsify(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
     path, console = find_checkpoint(checkpoint), console or run_console()
     config = with_sparsity(config_for(path, config), ratio, pattern)
     out = default_folder(config, "sparsify") if out is None else Path(out)
-    _lock = claim_folder(out, "--save-dir", None if resume else ())
+    _lock = claim_folder(out, "--out", None if resume else ())
     config = retraining_config(adopt_checkpoint(config, path, console), retraining, quantized=False)
     if config.sparsity is None:
         raise UserError("what is to be zero is missing; add --ratio, e.g. 0.75, or --pattern 2:4, or 'sparsity' to the config")
@@ -78,12 +71,12 @@ def sparsify(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
                       console=console, ctx=ctx, resume=resume, eval_limit=limit)
     if not is_main():
         return None
-    delivery = Delivery(config, out, limit, threads, console)
-    delivery.say(f"{ORIGINAL}: calibrating, converting, evaluating")
-    base = integer_base(delivery, net, batches)
-    delivery.say(f"{SPARSE}: calibrating and converting")
-    made = deliver_integer(delivery, base, SPARSE, *integer_network(int8_job(config, trained.net, batches)))
-    return report_sparsity(delivery, base.model, made)
+    workspace = Workspace(config, out, limit, threads, console)
+    workspace.say(f"{ORIGINAL}: calibrating, converting, evaluating")
+    base = integer_base(workspace, net, batches)
+    workspace.say(f"{SPARSE}: calibrating and converting")
+    made = export_integer(workspace, base, SPARSE, *integer_network(int8_job(config, trained.net, batches)))
+    return report_sparsity(workspace, base.model, made)
 
 
 def with_sparsity(config: ExperimentConfig, ratio: float | None, pattern: str | None) -> ExperimentConfig:
@@ -97,23 +90,23 @@ def sparsity_options(ratio: float | None, pattern: str | None) -> dict[str, Any]
     return {"sparsity.ratio": ratio, "sparsity.pattern": pattern or UNSTRUCTURED} if said else {}
 
 
-def report_sparsity(delivery: Delivery, dense: onnx.ModelProto, made: Compressed) -> SparsifyResult:
+def report_sparsity(workspace: Workspace, dense: onnx.ModelProto, made: Compressed) -> SparsifyResult:
     """Show and save what the zeros are worth. dense: the network before, in integers."""
     file = read_deploy_file(made.model)
     dense_sizes, sizes = stored(dense), stored(file.model)
     latency: dict[str, SparseLatency] = {}
-    if delivery.threads is not None:
+    if workspace.threads is not None:
         with show_progress("measuring latency", transient=True) as on_progress:
-            latency = compare_sparse(dense, file.model, file.info, delivery.threads, BENCH_RUNS,
+            latency = compare_sparse(dense, file.model, file.info, workspace.threads, BENCH_RUNS,
                                      lambda done: on_progress(done, BENCH_RUNS))
-    delivery.console.print(sparsity_table(dense_sizes, sizes, latency))
+    workspace.console.print(sparsity_table(dense_sizes, sizes, latency))
     for runtime, times in latency.items():
         if not times.gains:
-            delivery.say(f"{runtime} gains nothing from the zeros: {times.speedup:.2f} x as fast, quicker in "
+            workspace.say(f"{runtime} gains nothing from the zeros: {times.speedup:.2f} x as fast, quicker in "
                          f"{100 * times.quicker:.0f} % of {BENCH_RUNS} rounds; it multiplies by them, too")
     values = {"dense": asdict(dense_sizes), "sparse": asdict(sizes), "latency": {name: asdict(t) for name, t in latency.items()}}
-    write_json(delivery.save_dir / "sparsity.json", values, ADVICE)
-    return SparsifyResult(delivery.save_dir, float_checkpoint(delivery.config, delivery.save_dir), made, dense_sizes, sizes, latency)
+    write_json(workspace.out / "sparsity.json", values, ADVICE)
+    return SparsifyResult(workspace.out, float_checkpoint(workspace.config, workspace.out), made, dense_sizes, sizes, latency)
 
 
 def sparsity_table(dense: Stored, sparse: Stored, latency: dict[str, SparseLatency]) -> Table:

@@ -8,22 +8,24 @@ from pathlib import Path
 from mtzoo.config import ExperimentConfig, PipelineTest
 from mtzoo.console import PlainConsole, note
 from mtzoo.engine.distributed import is_main
-from mtzoo.engine.run import Run, StageListener, stages, start_run, train, weights_of
+from mtzoo.engine.resume import weights_of
+from mtzoo.engine.run import Run, stages, start_run
+from mtzoo.engine.train_stages import StageListener, train
 from mtzoo.engine.work_dir import MARKER, read_marker
 from mtzoo.locate import find_checkpoint
 from mtzoo.locks import lock_folder
 from mtzoo.recipes.adopt import adopt, adopt_checkpoint
 from mtzoo.recipes.data_folders import say_folders
-from mtzoo.recipes.save_dir import default_folder
+from mtzoo.recipes.output_folder import default_folder
 
 
 @dataclass(frozen=True)
 class Start:
-    """load_from: a float checkpoint whose weights are the start; from_scratch: a pipeline test starts from random weights although
+    """checkpoint: a float checkpoint whose weights are the start; from_scratch: a pipeline test starts from random weights although
     its config names others; resume: go on from the last checkpoint of the folder; pipeline_test: everything, briefly, on the
     validation images."""
 
-    load_from: Path | None = None
+    checkpoint: Path | None = None
     from_scratch: bool = False
     resume: bool = False
     pipeline_test: bool = False
@@ -49,7 +51,7 @@ def run_folder(config: ExperimentConfig, out: str | Path | None, *, pipeline_tes
         return Path(out)
     folder = default_folder(config, "+".join(tasks), "pipeline-test" if pipeline_test else "")
     if pipeline_test and not resume and (folder / MARKER).is_file() and is_main():
-        with lock_folder(folder, "name a --work-dir"):
+        with lock_folder(folder, "name another --out"):
             shutil.rmtree(folder)
     return folder
 
@@ -59,7 +61,7 @@ def adopted(config: ExperimentConfig, out: Path, start: Start, console: PlainCon
     marker, config = out / MARKER, _without_named_start(config, start)
     if start.resume and marker.is_file():
         return adopt(config, read_marker(marker).get("config", {}), marker, console)
-    return config if start.load_from is None else adopt_checkpoint(config, start.load_from, console)
+    return config if start.checkpoint is None else adopt_checkpoint(config, start.checkpoint, console)
 
 
 def _without_named_start(config: ExperimentConfig, start: Start) -> ExperimentConfig:
@@ -73,7 +75,7 @@ def _without_named_start(config: ExperimentConfig, start: Start) -> ExperimentCo
 
 
 def initializer(config: ExperimentConfig, start: Start) -> Callable[[Run], None] | None:
-    """What gives the fresh network its weights: `load_from`, or in a pipeline test what the config names for one. None: they stay
+    """What gives the fresh network its weights: `checkpoint`, or in a pipeline test what the config names for one. None: they stay
     random."""
-    named = config.pipeline_test.load_from if start.pipeline_test and start.load_from is None else None
-    return weights_of(start.load_from) if named is None else weights_of(find_checkpoint(named), if_they_fit=True)
+    named = config.pipeline_test.load_from if start.pipeline_test and start.checkpoint is None else None
+    return weights_of(start.checkpoint) if named is None else weights_of(find_checkpoint(named), if_they_fit=True)

@@ -9,9 +9,10 @@ from mtzoo.engine.distributed import leave, run_console
 from mtzoo.engine.stages import FLOAT_STEP
 from mtzoo.errors import UserError
 from mtzoo.locate import find_checkpoint
+from mtzoo.progress import follows_console
 from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_of
-from mtzoo.recipes.delivery import float_checkpoint
 from mtzoo.recipes.start import Start, run_folder, run_stages
+from mtzoo.recipes.workspace import float_checkpoint
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,13 @@ class TrainResult:
     metrics: Mapping[str, float]
 
 
-def train(config: ConfigLike, out: str | Path | None = None, *, load_from: CheckpointLike | None = None, from_scratch: bool = False,
+@follows_console
+def train(config: ConfigLike, out: str | Path | None = None, *, checkpoint: CheckpointLike | None = None, from_scratch: bool = False,
           ctx: str | None = None, resume: bool = False, pipeline_test: bool = False,
           console: PlainConsole | None = None) -> TrainResult:
     """Train a config's network in float.
 
-    out: the run's folder, default work_dirs/CONFIG; load_from: a float checkpoint or zoo:NAME to start from; ctx: "cpu", "0" or "0,1",
+    out: the run's folder, default work_dirs/CONFIG; checkpoint: a float checkpoint or zoo:NAME to start from; ctx: "cpu", "0" or "0,1",
     default `env.default_ctx`; resume: go on from the last checkpoint in `out`; pipeline_test: a brief run on the validation images,
     from_scratch: which starts from random weights; console: where progress goes, default stdout.
 
@@ -39,7 +41,7 @@ def train(config: ConfigLike, out: str | Path | None = None, *, load_from: Check
     if config.solver[FLOAT_STEP].float_phase is None:
         raise UserError("solver[0] has no float_phase, which is what `train` runs; add one or use quant-train")
     out = run_folder(config, out, pipeline_test=pipeline_test, resume=resume)
-    start = Start(None if load_from is None else find_checkpoint(load_from), from_scratch, resume, pipeline_test)
+    start = Start(None if checkpoint is None else find_checkpoint(checkpoint), from_scratch, resume, pipeline_test)
     try:
         run = run_stages(config, out, start, console or run_console(), float_only=True, ctx=ctx)
     finally:

@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,8 +47,15 @@ def compile_model(core: "openvino.Core", content: bytes, options: Options, folde
         return kept
     compiled = core.compile_model(core.read_model(content), "CPU", dict(options))
     with suppress(UserError, OSError, RuntimeError):  # a full disk, a home that cannot be written, a model that cannot be kept
-        _store(path, compiled.export_model().getvalue())
+        _store(path, _exported(compiled))
     return compiled
+
+
+def _exported(compiled: "openvino.CompiledModel") -> bytes:
+    """The compiled model as bytes; into a stream, because without one OpenVINO 2025.0 gives bytes and later versions a stream."""
+    stream = BytesIO()
+    compiled.export_model(stream)
+    return stream.getvalue()
 
 
 def _key(core: "openvino.Core", content: bytes, options: Options) -> str:

@@ -18,7 +18,7 @@ from mtzoo.visualization.report_model import (
 
 __all__ = ["Chart", "Mistakes", "NodeShare", "Picture", "Report", "StepReport", "VerifyCounts", "report_to_dict", "write_report"]
 
-ADVICE = "choose another --work-dir"
+ADVICE = "choose another --out"
 
 
 def write_report(report: Report, work_dir: Path) -> tuple[Path, Path]:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from mtzoo.cli import main as cli
-from mtzoo.cli import predict
+from mtzoo.recipes import predict
 from mtzoo.structures import Detections, Prediction
 
 

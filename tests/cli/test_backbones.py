@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mtzoo.cli.backbones import markdown, verdict
+from mtzoo.cli.backbones_table import markdown, verdict
 from mtzoo.cli.main import main
 from mtzoo.engine.backbones import Backbone
 

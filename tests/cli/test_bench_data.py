@@ -18,7 +18,7 @@ def config(tmp_path_factory):
 def test_a_table_and_the_figures(config, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(bench, "ROUNDS", 1)
     monkeypatch.setattr(bench, "LOADER_IMAGES", 2)
-    argv = ["bench-data", str(config), "--tasks", "seg", "--images", "3", "--workers", "1", "--json", str(tmp_path / "speed.json")]
+    argv = ["bench-data", str(config), "--tasks", "seg", "--num-images", "3", "--workers", "1", "--json", str(tmp_path / "speed.json")]
     assert main(argv) == 0
     out = capsys.readouterr().out
     assert all(word in out for word in (*STAGES, PLAIN, KEPT, BOUND, "loader, 1 worker", "3 images, batch 2"))
@@ -28,7 +28,7 @@ def test_a_table_and_the_figures(config, tmp_path, monkeypatch, capsys):
     assert values["config"].endswith("/tiny")
 
 
-@pytest.mark.parametrize("option", ["--images", "--workers"])
+@pytest.mark.parametrize("option", ["--num-images", "--workers"])
 def test_numbers_below_one(config, option, capsys):
     assert main(["bench-data", str(config), option, "0"]) == 2
     assert f"{option} 0" in capsys.readouterr().err

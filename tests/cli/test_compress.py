@@ -30,7 +30,7 @@ def given_latencies(monkeypatch):
 
 
 def run(root, *arguments):
-    return main(["compress", "--config", str(root / "tiny.py"), "--model-path", str(root / "float.pt"), "--retraining-iters", "2",
+    return main(["compress", "--config", str(root / "tiny.py"), "--checkpoint", str(root / "float.pt"), "--iters", "2",
                  "--calib-images", "4", "--threads", "1", *map(str, arguments)])
 
 
@@ -46,14 +46,14 @@ def test_the_fastest_that_holds_is_kept_and_an_interrupted_run_repeats_nothing(r
         return real(trial, candidate)
 
     monkeypatch.setattr(search, "train_candidate", interrupted)
-    holds = trial.Trial.holds
-    monkeypatch.setattr(trial.Trial, "holds", lambda trial, result: "prune" not in result.name and holds(trial, result))
-    assert run(root, "--save-dir", out, "--max-drop", 100) == 130
+    holds = trial.CandidateRun.holds
+    monkeypatch.setattr(trial.CandidateRun, "holds", lambda trial, result: "prune" not in result.name and holds(trial, result))
+    assert run(root, "--out", out, "--max-drop", 100) == 130
     assert (out / "prune0.3+int8" / "quant").is_dir()  # calibration alone did not hold: trained with quantization
-    assert run(root, "--save-dir", out, "--max-drop", 100) == 2
+    assert run(root, "--out", out, "--max-drop", 100) == 2
     assert "is not empty" in capsys.readouterr().err
     monkeypatch.setattr(candidates, "plan_pruning", lambda *args: pytest.fail("channels are chosen once"))
-    assert run(root, "--save-dir", out, "--max-drop", 100, "--resume") == 0
+    assert run(root, "--out", out, "--max-drop", 100, "--resume") == 0
     assert trained == ["prune0.3+int8", "int8", "int8"]
     printed = capsys.readouterr().out
     assert "prune0.3+int8, int8, bf16" in printed
@@ -71,7 +71,7 @@ def test_a_float_winner_and_predicted_latencies(root, tmp_path, capsys):
     teacher = tmp_path / "teacher.pt"
     shutil.copy(root / "float.pt", teacher)
     arguments = ["--deploy-hardware", "generic-arm-a75", "--strategy", "sparse", "--max-drop", 100, "--distill-from", teacher]
-    assert run(root, *arguments, "--save-dir", tmp_path / "out") == 0
+    assert run(root, *arguments, "--out", tmp_path / "out") == 0
     out = capsys.readouterr().out
     assert "times as fast as the original" in out
     assert out.count("generic-arm-a75: no leaf_gvalues_s for layers of kind move; they") == 1
@@ -83,8 +83,8 @@ def test_a_float_winner_and_predicted_latencies(root, tmp_path, capsys):
 
 @pytest.mark.thorough
 def test_a_bound_that_nothing_holds_keeps_what_was_trained(root, tmp_path, given_latencies, monkeypatch, capsys):
-    monkeypatch.setattr(trial.Trial, "holds", lambda trial, result: False)
-    assert run(root, "--strategy", "int8", "--save-dir", tmp_path / "out") == 1
+    monkeypatch.setattr(trial.CandidateRun, "holds", lambda trial, result: False)
+    assert run(root, "--strategy", "int8", "--out", tmp_path / "out") == 1
     assert "none of the 1 candidates" in capsys.readouterr().out
     assert not (tmp_path / "out" / "compressed.onnx").exists()
     assert list((tmp_path / "out" / "int8").glob("*.onnx"))
@@ -92,7 +92,7 @@ def test_a_bound_that_nothing_holds_keeps_what_was_trained(root, tmp_path, given
 
 @pytest.mark.slow
 def test_where_nothing_pays_nothing_is_trained(root, tmp_path, given_latencies, capsys):
-    assert run(root, "--strategy", "sparse", "--save-dir", tmp_path / "out") == 1
+    assert run(root, "--strategy", "sparse", "--out", tmp_path / "out") == 1
     assert "on host-cpu sparse0.75 does not pay" in capsys.readouterr().out  # int8 would
     assert json.loads((tmp_path / "out" / STATE).read_text())["results"] == {}
 
@@ -105,7 +105,7 @@ def test_where_nothing_pays_nothing_is_trained(root, tmp_path, given_latencies, 
     (["--target-speedup", "9"], "--target-speedup 9: cannot be met"),
 ])
 def test_bad_input_is_one_line(root, tmp_path, given_latencies, capsys, arguments, message):
-    assert run(root, "--save-dir", tmp_path / "out", *arguments) == 2
+    assert run(root, "--out", tmp_path / "out", *arguments) == 2
     error = capsys.readouterr().err.strip()
     assert "\n" not in error
     assert re.search(message, error)

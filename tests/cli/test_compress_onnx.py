@@ -14,8 +14,8 @@ OPTIONS = [*MODEL, "--threads", "1"]
 def test_ways_are_tried_and_the_best_is_written(images, tmp_path, capsys):  # noqa: F811
     out = tmp_path / "out"
     float_file(tmp_path / "net.onnx")
-    assert main(["compress", "--onnx", str(tmp_path / "net.onnx"), "--images", str(images), *OPTIONS, "--save-dir", str(out),
-                 "--retraining-iters", "5", "--learning-rate", "1e-3", "--no-bench"]) == 0
+    assert main(["compress", "--onnx", str(tmp_path / "net.onnx"), "--images", str(images), *OPTIONS, "--out", str(out),
+                 "--iters", "5", "--learning-rate", "1e-3", "--no-bench"]) == 0
     said = capsys.readouterr().out
     assert "6 ways to calibrate, on 3 images, chosen by 2 others" in said
     assert said.count("observer mse: ") == 2
@@ -31,12 +31,12 @@ def test_ways_are_tried_and_the_best_is_written(images, tmp_path, capsys):  # no
     (["--onnx", "x.onnx", "--images", ".", *MODEL, "--max-drop", "1"], "--max-drop has no effect with --onnx; leave it out"),
     (["--onnx", "x.onnx", "--images", ".", *MODEL, "--strategy", "prune+int8"], "--strategy has no effect with --onnx"),
     (["--onnx", "x.onnx", "--images", ".", *MODEL, "--learning-rate", "1e-5"],
-     "--learning-rate has no effect without --retraining-iters; leave it out"),
-    (["--onnx", "x.onnx", "--images", ".", *MODEL, "--learning-rate", "0", "--retraining-iters", "2"],
+     "--learning-rate has no effect without --iters; leave it out"),
+    (["--onnx", "x.onnx", "--images", ".", *MODEL, "--learning-rate", "0", "--iters", "2"],
      "learning rate 0: a number above 0"),
     (["--onnx", "x.onnx", *MODEL], "--images is missing with --onnx"),
-    (["--config", "x.py", "--model-path", "x.pt", "--rgb"], "--rgb or --bgr belongs to --onnx"),
-    (["--model-path", "x.pt"], "--config is missing; give it, or --onnx MODEL.onnx"),
+    (["--config", "x.py", "--checkpoint", "x.pt", "--rgb"], "--rgb or --bgr belongs to --onnx"),
+    (["--checkpoint", "x.pt"], "--config is missing; give it, or --onnx MODEL.onnx"),
 ])
 def test_options_that_do_not_fit(arguments, message, capsys):
     assert main(["compress", *arguments]) == 2

@@ -93,14 +93,14 @@ def test_calibration_alone_trains_nothing_and_leaves_in_float_what_the_file_says
     assert not (out / "quant").exists()
     printed = capsys.readouterr()
     assert "'nodes.seg_head." in printed.out
-    assert f"--retraining-iters: changes nothing; {root / 'strategy.yaml'} trains nothing" in printed.err
+    assert f"--iters: changes nothing; {root / 'strategy.yaml'} trains nothing" in printed.err
 
 
 def test_a_train_config_alone_is_how_the_search_trains(root, tmp_path, monkeypatch, capsys):
     found = []
     monkeypatch.setattr(compress, "search_candidates", lambda task: found.append(
         (task.target.deploy_hardware, task.profile.precisions, task.retraining, open_state(task).made_for))
-        or CompressResult(task.delivery.save_dir, None, None, {}, None, {}))
+        or CompressResult(task.workspace.save_dir, None, None, {}, None, {}))
     strategy = """
 Global: {deploy_hardware: SD710}
 TrainConfig: {epochs: 2, learning_rate: 0.005, optimizer_builder: {optimizer: {type: SGD}, weight_decay: 0.0005}, eval_iter: 9}
@@ -114,7 +114,7 @@ TrainConfig: {epochs: 2, learning_rate: 0.005, optimizer_builder: {optimizer: {t
 
 
 @pytest.mark.parametrize(("strategy", "arguments", "said"), [
-    ("QuantAware: {}", [], "how long to train is missing; give --retraining-iters"),
+    ("QuantAware: {}", [], "how long to train is missing; give --iters"),
     ("QuantAware: {}", ["--strategy", "int8"], "--strategy: .*strategy.yaml names the methods"),
     ("QuantAware: {}", ["--max-drop", "2"], "--max-drop: .*strategy.yaml names the methods"),
     ("QuantAware: {}", ["--target-speedup", "2"], "--target-speedup: .*strategy.yaml names the methods"),

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mtzoo.cli.data import parse_size
+from mtzoo.cli.data_synth import parse_size
 from mtzoo.cli.main import main
 from mtzoo.data import CocoBoxes, MaskFolder
 from mtzoo.errors import UserError
@@ -26,13 +26,13 @@ def test_size_is_height_by_width():
 
 def test_nothing_is_overwritten(tmp_path, capsys):
     (tmp_path / "mine.txt").touch()
-    assert main(["data", "synth", "--out", str(tmp_path), "--num", "1", "--seed", "0"]) == 2
+    assert main(["data", "synth", "--out", str(tmp_path), "--num-images", "1", "--seed", "0"]) == 2
     assert "not empty" in capsys.readouterr().err
 
 
 def test_bad_counts(tmp_path, capsys):
-    assert main(["data", "synth", "--out", str(tmp_path / "new"), "--num", "0", "--seed", "0"]) == 2
-    assert "--num 0" in capsys.readouterr().err
+    assert main(["data", "synth", "--out", str(tmp_path / "new"), "--num-images", "0", "--seed", "0"]) == 2
+    assert "--num-images 0" in capsys.readouterr().err
 
 
 def test_check_lists_faults_of_train_and_val_once(tmp_path, monkeypatch, capsys):
@@ -43,7 +43,8 @@ def test_check_lists_faults_of_train_and_val_once(tmp_path, monkeypatch, capsys)
     (tmp_path / "boxes.json").write_text(json.dumps(content))
     source = CocoBoxes(str(tmp_path / "images"), str(tmp_path / "boxes.json"), "own")
     task = task_of("det", "detection", ("car",), source)
-    monkeypatch.setattr("mtzoo.cli.data.config_from_arguments", lambda args: SimpleNamespace(tasks=(task,), classes={"det": ("car",)}))
+    monkeypatch.setattr("mtzoo.cli.data_check.config_from_arguments",
+                        lambda args: SimpleNamespace(tasks=(task,), classes={"det": ("car",)}))
     assert main(["data", "check", "own"]) == 2
     lines = capsys.readouterr().out.splitlines()
     folders, (fault, summary) = lines[:2], lines[2:4]
@@ -73,7 +74,7 @@ def test_check_ends_with_a_table_and_warns_of_masks_of_0_and_255(tmp_path, monke
         source = MaskFolder(str(tmp_path / "images"), str(tmp_path / "masks"), "own", label_map=label_map)
         task = task_of("seg", "segmentation", ("bg", "fg"), source)
         config = SimpleNamespace(tasks=(task,), classes={"seg": ("bg", "fg")})
-        monkeypatch.setattr("mtzoo.cli.data.config_from_arguments", lambda args: config)
+        monkeypatch.setattr("mtzoo.cli.data_check.config_from_arguments", lambda args: config)
         assert main(["data", "check", "own"]) == 0
         return capsys.readouterr().out.splitlines()
 
@@ -91,7 +92,7 @@ def test_a_folder_of_images_that_is_not_there_is_a_fault_like_others(tmp_path, m
     (tmp_path / "masks").mkdir()
     source = MaskFolder(str(tmp_path / "images"), str(tmp_path / "masks"), "own")
     task = task_of("seg", "segmentation", ("bg", "fg"), source)
-    monkeypatch.setattr("mtzoo.cli.data.config_from_arguments",
+    monkeypatch.setattr("mtzoo.cli.data_check.config_from_arguments",
                         lambda args: SimpleNamespace(tasks=(task,), classes={"seg": ("bg", "fg")}))
     assert main(["data", "check", "own"]) == 2
     assert "1 fault; 0 images checked" in capsys.readouterr().out

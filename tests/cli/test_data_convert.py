@@ -16,7 +16,7 @@ def cells(lines: list[str], name: str) -> list[str]:
 def test_a_conversion_tells_what_it_wrote_and_what_comes_next(tmp_path, capsys):
     write_kitti(tmp_path / "src")
     out = tmp_path / "out"
-    assert main(["data", "convert", "kitti", "--src", str(tmp_path / "src"), "--out", str(out)]) == 0
+    assert main(["data", "convert", "kitti", "--data", str(tmp_path / "src"), "--out", str(out)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("3 images (2 train, 1 val) in ")
     assert cells(lines, "vehicle") == ["boxes", "vehicle", "3", "6", "0", "0", ""]
@@ -27,14 +27,14 @@ def test_a_conversion_tells_what_it_wrote_and_what_comes_next(tmp_path, capsys):
 
 def test_a_share_without_effect_is_told(tmp_path, capsys):
     write_coco(tmp_path / "src")
-    places = ["--src", str(tmp_path / "src"), "--out", str(tmp_path / "out")]
+    places = ["--data", str(tmp_path / "src"), "--out", str(tmp_path / "out")]
     assert main(["data", "convert", "coco", *places, "--val-share", "0.5"]) == 0
     assert "note: --split, --val-share and --split-by have no effect: the data set has a val part of its own" in capsys.readouterr().err
 
 
 def test_what_is_left_out_is_told(tmp_path, capsys):
     write_coco(tmp_path / "src")
-    assert main(["data", "convert", "coco", "--src", str(tmp_path / "src"), "--out", str(tmp_path / "out")]) == 0
+    assert main(["data", "convert", "coco", "--data", str(tmp_path / "src"), "--out", str(tmp_path / "out")]) == 0
     told = capsys.readouterr()
     assert cells(told.out.splitlines(), "person") == ["boxes", "person", "4", "0", "2", "0", ""]
     assert "note: not one object of 'person': all 2 are ignore regions" in told.err
@@ -50,7 +50,7 @@ def test_what_is_left_out_is_told(tmp_path, capsys):
 ])
 def test_bad_arguments(arguments, message, tmp_path, capsys):
     write_kitti(tmp_path / "src")
-    places = ["--src", str(tmp_path / "src"), "--out", str(tmp_path / "out")]
+    places = ["--data", str(tmp_path / "src"), "--out", str(tmp_path / "out")]
     assert main(["data", "convert", *arguments, *places]) == 2
     assert message in capsys.readouterr().err
 
@@ -58,7 +58,7 @@ def test_bad_arguments(arguments, message, tmp_path, capsys):
 def test_one_line_and_exit_code_2_for_a_bad_row(tmp_path, capsys):
     write_kitti(tmp_path / "src")
     path = write_text(tmp_path / "src" / "training" / "label_2" / "000001.txt", "Car 0 0")
-    assert main(["data", "convert", "kitti", "--src", str(tmp_path / "src"), "--out", str(tmp_path / "out")]) == 2
+    assert main(["data", "convert", "kitti", "--data", str(tmp_path / "src"), "--out", str(tmp_path / "out")]) == 2
     error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
     assert error == [f"error: {path}:1: 3 columns; KITTI object labels have 15: type truncated occluded alpha ..."]
 
@@ -73,7 +73,7 @@ def test_renames_are_pairs():
 def test_the_lines_that_are_printed_work(layout, tmp_path, capsys):
     form, write = LAYOUTS[layout]
     write(tmp_path / "src")
-    assert main(["data", "convert", form, "--src", str(tmp_path / "src"), "--out", str(tmp_path / "out")]) == 0
+    assert main(["data", "convert", form, "--data", str(tmp_path / "src"), "--out", str(tmp_path / "out")]) == 0
     check = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("check it:"))
     assert main(check.split()[3:]) == 0
     assert "no faults; " in capsys.readouterr().out
@@ -81,7 +81,7 @@ def test_the_lines_that_are_printed_work(layout, tmp_path, capsys):
 
 def test_a_task_that_the_set_has_no_labels_for_is_told(tmp_path, capsys):
     write_coco(tmp_path / "src")
-    assert main(["data", "convert", "coco", "--src", str(tmp_path / "src"), "--out", str(tmp_path / "out")]) == 0
+    assert main(["data", "convert", "coco", "--data", str(tmp_path / "src"), "--out", str(tmp_path / "out")]) == 0
     assert main(["data", "check", "converted/multitask", "--tasks", "det_rear", "--cfg-options", f"data_root={tmp_path / 'out'}"]) == 2
     assert "no category of" in capsys.readouterr().out
 
@@ -91,7 +91,7 @@ def test_what_is_recognised_is_told_and_so_is_what_else_there_is(tmp_path, capsy
     for number in range(3):
         for split in ("train", "val"):
             write_text(tmp_path / "src" / "other" / split / f"{number}.txt", "nothing to do with it")
-    assert main(["data", "convert", "--src", str(tmp_path / "src"), "--out", str(tmp_path / "out")]) == 0
+    assert main(["data", "convert", "--data", str(tmp_path / "src"), "--out", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().out.splitlines()[0] == "recognised: training/image_2 and training/label_2"
 
 
@@ -101,13 +101,13 @@ def test_names_that_are_no_task_s_are_counted_with_what_to_type(tmp_path, capsys
         write_image(src / f"{name}.jpg")
         write_text(src / f"{name}.txt", row)
     write_text(src / "classes.txt", "traffic light", "red man", "arrow")
-    assert main(["data", "convert", "--src", str(src), "--out", str(tmp_path / "out")]) == 0
+    assert main(["data", "convert", "--data", str(src), "--out", str(tmp_path / "out")]) == 0
     told = capsys.readouterr()
     assert told.out.startswith("recognised: YOLO boxes: 3 text files in .")
     assert "background for these: arrow (1 object), red man (1 object); " in told.err
     assert "--rename arrow=CLASS 'red man=CLASS' " in told.err
     renamed = ["--rename", "red man=person", "--ignore", "arrow", "--split", "val=0.5", "--split-by", "name"]
-    assert main(["data", "convert", "--src", str(src), "--out", str(tmp_path / "out"), *renamed]) == 0
+    assert main(["data", "convert", "--data", str(src), "--out", str(tmp_path / "out"), *renamed]) == 0
     told = capsys.readouterr()
     assert "3 images (1 train, 2 val)" in told.out
     assert "background for these" not in told.err
@@ -124,5 +124,5 @@ def test_names_that_are_no_task_s_are_counted_with_what_to_type(tmp_path, capsys
 ])
 def test_bad_arguments_of_layouts(arguments, message, tmp_path, capsys):
     write_kitti(tmp_path / "src")
-    assert main(["data", "convert", "--src", str(tmp_path / "src"), "--out", str(tmp_path / "out"), *arguments]) == 2
+    assert main(["data", "convert", "--data", str(tmp_path / "src"), "--out", str(tmp_path / "out"), *arguments]) == 2
     assert message in capsys.readouterr().err

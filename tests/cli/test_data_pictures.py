@@ -20,7 +20,7 @@ def config(tmp_path, monkeypatch) -> ExperimentConfig:
 
 def test_samples_are_drawn_on_one_sheet(config, tmp_path, capsys):
     out = tmp_path / "seen"
-    assert main(["data", "view", "tiny", "--out", str(out), "--num", "5", "--columns", "2"]) == 0
+    assert main(["data", "view", "tiny", "--out", str(out), "--num-images", "5", "--columns", "2"]) == 0
     crop = config.train_geometry.crop_hw
     assert capsys.readouterr().out.splitlines()[1:] == [f"5 samples of {crop[1]}x{crop[0]}: {out / 'samples.png'}"]
     sheet = cv2.imread(str(out / "samples.png"))
@@ -31,8 +31,8 @@ def test_samples_are_drawn_on_one_sheet(config, tmp_path, capsys):
 
 
 def test_view_takes_more_samples_than_there_are_images(config, tmp_path):
-    assert main(["data", "view", "tiny", "--out", str(tmp_path / "seen"), "--num", "8"]) == 0
-    assert main(["data", "view", "tiny", "--out", str(tmp_path / "none"), "--num", "0"]) == 2
+    assert main(["data", "view", "tiny", "--out", str(tmp_path / "seen"), "--num-images", "8"]) == 0
+    assert main(["data", "view", "tiny", "--out", str(tmp_path / "none"), "--num-images", "0"]) == 2
 
 
 def test_stats_are_tables_and_a_picture(config, tmp_path, capsys):

@@ -6,6 +6,7 @@ import pytest
 from mtzoo.cli import demo
 from mtzoo.cli import main as cli
 from mtzoo.data import synthetic
+from mtzoo.recipes import demo as recipe
 from tests.cli.predict_helpers import FakeModel, write_image
 
 
@@ -17,7 +18,7 @@ def quick(monkeypatch, tmp_path):
             write_image(out / "images" / f"{number:06d}.jpg")
 
     monkeypatch.setattr(synthetic, "write_dataset", write_dataset)
-    monkeypatch.setattr(demo, "load_models", lambda paths, window, executor, threads: FakeModel())
+    monkeypatch.setattr(recipe, "load_models", lambda paths, window, executor, threads: FakeModel())
     monkeypatch.chdir(tmp_path)
 
 
@@ -75,7 +76,7 @@ def test_what_the_shipped_model_sees_is_right(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["demo"]) == 0
     out, right, counted = tmp_path / "work_dirs" / "demo", 0, 0
-    for number in range(demo.SCENES):
+    for number in range(recipe.SCENES):
         truth, seen = (cv2.imread(str(folder / f"{number:06d}.png"), cv2.IMREAD_UNCHANGED)
                        for folder in (out / "scenes" / "seg", out / "seen" / "scenes" / "labels" / "seg_default"))
         right += int((truth == seen)[truth != 255].sum())

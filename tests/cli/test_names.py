@@ -26,7 +26,7 @@ def config(root):
 @pytest.mark.slow
 def test_a_training_prints_names_and_paths_as_they_are(config, tmp_path, capsys):
     work_dir = tmp_path / "[old] w" / "run[/b]x"
-    assert main(["train", "--config", str(config), "--work-dir", str(work_dir)]) == 0
+    assert main(["train", "--config", str(config), "--out", str(work_dir)]) == 0
     out = capsys.readouterr().out
     assert f"checkpoint: {work_dir}/with-bn-float-last.pt\n" in out
     assert all(f"│ {name} " in out for name in CLASSES)

@@ -14,7 +14,7 @@ def test_what_is_no_number_of_images_is_one_line(text):
 
 def test_numbers_within_their_bounds_pass():
     assert at_least(1, "--limit")("7") == 7
-    assert processes("--num-workers", 0)("0") == 0
+    assert processes("--workers", 0)("0") == 0
 
 
 def test_more_threads_than_the_machine_can_run_are_told_with_its_cores(monkeypatch):
@@ -26,12 +26,12 @@ def test_more_threads_than_the_machine_can_run_are_told_with_its_cores(monkeypat
 
 @pytest.mark.parametrize("verb", [
     ["eval", "x.onnx"], ["eval-pair", "--resize", "x", "--crop", "y"], ["verify", "x.onnx", "--images", "d"],
-    ["sensitivity", "--config", "c", "--model-path", "m", "--out", "t.json"],
-    ["ptq", "--config", "c", "--model-path", "m", "--calib-images", "1"],
-    ["quant", "--config", "c", "--model-path", "m", "--retraining-iters", "1"],
-    ["prune", "--config", "c", "--model-path", "m", "--pruning-ratio", "0.5"],
-    ["sparsify", "--config", "c", "--model-path", "m", "--retraining-iters", "1"],
-    ["compress", "--config", "c", "--model-path", "m", "--retraining-iters", "1", "--max-drop", "1"],
+    ["sensitivity", "--config", "c", "--checkpoint", "m", "--out", "t.json"],
+    ["ptq", "--config", "c", "--checkpoint", "m", "--calib-images", "1"],
+    ["quant", "--config", "c", "--checkpoint", "m", "--iters", "1"],
+    ["prune", "--config", "c", "--checkpoint", "m", "--ratio", "0.5"],
+    ["sparsify", "--config", "c", "--checkpoint", "m", "--iters", "1"],
+    ["compress", "--config", "c", "--checkpoint", "m", "--iters", "1", "--max-drop", "1"],
 ])
 @pytest.mark.parametrize("limit", ["0", "-1"])
 def test_every_verb_refuses_a_limit_below_one(verb, limit, capsys):

@@ -9,22 +9,22 @@ from mtzoo.cli.main import discover_verbs, import_verb, main
 from mtzoo.cli.outputs import output_file
 
 TRAIN = ["--config", "gone"]
-TOOL = ["--config", "gone", "--model-path", "gone.pt"]
-RETRAIN = [*TOOL, "--retraining-iters", "1"]
+TOOL = ["--config", "gone", "--checkpoint", "gone.pt"]
+RETRAIN = [*TOOL, "--iters", "1"]
 COMMANDS = {
-    "train": [*TRAIN, "--work-dir", "."], "quant-train": [*TRAIN, "--work-dir", "."],
-    "quant": [*RETRAIN, "--save-dir", "."], "sparsify": [*RETRAIN, "--save-dir", "."], "compress": [*RETRAIN, "--save-dir", "."],
-    "prune": [*TOOL, "--save-dir", "."], "ptq": [*TOOL, "--calib-images", "1", "--save-dir", "."],
+    "train": [*TRAIN, "--out", "."], "quant-train": [*TRAIN, "--out", "."],
+    "quant": [*RETRAIN, "--out", "."], "sparsify": [*RETRAIN, "--out", "."], "compress": [*RETRAIN, "--out", "."],
+    "prune": [*TOOL, "--out", "."], "ptq": [*TOOL, "--calib-images", "1", "--out", "."],
     "sensitivity": [*TOOL, "--out", "table.json"], "export": ["gone.pt", "--out", "model.onnx"],
     "predict": ["gone.onnx", "gone.png", "--out", "."], "eval": ["gone.pt", "--json", "metrics.json"],
     "eval-pair": ["--resize", "gone", "--crop", "gone", "--json", "figures.json"], "bench": ["gone.onnx", "--json", "figures.json"],
     "bench-data": ["gone", "--json", "figures.json"], "hardware": ["--calibrate", "profile.yaml"],
-    "data convert": ["kitti", "--src", "gone", "--out", "."], "data synth": ["--num", "1", "--seed", "1", "--out", "."],
+    "data convert": ["kitti", "--data", "gone", "--out", "."], "data synth": ["--num-images", "1", "--seed", "1", "--out", "."],
     "backbones": ["--names", "alexnet", "--out", "table.md"], "zoo-table": ["--names", "zoo/fastscnn", "--out", "table.md"],
     "data view": ["gone", "--out", "."], "data stats": ["gone", "--out", "stats.png"],
     "zoo push": ["seg_city", "--card", "gone.md", "--to", "."], "demo": ["--out", "."],
 }
-OPTIONS = {"--out", "--json", "--save-dir", "--work-dir", "--calibrate", "--to"}
+OPTIONS = {"--out", "--json", "--calibrate", "--to"}
 WRITE_NOTHING = {"config", "list", "summary", "verify"}
 
 

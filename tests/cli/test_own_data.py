@@ -57,8 +57,8 @@ def test_bad_arguments(arguments, message, tmp_path, monkeypatch, capsys):
 
 
 def test_options_that_nothing_reads_are_told(yolo, tmp_path, capsys):
-    assert main(["data", "convert", "--src", str(yolo), "--out", str(tmp_path / "out")]) == 0
+    assert main(["data", "convert", "--data", str(yolo), "--out", str(tmp_path / "out")]) == 0
     assert f"train on it: mtzoo train --data {tmp_path / 'out'}" in capsys.readouterr().out
-    assert main(["train", "--data", str(tmp_path / "out"), "--rename", "blue=red", "--work-dir", str(tmp_path / "work")]) == 2
+    assert main(["train", "--data", str(tmp_path / "out"), "--rename", "blue=red", "--out", str(tmp_path / "work")]) == 2
     assert "--rename: " in capsys.readouterr().err
     assert not (tmp_path / "work").exists()

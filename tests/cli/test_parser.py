@@ -19,6 +19,7 @@ def parsers_of(verb):
     """The verb's parser and those of its sub-verbs, with nothing required."""
     waiting = [verb_parser(verb, import_verb(verb))]
     for parser in waiting:
+        parser.subject_required = False
         for action in parser._actions:
             action.required = False
             if isinstance(action, argparse._SubParsersAction):
@@ -62,7 +63,7 @@ def test_every_option_of_every_verb_is_taken_with_underscores(verb, tmp_path, mo
 @pytest.fixture
 def parser():
     parser = Parser(prog="mtzoo verb", allow_abbrev=False)
-    parser.add_argument("--save-dir")
+    parser.add_argument("--out")
     parser.add_argument("--cfg-options", nargs="+", action="extend", default=[])
     parser.add_argument("files", nargs="*")
     return parser
@@ -70,7 +71,7 @@ def parser():
 
 def test_values_are_never_touched(parser):
     args = parser.parse_args(["--save_dir=--save_dir", "--cfg_options", "a_b.c_d=e_f", "x_y=--save_dir", "--", "--save_dir", "a_b"])
-    assert args.save_dir == "--save_dir"
+    assert args.out == "--save_dir"
     assert args.cfg_options == ["a_b.c_d=e_f", "x_y=--save_dir"]
     assert args.files == ["--save_dir", "a_b"]
 
@@ -85,7 +86,7 @@ def test_an_unknown_option_is_named_as_it_was_typed(parser, typed, capsys):
 def test_an_option_without_its_value_is_named_by_its_own_name(parser, capsys):
     with pytest.raises(SystemExit):
         parser.parse_args(["--save_dir"])
-    assert "argument --save-dir: expected one argument" in capsys.readouterr().err
+    assert "argument --out: expected one argument" in capsys.readouterr().err
 
 
 def test_a_subverb_takes_them_too():
@@ -105,7 +106,7 @@ def parse(verb, *arguments):
 def test_the_options_of_train_py_become_keys_of_the_config(config):
     args = parse("train", "--config", str(config), "--iters", "7", "--batch_size", "3", "--learning_rate", "0.01", "--save_interval",
                  "11", "--num_workers", "0", "--seed", "5", "--log_iters", "2", "--keep_checkpoint_max", "4", "--save_dir", "out")
-    assert str(args.work_dir) == "out"
+    assert str(args.out) == "out"
     made = config_from_arguments(args)
     phase, env = made.solver[0].float_phase, made.env
     assert (phase.iterations, phase.epochs, phase.batch_size, phase.optimizer.lr) == (7, None, 3, 0.01)
@@ -122,18 +123,18 @@ def test_what_changes_nothing_is_told(config, capsys):
 @pytest.mark.parametrize(("arguments", "said"), [
     (["quant", "SOLVER.LR", "0.0001"], "SOLVER.LR: KEY VALUE pairs are not read; write --learning-rate"),
     (["prune", "--resume_model", "x"], "--resume_model: no such option of this verb; write --resume"),
-    (["eval", "a.pt", "TEST.TEST_MODEL", "x"], "TEST.TEST_MODEL: KEY VALUE pairs are not read; write the checkpoint itself"),
+    (["eval", "a.pt", "TEST.TEST_MODEL", "x"], "TEST.TEST_MODEL: KEY VALUE pairs are not read; write --checkpoint"),
     (["quant", "--log_steps", "10"], "--log_steps: no such option of this verb; write --cfg-options env.log_interval=N"),
 ])
 def test_what_is_called_otherwise_here_is_one_line(arguments, said, config, capsys):
     verb, *rest = arguments
-    given = ["--config", str(config), "--model-path", "a.pt", "--retraining-iters", "1"] if verb != "eval" else []
+    given = ["--config", str(config), "--checkpoint", "a.pt", "--iters", "1"] if verb != "eval" else []
     assert main([verb, *given, *rest]) == 2
     assert capsys.readouterr().err.startswith(f"error: {said}")
 
 
 def test_a_name_of_layers_in_float_is_looked_for_anywhere(config):
-    args = parse("quant", "--config", str(config), "--model-path", "a.pt", "--retraining-iters", "1", "--not_quant_pattern", "seg_head",
+    args = parse("quant", "--config", str(config), "--checkpoint", "a.pt", "--iters", "1", "--not_quant_pattern", "seg_head",
                  "nodes.neck.*")
     assert with_float_layers(config_from_arguments(args), args).quantization.not_quant_pattern == ("*seg_head*", "nodes.neck.*")
 

@@ -24,14 +24,14 @@ def root(tmp_path_factory):
 
 
 def prune(root, *arguments, ratio=0.3):
-    return main(["prune", "--config", str(root / "tiny.py"), "--model-path", str(root / "float.pt"), "--pruning-ratio", str(ratio),
+    return main(["prune", "--config", str(root / "tiny.py"), "--checkpoint", str(root / "float.pt"), "--ratio", str(ratio),
                  "--calib-images", "4", "--align", "4", "--no-bench", *map(str, arguments)])
 
 
 @pytest.mark.thorough
 def test_a_pruned_network_goes_wherever_any_other_goes(root, tmp_path, capsys):
     out = tmp_path / "out"
-    assert prune(root, "--save-dir", out) == 0
+    assert prune(root, "--out", out) == 0
     assert "removed: " in capsys.readouterr().out
     values = json.loads((out / "comparison.json").read_text())
     assert values["base"]["macs"] * 0.7 >= values["result"]["macs"] > values["base"]["macs"] * 0.5
@@ -46,21 +46,21 @@ def test_a_pruned_network_goes_wherever_any_other_goes(root, tmp_path, capsys):
     assert main(["export", str(out / FLOAT), "--out", str(tmp_path / "float.onnx")]) == 0
     assert main(["verify", str(out / "int-inference-export-last.onnx"), "--images", str(root / "images"), "--limit", "1"]) == 0
     # the original config adopts its plan: calibrated again, trained in four steps, resumed, pruned once more
-    config, model = ["--config", str(root / "tiny.py")], ["--model-path", str(out / FLOAT)]
+    config, model = ["--config", str(root / "tiny.py")], ["--checkpoint", str(out / FLOAT)]
     again = tmp_path / "again"
     capsys.readouterr()
-    assert main(["ptq", *config, *model, "--calib-images", "4", "--no-bench", "--save-dir", str(again)]) == 0
+    assert main(["ptq", *config, *model, "--calib-images", "4", "--no-bench", "--out", str(again)]) == 0
     assert "a pruned network" in capsys.readouterr().out
     metrics = [json.loads((folder / "comparison.json").read_text())["result"]["metrics"] for folder in (out, again)]
     assert metrics[0] == metrics[1]
-    work = ["--work-dir", str(tmp_path / "work")]
-    assert main(["train", *config, *work, "--load-from", str(out / FLOAT)]) == 0
+    work = ["--out", str(tmp_path / "work")]
+    assert main(["train", *config, *work, "--checkpoint", str(out / FLOAT)]) == 0
     assert main(["train", *config, *work, "--resume"]) == 0
     trained = load_checkpoint(tmp_path / "work" / FLOAT)
     assert trained.config["channels"] == load_checkpoint(out / FLOAT).config["channels"]
     twice = tmp_path / "twice"
-    assert main(["prune", *config, *model, "--pruning-ratio", "0.2", "--calib-images", "4", "--align", "2", "--no-bench",
-                 "--save-dir", str(twice), "--importance", "l1"]) == 0
+    assert main(["prune", *config, *model, "--ratio", "0.2", "--calib-images", "4", "--align", "2", "--no-bench",
+                 "--out", str(twice), "--importance", "l1"]) == 0
     further = json.loads((twice / "comparison.json").read_text())
     assert further["base"]["macs"] == values["result"]["macs"]
     assert further["result"]["macs"] <= 0.8 * further["base"]["macs"]
@@ -69,7 +69,7 @@ def test_a_pruned_network_goes_wherever_any_other_goes(root, tmp_path, capsys):
 @pytest.mark.slow
 def test_training_on_and_going_on_with_it(root, tmp_path, capsys):
     out = tmp_path / "out"
-    options = ["--save-dir", out, "--retraining-iters", 4, "--importance", "l2", "--scope", "uniform", "--criterion", "params"]
+    options = ["--out", out, "--iters", 4, "--importance", "l2", "--scope", "uniform", "--criterion", "params"]
     assert prune(root, *options) == 0
     checkpoint = load_checkpoint(out / FLOAT)
     net = network_at(config_from_dict(checkpoint.config), 0, quantized=False)
@@ -91,7 +91,7 @@ def test_training_on_and_going_on_with_it(root, tmp_path, capsys):
 @pytest.mark.thorough
 def test_by_measured_latency(root, tmp_path, capsys):
     """Any width is quicker or slower on a tiny network by noise alone: what counts is that it is searched, and said."""
-    code = prune(root, "--save-dir", tmp_path / "out", "--criterion", "latency", "--importance", "l1", "--limit", 1, ratio=0.01)
+    code = prune(root, "--out", tmp_path / "out", "--criterion", "latency", "--importance", "l1", "--limit", 1, ratio=0.01)
     output = capsys.readouterr()
     if code == 2:
         assert "cannot be reached" in output.err
@@ -100,16 +100,16 @@ def test_by_measured_latency(root, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("ratio", "options", "message"), [
-    (1.0, [], "--pruning-ratio 1.0: the share that goes, between 0 and 1"),
-    (0, [], "--pruning-ratio 0.0"),
+    (1.0, [], "--ratio 1.0: the share that goes, between 0 and 1"),
+    (0, [], "--ratio 0.0"),
     (0.99, ["--importance", "l1"], "cannot be reached; with --align 4 at most 0."),
     (0.3, ["--align", "0"], "--align 0: has to be at least 1"),
     (0.3, ["--importance", "l1", "--align", "4096", "--keep-blocks"], "no layer has that many channels"),
-    (0.3, ["--retraining-iters", "0"], "--retraining-iters 0: has to be at least 1"),
-    (0.3, ["--model-path", "missing.pt"], "missing.pt: no such checkpoint"),
+    (0.3, ["--iters", "0"], "--iters 0: has to be at least 1"),
+    (0.3, ["--checkpoint", "missing.pt"], "missing.pt: no such checkpoint"),
 ])
 def test_a_mistake_is_one_line_and_nothing_is_written(root, tmp_path, capsys, ratio, options, message):
-    assert prune(root, "--save-dir", tmp_path / "out", *options, ratio=ratio) == 2
+    assert prune(root, "--out", tmp_path / "out", *options, ratio=ratio) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -118,5 +118,5 @@ def test_a_mistake_is_one_line_and_nothing_is_written(root, tmp_path, capsys, ra
 
 def test_a_folder_in_use_is_left_alone(root, tmp_path, capsys):
     (tmp_path / "mine.txt").write_text("mine")
-    assert prune(root, "--save-dir", tmp_path) == 2
+    assert prune(root, "--out", tmp_path) == 2
     assert "is not empty" in capsys.readouterr().err

@@ -27,14 +27,14 @@ def root(tmp_path_factory):
 
 
 def ptq(root, *arguments, count=4):
-    return main(["ptq", "--config", str(root / "tiny.py"), "--model-path", str(root / "float.pt"), "--calib-images", str(count),
+    return main(["ptq", "--config", str(root / "tiny.py"), "--checkpoint", str(root / "float.pt"), "--calib-images", str(count),
                  "--no-bench", *map(str, arguments)])
 
 
 @pytest.mark.slow
 def test_integers_equal_on_every_executor_and_compared(root, tmp_path, capsys):
     out = tmp_path / "out"
-    assert ptq(root, "--save-dir", out, "--equalize", "activations", "--bias-correction") == 0
+    assert ptq(root, "--out", out, "--equalize", "activations", "--bias-correction") == 0
     values = json.loads((out / "comparison.json").read_text())
     assert values["base"]["metrics"]["seg/mIoU"] == 100
     assert 20 < values["result"]["metrics"]["seg/mIoU"] < 100
@@ -51,16 +51,16 @@ def test_integers_equal_on_every_executor_and_compared(root, tmp_path, capsys):
                for file in (out / "int-inference-export-last.onnx", tmp_path / "again.onnx")]
     assert weights[0] == weights[1]
     assert main(["verify", str(tmp_path / "again.onnx"), "--images", str(root / "images"), "--limit", "1"]) == 0
-    assert ptq(root, "--save-dir", out) == 2
+    assert ptq(root, "--out", out) == 2
     assert "is not empty" in capsys.readouterr().err
 
 
 @pytest.mark.slow
 def test_the_worst_parts_stay_in_float_and_nothing_is_called_exact(root, tmp_path, capsys):
     out = tmp_path / "out"
-    options = ("--save-dir", out, "--tasks", "seg", "--cfg-options", FOUR_BITS)
+    options = ("--out", out, "--tasks", "seg", "--cfg-options", FOUR_BITS)
     whole = tmp_path / "whole"
-    assert ptq(root, "--tasks", "seg", "--save-dir", whole, "--cfg-options", FOUR_BITS) == 0
+    assert ptq(root, "--tasks", "seg", "--out", whole, "--cfg-options", FOUR_BITS) == 0
     drop = json.loads((whole / "comparison.json").read_text())["drops"]["seg"]
     assert drop > 1
     assert ptq(root, *options, "--max-drop", 0.9 * drop) == 0
@@ -82,16 +82,16 @@ def test_the_worst_parts_stay_in_float_and_nothing_is_called_exact(root, tmp_pat
     assert main(["verify", str(out / "mixed-export-last.onnx"), "--images", str(root / "images"), "--limit", "1"]) == 0
     assert "NOT an integer network: equality is not promised" in capsys.readouterr().out
     # a second run finds the table of the first
-    kept = (out / "sensitivity.json").read_text()
+    kept = (out / "noise.json").read_text()
     for file in out.iterdir():
-        if file.name not in ("sensitivity.json", "sensitivity.png"):
+        if file.name not in ("noise.json", "noise.png"):
             file.unlink()
     assert ptq(root, *options, "--max-drop", 0) == 1
     text = " ".join(capsys.readouterr().out.split())
     assert "parts measured before" in text
     assert "cannot be reached" in text
-    assert "mtzoo quant --model-path" in text
-    assert (out / "sensitivity.json").read_text() == kept
+    assert "mtzoo quant --checkpoint" in text
+    assert (out / "noise.json").read_text() == kept
 
 
 @pytest.mark.parametrize(("arguments", "count", "message"), [
@@ -108,7 +108,7 @@ def test_the_worst_parts_stay_in_float_and_nothing_is_called_exact(root, tmp_pat
     (["--cfg-options", "quantization.weight_quantize_type=range_abs_max"], 4, "weights are known"),
 ])
 def test_bad_arguments_are_one_line(root, tmp_path, capsys, arguments, count, message):
-    assert ptq(root, "--save-dir", tmp_path / "out", *arguments, count=count) == 2
+    assert ptq(root, "--out", tmp_path / "out", *arguments, count=count) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -120,7 +120,7 @@ def test_a_checkpoint_that_rounds_is_one_line(root, tmp_path, capsys, step):
     config = load_config(root / "tiny.py")
     net = network_at(config, min(step, 2), quantized=True)
     save_checkpoint(tmp_path / "x.pt", Checkpoint(dict(config.resolved), Progress(step, True, 0, True), net.state_dict()))
-    assert ptq(root, "--model-path", tmp_path / "x.pt", "--save-dir", tmp_path / "out") == 2
+    assert ptq(root, "--checkpoint", tmp_path / "x.pt", "--out", tmp_path / "out") == 2
     assert "a float one is wanted" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -130,12 +130,12 @@ def test_black_images_show_nothing_and_a_full_folder_stays(root, tmp_path, capsy
     for path in (dark / "images").iterdir():
         cv2.imwrite(str(path), np.zeros((*HW, 3), np.uint8))
     config = write_config(tmp_path / "dark.py", config_values(dark))
-    assert ptq(root, "--config", config, "--save-dir", tmp_path / "out") == 2
+    assert ptq(root, "--config", config, "--out", tmp_path / "out") == 2
     assert "the calibration set shows nothing" in capsys.readouterr().err
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
-    assert ptq(root, "--save-dir", tmp_path / "full") == 2
-    assert "--save-dir" in capsys.readouterr().err
+    assert ptq(root, "--out", tmp_path / "full") == 2
+    assert "--out" in capsys.readouterr().err
     assert (tmp_path / "full" / "mine.txt").read_text() == "mine"
 
 
@@ -148,7 +148,7 @@ def test_the_float_checkpoint_is_not_changed(root):
 def test_a_config_that_leaves_layers_in_float_gives_no_integer_network(root, tmp_path, capsys):
     out = tmp_path / "out"
     option = "quantization={'not_quant_pattern': ['nodes.backbone.stem']}"
-    assert ptq(root, "--tasks", "seg", "--save-dir", out, "--cfg-options", option) == 0
+    assert ptq(root, "--tasks", "seg", "--out", out, "--cfg-options", option) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "NOT an integer network" in text
     assert "not promised" in text
@@ -158,7 +158,7 @@ def test_a_config_that_leaves_layers_in_float_gives_no_integer_network(root, tmp
 @pytest.mark.thorough
 def test_each_head_has_its_own_format_through_eval_verify_and_bench(root, tmp_path, capsys):
     out = tmp_path / "out"
-    assert ptq(root, "--save-dir", out, "--cfg-options", "tasks.seg.quantization={'activation_bits': 16}",
+    assert ptq(root, "--out", out, "--cfg-options", "tasks.seg.quantization={'activation_bits': 16}",
                "tasks.det.quantization={'op_types': []}") == 0
     assert "NOT an integer network" in capsys.readouterr().out
     model = str(out / "mixed-export-last.onnx")

@@ -34,7 +34,7 @@ def images(tmp_path_factory):
 def test_an_exact_file_verified_compared_and_measured(images, tmp_path, capsys):
     out = tmp_path / "out"
     float_file(tmp_path / "net.onnx")
-    assert main(["ptq", "--onnx", str(tmp_path / "net.onnx"), "--images", str(images), *MODEL, "--save-dir", str(out),
+    assert main(["ptq", "--onnx", str(tmp_path / "net.onnx"), "--images", str(images), *MODEL, "--out", str(out),
                  "--threads", "1", "--bias-correction"]) == 0
     said = capsys.readouterr().out
     assert "RGB, (x / 255 - [0.4, 0.4, 0.4]) / [0.25, 0.25, 0.25]" in said
@@ -55,7 +55,7 @@ def test_an_exact_file_verified_compared_and_measured(images, tmp_path, capsys):
     (["--rgb", "--mean", "0"], "--std is missing with --onnx: 1 where the network reads x / 255"),
     (["--std", "1", "--mean", "0"], "--rgb or --bgr is missing with --onnx"),
     ([*MODEL, "--max-drop", "1"], "--max-drop has no effect with --onnx; leave it out"),
-    ([*MODEL, "--learning-rate", "1e-5"], "--learning-rate has no effect without --distil-iters; leave it out"),
+    ([*MODEL, "--learning-rate", "1e-5"], "--learning-rate has no effect without --iters; leave it out"),
     ([*MODEL, "--ctx", "gpu"], "--ctx gpu: 'cpu', 'cpu:2', 'auto' or GPU indices such as 0,1 are wanted"),
     ([*MODEL, "--config", "x.py"], "--config has no effect with --onnx"),
     (["--rgb", "--mean", "0", "1", "--std", "1"], "mean 0, 1: one number is wanted, or three"),
@@ -63,33 +63,33 @@ def test_an_exact_file_verified_compared_and_measured(images, tmp_path, capsys):
 ])
 def test_options_that_do_not_fit(arguments, message, images, tmp_path, capsys):
     path = float_file(tmp_path / "net.onnx")
-    assert main(["ptq", "--onnx", str(path), "--images", str(images), "--save-dir", str(tmp_path / "out"), *arguments]) == 2
+    assert main(["ptq", "--onnx", str(path), "--images", str(images), "--out", str(tmp_path / "out"), *arguments]) == 2
     told = capsys.readouterr().err
     assert message in told
     assert told.count("\n") == 1
 
 
 def test_options_of_onnx_with_a_config(capsys):
-    assert main(["ptq", "--config", "x.py", "--model-path", "x.pt", "--calib-images", "4", "--rgb"]) == 2
+    assert main(["ptq", "--config", "x.py", "--checkpoint", "x.pt", "--calib-images", "4", "--rgb"]) == 2
     assert "--rgb or --bgr belongs to --onnx" in capsys.readouterr().err
     assert main(["ptq", "--config", "x.py"]) == 2
-    assert "--model-path is missing; give it, or --onnx MODEL.onnx" in capsys.readouterr().err
+    assert "--checkpoint is missing; give it, or --onnx MODEL.onnx" in capsys.readouterr().err
 
 
 def test_an_empty_folder_and_a_dynamic_size(images, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     path = float_file(tmp_path / "net.onnx", shape=(1, 3, "h", "w"))
-    start = ["ptq", "--onnx", str(path), *MODEL, "--save-dir", str(tmp_path / "out")]
+    start = ["ptq", "--onnx", str(path), *MODEL, "--out", str(tmp_path / "out")]
     assert main([*start, "--images", str(images)]) == 2
-    assert f"error: {path}: its input 'image' is [1, 3, 'h', 'w']: height and width are not fixed; give --hw HxW" in (
+    assert f"error: {path}: its input 'image' is [1, 3, 'h', 'w']: height and width are not fixed; give --size HxW" in (
         capsys.readouterr().err)
-    assert main([*start, "--images", str(tmp_path / "empty"), "--hw", "24x32"]) == 2
+    assert main([*start, "--images", str(tmp_path / "empty"), "--size", "24x32"]) == 2
     assert "no image in it" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
 def test_operators_that_do_not_lower(images, tmp_path, capsys):
     path = float_file(tmp_path / "net.onnx", last="Pow")
-    assert main(["ptq", "--onnx", str(path), "--images", str(images), *MODEL, "--save-dir", str(tmp_path / "out")]) == 2
+    assert main(["ptq", "--onnx", str(path), "--images", str(images), *MODEL, "--out", str(tmp_path / "out")]) == 2
     told = capsys.readouterr().err
     assert f"error: {path}: 1 kind of operators cannot be lowered: Pow at Pow_logits has no exact integer form" in told

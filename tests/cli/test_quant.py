@@ -21,15 +21,15 @@ def root(tmp_path_factory):
 
 
 def quant(root, *arguments, iterations=5):
-    return main(["quant", "--config", str(root / "tiny.py"), "--model-path", str(root / "float.pt"), "--retraining-iters",
+    return main(["quant", "--config", str(root / "tiny.py"), "--checkpoint", str(root / "float.pt"), "--iters",
                  str(iterations), "--no-bench", "--limit", "2", *map(str, arguments)])
 
 
 @pytest.mark.slow
 def test_one_stage_makes_verified_integers_and_resumes_exactly(root, tmp_path, capsys):
     out = tmp_path / "out"
-    options = ("--batch-size", 3, "--learning-rate", 1e-3, "--num-workers", 0)
-    assert quant(root, "--save-dir", out, *options) == 0
+    options = ("--batch-size", 3, "--learning-rate", 1e-3, "--workers", 0)
+    assert quant(root, "--out", out, *options) == 0
     values = json.loads((out / "comparison.json").read_text())
     assert values["result"]["differing"][0] == 0
     assert values["result"]["differing"][1] > 1000
@@ -45,13 +45,13 @@ def test_one_stage_makes_verified_integers_and_resumes_exactly(root, tmp_path, c
     cut.mkdir()
     for name in ("config.json", "fusion-bn-c2-init.pt", "fusion-bn-c2-0001.pt"):
         shutil.copy(out / name, cut / name)
-    assert quant(root, "--save-dir", cut, *options, "--resume") == 0
+    assert quant(root, "--out", cut, *options, "--resume") == 0
     assert "resumed from" in capsys.readouterr().out
     integers = [load_checkpoint(folder / "int-inference-last.pt").network for folder in (out, cut)]
     assert all(torch.equal(value, integers[1][name]) for name, value in integers[0].items())
     # a run that is through is only delivered again
-    assert quant(root, "--save-dir", cut, *options, "--resume") == 0
-    assert quant(root, "--save-dir", cut, *options) == 2
+    assert quant(root, "--out", cut, *options, "--resume") == 0
+    assert quant(root, "--out", cut, *options) == 2
     assert "go on with --resume" in capsys.readouterr().err
 
 
@@ -59,7 +59,7 @@ def test_one_stage_makes_verified_integers_and_resumes_exactly(root, tmp_path, c
 def test_a_task_alone_with_a_float_head_is_delivered_as_what_it_is(root, tmp_path, capsys):
     out = tmp_path / "out"
     option = "quantization={'not_quant_pattern': ['nodes.seg_head.*']}"
-    assert quant(root, "--save-dir", out, "--tasks", "seg", "--cfg-options", option, iterations=2) == 0
+    assert quant(root, "--out", out, "--tasks", "seg", "--cfg-options", option, iterations=2) == 0
     assert "NOT an integer network" in capsys.readouterr().out
     assert set(json.loads((out / "comparison-mixed.json").read_text())["drops"]) == {"seg"}
     assert not read_deploy_file(out / "mixed-export-last.onnx").info.integer
@@ -67,14 +67,14 @@ def test_a_task_alone_with_a_float_head_is_delivered_as_what_it_is(root, tmp_pat
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (["--retraining-iters", "0"], "--retraining-iters 0: has to be at least 1"),
+    (["--iters", "0"], "--iters 0: has to be at least 1"),
     (["--learning-rate", "2"], "--learning-rate 2.0"),
-    (["--model-path", "nowhere.pt"], "nowhere.pt: no such checkpoint"),
+    (["--checkpoint", "nowhere.pt"], "nowhere.pt: no such checkpoint"),
     (["--cfg-options", "nodes.backbone.width=0.5"], "checkpoint of another network"),
     (["--cfg-options", "quantization={'not_quant_pattern': ['seg_head']}"], "matches no layer; '*seg_head*' would"),
 ])
 def test_bad_arguments_are_one_line(root, tmp_path, capsys, arguments, message):
-    assert quant(root, "--save-dir", tmp_path / "out", *arguments) == 2
+    assert quant(root, "--out", tmp_path / "out", *arguments) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -85,5 +85,5 @@ def test_a_checkpoint_that_rounds_is_one_line(root, tmp_path, capsys):
     config = load_config(root / "tiny.py")
     net = network_at(config, 2, quantized=True)
     save_checkpoint(tmp_path / "x.pt", Checkpoint(dict(config.resolved), Progress(2, True, 0, True), net.state_dict()))
-    assert quant(root, "--model-path", tmp_path / "x.pt", "--save-dir", tmp_path / "out") == 2
+    assert quant(root, "--checkpoint", tmp_path / "x.pt", "--out", tmp_path / "out") == 2
     assert "a float one is wanted" in capsys.readouterr().err

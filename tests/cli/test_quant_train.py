@@ -33,7 +33,7 @@ def config(root):
 @pytest.fixture(scope="module")
 def finished(config, root):
     """The work dir of a finished run."""
-    assert main(["quant-train", "--config", str(config), "--work-dir", str(root / "run")]) == 0
+    assert main(["quant-train", "--config", str(config), "--out", str(root / "run")]) == 0
     return root / "run"
 
 
@@ -65,7 +65,7 @@ def test_the_deploy_model_equals_step_2_in_every_metric(finished):
 
 def test_a_finished_run_resumes_into_its_report(finished, config, capsys):
     (finished / "report.json").unlink()
-    assert main(["quant-train", "--config", str(config), "--work-dir", str(finished), "--resume"]) == 0
+    assert main(["quant-train", "--config", str(config), "--out", str(finished), "--resume"]) == 0
     out = capsys.readouterr().out
     assert "resumed from" in out
     assert "iterations in" not in out  # nothing is trained again
@@ -75,7 +75,7 @@ def test_a_finished_run_resumes_into_its_report(finished, config, capsys):
 def test_one_task_alone_has_no_boxes(config, tmp_path):
     options = ["--cfg-options", "int_inference_export_input_shape={'image': (1, 3, 64, 96)}"]
     assert main(["quant-train", "--config", str(config), "--tasks", "seg", "--pipeline-test",
-                 "--work-dir", str(tmp_path / "run"), *options]) == 0
+                 "--out", str(tmp_path / "run"), *options]) == 0
     info = read_deploy_file(tmp_path / "run" / "int-inference-export-last.onnx").info
     assert [value.name for value in info.inputs] == ["image"]
     assert [value.name for value in info.outputs] == ["seg.labels"]
@@ -96,7 +96,7 @@ def test_two_processes_train_one_network_and_learn_from_a_teacher(root, tmp_path
     for phase in ("float_phase", "quant_phase"):
         values["solver"][0][phase] |= better
     config = write_config(tmp_path / "taught.py", values)
-    command = [sys.executable, "-m", "mtzoo", "quant-train", "--config", str(config), "--work-dir", str(tmp_path / "run"),
+    command = [sys.executable, "-m", "mtzoo", "quant-train", "--config", str(config), "--out", str(tmp_path / "run"),
                "--ctx", "cpu:2",
                "--cfg-options", "env.checkpoint_interval=1"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[2])}

@@ -31,8 +31,8 @@ def predicted(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize("form", ["coco", "yolo", "voc", "cvat", "labelme"])
 def test_boxes_come_back_as_they_were(form, predicted, tmp_path, capsys):
     folder = predicted("--save-labels", form)
-    assert f"labels of 3 images: {folder}; correct them, then: mtzoo data convert --src {folder} --out DIR" in capsys.readouterr().out
-    assert main(["data", "convert", "--src", str(folder), "--out", str(tmp_path / "out"), "--classes", "own"]) == 0
+    assert f"labels of 3 images: {folder}; correct them, then: mtzoo data convert --data {folder} --out DIR" in capsys.readouterr().out
+    assert main(["data", "convert", "--data", str(folder), "--out", str(tmp_path / "out"), "--classes", "own"]) == 0
     found = [json.loads((tmp_path / "out" / split / "boxes.json").read_text()) for split in ("train", "val")]
     boxes = [annotation["bbox"] for content in found for annotation in content["annotations"]]
     assert np.allclose(boxes, [[25, 15, 25, 15]] * 3, atol=0.01)
@@ -46,7 +46,7 @@ def test_boxes_come_back_as_they_were(form, predicted, tmp_path, capsys):
 
 def test_label_maps_come_back_as_they_were(predicted, tmp_path):
     folder = predicted("--save-labels", "masks")
-    assert main(["data", "convert", "--src", str(folder), "--out", str(tmp_path / "out"), "--classes", "own"]) == 0
+    assert main(["data", "convert", "--data", str(folder), "--out", str(tmp_path / "out"), "--classes", "own"]) == 0
     receipt = json.loads((tmp_path / "out" / "convert.json").read_text())
     assert receipt["mask_classes"] == {"seg": ["sky", "road"]}
     (mask,) = (tmp_path / "out").rglob("seg/**/b.png")
@@ -74,5 +74,5 @@ def test_what_was_predicted_trains(predicted, tmp_path):
     folder = predicted("--save-labels", "yolo")
     short = ["solver.0.float_phase.iterations=1", "solver.0.float_phase.epochs=None", "solver.0.float_phase.batch_size=2",
              "nodes.backbone.blocks=[1,1,2,1]", "nodes.backbone.width=0.25", "env.workers=0"]
-    assert main(["train", "--data", str(folder), "--work-dir", str(tmp_path / "work"), "--cfg-options", *short]) == 0
+    assert main(["train", "--data", str(folder), "--out", str(tmp_path / "work"), "--cfg-options", *short]) == 0
     assert (tmp_path / "work" / "run" / "with-bn-float-last.pt").is_file()

@@ -15,7 +15,7 @@ def root(tmp_path_factory):
 
 
 def network(root):
-    return ["--config", str(root / "tiny.py"), "--model-path", str(root / "float.pt"), "--importance", "l1", "--align", "4"]
+    return ["--config", str(root / "tiny.py"), "--checkpoint", str(root / "float.pt"), "--importance", "l1", "--align", "4"]
 
 
 def sensitivity(root, out, *arguments):
@@ -38,7 +38,7 @@ def test_measured_kept_gone_on_with_and_pruned_by(root, tmp_path, capsys):
     assert f"{len(first['points'])} points, {len(values['points'])} measured before" in capsys.readouterr().out
     assert json.loads(out.read_text()) == first
     prune = ["prune", *network(root), "--calib-images", "4", "--no-bench", "--limit", "2", "--sensitivity", str(out)]
-    assert main([*prune, "--max-drop", "100", "--save-dir", str(tmp_path / "all")]) == 0
+    assert main([*prune, "--max-drop", "100", "--out", str(tmp_path / "all")]) == 0
     record = json.loads((tmp_path / "all" / "pruning.json").read_text())
     smallest = {}
     for point in first["points"]:
@@ -49,14 +49,14 @@ def test_measured_kept_gone_on_with_and_pruned_by(root, tmp_path, capsys):
     outside = {name: g["kept"] for name, g in groups.items() if g["kept"] == 0 or not gone.issuperset(g["layers"])}
     assert {name: kept for name, kept in outside.items() if kept < groups[name]["units"]} \
         == {name: count for name, count in smallest.items() if name in outside}
-    assert main([*prune, "--max-drop", "0", "--pruning-ratio", "0.9", "--save-dir", str(tmp_path / "no")]) == 2
+    assert main([*prune, "--max-drop", "0", "--ratio", "0.9", "--out", str(tmp_path / "no")]) == 2
     assert "the limits of the sensitivity table" in capsys.readouterr().err
-    assert main([*prune, "--save-dir", str(tmp_path / "no")]) == 2
+    assert main([*prune, "--out", str(tmp_path / "no")]) == 2
     assert "go together" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (["--ratios", "0.1,x"], "--ratios 0.1,x: numbers with commas"),
+    (["--ratios", "0.1,x"], "--ratios 0.1,x: numbers are wanted"),
     (["--ratios", "0.1,1.5"], "each between 0 and 1"),
     (["--ratios", "0.01"], "no group can lose that little"),
     (["--limit", "0"], "--limit 0: has to be at least 1"),

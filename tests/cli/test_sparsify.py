@@ -20,7 +20,7 @@ def root(tmp_path_factory):
 
 
 def sparsify(root, *arguments):
-    return main(["sparsify", "--config", str(root / "tiny.py"), "--model-path", str(root / "float.pt"), "--retraining-iters", "6",
+    return main(["sparsify", "--config", str(root / "tiny.py"), "--checkpoint", str(root / "float.pt"), "--iters", "6",
                  "--calib-images", "4", *map(str, arguments)])
 
 
@@ -34,7 +34,7 @@ def int8_weights(path):
 def test_zeros_reach_the_file_and_are_weighed(root, tmp_path, capsys):
     """Trained with a teacher; resumed, nothing is trained again."""
     out = tmp_path / "out"
-    command = ["--ratio", 0.75, "--save-dir", out, "--distill-from", root / "float.pt", "--threads", 1]
+    command = ["--ratio", 0.75, "--out", out, "--distill-from", root / "float.pt", "--threads", 1]
     assert sparsify(root, *command) == 0
     assert "75.0% of" in capsys.readouterr().out
     weights = int8_weights(out / "int-inference-export-last.onnx")
@@ -56,7 +56,7 @@ def test_zeros_reach_the_file_and_are_weighed(root, tmp_path, capsys):
 
 @pytest.mark.thorough
 def test_two_of_four_reach_the_file(root, tmp_path):
-    assert sparsify(root, "--pattern", "2:4", "--save-dir", tmp_path / "out", "--no-bench") == 0
+    assert sparsify(root, "--pattern", "2:4", "--out", tmp_path / "out", "--no-bench") == 0
     for name, a in int8_weights(tmp_path / "out" / "int-inference-export-last.onnx").items():
         groups = a.transpose(0, 2, 3, 1).reshape(-1, 4)
         assert (groups != 0).sum(axis=1).max() <= 2, name
@@ -69,11 +69,11 @@ def test_two_of_four_reach_the_file(root, tmp_path):
     ([], "add --ratio, e.g. 0.75, or --pattern 2:4"),
     (["--ratio", "0.5", "--cfg-options", "sparsity.not_sparse_pattern=['nodes.nek.*']"], "'nodes.nek.*' matches no layer"),
     (["--ratio", "0.5", "--distill-from", "gone.pt"], "gone.pt: no such checkpoint"),
-    (["--ratio", "0.5", "--model-path", "gone.pt"], "gone.pt: no such checkpoint"),
+    (["--ratio", "0.5", "--checkpoint", "gone.pt"], "gone.pt: no such checkpoint"),
 ])
 def test_what_cannot_work_is_one_line_and_leaves_nothing(root, tmp_path, capsys, arguments, message):
     capsys.readouterr()
-    assert sparsify(root, "--save-dir", tmp_path / "out", *arguments) == 2
+    assert sparsify(root, "--out", tmp_path / "out", *arguments) == 2
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1

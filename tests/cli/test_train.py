@@ -39,7 +39,7 @@ def config(root):
 @pytest.fixture(scope="module")
 def finished(config, root):
     """The work dir of a finished run."""
-    assert main(["train", "--config", str(config), "--work-dir", str(root / "finished")]) == 0
+    assert main(["train", "--config", str(config), "--out", str(root / "finished")]) == 0
     return root / "finished"
 
 
@@ -55,7 +55,7 @@ def refused(argv, capsys):
 def test_a_run_leaves_checkpoints_curves_and_a_table(finished, config, capsys, tmp_path):
     assert {"config.json", "tensorboard", "with-bn-float-init.pt", "with-bn-0001.pt", "with-bn-float-last.pt"} \
         <= {path.name for path in finished.iterdir()}
-    assert main(["train", "--config", str(config), "--work-dir", str(tmp_path / "run"), "--pipeline-test"]) == 0
+    assert main(["train", "--config", str(config), "--out", str(tmp_path / "run"), "--pipeline-test"]) == 0
     out = capsys.readouterr().out
     line = next(line for line in out.splitlines() if line.startswith("with-bn-float 4/4  loss"))  # whole, though no terminal
     assert all(word in line for word in ("lr ", "images/s", "data wait", "ETA 0:00"))
@@ -64,13 +64,13 @@ def test_a_run_leaves_checkpoints_curves_and_a_table(finished, config, capsys, t
 
 
 def test_a_run_of_the_same_config_wants_resume(finished, config, capsys):
-    assert "--resume" in refused(["train", "--config", str(config), "--work-dir", str(finished)], capsys)
-    assert main(["train", "--config", str(config), "--work-dir", str(finished), "--resume"]) == 0
+    assert "--resume" in refused(["train", "--config", str(config), "--out", str(finished)], capsys)
+    assert main(["train", "--config", str(config), "--out", str(finished), "--resume"]) == 0
 
 
 def test_the_work_dir_of_another_config_is_left_alone(finished, config, capsys):
     before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
-    line = refused(["train", "--config", str(config), "--work-dir", str(finished), "--resume", "--cfg-options", "env.seed=7"], capsys)
+    line = refused(["train", "--config", str(config), "--out", str(finished), "--resume", "--cfg-options", "env.seed=7"], capsys)
     assert "holds the run of another config" in line
     assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == before
 
@@ -78,19 +78,19 @@ def test_the_work_dir_of_another_config_is_left_alone(finished, config, capsys):
 def test_a_truncated_checkpoint_is_named(finished, config, capsys, tmp_path):
     cut = tmp_path / "cut.pt"
     cut.write_bytes((finished / "with-bn-float-last.pt").read_bytes()[:5000])
-    line = refused(["train", "--config", str(config), "--work-dir", str(tmp_path / "run"), "--load-from", str(cut)], capsys)
+    line = refused(["train", "--config", str(config), "--out", str(tmp_path / "run"), "--checkpoint", str(cut)], capsys)
     assert "cut.pt: truncated" in line
 
 
 def test_the_checkpoint_of_another_network_is_named(finished, config, capsys, tmp_path):
-    line = refused(["train", "--config", str(config), "--work-dir", str(tmp_path / "run"), "--load-from",
+    line = refused(["train", "--config", str(config), "--out", str(tmp_path / "run"), "--checkpoint",
                     str(finished / "with-bn-float-last.pt"), "--cfg-options", "nodes.backbone.width=0.5"], capsys)
     assert "with-bn-float-last.pt: checkpoint of another network" in line
 
 
 def test_a_full_disk_keeps_the_previous_checkpoint_and_the_run_goes_on(finished, config, capsys, tmp_path):
     """Files may not outgrow the first checkpoint, which has no optimizer: the second does not fit."""
-    command = ["train", "--config", str(config), "--work-dir", str(tmp_path / "run")]
+    command = ["train", "--config", str(config), "--out", str(tmp_path / "run")]
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, ((finished / "with-bn-float-init.pt").stat().st_size + 4096, before[1]))
     try:
@@ -108,12 +108,12 @@ def test_a_full_disk_keeps_the_previous_checkpoint_and_the_run_goes_on(finished,
 
 @pytest.mark.parametrize(("options", "message"), [
     (["--ctx", "gpu0"], "--ctx gpu0: 'cpu', 'cpu:2', 'auto' or GPU indices"),
-    (["--load-from", "gone.pt"], "gone.pt: no such checkpoint"),
+    (["--checkpoint", "gone.pt"], "gone.pt: no such checkpoint"),
     (["--cfg-options", "sources.masks.images=gone"], "gone"),
     (["--cfg-options", "solver.0.float_phase.batch_size=99"], "batch_size=99"),
 ])
 def test_what_cannot_work_is_one_line(config, capsys, tmp_path, options, message):
-    assert message in refused(["train", "--config", str(config), "--work-dir", str(tmp_path / "run"), *options], capsys)
+    assert message in refused(["train", "--config", str(config), "--out", str(tmp_path / "run"), *options], capsys)
 
 
 @pytest.mark.parametrize(("number", "status", "workers"), [(signal.SIGINT, 130, 0), (signal.SIGTERM, 143, 1)])
@@ -131,7 +131,7 @@ def test_a_stopped_run_saves_and_goes_on_as_if_never_stopped(finished, config, c
 
     monkeypatch.setattr(Progress, "add", interrupted)
     work_dir = tmp_path / "run"
-    command = ["train", "--config", str(config), "--work-dir", str(work_dir), "--cfg-options", "env.checkpoint_interval=99",
+    command = ["train", "--config", str(config), "--out", str(work_dir), "--cfg-options", "env.checkpoint_interval=99",
                f"env.workers={workers}"]
     assert main(command) == status
     told, saved = [line for line in capsys.readouterr().err.splitlines() if "stop" in line], work_dir / "with-bn-0001.pt"
@@ -149,7 +149,7 @@ def test_a_second_run_in_the_work_dir_is_refused(finished, config, capsys):
     held = WorkDir(finished, load_config(config, {}, []), 2)
     with other_process(lambda: held.claim(resume=True)):
         for options in ([], ["--resume"]):
-            line = refused(["train", "--config", str(config), "--work-dir", str(finished), *options], capsys)
+            line = refused(["train", "--config", str(config), "--out", str(finished), *options], capsys)
             assert "finished: in use by process" in line
 
 
@@ -162,30 +162,30 @@ def test_a_work_dir_deleted_while_it_trains_is_one_line(config, capsys, tmp_path
         add(progress, iteration, *args)
 
     monkeypatch.setattr(Progress, "add", deleted)
-    assert "the work dir was deleted" in refused(["train", "--config", str(config), "--work-dir", str(tmp_path / "run")], capsys)
+    assert "the work dir was deleted" in refused(["train", "--config", str(config), "--out", str(tmp_path / "run")], capsys)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_teacher_is_named_by_an_option(finished, config, capsys, tmp_path):
     command = ["train", "--config", str(config), "--pipeline-test", "--distill-from"]
-    assert main([*command, str(finished / "with-bn-float-last.pt"), "--work-dir", str(tmp_path / "run")]) == 0
+    assert main([*command, str(finished / "with-bn-float-last.pt"), "--out", str(tmp_path / "run")]) == 0
     saved = load_checkpoint(tmp_path / "run" / "with-bn-float-last.pt")
     assert saved.config["distillation"] == {"teacher": str(finished / "with-bn-float-last.pt")}
     assert saved.history[-1]["curve"][-1][1]["distil.seg.logits"] > 0
-    assert "gone.pt: no such checkpoint" in refused([*command, "gone.pt", "--work-dir", str(tmp_path / "other")], capsys)
+    assert "gone.pt: no such checkpoint" in refused([*command, "gone.pt", "--out", str(tmp_path / "other")], capsys)
     assert not (tmp_path / "other").exists()
 
 
 def test_a_config_without_a_float_phase_is_one_line(root, capsys, tmp_path):
     solver = values(root)["solver"]
     path = write_config(tmp_path / "c.py", values(root, solver=[{"prefix": "with-bn", "quant_phase": phase()}, *solver[1:]]))
-    assert "solver[0] has no float_phase" in refused(["train", "--config", str(path), "--work-dir", str(tmp_path / "run")], capsys)
+    assert "solver[0] has no float_phase" in refused(["train", "--config", str(path), "--out", str(tmp_path / "run")], capsys)
 
 
 def test_a_work_dir_that_cannot_be_made_is_one_line(config, capsys, tmp_path):
     (tmp_path / "taken").write_text("")
     for place in ("taken", "taken/run"):
-        assert "taken" in refused(["train", "--config", str(config), "--work-dir", str(tmp_path / place)], capsys)
+        assert "taken" in refused(["train", "--config", str(config), "--out", str(tmp_path / place)], capsys)
 
 
 def test_a_pipeline_test_starts_from_the_weights_that_the_config_names(root, finished, tmp_path, capsys):
@@ -196,7 +196,7 @@ def test_a_pipeline_test_starts_from_the_weights_that_the_config_names(root, fin
         **GRAPH_NODES["backbone"], "width": 0.5}}))
 
     def told(config, run, *options):
-        assert main(["train", "--config", str(config), "--work-dir", str(tmp_path / run), *options]) == 0
+        assert main(["train", "--config", str(config), "--out", str(tmp_path / run), *options]) == 0
         shown = capsys.readouterr()
         return " ".join((shown.out + shown.err).split())
 

@@ -23,7 +23,8 @@ def test_a_pushed_model_is_pulled_and_used_by_name(checkpoints, tmp_path, monkey
     card, zoo = tmp_path / "card.md", tmp_path / "zoo"
     card.write_text("# tiny")
     monkeypatch.setenv("MTZOO_ZOO", str(tmp_path / "pulled"))
-    assert main(["zoo", "push", "tiny", "--to", str(zoo), "--model", str(model), "--weights", str(weights), "--card", str(card)]) == 0
+    files = ["--model", str(model), "--checkpoint", str(weights), "--card", str(card)]
+    assert main(["zoo", "push", "tiny", "--to", str(zoo), *files]) == 0
     assert main(["zoo", "list", "--from", str(zoo)]) == 0
     assert "tiny: onnx " in capsys.readouterr().out
     assert main(["zoo", "pull", "tiny", "--from", str(zoo)]) == 0
@@ -43,10 +44,11 @@ def test_a_pushed_model_is_pulled_and_used_by_name(checkpoints, tmp_path, monkey
 def test_mistakes_are_told_in_one_line(checkpoints, tmp_path, monkeypatch, capsys):
     weights, model = checkpoints
     monkeypatch.setenv("MTZOO_ZOO", str(tmp_path / "pulled"))
-    for options, message in ([], "nothing to push"), (["--model", model, "--half"], "--half changes nothing without --weights"), (
-            ["--model", model, "--int8"], "--int8 changes nothing without --weights"), (
-            ["--weights", tmp_path / "integers.pt"], "a checkpoint that rounds"), (["--model", tmp_path / "gone.onnx"], "gone.onnx"), (
-            ["--card", tmp_path / "gone.md"], "gone.md"), (["--weights", weights, "--card", tmp_path / "gone.md"], "gone.md"):
+    for options, message in ([], "nothing to push"), (["--model", model, "--half"], "--half changes nothing without --checkpoint"), (
+            ["--model", model, "--int8"], "--int8 changes nothing without --checkpoint"), (
+            ["--checkpoint", tmp_path / "integers.pt"], "a checkpoint that rounds"), (
+            ["--model", tmp_path / "gone.onnx"], "gone.onnx"), (
+            ["--card", tmp_path / "gone.md"], "gone.md"), (["--checkpoint", weights, "--card", tmp_path / "gone.md"], "gone.md"):
         assert main(["zoo", "push", "tiny", "--to", str(tmp_path / "zoo"), *map(str, options)]) == 2
         error = capsys.readouterr().err
         assert message in error

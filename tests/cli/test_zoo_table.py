@@ -3,9 +3,10 @@ from dataclasses import replace
 import pytest
 
 from mtzoo.cli.main import main
-from mtzoo.cli.zoo_row import Measuring, PrunedRow, ZooRow
-from mtzoo.cli.zoo_table import _is_done, markdown
+from mtzoo.cli.zoo_table_text import markdown
 from mtzoo.engine.row_record import load_rows
+from mtzoo.recipes.zoo_row import Measuring, PrunedRow, ZooRow
+from mtzoo.recipes.zoo_table import is_done
 
 ROW = ZooRow("zoo/fastscnn", (512, 1024), 1_396_307, 1_806_000_000, 1, 1000, {"integer": 0, "onnxruntime": 0, "openvino": 0},
              "a machine", 1, {"openvino fp32": 40.0, "openvino int8": 10.0},
@@ -33,7 +34,7 @@ def test_differing_values_are_named_with_their_executor():
 @pytest.mark.slow
 def test_a_network_is_measured_once_and_then_read_from_the_record(tmp_path, capsys):
     record, out = tmp_path / "zoo.json", tmp_path / "zoo.md"
-    command = ["zoo-table", "--names", "zoo/pp_humanseg_lite", "--hw", "32x64", "--check", "--bench", "--runs", "1",
+    command = ["zoo-table", "--names", "zoo/pp_humanseg_lite", "--size", "32x64", "--check", "--bench", "--runs", "1",
                "--weight-bits", "7", "--record", str(record), "--out", str(out)]
     assert main(command) == 0
     (row,) = load_rows(record, ZooRow, "zoo-table")
@@ -51,7 +52,7 @@ def test_a_network_is_measured_once_and_then_read_from_the_record(tmp_path, caps
 
 @pytest.mark.parametrize(("options", "why"), [
     (["--names", "zoo/nothing*"], "--names zoo/nothing*: no shipped config is called so"),
-    (["--hw", "512"], "--hw 512: height x width is wanted"),
+    (["--size", "512"], "--size 512: height x width is wanted"),
     (["--ratios", "0.3"], "--ratios: pruned networks are only measured with --bench"),
 ])
 def test_what_cannot_be_is_one_line(options, why, capsys):
@@ -72,7 +73,7 @@ def test_a_second_run_keeps_what_the_first_has_found():
 
 
 def test_another_number_of_threads_is_measured_anew():
-    assert _is_done(ROW, Measuring(1, 10, check=True, ratios=[0.3]))
-    assert not _is_done(ROW, Measuring(2, 10, check=True, ratios=[0.3]))
-    assert not _is_done(ROW, Measuring(1, 10, check=True, ratios=[0.2]))
-    assert not _is_done(None, Measuring(1, 0, check=False))
+    assert is_done(ROW, Measuring(1, 10, check=True, ratios=[0.3]))
+    assert not is_done(ROW, Measuring(2, 10, check=True, ratios=[0.3]))
+    assert not is_done(ROW, Measuring(1, 10, check=True, ratios=[0.2]))
+    assert not is_done(None, Measuring(1, 0, check=False))

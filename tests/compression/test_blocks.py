@@ -9,7 +9,7 @@ from mtzoo.compression.blocks import gone_blocks, pass_over, residual_blocks
 from mtzoo.compression.channels import channel_groups, removed_channels
 from mtzoo.compression.partial_run import pruned_part, run_calls
 from mtzoo.compression.pruning import prune
-from mtzoo.compression.widths import Widths
+from mtzoo.compression.widths import ChannelState
 from mtzoo.graph import IMAGES, read_program
 from mtzoo.layers import ConvBNAct, GlobalMean, ImageQuant, Product, Sum, Table, UpsampleNearest
 from mtzoo.models import build_network
@@ -213,7 +213,7 @@ def test_a_block_that_ends_in_a_sum_goes_like_any_other(swapped):
     assert [call.name for call in part.program.calls] == ["head"]
     original = run_calls(program.calls, {IMAGES: x})
     torch.testing.assert_close(part.outputs(original, ["task"])["task"]["logits"], outputs(pruned, x)["task.logits"])
-    widths = Widths(program, {}, "params")
+    widths = ChannelState(program, {}, "params")
     widths.remove([groups[[group.name for group in groups].index("block")].units[0]])
     assert widths.total() == sum(p.numel() for p in pruned.parameters())
 

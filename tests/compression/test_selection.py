@@ -6,7 +6,7 @@ from mtzoo.compression.channels import channel_groups, removed_channels
 from mtzoo.compression.importance import weight_scores
 from mtzoo.compression.pruning import prune
 from mtzoo.compression.selection import choice_of, order_steps
-from mtzoo.compression.widths import Widths
+from mtzoo.compression.widths import ChannelState
 from mtzoo.graph import output_positions, read_program
 from mtzoo.models import build_network
 from mtzoo.models.costs import node_costs
@@ -16,7 +16,7 @@ from tests.tiny import HW, tiny_graphs
 def plan(net, cost, scope, limits=None, *, blocks=True):
     program, scores = read_program(net), weight_scores(net, "l2")
     groups = channel_groups(program, scores, align=4, blocks=blocks)
-    widths = Widths(program, output_positions(net, HW), cost)
+    widths = ChannelState(program, output_positions(net, HW), cost)
     return groups, list(order_steps(groups, scores, widths, scope, limits))
 
 
@@ -56,7 +56,7 @@ def test_time_of_its_own_makes_a_layer_worth_taking_whole():
     net = build_network(tiny_graphs())
     program = read_program(net)
     names, positions = [call.name for call in program.convs], output_positions(net, HW)
-    widths = Widths(program, positions, "latency", dict.fromkeys(names, 7.0))
+    widths = ChannelState(program, positions, "latency", dict.fromkeys(names, 7.0))
     assert widths.total() == 7.0 * len(names)
     groups = {group.name: group for group in channel_groups(program, weight_scores(net, "l2"), align=4)}
     block = groups["nodes.backbone.stages.3.3"]

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from mtzoo.data import (
     CocoBoxes,
-    Draw,
     MaskFolder,
     MultiTaskDataset,
     Photometric,
+    SampleIndex,
     TaskData,
     TrainGeometry,
     TrainPipeline,
@@ -138,7 +138,7 @@ def test_mixup_takes_two_windows_of_a_folder_and_depends_on_the_draw_alone(tasks
     plain = MultiTaskDataset(tasks, TrainPipeline(GEOMETRY, Photometric(prob=0)))
     more = 0
     for position in range(12):
-        draw = Draw(0, position, position % 6)
+        draw = SampleIndex(0, position, position % 6)
         shown, alone = dataset[draw], plain[draw]
         np.testing.assert_array_equal(shown.image, dataset[draw].image)
         own = len(alone.boxes["det"].xyxy)
@@ -185,7 +185,7 @@ def test_off_is_as_it_was_and_on_depends_on_the_draw_alone(tasks):
     other = MultiTaskDataset(tasks, TrainPipeline(GEOMETRY, Photometric(prob=0), ALL, classes), cache_mb=4)
     seen = 0
     for position in range(40):
-        draw = Draw(0, position, position % 6)
+        draw = SampleIndex(0, position, position % 6)
         off, on, again = plain[draw], other[draw], other[draw]
         assert off.image.shape == on.image.shape == (48, 64, 3)
         np.testing.assert_array_equal(on.image, again.image)
@@ -207,6 +207,6 @@ def test_a_bad_image_that_another_one_needs_is_told_and_replaced(tmp_path):
     (root / "images" / "2.png").write_bytes(b"junk")
     task = TaskData("seg", "segmentation", ("sky", "ground", "thing"), (MaskFolder(str(root / "images"), str(root / "masks"), "own"),))
     dataset = MultiTaskDataset([task], TrainPipeline(GEOMETRY, Photometric(prob=0), Augmentation(mosaic=Mosaic(1))))
-    skipped = [bad for position in range(12) for bad in dataset[Draw(0, position, 0)].skipped]
+    skipped = [bad for position in range(12) for bad in dataset[SampleIndex(0, position, 0)].skipped]
     assert skipped
     assert {bad.path.name for bad in skipped} == {"2.png"}

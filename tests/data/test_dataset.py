@@ -8,7 +8,7 @@ import pytest
 from mtzoo.data import EvalPipeline, MultiTaskDataset, Photometric, TaskData, TrainGeometry, TrainPipeline, eval_sets
 from mtzoo.data.dataset import read_sample
 from mtzoo.data.images import full_size, read_image
-from mtzoo.data.sampler import Draw
+from mtzoo.data.sampler import SampleIndex
 from mtzoo.errors import UserError
 from mtzoo.ops.affine import map_boxes
 from mtzoo.ops.geometry import DeployGeometry
@@ -32,7 +32,7 @@ def test_one_image_carries_the_labels_of_all_tasks(tiny):
     dataset = MultiTaskDataset([tiny.boxes_task(), tiny.masks_task()], PIPELINE)
     assert [g.name for g in dataset.groups] == ["tiny"]
     assert dataset.groups[0].sources == {"det": "tiny", "seg": "tiny"}
-    samples = {s.path.stem: s for s in (dataset[Draw(0, i, i)] for i in range(4))}
+    samples = {s.path.stem: s for s in (dataset[SampleIndex(0, i, i)] for i in range(4))}
     assert {k: (sorted(s.boxes), sorted(s.masks)) for k, s in samples.items()} == {
         "a": (["det"], ["seg"]), "b": (["det"], ["seg"]), "c": (["det"], ["seg"]), "d": ([], ["seg"])}
     assert samples["a"].image.shape == (32, 64, 3)
@@ -42,11 +42,11 @@ def test_one_image_carries_the_labels_of_all_tasks(tiny):
 def test_a_draw_says_all(tiny):
     tasks = [tiny.boxes_task(), tiny.masks_task()]
     plain, cached = MultiTaskDataset(tasks, PIPELINE, seed=1), MultiTaskDataset(tasks, PIPELINE, seed=1, cache_mb=1)
-    for draw in (Draw(0, 5, 0), Draw(3, 0, 2)):
+    for draw in (SampleIndex(0, 5, 0), SampleIndex(3, 0, 2)):
         expected = plain[draw]
         for _ in range(2):  # read, then from the cache
             assert_same(expected, cached[draw])
-    assert (plain[Draw(0, 5, 0)].affine != plain[Draw(0, 6, 0)].affine).any()
+    assert (plain[SampleIndex(0, 5, 0)].affine != plain[SampleIndex(0, 6, 0)].affine).any()
 
 
 def test_other_folders_are_other_groups(tiny, tmp_path):
@@ -95,7 +95,7 @@ def test_labels_fit_images_decoded_smaller(photos):
     for position in range(60):
         record = dataset.records[position % 4]
         assert read_sample(record, reduction=SMALLER.geometry.reduction).image.shape == (48, 80, 3)
-        sample = dataset[Draw(0, position, position % 4)]
+        sample = dataset[SampleIndex(0, position, position % 4)]
         assert sample.original_hw == (96, 160)
         mask, inside = sample.masks["seg"], sample.masks["seg"] != IGNORE
         bright = sample.image[..., 0] > 127
@@ -118,7 +118,7 @@ def test_an_image_decoded_smaller_says_so_by_its_affine(photos):
 
 def test_a_draw_says_all_of_images_decoded_smaller(photos):
     plain, cached = (MultiTaskDataset(tasks_of(photos), SMALLER, seed=1, cache_mb=mb) for mb in (0, 1))
-    for draw in (Draw(0, 5, 0), Draw(3, 0, 1)):
+    for draw in (SampleIndex(0, 5, 0), SampleIndex(3, 0, 1)):
         for _ in range(2):  # read, then from the cache
             assert_same(plain[draw], cached[draw])
     assert 0 < cached.cache.used_bytes < 2 * (96 * 160 * 3)  # two full images alone would take more
@@ -154,7 +154,7 @@ def break_mask_value(tiny):
 def test_faults_of_an_image_are_told_with_its_stand_in(tiny, damage, words):
     dataset = MultiTaskDataset([tiny.boxes_task(), tiny.masks_task()], PIPELINE)
     damage(tiny)
-    (bad,) = {bad for position in range(9) for bad in dataset[Draw(0, position, 0)].skipped}
+    (bad,) = {bad for position in range(9) for bad in dataset[SampleIndex(0, position, 0)].skipped}
     assert bad.path == tiny.root / "images" / "a.png"
     assert re.search(words, bad.fault)
 
@@ -165,15 +165,15 @@ def test_a_draw_of_a_bad_image_says_all_too(tiny):
     plain, cached = MultiTaskDataset(tasks, PIPELINE, seed=1), MultiTaskDataset(tasks, PIPELINE, seed=1, cache_mb=1)
     stand_ins = []
     for position in range(40):
-        sample = plain[Draw(2, position, 0)]
-        assert_same(sample, cached[Draw(2, position, 0)])
+        sample = plain[SampleIndex(2, position, 0)]
+        assert_same(sample, cached[SampleIndex(2, position, 0)])
         assert {bad.path.stem for bad in sample.skipped} == {"a"}
         stand_ins.append(sample.path.stem)
-        same = plain[Draw(2, position, "abcd".index(sample.path.stem))]
+        same = plain[SampleIndex(2, position, "abcd".index(sample.path.stem))]
         assert not same.skipped
         assert_same(sample, same)  # the transforms are the place's, not the image's
     assert set(stand_ins) == set("bcd")
-    assert [plain[Draw(3, i, 0)].path.stem for i in range(40)] != stand_ins
+    assert [plain[SampleIndex(3, i, 0)].path.stem for i in range(40)] != stand_ins
 
 
 def test_stand_ins_come_from_the_same_folder(tiny, tmp_path):
@@ -186,7 +186,7 @@ def test_stand_ins_come_from_the_same_folder(tiny, tmp_path):
     assert len(dataset) == 6
     for folder, index in (("images", 0), ("more", 5)):
         dataset.records[index].path.write_bytes(b"junk")
-        samples = [dataset[Draw(0, position, index)] for position in range(20)]
+        samples = [dataset[SampleIndex(0, position, index)] for position in range(20)]
         assert {s.path.parent.name for s in samples} == {folder}
         assert all(s.skipped for s in samples)
 
@@ -196,7 +196,7 @@ def test_a_folder_without_one_good_image_stops_at_once(tiny):
     for stem in "abcd":
         (tiny.root / "images" / f"{stem}.png").write_bytes(b"junk")
     with pytest.raises(UserError, match=r"images/b.png: no JPEG.* \(so are the next 15 images drawn from its folder;"):
-        dataset[Draw(0, 0, 1)]
+        dataset[SampleIndex(0, 0, 1)]
 
 
 def test_images_that_have_been_mended_are_bad_no_more(tiny):
@@ -229,5 +229,5 @@ def test_nothing_of_the_users_is_rewritten(tiny):
         return {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in tiny.root.rglob("*")}
     before = state()
     dataset = MultiTaskDataset([tiny.boxes_task(), tiny.masks_task()], PIPELINE)
-    dataset[Draw(0, 0, 0)]
+    dataset[SampleIndex(0, 0, 0)]
     assert state() == before

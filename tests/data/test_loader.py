@@ -16,7 +16,7 @@ from mtzoo.data import (
     make_loader,
 )
 from mtzoo.data.loader import load_batch
-from mtzoo.data.sampler import Draw
+from mtzoo.data.sampler import SampleIndex
 from mtzoo.errors import UserError
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.structures import IGNORE
@@ -30,7 +30,7 @@ def dataset(tiny):
 
 
 def test_collate_keeps_what_is_not_labelled_apart(dataset):
-    samples = [dataset[Draw(0, i, i)] for i in (0, 3)]
+    samples = [dataset[SampleIndex(0, i, i)] for i in (0, 3)]
     del samples[0].masks["seg"]
     batch = collate(samples)
     assert batch.images.shape == (2, 3, 32, 64)
@@ -47,9 +47,9 @@ def test_collate_keeps_what_is_not_labelled_apart(dataset):
 def test_what_the_cache_keeps_is_not_recoloured(dataset):
     geometry = TrainGeometry(crop_hw=(48, 64), resize_hw=(48, 64), flip_prob=0)
     dataset.pipeline = TrainPipeline(geometry, Photometric(prob=0))  # the window is the image
-    expected = dataset[Draw(0, 0, 1)].image
+    expected = dataset[SampleIndex(0, 0, 1)].image
     dataset.pipeline = TrainPipeline(geometry, Photometric(prob=1))
-    assert (dataset[Draw(0, 0, 1)].image != expected).any()
+    assert (dataset[SampleIndex(0, 0, 1)].image != expected).any()
     np.testing.assert_array_equal(dataset.cache.image(1)[0], expected)
 
 
@@ -65,7 +65,7 @@ def test_a_batch_is_its_samples_together(dataset):
 
 
 def test_a_task_without_labels_is_not_in_the_batch(dataset):
-    assert list(collate([dataset[Draw(0, 0, 3)]]).boxes) == []
+    assert list(collate([dataset[SampleIndex(0, 0, 3)]]).boxes) == []
 
 
 def epochs(dataset, workers):
@@ -156,7 +156,7 @@ def test_another_fault_of_a_worker_keeps_its_traceback(tiny, monkeypatch):
 def test_more_workers_than_cpus_are_no_warning(dataset, tiny, monkeypatch, recwarn):
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0})
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    assert len(list(make_loader(dataset, [Draw(0, i, i) for i in range(2)], 1, 2))) == 2
+    assert len(list(make_loader(dataset, [SampleIndex(0, i, i) for i in range(2)], 1, 2))) == 2
     (eval_set,) = eval_sets([tiny.masks_task()], EvalPipeline(DeployGeometry((32, 64), (48, 64), drop_top=16)))
     assert len(list(make_eval_loader(eval_set.dataset, 3, 2))) == 2
     assert not [each for each in recwarn if "worker" in str(each.message)]

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from mtzoo.data import (
     CocoBoxes,
-    Draw,
     MaskFolder,
     MultiTaskDataset,
     Photometric,
+    SampleIndex,
     TaskData,
     TrainGeometry,
     TrainPipeline,
@@ -40,15 +40,15 @@ def test_a_size_lasts_for_its_interval_in_every_process(interval, per_batch, ran
     per_epoch, images = 5, per_batch * ranks
     schedule = SizeSchedule(SIZES, interval, images, per_epoch, seed=3)
     epoch, within = divmod(iteration, per_epoch)
-    own = {schedule.at(Draw(epoch, within * images + place, 0)) for place in range(images)}
+    own = {schedule.at(SampleIndex(epoch, within * images + place, 0)) for place in range(images)}
     assert len(own) == 1
     first = iteration // interval * interval
     epoch, within = divmod(first, per_epoch)
-    assert own == {schedule.at(Draw(epoch, within * images, 0))}
+    assert own == {schedule.at(SampleIndex(epoch, within * images, 0))}
 
 
 def test_all_sizes_come_up_and_seeds_differ():
-    drawn = [[SizeSchedule(SIZES, 2, 1, 1000, seed).at(Draw(0, i, 0)) for i in range(200)] for seed in (0, 1)]
+    drawn = [[SizeSchedule(SIZES, 2, 1, 1000, seed).at(SampleIndex(0, i, 0)) for i in range(200)] for seed in (0, 1)]
     assert all(20 < each.count(size) < 120 for each in drawn for size in SIZES)
     assert drawn[0] != drawn[1]
 
@@ -71,7 +71,7 @@ def test_the_window_stays_and_its_labels_follow(tasks, size):
     other = dataset.pipeline.at(size)
     assert dataset.pipeline.at((48, 72)) is dataset.pipeline
     for position in range(12):
-        draw = Draw(0, position, position % 6)
+        draw = SampleIndex(0, position, position % 6)
         base, shown = dataset[draw], dataset.sample(draw, dataset.rng(draw), None, other)
         assert shown.image.shape == (*size, 3)
         assert shown.masks["seg"].shape == size
@@ -94,7 +94,7 @@ def test_a_batch_has_its_iterations_size_and_mosaics_fill_it(tasks):
     dataset = MultiTaskDataset(tasks, TrainPipeline(GEOMETRY, Photometric(prob=0), parts))
     schedule = SizeSchedule(SIZES, 1, 2, 3, seed=0)
     for iteration in range(6):
-        draws = [Draw(iteration // 3, iteration % 3 * 2 + i, i) for i in range(2)]
+        draws = [SampleIndex(iteration // 3, iteration % 3 * 2 + i, i) for i in range(2)]
         batch, again = schedule(dataset, draws), schedule(dataset, draws)
         assert tuple(batch.images.shape[2:]) == tuple(batch.masks["seg"].shape[1:]) == schedule.at(draws[1])
         np.testing.assert_array_equal(batch.images, again.images)
@@ -107,7 +107,7 @@ def test_images_are_decoded_for_the_largest_size_whatever_comes_first(photos):
     small, both = (MultiTaskDataset([task], TrainPipeline(geometry), largest_hw=hw, cache_mb=4) for hw in (None, (192, 320)))
     assert small.reduction((96, 160)) == 4
     assert both.reduction((96, 160)) == 1
-    draw = Draw(0, 0, 0)
+    draw = SampleIndex(0, 0, 0)
     first = both.sample(draw, both.rng(draw), None, both.pipeline.at((192, 320))).image
     both.sample(draw, both.rng(draw))
     np.testing.assert_array_equal(both.sample(draw, both.rng(draw), None, both.pipeline.at((192, 320))).image, first)

@@ -3,11 +3,11 @@ import pytest
 
 from mtzoo.data import (
     CocoBoxes,
-    Draw,
     EvalPipeline,
     MaskFolder,
     MultiTaskDataset,
     Photometric,
+    SampleIndex,
     TaskData,
     TrainGeometry,
     TrainPipeline,
@@ -60,7 +60,7 @@ def test_boxes_and_masks_of_real_images_stay_together(tasks, flip):
     dataset = MultiTaskDataset(tasks, TrainPipeline(geometry, Photometric(prob=0)))
     sides = 0
     for position in range(12):
-        sample = dataset[Draw(0, position, position * 8)]
+        sample = dataset[SampleIndex(0, position, position * 8)]
         car = sample.masks["seg"] == CAMVID.index("car")
         for x1, y1, x2, y2 in sample.boxes["det"].xyxy[~sample.boxes["det"].ignore]:
             if min(x1, y1) < 3 or x2 > 477 or y2 > 349:
@@ -83,5 +83,5 @@ def test_eval_affine_maps_predictions_back(tasks):
     boxes = sample.boxes["det"].xyxy
     np.testing.assert_allclose(map_boxes(invert(sample.affine), map_boxes(sample.affine, boxes)), boxes, atol=1e-3)
     whole = TrainGeometry(crop_hw=(360, 480), resize_hw=(360, 480), flip_prob=0)
-    trained = MultiTaskDataset(tasks, TrainPipeline(whole, Photometric(prob=0)))[Draw(0, 0, 0)]
+    trained = MultiTaskDataset(tasks, TrainPipeline(whole, Photometric(prob=0)))[SampleIndex(0, 0, 0)]
     np.testing.assert_array_equal(sample.image, trained.image[8:])

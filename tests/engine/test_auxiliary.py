@@ -18,9 +18,11 @@ from mtzoo.engine.integer_step import to_integers
 from mtzoo.engine.losses import MultiTaskLoss, compute_loss
 from mtzoo.engine.pruning import pruned_config, without
 from mtzoo.engine.ptq import load_float_network
+from mtzoo.engine.resume import weights_of
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
-from mtzoo.engine.run import stages, start_run, train, weights_of
+from mtzoo.engine.run import stages, start_run
 from mtzoo.engine.stages import network_at
+from mtzoo.engine.train_stages import train
 from mtzoo.errors import UserError
 from mtzoo.graph import read_program
 from mtzoo.losses import SegmentationLoss

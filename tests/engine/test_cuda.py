@@ -93,5 +93,5 @@ def test_bn_over_two_processes_is_that_of_one_with_all_images(tmp_path):
 def test_a_whole_training_ends_in_the_same_integers_everywhere(tmp_path, capsys):
     """quant-train on the GPU: its last step compares fake-quant, integers, ONNX Runtime and OpenVINO on the CPU."""
     path = write_config(tmp_path / "config.py", config_values(write_images(tmp_path)))
-    assert main(["quant-train", "--config", str(path), "--work-dir", str(tmp_path / "run"), "--ctx", "0"]) == 0
+    assert main(["quant-train", "--config", str(path), "--out", str(tmp_path / "run"), "--ctx", "0"]) == 0
     assert "differing: {'integer': 0, 'onnxruntime': 0, 'openvino': 0}" in capsys.readouterr().out

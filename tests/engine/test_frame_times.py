@@ -69,7 +69,7 @@ def test_what_a_frame_costs_besides_the_network():
 
 @pytest.mark.slow
 def test_the_verb_prints_a_table_and_writes_the_figures(model_path, images, tmp_path, capsys):
-    assert main(["bench", str(model_path), "--pipeline", str(images), "--threads", "1", "--runs", "2",
+    assert main(["bench", str(model_path), "--images", str(images), "--threads", "1", "--runs", "2",
                  "--json", str(tmp_path / "frames.json")]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     report = json.loads((tmp_path / "frames.json").read_text())
@@ -79,10 +79,10 @@ def test_the_verb_prints_a_table_and_writes_the_figures(model_path, images, tmp_
 
 
 @pytest.mark.parametrize(("arguments", "fault"), [
-    (["--pipeline", "drive"], "name one model"),
-    (["m.onnx", "--resize", "r.onnx", "--crop", "c.onnx", "--pipeline", "drive"], "name one model"),
-    (["--resize", "r.onnx", "--crop", "c.onnx"], "--resize, --crop and --pipeline go together"),
-    (["m.onnx", "--pipeline", "drive", "--base", "b.onnx"], "--base"), (["m.onnx", "--pipeline", "gone"], "gone: no such file")])
+    (["--images", "drive"], "name one model"),
+    (["m.onnx", "--resize", "r.onnx", "--crop", "c.onnx", "--images", "drive"], "name one model"),
+    (["--resize", "r.onnx", "--crop", "c.onnx"], "--resize, --crop and --images go together"),
+    (["m.onnx", "--images", "drive", "--base", "b.onnx"], "--base"), (["m.onnx", "--images", "gone"], "gone: no such file")])
 def test_what_does_not_fit_together_is_one_line(images, monkeypatch, capsys, arguments, fault):
     monkeypatch.chdir(images.parent)
     assert main(["bench", *arguments]) == 2

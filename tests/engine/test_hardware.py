@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from mtzoo.cli.hardware import profile_table, ranking_table
+from mtzoo.cli.hardware_tables import profile_table, ranking_table
 from mtzoo.compression.hardware_profile import KINDS, LEAF_KINDS, HardwareProfile, load_profile, profile_text
 from mtzoo.compression.latency import leaf_kind, predict_latency
 from mtzoo.config import config_from_dict

@@ -3,7 +3,7 @@ import itertools
 import pytest
 import torch
 
-from mtzoo.compression import Widths, channel_groups, order_steps, removed_channels, weight_scores
+from mtzoo.compression import ChannelState, channel_groups, order_steps, removed_channels, weight_scores
 from mtzoo.config import load_config
 from mtzoo.config.channels import channel_plan
 from mtzoo.engine.pruning import (
@@ -55,7 +55,7 @@ def test_taylor_scores_see_every_task_and_are_the_same_each_time(config):
 def test_a_step_that_takes_too_much_is_left_out(config, blocks, align):
     net = network_at(config, 0, quantized=False)
     program, scores = read_program(net), weight_scores(net, "l2")
-    widths = Widths(program, output_positions(net, config.deploy_geometry.input_hw), "macs")
+    widths = ChannelState(program, output_positions(net, config.deploy_geometry.input_hw), "macs")
     order = order_steps(channel_groups(program, scores, align, blocks=blocks), scores, widths, "global")
     before, large = next((a, b) for a, b in itertools.pairwise(order)
                          if (b.count == 0) == blocks and b.removed - a.removed > 2 * OVERSHOOT)

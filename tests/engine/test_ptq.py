@@ -8,16 +8,16 @@ from mtzoo.config import config_from_dict
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.ptq import (
-    Job,
+    PtqInputs,
     fold_all,
     integer_network,
+    keep_worst_parts,
     left_inexact,
     load_float_network,
     mixed_network,
-    spare_parts,
-    with_spared_layers,
+    with_kept_layers,
 )
-from mtzoo.engine.sensitivity import (
+from mtzoo.engine.quantization_noise import (
     draw_noise,
     fingerprint,
     load_noise,
@@ -49,7 +49,7 @@ def path(config, tmp_path):
 @pytest.fixture
 def job(config, path):
     batches = Batches(calibration_images(config, 4))
-    return Job(config, fold_all(load_float_network(config, path), config), batches, Corrections())
+    return PtqInputs(config, fold_all(load_float_network(config, path), config), batches, Corrections())
 
 
 def test_folding_leaves_the_original_and_the_function(config, path):
@@ -103,7 +103,7 @@ def test_the_integer_checkpoint_holds_integers_of_step_3(job):
 
 def test_what_the_config_leaves_in_float_is_found(job):
     assert left_inexact(job) == {}
-    left = replace(job, config=with_spared_layers(job.config, ["nodes.seg_head.spatial"], "float"))
+    left = replace(job, config=with_kept_layers(job.config, ["nodes.seg_head.spatial"], "float"))
     # the concat behind it joins a float map with an integer one, so its reader has no integer input
     assert list(left_inexact(left)) == ["nodes.seg_head.spatial", "nodes.seg_head.pointwise"]
 
@@ -111,7 +111,7 @@ def test_what_the_config_leaves_in_float_is_found(job):
 def test_float_parts_come_back_from_the_mixed_checkpoint(job):
     net, checkpoint = mixed_network(job, ["nodes.seg_head.*"])
     assert checkpoint.progress.step == 2
-    config = with_spared_layers(job.config, ["nodes.seg_head.*"], "float")
+    config = with_kept_layers(job.config, ["nodes.seg_head.*"], "float")
     assert config.resolved == checkpoint.config
     again = network_at(config, 2, quantized=True)
     again.load_state_dict(checkpoint.network)
@@ -125,7 +125,7 @@ def test_float_parts_come_back_from_the_mixed_checkpoint(job):
 def test_a_head_with_its_own_quantization_is_left_in_float_too(tmp_path):
     values = config_values(tmp_path / "data")
     values["tasks"]["seg"]["quantization"] = {"weight_bits": 7, "not_quant_pattern": ["nodes.seg_head.blocks.*"]}
-    own = with_spared_layers(config_from_dict(values), ["nodes.seg_head.classify"], "float")
+    own = with_kept_layers(config_from_dict(values), ["nodes.seg_head.classify"], "float")
     assert quantization_of(own).of_module("nodes.seg_head.classify").not_quant_pattern \
         == ("nodes.seg_head.blocks.*", "nodes.seg_head.classify")
     assert quantization_of(own).default.not_quant_pattern == ("nodes.seg_head.classify",)
@@ -148,14 +148,14 @@ def test_parts_are_spared_one_after_the_other_until_it_is_good(job):
         return {"seg/mIoU": 100.0 * (net.nodes["seg_head"].classify.weight_quant is None),
                 "det/AP50": 100.0 * (net.nodes["det_head"].cls[0].weight_quant is None)}
 
-    mixed = spare_parts(job, ranking, measure, lambda m: min(m.values()) > 50, lambda parts, m: tried.append(parts))
+    mixed = keep_worst_parts(job, ranking, measure, lambda m: min(m.values()) > 50, lambda parts, m: tried.append(parts))
     assert tried == [("nodes.seg_head",), ("nodes.seg_head", "nodes.det_head")]
     assert mixed.parts == tried[-1]
-    assert spare_parts(job, ranking, measure, lambda m: False, lambda parts, m: None) is None
+    assert keep_worst_parts(job, ranking, measure, lambda m: False, lambda parts, m: None) is None
 
 
 def test_noise_is_measured_kept_and_used_again(job, path, tmp_path):
-    file, made_for = tmp_path / "out" / "sensitivity.json", fingerprint(job, path)
+    file, made_for = tmp_path / "out" / "noise.json", fingerprint(job, path)
     told = []
 
     def on_part(part, noise):
@@ -176,7 +176,7 @@ def test_noise_is_measured_kept_and_used_again(job, path, tmp_path):
 
 
 def test_noise_of_something_else_is_not_used(tmp_path):
-    file = tmp_path / "sensitivity.json"
+    file = tmp_path / "noise.json"
     save_noise(file, {"checkpoint": "a", "tasks": ["seg"]}, {"nodes.neck": {"seg": 1.0}})
     with pytest.raises(UserError, match="measured for another 'checkpoint'"):
         load_noise(file, {"checkpoint": "b", "tasks": ["seg"]})

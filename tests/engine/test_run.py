@@ -8,11 +8,12 @@ import torch
 
 from mtzoo.config import config_from_dict
 from mtzoo.console import PlainConsole
-from mtzoo.engine import loop
-from mtzoo.engine import run as run_module
+from mtzoo.engine import loop, train_stages
 from mtzoo.engine.checkpoint import load_checkpoint, save_checkpoint
 from mtzoo.engine.integer_step import to_integers
-from mtzoo.engine.run import stages, start_run, train, weights_of
+from mtzoo.engine.resume import weights_of
+from mtzoo.engine.run import stages, start_run
+from mtzoo.engine.train_stages import train
 from mtzoo.engine.work_dir import WorkDir
 from mtzoo.errors import UserError
 from tests.tiny import config_values, phase, tiny_config, write_images
@@ -86,7 +87,7 @@ def test_an_interrupted_run_ends_as_the_uninterrupted_one(images, tmp_path, monk
         assert WorkDir(tmp_path / "parts", config, keep=9).latest()[0].stem == start
     interrupter.left = None
     with monkeypatch.context() as patch:
-        patch.setattr(run_module, "evaluate_shown", interrupted)
+        patch.setattr(train_stages, "evaluate_shown", interrupted)
         with pytest.raises(KeyboardInterrupt):
             go(config, tmp_path / "parts", resume=True)
     assert WorkDir(tmp_path / "parts", config, keep=9).latest()[0].stem == "fusion-bn-c2-0002"  # trained, not yet evaluated
@@ -215,10 +216,10 @@ def test_a_batch_larger_than_an_epoch_is_told(images, tmp_path):
 
 @pytest.mark.slow
 def test_a_start_from_a_float_checkpoint(images, tmp_path, monkeypatch):
-    """--load-from: weights of the same names and shapes come over, published ones are not read; a quantized or foreign checkpoint is
+    """--checkpoint: weights of the same names and shapes come over, published ones are not read; a quantized or foreign checkpoint is
     refused."""
     published = []
-    monkeypatch.setattr(run_module, "start_from_published", lambda net: published.append(net) or [])
+    monkeypatch.setattr(train_stages, "start_from_published", lambda net: published.append(net) or [])
     go(tiny_config(images, ["seg"], solver=float_solver(iterations=1)), tmp_path / "first", float_only=True)
     assert len(published) == 1
     last = tmp_path / "first" / "with-bn-float-last.pt"

@@ -12,7 +12,8 @@ from mtzoo.console import PlainConsole
 from mtzoo.engine import validation as module
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.progress import Progress
-from mtzoo.engine.run import stages, start_run, train
+from mtzoo.engine.run import stages, start_run
+from mtzoo.engine.train_stages import train
 from mtzoo.engine.validation import Validator
 from mtzoo.errors import UserError
 from mtzoo.signals import handled

@@ -11,7 +11,8 @@ from torch import nn
 from mtzoo.config.averaging import Ema
 from mtzoo.console import PlainConsole
 from mtzoo.engine.checkpoint import load_checkpoint
-from mtzoo.engine.run import stages, start_run, train
+from mtzoo.engine.run import stages, start_run
+from mtzoo.engine.train_stages import train
 from mtzoo.engine.weight_average import WeightAverage
 from mtzoo.errors import UserError
 from tests.engine.test_run import Interrupter, float_solver

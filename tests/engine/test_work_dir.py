@@ -57,7 +57,7 @@ def test_another_configs_run_is_left_alone(work_dir, tmp_path):
     work_dir.save_numbered(at(0, False, 2))
     other = WorkDir(work_dir.path, tiny_config(tmp_path, ["seg"]), keep=2)
     for resume in (False, True):
-        with pytest.raises(UserError, match=r"run: holds the run of another config \(tests/tiny, \w+\); choose another --work-dir"):
+        with pytest.raises(UserError, match=r"run: holds the run of another config \(tests/tiny, \w+\); choose another --out"):
             other.claim(resume)
 
 
@@ -111,7 +111,7 @@ def test_checkpoints_of_nobody_are_left_alone(work_dir):
 @pytest.mark.parametrize("text", ["", "{", "[]", "\udcff", "[" * 200_000])
 def test_a_damaged_marker_is_one_line(work_dir, text):
     (work_dir.path / "config.json").write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(UserError, match=r"config\.json: .*(choose another --work-dir|save the file as UTF-8)"):
+    with pytest.raises(UserError, match=r"config\.json: .*(choose another --out|save the file as UTF-8)"):
         work_dir.claim(resume=False)
 
 
@@ -222,7 +222,7 @@ def test_advice_names_a_checkpoint_to_go_on_from_only_where_there_is_one(work_di
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UserError, match=r"No space left on device\); free space or choose another --work-dir$"):
+    with pytest.raises(UserError, match=r"No space left on device\); free space or choose another --out$"):
         work_dir.save_numbered(at(0, False, 2))
     monkeypatch.undo()
     work_dir.save_numbered(at(0, False, 2))

@@ -18,7 +18,7 @@ def test_a_layout_is_recognised_and_converted(tmp_path):
 
 
 @pytest.mark.parametrize(("options", "said"), [
-    ({"format": "kity"}, "no such format; did you mean"), ({"src": None}, "--src DIR is missing"),
+    ({"format": "kity"}, "no such format; did you mean"), ({"src": None}, "--data DIR is missing"),
     ({"annotations": "gone.json"}, "gone.json: no such file"),
 ])
 def test_what_is_not_there_is_told(tmp_path, options, said):

@@ -15,7 +15,7 @@ def test_a_narrower_network_and_its_integers(project, tmp_path, quiet):
 
 
 @pytest.mark.parametrize(("ratio", "options", "said"), [
-    (None, {}, "give --pruning-ratio"), (0.3, {"max_drop": 1.0}, "go together"), (None, {"sensitivity": "t.json"}, "go together"),
+    (None, {}, "give --ratio"), (0.3, {"max_drop": 1.0}, "go together"), (None, {"sensitivity": "t.json"}, "go together"),
 ])
 def test_options_go_together(project, tmp_path, quiet, ratio, options, said):
     with pytest.raises(mtzoo.UserError, match=said):

@@ -71,7 +71,7 @@ def build(root: str) -> int:
         write_checkpoint(path, config, step, quantized=quantized)
     if main(["export", str(base.integer_checkpoint), "--out", str(base.model)]):
         return 1
-    if main(["train", "--config", str(base.config), "--work-dir", str(base.run)]):
+    if main(["train", "--config", str(base.config), "--out", str(base.run)]):
         return 1
     (base.run / "with-bn-float-last.pt").unlink()
     write_videos(base.root)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mtzoo.cli.min_score import MinScore
-from mtzoo.cli.predict import predict_files
-from mtzoo.cli.predict_output import Output
+from mtzoo.recipes.predict import predict_files
+from mtzoo.recipes.predict.min_score import MinScore
+from mtzoo.recipes.predict.output import Output
 from mtzoo.structures import Prediction
 from tests.robustness.base import Base
 from tests.robustness.fuzz import Case

@@ -67,7 +67,7 @@ def test_label_files(name, case, harness, tmp_path):
         os.mkfifo(path)
     else:
         path.write_text(content)
-    outcome = harness.verb(["data", "convert", form, "--src", tmp_path / "src", "--out", tmp_path / "out" / "set"], tmp_path)
+    outcome = harness.verb(["data", "convert", form, "--data", tmp_path / "src", "--out", tmp_path / "out" / "set"], tmp_path)
     assert_held(outcome, (0, 2))
     assert "root:x:0" not in outcome.out + outcome.err
 

@@ -345,7 +345,7 @@ def test_a_start_from_wrong_values(name, change, harness, base, tmp_path):
     """Of the config only what the new run takes over counts, so some of these are good enough."""
     torch.save(change(torch.load(base.float_checkpoint, weights_only=True)), tmp_path / "x.pt")
     outcome = harness.verb(
-        ["train", "--config", base.config, "--work-dir", tmp_path / "out" / "w", "--load-from", tmp_path / "x.pt"], tmp_path
+        ["train", "--config", base.config, "--out", tmp_path / "out" / "w", "--checkpoint", tmp_path / "x.pt"], tmp_path
     )
     assert_held(outcome, (0, 2) if name.startswith("config") else (2,))
 
@@ -358,7 +358,7 @@ def test_a_run_with_wrong_values(name, change, harness, base, tmp_path):
     shutil.copy(base.run / "config.json", work_dir)
     values = torch.load(base.run / "with-bn-0002.pt", weights_only=True)
     torch.save(change(values), work_dir / "with-bn-0002.pt")
-    outcome = harness.verb(["train", "--config", base.config, "--work-dir", work_dir, "--resume"], tmp_path)
+    outcome = harness.verb(["train", "--config", base.config, "--out", work_dir, "--resume"], tmp_path)
     assert_held(outcome)
 
 

@@ -140,7 +140,7 @@ REFUSED: dict[str, Callable[[Values], Values]] = {
 def test_values(name, change, harness, base, tmp_path):
     (tmp_path / "cwd").mkdir()
     write_config(tmp_path / "config.py", change(base.values))
-    outcome = harness.verb(["train", "--config", tmp_path / "config.py", "--work-dir", tmp_path / "out" / "w"], tmp_path)
+    outcome = harness.verb(["train", "--config", tmp_path / "config.py", "--out", tmp_path / "out" / "w"], tmp_path)
     assert_held(outcome)
 
 
@@ -168,7 +168,7 @@ OPTIONS = {
 
 @pytest.mark.parametrize(("name", "option"), cases(OPTIONS, ["minus-signs", "deep-key", "digits"]))
 def test_options(name, option, harness, base, tmp_path):
-    argv = ["train", "--config", base.config, "--work-dir", tmp_path / "out" / "w", "--cfg-options", option]
+    argv = ["train", "--config", base.config, "--out", tmp_path / "out" / "w", "--cfg-options", option]
     assert_held(harness.verb(argv, tmp_path))
 
 
@@ -195,4 +195,4 @@ CODE = {
 @pytest.mark.parametrize(("name", "text"), cases(CODE, ["exit", "deep", "cycle"]))
 def test_code(name, text, harness, base, tmp_path):
     (tmp_path / "config.py").write_bytes(text.encode("latin-1"))
-    assert_held(harness.verb(["train", "--config", tmp_path / "config.py", "--work-dir", tmp_path / "out" / "w"], tmp_path))
+    assert_held(harness.verb(["train", "--config", tmp_path / "config.py", "--out", tmp_path / "out" / "w"], tmp_path))

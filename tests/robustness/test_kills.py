@@ -36,10 +36,10 @@ class Chain:
     def argv(self, config: Path, base: Base, folder: Path, resume: bool) -> list[Any]:
         argv = [self.verb, "--config", config, *(["--resume"] if resume else [])]
         if self.verb in ("train", "quant-train"):
-            return [*argv, "--work-dir", folder]
-        argv += ["--model-path", base.float_checkpoint, "--save-dir", folder, "--retraining-iters", ITERATIONS]
+            return [*argv, "--out", folder]
+        argv += ["--checkpoint", base.float_checkpoint, "--out", folder, "--iters", ITERATIONS]
         argv += ["--limit", "2", "--no-bench"]
-        return [*argv, "--pruning-ratio", "0.3", "--calib-images", "2"] if self.verb == "prune" else argv
+        return [*argv, "--ratio", "0.3", "--calib-images", "2"] if self.verb == "prune" else argv
 
 
 def run_once(chain: Chain, harness: Harness, base: Base, folder: Path, work_dir: Path, resume: bool,

@@ -94,7 +94,7 @@ def test_class_names(name, harness, base, tmp_path):
 @named
 def test_work_dirs(name, harness, base, tmp_path):
     work_dir = tmp_path / "out" / safe(name)
-    argv = ["train", "--config", base.config, "--work-dir", work_dir, "--cfg-options", "solver.0.float_phase.iterations=1"]
+    argv = ["train", "--config", base.config, "--out", work_dir, "--cfg-options", "solver.0.float_phase.iterations=1"]
     outcome = harness.verb(argv, tmp_path)
     assert_held(outcome, (0,))
     assert (work_dir / "with-bn-float-last.pt").is_file()

@@ -52,9 +52,9 @@ def test_what_is_stopped_is_gone_on_with_and_packed(tool, tmp_path, capsys, monk
     long = write_config(tmp_path / "long.py", config_values(data, ["seg"], solver=solver))
     short = write_config(tmp_path / "short.py", config_values(data, ["seg"]))
     trainings = tmp_path / "trainings.yaml"
-    trainings.write_text(f"long: ['train --config {long} --work-dir {{runs}}/long']\n"
-                         f"short: ['train --config {short} --work-dir {{runs}}/short']\n"
-                         "wrong: ['train --config gone --work-dir {runs}/wrong', 'train --config never --work-dir {runs}/never']\n")
+    trainings.write_text(f"long: ['train --config {long} --out {{runs}}/long']\n"
+                         f"short: ['train --config {short} --out {{runs}}/short']\n"
+                         "wrong: ['train --config gone --out {runs}/wrong', 'train --config never --out {runs}/never']\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TOOLS.parent), os.environ.get("PYTHONPATH", "")]))
     runs, out = tmp_path / "runs", tmp_path / "out"
     call = ["--runs", str(runs), "--out", str(out), "--ctx", "cpu", "--workers", "0", "--trainings", str(trainings)]

@@ -44,7 +44,7 @@ def open_bdd100k(src: Path) -> SourceSet:
     root = find_folder(src, ("bdd100k", "."), LAYOUT)
     splits = {split: [*_frames(root, split), *_semantic(root, split)] for split in ("train", "val")}
     if not any(splits.values()):
-        raise UserError(f"{root}: no label file of BDD100K; --src has to hold {LAYOUT}")
+        raise UserError(f"{root}: no label file of BDD100K; --data has to hold {LAYOUT}")
     lanes = {"background": "background", **{lane: _lane_class(lane) for lane in LANES[1:]}}
     boxes = {name: common_class(name) or name for name in OBJECTS}
     return SourceSet(splits, Vocabulary(boxes, OBJECTS, {"seg": TRAIN_CLASSES, "lane": lanes, "drivable": {a: a for a in AREAS}}))

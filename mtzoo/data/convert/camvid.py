@@ -61,7 +61,7 @@ def open_camvid(src: Path) -> SourceSet:
     """Whether the masks have 11 or 32 classes shows in codes.txt (32) and in the first mask's colours (32)."""
     pairs = {split: pair for split in ("train", "val") if (pair := _split_pair(src, split))} or _flat_pair(src)
     if not pairs:
-        raise UserError(f"{src}: no folders of CamVid; --src has to hold {LAYOUT}")
+        raise UserError(f"{src}: no folders of CamVid; --data has to hold {LAYOUT}")
     files = {split: list(_files(pair)) for split, pair in pairs.items()}
     masks = [mask for found in files.values() for _, mask in found]
     if not masks:

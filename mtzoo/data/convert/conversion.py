@@ -36,7 +36,7 @@ def convert(form: Format, places: Places, out: Path, options: Options, on_progre
     """
     src = places.src
     if not src.is_dir():
-        raise UserError(f"--src {src}: no such folder; name the folder of the {form.title} data set")
+        raise UserError(f"--data {src}: no such folder; name the folder of the {form.title} data set")
     target = OutFolder(out, src)
     opened = form.open(places)
     unread = unread_images(src)

@@ -27,7 +27,7 @@ def open_culane(src: Path) -> SourceSet:
 def _entries(src: Path, split: str) -> list[Entry]:
     listed = next((p for p in (src / "list" / f"{split}.txt", src / "list" / f"{split}_gt.txt") if p.is_file()), None)
     if listed is None:
-        raise UserError(f"{src / 'list' / f'{split}.txt'}: no such list; --src has to hold {LAYOUT}")
+        raise UserError(f"{src / 'list' / f'{split}.txt'}: no such list; --data has to hold {LAYOUT}")
     entries: list[Entry] = []
     for where, line in read_lines(listed):
         image = existing(inside(src, line.split()[0].lstrip("/"), where), where)  # the published lists begin with a slash

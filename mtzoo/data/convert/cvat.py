@@ -29,7 +29,7 @@ def open_cvat(places: Places) -> SourceSet:
     listing = Listing(places.src)
     found = [places.annotations] if places.annotations else [places.src / path for path in cvat_xmls(listing)]
     if len(found) != 1:
-        raise UserError(f"{places.src}: {len(found)} XML files of CVAT; --src has to hold {LAYOUT}, or name it: --annotations FILE")
+        raise UserError(f"{places.src}: {len(found)} XML files of CVAT; --data has to hold {LAYOUT}, or name it: --annotations FILE")
     (path,) = found
     images = ImageFinder(listing)
     entries: dict[Path, Entry] = {}

@@ -41,7 +41,7 @@ def open_labelme(src: Path) -> SourceSet:
         split = top if top in ("train", "val") else ALL
         splits.setdefault(split, []).append(Entry(path, partial(_read, src, path, src if split == ALL else src / top)))
     if not splits:
-        raise UserError(f"{src}: no JSON in it; --src has to hold {LAYOUT}")
+        raise UserError(f"{src}: no JSON in it; --data has to hold {LAYOUT}")
     if ALL in splits and len(splits) > 1:
         splits = {ALL: [entry for entries in splits.values() for entry in entries]}
     return SourceSet(splits, Vocabulary(labelled=None, masks=MASK_CLASSES_OF_SHAPES))
@@ -97,7 +97,7 @@ def shapes_image(image: Path, name: str, shapes: Sequence[Shape], told: tuple[in
 
 
 def _image_of(src: Path, path: Path, named: str) -> Path:
-    """The image of a JSON file. "../images/a.jpg" is common, and fine as long as it stays in --src, also with Windows' backslashes;
+    """The image of a JSON file. "../images/a.jpg" is common, and fine as long as it stays in --data, also with Windows' backslashes;
     an image that lay elsewhere when it was labelled may lie beside the JSON now."""
     named = named.replace("\\", "/")
     relative = posixpath.normpath(posixpath.join(path.parent.relative_to(src).as_posix(), named))

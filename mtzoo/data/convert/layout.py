@@ -24,7 +24,7 @@ def find_folder(src: Path, names: Sequence[str], layout: str) -> Path:
     """The first of the folders src/name that exists. Raises UserError telling the layout."""
     found = next((src / name for name in names if (src / name).is_dir()), None)
     if found is None:
-        raise UserError(f"{src / names[0]}: no such folder; --src has to hold {layout}")
+        raise UserError(f"{src / names[0]}: no such folder; --data has to hold {layout}")
     return found
 
 

@@ -33,7 +33,7 @@ class OutFolder:
     def __init__(self, out: Path, src: Path) -> None:
         self.out = out
         if out.resolve().is_relative_to(src.resolve()):
-            raise UserError(f"--out {out}: lies inside --src; choose a folder outside of the data set, which stays as it is")
+            raise UserError(f"--out {out}: lies inside --data; choose a folder outside of the data set, which stays as it is")
         check_writable(out.parent, "--out", folder=True)
         out.parent.mkdir(parents=True, exist_ok=True)
         self.lock = lock_output(out, ADVICE)

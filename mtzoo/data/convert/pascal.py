@@ -32,7 +32,7 @@ def open_pascal(places: Places) -> SourceSet:
     images = within(listing.images, places.images, places.src)
     pairs = pair_files(images, within(pascal_texts(listing), places.labels, places.src))
     if not pairs:
-        raise UserError(f"{places.src}: no PASCAL text of an image in it; --src has to hold {LAYOUT}")
+        raise UserError(f"{places.src}: no PASCAL text of an image in it; --data has to hold {LAYOUT}")
     splits, remarks = labels_by_split(places.src, pairs)
     names = sorted({name for path in pairs.values() for name, *_ in BOX.findall(read_text(places.src / path))})
     vocabulary = Vocabulary({name: kind for name in names if (kind := common_class(plain_kind(name)))}, tuple(names))

@@ -23,7 +23,7 @@ def open_tusimple(src: Path) -> SourceSet:
     """Every row of every list; they are one set. Raises UserError for a row whose image is missing."""
     lists = sorted({*src.glob("label_data_*.json"), *src.glob("test_label.json")})
     if not lists:
-        raise UserError(f"{src}: no label_data_*.json; --src has to hold {LAYOUT}")
+        raise UserError(f"{src}: no label_data_*.json; --data has to hold {LAYOUT}")
     entries: dict[str, Entry] = {}
     for path in lists:
         for where, line in read_lines(path):

@@ -127,7 +127,7 @@ def _from_yaml(src: Path, path: Path) -> _Described:
         places = _split_folders(src)
     if not places:
         stale = f"; {remarks[0].line}" if remarks else ""
-        raise UserError(f"{path}: 'train' and 'val' lead nowhere{stale}; name their folders of images or lists, relative to --src")
+        raise UserError(f"{path}: 'train' and 'val' lead nowhere{stale}; name their folders of images or lists, relative to --data")
     if len(places) == 1:
         places = {ALL: next(iter(places.values()))}
     return _Described(path.parent, places, names, _keypoints(content, path), path.name, tuple(remarks))
@@ -189,14 +189,14 @@ def _place(src: Path, root: Path, text: Any, path: Path, remarks: list[Remark]) 
         remarks.append(Remark("", "part of the set that is not there", f"{path}: '{text}': no such folder or list in {src}"))
     elif home or found != wanted:
         line = f"{path}: '{text}' is stale; read as {found}"
-        remarks.append(Remark("", "stale path, found below --src", line, "mended"))
+        remarks.append(Remark("", "stale path, found below --data", line, "mended"))
     return found
 
 
 def _from_folders(src: Path) -> _Described:
     lists = [path for path in Listing(src).of(".txt", ".names") if path.name in NAME_LISTS]
     if not lists:
-        raise UserError(f"{src}: no class names; --src has to hold {LAYOUT}")
+        raise UserError(f"{src}: no class names; --data has to hold {LAYOUT}")
     names = tuple(line for _, line in read_lines(src / lists[0]))
     images = src / "images"
     if not images.is_dir():

@@ -7,6 +7,7 @@ from mtzoo.console import PlainConsole
 from mtzoo.engine.distributed import run_console
 from mtzoo.engine.ptq import load_float_network
 from mtzoo.locate import find_checkpoint
+from mtzoo.progress import follows_console
 from mtzoo.recipes.adopt import adopt_checkpoint
 from mtzoo.recipes.compress.files import config_of_files, read_files, retraining_of, target_of
 from mtzoo.recipes.compress.search import CompressResult, search_candidates, search_of
@@ -14,13 +15,15 @@ from mtzoo.recipes.compress.strategy import Work, apply_strategy
 from mtzoo.recipes.compress.target import Target, Training
 from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for
 from mtzoo.recipes.data_folders import say_folders
-from mtzoo.recipes.delivery import Compressed, Delivery
-from mtzoo.recipes.save_dir import claim_folder, default_folder
+from mtzoo.recipes.exported import Compressed
+from mtzoo.recipes.output_folder import claim_folder, default_folder
+from mtzoo.recipes.workspace import Workspace
 
 ON_HOST = Target()
 NO_TRAINING_SAID = Training()
 
 
+@follows_console
 def compress(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str | Path | None = None, *, target: Target = ON_HOST,
              training: Training = NO_TRAINING_SAID, strategy_config: str | Path | None = None,
              dataset_config: str | Path | None = None, calib_images: int = 64, resume: bool = False, limit: int | None = None,
@@ -40,14 +43,14 @@ def compress(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
     retraining = retraining_of(training, strategy, dataset)
     config = config_of_files(adopt_checkpoint(config_for(path, config), path, console), strategy, dataset)
     out = default_folder(config, "compress") if out is None else Path(out)
-    delivery = Delivery(config, out, limit, threads, console)
-    task = search_of(delivery, path, target, retraining, calib_images=calib_images, ctx=training.ctx, resume=resume)
+    workspace = Workspace(config, out, limit, threads, console)
+    task = search_of(workspace, path, target, retraining, calib_images=calib_images, ctx=training.ctx, resume=resume)
     say_folders(config, console, "train", "val")
-    _lock = claim_folder(out, "--save-dir", None if resume else ())
+    _lock = claim_folder(out, "--out", None if resume else ())
     if strategy is None or not strategy.names_methods:
         return search_candidates(task)
     named = (strategy.distillation or {}).get("teacher")
     teacher = training.distill_from or (Path(named) if named else path)
-    work = Work(replace(delivery, threads=threads if bench else None), strategy, path, teacher, retraining, training.ctx,
+    work = Work(replace(workspace, threads=threads if bench else None), strategy, path, teacher, retraining, training.ctx,
                 strategy.calibration_images or calib_images)
     return apply_strategy(work, load_float_network(config, path))

@@ -16,8 +16,8 @@ from mtzoo.recipes.compress.strategy import quantized_config
 from mtzoo.recipes.compress.target import Target, Training
 
 SEARCH_ONLY = {"speedup": "--target-speedup", "strategy": "--strategy", "max_drop": "--max-drop"}
-TRAINING_ONLY = {"iterations": "--retraining-iters", "batch_size": "--batch-size", "learning_rate": "--learning-rate",
-                 "workers": "--num-workers", "distill_from": "--distill-from"}
+TRAINING_ONLY = {"iterations": "--iters", "batch_size": "--batch-size", "learning_rate": "--learning-rate",
+                 "workers": "--workers", "distill_from": "--distill-from"}
 
 
 def read_files(strategy_config: Path | None, dataset_config: Path | None) -> tuple[Strategy | None, DatasetFile | None]:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from mtzoo.compression.candidates import ORIGINAL, Candidate
 from mtzoo.engine.compress_state import CompressState
-from mtzoo.engine.origin import ADVICE
+from mtzoo.engine.fingerprint import ADVICE
 from mtzoo.evaluation.comparison import task_drops
 from mtzoo.files import write_whole
 from mtzoo.visualization.bars import Bar, bar_picture

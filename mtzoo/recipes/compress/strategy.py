@@ -18,22 +18,15 @@ from mtzoo.deploy.export import sidecar_path
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.pruning import Pruning, layer_limits, plan_pruning, pruned_config, without
 from mtzoo.engine.pruning_record import RECORD, load_record, made_for, save_record
-from mtzoo.engine.ptq import Job, fold_all, left_inexact, with_spared_layers
+from mtzoo.engine.ptq import PtqInputs, fold_all, left_inexact, with_kept_layers
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
 from mtzoo.engine.work_dir import MARKER
 from mtzoo.errors import UserError
 from mtzoo.models import MultiTaskNet
-from mtzoo.recipes.compress.trial import deliver_float
-from mtzoo.recipes.delivery import (
-    Base,
-    Compressed,
-    Delivery,
-    deliver_quantized,
-    float_checkpoint,
-    measure_base,
-    show_comparison,
-)
-from mtzoo.recipes.ptq_delivery import compare_as_configured, compare_integer
+from mtzoo.recipes.compress.candidate_run import export_float
+from mtzoo.recipes.exported import Compressed, export_quantized, show_comparison
+from mtzoo.recipes.ptq_results import compare_as_configured, compare_integer
+from mtzoo.recipes.workspace import Base, Workspace, float_checkpoint, measure_base
 from mtzoo.task_kind import task_kind
 
 METRIC_TOLERANCE = 0.05
@@ -45,7 +38,7 @@ WINNER = "compressed.onnx"
 class Work:
     """What all steps need. teacher: the checkpoint that distillation learns from; retraining: None if nothing is trained."""
 
-    delivery: Delivery
+    workspace: Workspace
     strategy: Strategy
     checkpoint: Path
     teacher: Path
@@ -59,14 +52,14 @@ def quantized_config(config: ExperimentConfig, strategy: Strategy) -> Experiment
     if not strategy.quantization and not strategy.float_patterns:
         return config
     values = {**config.resolved, "quantization": {**config.resolved.get("quantization", {}), **(strategy.quantization or {})}}
-    return with_spared_layers(config_from_dict(values), strategy.float_patterns, "float")
+    return with_kept_layers(config_from_dict(values), strategy.float_patterns, "float")
 
 
 def apply_strategy(work: Work, net: MultiTaskNet) -> Compressed:
     """Do what the strategy says with the float network of `work.checkpoint`."""
-    delivery, config = work.delivery, work.delivery.config
+    workspace, config = work.workspace, work.workspace.config
     limits = _limits(work, net)
-    base = measure_base(delivery, net, fold_all(net, config))
+    base = measure_base(workspace, net, fold_all(net, config))
     _check_origin(work, base)
     if limits is not None:
         net = _pruned(work, net, limits)
@@ -74,13 +67,13 @@ def apply_strategy(work: Work, net: MultiTaskNet) -> Compressed:
     if work.strategy.trains_float:
         net, config = _trained_float(work, net, config)
     if work.strategy.quantization is None:
-        result, path = deliver_float(delivery, "compressed", "fp32", net, config, delivery.save_dir)
-        made = show_comparison(delivery, base, result, float_checkpoint(config, delivery.save_dir), path, "comparison.json")
+        result, path = export_float(workspace, "compressed", "fp32", net, config, workspace.out)
+        made = show_comparison(workspace, base, result, float_checkpoint(config, workspace.out), path, "comparison.json")
     else:
         made = (_calibrated if work.strategy.calibrated else _trained_quantized)(work, base, net, config)
-    copy_model(made.model, delivery.save_dir / WINNER)
-    delivery.say(f"{work.strategy.path}: done as it says; {delivery.save_dir / WINNER}")
-    return replace(made, model=delivery.save_dir / WINNER)
+    copy_model(made.model, workspace.out / WINNER)
+    workspace.say(f"{work.strategy.path}: done as it says; {workspace.out / WINNER}")
+    return replace(made, model=workspace.out / WINNER)
 
 
 def copy_model(model: Path, target: Path) -> None:
@@ -94,7 +87,7 @@ def _check_origin(work: Work, base: Base) -> None:
     wanted = work.strategy.training.origin_metric
     if wanted is None:
         return
-    path, kinds = work.strategy.path, work.delivery.kinds
+    path, kinds = work.strategy.path, work.workspace.kinds
     metrics = [base.variant.metrics[f"{task}/{task_kind(kind).main_metric}"] / 100 for task, kind in kinds.items()]
     known = [metric for metric in metrics if not math.isnan(metric)]
     if not known:
@@ -102,7 +95,7 @@ def _check_origin(work: Work, base: Base) -> None:
     found = sum(known) / len(known)
     if abs(found - wanted) > METRIC_TOLERANCE:
         raise UserError(f"{path}: TrainConfig.origin_metric={wanted}: the network before has {found:.4f}, the mean of its tasks; check "
-                        "--dataset-config and --model-path, or mend it")
+                        "--dataset-config and --checkpoint, or mend it")
 
 
 def _limits(work: Work, net: MultiTaskNet) -> dict[str, int] | None:
@@ -121,14 +114,14 @@ def _pruning(wanted: ChannelPruning) -> Pruning:
 
 
 def _pruned(work: Work, net: MultiTaskNet, limits: Mapping[str, int]) -> MultiTaskNet:
-    """Narrower by what the limits let go. What goes is chosen once and kept in the save dir."""
-    config, record, pruning = work.delivery.config, work.delivery.save_dir / RECORD, _pruning(work.strategy.pruning)
+    """Narrower by what the limits let go. What goes is chosen once and kept in the output folder."""
+    config, record, pruning = work.workspace.config, work.workspace.out / RECORD, _pruning(work.strategy.pruning)
     origin = made_for(config, work.checkpoint, pruning, limits)
     if record.exists():
         return without(net, load_record(record, origin))
     plan = plan_pruning(config, net, pruning, limits=limits)
     save_record(record, origin, plan)
-    work.delivery.say(f"pruned: {len(plan.steps)} steps, {100 * plan.removed:.1f} % of the MACs are gone")
+    work.workspace.say(f"pruned: {len(plan.steps)} steps, {100 * plan.removed:.1f} % of the MACs are gone")
     return without(net, removed_channels(plan.choice, plan.groups))
 
 
@@ -142,15 +135,15 @@ def _trained_float(work: Work, net: MultiTaskNet, config: ExperimentConfig) -> t
 def _trained(work: Work, net: MultiTaskNet, config: ExperimentConfig, *, quantized: bool) -> tuple[MultiTaskNet, ExperimentConfig]:
     """The network trained on in a folder of its own, where an interrupted run goes on."""
     if work.strategy.distillation is not None:
-        config = _taught(work, config, work.strategy.distillation)
+        config = _distilled(work, config, work.strategy.distillation)
     config = retraining_config(config, work.retraining, quantized=quantized)
-    folder, state = work.delivery.save_dir / ("quant" if quantized else "float"), net.state_dict()
-    run = retrain(config, folder, quantized=quantized, console=work.delivery.console, ctx=work.ctx, resume=(folder / MARKER).exists(),
-                  initialize=lambda run: run.net.load_state_dict(state), eval_limit=work.delivery.limit)
+    folder, state = work.workspace.out / ("quant" if quantized else "float"), net.state_dict()
+    run = retrain(config, folder, quantized=quantized, console=work.workspace.console, ctx=work.ctx, resume=(folder / MARKER).exists(),
+                  initialize=lambda run: run.net.load_state_dict(state), eval_limit=work.workspace.limit)
     return run.net, config
 
 
-def _taught(work: Work, config: ExperimentConfig, distillation: Mapping[str, Any]) -> ExperimentConfig:
+def _distilled(work: Work, config: ExperimentConfig, distillation: Mapping[str, Any]) -> ExperimentConfig:
     """The config that learns from the teacher; what it says of distillation beyond the strategy stays."""
     more = {**distillation, "teacher": str(work.teacher)}
     return config_from_dict({**config.resolved, "distillation": {**(config.resolved.get("distillation") or {}), **more}})
@@ -158,11 +151,11 @@ def _taught(work: Work, config: ExperimentConfig, distillation: Mapping[str, Any
 
 def _calibrated(work: Work, base: Base, net: MultiTaskNet, config: ExperimentConfig) -> Compressed:
     images = Batches(calibration_images(config, work.calib_images))
-    job = Job(config, fold_all(net, config), images, Corrections(biases=work.strategy.bias_correction))
+    job = PtqInputs(config, fold_all(net, config), images, Corrections(biases=work.strategy.bias_correction))
     compare = compare_as_configured if left_inexact(job) else compare_integer
-    return compare(work.delivery, job, base)
+    return compare(work.workspace, job, base)
 
 
 def _trained_quantized(work: Work, base: Base, net: MultiTaskNet, config: ExperimentConfig) -> Compressed:
     trained, config = _trained(work, net, config, quantized=True)
-    return deliver_quantized(work.delivery, base, "compressed, int8", trained, config)
+    return export_quantized(work.workspace, base, "compressed, int8", trained, config)

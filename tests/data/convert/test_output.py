@@ -59,7 +59,7 @@ def test_anything_else_is_refused(content, kitti, tmp_path):
 
 
 def test_the_source_is_no_place_to_write(kitti, tmp_path):
-    with pytest.raises(UserError, match="lies inside --src"):
+    with pytest.raises(UserError, match="lies inside --data"):
         converted("kitti", kitti, kitti / "converted")
     with pytest.raises(UserError, match="is a file"):
         converted("kitti", kitti, write_text(tmp_path / "file", "x"))

@@ -181,7 +181,7 @@ def test_a_stale_path_is_found_below_the_folder_and_told(tmp_path):
         write_text(tmp_path / "src" / "data.yaml", *lines)
         result = converted("yolo", tmp_path / "src", tmp_path / "out")
         assert result.summary.images == {"train": 2, "val": 2}
-        assert result.summary.whys("mended") == {"stale path, found below --src": 2}
+        assert result.summary.whys("mended") == {"stale path, found below --data": 2}
         assert result.summary.lines[0].endswith(f"images/train' is stale; read as {tmp_path / 'src' / 'images' / 'train'}")
 
 

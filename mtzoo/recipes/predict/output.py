@@ -1,4 +1,4 @@
-"""What `mtzoo predict` leaves on disk: overlays, label maps and results.json."""
+"""What a prediction leaves on disk: overlays, label maps and results.json."""
 
 import os
 import shutil
@@ -11,13 +11,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mtzoo.cli.min_score import MinScore
 from mtzoo.data.input_files import FileFailed
 from mtzoo.data.names import name_problem
 from mtzoo.data.saved_labels import SavedImage, SavedLabels
 from mtzoo.data.video import count_frames
 from mtzoo.errors import UserError, shown
 from mtzoo.files import cannot_write, part_file, write_whole
+from mtzoo.recipes.predict.min_score import MinScore
 from mtzoo.strict_json import JsonRows, json_chunks
 from mtzoo.structures import Prediction, Xyxy
 from mtzoo.visualization.draw import draw_prediction

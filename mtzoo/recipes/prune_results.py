@@ -7,7 +7,7 @@ from mtzoo.console import numbered
 from mtzoo.deploy.load import DeployFile
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
-from mtzoo.engine.origin import ADVICE
+from mtzoo.engine.fingerprint import ADVICE
 from mtzoo.engine.pruning import Pruning, PruningPlan, pruned_config, too_far
 from mtzoo.engine.pruning_record import PICTURE, draw_plan, plan_table
 from mtzoo.engine.ptq import integer_network, left_inexact
@@ -15,11 +15,10 @@ from mtzoo.engine.retraining import Retraining, retrain, retraining_config
 from mtzoo.engine.stages import FLOAT_STEP
 from mtzoo.graph import read_program
 from mtzoo.models import MultiTaskNet
-from mtzoo.recipes.delivery import (
+from mtzoo.recipes.exported import Compressed, export_integer
+from mtzoo.recipes.workspace import (
     ORIGINAL,
-    Compressed,
-    Delivery,
-    deliver_integer,
+    Workspace,
     float_checkpoint,
     int8_job,
     integer_base,
@@ -57,15 +56,15 @@ class LatencyMeter:
             return file
 
 
-def show_plan(delivery: Delivery, net: MultiTaskNet, pruned: MultiTaskNet, plan: PruningPlan, pruning: Pruning) -> None:
+def show_plan(workspace: Workspace, net: MultiTaskNet, pruned: MultiTaskNet, plan: PruningPlan, pruning: Pruning) -> None:
     """Print the table, write the picture. net: the original."""
     program = read_program(net)
-    delivery.console.print(plan_table(plan, program))
-    draw_plan(delivery.save_dir / PICTURE, plan, program)
-    before, after = (network_costs(each, delivery.config) for each in (net, pruned))
+    workspace.console.print(plan_table(plan, program))
+    draw_plan(workspace.out / PICTURE, plan, program)
+    before, after = (network_costs(each, workspace.config) for each in (net, pruned))
     shares = [f"{100 * (1 - b / a):.1f} % of the {name}" for name, a, b in zip(("parameters", "MACs"), before, after)]
     measured = f" and {100 * plan.removed:.1f} % of the latency" if pruning.criterion == "latency" else ""
-    delivery.say(f"removed: {' and '.join(shares)}{measured}{overshoot_text(plan, pruning)}")
+    workspace.say(f"removed: {' and '.join(shares)}{measured}{overshoot_text(plan, pruning)}")
 
 
 def overshoot_text(plan: PruningPlan, pruning: Pruning) -> str:
@@ -78,32 +77,32 @@ def overshoot_text(plan: PruningPlan, pruning: Pruning) -> str:
     return f"; {100 * pruning.ratio:.1f} % were asked for, and {why}"
 
 
-def train_on(delivery: Delivery, pruned: MultiTaskNet, retraining: Retraining | None, *, ctx: str | None,
+def train_on(workspace: Workspace, pruned: MultiTaskNet, retraining: Retraining | None, *, ctx: str | None,
              resume: bool) -> tuple[MultiTaskNet, ExperimentConfig, Path]:
     """The pruned network, trained on if that is asked for, its config, and its float checkpoint, which is written."""
-    config = pruned_config(delivery.config, pruned)
-    path = float_checkpoint(config, delivery.save_dir)
+    config = pruned_config(workspace.config, pruned)
+    path = float_checkpoint(config, workspace.out)
     if retraining is not None:
         config = retraining_config(config, retraining, quantized=False)
-        run = retrain(config, delivery.save_dir, quantized=False, console=delivery.console, ctx=ctx, resume=resume,
-                      initialize=lambda run: run.net.load_state_dict(pruned.state_dict()), eval_limit=delivery.limit)
+        run = retrain(config, workspace.out, quantized=False, console=workspace.console, ctx=ctx, resume=resume,
+                      initialize=lambda run: run.net.load_state_dict(pruned.state_dict()), eval_limit=workspace.limit)
         return run.net, config, path
     save_checkpoint(path, Checkpoint(dict(config.resolved), Progress(FLOAT_STEP, False, 0, True), pruned.state_dict()), ADVICE)
     return pruned, config, path
 
 
-def compare_pruned(delivery: Delivery, net: MultiTaskNet, pruned: MultiTaskNet, config: ExperimentConfig,
+def compare_pruned(workspace: Workspace, net: MultiTaskNet, pruned: MultiTaskNet, config: ExperimentConfig,
                    batches: Batches) -> Compressed | None:
-    """Quantize the original and the pruned network (with its config) in the same way, deliver and compare.
+    """Quantize the original and the pruned network (with its config) in the same way, export and compare.
 
     None for a config that keeps layers from being integers.
     """
     job = int8_job(config, pruned, batches)
     if layers := left_inexact(job):
         name, why = next(iter(layers.items()))
-        delivery.say(f"no integer network, because of {numbered(len(layers), 'layer')}: '{name}' {why} first")
+        workspace.say(f"no integer network, because of {numbered(len(layers), 'layer')}: '{name}' {why} first")
         return None
-    delivery.say(f"{ORIGINAL}: calibrating, converting, evaluating")
-    base = integer_base(delivery, net, batches)
-    delivery.say(f"{PRUNED}: calibrating and converting")
-    return deliver_integer(delivery, base, PRUNED, *integer_network(job))
+    workspace.say(f"{ORIGINAL}: calibrating, converting, evaluating")
+    base = integer_base(workspace, net, batches)
+    workspace.say(f"{PRUNED}: calibrating and converting")
+    return export_integer(workspace, base, PRUNED, *integer_network(job))

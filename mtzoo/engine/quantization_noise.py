@@ -13,8 +13,8 @@ from rich.table import Table
 from mtzoo.compression import exact_outputs, network_parts, part_noise, part_pattern
 from mtzoo.compression.post_training import equalized, few
 from mtzoo.data.json_file import read_json
-from mtzoo.engine.origin import ADVICE, file_hash
-from mtzoo.engine.ptq import Job
+from mtzoo.engine.fingerprint import ADVICE, file_hash
+from mtzoo.engine.ptq import PtqInputs
 from mtzoo.engine.stages import quantization_of
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
@@ -29,7 +29,7 @@ Noise = dict[str, dict[str, float]]
 """Part -> task -> noise in percent, see `part_noise`."""
 
 
-def fingerprint(job: Job, checkpoint: Path) -> dict[str, Any]:
+def fingerprint(job: PtqInputs, checkpoint: Path) -> dict[str, Any]:
     """What the noise depends on: a table of other values is not reused."""
     return {"checkpoint": file_hash(checkpoint), "tasks": sorted(job.config.classes),
             "quantization": _plain(asdict(job.config.quantization)),
@@ -38,7 +38,7 @@ def fingerprint(job: Job, checkpoint: Path) -> dict[str, Any]:
             "equalize": job.corrections.equalize}
 
 
-def measure_noise(job: Job, known: Noise, on_part: Callable[[str, Noise], None]) -> Noise:
+def measure_noise(job: PtqInputs, known: Noise, on_part: Callable[[str, Noise], None]) -> Noise:
     """The noise of every part on a few calibration images; `known` parts are not measured again. on_part: told after each one.
 
     No correction of biases is in it: what it mends depends on all parts together.
@@ -57,13 +57,13 @@ def measure_noise(job: Job, known: Noise, on_part: Callable[[str, Noise], None])
     return noise
 
 
-def parts_of(job: Job) -> dict[str, tuple[str, ...]]:
+def parts_of(job: PtqInputs) -> dict[str, tuple[str, ...]]:
     """Part -> its layers; the trunk by stages, each head whole."""
     trunk = set(job.folded.nodes) - set(job.folded.heads.values())
     return network_parts([call.name for call in read_program(job.folded).convs], trunk)
 
 
-def rank_parts(job: Job, noise: Noise, tasks: Collection[str]) -> list[tuple[str, str]]:
+def rank_parts(job: PtqInputs, noise: Noise, tasks: Collection[str]) -> list[tuple[str, str]]:
     """(part, its not_quant_pattern), the one that makes most noise in `tasks` first; parts without any are left out."""
     layers = [layer for own in parts_of(job).values() for layer in own]
     totals = {part: sum(by_task[task] for task in tasks) for part, by_task in noise.items()}

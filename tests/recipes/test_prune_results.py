@@ -3,7 +3,7 @@
 import pytest
 
 from mtzoo.engine.pruning import Pruning, PruningPlan
-from mtzoo.recipes.pruning_delivery import overshoot_text
+from mtzoo.recipes.prune_results import overshoot_text
 
 
 @pytest.mark.parametrize(("criterion", "removed", "told"), [

@@ -12,7 +12,7 @@ from mtzoo.graph import Program
 from mtzoo.layers import ConvBNAct
 
 
-class PackedConv(nn.Module):
+class PrepackedConv(nn.Module):
     """`layer` (float, on the CPU, without BN), for inference. Weights are packed for the first input that comes."""
 
     def __init__(self, layer: ConvBNAct) -> None:
@@ -39,12 +39,12 @@ def pack(program: Program, made: dict[nn.Module, nn.Module]) -> Program:
     calls = []
     for call in program.calls:
         if call.module not in made:
-            made[call.module] = PackedConv(call.module) if _can_be_packed(call.module) else call.module
+            made[call.module] = PrepackedConv(call.module) if _can_be_prepacked(call.module) else call.module
         calls.append(replace(call, module=made[call.module]))
     return replace(program, calls=tuple(calls))
 
 
-def _can_be_packed(module: nn.Module) -> bool:
+def _can_be_prepacked(module: nn.Module) -> bool:
     if not isinstance(module, ConvBNAct) or module.ceiling is not None or not module.padded_alike:
         return False
     if module.bn is not None or module.weight_quant is not None or module.act_quant is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mtzoo.errors import UserError
 
-ADVICE = "choose another --save-dir"
+ADVICE = "choose another --out"
 
 
 def file_hash(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What one network of the zoo costs and whether all executors agree on it, with random weights: one row of `mtzoo zoo-table`."""
+"""What one network of the zoo costs and whether all executors agree on it, with random weights: one row of the zoo's table."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,8 +16,8 @@ from mtzoo.engine.stages import config_network, quantization_of
 from mtzoo.errors import UserError
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import expected_parts
-from mtzoo.recipes.delivery import integer_file, network_costs
-from mtzoo.recipes.pruning_delivery import LatencyMeter
+from mtzoo.recipes.prune_results import LatencyMeter
+from mtzoo.recipes.workspace import integer_file, network_costs
 from mtzoo.runtime.bench import bench, bench_against
 from mtzoo.runtime.verify import verify
 

@@ -1,7 +1,7 @@
 import torch
 
-from mtzoo.compression.packed import PackedConv, pack
 from mtzoo.compression.partial_run import run_calls
+from mtzoo.compression.prepacked import PrepackedConv, pack
 from mtzoo.graph import IMAGES, read_program
 from mtzoo.layers import ConvBNAct
 from tests.tiny import tiny_graphs
@@ -10,7 +10,7 @@ from tests.tiny import tiny_graphs
 def test_packed_convolutions_compute_the_same(folded, batches):
     program, made = read_program(folded), {}
     packed = pack(program, made)
-    assert sum(isinstance(call.module, PackedConv) for call in packed.calls) == len(program.convs)
+    assert sum(isinstance(call.module, PrepackedConv) for call in packed.calls) == len(program.convs)
     assert pack(program, made).calls == packed.calls  # what is packed is packed once
     x = batches[0].contiguous(memory_format=torch.channels_last)
     plain, quick = (run_calls(p.calls, {IMAGES: x}) for p in (program, packed))

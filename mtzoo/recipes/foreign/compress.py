@@ -1,0 +1,80 @@
+"""Somebody else's float ONNX file: the way of making it integers that suits it best, trained on if asked for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from mtzoo.console import PlainConsole, numbered
+from mtzoo.engine.distributed import run_console
+from mtzoo.foreign import Foreign
+from mtzoo.foreign.search import Setting, Tried, search, settings, train_on
+from mtzoo.progress import follows_console, show_progress
+from mtzoo.recipes.compress.strategy import WINNER
+from mtzoo.recipes.foreign.comparison import IntegerFile, compare
+from mtzoo.recipes.foreign.images import CALIB_IMAGES, batches_of, read_folder
+from mtzoo.recipes.foreign.source import Distillation, FloatOnnx
+from mtzoo.recipes.output_folder import claim_folder
+
+Images = Sequence[np.ndarray]
+
+
+@follows_console
+def compress_onnx(model: FloatOnnx, images: str | Path, out: str | Path | None = None, *, calib_images: int = CALIB_IMAGES,
+                  weight_bits: int = 8, dtype: Literal["float32", "uint8"] = "float32", distillation: Distillation | None = None,
+                  limit: int | None = None, threads: int | None = 2, console: PlainConsole | None = None) -> IntegerFile:
+    """Try all ways to calibrate, take the one that agrees best with the float network, train it on, write `compressed.onnx`, verify,
+    compare, measure. Such a network is neither pruned nor made sparse.
+
+    out: a new folder, default work_dirs/NAME-compress; other options as for `quantize_onnx`. Raises UserError as that.
+    """
+    console, distillation = console or run_console(), distillation or Distillation()
+    out = Path("work_dirs") / f"{model.name}-compress" if out is None else Path(out)
+    _lock = claim_folder(out, "--out")
+    source = model.open(console)
+    folder = read_folder(Path(images), source.input_hw, calib_images, limit)
+    judging, held_out = folder.held_out[::2], folder.held_out[1::2]
+    if not held_out:
+        console.print(f"note: --images {images} has too few images: the best is chosen and compared on the same ones")
+        held_out = judging
+    observed, judged = (batches_of(part, source.order) for part in (folder.calibration, judging))
+    console.print(f"{len(settings())} ways to calibrate, on {len(folder.calibration)} images, chosen by {len(judging)} others: same "
+                  "argmax as the float network, or cosine where an output has one channel")
+    setting, best = best_setting(source, observed, judged, weight_bits, distillation.device, console)
+    if distillation.iterations:
+        best = trained_on(source, best, observed, judged, distillation, console)
+    console.print(f"taken: equalize {setting.equalize}, observer {setting.observer}, {100 * best.agreement:.2f} %")
+    path = out / WINNER
+    for line in best.quantized.exactness(best.quantized.export(path, dtype=dtype)):
+        console.print(line)
+    return compare(source, path, held_out, threads, console)
+
+
+def best_setting(source: Foreign, images: Images, judged: Images, weight_bits: int, device: torch.device,
+                 console: PlainConsole) -> tuple[Setting, Tried]:
+    """`search`, each setting told with its agreement."""
+    with show_progress("ways to calibrate", transient=True) as on_progress:
+        found: list[float] = []
+
+        def on_setting(tried: Setting, value: float) -> None:
+            console.print(f"equalize {tried.equalize}, observer {tried.observer}: {100 * value:.2f} %")
+            found.append(value)
+            on_progress(len(found), len(settings()))
+
+        return search(source, images, judged, weight_bits, on_setting, device)
+
+
+def trained_on(source: Foreign, best: Tried, images: Images, judged: Images, distillation: Distillation,
+               console: PlainConsole) -> Tried:
+    """The network trained on, unless that gains nothing."""
+    iterations = distillation.iterations
+    with show_progress("distillation", transient=True) as on_progress:
+        trained = train_on(source, best, images, judged, iterations, distillation.rate, distillation.device,
+                           lambda done, _: on_progress(done, iterations))
+    better = trained.agreement > best.agreement
+    console.print(f"{numbered(iterations, 'iteration')} of distillation from the float network: {100 * trained.agreement:.2f} %"
+                  f"{'' if better else ', no gain: they are left out'}")
+    return trained if better else best
+
