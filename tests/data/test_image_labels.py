@@ -12,7 +12,7 @@ from mtzoo.data.image_label_sources import SceneLabels
 from mtzoo.data.image_labels import read_image_labels
 from mtzoo.data.loader import load_batch
 from mtzoo.data.pipeline import TrainPipeline
-from mtzoo.data.sampler import Draw
+from mtzoo.data.sampler import SampleIndex
 from mtzoo.data.sources import OF_SCENES, ImageFolder, LabelList, SyntheticScenes, TaskData
 from mtzoo.data.stats import classes_without_labels
 from mtzoo.data.synthetic import scene
@@ -143,7 +143,7 @@ def test_windows_keep_the_label_and_a_batch_says_who_has_none(tmp_path):
     tasks = [task_of(LabelList(str(root / "images"), str(root / "rows.txt"), "rows")), masks]
     pipeline = TrainPipeline(TrainGeometry(crop_hw=(32, 32), scale_range=(0.5, 1.5), flip_prob=0.5), Photometric())
     dataset = MultiTaskDataset(tasks, pipeline)
-    batch = load_batch(dataset, [Draw(i, i, 0) for i in range(len(dataset))])
+    batch = load_batch(dataset, [SampleIndex(i, i, 0) for i in range(len(dataset))])
     order = [int(path.stem) for path in batch.paths]
     assert batch.image_labels["time"].tolist() == [i % 2 if i < 3 else NO_LABEL for i in order]
     assert batch.labelled["time"] == [n for n, i in enumerate(order) if i < 3]
