@@ -59,7 +59,8 @@ def test_a_folder_of_ones_own_keeps_every_fifth_image_for_validation(tmp_path):
     assert stems(config, "val") == [["04", "09"]]
     assert stems(config, "train") == [["00", "01", "02", "03", "05", "06", "07", "08", "10"]]
     assert config.tasks[0].classes == ("background", "object")
-    sample = MultiTaskDataset(task_data(config, "train"), TrainPipeline(config.train_geometry, config.photometric))[SampleIndex(0, 0, 3)]
+    pipeline = TrainPipeline(config.train_geometry, config.photometric)
+    sample = MultiTaskDataset(task_data(config, "train"), pipeline)[SampleIndex(0, 0, 3)]
     assert sample.image.shape == (512, 512, 3)
     assert set(np.unique(sample.masks["seg"])) <= {0, 1, IGNORE}
 
