@@ -57,12 +57,7 @@ def train(run: Run, table: Sequence[Stage], *, resume: bool, initialize: Callabl
         if position.done:  # it may have been cut off before its listener was through
             on_main(lambda: on_stage_end(run, position.step, position.quantized))
     else:
-        run.net = network_at(config, 0, quantized=False)
-        for line in start_from_published(run.net) if initialize is None else ():
-            run.console.print(line)
-        run.net.to(run.device)
-        if initialize is not None:
-            initialize(run)
+        begin(run, initialize)
     with closing(run.loggers):
         for step, quantized, phase in table:
             begun = position is not None and (step, quantized) == (position.step, position.quantized)
@@ -82,6 +77,16 @@ def train(run: Run, table: Sequence[Stage], *, resume: bool, initialize: Callabl
             run_stage(run, stream, step, quantized, phase, state)
             on_main(lambda step=step, quantized=quantized: on_stage_end(run, step, quantized))
     return run
+
+
+def begin(run: Run, initialize: Callable[[Run], None] | None) -> None:
+    """A fresh float network in `run.net`, with published weights or those that `initialize` gives."""
+    run.net = network_at(run.config, 0, quantized=False)
+    for line in start_from_published(run.net) if initialize is None else ():
+        run.console.print(line)
+    run.net.to(run.device)
+    if initialize is not None:
+        initialize(run)
 
 
 def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: Phase, resume: PhaseState | None) -> None:
