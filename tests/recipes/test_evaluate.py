@@ -14,8 +14,8 @@ def test_a_checkpoint_and_its_model_by_one_evaluator(project, tmp_path, quiet, m
 
 
 @pytest.mark.parametrize(("name", "options", "said"), [
-    ("model.onnx", {"convert": True}, "is converted already"), ("model.onnx", {"tta": ["flip"]}, "takes a float checkpoint"),
-    ("float.pt", {"convert": True}, "nothing in it can be converted"), ("gone.pt", {}, "gone.pt"),
+    ("model.onnx", {"convert": True}, "is converted already"), ("model.onnx", {"tta": ["flip"]}, "works with a float checkpoint"),
+    ("float.pt", {"convert": True}, "a float checkpoint cannot be converted"), ("gone.pt", {}, "gone.pt"),
     ("float.pt", {"options": {"data_rot": "x"}}, "data_rot: unknown key"),
 ])
 def test_what_does_not_go_together_is_told(project, quiet, name, options, said):
