@@ -59,7 +59,7 @@ def add_arguments(parser: Parser) -> None:
     bound.add_argument("--target-speedup", type=float, metavar="X",
                        help="times as fast as the original; the mildest that reaches it")
     bound.add_argument("--max-drop", type=float, metavar="D",
-                       help=f"points of mIoU or AP50 that a task may lose ({MAX_DROP:g})")
+                       help=f"points of AP50, mIoU or top1 that a task may lose ({MAX_DROP:g})")
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
                         help="training images whose int8 ranges are observed (64); with --onnx at most half of the folder")
     add_out_argument(parser, "a new folder; default work_dirs/CONFIG-compress")

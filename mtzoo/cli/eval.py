@@ -27,7 +27,7 @@ from mtzoo.recipes.evaluate import evaluate
 from mtzoo.recipes.mistakes import WORST
 from mtzoo.strict_json import write_json
 
-HELP = "AP, AP50 and mIoU of a checkpoint or a deploy model"
+HELP = "AP, AP50, mIoU and top-1 accuracy of a checkpoint or a deploy model"
 
 
 def add_arguments(parser: Parser) -> None:

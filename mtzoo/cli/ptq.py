@@ -53,7 +53,7 @@ def add_arguments(parser: Parser) -> None:
                              f"({DEFAULTS.equalize}; with --onnx {OF_FOREIGN.equalize})")
     parser.add_argument("--bias-correction", action=argparse.BooleanOptionalAction,
                         help="take back what rounding shifts the channels' means by; with --onnx it is done by default")
-    parser.add_argument("--max-drop", type=float, metavar="D", help="points of mIoU or AP50 that a task may lose")
+    parser.add_argument("--max-drop", type=float, metavar="D", help="points of AP50, mIoU or top1 that a task may lose")
     parser.add_argument("--fallback", choices=tuple(FALLBACKS), default="float", help="what becomes of the parts to blame then (float)")
     add_float_layers_argument(parser)
     add_measuring_arguments(parser)

@@ -1,7 +1,7 @@
 """Predicted boxes and label maps written as a data set of a common format, images linked beside them: to be corrected in a labelling
 tool, and read again by `mtzoo data convert --data`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,15 +46,20 @@ class SavedLabels:
     def __init__(self, root: Path, form: str, classes: Mapping[str, Sequence[str]]) -> None:
         self.root, self.form, self.classes = root, form, classes
         self._maps: list[str] = []
+        self._detecting: list[str] = []
         self._images: list[SavedImage] = []
 
-    def add(self, path: Path, image: SavedImage, maps: Mapping[str, np.ndarray]) -> None:
-        """Link the image file `path`, remember its boxes, or write its maps: (H, W) uint8 of class ids by task.
+    def add(self, path: Path, image: SavedImage, maps: Mapping[str, np.ndarray], detecting: Iterable[str]) -> None:
+        """Link the image file `path`, remember its boxes, or write its maps.
+
+        maps: segmentation task -> (H, W) uint8 of class ids; detecting: tasks that give boxes.
 
         Raises UserError where the model gives nothing that the format holds.
         """
-        self._maps = list(maps)
-        if not (self._maps if self.form == MASKS else self._boxed()):
+        self._maps, self._detecting = list(maps), list(detecting)
+        if not self._maps and not self._detecting:
+            raise UserError(f"--save-labels {self.form}: the model has neither boxes nor label maps; its answers are in results.json")
+        if not (self._maps if self.form == MASKS else self._detecting):
             what, other = ("label map", "coco") if self.form == MASKS else ("box", MASKS)
             raise UserError(f"--save-labels {self.form}: the model has no {what}; take --save-labels {other}")
         target = self.root / IMAGES / image.name
@@ -85,7 +90,7 @@ class SavedLabels:
 
     def _boxed(self) -> list[str]:
         """Classes of the tasks that give boxes, each name once."""
-        return list(dict.fromkeys(name for task, names in self.classes.items() if task not in self._maps for name in names))
+        return list(dict.fromkeys(name for task in self._detecting for name in self.classes[task]))
 
 
 def coco_files(images: Sequence[SavedImage], classes: Sequence[str]) -> Files:

@@ -134,7 +134,7 @@ def draw_sensitivity(path: Path, table: SensitivityTable) -> None:
         task, drop = max(table.drops(point).items(), key=lambda item: item[1], default=("", 0.0))
         name = f"{point.group.removeprefix('nodes.')} -{100 * point.ratio:.0f} %"
         bars.append(Bar(name, ((abs(drop), LOSS_COLOR if drop > 0 else NO_LOSS_COLOR),), f"{hundredths(drop):.2f} {task}"))
-    picture = bar_picture("largest loss of any task, points of mIoU or AP50", bars,
+    picture = bar_picture("largest loss of any task, points of AP50, mIoU or top1", bars,
                           legend=[("loss", LOSS_COLOR), ("no task loses: smallest gain", NO_LOSS_COLOR)])
     write_whole(path, cv2.imencode(".png", picture)[1].tobytes(), ADVICE)
 

@@ -89,7 +89,7 @@ def check_limits(pruning: Pruning, sensitivity: str | Path | None, max_drop: flo
     if sensitivity is None and pruning.ratio is None:
         raise UserError("give --ratio, e.g. 0.3, or --sensitivity with --max-drop")
     if max_drop is not None and not 0 <= max_drop < math.inf:
-        raise UserError(f"--max-drop {max_drop}: points of mIoU or AP50, 0 or more, e.g. 1")
+        raise UserError(f"--max-drop {max_drop}: points of AP50, mIoU or top1, 0 or more, e.g. 1")
 
 
 def limits_of(config: ExperimentConfig, checkpoint: Path, pruning: Pruning, sensitivity: Path, max_drop: float) -> dict[str, int]:

@@ -34,8 +34,8 @@ def quantize(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
 
     config: default the checkpoint's own; out: a new folder, default work_dirs/CONFIG-ptq; calib_images: training images whose ranges
     are observed; equalize: one of `mtzoo.compression.EQUALIZE`; bias_correction: take back what rounding shifts means by; max_drop:
-    points of mIoU or AP50 that a task may lose: where one loses more, the parts to blame stay in float, or in 16 bits (`fallback`);
-    limit: images of each validation folder; threads: of the latency measurement, None for none; console: default stdout.
+    points of AP50, mIoU or top1 that a task may lose: where one loses more, the parts to blame stay in float, or in 16 bits
+    (`fallback`); limit: images of each validation folder; threads: of the latency measurement, None for none; console: default stdout.
 
     Raises UserError for a checkpoint that is not float, a folder that holds something, and a layer without an exact integer form.
     """
@@ -63,4 +63,4 @@ def quantize(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
 def check_drop(max_drop: float | None, example: str) -> None:
     """Raises UserError for a drop that cannot be."""
     if max_drop is not None and not 0 <= max_drop < math.inf:
-        raise UserError(f"--max-drop {max_drop}: points of mIoU or AP50, 0 or more, e.g. {example}")
+        raise UserError(f"--max-drop {max_drop}: points of AP50, mIoU or top1, 0 or more, e.g. {example}")

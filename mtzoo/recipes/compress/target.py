@@ -13,8 +13,8 @@ MAX_DROP = 1.0
 @dataclass(frozen=True)
 class Target:
     """deploy_hardware: "host-cpu", a profile's name or its .yaml file; strategy: only this candidate, e.g. "prune+int8"; speedup: times
-    as fast as the original: the mildest candidate that reaches it; max_drop: points of mIoU or AP50 that a task may lose (1). None:
-    not said. Raises UserError for numbers that cannot be."""
+    as fast as the original: the mildest candidate that reaches it; max_drop: points of AP50, mIoU or top1 that a task may lose (1).
+    None: not said. Raises UserError for numbers that cannot be."""
 
     deploy_hardware: str = HOST
     strategy: str | None = None
@@ -25,7 +25,7 @@ class Target:
         if self.speedup is not None and not 1 < self.speedup < math.inf:
             raise UserError(f"--target-speedup {self.speedup}: more than 1 times as fast is wanted")
         if self.max_drop is not None and not 0 <= self.max_drop < math.inf:
-            raise UserError(f"--max-drop {self.max_drop}: points of mIoU or AP50, 0 or more, e.g. 1")
+            raise UserError(f"--max-drop {self.max_drop}: points of AP50, mIoU or top1, 0 or more, e.g. 1")
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,8 @@ class Output:
                           "window": window, "label_maps": maps, "boxes": boxes, **self.image_labels(prediction)})
         if self.saved is not None:
             plain = [(box["class"], tuple(box["xyxy"]), box["score"]) for box in boxes]
-            self.saved.add(path, SavedImage(name.as_posix(), image.shape[:2], plain), prediction.label_maps)
+            self.saved.add(path, SavedImage(name.as_posix(), image.shape[:2], plain), prediction.label_maps,
+                           prediction.detections)
 
     def open_video(self, path: Path, name: Path, hw: tuple[int, int], fps: float) -> "VideoOutput":
         """A context manager that takes frames of `hw`; when it is left, the video stands in the results."""
