@@ -12,7 +12,8 @@ from mtzoo.compression.candidates import ORIGINAL
 from mtzoo.deploy.load import read_deploy_file
 from mtzoo.engine import candidates
 from mtzoo.engine.compress_state import STATE
-from mtzoo.recipes.compress import search, trial
+from mtzoo.recipes.compress import search
+from mtzoo.recipes.compress.candidate_run import CandidateRun
 from tests.cli.ptq_helpers import write_project
 
 SPEEDUPS = {"bf16": 1.5, "int8": 2.0, "prune0.3+int8": 3.0}
@@ -46,8 +47,8 @@ def test_the_fastest_that_holds_is_kept_and_an_interrupted_run_repeats_nothing(r
         return real(trial, candidate)
 
     monkeypatch.setattr(search, "train_candidate", interrupted)
-    holds = trial.CandidateRun.holds
-    monkeypatch.setattr(trial.CandidateRun, "holds", lambda trial, result: "prune" not in result.name and holds(trial, result))
+    holds = CandidateRun.holds
+    monkeypatch.setattr(CandidateRun, "holds", lambda trial, result: "prune" not in result.name and holds(trial, result))
     assert run(root, "--out", out, "--max-drop", 100) == 130
     assert (out / "prune0.3+int8" / "quant").is_dir()  # calibration alone did not hold: trained with quantization
     assert run(root, "--out", out, "--max-drop", 100) == 2
@@ -83,7 +84,7 @@ def test_a_float_winner_and_predicted_latencies(root, tmp_path, capsys):
 
 @pytest.mark.thorough
 def test_a_bound_that_nothing_holds_keeps_what_was_trained(root, tmp_path, given_latencies, monkeypatch, capsys):
-    monkeypatch.setattr(trial.CandidateRun, "holds", lambda trial, result: False)
+    monkeypatch.setattr(CandidateRun, "holds", lambda trial, result: False)
     assert run(root, "--strategy", "int8", "--out", tmp_path / "out") == 1
     assert "none of the 1 candidates" in capsys.readouterr().out
     assert not (tmp_path / "out" / "compressed.onnx").exists()
