@@ -50,7 +50,7 @@ def residual_blocks(program: Program) -> list[Block]:
     return found
 
 
-def gone_blocks(program: Program, removed: Removed) -> list[Block]:
+def removed_blocks(program: Program, removed: Removed) -> list[Block]:
     """The blocks of which no convolution is left inside."""
     widths = {call.name: call.module.conv.out_channels for call in program.convs}
     return [block for block in residual_blocks(program)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from mtzoo.compression.blocks import Removed, gone_blocks, pass_over
-from mtzoo.compression.pruning import kept_channels, narrow_call
+from mtzoo.compression.blocks import Removed, pass_over, removed_blocks
+from mtzoo.compression.pruning import kept_channels, prune_call
 from mtzoo.graph import Call, Program
 from mtzoo.layers import ConvBNAct
 from mtzoo.structures import RawOutputs
@@ -46,7 +46,7 @@ class PartialProgram:
 def pruned_part(program: Program, removed: Removed) -> PartialProgram:
     """What of a float program changes when channels go; whole units, see `mtzoo.compression.channels`."""
     before = {call.name: call for call in program.calls}
-    program = pass_over(program, gone_blocks(program, removed))
+    program = pass_over(program, removed_blocks(program, removed))
     kept = kept_channels(program, removed)
     changed: set[str] = set()
     calls = []
@@ -54,17 +54,17 @@ def pruned_part(program: Program, removed: Removed) -> PartialProgram:
         differs = call is not before[call.name] or not bool(kept[call.name].all())
         if differs or any(name in changed for name in call.reads):
             changed.add(call.name)
-            calls.append(_narrowed(call, kept))
+            calls.append(_pruned_call(call, kept))
     outputs = {task: maps for task, maps in program.outputs.items() if any(name in changed for name in maps.values())}
     return PartialProgram(Program(tuple(calls), outputs))
 
 
-def _narrowed(call: Call, kept: Mapping[str, Tensor]) -> Call:
+def _pruned_call(call: Call, kept: Mapping[str, Tensor]) -> Call:
     """The call with a narrow copy of its layer, if any of its channels has gone."""
     if not isinstance(call.module, ConvBNAct) or bool(kept[call.inputs[0]].all() and kept[call.name].all()):
         return call
     layer = deepcopy(call.module)
-    narrow_call(layer, kept[call.inputs[0]], kept[call.name])
+    prune_call(layer, kept[call.inputs[0]], kept[call.name])
     return replace(call, module=layer)
 
 

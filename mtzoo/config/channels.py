@@ -10,7 +10,7 @@ from mtzoo.config.load import config_from_dict
 from mtzoo.config.schema import ExperimentConfig
 from mtzoo.errors import UserError
 from mtzoo.models import build_network
-from mtzoo.models.channel_plan import GONE, ChannelPlan, channels_of, dropped_blocks, node_channels
+from mtzoo.models.channel_plan import REMOVED, ChannelPlan, channels_of, dropped_blocks, node_channels
 
 
 def with_channels(config: ExperimentConfig, plan: ChannelPlan) -> ExperimentConfig:
@@ -24,7 +24,7 @@ def channel_plan(config: ExperimentConfig, net: nn.Module) -> ChannelPlan:
     whole = build_network(config.graphs)
     widths = channels_of(whole)
     narrower = {name: channels for name, channels in channels_of(net).items() if channels != widths[name]}
-    return {**dict.fromkeys(dropped_blocks(net, whole), GONE), **narrower}
+    return {**dict.fromkeys(dropped_blocks(net, whole), REMOVED), **narrower}
 
 
 def adopt_channels(config: ExperimentConfig, held: Mapping[str, Any], where: Path) -> ExperimentConfig:

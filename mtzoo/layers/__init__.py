@@ -5,7 +5,7 @@ from mtzoo.layers.bilinear import UpsampleBilinear
 from mtzoo.layers.border import Border
 from mtzoo.layers.channel_pool import ChannelMax, ChannelMean
 from mtzoo.layers.concat import Concat
-from mtzoo.layers.conv import ConvBNAct, narrow
+from mtzoo.layers.conv import ConvBNAct, prune_channels
 from mtzoo.layers.enlarge import Enlarge
 from mtzoo.layers.image import IMAGE_GRID, ImageQuant, normalize_image
 from mtzoo.layers.leaf import Leaf
@@ -23,5 +23,5 @@ from mtzoo.layers.table import Table
 
 __all__ = ["IMAGE_GRID", "AvgPool", "BinMean", "Border", "ChannelMax", "ChannelMean", "Chunk", "Concat", "ConvBNAct", "Enlarge",
            "GlobalMean", "ImageQuant", "Leaf", "MaxPool", "Mix", "PixelShuffle", "Product", "RepConvBNAct", "Rescale", "Shuffle",
-           "Slice", "SoftmaxMean", "Spread", "Sum", "Table", "UpsampleBilinear", "UpsampleNearest", "ZeroInsert", "narrow",
-           "normalize_image"]
+           "Slice", "SoftmaxMean", "Spread", "Sum", "Table", "UpsampleBilinear", "UpsampleNearest", "ZeroInsert", "normalize_image",
+           "prune_channels"]

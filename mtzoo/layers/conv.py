@@ -87,10 +87,10 @@ class ConvBNAct(Activated):
         """Take BN away: the convolution has its values."""
         self.bn = None
 
-    def narrow_norms(self, rows: Tensor, columns: Tensor) -> None:
-        """Keep only some channels of what stands beside the convolution; see `narrow`."""
+    def prune_norms(self, rows: Tensor, columns: Tensor) -> None:
+        """Keep only some channels of what stands beside the convolution; see `prune_channels`."""
         if self.bn is not None:
-            self.bn = narrow_norm(self.bn, rows)
+            self.bn = pruned_norm(self.bn, rows)
 
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
         """x (N, C_in, H, W), skip (N, C_out, H', W') or None -> (N, C_out, H', W')."""
@@ -173,19 +173,19 @@ def norm_folded(weight: Tensor, bias: Tensor | None, bn: nn.BatchNorm2d) -> tupl
 
 
 @torch.no_grad()
-def narrow(layer: ConvBNAct, rows: Tensor, columns: Tensor, groups: int) -> None:
+def prune_channels(layer: ConvBNAct, rows: Tensor, columns: Tensor, groups: int) -> None:
     """Keep only some channels of a float layer, in place; its parameters are new objects.
 
     rows: indices of the outputs that stay; columns: indices of the inputs that stay, within each group; groups: how many there
     are of them now.
     """
-    layer.conv = narrow_conv(layer.conv, rows, columns, groups)
-    layer.narrow_norms(rows, columns)
+    layer.conv = pruned_conv(layer.conv, rows, columns, groups)
+    layer.prune_norms(rows, columns)
     layer.train(layer.training)
 
 
-def narrow_conv(old: nn.Conv2d, rows: Tensor, columns: Tensor, groups: int) -> nn.Conv2d:
-    """A convolution with some of the channels; arguments as of `narrow`."""
+def pruned_conv(old: nn.Conv2d, rows: Tensor, columns: Tensor, groups: int) -> nn.Conv2d:
+    """A convolution with some of the channels; arguments as of `prune_channels`."""
     weight = old.weight[rows][:, columns].contiguous(memory_format=torch.channels_last)
     made = nn.Conv2d(len(columns) * groups, len(rows), old.kernel_size, old.stride, old.padding, old.dilation, groups,
                      bias=old.bias is not None, padding_mode=old.padding_mode, device=weight.device)
@@ -195,7 +195,7 @@ def narrow_conv(old: nn.Conv2d, rows: Tensor, columns: Tensor, groups: int) -> n
     return made
 
 
-def narrow_norm(old: nn.BatchNorm2d, rows: Tensor) -> nn.BatchNorm2d:
+def pruned_norm(old: nn.BatchNorm2d, rows: Tensor) -> nn.BatchNorm2d:
     """BN of some of the channels."""
     made = nn.BatchNorm2d(len(rows), old.eps, old.momentum, device=old.running_mean.device)
     made.load_state_dict({key: value[rows] if value.ndim else value for key, value in old.state_dict().items()})

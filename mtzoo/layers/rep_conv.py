@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mtzoo.layers.activation import Activation
-from mtzoo.layers.conv import ConvBNAct, narrow_conv, narrow_norm, norm_folded
+from mtzoo.layers.conv import ConvBNAct, norm_folded, pruned_conv, pruned_norm
 from mtzoo.layers.conv_onnx import emit_conv
 from mtzoo.layers.writer import Value, Writer
 
@@ -53,15 +53,15 @@ class RepConvBNAct(ConvBNAct):
         super().drop_norms()
         self.point = self.point_bn = self.identity_bn = None
 
-    def narrow_norms(self, rows: Tensor, columns: Tensor) -> None:
+    def prune_norms(self, rows: Tensor, columns: Tensor) -> None:
         """Raises ValueError where the identity branch would lose a channel on one side only."""
         if self.identity_bn is not None:
             if not torch.equal(rows, columns):
                 raise ValueError("the inputs of a layer with an identity branch go together with its outputs")
-            self.identity_bn = narrow_norm(self.identity_bn, rows)
+            self.identity_bn = pruned_norm(self.identity_bn, rows)
         if self.point is not None:
-            self.point, self.point_bn = narrow_conv(self.point, rows, columns, 1), narrow_norm(self.point_bn, rows)
-        super().narrow_norms(rows, columns)
+            self.point, self.point_bn = pruned_conv(self.point, rows, columns, 1), pruned_norm(self.point_bn, rows)
+        super().prune_norms(rows, columns)
 
     def accumulate(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
         if self.bn is None:

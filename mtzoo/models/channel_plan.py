@@ -8,15 +8,15 @@ from torch import nn
 
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.graph import drop_block
-from mtzoo.layers import ConvBNAct, narrow
+from mtzoo.layers import ConvBNAct, prune_channels
 from mtzoo.models.stride import network_stride
 
 LayerChannels = tuple[int, int, int]
 """(input channels, output channels, groups) of a convolution."""
 ChannelPlan = Mapping[str, LayerChannels]
-"""Module path ("nodes.backbone.stem") -> its widths, of the layers that are narrower than their specs; GONE: a residual block that
+"""Module path ("nodes.backbone.stem") -> its widths, of the layers that are narrower than their specs; REMOVED: a residual block that
 passes its input on."""
-GONE: LayerChannels = (0, 0, 0)
+REMOVED: LayerChannels = (0, 0, 0)
 
 CHECKED_SIDE = 64  # pixels of the image that a plan is tried on, at least
 
@@ -41,7 +41,7 @@ def apply_channels(net: nn.Module, plan: ChannelPlan) -> None:
 
     Raises UserError for a layer that is not there, widths that are no narrower form of it, or layers that do not fit together.
     """
-    narrower = {name: channels for name, channels in plan.items() if tuple(channels) != GONE}
+    narrower = {name: channels for name, channels in plan.items() if tuple(channels) != REMOVED}
     for name in [name for name in plan if name not in narrower]:
         _check_block(name, net)
         drop_block(net, name)
@@ -51,7 +51,7 @@ def apply_channels(net: nn.Module, plan: ChannelPlan) -> None:
             raise UserError(f"channels: the network has no layer '{name}'{did_you_mean(name, layers)}")
         _check(name, layers[name], channels)
         inputs, outputs, groups = channels
-        narrow(layers[name], torch.arange(outputs), torch.arange(inputs // groups), groups)
+        prune_channels(layers[name], torch.arange(outputs), torch.arange(inputs // groups), groups)
     if plan:
         _check_fit(net)
 
@@ -67,9 +67,9 @@ def _check_block(name: str, net: nn.Module) -> None:
     inside = blocks.get(name)
     if not inside:
         known = [path for path, held in blocks.items() if held]
-        raise UserError(f"channels.{name}={list(GONE)}: no block of layers{did_you_mean(name, known)}")
+        raise UserError(f"channels.{name}={list(REMOVED)}: no block of layers{did_you_mean(name, known)}")
     if any(layer.output == "accumulator" for layer in inside):
-        raise UserError(f"channels.{name}={list(GONE)}: makes an output of the network, it stays")
+        raise UserError(f"channels.{name}={list(REMOVED)}: makes an output of the network, it stays")
 
 
 def _check(name: str, layer: ConvBNAct, channels: LayerChannels) -> None:

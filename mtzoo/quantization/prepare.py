@@ -75,7 +75,7 @@ def _quantized(program: Program, rounding: Sequence[Call], qconfigs: QConfigMap)
         else:
             wanted = all(name in found or name in images for read in call.inputs for name in made_by[read])
         if wanted:
-            found[call.name] = config.wide() if any(fnmatchcase(call.name, p) for p in config.int16_pattern) else config
+            found[call.name] = config.int16() if any(fnmatchcase(call.name, p) for p in config.int16_pattern) else config
     return found
 
 

@@ -81,7 +81,7 @@ class QConfig:
     def power_of_two(self) -> bool:
         return self.scale_mode == "power_of_two"
 
-    def wide(self) -> "QConfig":
+    def int16(self) -> "QConfig":
         """The same in 16 bits, weights and activations."""
         return replace(self, weight_bits=16, activation_bits=16)
 

@@ -8,7 +8,7 @@ from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.channels import adopt_channels
 from mtzoo.console import PlainConsole
 from mtzoo.engine.checkpoint import load_checkpoint
-from mtzoo.models.channel_plan import GONE
+from mtzoo.models.channel_plan import REMOVED
 
 
 def adopt_checkpoint(config: ExperimentConfig, path: Path, console: PlainConsole) -> ExperimentConfig:
@@ -20,7 +20,7 @@ def adopt(config: ExperimentConfig, held: Mapping[str, Any], path: Path, console
     """The same with what a checkpoint or a run's marker at `path` holds."""
     adopted = adopt_channels(config, held, path)
     if adopted is not config:
-        gone = sum(channels == GONE for channels in adopted.channels.values())
+        gone = sum(channels == REMOVED for channels in adopted.channels.values())
         blocks = f" and {gone} blocks are gone" if gone else ""
         console.print(f"{path}: a pruned network, {len(adopted.channels) - gone} layers are narrower than the config says{blocks}")
     if adopted.sparsity is None and held.get("sparsity"):

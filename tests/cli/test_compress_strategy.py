@@ -100,7 +100,7 @@ def test_a_train_config_alone_is_how_the_search_trains(root, tmp_path, monkeypat
     found = []
     monkeypatch.setattr(compress, "search_candidates", lambda task: found.append(
         (task.target.deploy_hardware, task.profile.precisions, task.retraining, open_state(task).made_for))
-        or CompressResult(task.workspace.save_dir, None, None, {}, None, {}))
+        or CompressResult(task.workspace.out, None, None, {}, None, {}))
     strategy = """
 Global: {deploy_hardware: SD710}
 TrainConfig: {epochs: 2, learning_rate: 0.005, optimizer_builder: {optimizer: {type: SGD}, weight_decay: 0.0005}, eval_iter: 9}

@@ -20,6 +20,7 @@ from mtzoo.cli.arguments import add_training_arguments
 from mtzoo.cli.launch import Outcome, in_processes_of_ctx, outcome_of, tell
 from mtzoo.cli.main import main
 from mtzoo.cli.own_data import _without_data
+from mtzoo.cli.parser import Parser
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.errors import UserError
 from tests.tiny import config_values, phase, write_config, write_images
@@ -36,7 +37,7 @@ def test_options_of_the_verb_reach_it_as_they_were_typed():
 
 
 def test_a_training_that_torchrun_has_restarted_goes_on(monkeypatch):
-    parser = argparse.ArgumentParser()
+    parser = Parser()
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
     add_training_arguments(parser)
     assert parser.parse_args(["--config", "x"]).resume

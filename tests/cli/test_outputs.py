@@ -7,6 +7,7 @@ import pytest
 
 from mtzoo.cli.main import discover_verbs, import_verb, main
 from mtzoo.cli.outputs import output_file
+from mtzoo.cli.parser import Parser
 
 TRAIN = ["--config", "gone"]
 TOOL = ["--config", "gone", "--checkpoint", "gone.pt"]
@@ -30,7 +31,7 @@ WRITE_NOTHING = {"config", "list", "summary", "verify"}
 
 def parsers(verb):
     """The parser of a verb and those of its own verbs, by name."""
-    parser = argparse.ArgumentParser(verb)
+    parser = Parser(prog=verb)
     import_verb(verb).add_arguments(parser)
     found = {verb: parser}
     for action in parser._actions:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mtzoo.compression.blocks import Removed, gone_blocks
+from mtzoo.compression.blocks import Removed, removed_blocks
 from mtzoo.compression.channels import ChannelGroup, removed_channels
 from mtzoo.graph import read_program
 
@@ -13,7 +13,8 @@ from mtzoo.graph import read_program
 def mask(net: nn.Module, removed: Removed) -> None:
     """Let channels of a float network with BN give 0, in place, and what a block adds of which nothing is left inside."""
     program = read_program(net)
-    added = {name: range(net.get_submodule(name).conv.out_channels) for block in gone_blocks(program, removed) for name in block.adds}
+    added = {name: range(net.get_submodule(name).conv.out_channels)
+             for block in removed_blocks(program, removed) for name in block.adds}
     removed = {**removed, **added}
     for call in program.convs:
         layer = call.module

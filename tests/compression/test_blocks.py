@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from mtzoo.compression.blocks import gone_blocks, pass_over, residual_blocks
+from mtzoo.compression.blocks import pass_over, removed_blocks, residual_blocks
 from mtzoo.compression.channels import channel_groups, removed_channels
 from mtzoo.compression.partial_run import pruned_part, run_calls
 from mtzoo.compression.pruning import prune
@@ -231,7 +231,7 @@ def inside(net, *wanted: str) -> dict[str, range]:
 def test_blocks_in_a_row_are_passed_over():
     net = build_network(tiny_graphs())
     program, removed = read_program(net), inside(net, "nodes.backbone.stages.1.1", "nodes.backbone.stages.1.2")
-    gone = gone_blocks(program, removed)
+    gone = removed_blocks(program, removed)
     assert [block.name for block in gone] == ["nodes.backbone.stages.1.1", "nodes.backbone.stages.1.2"]
     left = pass_over(program, gone)
     readers = [call.name for call in left.calls if "nodes.backbone.stages.1.0.pointwise" in (*call.inputs, call.skip)]
@@ -246,7 +246,7 @@ def test_a_block_goes_with_all_of_its_inside(wide_net):
     block = "nodes.backbone.stages.2.3"
     pruned, masked = wide_net(tiny_graphs()), wide_net(tiny_graphs())
     removed = inside(pruned, block)
-    assert gone_blocks(read_program(pruned), {**removed, f"{block}.conv.spatial": [0]}) == []
+    assert removed_blocks(read_program(pruned), {**removed, f"{block}.conv.spatial": [0]}) == []
     prune(pruned, removed)
     mask(masked, removed)
     assert isinstance(pruned.get_submodule(block), nn.Identity)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mtzoo.compression.pruning import kept_channels, narrow_call, prune
+from mtzoo.compression.pruning import kept_channels, prune, prune_call
 from mtzoo.graph import read_program
 from mtzoo.layers import ConvBNAct
 from mtzoo.models import build_network
@@ -22,7 +22,7 @@ def test_what_stays_keeps_its_weights_and_statistics():
     layer = ConvBNAct(4, 3, 1)
     layer.bn.running_mean += torch.arange(3)
     weight = layer.conv.weight.detach().clone()
-    narrow_call(layer, torch.tensor([True, False, True, True]), torch.tensor([False, True, True]))
+    prune_call(layer, torch.tensor([True, False, True, True]), torch.tensor([False, True, True]))
     assert torch.equal(layer.conv.weight, weight[1:][:, [0, 2, 3]])
     assert layer.bn.running_mean.tolist() == [1, 2]
     assert layer.training
@@ -36,7 +36,7 @@ def test_what_stays_keeps_its_weights_and_statistics():
 def test_groups_go_whole_or_keep_as_many(inputs, outputs):
     layer = ConvBNAct(4, 4, 3, groups=2)
     with pytest.raises(ValueError, match="each group keeps as many"):
-        narrow_call(layer, torch.tensor(inputs, dtype=torch.bool), torch.tensor(outputs, dtype=torch.bool))
+        prune_call(layer, torch.tensor(inputs, dtype=torch.bool), torch.tensor(outputs, dtype=torch.bool))
 
 
 def test_a_skip_keeps_the_channels_it_is_added_to():

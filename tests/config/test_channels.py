@@ -10,7 +10,7 @@ from mtzoo.config.load import select_tasks
 from mtzoo.engine.stages import network_at
 from mtzoo.errors import UserError
 from mtzoo.graph import read_program
-from mtzoo.models.channel_plan import GONE, channels_of
+from mtzoo.models.channel_plan import REMOVED, channels_of
 from tests.tiny import tiny_config, write_images
 
 PATH = Path("pruned.pt")
@@ -38,7 +38,7 @@ def test_a_pruned_network_is_built_again_from_its_config(config, pruned):
     assert torch.equal(again.eval()(x)["seg"]["logits"], pruned(x)["seg"]["logits"])
     assert config_hash(ready) != config_hash(config)
     assert config_hash(with_channels(ready, {})) == config_hash(config)
-    gone = {name for name, channels in ready.channels.items() if channels == GONE}
+    gone = {name for name, channels in ready.channels.items() if channels == REMOVED}
     assert "nodes.backbone.stages.2.1" in gone
     assert not any(layer.startswith(f"{block}.") for block in gone for layer in ready.channels)
     assert set(channels_of(pruned)) > set(ready.channels) - gone  # layers that did not change are not named

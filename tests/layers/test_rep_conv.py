@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mtzoo.layers import ConvBNAct, RepConvBNAct, narrow
+from mtzoo.layers import ConvBNAct, RepConvBNAct, prune_channels
 from mtzoo.quantization.fold import fold_layer
 from mtzoo.quantization.qconfig import QConfig
 from mtzoo.quantization.weight_quant import WeightFakeQuant
@@ -88,7 +88,7 @@ def test_narrow_keeps_the_channels_of_all_branches():
     layer, x, rows = lively(RepConvBNAct(6, 6)), torch.randn(1, 6, 8, 8), torch.tensor([0, 2, 5])
     x[:, [1, 3, 4]] = 0
     wanted = layer(x)[:, rows]
-    narrow(layer, rows, rows, 1)
+    prune_channels(layer, rows, rows, 1)
     torch.testing.assert_close(layer(x[:, rows]), wanted, rtol=1e-5, atol=1e-5)
     with pytest.raises(ValueError, match="go together with its outputs"):
-        narrow(layer, torch.tensor([0, 1]), torch.tensor([0, 2]), 1)
+        prune_channels(layer, torch.tensor([0, 1]), torch.tensor([0, 2]), 1)

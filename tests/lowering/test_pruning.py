@@ -9,7 +9,7 @@ from mtzoo.deploy import build_model
 from mtzoo.graph import read_program
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet, NodeSpec, build_network
-from mtzoo.models.channel_plan import GONE, channels_of, dropped_blocks
+from mtzoo.models.channel_plan import REMOVED, channels_of, dropped_blocks
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.quantization import calibrate, fold_bn, freeze, prepare
 from mtzoo.runtime import build_executor
@@ -46,7 +46,7 @@ def test_a_pruned_network_comes_back_from_its_plan(backbone: tuple[str | int, ..
     choice = {group.name: group.count_at(0.4) for group in groups if group.kind != "block"} | {blocks[0].name: 0}
     prune(net, removed_channels(choice, groups))
     assert dropped_blocks(net, build_network(graphs(*backbone))) == [blocks[0].name]
-    plan = channels_of(net) | {blocks[0].name: GONE}
+    plan = channels_of(net) | {blocks[0].name: REMOVED}
     again = build_network(graphs(*backbone), plan)
     again.load_state_dict(net.state_dict())
     assert sum(p.numel() for p in net.parameters()) < 0.9 * sum(p.numel() for p in network(*backbone).parameters())

@@ -4,7 +4,7 @@ import torch
 from mtzoo.errors import UserError
 from mtzoo.layers import ConvBNAct
 from mtzoo.models import build_network
-from mtzoo.models.channel_plan import GONE, channels_of, dropped_blocks, node_channels
+from mtzoo.models.channel_plan import REMOVED, channels_of, dropped_blocks, node_channels
 from tests.tiny import tiny_graphs
 
 STAGE = "nodes.backbone.stages.1.1"  # (16, 32, 2) and (32, 16, 1) at width 0.25
@@ -24,7 +24,7 @@ def test_a_plan_narrows_what_it_names():
 
 
 def test_a_block_that_is_gone_passes_its_input_on():
-    plan = {"nodes.backbone.stages.1.1": GONE, "nodes.backbone.stages.2.4": GONE}
+    plan = {"nodes.backbone.stages.1.1": REMOVED, "nodes.backbone.stages.2.4": REMOVED}
     net = build_network(tiny_graphs(), plan)
     assert dropped_blocks(net, build_network(tiny_graphs())) == list(plan)
     assert not any(name.startswith(("nodes.backbone.stages.1.1.", "nodes.backbone.stages.2.4.")) for name, _ in net.named_parameters())
@@ -37,13 +37,13 @@ def test_a_block_that_is_gone_passes_its_input_on():
 
 
 @pytest.mark.parametrize(("plan", "message"), [
-    ({"nodes.backbone.stages.1.9": GONE}, r"no block of layers; did you mean 'nodes.backbone.stages.1"),
-    ({"nodes.seg_head": GONE}, "no block of layers"),
-    ({"nodes.det_head.cls": GONE}, "makes an output"),
-    ({"nodes.backbone.stages.1.0": GONE}, "do not fit together"),
-    ({"nodes.neck.levels.0": GONE}, "do not fit together"),
-    ({f"{STAGE}.conv.spatial": GONE}, "no block of layers"),  # a layer of its own
-    ({STAGE: GONE, f"{STAGE}.conv.spatial": (16, 16, 2)}, "no layer"),
+    ({"nodes.backbone.stages.1.9": REMOVED}, r"no block of layers; did you mean 'nodes.backbone.stages.1"),
+    ({"nodes.seg_head": REMOVED}, "no block of layers"),
+    ({"nodes.det_head.cls": REMOVED}, "makes an output"),
+    ({"nodes.backbone.stages.1.0": REMOVED}, "do not fit together"),
+    ({"nodes.neck.levels.0": REMOVED}, "do not fit together"),
+    ({f"{STAGE}.conv.spatial": REMOVED}, "no block of layers"),  # a layer of its own
+    ({STAGE: REMOVED, f"{STAGE}.conv.spatial": (16, 16, 2)}, "no layer"),
     ({"nodes.backbone.sten": (3, 8, 1)}, "no layer 'nodes.backbone.sten'; did you mean 'nodes.backbone.stem'"),
     ({f"{STAGE}.conv.spatial": (16, 17, 2)}, r"channels.*\[16, 17, 2\].*multiples of the groups"),
     ({f"{STAGE}.conv.spatial": (16, 0, 1)}, "multiples of the groups"),
