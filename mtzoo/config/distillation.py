@@ -17,7 +17,7 @@ class Distillation:
     teacher: a checkpoint of mtzoo, float, quantized or integer, of any network with the same tasks' outputs;
     weight: factor of all of it; outputs: task ("det_person") or output ("det_person.box_s8") -> factor, an output's own before its
     task's, others are not distilled; None: all tasks, 1; features: layer or block inside of the nodes ("neck.levels.1") -> factor;
-    temperature: what segmentation logits are divided by; channel_weight: factor of the channel-wise loss on segmentation
+    temperature: what logits of pixels and images are divided by; channel_weight: factor of the channel-wise loss on segmentation
     logits, beside the pixel-wise; feature_loss: see `mtzoo.losses.distillation`; unlabelled: images without labels of a
     task teach it, too.
     """

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from mtzoo.config import config_from_dict
-from mtzoo.engine.distillation import build_distiller
+from mtzoo.config.distillation import Distillation
+from mtzoo.engine.distillation import DISTANCES, build_distiller
 from mtzoo.engine.losses import MultiTaskLoss, compute_loss
 from mtzoo.engine.stages import network_at
 from mtzoo.errors import UserError
@@ -129,3 +130,15 @@ def test_the_teacher_of_other_tasks_is_refused(teacher):
 
 def test_a_config_without_a_teacher_has_no_distiller(tmp_path):
     assert build_distiller(config_from_dict(config_values(tmp_path)), CPU) is None
+
+
+def test_a_class_of_the_image_is_learnt_as_a_distribution():
+    spec = Distillation(teacher="t.pt", temperature=2.0, channel_weight=1.0)
+    student, teacher = (torch.randn(3, 4, 1, 1, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    found = DISTANCES["classification"]({"logits": student}, {"logits": teacher}, {"logits": 0.5}, spec)
+    assert list(found) == ["logits"], "there are no channels of one pixel to compare"
+    weight, value = found["logits"]
+    logs = [(logits.flatten(1) / 2.0).log_softmax(1) for logits in (teacher, student)]
+    assert weight == 0.5
+    assert float(value) == pytest.approx(4 * float((logs[0].exp() * (logs[0] - logs[1])).sum(1).mean()), rel=1e-5)
+    assert float(DISTANCES["classification"]({"logits": teacher}, {"logits": teacher}, {"logits": 1.0}, spec)["logits"][1]) == 0
