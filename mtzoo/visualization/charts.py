@@ -76,6 +76,7 @@ def bar_chart(values: Mapping[str, float], notes: Mapping[str, str]) -> bytes | 
         axes.set_yticks(range(len(finite)), [one_line(name) for name in finite])
         axes.invert_yaxis()
         axes.set_xlim(0, 1.35 * max(*finite.values(), 1e-9))  # room for the notes
+        axes.grid(False)
         axes.xaxis.set_visible(False)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
