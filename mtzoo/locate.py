@@ -86,7 +86,7 @@ def _find(text: str, suffix: str, folder: str, known: dict[str, Path], kind: str
     if text and path.exists():
         raise UserError(f"{kind} '{text}': is a pipe or device; name a {suffix} file")
     hint = did_you_mean(name, known) or f"; there are no shipped {kind}s"
-    raise UserError(f"{kind} '{text}': no such file, and no shipped {kind} is called so{hint}")
+    raise UserError(f"{kind} '{text}': no such file, and no shipped {kind} has this name{hint}")
 
 
 def _has_tasks(path: Path) -> bool:

@@ -23,7 +23,7 @@ def build(cls: type[T], values: object, where: str) -> T:
     if isinstance(values, cls):
         return values
     if not isinstance(values, Mapping):
-        raise UserError(_at(where, f"a dict of {cls.__name__}'s keys is wanted, got {shown(values)}"))
+        raise UserError(_at(where, f"expected a dict of {cls.__name__}'s keys, got {shown(values)}"))
     if hasattr(cls, "in_own_names"):
         try:
             values = cls.in_own_names(values)
@@ -58,7 +58,7 @@ def convert(hint: Any, value: object, where: str) -> Any:
         return _convert_union(args, value, where)
     if origin is Literal:
         if value not in args:
-            raise UserError(f"{where}={shown(value)}: one of {', '.join(map(repr, args))} is wanted")
+            raise UserError(f"{where}={shown(value)}: expected one of {', '.join(map(repr, args))}")
         return value
     if dataclasses.is_dataclass(hint):
         return build(hint, value, where)
@@ -66,7 +66,7 @@ def convert(hint: Any, value: object, where: str) -> Any:
         return _convert_sequence(args, value, where)
     if origin is Mapping or origin is dict:
         if not isinstance(value, Mapping):
-            raise UserError(f"{where}: a dict is wanted, got {shown(value)}")
+            raise UserError(f"{where}: expected a dict, got {shown(value)}")
         return {_convert_key(args[0], k, where): convert(args[1], v, _join(where, k)) for k, v in value.items()}
     return _convert_scalar(hint, value, where)
 
@@ -92,10 +92,10 @@ def _known_keys(hint: Any, value: object) -> int:
 
 def _convert_sequence(args: tuple[Any, ...], value: object, where: str) -> tuple[Any, ...]:
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise UserError(f"{where}: a list is wanted, got {shown(value)}")
+        raise UserError(f"{where}: expected a list, got {shown(value)}")
     if len(args) == 2 and args[1] is not Ellipsis or len(args) > 2:
         if len(value) != len(args):
-            raise UserError(f"{where}: {len(args)} values are wanted, got {shown(list(value))}")
+            raise UserError(f"{where}: expected {len(args)} values, got {shown(list(value))}")
         return tuple(convert(a, v, f"{where}[{i}]") for i, (a, v) in enumerate(zip(args, value, strict=True)))
     return tuple(convert(args[0], v, f"{where}[{i}]") for i, v in enumerate(value))
 
@@ -112,7 +112,7 @@ def _convert_scalar(hint: Any, value: object, where: str) -> Any:
     if isinstance(hint, type) and isinstance(value, hint) and not (hint in (int, float) and isinstance(value, bool)):
         return value
     wanted = getattr(hint, "__name__", str(hint))
-    raise UserError(f"{where}={shown(value)}: {wanted} is wanted")
+    raise UserError(f"{where}={shown(value)}: expected {wanted}")
 
 
 def _at(where: str, message: str) -> str:

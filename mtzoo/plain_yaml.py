@@ -26,4 +26,4 @@ def parse_yaml(text: str, path: Path) -> Any:
     try:
         return yaml.load(text, _PlainLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: an integer or a date that is none
-        raise UserError(f"{path}: not YAML ({' '.join(str(error).split()):.200}); mend or restore it") from None
+        raise UserError(f"{path}: not YAML ({' '.join(str(error).split()):.200}); fix or restore it") from None

@@ -195,9 +195,9 @@ def test_a_place_that_cannot_be_written_is_told_before(tmp_path, monkeypatch, ca
 
 def test_what_cannot_be_read_is_told_with_advice(tmp_path):
     (tmp_path / "a.json").write_bytes(b"12345")
-    assert read_whole(tmp_path / "a.json", "list", 5, "mend") == b"12345"
+    assert read_whole(tmp_path / "a.json", "list", 5, "fix") == b"12345"
     for path, limit, words in ((tmp_path / "a.json", 4, "a.json: 5 bytes; 4 are the most that is read of one list"),
-                               (tmp_path / "b.json", 4, "b.json: no such list; mend"), (tmp_path, 4, "no list; mend"),
-                               (tmp_path / "a.json" / "b", 4, r"cannot be read \(Not a directory\).*mend")):
+                               (tmp_path / "b.json", 4, "b.json: no such list; fix"), (tmp_path, 4, "no list; fix"),
+                               (tmp_path / "a.json" / "b", 4, r"cannot be read \(Not a directory\).*fix")):
         with pytest.raises(UserError, match=words):
-            read_whole(path, "list", limit, "mend")
+            read_whole(path, "list", limit, "fix")

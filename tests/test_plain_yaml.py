@@ -20,5 +20,5 @@ def test_plain_values():
     ("[" * 5000, "depth|recursion"),
 ])
 def test_what_is_not_read_is_one_line(text, why):
-    with pytest.raises(UserError, match=rf"^data\.yaml: not YAML \(.*({why}).*\); mend or restore it$"):
+    with pytest.raises(UserError, match=rf"^data\.yaml: not YAML \(.*({why}).*\); fix or restore it$"):
         parse_yaml(text, FILE)

@@ -71,7 +71,7 @@ def parse_options(pairs: list[str]) -> dict[str, Any]:
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not key or not equals:
-            raise UserError(f"--cfg-options {cut(pair)}: KEY=VALUE is wanted")
+            raise UserError(f"--cfg-options {cut(pair)}: expected KEY=VALUE")
         if key in options:
             raise UserError(f"--cfg-options {cut(key)}: given twice; keep one of them")
         try:
@@ -182,7 +182,7 @@ def _one_device(ctx: str) -> str:
 def _task_names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     if not all(names):
-        raise UserError(f"--tasks '{cut(text)}': names of tasks with commas between are wanted, e.g. det_person,seg_lane")
+        raise UserError(f"--tasks '{cut(text)}': expected names of tasks with commas between, e.g. det_person,seg_lane")
     return names
 
 

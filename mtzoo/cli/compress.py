@@ -55,7 +55,7 @@ def add_arguments(parser: Parser) -> None:
     files.add_argument("--strategy-config", type=Path, metavar="YAML",
                        help="methods to be done exactly so, or, with TrainConfig alone, how the automatic search trains")
     files.add_argument("--dataset-config", type=Path, metavar="YAML", help="data of the segmentation task, instead of the config's")
-    bound = parser.add_argument_group("what is wanted")
+    bound = parser.add_argument_group("target")
     bound.add_argument("--target-speedup", type=float, metavar="X",
                        help="times as fast as the original; the mildest that reaches it")
     bound.add_argument("--max-drop", type=float, metavar="D",

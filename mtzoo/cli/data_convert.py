@@ -33,7 +33,7 @@ def add_convert_arguments(parser: Parser) -> None:
 def add_places_arguments(parser: argparse._ActionsContainer) -> None:
     """Where the parts of a data set lie, what its categories are called, and how it is divided. parser: or a group of one."""
     parser.add_argument("--annotations", type=Path, metavar="FILE", help="the one file of labels (COCO), anywhere")
-    parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the images; by default they are sought in --data")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the images; by default they are looked for in --data")
     parser.add_argument("--labels", type=Path, metavar="DIR", help="the folder of the label files or masks, where --data has several")
     parser.add_argument("--rename", nargs="+", action="extend", default=[], metavar="OLD=NEW",
                         help="call the format's category OLD something else, e.g. speedlimit=sign")
@@ -98,7 +98,7 @@ def parse_split(text: str) -> float:
             return float(share)
     except ValueError:
         pass
-    raise UserError(f"--split {text}: val=SHARE is wanted, e.g. val=0.2")
+    raise UserError(f"--split {text}: expected val=SHARE, e.g. val=0.2")
 
 
 def parse_unions(pairs: list[str]) -> dict[str, tuple[str, ...]]:
@@ -108,7 +108,7 @@ def parse_unions(pairs: list[str]) -> dict[str, tuple[str, ...]]:
         name, equals, text = pair.partition("=")
         parts = tuple(part.strip() for part in text.split(","))
         if not (name and equals and all(parts)):
-            raise UserError(f"--union {pair}: NEW=A,B is wanted")
+            raise UserError(f"--union {pair}: expected NEW=A,B")
         for part in parts:
             if other := next((other for other, held in unions.items() if part in held), None):
                 raise UserError(f"--union {pair}: '{part}' is in the union '{other}' already; leave it out of one")
@@ -122,6 +122,6 @@ def parse_renames(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         old, equals, new = pair.partition("=")
         if not (old and equals and new):
-            raise UserError(f"--rename {pair}: OLD=NEW is wanted")
+            raise UserError(f"--rename {pair}: expected OLD=NEW")
         renames[old] = new
     return renames

@@ -44,7 +44,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--json", type=output_file("--json"), metavar="FILE",
                         help="also write the metrics there; null where there is no ground truth")
     parser.add_argument("--out", type=output_folder("--out"), metavar="DIR",
-                        help="a new folder for pictures of what goes wrong: confusion matrices, precision-recall and F1 curves")
+                        help="a new folder for pictures of the mistakes: confusion matrices, curves, the worst images")
     parser.add_argument("--worst", type=at_least(1, "--worst"), metavar="N", help=f"with --out: so many images of each task ({WORST})")
     parser.add_argument("--render", action="store_true", help="render synthetic scenes of the model's config that are not there")
     add_idle_options(parser, CARRIED)

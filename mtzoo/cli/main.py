@@ -109,7 +109,7 @@ def machine_fault(error: Exception) -> str:
     if "DataLoader worker" in str(error):
         return "a process that reads images was ended by the system, for want of memory as a rule; lower env.workers or env.cache_mb"
     if isinstance(error, OSError) and error.errno in MACHINE_FAULTS:
-        return f"{error.filename or 'a file'}: cannot be read or written ({error.strerror}); free space, mend it or use another place"
+        return f"{error.filename or 'a file'}: cannot be read or written ({error.strerror}); free space, fix it or use another place"
     return ""
 
 

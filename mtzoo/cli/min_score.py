@@ -23,5 +23,5 @@ def _score(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no score from 0 to 1")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a score from 0 to 1")
     return value

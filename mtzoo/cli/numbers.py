@@ -14,9 +14,9 @@ def at_least(low: int, option: str, high: int | None = None) -> Callable[[str], 
         try:
             value = int(text)
         except ValueError:
-            raise UserError(f"{option} {cut(text)}: a whole number is wanted") from None
+            raise UserError(f"{option} {cut(text)}: expected a whole number") from None
         if value < low or high is not None and value > high:
-            raise UserError(f"{option} {cut(text)}: has to be {wanted}")
+            raise UserError(f"{option} {cut(text)}: must be {wanted}")
         return value
 
     return number
@@ -28,7 +28,7 @@ def size(option: str) -> Callable[[str], tuple[int, int]]:
     def height_and_width(text: str) -> tuple[int, int]:
         height, _, width = text.lower().partition("x")
         if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
-            raise UserError(f"{option} {cut(text)}: height x width is wanted, e.g. 720x1280")
+            raise UserError(f"{option} {cut(text)}: expected height x width, e.g. 720x1280")
         return int(height), int(width)
 
     return height_and_width
@@ -41,7 +41,7 @@ def ratios(option: str) -> Callable[[str], list[float]]:
         try:
             return [float(part) for part in text.split(",")]
         except ValueError as error:
-            raise UserError(f"{option} {cut(text)}: numbers are wanted, e.g. {option} 0.1 0.3") from error
+            raise UserError(f"{option} {cut(text)}: expected numbers, e.g. {option} 0.1 0.3") from error
 
     return numbers
 

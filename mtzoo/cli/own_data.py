@@ -34,7 +34,7 @@ def prepare_data(args: argparse.Namespace) -> None:
     given = [option for option in LAYOUT_OPTIONS if getattr(args, option)]
     if args.data is None:
         if args.config is None:
-            raise UserError("--config FILE or --data DIR is wanted: a config, or a data set to write one for")
+            raise UserError("expected --config FILE or --data DIR: a config, or a data set to write one for")
         if given:
             raise UserError(f"{_option(given[0])}: belongs to --data, and a config reads what it says; leave it out")
         return

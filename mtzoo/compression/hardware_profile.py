@@ -51,11 +51,11 @@ class HardwareProfile:
             raise UserError("precisions is empty; name those that the hardware computes in, e.g. [fp32, int8]")
         for precision in self.precisions:
             if precision not in PRECISIONS:
-                raise UserError(f"precisions: '{precision}' is none of {', '.join(PRECISIONS)}{did_you_mean(precision, PRECISIONS)}")
+                raise UserError(f"precisions: '{precision}' is not one of {', '.join(PRECISIONS)}{did_you_mean(precision, PRECISIONS)}")
             for name in ("throughput_gmac_s", "conv_gvalues_s"):
                 rates = getattr(self, name).get(precision)
                 if not isinstance(rates, Mapping) or set(rates) != set(KINDS):
-                    raise UserError(f"{name}.{precision}: a rate for each of {', '.join(KINDS)} is wanted, got {rates!r}; "
+                    raise UserError(f"{name}.{precision}: expected a rate for each of {', '.join(KINDS)}, got {rates!r}; "
                                     "`mtzoo hardware --calibrate` measures all of them")
                 for kind, rate in rates.items():
                     _positive(f"{name}.{precision}.{kind}", rate)
@@ -68,11 +68,11 @@ class HardwareProfile:
         for precision, factor in self.sparse_speedup.items():
             _positive(f"sparse_speedup.{precision}", factor)
         if not isinstance(self.channel_alignment, int):
-            raise UserError(f"channel_alignment={self.channel_alignment!r}: a whole number is wanted")
+            raise UserError(f"channel_alignment={self.channel_alignment!r}: expected a whole number")
         for name in ("channel_alignment", "overhead_us", "bandwidth_gb_s"):
             _positive(name, getattr(self, name))
         if not isinstance(self.sparse_ratio, float) or not 0 < self.sparse_ratio < 1:
-            raise UserError(f"sparse_ratio={self.sparse_ratio!r}: a share between 0 and 1 is wanted")
+            raise UserError(f"sparse_ratio={self.sparse_ratio!r}: expected a share between 0 and 1")
 
     def unmeasured(self) -> list[str]:
         """The LEAF_KINDS without a rate in one of its precisions."""
@@ -111,7 +111,7 @@ def profile_text(name: str, profile: HardwareProfile) -> str:
 def _build(path: Path, values: object) -> HardwareProfile:
     known = [f.name for f in fields(HardwareProfile)]
     if not isinstance(values, dict):
-        raise UserError(f"{path}: no hardware profile; it has to hold the keys {', '.join(known)}")
+        raise UserError(f"{path}: no hardware profile; it must contain the keys {', '.join(known)}")
     for key in values:
         if key not in known:
             raise UserError(f"{path}: {key}: unknown key{did_you_mean(str(key), known)}")
@@ -125,7 +125,7 @@ def _build(path: Path, values: object) -> HardwareProfile:
 
 def _check_leaf_rates(name: str, rates: object) -> None:
     if not isinstance(rates, Mapping):
-        raise UserError(f"{name}={rates!r}: a rate for each kind of layer is wanted, of {', '.join(LEAF_KINDS)}")
+        raise UserError(f"{name}={rates!r}: expected a rate for each kind of layer, of {', '.join(LEAF_KINDS)}")
     for kind, rate in rates.items():
         if kind not in LEAF_KINDS:
             raise UserError(f"{name}.{kind}: no such kind of layer; there are {', '.join(LEAF_KINDS)}")
@@ -134,4 +134,4 @@ def _check_leaf_rates(name: str, rates: object) -> None:
 
 def _positive(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise UserError(f"{name}={value!r}: a number above 0 is wanted")
+        raise UserError(f"{name}={value!r}: expected a number above 0")

@@ -69,7 +69,7 @@ def taylor_scores(net: nn.Module, losses: Iterable[Tensor]) -> Scores:
         count += 1
     net.zero_grad(set_to_none=True)
     if not count:
-        raise ValueError("no loss: the gradients of at least one batch are wanted")
+        raise ValueError("no loss: expected the gradients of at least one batch")
     return {name: total / count for name, total in sums.items()}
 
 

@@ -84,7 +84,7 @@ def leaf_kind(leaf: Leaf) -> str:
     """CONV, IMAGE or one of LEAF_KINDS. Raises UserError naming the class that states none of them, and its file."""
     kind, cls = getattr(leaf, "latency_kind", None), type(leaf)
     if kind not in (CONV, IMAGE, *LEAF_KINDS):
-        raise UserError(f"{cls.__name__} has latency_kind {kind!r}, which is none of {', '.join((CONV, *LEAF_KINDS))}; "
+        raise UserError(f"{cls.__name__} has latency_kind {kind!r}, which is not one of {', '.join((CONV, *LEAF_KINDS))}; "
                         f"state one in its class in {cls.__module__.replace('.', '/')}.py")
     return kind
 

@@ -46,19 +46,19 @@ class Sparsity:
             if self.ratio is None:
                 raise UserError("'ratio' is missing; add the share of the weights to be zero, e.g. ratio=0.75")
             if not 0 < self.ratio < 1:
-                raise UserError(f"ratio={self.ratio}: has to lie between 0 and 1")
+                raise UserError(f"ratio={self.ratio}: must lie between 0 and 1")
         else:
             match = re.fullmatch(r"(\d+):(\d+)", self.pattern)
             if not match or not 0 < int(match[1]) < int(match[2]):
-                raise UserError(f"pattern='{self.pattern}': '{UNSTRUCTURED}' or N of M that stay, such as '2:4', is wanted")
+                raise UserError(f"pattern='{self.pattern}': expected '{UNSTRUCTURED}', or N of M weights that stay, such as '2:4'")
             if self.ratio is not None:
                 raise UserError(f"ratio={self.ratio} with pattern='{self.pattern}', which is a ratio of its own; give one of the two")
         if not 0 <= self.begin < self.end <= 1:
-            raise UserError(f"begin={self.begin}, end={self.end}: shares of the phase are wanted, 0 <= begin < end <= 1")
+            raise UserError(f"begin={self.begin}, end={self.end}: expected shares of the phase, 0 <= begin < end <= 1")
         if self.interval < 1:
-            raise UserError(f"interval={self.interval}: iterations are wanted, 1 or more")
+            raise UserError(f"interval={self.interval}: expected iterations, 1 or more")
         if not 0 <= self.initial_ratio < (self.ratio or 1.0):
-            raise UserError(f"initial_ratio={self.initial_ratio}: has to be 0 or more, and less than the ratio of {self.ratio or 1.0}")
+            raise UserError(f"initial_ratio={self.initial_ratio}: must be 0 or more, and less than the ratio of {self.ratio or 1.0}")
 
     @property
     def group(self) -> tuple[int, int] | None:

@@ -22,9 +22,9 @@ class Ema:
 
     def __post_init__(self) -> None:
         if not 0 < self.decay < 1:
-            raise UserError(f"decay={self.decay}: a share between 0 and 1 is wanted, e.g. 0.999")
+            raise UserError(f"decay={self.decay}: expected a share between 0 and 1, e.g. 0.999")
         if self.warmup_iterations < 0:
-            raise UserError(f"warmup_iterations={self.warmup_iterations}: 0 or more is wanted")
+            raise UserError(f"warmup_iterations={self.warmup_iterations}: expected 0 or more")
         check_at_most(self, warmup_iterations=MOST_ITERATIONS)
 
     def decay_at(self, update: int) -> float:

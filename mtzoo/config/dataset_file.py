@@ -47,7 +47,7 @@ def read_dataset_file(path: Path) -> DatasetFile:
     found = {key: _source(section, SPLITS[key]) for key, section in sections.items()}
     counts = {count for _, count in found.values() if count is not None}
     if len(counts) > 1:
-        raise UserError(f"{path}: val_dataset.num_classes: train_dataset has another number; mend one")
+        raise UserError(f"{path}: val_dataset.num_classes: train_dataset has another number; fix one of them")
     top = Section(path, "", values, notes)
     return DatasetFile(path, *(found.get(key, (None, None))[0] for key in SPLITS), counts.pop() if counts else None,
                        top.count("batch_size", None), tuple(notes))
@@ -79,7 +79,7 @@ def _source(section: Section, split: str) -> tuple[dict[str, Any], int | None]:
     if root is None:
         raise UserError(f"{section.where('dataset_root')}: is missing; add the folder of the images")
     if section.take("mode", str, split) != split:
-        raise section.fault("mode", f"'{split}' is wanted in {section.name}")
+        raise section.fault("mode", f"expected '{split}' in {section.name}")
     if section.has("transforms"):
         section.note("transforms", "changes nothing; train_geometry, deploy_geometry and photometric of the config say what is done to "
                                    "images")

@@ -33,13 +33,13 @@ class Distillation:
 
     def __post_init__(self) -> None:
         if not 0 < self.temperature < math.inf:
-            raise UserError(f"temperature={self.temperature}: a number above 0 is wanted")
+            raise UserError(f"temperature={self.temperature}: expected a number above 0")
         factors = {"weight": self.weight, "channel_weight": self.channel_weight,
                    **{f"outputs.{name}": value for name, value in (self.outputs or {}).items()},
                    **{f"features.{name}": value for name, value in self.features.items()}}
         for name, value in factors.items():
             if not 0 <= value < math.inf:
-                raise UserError(f"{name}={value}: a number of 0 or more is wanted")
+                raise UserError(f"{name}={value}: expected a number of 0 or more")
         if self.outputs is not None and not any(self.outputs.values()) and not any(self.features.values()):
             raise UserError("outputs and features name nothing to learn; remove 'outputs' to learn all tasks'")
 

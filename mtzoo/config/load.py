@@ -73,7 +73,7 @@ def config_from_dict(values: Mapping[str, Any]) -> ExperimentConfig:
     """
     values = plain(values)
     if not isinstance(values, dict):
-        raise UserError(f"{shown(values)} is no config: a dict is wanted")
+        raise UserError(f"{shown(values)} is not a config: expected a dict")
     for key in values:
         if key not in (*TOP_KEYS, "name"):
             raise UserError(f"{key}: unknown key{did_you_mean(key, TOP_KEYS)}")
@@ -107,7 +107,7 @@ def config_hash(config: ExperimentConfig) -> str:
 def _task(name: str, task: object, values: Mapping[str, Any]) -> TaskConfig:
     where = f"tasks.{name}"
     if not isinstance(task, Mapping):
-        raise UserError(f"{where}: a dict is wanted, got {task!r}")
+        raise UserError(f"{where}: expected a dict, got {task!r}")
     for key in task:
         if key not in TASK_KEYS:
             raise UserError(f"{where}.{key}: unknown key{did_you_mean(key, TASK_KEYS)}")
@@ -154,7 +154,7 @@ def _auxiliary(items: object, table: Mapping[str, Any], num_classes: int, where:
     for i, item in enumerate(convert(tuple[object, ...], items, where)):
         place = f"{where}[{i}]"
         if not isinstance(item, Mapping) or "node" not in item:
-            raise UserError(f"{place}: a dict with 'node' is wanted: dict(node=dict(name=..., type=..., inputs=[...]), weight=0.4)")
+            raise UserError(f"{place}: expected a dict with 'node': dict(node=dict(name=..., type=..., inputs=[...]), weight=0.4)")
         values = {**item, "node": _node(item["node"], table, num_classes, f"{place}.node")}
         if "loss" in item:
             if isinstance(item["loss"], Mapping) and "weight" in item["loss"]:
@@ -193,6 +193,6 @@ def _look_up(item: object, table: Mapping[str, Any], place: str) -> dict[str, An
 
 def _loss(spec: object, where: str) -> LossSpec:
     if not isinstance(spec, Mapping) or "type" not in spec:
-        raise UserError(f"{where}: a dict with a 'type' is wanted, got {spec!r}")
+        raise UserError(f"{where}: expected a dict with a 'type', got {spec!r}")
     params = {k: v for k, v in spec.items() if k not in ("type", "weight")}
     return build(LossSpec, {k: v for k, v in spec.items() if k in ("type", "weight")} | {"params": params}, where)

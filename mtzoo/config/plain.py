@@ -40,9 +40,9 @@ def check_extent(values: object, where: str, most: int = MAX_VALUES) -> None:
             known[id(value)] = 1 + max(len(value), sum(count for count, _ in inside)), 1 + levels
         count, levels = known[id(value)]
         if depth + levels > MAX_DEPTH:
-            raise UserError(f"{cut(where)}: nested more than {MAX_DEPTH} deep, which nothing that is meant is")
+            raise UserError(f"{cut(where)}: nested more than {MAX_DEPTH} deep, which no valid input has")
         if count > most:
-            raise UserError(f"{cut(where)}: more than {most:,} values, which nothing that is meant has")
+            raise UserError(f"{cut(where)}: more than {most:,} values, which no valid input has")
         return count, levels
 
     extent(values, 0)
@@ -54,9 +54,9 @@ def _plain(values: object, where: str) -> Any:
     if isinstance(values, list | tuple):
         return [_plain(value, f"{where}[{i}]") for i, value in enumerate(values)]
     if isinstance(values, float) and not math.isfinite(values):
-        raise UserError(f"{cut(where)}={values}: a finite number is wanted")
+        raise UserError(f"{cut(where)}={values}: expected a finite number")
     if isinstance(values, int) and abs(values) >= MAX_INTEGER:
-        raise UserError(f"{cut(where)}: a number of more than 63 bits; a smaller one is wanted")
+        raise UserError(f"{cut(where)}: a number of more than 63 bits; expected a smaller one")
     if values is None or isinstance(values, bool | int | float | str):
         return values
     raise UserError(f"{cut(where)}={shown_object(values)}: a config holds texts, numbers, booleans, None, lists and dicts only")

@@ -37,7 +37,7 @@ class LossSpec:
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight < math.inf:
-            raise UserError(f"weight={self.weight}: a number of 0 or more is wanted")
+            raise UserError(f"weight={self.weight}: expected a number of 0 or more")
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class TaskConfig:
         except UserError as error:
             raise UserError(f"tasks.{self.name}.{error}") from error
         if self.oversample_thr is not None and not 0 < self.oversample_thr <= 1:
-            raise UserError(f"tasks.{self.name}.oversample_thr={self.oversample_thr}: above 0 and at most 1 is wanted")
+            raise UserError(f"tasks.{self.name}.oversample_thr={self.oversample_thr}: expected a number above 0 and at most 1")
         if not self.classes:
             raise UserError(f"tasks.{self.name}.classes is empty; name at least one class")
         if len(self.classes) > self.of_kind.most_classes:
@@ -154,9 +154,9 @@ class Env:
                       calibration_batches=1_000_000, log_interval=MOST_ITERATIONS, checkpoint_interval=MOST_ITERATIONS)
         for name in ("workers", "threads", "cache_mb", "seed", "shuffle_chunk_size"):
             if getattr(self, name) < 0:
-                raise UserError(f"{name}={getattr(self, name)}: 0 or more is wanted")
+                raise UserError(f"{name}={getattr(self, name)}: expected 0 or more")
         if not 0 <= self.max_bad_images <= 1:
-            raise UserError(f"max_bad_images={self.max_bad_images}: a share in 0..1 is wanted")
+            raise UserError(f"max_bad_images={self.max_bad_images}: expected a share in 0..1")
         for name in self.logger_options:
             if name not in self.loggers or name in ("tensorboard", "csv"):
                 raise UserError(f"logger_options.{name}: options are for 'wandb', 'mlflow' and 'clearml', where 'loggers' names them")

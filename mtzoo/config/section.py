@@ -20,7 +20,7 @@ def read_sections(path: Path, what: str) -> dict[str, Any]:
     content = read_whole(path, what, MAX_BYTES, "check its path")
     values = parse_yaml(content.decode("utf-8-sig", errors="replace"), path)
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise UserError(f"{path}: no {what}; names with a colon are wanted at the beginning of its lines")
+        raise UserError(f"{path}: no {what}; expected names with a colon at the beginning of its lines")
     return _without_none(values)
 
 
@@ -43,7 +43,7 @@ class Section:
         if values is None:
             values = {}
         if not isinstance(values, Mapping):
-            raise UserError(f"{path}: {name}={shown(values)}: keys with values are wanted below it")
+            raise UserError(f"{path}: {name}={shown(values)}: expected keys with values below it")
         self.path, self.name, self.values, self.notes = path, name, values, notes
         self.asked: set[str] = set()
 
@@ -63,14 +63,14 @@ class Section:
         """A number between 0 and 1, both excluded."""
         value = self.take(key, float, default)
         if value is not None and not 0 < value < 1:
-            raise self.fault(key, "a share between 0 and 1 is wanted")
+            raise self.fault(key, "expected a share between 0 and 1")
         return value
 
     def count(self, key: str, default: int | None, least: int = 1) -> int | None:
         """A whole number of `least` or more."""
         value = self.take(key, int, default)
         if value is not None and value < least:
-            raise self.fault(key, f"has to be at least {least}")
+            raise self.fault(key, f"must be at least {least}")
         return value
 
     def fault(self, key: str, why: str) -> UserError:

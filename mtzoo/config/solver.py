@@ -29,7 +29,7 @@ class Multiplier:
     def __post_init__(self) -> None:
         for name in ("lr", "weight_decay"):
             if not 0 <= getattr(self, name) <= 1e6:
-                raise UserError(f"{name}={getattr(self, name)}: a factor in 0..1,000,000 is wanted")
+                raise UserError(f"{name}={getattr(self, name)}: expected a factor in 0..1,000,000")
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class OptimizerSpec:
         check_positive(self, "lr")
         check_at_most(self, lr=1e6, weight_decay=1e6)
         if not 0 <= self.weight_decay < math.inf:
-            raise UserError(f"weight_decay={self.weight_decay}: a number of 0 or more is wanted")
+            raise UserError(f"weight_decay={self.weight_decay}: expected a number of 0 or more")
         if not 0 <= self.momentum < 1:
-            raise UserError(f"momentum={self.momentum}: has to lie in 0..1, 1 excluded")
+            raise UserError(f"momentum={self.momentum}: must be in 0..1, 1 excluded")
 
     def multiplier(self, node: str) -> Multiplier:
         """Of a node, by its name."""
@@ -88,13 +88,13 @@ class ScheduleSpec:
         check_positive(self, "power")
         check_at_most(self, warmup_iterations=MOST_ITERATIONS, power=100)
         if self.warmup_iterations < 0:
-            raise UserError(f"warmup_iterations={self.warmup_iterations}: 0 or more is wanted")
+            raise UserError(f"warmup_iterations={self.warmup_iterations}: expected 0 or more")
         if self.warmup_ratio is not None and not 0 < self.warmup_ratio <= 1:
-            raise UserError(f"warmup_ratio={self.warmup_ratio}: a share of lr in 0..1 is wanted, 0 excluded")
+            raise UserError(f"warmup_ratio={self.warmup_ratio}: expected a share of lr in 0..1, 0 excluded")
         if not 0 <= self.min_lr_ratio <= 1:
-            raise UserError(f"min_lr_ratio={self.min_lr_ratio}: has to lie in 0..1")
+            raise UserError(f"min_lr_ratio={self.min_lr_ratio}: must be in 0..1")
         if not 1 <= self.cycles <= 100 or not 1 <= self.cycle_mult <= 10:
-            raise UserError(f"cycles={self.cycles}, cycle_mult={self.cycle_mult}: 1 to 100 cycles and a factor of 1 to 10 are wanted")
+            raise UserError(f"cycles={self.cycles}, cycle_mult={self.cycle_mult}: expected 1 to 100 cycles and a factor of 1 to 10")
         if self.cycles > 1 and self.type != "cosine":
             raise UserError(f"cycles={self.cycles} with type='{self.type}': only 'cosine' restarts; remove it or change the type")
         if self.cycle_mult > 1 and self.cycles == 1:
@@ -106,7 +106,7 @@ class ScheduleSpec:
             raise UserError(f"type='{self.type}' with {len(self.boundaries)} boundaries and {len(self.factors)} factors: as many "
                             "factors as boundaries for 'piecewise', none for others")
         if list(self.boundaries) != sorted({*self.boundaries}) or any(not 0 < b <= MOST_ITERATIONS for b in self.boundaries):
-            raise UserError(f"boundaries={shown(list(self.boundaries))}: rising iterations above 0 are wanted")
+            raise UserError(f"boundaries={shown(list(self.boundaries))}: expected rising iterations above 0")
         if any(not 0 <= factor <= MOST_FACTOR for factor in self.factors):
             raise UserError(f"factors={shown(list(self.factors))}: of the learning rate, 0 to {MOST_FACTOR:,} each")
 
@@ -171,7 +171,7 @@ class SolverStep:
 def check_solver(solver: Sequence[SolverStep], fusion_bn_patterns: Mapping[int, Sequence[str]]) -> None:
     """Raises UserError for steps that are not those of a quantized training, and for folds at other steps."""
     if len(solver) != SOLVER_STEPS:
-        raise UserError(f"solver has {len(solver)} entries; {SOLVER_STEPS} are wanted, one for each step")
+        raise UserError(f"solver has {len(solver)} entries; expected {SOLVER_STEPS}, one for each step")
     prefix, count = Counter(step.prefix for step in solver).most_common(1)[0]
     if count > 1:
         raise UserError(f"solver: two steps have the prefix '{prefix}'; their checkpoints would overwrite each other")
@@ -203,7 +203,7 @@ def check_multipliers(solver: Sequence[SolverStep], nodes: Collection[str], auxi
 def _check_phase_multipliers(optimizer: OptimizerSpec, known: Collection[str], nodes: Collection[str], where: str) -> None:
     for key in optimizer.multipliers:
         if not any(fnmatchcase(node, key) for node in known):
-            raise UserError(f"{where}.{key}: no node of this phase is called so{did_you_mean(key, known)}")
+            raise UserError(f"{where}.{key}: no node of this phase has this name{did_you_mean(key, known)}")
     for node in known:
         matching = [key for key in optimizer.multipliers if fnmatchcase(node, key)]
         if node not in optimizer.multipliers and len(matching) > 1:

@@ -42,7 +42,7 @@ def read_distillation(section: Section) -> dict[str, Any]:
         section.note("loss", "'l2' is read as 'soft_label': segmentation logits learn by the divergence of their probabilities")
     alphas = {float(alpha) for alpha in _listed(section.take("alpha", float | tuple[float, ...], 1.0))}
     if len(alphas) != 1:
-        raise section.fault("alpha", "one factor for all is wanted; 'distillation.outputs' of the config has one for each task")
+        raise section.fault("alpha", "expected one factor for all; 'distillation.outputs' of the config has one for each task")
     nodes = _listed(section.take("node", str | tuple[str, ...], ()))
     _tell_program_names(section, "node", nodes, "the answers of all tasks are what is learnt")
     section.tell(("merge_feed",), "teacher and student always see the same image")
@@ -75,7 +75,7 @@ def read_quant_post(section: Section) -> dict[str, Any]:
     """Calibration alone."""
     algorithm, percent = section.take("algo", str, None), section.take("hist_percent", float, None)
     if algorithm is not None and algorithm not in OBSERVERS:
-        raise section.fault("algo", f"one of {', '.join(OBSERVERS)} is wanted")
+        raise section.fault("algo", f"expected one of {', '.join(OBSERVERS)}")
     if algorithm == "avg":
         section.note("algo", "the mean of the batches' largest values is taken as a moving average")
     if section.has("recon_level"):
@@ -116,7 +116,7 @@ def read_unstructured(section: Section) -> dict[str, Any]:
     section.tell(("threshold",), "prune_mode 'ratio' does not read it")
     kind = section.take("prune_params_type", str, None)
     if kind not in (None, "conv1x1_only"):
-        raise section.fault("prune_params_type", "'conv1x1_only' is wanted, or nothing for all convolutions")
+        raise section.fault("prune_params_type", "expected 'conv1x1_only', or nothing for all convolutions")
     ratio = section.fraction("ratio", None)
     if ratio is None:
         raise UserError(f"{section.where('ratio')}: is missing; add the share of the weights to be zero, e.g. 0.75")
@@ -126,7 +126,7 @@ def read_unstructured(section: Section) -> dict[str, Any]:
     if strategy == "gmp":
         return _gmp(section, found)
     if strategy is not None:
-        raise section.fault("prune_strategy", "'gmp' is wanted, or nothing for all zeros at once")
+        raise section.fault("prune_strategy", "expected 'gmp', or nothing for all zeros at once")
     section.tell(("gmp_config",), "prune_strategy is not 'gmp'")
     return {"sparsity": {**found, "begin": 0.0, "end": 1e-9, "interval": 1}}
 
@@ -142,7 +142,7 @@ def _gmp(section: Section, found: dict[str, Any]) -> dict[str, Any]:
     if way is None:
         raise UserError(f"{config.where('pruning_iterations')}: is missing; add how many iterations lead to the ratio")
     if not 0 <= initial < found["ratio"]:
-        raise config.fault("initial_ratio", f"has to be 0 or more, and less than the ratio of {found['ratio']}")
+        raise config.fault("initial_ratio", f"must be 0 or more, and less than the ratio of {found['ratio']}")
     if config.take("resume_iteration", int, -1) > 0:
         raise config.fault("resume_iteration", "--resume goes on where an interrupted run was")
     config.finish()
@@ -167,7 +167,7 @@ def read_channel_prune(section: Section) -> dict[str, Any]:
     if ratio is None:
         raise UserError(f"{section.where('pruned_ratio')}: is missing; add the share of each layer's channels that goes, e.g. 0.25")
     if criterion not in IMPORTANCES:
-        raise section.fault("criterion", f"one of {', '.join(IMPORTANCES)} is wanted")
+        raise section.fault("criterion", f"expected one of {', '.join(IMPORTANCES)}")
     names = section.take("prune_params_name", tuple[str, ...], ())
     _tell_program_names(section, "prune_params_name", names, "all layers are pruned whose channels may go")
     layers = tuple(name for name in names if not PROGRAM_NAME.fullmatch(name))

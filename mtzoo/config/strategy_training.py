@@ -34,7 +34,7 @@ def read_train_config(section: Section) -> dict[str, Any]:
     if epochs is not None and iterations is not None:
         raise section.fault("train_iter", "epochs are given as well; keep one of them")
     if epochs is not None and epochs <= 0:
-        raise section.fault("epochs", "a number above 0 is wanted")
+        raise section.fault("epochs", "expected a number above 0")
     if section.has("target_metric"):
         raise section.fault("target_metric", "training does not stop at a metric; remove it, --max-drop judges an automatic search")
     section.tell(("eval_iter",), "the validation images are evaluated after every phase")
@@ -42,7 +42,7 @@ def read_train_config(section: Section) -> dict[str, Any]:
                  "--ctx and env.amp of the config say how a training runs")
     metric, interval = section.take("origin_metric", float, None), section.count("logging_iter", None)
     if metric is not None and not 0 <= metric <= 1:
-        raise section.fault("origin_metric", "a share in 0..1 is wanted, e.g. 0.9287")
+        raise section.fault("origin_metric", "expected a share in 0..1, e.g. 0.9287")
     rate, schedule = _learning_rate(section)
     return {"training": TrainingPlan(epochs, iterations, rate, _optimizer(section), schedule,
                                      {} if interval is None else {"log_interval": interval}, metric)}
@@ -57,14 +57,14 @@ def _learning_rate(section: Section) -> tuple[float | None, dict[str, Any] | Non
     decay = section.child("learning_rate")
     kind = decay.take("type", str, "")
     if kind not in DECAYS:
-        raise decay.fault("type", f"one of {', '.join(DECAYS)} is wanted, or a number for a constant rate")
+        raise decay.fault("type", f"expected one of {', '.join(DECAYS)}, or a number for a constant rate")
     if kind == "PiecewiseDecay":
         found = _pieces(decay)
     else:
         rate = _positive(decay, "learning_rate", decay.take("learning_rate", float, None))
         least = decay.take("end_lr" if kind == "PolynomialDecay" else "eta_min", float, 0.0001 if kind == "PolynomialDecay" else 0.0)
         if not 0 <= least <= rate:
-            raise decay.fault("end_lr" if kind == "PolynomialDecay" else "eta_min", "has to lie between 0 and learning_rate")
+            raise decay.fault("end_lr" if kind == "PolynomialDecay" else "eta_min", "must lie between 0 and learning_rate")
         decay.tell(("decay_steps", "T_max", "cycle", "verbose", "last_epoch"), "the curve spans the whole training")
         found = rate, {"type": "cosine" if kind == "CosineAnnealingDecay" else "poly", "min_lr_ratio": least / rate}
         if kind == "PolynomialDecay":
@@ -76,9 +76,9 @@ def _learning_rate(section: Section) -> tuple[float | None, dict[str, Any] | Non
 def _pieces(decay: Section) -> tuple[float, dict[str, Any]]:
     boundaries, values = decay.take("boundaries", tuple[int, ...], ()), decay.take("values", tuple[float, ...], ())
     if not boundaries or len(values) != len(boundaries) + 1 or min(values) <= 0:
-        raise decay.fault("values", f"rates above 0 are wanted, one more than the {len(boundaries)} boundaries")
+        raise decay.fault("values", f"expected rates above 0, one more than the {len(boundaries)} boundaries")
     if list(boundaries) != sorted({*boundaries}) or boundaries[0] < 1:
-        raise decay.fault("boundaries", "rising iterations above 0 are wanted")
+        raise decay.fault("boundaries", "expected rising iterations above 0")
     return values[0], {"type": "piecewise", "boundaries": list(boundaries), "factors": [value / values[0] for value in values[1:]]}
 
 
@@ -112,13 +112,13 @@ def _decay(section: Section) -> float:
         regularizer.finish()
     section.tell(("grad_clip",), "grad_clip_norm of the config's phase bounds gradients")
     if decay < 0:
-        raise section.fault("weight_decay", "a number of 0 or more is wanted")
+        raise section.fault("weight_decay", "expected a number of 0 or more")
     return decay
 
 
 def _kind(section: Section, key: str, kind: str, decay: float) -> dict[str, Any]:
     if kind not in OPTIMIZERS:
-        raise section.fault(key, f"one of {', '.join(OPTIMIZERS)} is wanted")
+        raise section.fault(key, f"expected one of {', '.join(OPTIMIZERS)}")
     if kind == "Adam" and decay:
         raise section.fault(key, "Adam adds weight decay to the gradient, which is not here; write AdamW, or weight_decay: 0")
     return {"type": OPTIMIZERS[kind], "weight_decay": decay, **({"momentum": 0.0} if kind == "SGD" else {})}
@@ -128,5 +128,5 @@ def _positive(section: Section, key: str, value: float | None) -> float:
     if value is None:
         raise UserError(f"{section.where(key)}: is missing; add a number above 0")
     if not value > 0:
-        raise section.fault(key, "a number above 0 is wanted")
+        raise section.fault(key, "expected a number above 0")
     return value

@@ -37,10 +37,10 @@ class Validation:
         check_positive(self, *given)
         check_at_most(self, every_epochs=1_000_000, every_iterations=MOST_ITERATIONS)
         if not 0 <= self.min_delta <= 100:
-            raise UserError(f"min_delta={self.min_delta}: percentage points in 0..100 are wanted")
+            raise UserError(f"min_delta={self.min_delta}: expected percentage points in 0..100")
         for name, weight in self.metric.items():
             if not 0 < weight <= 1e6:
-                raise UserError(f"metric.{name}={weight}: a weight above 0 is wanted")
+                raise UserError(f"metric.{name}={weight}: expected a weight above 0")
 
     def weights(self, kinds: Mapping[str, str]) -> dict[str, float]:
         """Metric -> weight. kinds: task -> its kind."""
@@ -58,4 +58,4 @@ def check_metrics(validation: Validation, tasks: Mapping[str, tuple[str, Sequenc
         known = [*of_kind.metrics, *(f"{name}/{label}" for name in of_kind.class_metrics for label in classes)]
         source = next((name for name in sources if rest.startswith(f"{name}/")), None) if len(sources) > 1 else None
         if rest.removeprefix(f"{source}/") not in known:
-            raise UserError(f"{where}.metric: '{metric}' is no metric of the task{did_you_mean(rest, known)}")
+            raise UserError(f"{where}.metric: '{metric}' is not a metric of the task{did_you_mean(rest, known)}")

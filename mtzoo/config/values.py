@@ -19,7 +19,7 @@ def check_positive(owner: object, *names: str) -> None:
     """Raises UserError naming the first of the owner's numbers that is not above zero."""
     for name in names:
         if not 0 < getattr(owner, name) < math.inf:
-            raise UserError(f"{name}={getattr(owner, name)}: a number above 0 is wanted")
+            raise UserError(f"{name}={getattr(owner, name)}: expected a number above 0")
 
 
 def check_at_most(owner: object, **bounds: float) -> None:

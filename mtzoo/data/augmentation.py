@@ -24,9 +24,9 @@ class Erase:
 
     def __post_init__(self) -> None:
         if not 0 <= self.prob <= 1:
-            raise UserError(f"prob={self.prob} has to lie in 0..1")
+            raise UserError(f"prob={self.prob} must be in 0..1")
         if not 0 < self.area[0] <= self.area[1] <= 0.5:
-            raise UserError(f"area={self.area}: (low, high) with 0 < low <= high <= 0.5 is wanted")
+            raise UserError(f"area={self.area}: expected (low, high) with 0 < low <= high <= 0.5")
         if not 1 <= self.count <= 100 or not 1 <= self.aspect <= 100:
             raise UserError(f"count={self.count}, aspect={self.aspect}: 1 to 100 each")
 
@@ -61,9 +61,9 @@ class Mosaic:
 
     def __post_init__(self) -> None:
         if not 0 <= self.prob <= 1:
-            raise UserError(f"prob={self.prob} has to lie in 0..1")
+            raise UserError(f"prob={self.prob} must be in 0..1")
         if not 0.1 <= self.centre[0] <= self.centre[1] <= 0.9:
-            raise UserError(f"centre={self.centre}: (low, high) with 0.1 <= low <= high <= 0.9 is wanted")
+            raise UserError(f"centre={self.centre}: expected (low, high) with 0.1 <= low <= high <= 0.9")
 
     def draw(self, hw: tuple[int, int], rng: np.random.Generator) -> "list[Tile]":
         """The four tiles of an image of hw."""
@@ -100,7 +100,7 @@ class CopyPaste:
 
     def __post_init__(self) -> None:
         if not 0 <= self.prob <= 1:
-            raise UserError(f"prob={self.prob} has to lie in 0..1")
+            raise UserError(f"prob={self.prob} must be in 0..1")
         if not self.classes or not all(self.classes.values()):
             raise UserError("classes is empty; name what to paste, e.g. classes={'seg': ['pole', 'sign']}")
 
@@ -108,7 +108,7 @@ class CopyPaste:
         """Raises UserError for a task or class that there is not. tasks: segmentation task -> its classes."""
         for task, names in self.classes.items():
             if task not in tasks:
-                raise UserError(f"{where}.classes.{task}: no segmentation task is called so{did_you_mean(task, tasks)}")
+                raise UserError(f"{where}.classes.{task}: no segmentation task has this name{did_you_mean(task, tasks)}")
             for name in names:
                 if name not in tasks[task]:
                     raise UserError(f"{where}.classes.{task}: it has no class '{name}'{did_you_mean(name, tasks[task])}")
@@ -143,9 +143,9 @@ class MixUp:
 
     def __post_init__(self) -> None:
         if not 0 <= self.prob <= 1:
-            raise UserError(f"prob={self.prob} has to lie in 0..1")
+            raise UserError(f"prob={self.prob} must be in 0..1")
         if not 0.2 <= self.share[0] <= self.share[1] <= 0.8:
-            raise UserError(f"share={self.share}: (low, high) with 0.2 <= low <= high <= 0.8 is wanted: either image has to be seen")
+            raise UserError(f"share={self.share}: expected (low, high) with 0.2 <= low <= high <= 0.8: either image must be seen")
 
     def apply(self, sample: Sample, other: Sample, rng: np.random.Generator) -> Sample:
         """Blend `other`, of the same size, into the image and the masks of `sample` in place.
@@ -173,7 +173,7 @@ class MultiScale:
 
     def __post_init__(self) -> None:
         if not 0.25 <= self.scale_range[0] <= self.scale_range[1] <= 4:
-            raise UserError(f"scale_range={self.scale_range}: (low, high) with 0.25 <= low <= high <= 4 is wanted")
+            raise UserError(f"scale_range={self.scale_range}: expected (low, high) with 0.25 <= low <= high <= 4")
         if not 1 <= self.interval <= 1_000_000:
             raise UserError(f"interval={self.interval}: 1 to 1,000,000 iterations")
 

@@ -61,7 +61,7 @@ def bench_input(dataset: MultiTaskDataset, images: int, batch_size: int, max_wor
     cache, which would leave nothing to decode, and for the first bad image.
     """
     if images < 1 or max_workers < 1:
-        raise UserError(f"images={images}, max_workers={max_workers}: both have to be at least 1")
+        raise UserError(f"images={images}, max_workers={max_workers}: both must be at least 1")
     if dataset.cache is not None:
         raise UserError("a dataset with a cache decodes nothing the second time; make it with cache_mb=0")
     draws = list(islice(cycle(dataset.sampler()), images))

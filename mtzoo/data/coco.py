@@ -68,7 +68,7 @@ def load_coco(path: Path) -> CocoFile:
 def _load_coco(path: Path, mtime_ns: int, size: int) -> CocoFile:
     content = read_json(path, "annotation file", _ADVICE, _without_outline)
     if not isinstance(content, dict):
-        raise UserError(f"{path}: JSON, but not COCO: the top level is no object; {_ADVICE}")
+        raise UserError(f"{path}: JSON, but not COCO: the top level is not an object; {_ADVICE}")
     for key in ("images", "annotations", "categories"):
         if not isinstance(content.get(key), list):
             raise UserError(f"{path}: JSON, but not COCO: no list '{key}'; {_ADVICE}")
@@ -128,10 +128,10 @@ def _images(entries: list, path: Path, faults: list[Fault]) -> dict[int, CocoIma
 def _entry_problem(entry: object, text: str) -> str | None:
     """What is wrong with an entry that has to be an object with an integer id and a text."""
     if not isinstance(entry, dict):
-        return f"{shown(entry)} is no object; mend the entry"
+        return f"{shown(entry)} is not an object; fix the entry"
     if _is_id(entry.get("id")) and isinstance(entry.get(text), str):
         return None
-    return f"needs an integer 'id' and a '{text}', not {shown(entry.get('id'))} and {shown(entry.get(text))}; mend the entry"
+    return f"needs an integer 'id' and a '{text}', not {shown(entry.get('id'))} and {shown(entry.get(text))}; fix the entry"
 
 
 def _image_problem(entry: dict, images: dict[int, CocoImage], files: set[str]) -> str | None:
@@ -140,7 +140,7 @@ def _image_problem(entry: dict, images: dict[int, CocoImage], files: set[str]) -
         return f"file_name {file_name} {problem}"
     width, height = entry.get("width"), entry.get("height")
     if not (_is_id(width) and _is_id(height) and width > 0 and height > 0):
-        return f"{file_name} needs 'width' and 'height' in pixels, not {shown(width)} and {shown(height)}; mend the entry"
+        return f"{file_name} needs 'width' and 'height' in pixels, not {shown(width)} and {shown(height)}; fix the entry"
     if width * height > MAX_PIXELS:
         return f"{file_name} of {shown(width)}x{shown(height)} is more than {MAX_PIXELS // 10**6} million pixels; scale it down"
     if entry["id"] in images:
@@ -149,7 +149,7 @@ def _image_problem(entry: dict, images: dict[int, CocoImage], files: set[str]) -
         return f"file_name {file_name} is there twice; merge its entries"
     unknown = entry.get("not_exhaustive_category_ids") or []
     if not isinstance(unknown, list) or not all(map(_is_id, unknown)):
-        return f"not_exhaustive_category_ids of {file_name} is {shown(unknown)}, no list of category ids; mend the entry"
+        return f"not_exhaustive_category_ids of {file_name} is {shown(unknown)}, no list of category ids; fix the entry"
     return None
 
 
@@ -157,16 +157,16 @@ def _annotation_problem(entry: object, seen: set[int], images: dict[int, CocoIma
                         categories: dict[int, str]) -> tuple[str | None, XYXY | None]:
     """What is wrong with an annotation, and its extent. seen: ids so far; an annotation may do without one."""
     if not isinstance(entry, dict):
-        return f"{shown(entry)} is no object; mend the entry", None
+        return f"{shown(entry)} is not an object; fix the entry", None
     number, crowd = entry.get("id"), entry.get("iscrowd", 0)
     if number is not None and not _is_id(number):
-        return "its id is no integer; mend the entry", None
+        return "its id is not an integer; fix the entry", None
     if number in seen:
         return f"annotation id {number} is there twice; drop the copy, or give each its own", None
     if number is not None:
         seen.add(number)
     if crowd not in (0, 1):
-        return f"iscrowd {shown(crowd)} is neither 0 nor 1; mend the entry", None
+        return f"iscrowd {shown(crowd)} is neither 0 nor 1; fix the entry", None
     image_id, category_id = entry.get("image_id"), entry.get("category_id")
     if not _is_id(image_id) or image_id not in images:
         return f"image_id {shown(image_id)} is not in 'images'; add the image or drop the annotation", None
@@ -180,18 +180,18 @@ def _box_problem(bbox: object, extent: XYXY | None, image: CocoImage) -> str | N
     """What is wrong with an annotation's box, or with its extent if that is its segmentation's."""
     if not _tells_nothing(bbox):
         if not _is_box(bbox):
-            return f"bbox {shown(bbox)} is not [x, y, width, height]; mend the entry"
+            return f"bbox {shown(bbox)} is not [x, y, width, height]; fix the entry"
         if not all(-_FAR < v < _FAR for v in bbox):  # false for NaN too
-            return f"bbox {shown(bbox)} is not finite or too large; mend or drop the annotation"
+            return f"bbox {shown(bbox)} is not finite or too large; fix or drop the annotation"
     if extent is None:
-        return f"bbox {shown(bbox)} is not [x, y, width, height], and its segmentation has no area; mend the entry"
+        return f"bbox {shown(bbox)} is not [x, y, width, height], and its segmentation has no area; fix the entry"
     (x1, y1, x2, y2), (height, width) = extent, image.hw
     overhang = max(-x1, -y1, x2 - width, y2 - height)
     if x2 > max(x1, 0) and y2 > max(y1, 0) and x1 < width and y1 < height and overhang <= OUTSIDE_TOLERANCE:
         return None
     told = f"segmentation around {[round(v, 1) for v in extent]}" if _tells_nothing(bbox) else f"bbox {shown(bbox)}"
     if x2 <= x1 or y2 <= y1:
-        return f"{told} has no area; mend or drop the annotation"
+        return f"{told} has no area; fix or drop the annotation"
     if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
         return f"{told} lies outside '{image.file}' ({width}x{height}); drop the annotation"
     return f"{told} reaches {overhang:g} px outside '{image.file}' ({width}x{height}); clip or drop it"
@@ -252,14 +252,14 @@ def map_categories(spec: CocoBoxes, names: dict[int, str], task: str, classes: S
             raise UserError(f"{where}: categories['{category}']: {spec.annotations} has no such category"
                             f"{did_you_mean(category, names.values())}")
         if target != IGNORE_CATEGORY and target not in classes:
-            raise UserError(f"{where}: categories['{category}']='{target}' is no class of the task{did_you_mean(target, classes)}")
+            raise UserError(f"{where}: categories['{category}']='{target}' is not a class of the task{did_you_mean(target, classes)}")
     index = {name: k for k, name in enumerate(classes)} | {IGNORE_CATEGORY: -1}
     wanted = {number: spec.categories.get(name, name) for number, name in names.items()}
     target = {number: index[name] for number, name in wanted.items() if name in index}
     known = np.zeros(len(classes), dtype=bool)
     for name in spec.labels or ():
         if name not in classes:
-            raise UserError(f"{where}: labels: '{name}' is no class of the task{did_you_mean(name, classes)}")
+            raise UserError(f"{where}: labels: '{name}' is not a class of the task{did_you_mean(name, classes)}")
         known[index[name]] = True
     if spec.labels is None:
         known[[k for k in target.values() if k >= 0]] = True

@@ -230,6 +230,6 @@ def eval_sets(tasks: Sequence[TaskData], pipeline: EvalPipeline, limit: int | No
     limit: of each folder the first so many images. Raises UserError for a limit below 1.
     """
     if limit is not None and limit < 1:
-        raise UserError(f"limit={limit}: images of each folder, has to be at least 1")
+        raise UserError(f"limit={limit}: images of each folder, must be at least 1")
     groups = [replace(group, records=group.records[:limit]) for group in build_groups(tasks)]
     return [EvalSet(group.name, group.sources, EvalDataset(group, pipeline)) for group in groups]

@@ -132,23 +132,23 @@ class TrainGeometry:
 
     def __post_init__(self) -> None:
         if self.resize_type not in ("min_max_pairs", "none"):
-            raise UserError(f"resize_type='{self.resize_type}' has to be 'min_max_pairs' or 'none'")
+            raise UserError(f"resize_type='{self.resize_type}' must be 'min_max_pairs' or 'none'")
         if self.crop_type not in ("random", "center"):
-            raise UserError(f"crop_type='{self.crop_type}' has to be 'random' or 'center'")
+            raise UserError(f"crop_type='{self.crop_type}' must be 'random' or 'center'")
         if min(self.crop_hw) <= 0 or min(self.resize_hw) <= 0:
-            raise UserError(f"crop_hw={self.crop_hw}, resize_hw={self.resize_hw}: sizes have to be positive")
+            raise UserError(f"crop_hw={self.crop_hw}, resize_hw={self.resize_hw}: sizes must be positive")
         if self.crop_hw[0] * self.crop_hw[1] > MAX_PIXELS or max(self.resize_hw) > LONGEST_SIDE:
             raise UserError(f"crop_hw={self.crop_hw}, resize_hw={self.resize_hw}: at most {MAX_PIXELS:,} pixels of a crop and sides of "
                             f"{LONGEST_SIDE:,} are allowed")
         if not LEAST_SCALE <= self.scale_range[0] <= self.scale_range[1] <= 1 / LEAST_SCALE:
-            raise UserError(f"scale_range={self.scale_range} has to be (low, high) with {LEAST_SCALE} <= low <= high <= "
+            raise UserError(f"scale_range={self.scale_range} must be (low, high) with {LEAST_SCALE} <= low <= high <= "
                             f"{1 / LEAST_SCALE:g}")
         if self.scale_step is not None and not (self.scale_step > 0 and self._scale_steps >= 1 and self._scale_steps.is_integer()):
-            raise UserError(f"scale_step={self.scale_step}: a positive number is wanted that divides {self.scale_range[0]} ... "
+            raise UserError(f"scale_step={self.scale_step}: expected a positive number that divides {self.scale_range[0]} ... "
                             f"{self.scale_range[1]} (scale_range) into whole steps")
         for name in ("flip_prob", "min_visible", "focus_prob"):
             if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"{name}={getattr(self, name)} has to lie in 0..1")
+                raise UserError(f"{name}={getattr(self, name)} must be in 0..1")
 
     @property
     def _scale_steps(self) -> float:

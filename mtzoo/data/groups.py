@@ -137,7 +137,7 @@ def _add_boxes(records: dict[str, Record], folder: Path, name: str, task: TaskDa
         record = records.setdefault(file, Record(folder / file, name))
         if record.hw not in (None, hw):
             faults.append(Fault(source.annotations, file, f"is {hw[1]}x{hw[0]} here, {record.hw[1]}x{record.hw[0]} in another "
-                                                          "annotation file of the same folder; mend one"))
+                                                          "annotation file of the same folder; fix one of them"))
         record.hw = hw
         other = record.boxes.get(task.task)
         record.boxes[task.task] = boxes if other is None else merge_boxes(other, boxes)

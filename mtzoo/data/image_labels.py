@@ -36,7 +36,7 @@ def _as_classes(spec: ImageFolder | LabelList | SceneLabels, pairs: Sequence[tup
         if label not in names:
             raise UserError(f"{where}: categories['{cut(label)}']: no image has this label{did_you_mean(label, names)}")
         if target != IGNORE_CATEGORY and target not in classes:
-            raise UserError(f"{where}: categories['{cut(label)}']='{cut(target)}' is no class of the task"
+            raise UserError(f"{where}: categories['{cut(label)}']='{cut(target)}' is not a class of the task"
                             f"{did_you_mean(target, classes)}")
     index = {name: k for k, name in enumerate(classes)}
     wanted = {label: spec.categories.get(label, label) for label in names}
@@ -76,7 +76,7 @@ def _read_list(spec: LabelList) -> tuple[list[tuple[str, str]], list[Fault]]:
 
 def _row_problem(names: Sequence[str], separator: str, pairs: dict[str, str]) -> str | None:
     if len(names) != 2 or not all(names):
-        return (f"{len(names)} names where an image and its label are wanted, with {separator!r} between; a name with that in it needs "
+        return (f"{len(names)} names, expected an image and its label with {separator!r} between; a name with that in it needs "
                 "another separator")
     if problem := name_problem(names[0]):
         return f"image '{cut(names[0])}' {problem}"

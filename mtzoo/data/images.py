@@ -167,7 +167,7 @@ def image_size_problem(path: Path, hw: tuple[int, int], annotated_hw: tuple[int,
     if annotated_hw in (None, hw):
         return None
     return (f"the image is {hw[1]}x{hw[0]}, its annotations say {annotated_hw[1]}x{annotated_hw[0]}"
-            f"{turn_hint(path, hw, annotated_hw)}; mend one")
+            f"{turn_hint(path, hw, annotated_hw)}; fix one of them")
 
 
 def mask_size_problem(path: Path, hw: tuple[int, int], mask_hw: tuple[int, int], resized: bool = False) -> str | None:
@@ -204,7 +204,7 @@ def decode_mask(data: bytes, path: Path) -> np.ndarray:
     """The mask in a file's content, see `read_mask`."""
     header = probe(data, path)
     if header.kind != "PNG":
-        raise UserError(f"{path}: masks have to be PNG files, other formats change the values; save it as PNG")
+        raise UserError(f"{path}: masks must be PNG files, other formats change the values; save it as PNG")
     depth, color = data[24], data[25]
     if color not in (_PNG_GREY, _PNG_PALETTE):
         raise UserError(f"{path}: the mask has several channels; save class ids as a one-channel or palette PNG")

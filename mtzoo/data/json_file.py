@@ -24,7 +24,7 @@ def read_json(path: Path, what: str, advice: str, shrink: Callable[[dict[str, An
         return json.loads(text, object_hook=shrink)
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{path}: not JSON (line {line}: byte 0x{error.object[error.start]:02x} is no {error.encoding}); "
+        raise UserError(f"{path}: not JSON (line {line}: byte 0x{error.object[error.start]:02x} is not {error.encoding}); "
                         "save the file as UTF-8") from None
     except RecursionError:
         raise UserError(f"{path}: nested too deep for JSON that is meant; {advice}") from None

@@ -49,7 +49,7 @@ def text_rows(path: Path, what: str) -> Iterator[tuple[str, str]]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         row = content.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{path}: row {row}: byte 0x{content[error.start]:02x} is no UTF-8; save the file as UTF-8") from None
+        raise UserError(f"{path}: row {row}: byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8") from None
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield f"row {number}", line.strip()
@@ -57,13 +57,13 @@ def text_rows(path: Path, what: str) -> Iterator[tuple[str, str]]:
 
 def _pair_problem(root: Path, names: list[str], separator: str) -> str | None:
     if len(names) != 2:
-        return (f"{len(names)} names where an image and its mask are wanted, with {separator!r} between; a name with that in it "
+        return (f"{len(names)} names, expected an image and its mask with {separator!r} between; a name with that in it "
                 "needs another separator")
     for what, name, endings in zip(("image", "mask"), names, (IMAGE_SUFFIXES, (".png",))):
         if problem := name_problem(name):
             return f"{what} '{cut(name)}' {problem}"
         if not name.lower().endswith(tuple(endings)):
-            return f"{what} '{cut(name)}': {' or '.join(endings)} is wanted; save it so"
+            return f"{what} '{cut(name)}': expected {' or '.join(endings)}; save it so"
     if not (root / names[1]).is_file():
         return f"mask '{cut(names[1])}': no such file in {root}; restore it or remove the row"
     return None

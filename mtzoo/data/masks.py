@@ -98,7 +98,7 @@ def _masks_of_other_kinds(spec: MaskFolder, images: Mapping[str, str], masks: Ma
     if spec.mask_suffix != ".png" or root.resolve() == expand_path(spec.images).resolve():
         return []
     others, _ = list_stems(root, [suffix for suffix in (*IMAGE_SUFFIXES, *UNREAD_SUFFIXES) if suffix != ".png"], spec.name)
-    return [Fault(str(root / file), "", "masks have to be PNG files, other formats change the values or are not read; save it as PNG")
+    return [Fault(str(root / file), "", "masks must be PNG files, other formats change the values or are not read; save it as PNG")
             for stem, file in others.items() if stem in images and stem not in masks]
 
 

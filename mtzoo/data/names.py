@@ -21,7 +21,7 @@ def name_problem(text: str) -> str | None:
         encoded = os.fsencode(text)
     except UnicodeEncodeError:
         encoded = b"\0"
-    return "holds a character that no file name can have; mend it" if b"\0" in encoded else None
+    return "holds a character that no file name can have; fix it" if b"\0" in encoded else None
 
 
 def leaving_links(root: Path, files: Iterable[str]) -> dict[str, Path]:

@@ -44,7 +44,7 @@ class Photometric:
         for name in ("prob", "grey_prob", "blur_prob", "noise_prob", "clahe_prob", "jpeg_prob", "brightness", "contrast",
                      "saturation", "hue"):
             if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"photometric {name}={getattr(self, name)} has to lie in 0..1")
+                raise UserError(f"photometric {name}={getattr(self, name)} must be in 0..1")
         if not 0 <= self.gamma <= 8 or not 0 <= self.noise <= 127:
             raise UserError(f"photometric gamma={self.gamma}, noise={self.noise}: gamma in 0..8 and noise in 0..127")
 

@@ -26,18 +26,18 @@ def check_common(spec: "Source") -> None:
     if not spec.name:
         raise UserError(f"{type(spec).__name__}: a source needs a name; set name='...'")
     if not 0 < spec.weight <= LARGEST_WEIGHT:
-        raise UserError(f"source '{spec.name}': weight={spec.weight} has to be a positive number of at most {LARGEST_WEIGHT:,}")
+        raise UserError(f"source '{spec.name}': weight={spec.weight} must be a positive number of at most {LARGEST_WEIGHT:,}")
 
 
 def check_split(spec: "MaskFolder | ImageFolder") -> None:
     if spec.split not in (None, "train", "val"):
-        raise UserError(f"source '{spec.name}': split='{spec.split}' has to be 'train' or 'val'")
+        raise UserError(f"source '{spec.name}': split='{spec.split}' must be 'train' or 'val'")
     if (spec.split is None) != (spec.val_every is None):
         raise UserError(f"source '{spec.name}': 'split' and 'val_every' go together: which part of the folder, and every which "
                         "image is for validation")
     if spec.val_every is not None and not 2 <= spec.val_every <= MOST_IMAGES:
         raise UserError(f"source '{spec.name}': val_every={spec.val_every}: every 2nd image at most is for validation; "
-                        f"2 to {MOST_IMAGES:,} is wanted")
+                        f"expected 2 to {MOST_IMAGES:,}")
 
 
 def check_separator(spec: "MaskList | LabelList") -> None:

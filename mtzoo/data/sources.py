@@ -25,7 +25,7 @@ LEAST_SIDE = 32
 def check_scene_size(hw: tuple[int, int], name: str) -> None:
     """Raises UserError for a size (height, width) that no scene can be rendered in."""
     if min(hw) < LEAST_SIDE or hw[0] * hw[1] > MAX_PIXELS:
-        raise UserError(f"{name}={hw[0]}x{hw[1]}: sides of {LEAST_SIDE} or more and at most {MAX_PIXELS:,} pixels are wanted")
+        raise UserError(f"{name}={hw[0]}x{hw[1]}: expected sides of {LEAST_SIDE} or more and at most {MAX_PIXELS:,} pixels")
 
 
 @dataclass(frozen=True)
@@ -154,10 +154,10 @@ class SyntheticScenes:
         if not 1 <= self.num <= MOST_SCENES:
             raise UserError(f"source '{self.name}': num={self.num} scenes; ask for 1 to {MOST_SCENES:,}")
         if not 0 <= self.seed < 2**32:
-            raise UserError(f"source '{self.name}': seed={self.seed}; 0 to {2**32 - 1:,} is wanted")
+            raise UserError(f"source '{self.name}': seed={self.seed}; expected 0 to {2**32 - 1:,}")
         check_scene_size(self.size_hw, f"source '{self.name}': size_hw")
         if self.labels not in ("boxes", "seg", "lane", *OF_SCENES):
-            raise UserError(f"source '{self.name}': labels='{self.labels}' has to be 'boxes', 'seg', 'lane', "
+            raise UserError(f"source '{self.name}': labels='{self.labels}' must be 'boxes', 'seg', 'lane', "
                             f"{' or '.join(map(repr, OF_SCENES))}")
 
     @property

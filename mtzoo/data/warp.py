@@ -28,10 +28,10 @@ class Warp:
 
     def __post_init__(self) -> None:
         if not 0 <= self.prob <= 1:
-            raise UserError(f"prob={self.prob} has to lie in 0..1")
+            raise UserError(f"prob={self.prob} must be in 0..1")
         for name, most in (("rotation", 180), ("shear", 45), ("perspective", 0.2)):
             if not 0 <= getattr(self, name) <= most:
-                raise UserError(f"{name}={getattr(self, name)} has to lie in 0..{most}")
+                raise UserError(f"{name}={getattr(self, name)} must be in 0..{most}")
         if not (self.rotation or self.shear or self.perspective):
             raise UserError("rotation, shear and perspective are all 0, nothing would be warped; give one of them")
 

@@ -83,8 +83,8 @@ def _check_nodes(graph: onnx.GraphProto) -> None:
     known.add("")  # an input that is left out
     for node in graph.node:
         if node.domain or node.op_type not in OPERATORS:
-            raise UserError(f"operator {shown(node.op_type)}{f' of {shown(node.domain)}' if node.domain else ''} is none of a deploy "
-                            "model's")
+            raise UserError(f"operator {shown(node.op_type)}{f' of {shown(node.domain)}' if node.domain else ''} is not allowed in "
+                            "a deploy model")
         if any(attribute.type not in PLAIN or attribute.ref_attr_name for attribute in node.attribute):
             raise UserError(f"operator {shown(node.op_type)} has an attribute that no deploy model has")
         if missing := next((name for name in node.input if name not in known), None):

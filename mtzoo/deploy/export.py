@@ -87,7 +87,7 @@ def export_model(net: MultiTaskNet, spec: ExportSpec, path: str | Path, *, postp
 def check_batch(batch: int) -> None:
     """Raises UserError for a number of images that a model cannot read at once."""
     if not 1 <= batch <= MOST_IMAGES:
-        raise UserError(f"batch={batch}: 1 to {MOST_IMAGES} images at once are wanted")
+        raise UserError(f"batch={batch}: expected 1 to {MOST_IMAGES} images at once")
 
 
 def with_exact_decoders(net: MultiTaskNet, tasks: Mapping[str, TaskInfo]) -> dict[str, TaskInfo]:

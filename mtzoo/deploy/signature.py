@@ -38,7 +38,7 @@ class TailOp:
         for value in self.attributes.values():
             numbers = value if isinstance(value, list | tuple) else [value]
             if not all(isinstance(number, int) for number in numbers):
-                raise UserError(f"{self.kind}: its attribute is {shown(value)}; whole numbers are wanted")
+                raise UserError(f"{self.kind}: its attribute is {shown(value)}; expected whole numbers")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Signature:
     def __post_init__(self) -> None:
         """Raises UserError for a mean or deviation that cannot be of an image, and for no output or too many."""
         if not all(np.isfinite([*self.mean, *self.std])) or min(self.std) <= 0:
-            raise UserError(f"mean={shown(list(self.mean))}, std={shown(list(self.std))}: finite numbers are wanted, std above 0")
+            raise UserError(f"mean={shown(list(self.mean))}, std={shown(list(self.std))}: expected finite numbers, std above 0")
         if not 0 < len(self.outputs) <= MOST_OUTPUTS or len(self.tail) > MOST_TAIL:
             raise UserError(f"{len(self.outputs)} outputs, {len(self.tail)} operators behind the network")
         if len({self.input_name, *(output.name for output in self.outputs)}) != 1 + len(self.outputs):
@@ -139,6 +139,6 @@ def three(values: Sequence[float], what: str) -> tuple[float, float, float]:
     """One number for all channels, or three. Raises UserError for any other count."""
     numbers = tuple(float(value) for value in values)
     if len(numbers) not in (1, 3):
-        raise UserError(f"{what} {', '.join(f'{n:g}' for n in numbers)}: one number is wanted, or three, one for each channel")
+        raise UserError(f"{what} {', '.join(f'{n:g}' for n in numbers)}: expected one number, or three, one for each channel")
     first, second, third = numbers * 3 if len(numbers) == 1 else numbers
     return first, second, third

@@ -94,6 +94,6 @@ def _read(group: Group, count: int, rng: np.random.Generator) -> list[np.ndarray
         except UserError as error:
             fault = error
     if len(images) < count:
-        raise UserError(f"{fault} (only {len(images)} images of its folder can be read, {count} are wanted; `mtzoo data check` lists "
+        raise UserError(f"{fault} (only {len(images)} images of its folder can be read, {count} are needed; `mtzoo data check` lists "
                         "the others)")
     return images

@@ -50,7 +50,7 @@ class Measured:
 
     def __post_init__(self) -> None:
         if not 0 <= self.count <= self.units:
-            raise UserError(f"count={self.count}: between 0 and units={self.units} is wanted")
+            raise UserError(f"count={self.count}: expected a number between 0 and units={self.units}")
 
     @property
     def ratio(self) -> float:

@@ -38,9 +38,9 @@ class Progress:
 
     def __post_init__(self) -> None:
         if not 0 <= self.step <= LAST_STEP:
-            raise UserError(f"step={shown(self.step)}: one of 0..{LAST_STEP} is wanted")
+            raise UserError(f"step={shown(self.step)}: expected one of 0..{LAST_STEP}")
         if not 0 <= self.iteration <= MAX_ITERATION:
-            raise UserError(f"iteration={shown(self.iteration)}: 0..{MAX_ITERATION} is wanted")
+            raise UserError(f"iteration={shown(self.iteration)}: expected 0..{MAX_ITERATION}")
 
     @property
     def order(self) -> tuple[int, bool, int, bool]:

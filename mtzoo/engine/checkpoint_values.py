@@ -42,21 +42,21 @@ class StageRecord:
 def check_config(config: object) -> None:
     """Raises UserError for what no config is, whatever its keys."""
     if not isinstance(config, Mapping):
-        raise UserError(f"config={shown(config)}: a dict is wanted; {ADVICE}")
+        raise UserError(f"config={shown(config)}: expected a dict; {ADVICE}")
     plain(config, "config")
     for key in TABLES:
         if not isinstance(config.get(key, {}), Mapping):
-            raise UserError(f"config.{key}={shown(config[key])}: a dict is wanted; {ADVICE}")
+            raise UserError(f"config.{key}={shown(config[key])}: expected a dict; {ADVICE}")
 
 
 def check_network_state(state: object, size: int) -> None:
     """Raises UserError for anything but names and dense, finite tensors. size: bytes of the file that they come from."""
     if not isinstance(state, Mapping) or not state:
-        raise UserError(f"network={shown(state)}: a dict of tensors by name is wanted; {ADVICE}")
+        raise UserError(f"network={shown(state)}: expected a dict of tensors by name; {ADVICE}")
     total = 0
     for name, value in state.items():
         if not isinstance(name, str):
-            raise UserError(f"network: a name is no text but {shown(name)}; {ADVICE}")
+            raise UserError(f"network: a name is not text but {shown(name)}; {ADVICE}")
         _check_tensor(name, value)
         total += value.numel() * value.element_size()
     if total > 4 * size:  # some modules share a tensor, and then it is there once
@@ -69,9 +69,9 @@ def check_network_state(state: object, size: int) -> None:
 def _check_tensor(name: str, value: object) -> None:
     where = f"network['{cut(name)}']"
     if not isinstance(value, Tensor):
-        raise UserError(f"{where}={shown(value)}: a tensor is wanted; {ADVICE}")
+        raise UserError(f"{where}={shown(value)}: expected a tensor; {ADVICE}")
     if value.layout != torch.strided or value.is_quantized or value.device.type != "cpu" or value.is_nested:
-        raise UserError(f"{where}: a dense tensor is wanted, not one of layout {value.layout} on {value.device}; {ADVICE}")
+        raise UserError(f"{where}: expected a dense tensor, not one of layout {value.layout} on {value.device}; {ADVICE}")
     if value.dtype not in DTYPES:
         raise UserError(f"{where}: has type {value.dtype}, which no network of mtzoo has; {ADVICE}")
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():  # repeated without being there
@@ -89,11 +89,11 @@ def wild_tensor(state: Mapping[str, Tensor]) -> str | None:
 def check_training(training: object) -> None:
     """Raises UserError unless what training goes on with has the types that it is saved with."""
     if not isinstance(training, Mapping):
-        raise UserError(f"training={shown(training)}: a dict is wanted; {ADVICE}")
+        raise UserError(f"training={shown(training)}: expected a dict; {ADVICE}")
     check_extent(training, "training", MOST_VALUES)
     for key, (types, name) in TRAINING.items():
         if key in training and not isinstance(training[key], types):
-            raise UserError(f"training.{key}={shown(training[key])}: {name} is wanted; {ADVICE}")
+            raise UserError(f"training.{key}={shown(training[key])}: expected {name}; {ADVICE}")
 
 
 def check_history(history: object) -> None:

@@ -87,7 +87,7 @@ def check_batch_size(net: MultiTaskNet, crop_hw: tuple[int, int], images: int) -
     shapes = result_shapes(net, crop_hw)
     for call in read_program(net).convs:
         if call.module.bn is not None and call.module.bn.training and prod(shapes[call.name][2:]) == 1:
-            raise UserError(f"batch_size=1: layer '{call.name}' normalises one value of each channel in each image, so a batch has to "
+            raise UserError(f"batch_size=1: layer '{call.name}' normalises one value of each channel in each image, so a batch must "
                             "hold two images or more; set batch_size=2")
 
 
@@ -104,7 +104,7 @@ def _check_outputs(task: TaskConfig, outputs: RawOutputs, height: int) -> None:
 def _check_kind(task: TaskConfig, maps: object, head: str) -> None:
     """Raises UserError for a head whose maps are not those of the task's kind."""
     if fault := _HEAD_FAULT[task.kind](maps if isinstance(maps, dict) else {}):
-        raise UserError(f"{head} is no {task.kind} head ({fault}); kind='{task.kind}' wants one, e.g. {task.of_kind.head}")
+        raise UserError(f"{head} is not a {task.kind} head ({fault}); kind='{task.kind}' wants one, e.g. {task.of_kind.head}")
 
 
 def _box_fault(maps: Maps) -> str:
@@ -126,7 +126,7 @@ def _class_fault(maps: Maps) -> str:
 
 
 def _logits_fault(maps: Maps) -> str:
-    return "" if list(maps) == ["logits"] else f"its outputs are {', '.join(maps) or 'none'}; 'logits' alone is wanted"
+    return "" if list(maps) == ["logits"] else f"its outputs are {', '.join(maps) or 'none'}; expected 'logits' alone"
 
 
 _HEAD_FAULT: ByKind[Callable[[Maps], str]] = ByKind({

@@ -45,7 +45,7 @@ def parse_indices(ctx: str) -> list[int]:
     """"0,1" -> [0, 1]. Raises UserError."""
     parts = ctx.split(",")
     if not all(part.isdecimal() and len(part) < 5 for part in parts):
-        raise UserError(f"--ctx {cut(ctx)}: 'cpu', 'cpu:2', 'auto' or GPU indices such as 0,1 are wanted")
+        raise UserError(f"--ctx {cut(ctx)}: expected 'cpu', 'cpu:2', 'auto' or GPU indices such as 0,1")
     indices = [int(part) for part in parts]
     if len({*indices}) < len(indices):
         raise UserError(f"--ctx {cut(ctx)}: a GPU is named twice; each takes one process")

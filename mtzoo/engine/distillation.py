@@ -146,7 +146,7 @@ def _distilled_tasks(spec: Distillation, outputs: Shapes, tasks: Sequence[str]) 
     """Tasks with an output whose weight is above 0. Raises UserError for a key of `spec.outputs` that is no task and no output."""
     for name in spec.outputs or {}:
         if name not in outputs and name not in tasks:
-            raise UserError(f"{KEY}.outputs.{name}: no task or output is called so{did_you_mean(name, [*outputs, *tasks])}")
+            raise UserError(f"{KEY}.outputs.{name}: no task or output has this name{did_you_mean(name, [*outputs, *tasks])}")
     return {name.partition(".")[0] for name in outputs if spec.output_weight(*name.split(".", 1)) > 0}
 
 
@@ -179,5 +179,5 @@ def _shapes(net: MultiTaskNet, features: Sequence[str], image: Tensor) -> tuple[
         outputs = flatten_outputs(net(image))
     for name in features:
         if not isinstance(found.get(name), Tensor):
-            raise UserError(f"{KEY}.features.{name}: its result is no feature map; name a layer or block inside of it")
+            raise UserError(f"{KEY}.features.{name}: its result is not a feature map; name a layer or block inside of it")
     return ({name: tuple(value.shape) for name, value in outputs.items()}, {name: tuple(found[name].shape) for name in features})

@@ -123,7 +123,7 @@ def leaf_step(kind: str, channels: int, i: int) -> nn.Module:
         "table": (lambda: nn.Sequential(depthwise(channels, activation="none"), Table("silu")),),
     }
     if kind not in turns:
-        raise ValueError(f"kind={kind!r}: one of {', '.join(turns)} is wanted")
+        raise ValueError(f"kind={kind!r}: expected one of {', '.join(turns)}")
     return turns[kind][i % len(turns[kind])]()
 
 

@@ -70,7 +70,7 @@ def load_optimizer_state(optimizer: Optimizer, state: Mapping[str, Any]) -> None
     for own, held in zip(optimizer.state_dict()["param_groups"], state["param_groups"], strict=True):
         for key, value in own.items():
             if isinstance(value, (int, float)) and type(held.get(key, value)) is not type(value):
-                raise ValueError(f"{key} is no {type(value).__name__}")
+                raise ValueError(f"{key} is not of type {type(value).__name__}")
     optimizer.load_state_dict(dict(state))
     for group in optimizer.param_groups:
         for parameter in group["params"]:
@@ -87,5 +87,5 @@ def load_schedule_state(schedule: LambdaLR, state: Mapping[str, Any]) -> None:
     own = schedule.state_dict()
     for key, value in state.items():
         if key in own and type(value) is not type(own[key]):
-            raise ValueError(f"{key} is no {type(own[key]).__name__}")
+            raise ValueError(f"{key} is not of type {type(own[key]).__name__}")
     schedule.load_state_dict({**own, **{key: state[key] for key in own if key in state}})

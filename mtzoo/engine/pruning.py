@@ -68,7 +68,7 @@ class Pruning:
         if self.importance not in IMPORTANCES:
             raise UserError(f"--importance {self.importance}: no such method{did_you_mean(self.importance, IMPORTANCES)}")
         if self.align < 1:
-            raise UserError(f"--align {self.align}: has to be at least 1")
+            raise UserError(f"--align {self.align}: must be at least 1")
 
 
 class LatencyMeter(Protocol):
@@ -128,7 +128,7 @@ def layer_limits(net: MultiTaskNet, pruning: Pruning, ratio: float, layers: Sequ
         if layer not in names:
             raise UserError(f"prune_params_name: the network has no convolution '{layer}'{did_you_mean(layer, names)}")
         if not any(layer in group.layers for group in groups):
-            raise UserError(f"prune_params_name: the channels of '{layer}' have to stay; name others")
+            raise UserError(f"prune_params_name: the channels of '{layer}' must stay; name others")
     return {group.name: group.count_at(ratio) for group in groups if not layers or set(layers) & set(group.layers)}
 
 

@@ -39,7 +39,7 @@ def load_float_network(config: ExperimentConfig, path: Path) -> MultiTaskNet:
     position = checkpoint.progress
     if position.step != 0 or position.quantized:
         state = "integers" if position.step == INTEGER_STEP else "fake-quant"
-        raise UserError(f"{path}: a checkpoint of step {position.step} with {state}; a float one is wanted, of `mtzoo train` or named "
+        raise UserError(f"{path}: a checkpoint of step {position.step} with {state}; expected a float one, of `mtzoo train` or named "
                         "-float-last")
     net = network_at(config, 0, quantized=False)
     state = checkpoint.network

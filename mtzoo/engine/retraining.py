@@ -36,11 +36,11 @@ class Retraining:
             raise UserError("how long to train is missing; give --iters, e.g. 1000")
         for option, value in (("--iters", self.iterations), ("--batch-size", self.batch_size)):
             if value is not None and value < 1:
-                raise UserError(f"{option} {value}: has to be at least 1")
+                raise UserError(f"{option} {value}: must be at least 1")
         if self.learning_rate is not None and not 0 < self.learning_rate < 1:
-            raise UserError(f"--learning-rate {self.learning_rate}: has to lie between 0 and 1")
+            raise UserError(f"--learning-rate {self.learning_rate}: must lie between 0 and 1")
         if self.workers is not None and self.workers < 0:
-            raise UserError(f"--workers {self.workers}: has to be 0 or more")
+            raise UserError(f"--workers {self.workers}: must be 0 or more")
 
 
 def retraining_config(config: ExperimentConfig, retraining: Retraining, *, quantized: bool) -> ExperimentConfig:

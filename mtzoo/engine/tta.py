@@ -32,9 +32,9 @@ class TestTimeAugmentation:
             try:
                 scale = float(word)
             except ValueError:
-                raise UserError(f"--tta {cut(word)}: '{FLIP}' or scales are wanted, e.g. --tta flip 0.75 1.25") from None
+                raise UserError(f"--tta {cut(word)}: expected '{FLIP}' or scales, e.g. --tta flip 0.75 1.25") from None
             if not LEAST <= scale <= MOST or scale == 1:
-                raise UserError(f"--tta {cut(word)}: a scale of {LEAST:g} to {MOST:g} is wanted; 1 is there in any case")
+                raise UserError(f"--tta {cut(word)}: expected a scale of {LEAST:g} to {MOST:g}; 1 is always used")
             scales.append(scale)
         return cls(FLIP in words, tuple(dict.fromkeys(scales)))
 

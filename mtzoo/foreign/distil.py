@@ -62,7 +62,7 @@ def share_of_rate(done: int, iterations: int) -> float:
 def check_learning_rate(value: float) -> float:
     """The rate. Raises UserError for one that is none."""
     if not 0 < value < math.inf:
-        raise UserError(f"learning rate {value:g}: a number above 0 is wanted")
+        raise UserError(f"learning rate {value:g}: expected a number above 0")
     return value
 
 

@@ -91,15 +91,15 @@ def fixed_input(model: onnx.ModelProto, input_hw: Hw | None) -> tuple[onnx.Value
     stored = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in stored]
     if len(inputs) != 1:
-        raise UserError(f"it has {len(inputs)} inputs ({', '.join(shown(v.name) for v in inputs[:6])}); one image is wanted")
+        raise UserError(f"it has {len(inputs)} inputs ({', '.join(shown(v.name) for v in inputs[:6])}); expected one image")
     image = inputs[0]
     tensor = image.type.tensor_type
     dims = [dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim]
     said = [dim.dim_value if dim.HasField("dim_value") else dim.dim_param or "?" for dim in tensor.shape.dim]
     if tensor.elem_type != onnx.TensorProto.FLOAT or len(dims) != 4:
-        raise UserError(f"its input {shown(image.name)} is no float32 image (1, 3, H, W) but {shown(said)} of type {tensor.elem_type}")
+        raise UserError(f"input {shown(image.name)} is not a float32 image (1, 3, H, W) but {shown(said)} of type {tensor.elem_type}")
     if dims[1] not in (3, None) or dims[0] not in (1, None, 0, -1):
-        raise UserError(f"its input {shown(image.name)} is {shown(said)}; one image (1, 3, H, W) is wanted")
+        raise UserError(f"its input {shown(image.name)} is {shown(said)}; expected one image (1, 3, H, W)")
     hw = tuple(size if size and size > 0 else None for size in dims[2:])
     if None in hw and input_hw is None:
         raise UserError(f"its input {shown(image.name)} is {shown(said)}: height and width are not fixed; give --size HxW")
@@ -130,5 +130,5 @@ def named_outputs(count: int, names: Sequence[str] | None) -> list[str]:
     """Names for the outputs of a module that has none."""
     found = list(names) if names is not None else ["output"] if count == 1 else [f"output_{i}" for i in range(count)]
     if len(found) != count or len(set(found)) != count:
-        raise UserError(f"output_names={found}: {count} different names are wanted; {NAME_ONE}")
+        raise UserError(f"output_names={found}: expected {count} different names; {NAME_ONE}")
     return found

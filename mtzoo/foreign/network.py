@@ -142,7 +142,7 @@ def from_torch(module: nn.Module, example: Tensor, *, mean: Sequence[float], std
     naming the module that has no exact integer form.
     """
     if not isinstance(example, Tensor) or example.dim() != 4 or example.shape[1] != 3:
-        raise UserError(f"example: a tensor (1, 3, H, W) is wanted, not {tuple(getattr(example, 'shape', ()))}")
+        raise UserError(f"example: expected a tensor (1, 3, H, W), not {tuple(getattr(example, 'shape', ()))}")
     hw = (int(example.shape[2]), int(example.shape[3]))
     with torch.no_grad():
         answer = module.eval()(example[:1].float())
@@ -151,7 +151,7 @@ def from_torch(module: nn.Module, example: Tensor, *, mean: Sequence[float], std
                         "out")
     values = list(answer.values()) if isinstance(answer, Mapping) else list(answer) if isinstance(answer, list | tuple) else [answer]
     if not all(isinstance(value, Tensor) for value in values):
-        raise UserError(f"the module returns {', '.join(type(value).__name__ for value in values)}; tensors are wanted")
+        raise UserError(f"the module returns {', '.join(type(value).__name__ for value in values)}; expected tensors")
     names = [str(name) for name in answer] if isinstance(answer, Mapping) else named_outputs(len(values), output_names)
     tail = tuple(TailOp("Reshape", (name,), name, (tuple(value.shape),)) for name, value in zip(names, values))
     outputs = tuple(ForeignOutput(name, tuple(value.shape)) for name, value in zip(names, values))
@@ -229,11 +229,11 @@ def pixels_of(item: Any, signature: Signature, hw: Hw, place: int) -> Tensor:
     array = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
     array = array[None] if array.ndim == 3 else array
     if array.ndim != 4 or array.shape[1:] != (3, *hw):
-        raise UserError(f"image {place} of the data set: shape {array.shape}; (N, 3, {hw[0]}, {hw[1]}) is wanted")
+        raise UserError(f"image {place} of the data set: shape {array.shape}; expected (N, 3, {hw[0]}, {hw[1]})")
     if array.dtype == np.uint8:
         return torch.from_numpy(np.ascontiguousarray(array))
     if not np.issubdtype(array.dtype, np.floating):
-        raise UserError(f"image {place} of the data set: {array.dtype}; float32 as the network reads it, or uint8, is wanted")
+        raise UserError(f"image {place} of the data set: {array.dtype}; expected float32 as the network reads it, or uint8")
     mean, std = (np.array(values).reshape(1, 3, 1, 1) for values in (signature.mean, signature.std))
     levels = (array * std + mean) * 255
     if not np.isfinite(levels).all() or levels.min() < -1 or levels.max() > 256:

@@ -71,7 +71,7 @@ def _read_external(model: onnx.ModelProto, folder: Path) -> None:
 
 def _number(text: str) -> int:
     if not text.isdecimal() or len(text) > 18:
-        raise UserError(f"the place of a weight in its file is {shown(text)}; a number is wanted")
+        raise UserError(f"the place of a weight in its file is {shown(text)}; expected a number")
     return int(text)
 
 

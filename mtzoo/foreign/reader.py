@@ -114,7 +114,7 @@ class Reader:
             return view.source
         channels = channels_of(view)
         if channels is None:
-            raise site.fault(f"reads a tensor of shape {view.shape} that is no map, and no channels of one: " + advice("reshape"))
+            raise site.fault(f"reads a tensor of shape {view.shape} that is not a map, and no channels of one: " + advice("reshape"))
         if np.array_equal(channels, np.arange(view.source.channels)):
             return view.source
         key = (view.source.name, channels.tobytes())
@@ -136,7 +136,7 @@ class Reader:
             whole = (start, stop) == (0, source.channels)
             return shuffled if whole else self.add(f"{site.name}_channels", Function(_Range(start, stop)), [shuffled])
         if pieces is None:
-            raise site.fault("reads channels in an order that is no channel shuffle; keep them in ranges")
+            raise site.fault("reads channels in an order that is not a channel shuffle; keep them in ranges")
         parts = [self.add(f"{site.name}_channels", Function(_Range(*piece)), [source]) for piece in pieces]
         return self.add(f"{site.name}_join", Function(concatenated), parts)
 

@@ -59,7 +59,7 @@ class Site:
     def view(self, index: int) -> View:
         value = self.value(index)
         if not isinstance(value, View):
-            raise self.fault("reads a constant where a map is wanted")
+            raise self.fault("reads a constant where a map is expected")
         return value
 
     def plane(self, index: int) -> Map:
@@ -91,7 +91,7 @@ class Site:
         """As many as the default has."""
         values = tuple(int(n) for n in self.attribute(name, default))
         if len(values) != len(default):
-            raise self.fault(f"has {name}={list(values)}: {len(default)} numbers are wanted, of height and width")
+            raise self.fault(f"has {name}={list(values)}: expected {len(default)} numbers, of height and width")
         return values
 
     def pair(self, name: str) -> tuple[int, int]:

@@ -30,9 +30,9 @@ class FileEntry:
 
     def __post_init__(self) -> None:
         if not 0 <= self.bytes <= MAX_FILE_BYTES:
-            raise UserError(f"bytes={self.bytes}: 0 to {MAX_FILE_BYTES:,} are wanted")
+            raise UserError(f"bytes={self.bytes}: expected 0 to {MAX_FILE_BYTES:,}")
         if not SHA256.fullmatch(self.sha256):
-            raise UserError(f"sha256={cut(self.sha256)}: 64 hexadecimal digits are wanted")
+            raise UserError(f"sha256={cut(self.sha256)}: expected 64 hexadecimal digits")
 
     @classmethod
     def of(cls, data: bytes) -> "FileEntry":
@@ -52,7 +52,7 @@ class Catalogue:
         for name, files in self.models.items():
             check_name(name)
             if other := sorted(set(files) - set(SUFFIXES)):
-                raise UserError(f"models.{name}: '{cut(other[0])}' is no ending of a model's files ({', '.join(SUFFIXES)})")
+                raise UserError(f"models.{name}: '{cut(other[0])}' is not an ending of a model's files ({', '.join(SUFFIXES)})")
 
     def files(self, name: str) -> Mapping[str, FileEntry]:
         """Raises UserError for a model that the zoo does not have."""

@@ -42,7 +42,7 @@ class WebServer(Source):
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
                 if urlsplit(answer.url).scheme not in ("http", "https"):
-                    raise UserError(f"{self.name}: leads to {answer.url}, which is no web address")
+                    raise UserError(f"{self.name}: leads to {answer.url}, which is not a web address")
                 data = answer.read(limit + 1)
         except urllib.error.HTTPError as error:
             raise UserError(f"{self.name}: no {file} there ({error.code} {error.reason})") from error
@@ -78,5 +78,5 @@ def open_source(text: str) -> Source:
     if not separator:
         return Folder(text)
     if scheme not in ("http", "https"):
-        raise UserError(f"{text}: a folder, http://, https:// or {HUGGING_FACE} is wanted")
+        raise UserError(f"{text}: expected a folder, http://, https:// or {HUGGING_FACE}")
     return WebServer(text)

@@ -23,7 +23,7 @@ class Activated(Leaf):
     def __init__(self, activation: Activation) -> None:
         super().__init__()
         if activation not in CEILINGS:
-            raise ValueError(f"activation={activation!r}: one of {', '.join(CEILINGS)} is wanted; others are a Table behind it")
+            raise ValueError(f"activation={activation!r}: expected one of {', '.join(CEILINGS)}; others are a Table behind it")
         self.activation: Activation = activation
 
     @property

@@ -24,7 +24,7 @@ class UpsampleBilinear(Homogeneous):
     def __init__(self, factor: int = 2) -> None:
         super().__init__()
         if factor not in FACTORS[1:]:
-            raise ValueError(f"factor={factor}: one of {', '.join(map(str, FACTORS[1:]))} is wanted; Enlarge takes any size")
+            raise ValueError(f"factor={factor}: expected one of {', '.join(map(str, FACTORS[1:]))}; Enlarge takes any size")
         self.factor = factor
 
     def compute(self, x: Tensor) -> Tensor:

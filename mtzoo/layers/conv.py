@@ -44,7 +44,7 @@ class ConvBNAct(Activated):
         super().__init__(activation)
         kernel, stride, dilation = pair(kernel_size), pair(stride), pair(dilation)
         if min(in_channels, out_channels, *kernel, *stride, *dilation, groups) < 1:
-            raise ValueError(f"a convolution of {in_channels} to {out_channels} channels in {groups} groups: all have to be 1 or more")
+            raise ValueError(f"a convolution of {in_channels} to {out_channels} channels in {groups} groups: all must be 1 or more")
         weights = in_channels // groups * out_channels * kernel[0] * kernel[1]
         if weights > MOST_WEIGHTS:
             raise ValueError(f"a convolution of {in_channels} to {out_channels} channels has {weights:,} weights, more than "
@@ -146,7 +146,7 @@ def pair(size: Size) -> tuple[int, int]:
     """(height, width). Raises ValueError for anything else than one or two numbers."""
     both = (size, size) if isinstance(size, int) else tuple(size)
     if len(both) != 2:
-        raise ValueError(f"{list(both)}: one number is wanted, or height and width")
+        raise ValueError(f"{list(both)}: expected one number, or height and width")
     return both
 
 
@@ -155,7 +155,7 @@ def sides(padding: Size) -> tuple[int, int, int, int]:
     given = (padding, padding) if isinstance(padding, int) else tuple(padding)
     four = given * 2 if len(given) == 2 else given
     if len(four) != 4 or min(four) < 0:
-        raise ValueError(f"padding={padding}: one number of 0 or more is wanted, (height, width), or (top, left, bottom, right)")
+        raise ValueError(f"padding={padding}: expected one number of 0 or more, (height, width), or (top, left, bottom, right)")
     return four
 
 

@@ -31,7 +31,7 @@ class Enlarge(Homogeneous):
     def __init__(self, size: tuple[int, int] | None = None, *, align_corners: bool = False) -> None:
         super().__init__()
         if size is not None and (len(size) != 2 or min(size) < 1):
-            raise ValueError(f"size={size}: height and width of 1 or more are wanted")
+            raise ValueError(f"size={size}: expected height and width of 1 or more")
         self.size, self.align_corners = None if size is None else tuple(size), align_corners
 
     def forward(self, x: Tensor, like: Tensor | None = None) -> Tensor:
@@ -51,7 +51,7 @@ class Enlarge(Homogeneous):
         if self.size is not None:
             return self.size
         if like is None:
-            raise ValueError("Enlarge has no size: give it one, or the map whose size is wanted")
+            raise ValueError("Enlarge has no size: give it one, or the map whose size it takes")
         return tuple(like[2:])
 
     def signed(self, inputs: Sequence[bool]) -> bool:

@@ -92,7 +92,7 @@ class BinMean(Mean):
     def __init__(self, bins: tuple[int, int]) -> None:
         super().__init__()
         if min(bins) < 1:
-            raise ValueError(f"bins={bins}: height and width have to be 1 or more")
+            raise ValueError(f"bins={bins}: height and width must be 1 or more")
         self.bins = bins
 
     def sums(self, x: Tensor) -> Tensor:

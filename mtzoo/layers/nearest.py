@@ -18,7 +18,7 @@ class UpsampleNearest(Homogeneous):
     def __init__(self, factor: int = 2) -> None:
         super().__init__()
         if factor < 1:
-            raise ValueError(f"factor={factor}: a whole number of 1 or more is wanted")
+            raise ValueError(f"factor={factor}: expected a whole number of 1 or more")
         self.factor = factor
 
     def compute(self, x: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ class Chunk(Leaf):
     def __init__(self, parts: int, index: int) -> None:
         super().__init__()
         if not 0 <= index < parts:
-            raise ValueError(f"part {index} of {parts}: a number in 0..{parts - 1} is wanted")
+            raise ValueError(f"part {index} of {parts}: expected a number in 0..{parts - 1}")
         self.parts, self.index = parts, index
 
     def _ends(self, channels: int) -> tuple[int, int]:
@@ -59,7 +59,7 @@ class Slice(Leaf):
     def __init__(self, start: int, stop: int) -> None:
         super().__init__()
         if not 0 <= start < stop:
-            raise ValueError(f"channels {start} to {stop}: at least one is wanted")
+            raise ValueError(f"channels {start} to {stop}: expected at least one")
         self.start, self.stop = start, stop
 
     def compute(self, x: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ class Shuffle(Leaf):
     def __init__(self, groups: int) -> None:
         super().__init__()
         if groups < 1:
-            raise ValueError(f"groups={groups}: 1 or more is wanted")
+            raise ValueError(f"groups={groups}: expected 1 or more")
         self.groups = groups
 
     def order(self, channels: int) -> Tensor:
@@ -130,7 +130,7 @@ class PixelShuffle(Leaf):
     def __init__(self, factor: int) -> None:
         super().__init__()
         if factor < 1:
-            raise ValueError(f"factor={factor}: 1 or more is wanted")
+            raise ValueError(f"factor={factor}: expected 1 or more")
         self.factor = factor
 
     def compute(self, x: Tensor) -> Tensor:
@@ -164,7 +164,7 @@ class ZeroInsert(Homogeneous):
     def __init__(self, stride: int) -> None:
         super().__init__()
         if stride < 1:
-            raise ValueError(f"stride={stride}: 1 or more is wanted")
+            raise ValueError(f"stride={stride}: expected 1 or more")
         self.stride = stride
 
     def compute(self, x: Tensor) -> Tensor:

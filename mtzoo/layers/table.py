@@ -73,7 +73,7 @@ class Table(Channelwise):
     def __init__(self, function: str) -> None:
         super().__init__()
         if function not in FUNCTIONS:
-            raise ValueError(f"function={function!r}: one of {', '.join(FUNCTIONS)} is wanted")
+            raise ValueError(f"function={function!r}: expected one of {', '.join(FUNCTIONS)}")
         self.function = function
 
     @property

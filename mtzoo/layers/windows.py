@@ -53,9 +53,9 @@ class Windows:
         self.stride = self.kernel if stride is None else pair(stride)
         self.ceil_mode = ceil_mode
         if min(*self.kernel, *self.stride, *self.dilation) < 1:
-            raise ValueError(f"a pool of {self.kernel}, stride {self.stride}, dilation {self.dilation}: all have to be 1 or more")
+            raise ValueError(f"a pool of {self.kernel}, stride {self.stride}, dilation {self.dilation}: all must be 1 or more")
         if any(pad >= kernel for pad, kernel in zip(self.pads, self.kernel * 2)):
-            raise ValueError(f"padding={padding} of a pool of {self.kernel}: it has to be smaller than the kernel")
+            raise ValueError(f"padding={padding} of a pool of {self.kernel}: it must be smaller than the kernel")
         if ceil_mode and max(self.dilation) > 1:  # its padding behind the map may be wider than the kernel
             raise ValueError(f"a pool with ceil_mode and dilation={dilation}: runtimes cannot have both")
 

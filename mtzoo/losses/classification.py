@@ -25,7 +25,7 @@ class ClassificationLoss(nn.Module):
         if class_weights is not None and len(class_weights) != num_classes:
             raise UserError(f"class_weights: {len(class_weights)} values for {num_classes} classes; give one per class")
         if class_weights is not None and not all(0 < weight <= 1e6 for weight in class_weights):
-            raise UserError(f"class_weights={list(class_weights)}: numbers above 0 are wanted")
+            raise UserError(f"class_weights={list(class_weights)}: expected numbers above 0")
         if not 0.0 <= label_smoothing <= 1.0:
             raise UserError(f"label_smoothing={label_smoothing}: must be in 0..1")
         self.label_smoothing = label_smoothing

@@ -56,9 +56,9 @@ def choose_hard_pixels(ohem_ratio: float, ohem_thresh: float | None, loss_th: fl
     if not 0.0 < ohem_ratio <= 1.0:
         raise UserError(f"ohem_ratio={ohem_ratio}: must be in (0, 1]; 1 keeps every pixel")
     if ohem_thresh is not None and not 0.0 < ohem_thresh < 1.0:
-        raise UserError(f"ohem_thresh={ohem_thresh}: a probability in (0, 1) is wanted")
+        raise UserError(f"ohem_thresh={ohem_thresh}: expected a probability in (0, 1)")
     if loss_th is not None and not 0.0 <= loss_th < math.inf:
-        raise UserError(f"loss_th={loss_th}: a loss of 0 or more is wanted")
+        raise UserError(f"loss_th={loss_th}: expected a loss of 0 or more")
     given = [f"{name}={value}" for name, value in (("ohem_ratio", ohem_ratio if ohem_ratio < 1 else None),
                                                    ("ohem_thresh", ohem_thresh), ("loss_th", loss_th)) if value is not None]
     if len(given) > 1:
@@ -79,4 +79,4 @@ def _check_min_kept(min_kept: int | float | None, wanted: bool, given: list[str]
     if not wanted:
         raise UserError(f"min_kept={min_kept} has an effect with ohem_thresh or loss_th only; add one of them or remove it")
     if isinstance(min_kept, bool) or not (min_kept >= 1 if isinstance(min_kept, int) else 0.0 < min_kept < 1.0):
-        raise UserError(f"min_kept={min_kept}: a whole number of pixels, or a share in (0, 1), is wanted")
+        raise UserError(f"min_kept={min_kept}: expected a whole number of pixels, or a share in (0, 1)")

@@ -113,7 +113,7 @@ def _as_list(inputs: Any) -> list[Result]:
 def _name(reader: Reader, node: fx.Node) -> str:
     value = reader.value(node)
     if not isinstance(value, Result):
-        raise UserError(f"the network returns '{node.name}', which is no map (N, C, H, W); return maps")
+        raise UserError(f"the network returns '{node.name}', which is not a map (N, C, H, W); return maps")
     return value.name
 
 

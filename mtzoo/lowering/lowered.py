@@ -116,7 +116,7 @@ class Lowered(nn.Module):
         read = {name for run in inside for name in run.inputs} - names
         given = names & {name for run in rest for name in run.inputs} | names & {output.name for output in self.outputs}
         if len(read) != 1 or len(given) != 1:
-            raise UserError(f"block '{path}': {len(read)} inputs and {len(given)} results; one of each is wanted to leave it out")
+            raise UserError(f"block '{path}': {len(read)} inputs and {len(given)} results; expected one of each to leave it out")
         replaced, by = given.pop(), read.pop()
         self.runs = [Run(run.path, tuple(by if name == replaced else name for name in run.inputs)) for run in rest]
         self.result = pytree.tree_map_only(Output, lambda output: Output(by) if output.name == replaced else output, self.result)

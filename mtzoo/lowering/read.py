@@ -109,13 +109,13 @@ class Site:
             raise self.fault("reads a padded map: only a convolution or a pool can follow the padding")
         if isinstance(value, Grouped | Flat):
             raise self.fault("reads a reshaped map: only a channel shuffle, or a mean over height and width, may reshape")
-        raise self.fault("reads a constant where a map is wanted")
+        raise self.fault("reads a constant where a map is expected")
 
     def plane(self, value: Any) -> Result:
         """`value` if it is a map (N, C, H, W)."""
         result = self.result(value)
         if len(result.shape) != 4:
-            raise self.fault(f"reads a tensor of shape {result.shape}: maps (N, C, H, W) are wanted")
+            raise self.fault(f"reads a tensor of shape {result.shape}: expected maps (N, C, H, W)")
         return result
 
     def fault(self, why: str | None = None) -> UserError:

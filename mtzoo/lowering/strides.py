@@ -27,7 +27,7 @@ def usual_features(module: nn.Module, traced: Traced, hw: tuple[int, int]) -> li
         if same is None or traced.results[same] is not traced.results[path] or len(path) < len(same):
             found[stride] = path
     if not found:
-        raise UserError("no map has stride 4, 8, 16 or 32: the network is no backbone; give features=[...], module paths")
+        raise UserError("no map has stride 4, 8, 16 or 32: the network is not a backbone; give features=[...], module paths")
     return [found[stride] for stride in sorted(found)]
 
 

@@ -45,7 +45,7 @@ def _tensors(found: Any, path: Path) -> dict[str, Tensor]:
     if not tensors and isinstance(found, Mapping) and "written_by" in found:
         raise UserError(f"weights='{path}': a checkpoint of a run here, no state dict; start from it with --checkpoint")
     if not tensors:
-        raise UserError(f"weights='{path}': no state dict: a table of names and tensors is wanted")
+        raise UserError(f"weights='{path}': no state dict: expected a table of names and tensors")
     for prefix in PREFIXES:
         if all(name.startswith(prefix) for name in tensors):
             tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}

@@ -81,7 +81,7 @@ class BiSeNetV2(nn.Module):
                  relu_between: bool = True) -> None:
         super().__init__()
         if len(channels) != 4:
-            raise ValueError(f"channels={list(channels)}: four numbers are wanted, for the stem and stages 3 to 5")
+            raise ValueError(f"channels={list(channels)}: expected four numbers, for the stem and stages 3 to 5")
         width, layers = in_specs[0].channels, []
         for out, count in DETAIL:
             layers += [conv_bn_relu(width, out, 3, stride=2), *(conv_bn_relu(out, out, 3) for _ in range(count - 1))]

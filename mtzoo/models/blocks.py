@@ -41,6 +41,6 @@ def one_feature(in_specs: Sequence[FeatureSpec]) -> FeatureSpec:
     """The only feature that a node reads. Raises ValueError if there are several."""
     if len(in_specs) != 1:
         names = ", ".join(f"{spec.name} (stride {spec.stride})" for spec in in_specs)
-        raise ValueError(f"one feature is wanted, the inputs have {len(in_specs)}: {names}; name one, e.g. "
+        raise ValueError(f"expected one feature, the inputs have {len(in_specs)}: {names}; name one, e.g. "
                          f"inputs=['backbone.{in_specs[-1].name}']")
     return in_specs[0]

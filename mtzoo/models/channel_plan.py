@@ -75,7 +75,7 @@ def _check_block(name: str, net: nn.Module) -> None:
 def _check(name: str, layer: ConvBNAct, channels: LayerChannels) -> None:
     inputs, outputs, groups = channels
     if min(channels) < 1 or inputs % groups or outputs % groups:
-        raise UserError(f"channels.{name}={list(channels)}: [inputs, outputs, groups] are wanted, both multiples of the groups")
+        raise UserError(f"channels.{name}={list(channels)}: expected [inputs, outputs, groups], both multiples of the groups")
     whole = layer_channels(layer)
     per_group = whole[0] // whole[2]
     if inputs > whole[0] or outputs > whole[1] or groups > whole[2] or inputs // groups > per_group:

@@ -52,7 +52,7 @@ class DeepLabV3PlusDecoder(nn.Module):
     def __init__(self, in_specs: Sequence[FeatureSpec], *, low_channels: int = 48, channels: int = 256, separable: bool = True) -> None:
         super().__init__()
         if len(in_specs) != 2 or in_specs[0].stride > in_specs[1].stride:
-            raise ValueError("two features are wanted, the finer first, e.g. inputs=['backbone.stage1', 'aspp']; got "
+            raise ValueError("expected two features, the finer first, e.g. inputs=['backbone.stage1', 'aspp']; got "
                              f"{', '.join(f'{spec.name} (stride {spec.stride})' for spec in in_specs)}")
         fine, deep = in_specs
         self.low = conv_bn_relu(fine.channels, low_channels)

@@ -48,7 +48,7 @@ class FastSCNN(nn.Module):
         super().__init__()
         for name, widths in (("downsampling", downsampling), ("channels", channels)):
             if len(widths) != 3:
-                raise ValueError(f"{name}={list(widths)}: three numbers are wanted")
+                raise ValueError(f"{name}={list(widths)}: expected three numbers")
         first, second, third = downsampling
         self.downsample = nn.Sequential(conv_bn_relu(in_specs[0].channels, first, 3, stride=2),
                                         SeparableConv(first, second, stride=2, relu_between=relu_between),

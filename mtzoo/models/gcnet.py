@@ -22,7 +22,7 @@ class GlobalContext(nn.Module):
         super().__init__()
         hidden = int(channels * ratio)
         if hidden < 1:
-            raise ValueError(f"ratio={ratio:g} of {channels} channels: 1 channel at least is wanted")
+            raise ValueError(f"ratio={ratio:g} of {channels} channels: expected 1 channel at least")
         self.scores = nn.Conv2d(channels, 1, 1)
         self.mean = SoftmaxMean()
         self.transform = nn.Sequential(conv_bn_relu(channels, hidden), nn.Conv2d(hidden, channels, 1))

@@ -52,9 +52,9 @@ class HarDNetEncoder(nn.Module):
                  channels: Sequence[int] = (64, 96, 160, 224, 320), multiplier: float = 1.7) -> None:
         super().__init__()
         if len(stem) != 4:
-            raise ValueError(f"stem={list(stem)}: four numbers are wanted")
+            raise ValueError(f"stem={list(stem)}: expected four numbers")
         if not len(growth) == len(layers) == len(channels) > 0:
-            raise ValueError(f"growth={list(growth)}, layers={list(layers)}, channels={list(channels)}: as many of each are wanted")
+            raise ValueError(f"growth={list(growth)}, layers={list(layers)}, channels={list(channels)}: expected as many of each")
         self.stem = nn.Sequential(*(conv_bn_relu(a, b, 3, stride=stride)
                                     for (a, b), stride in zip(pairwise((in_specs[0].channels, *stem)), (2, 1, 2, 1))))
         self.blocks = nn.ModuleList(HarDBlock(*numbers, multiplier) for numbers in zip((stem[-1], *channels), growth, layers))

@@ -86,7 +86,7 @@ class HRNet(nn.Module):
         super().__init__()
         if len(modules) != 3 or min(*modules, blocks, first_blocks, first_width, width) < 1:
             raise ValueError(f"modules={list(modules)}, blocks={blocks}, first_blocks={first_blocks}, first_width={first_width}, "
-                             f"width={width}: three numbers of modules, and 1 or more of each, are wanted")
+                             f"width={width}: expected three numbers of modules, and 1 or more of each")
         self.stem = nn.Sequential(conv_bn_relu(in_specs[0].channels, STEM_CHANNELS, 3, stride=2),
                                   conv_bn_relu(STEM_CHANNELS, STEM_CHANNELS, 3, stride=2))
         firsts = [STEM_CHANNELS, *[4 * first_width] * first_blocks]

@@ -32,13 +32,13 @@ class LeafGraph(Lowered):
 
     def __init__(self, in_specs: Sequence[FeatureSpec], leaves: Mapping[str, Mapping[str, Any]], outputs: Mapping[str, str]) -> None:
         if not isinstance(leaves, Mapping) or not isinstance(outputs, Mapping) or not 0 < len(leaves) <= MOST_LEAVES or not outputs:
-            raise UserError(f"leaves and outputs: mappings are wanted, of 1 to {MOST_LEAVES:,} leaves")
+            raise UserError(f"leaves and outputs: expected mappings, of 1 to {MOST_LEAVES:,} leaves")
         order = sorted(leaves, key=lambda path: _place(leaves[path], path))
         known, runs = {INPUT}, []
         for path in order:
             reads = leaves[path].get("reads")
             if not isinstance(reads, list | tuple) or not reads or not all(isinstance(r, str) and r in known for r in reads):
-                raise UserError(f"leaf {shown(path)} reads {shown(reads)}; paths of earlier leaves, or '{INPUT}', are wanted")
+                raise UserError(f"leaf {shown(path)} reads {shown(reads)}; expected paths of earlier leaves, or '{INPUT}'")
             runs.append(Run(path, tuple(reads)))
             known.add(path)
         _check_paths(order)
@@ -68,7 +68,7 @@ def _plain(value: Any) -> Any:
 def _place(described: Any, path: str) -> int:
     at = described.get("at") if isinstance(described, Mapping) else None
     if not isinstance(at, int) or isinstance(at, bool):
-        raise UserError(f"leaf {shown(path)}: a mapping with 'at', a whole number, is wanted")
+        raise UserError(f"leaf {shown(path)}: expected a mapping with 'at', a whole number")
     return at
 
 
@@ -92,7 +92,7 @@ def _leaf(path: str, described: Mapping[str, Any]) -> nn.Module:
         numbers = value if isinstance(value, list | tuple) else [value]
         wild = any(isinstance(n, list | tuple | dict) or isinstance(n, int | float) and abs(n) > LARGEST_NUMBER for n in numbers)
         if name == VALUES or len(numbers) > MOST_NUMBERS or wild:
-            raise UserError(f"leaf {shown(path)}.{name}={shown(value)}: plain numbers up to {LARGEST_NUMBER:,} are wanted")
+            raise UserError(f"leaf {shown(path)}.{name}={shown(value)}: expected plain numbers up to {LARGEST_NUMBER:,}")
     try:
         return kind(**arguments)
     except (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError) as error:

@@ -78,7 +78,7 @@ class PPHumanSegDecoder(nn.Module):
     def __init__(self, in_specs: Sequence[FeatureSpec], *, channels: int = 64) -> None:
         super().__init__()
         if len(in_specs) != 2 or in_specs[1].stride % in_specs[0].stride:
-            raise ValueError(f"two features are wanted, the second's stride a multiple of the first's; got strides "
+            raise ValueError(f"expected two features, the second's stride a multiple of the first's; got strides "
                              f"{[spec.stride for spec in in_specs]}")
         fine, coarse = in_specs
         self.factor = coarse.stride // fine.stride

@@ -22,7 +22,7 @@ class SPPM(nn.Module):
         super().__init__()
         spec = one_feature(in_specs)
         if not bins or min(bins) < 1:
-            raise ValueError(f"bins={list(bins)}: numbers above 0 are wanted, e.g. [1, 2, 4]")
+            raise ValueError(f"bins={list(bins)}: expected numbers above 0, e.g. [1, 2, 4]")
         self.bins = tuple(bins)
         self.branches = nn.ModuleList(conv_bn_relu(spec.channels, channels) for _ in bins)
         self.fuse = conv_bn_relu(channels, channels, 3)
@@ -69,7 +69,7 @@ class UAFMDecoder(nn.Module):
             raise ValueError("UAFMDecoder reads features whose strides double, then a context at the last one's stride, "
                              f"got {strides}; e.g. inputs=['backbone.stage3', 'backbone.stage4', 'backbone.stage5', 'context']")
         if len(channels) != len(fine):
-            raise ValueError(f"channels={list(channels)}: one number for each feature but the context is wanted, {len(fine)}")
+            raise ValueError(f"channels={list(channels)}: expected one number for each feature but the context, {len(fine)}")
         deeper = [*channels[1:], context.channels]
         self.fusions = nn.ModuleList(UAFM(spec.channels, deep, out) for spec, deep, out in zip(fine, deeper, channels))
         self.out_specs = [FeatureSpec(c, spec.stride, f"up{i}") for i, (c, spec) in enumerate(zip(channels, fine))]

@@ -23,7 +23,7 @@ class PyramidPooling(nn.Module):
         super().__init__()
         spec = one_feature(in_specs)
         if not bins or min(bins) < 1:
-            raise ValueError(f"bins={list(bins)}: numbers of 1 or more are wanted, e.g. [1, 2, 3, 6]")
+            raise ValueError(f"bins={list(bins)}: expected numbers of 1 or more, e.g. [1, 2, 3, 6]")
         width = channels or spec.channels // len(bins)
         self.levels = nn.ModuleList(nn.Sequential(nn.AdaptiveAvgPool2d(n), conv_bn_relu(spec.channels, width)) for n in bins)
         self.out_specs = [FeatureSpec(spec.channels + len(bins) * width, spec.stride, "pyramid")]

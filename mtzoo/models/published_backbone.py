@@ -46,7 +46,7 @@ class PublishedBackbone(Lowered):
         else:
             names = usual_features(module, traced, EXAMPLE_HW)
         if len(set(names)) != len(names) or not names:
-            raise UserError(f"features={names}: one or more names are wanted, each once")
+            raise UserError(f"features={names}: expected one or more names, each once")
         super().__init__(parts_of(module, traced, features=names, output_stride=output_stride))
         self.weights = weights
         self.out_specs = feature_specs(self, names, shape)

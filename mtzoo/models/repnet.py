@@ -56,7 +56,7 @@ def stem_of(kind: str, in_channels: int, channels: int) -> nn.Module:
         return ConvBNAct(in_channels, channels, 4, stride=4, padding=0)
     if kind == "convs":
         return nn.Sequential(ConvBNAct(in_channels, channels // 2, 3, stride=2), RepConvBNAct(channels // 2, channels, stride=2))
-    raise ValueError(f"stem={kind!r}: 'patch' (4x4 pixels, each read once) or 'convs' (two strided 3x3 convolutions) is wanted")
+    raise ValueError(f"stem={kind!r}: expected 'patch' (4x4 pixels, each read once) or 'convs' (two strided 3x3 convolutions)")
 
 
 @NODES.register_module()
@@ -69,7 +69,7 @@ class RepNet(nn.Module):
     def __init__(self, in_specs: Sequence[FeatureSpec], *, size: str = "small", stem: Literal["patch", "convs"] = "patch") -> None:
         super().__init__()
         if size not in SIZES:
-            raise ValueError(f"size={size!r}: one of {', '.join(SIZES)} is wanted")
+            raise ValueError(f"size={size!r}: expected one of {', '.join(SIZES)}")
         spec = SIZES[size]
         self.stem = stem_of(stem, in_specs[0].channels, spec.stem)
         self.stages = nn.ModuleList()

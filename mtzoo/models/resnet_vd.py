@@ -56,11 +56,11 @@ class ResNetVD(PublishedBackbone):
     def __init__(self, in_specs: Sequence[FeatureSpec], *, depth: int = 50, output_stride: int = 32,
                  multi_grid: Sequence[int] = (1, 1, 1), weights: str | None = None) -> None:
         if depth not in BLOCKS:
-            raise ValueError(f"depth={depth}: one of {', '.join(map(str, BLOCKS))} is wanted")
+            raise ValueError(f"depth={depth}: expected one of {', '.join(map(str, BLOCKS))}")
         if output_stride not in STRIDES[1:]:
-            raise ValueError(f"output_stride={output_stride}: 8, 16 or 32 is wanted")
+            raise ValueError(f"output_stride={output_stride}: expected 8, 16 or 32")
         if not multi_grid or min(multi_grid) < 1:
-            raise ValueError(f"multi_grid={list(multi_grid)}: factors of 1 or more are wanted, e.g. [1, 2, 4]")
+            raise ValueError(f"multi_grid={list(multi_grid)}: expected factors of 1 or more, e.g. [1, 2, 4]")
         module = ResNetD(in_specs[0].channels, depth, output_stride, multi_grid)
         super().__init__(module, in_specs, features=[f"stage{i}" for i in range(1, 5)], output_stride=None, weights=weights)
         self.depth = depth

@@ -47,9 +47,9 @@ class STDC(nn.Module):
                  layers: Sequence[int] = (2, 2, 2)) -> None:
         super().__init__()
         if len(channels) != 5 or any(c % 8 for c in channels[2:]):
-            raise ValueError(f"channels={list(channels)}: five numbers are wanted, the last three multiples of 8")
+            raise ValueError(f"channels={list(channels)}: expected five numbers, the last three multiples of 8")
         if len(layers) != 3 or min(layers) < 1:
-            raise ValueError(f"layers={list(layers)}: three numbers above 0 are wanted, e.g. [2, 2, 2] (STDC1) or [4, 5, 3] (STDC2)")
+            raise ValueError(f"layers={list(layers)}: expected three numbers above 0, e.g. [2, 2, 2] (STDC1) or [4, 5, 3] (STDC2)")
         self.stages = nn.ModuleList(conv_bn_relu(a, b, 3, stride=2) for a, b in pairwise((in_specs[0].channels, *channels[:2])))
         for before, out, count in zip(channels[1:], channels[2:], layers):
             self.stages.append(nn.Sequential(STDCModule(before, out, stride=2),

@@ -73,7 +73,7 @@ def build_node(spec: NodeSpec, in_specs: Sequence[FeatureSpec]) -> nn.Module:
     for key, value in spec.params.items():
         numbers, largest = value if isinstance(value, list | tuple) else [value], LARGEST_NUMBERS.get(key, LARGEST_NUMBER)
         if len(numbers) > MOST_NUMBERS or any(isinstance(n, int) and not 0 <= n <= largest for n in numbers):
-            raise UserError(f"node '{spec.name}'.{key}={shown(value)}: numbers in 0..{largest:,} are wanted, {MOST_NUMBERS} at most")
+            raise UserError(f"node '{spec.name}'.{key}={shown(value)}: expected numbers in 0..{largest:,}, {MOST_NUMBERS} at most")
     try:
         return as_leaves(cls(in_specs, **spec.params), in_specs, reads_image=spec.inputs == (IMAGE,))
     except UserError as error:

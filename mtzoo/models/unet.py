@@ -51,7 +51,7 @@ class UNetDecoder(nn.Module):
         if any(coarse != 2 * fine for fine, coarse in zip(strides, strides[1:])):
             raise ValueError(f"UNetDecoder needs strides that double, got {strides}")
         if len(channels) != len(in_specs) - 1:
-            raise ValueError(f"channels={list(channels)}: one number for each feature but the coarsest is wanted, {len(in_specs) - 1}")
+            raise ValueError(f"channels={list(channels)}: expected one number for each feature but the coarsest, {len(in_specs) - 1}")
         deeper = [*channels[1:], in_specs[-1].channels]
         self.levels = nn.ModuleList(double_conv(below + spec.channels, out)
                                     for below, spec, out in zip(deeper, in_specs, channels))

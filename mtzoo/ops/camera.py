@@ -28,10 +28,10 @@ class Camera:
 
     def __post_init__(self) -> None:
         if min(self.original_hw) <= 0 or not all(0 < f < float("inf") for f in self.focal):
-            raise UserError(f"camera: original_hw={self.original_hw}, focal={self.focal}: positive numbers of pixels are wanted")
+            raise UserError(f"camera: original_hw={self.original_hw}, focal={self.focal}: expected positive numbers of pixels")
         for name in ("yaw_deg", "pitch_deg", "roll_deg"):
             if not abs(getattr(self, name)) <= LARGEST_ANGLE:
-                raise UserError(f"camera: {name}={getattr(self, name)}: an angle within {LARGEST_ANGLE:g} degrees is wanted")
+                raise UserError(f"camera: {name}={getattr(self, name)}: expected an angle within {LARGEST_ANGLE:g} degrees")
 
     def rotation(self) -> np.ndarray:
         """(3, 3): directions of the vehicle (x right, y down, z ahead) -> directions of the camera."""

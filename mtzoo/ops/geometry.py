@@ -56,13 +56,13 @@ class CropWindow:
         if (self.camera is None) == (self.vanishing_point is None) or (self.vanishing_point is None) != (self.original_hw is None):
             raise UserError("window: give either 'camera', or 'vanishing_point' and 'original_hw', the size it was seen in")
         if self.original_hw is not None and min(self.original_hw) <= 0:
-            raise UserError(f"window: original_hw={self.original_hw}: positive numbers of pixels are wanted")
+            raise UserError(f"window: original_hw={self.original_hw}: expected positive numbers of pixels")
         (x, y), (height, width) = self._point()
         if not (0 <= x <= width and 0 <= y <= height):
             raise UserError(f"window: the vanishing point ({x:.0f}, {y:.0f}) lies outside of the {width}x{height} image; "
                             "check the camera's parameters")
         if not all(0 <= share <= 1 for share in self.anchor):
-            raise UserError(f"window: anchor={self.anchor}: shares in 0..1 are wanted")
+            raise UserError(f"window: anchor={self.anchor}: expected shares in 0..1")
 
     def _point(self) -> tuple[tuple[float, float], tuple[int, int]]:
         if self.camera is not None:
@@ -132,7 +132,7 @@ class DeployGeometry:
         for key in ("input_hw", "resized_hw"):
             size = getattr(self, key) or (1, 1)
             if min(size) <= 0 or size[0] * size[1] > MAX_PIXELS:
-                raise UserError(f"{key}={size}: sides above 0 and at most {MAX_PIXELS:,} pixels are wanted")
+                raise UserError(f"{key}={size}: expected sides above 0 and at most {MAX_PIXELS:,} pixels")
         if self.stride is not None:
             self._check_stride(self.stride)
         if self.window is not None:
@@ -145,7 +145,7 @@ class DeployGeometry:
 
     def _check_stride(self, stride: int) -> None:
         if not 1 <= stride <= LARGEST_STRIDE:
-            raise UserError(f"stride={stride}: 1..{LARGEST_STRIDE} is wanted")
+            raise UserError(f"stride={stride}: expected 1..{LARGEST_STRIDE}")
         for name, size in zip(("height", "width"), self.input_hw):
             if size % stride:
                 raise UserError(f"input_hw={self.input_hw}: {name} {size} is not a multiple of the network's stride {stride}; "

@@ -17,7 +17,7 @@ class ClassDecoder:
 
     def __post_init__(self) -> None:
         if not 0.01 <= self.temperature <= 100:
-            raise UserError(f"temperature={self.temperature}: 0.01 to 100 is wanted")
+            raise UserError(f"temperature={self.temperature}: expected 0.01 to 100")
 
 
 def classify(logits: np.ndarray, decoder: ClassDecoder) -> Classification:

@@ -34,7 +34,7 @@ class LabelMapDecoder:
         if self.stride % self.upsample:
             raise UserError(f"upsample={self.upsample}: finer than the input; at most {self.stride}")
         if self.logit_exponent is not None and abs(self.logit_exponent) > LARGEST_EXPONENT:
-            raise UserError(f"logit_exponent={self.logit_exponent}: -{LARGEST_EXPONENT}..{LARGEST_EXPONENT} is wanted")
+            raise UserError(f"logit_exponent={self.logit_exponent}: expected -{LARGEST_EXPONENT}..{LARGEST_EXPONENT}")
 
     @property
     def map_stride(self) -> int:

@@ -35,12 +35,12 @@ class MergeRule:
     def __post_init__(self) -> None:
         for name in ("duplicate_iou", "duplicate_iog"):
             if not 0 < getattr(self, name) <= 1:
-                raise UserError(f"{name}={getattr(self, name)} has to lie in 0..1, 0 excluded")
+                raise UserError(f"{name}={getattr(self, name)} must be in 0..1, 0 excluded")
         if not 0 <= self.false_score <= 1:
-            raise UserError(f"false_score={self.false_score} has to lie in 0..1")
+            raise UserError(f"false_score={self.false_score} must be in 0..1")
         for name in ("crop_factor", "border", "false_side"):
             if not 0 <= getattr(self, name) < float("inf"):
-                raise UserError(f"{name}={getattr(self, name)}: a number of 0 or more is wanted")
+                raise UserError(f"{name}={getattr(self, name)}: expected a number of 0 or more")
 
 
 CONFIRMING_IOU = 0.1

@@ -41,7 +41,7 @@ def _activation_type(key: str, value: object) -> str:
 
 def _op_types(key: str, value: object) -> list[str]:
     if isinstance(value, str) or not isinstance(value, list | tuple):
-        raise UserError(f"{key}={value!r}: a list is wanted, of {listed(OP_TYPES)}")
+        raise UserError(f"{key}={value!r}: expected a list, of {listed(OP_TYPES)}")
     return list(dict.fromkeys(own for name in value if (own := _one(key, name, OP_TYPES)) is not None))
 
 

@@ -47,7 +47,7 @@ def _check_names(qconfigs: QConfigMap, layers: list[str]) -> None:
     nodes = {node_of(name) for name in layers}
     for node in qconfigs.overrides:
         if node not in nodes:
-            raise UserError(f"qconfig override '{node}': no node is called so{did_you_mean(node, nodes)}")
+            raise UserError(f"qconfig override '{node}': no node has this name{did_you_mean(node, nodes)}")
     for config in {qconfigs.of_module(name) for name in layers}:
         for key in ("not_quant_pattern", "int16_pattern"):
             for pattern in getattr(config, key):

@@ -70,7 +70,7 @@ class QConfig:
         if not 0 <= self.max_lost_bits <= 8:
             raise UserError(f"qconfig.max_lost_bits={self.max_lost_bits}: bits of a weight, 0..8")
         if not 0 < self.moving_rate < 1:
-            raise UserError(f"qconfig.moving_rate={self.moving_rate}: has to lie between 0 and 1")
+            raise UserError(f"qconfig.moving_rate={self.moving_rate}: must lie between 0 and 1")
         if not 50 < self.percentile <= 100:
             raise UserError(f"qconfig.percentile={self.percentile}: in percent, above 50 and at most 100")
         if self.observer == "mse" and not (self.power_of_two and self.activation_symmetric):

@@ -136,7 +136,7 @@ def _check_names(state: IntegerState, layers: Mapping[str, Leaf]) -> None:
         raise UserError(f"the file has no '{missing[0]}' ({len(missing)} tensors missing): it is of another network")
     allowed = wanted | {f"{name}.output_exponent" for name in layers}
     if extra := sorted(set(state) - allowed):
-        raise UserError(f"the file's '{extra[0]}' is no part of this network ({len(extra)} such tensors)")
+        raise UserError(f"the file's '{extra[0]}' is not a part of this network ({len(extra)} such tensors)")
     for name in layers.keys() - convs.keys():
         _check_integers(f"{name}.output_exponent", state[f"{name}.output_exponent"], torch.int8, ())
     for name, layer in convs.items():
@@ -150,7 +150,7 @@ def _check_names(state: IntegerState, layers: Mapping[str, Leaf]) -> None:
 
 def _check_integers(name: str, value: Tensor, dtype: torch.dtype, shape: tuple[int, ...]) -> None:
     if value.dtype != dtype:
-        raise UserError(f"'{name}' has type {value.dtype}, {dtype} is wanted: the file was changed; use another one")
+        raise UserError(f"'{name}' has type {value.dtype}, expected {dtype}: the file was changed; use another one")
     if name.endswith(".weight"):
         return
     if tuple(value.shape) != shape:

@@ -48,5 +48,5 @@ def networks_called(library: str, patterns: Sequence[str]) -> list[tuple[str, st
     names = [(kind, name) for library in libraries for kind, list_names in (LIBRARIES[library],) for name in list_names()]
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for _, name in names):
-            raise UserError(f"--names {pattern}: no network of {' or '.join(libraries)} is called so")
+            raise UserError(f"--names {pattern}: no network of {' or '.join(libraries)} has this name")
     return [(kind, name) for kind, name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]

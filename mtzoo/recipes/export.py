@@ -60,5 +60,5 @@ def export_path(checkpoint: Path, out: str | Path | None) -> Path:
     path = checkpoint.with_suffix(SUFFIX) if out is None else Path(out)
     check_writable(path, "--out", folder=False)
     if path.suffix != SUFFIX:
-        raise UserError(f"--out {path}: the file has to end in {SUFFIX}; its sidecar gets the same name with .json")
+        raise UserError(f"--out {path}: the file must end in {SUFFIX}; its sidecar gets the same name with .json")
     return path

@@ -39,7 +39,7 @@ def calibrate_hardware(path: str | Path, threads: int = 2) -> HardwareProfile:
     """Measure this machine and write its profile. Raises UserError for a file that is there, or does not end in .yaml."""
     path = Path(path)
     if path.suffix != ".yaml":
-        raise UserError(f"--calibrate {path}: the file has to end in .yaml")
+        raise UserError(f"--calibrate {path}: the file must end in .yaml")
     if path.exists():
         raise UserError(f"--calibrate {path}: exists already; name a new file")
     profile = measured_profile(threads)

@@ -94,7 +94,7 @@ def check_ratios(out: Path, ratios: Sequence[float]) -> None:
     if not ratios or not all(0 < ratio < 1 for ratio in ratios):
         raise UserError(f"--ratios {','.join(map(str, ratios))}: shares that go, each between 0 and 1")
     if out.suffix != ".json":
-        raise UserError(f"--out {out}: the file has to end in .json; its picture gets the same name with .png")
+        raise UserError(f"--out {out}: the file must end in .json; its picture gets the same name with .png")
 
 
 def measure(config: ExperimentConfig, folded: MultiTaskNet, groups: Mapping[str, ChannelGroup], points: Sequence[Point],

@@ -49,7 +49,7 @@ def configs_called(patterns: Sequence[str]) -> list[str]:
     names = list_configs()
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
-            raise UserError(f"--names {pattern}: no shipped config is called so; `mtzoo list` shows them")
+            raise UserError(f"--names {pattern}: no shipped config has this name; `mtzoo list` shows them")
     return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
 

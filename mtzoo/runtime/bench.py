@@ -98,7 +98,7 @@ class _Subject:
 
 def _measure(paths: Sequence[str | Path], threads: int, runs: int, on_round: Callable[[int], None] | None) -> list[BenchReport]:
     if threads < 1 or runs < 1:
-        raise UserError(f"threads={threads}, runs={runs}: both have to be at least 1")
+        raise UserError(f"threads={threads}, runs={runs}: both must be at least 1")
     subjects = [_subject(path, threads) for path in paths]
     before = torch.get_num_threads()
     torch.set_num_threads(threads)

@@ -187,7 +187,7 @@ def build_executor(name: str, model: onnx.ModelProto, threads: int, cache_folder
     cache_folder: of models that OpenVINO has compiled; None: nothing is kept.
     """
     if not isinstance(threads, int) or threads < 1:
-        raise UserError(f"threads={threads!r}: a whole number of CPU threads is wanted, 1 or more")
+        raise UserError(f"threads={threads!r}: expected a whole number of CPU threads, 1 or more")
     if name not in EXECUTORS:
         raise UserError(f"executor '{name}': no such executor{did_you_mean(str(name), EXECUTORS)}")
     if name == "openvino":

@@ -72,6 +72,6 @@ def check_feeds(info: DeployInfo, feeds: Mapping[str, np.ndarray]) -> None:
     for tensor in info.inputs:
         found = feeds[tensor.name]
         if not isinstance(found, np.ndarray):
-            raise UserError(f"input '{tensor.name}' is a {type(found).__name__}; a NumPy array is wanted")
+            raise UserError(f"input '{tensor.name}' is a {type(found).__name__}; expected a NumPy array")
         if found.shape != tensor.shape or found.dtype != np.dtype(tensor.dtype):
             raise UserError(f"input '{tensor.name}' is {found.dtype} {found.shape}; the model reads {tensor.dtype} {tensor.shape}")

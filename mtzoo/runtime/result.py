@@ -79,7 +79,7 @@ class Result(Prediction):
         try:
             data = cv2.imencode(path.suffix, self.plot(min_score=min_score))[1].tobytes()
         except cv2.error as error:
-            raise UserError(f"{path}: an image file is wanted, e.g. {path.with_suffix('.jpg')}") from error
+            raise UserError(f"{path}: expected an image file, e.g. {path.with_suffix('.jpg')}") from error
         write_whole(path, data, "choose another place")
         return path
 

@@ -22,7 +22,7 @@ def test_networks_are_listed_with_what_they_cost(tmp_path: Path, capsys: pytest.
 
 def test_a_pattern_that_names_nothing_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["backbones", "--names", "resnet19"]) == 2
-    assert "--names resnet19: no network of torchvision is called so" in capsys.readouterr().err
+    assert "--names resnet19: no network of torchvision has this name" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("row", "words"), [

@@ -39,11 +39,11 @@ def test_a_shipped_config_by_its_name_and_one_task(capsys):
 
 @pytest.mark.parametrize(("options", "message"), [
     (["--cfg-options", "env.workrs=1"], "env.workrs: unknown key; did you mean 'workers'?"),
-    (["--cfg-options", "env.workers=two"], "env.workers='two': int is wanted"),
-    (["--cfg-options", "env.workers"], "--cfg-options env.workers: KEY=VALUE is wanted"),
+    (["--cfg-options", "env.workers=two"], "env.workers='two': expected int"),
+    (["--cfg-options", "env.workers"], "--cfg-options env.workers: expected KEY=VALUE"),
     (["--cfg-options", "nodes.backbone.widht=1"], "VarGNetV2 has no such parameter; did you mean 'width'?"),
     (["--tasks", "segg"], "--tasks segg: the config has no such task; did you mean 'seg'?"),
-    (["--tasks", ","], "--tasks ',': names of tasks with commas between are wanted"),
+    (["--tasks", ","], "--tasks ',': expected names of tasks with commas between"),
 ])
 def test_what_is_wrong_is_one_line(config, capsys, options, message):
     assert message in refused(["config", "show", str(config), *options], capsys)

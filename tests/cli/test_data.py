@@ -49,7 +49,7 @@ def test_check_lists_faults_of_train_and_val_once(tmp_path, monkeypatch, capsys)
     lines = capsys.readouterr().out.splitlines()
     folders, (fault, summary) = lines[:2], lines[2:4]
     assert folders == [f"{split} images {tmp_path}/images, labels {tmp_path}/boxes.json" for split in ("train", "val")]
-    assert fault == f"{tmp_path}/boxes.json: annotations[0] id=5: bbox [1, 1, 0, 4] has no area; mend or drop the annotation"
+    assert fault == f"{tmp_path}/boxes.json: annotations[0] id=5: bbox [1, 1, 0, 4] has no area; fix or drop the annotation"
     assert summary == "1 fault; 2 images checked for 1 task"
 
     content["annotations"] = []

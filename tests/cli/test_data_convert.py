@@ -44,9 +44,9 @@ def test_what_is_left_out_is_told(tmp_path, capsys):
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["kiti"], "format 'kiti': mtzoo converts no such format; did you mean 'kitti'?"),
-    (["kitti", "--rename", "Car"], "--rename Car: OLD=NEW is wanted"),
-    (["kitti", "--val-share", "2"], "val share 2: has to lie between 0 and 1"),
-    (["kitti", "--workers", "0"], "--workers 0: has to be at least 1"),
+    (["kitti", "--rename", "Car"], "--rename Car: expected OLD=NEW"),
+    (["kitti", "--val-share", "2"], "val share 2: must lie between 0 and 1"),
+    (["kitti", "--workers", "0"], "--workers 0: must be at least 1"),
 ])
 def test_bad_arguments(arguments, message, tmp_path, capsys):
     write_kitti(tmp_path / "src")
@@ -114,8 +114,8 @@ def test_names_that_are_no_task_s_are_counted_with_what_to_type(tmp_path, capsys
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (["--split", "test=0.2"], "--split test=0.2: val=SHARE is wanted"),
-    (["--union", "rear"], "--union rear: NEW=A,B is wanted"),
+    (["--split", "test=0.2"], "--split test=0.2: expected val=SHARE"),
+    (["--union", "rear"], "--union rear: expected NEW=A,B"),
     (["--union", "rear=a,b", "front=b,c"], "--union front=b,c: 'b' is in the union 'rear' already"),
     (["--rename", "a=b", "--ignore", "a"], "--ignore a: --rename makes it b; keep one of them"),
     (["voc", "--labels", "training"], "--labels: changes nothing for the format voc"),

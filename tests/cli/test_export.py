@@ -135,7 +135,7 @@ def test_no_file_of_weights_that_are_not_finite(checkpoint, tmp_path, capsys):
 def test_bad_arguments(tmp_path, capsys):
     assert main(["export", str(tmp_path / "none.pt")]) == 2
     assert main(["export", str(tmp_path / "none.pt"), "--out", str(tmp_path / "model.bin")]) == 2
-    assert "has to end in .onnx" in capsys.readouterr().err
+    assert "must end in .onnx" in capsys.readouterr().err
 
 
 def test_a_file_for_others_says_nothing_of_this_machine_and_needs_nothing_of_it(tmp_path, monkeypatch):

@@ -25,9 +25,9 @@ def test_overrides_that_change_nothing_are_told_beside_the_result(config, capsys
     (["env.workers=" + "-" * 20_000 + "1"], "nested too deep"),
     (["env.workers=" + "(" * 20_000 + "1"], "env.workers"),
     (["env.workers=" + "9" * 20_000], "env.workers"),
-    (["env.seed=1e999"], "env.seed=inf: a finite number is wanted"),
+    (["env.seed=1e999"], "env.seed=inf: expected a finite number"),
     (["env." + "x" * 20_000 + "=1"], "unknown key"),
-    (["x" * 20_000], "KEY=VALUE is wanted"),
+    (["x" * 20_000], "expected KEY=VALUE"),
 ])
 def test_hostile_options_are_one_short_line(config, capsys, options, message):
     assert main(["config", "show", str(config), "--cfg-options", *options]) == 2

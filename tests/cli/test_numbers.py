@@ -7,7 +7,7 @@ from mtzoo.errors import UserError
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "x", "", "9" * 5000])
 def test_what_is_no_number_of_images_is_one_line(text):
-    with pytest.raises(UserError, match="^--limit .*(has to be between 1 and 10|a whole number is wanted)") as caught:
+    with pytest.raises(UserError, match="^--limit .*(must be between 1 and 10|expected a whole number)") as caught:
         at_least(1, "--limit", 10)(text)
     assert len(str(caught.value)) < 200
 
@@ -36,4 +36,4 @@ def test_more_threads_than_the_machine_can_run_are_told_with_its_cores(monkeypat
 @pytest.mark.parametrize("limit", ["0", "-1"])
 def test_every_verb_refuses_a_limit_below_one(verb, limit, capsys):
     assert main([*verb, "--limit", limit]) == 2
-    assert capsys.readouterr().err == f"error: --limit {limit}: has to be at least 1\n"
+    assert capsys.readouterr().err == f"error: --limit {limit}: must be at least 1\n"

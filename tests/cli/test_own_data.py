@@ -44,7 +44,7 @@ def test_a_folder_trains_without_a_config_and_again_with_the_one_that_was_writte
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    ([], "--config FILE or --data DIR is wanted"),
+    ([], "expected --config FILE or --data DIR"),
     (["--config", "4pe_resize/multitask", "--data", "."], "--config and --data: a config is written for --data"),
     (["--config", "4pe_resize/multitask", "--ignore", "car"], "--ignore: belongs to --data"),
     (["--data", "nowhere"], "nowhere: no such folder"),

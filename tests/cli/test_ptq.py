@@ -95,7 +95,7 @@ def test_the_worst_parts_stay_in_float_and_nothing_is_called_exact(root, tmp_pat
 
 
 @pytest.mark.parametrize(("arguments", "count", "message"), [
-    ([], 0, "--calib-images 0: has to be at least 1"),
+    ([], 0, "--calib-images 0: must be at least 1"),
     ([], 7, "the training sources have 6 images"),
     (["--max-drop", "-1"], 4, "--max-drop -1"),
     (["--max-drop", "nan"], 4, "--max-drop nan"),
@@ -121,7 +121,7 @@ def test_a_checkpoint_that_rounds_is_one_line(root, tmp_path, capsys, step):
     net = network_at(config, min(step, 2), quantized=True)
     save_checkpoint(tmp_path / "x.pt", Checkpoint(dict(config.resolved), Progress(step, True, 0, True), net.state_dict()))
     assert ptq(root, "--checkpoint", tmp_path / "x.pt", "--out", tmp_path / "out") == 2
-    assert "a float one is wanted" in capsys.readouterr().err
+    assert "expected a float one" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -67,7 +67,7 @@ def test_a_task_alone_with_a_float_head_is_delivered_as_what_it_is(root, tmp_pat
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (["--iters", "0"], "--iters 0: has to be at least 1"),
+    (["--iters", "0"], "--iters 0: must be at least 1"),
     (["--learning-rate", "2"], "--learning-rate 2.0"),
     (["--checkpoint", "nowhere.pt"], "nowhere.pt: no such checkpoint"),
     (["--cfg-options", "nodes.backbone.width=0.5"], "checkpoint of another network"),
@@ -86,4 +86,4 @@ def test_a_checkpoint_that_rounds_is_one_line(root, tmp_path, capsys):
     net = network_at(config, 2, quantized=True)
     save_checkpoint(tmp_path / "x.pt", Checkpoint(dict(config.resolved), Progress(2, True, 0, True), net.state_dict()))
     assert quant(root, "--checkpoint", tmp_path / "x.pt", "--out", tmp_path / "out") == 2
-    assert "a float one is wanted" in capsys.readouterr().err
+    assert "expected a float one" in capsys.readouterr().err

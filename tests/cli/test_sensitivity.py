@@ -56,10 +56,10 @@ def test_measured_kept_gone_on_with_and_pruned_by(root, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (["--ratios", "0.1,x"], "--ratios 0.1,x: numbers are wanted"),
+    (["--ratios", "0.1,x"], "--ratios 0.1,x: expected numbers"),
     (["--ratios", "0.1,1.5"], "each between 0 and 1"),
     (["--ratios", "0.01"], "no group can lose that little"),
-    (["--limit", "0"], "--limit 0: has to be at least 1"),
+    (["--limit", "0"], "--limit 0: must be at least 1"),
     (["--compare-scratch", "-1"], "--compare-scratch -1"),
 ])
 def test_a_mistake_is_one_line_and_nothing_is_written(root, tmp_path, capsys, arguments, message):
@@ -76,4 +76,4 @@ def test_a_foreign_file_is_left_alone(root, tmp_path, capsys):
     assert "no table of `mtzoo sensitivity`" in capsys.readouterr().err
     assert (tmp_path / "t.json").read_text() == '{"mine": 1}'
     assert sensitivity(root, tmp_path / "t.txt") == 2
-    assert "has to end in .json" in capsys.readouterr().err
+    assert "must end in .json" in capsys.readouterr().err

@@ -63,7 +63,7 @@ def test_two_of_four_reach_the_file(root, tmp_path):
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (["--ratio", "1.0"], "ratio=1.0: has to lie between 0 and 1"),
+    (["--ratio", "1.0"], "ratio=1.0: must lie between 0 and 1"),
     (["--ratio", "0.75", "--pattern", "2:4"], "a ratio of its own; give one of the two"),
     (["--pattern", "half"], "'unstructured' or N of M that stay"),
     ([], "add --ratio, e.g. 0.75, or --pattern 2:4"),

@@ -51,8 +51,8 @@ def test_a_network_is_measured_once_and_then_read_from_the_record(tmp_path, caps
 
 
 @pytest.mark.parametrize(("options", "why"), [
-    (["--names", "zoo/nothing*"], "--names zoo/nothing*: no shipped config is called so"),
-    (["--size", "512"], "--size 512: height x width is wanted"),
+    (["--names", "zoo/nothing*"], "--names zoo/nothing*: no shipped config has this name"),
+    (["--size", "512"], "--size 512: expected height x width"),
     (["--ratios", "0.3"], "--ratios: pruned networks are only measured with --bench"),
 ])
 def test_what_cannot_be_is_one_line(options, why, capsys):

@@ -43,7 +43,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
     ({"overhead_us": 0}, r"mine\.yaml: overhead_us=0: a number above 0"),
     ({"overhead_us": None}, r"mine\.yaml: .*overhead_us"),
     ({"bandwith_gb_s": 3}, r"mine\.yaml: bandwith_gb_s: unknown key.*bandwidth_gb_s"),
-    ({"precisions": ["int8", "int4"]}, r"'int4' is none of fp32, bf16, int8"),
+    ({"precisions": ["int8", "int4"]}, r"'int4' is not one of fp32, bf16, int8"),
     ({"precisions": []}, "precisions is empty"),
     ({"throughput_gmac_s": {"fp32": {"pointwise": 1}}}, r"throughput_gmac_s\.fp32: a rate for each of pointwise, dense, group"),
     ({"channel_alignment": 2.5}, "channel_alignment=2.5: a whole number"),

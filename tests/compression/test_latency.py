@@ -147,5 +147,5 @@ def test_a_leaf_of_no_kind_is_an_error_that_names_it(kind, monkeypatch, enlarged
         monkeypatch.delattr(Table, "latency_kind")
     else:
         monkeypatch.setattr(Table, "latency_kind", kind)
-    with pytest.raises(UserError, match=f"Table has latency_kind {kind!r}, which is none of conv, move, .*mtzoo/layers/table.py"):
+    with pytest.raises(UserError, match=f"Table has latency_kind {kind!r}, which is not one of conv, move, .*mtzoo/layers/table.py"):
         predict_latency(enlarged, HW, ARM, "fp32")

@@ -67,12 +67,12 @@ def test_cityscapes_as_published(tmp_path):
     ("train_dataset: {type: ADE20K, dataset_root: a}", "train_dataset.type='ADE20K': one of Dataset, Cityscapes"),
     ("train_dataset: {type: Dataset}", "train_dataset.dataset_root: is missing"),
     ("train_dataset: {type: Dataset, dataset_root: a}", "train_dataset.train_path: is missing; add the text file"),
-    ("train_dataset: {type: Dataset, dataset_root: a, train_path: b, mode: val}", "train_dataset.mode='val': 'train' is wanted"),
+    ("train_dataset: {type: Dataset, dataset_root: a, train_path: b, mode: val}", "train_dataset.mode='val': expected 'train'"),
     ("train_dataset: {type: Cityscapes, dataset_root: a, num_clases: 2}", "num_clases: unknown key; did you mean 'num_classes'"),
     ("train_datset: {}", "train_datset: unknown key; did you mean 'train_dataset'"),
     ("_base_: other.yml", "_base_: other files are not followed"),
     ("batch_size: 3", "names neither train_dataset nor val_dataset"),
-    (PEOPLE.replace("batch_size: 6", "batch_size: 0"), "batch_size=0: has to be at least 1"),
+    (PEOPLE.replace("batch_size: 6", "batch_size: 0"), "batch_size=0: must be at least 1"),
     (PEOPLE.replace("num_classes: 3\n  ignore", "num_classes: 2\n  ignore"), "val_dataset.num_classes: train_dataset has another"),
 ])
 def test_what_cannot_be_read_is_one_line_with_file_and_key(text, said, tmp_path):

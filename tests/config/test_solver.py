@@ -29,13 +29,13 @@ def test_a_name_counts_before_a_pattern(tmp_path):
 @pytest.mark.parametrize(("multipliers", "key", "message"), [
     ({"backbon": {"lr": 0.1}}, "float_phase", r"solver\[0\]\.float_phase\.optimizer\.multipliers\.backbon: .*did you mean 'backbone'"),
     ({"stem*": {"lr": 0.1}}, "quant_phase", r"solver\[0\]\.quant_phase\.optimizer\.multipliers\.stem\*: .*known: backbone, det_head"),
-    ({"seg_aux": {"lr": 10}}, "quant_phase", r"quant_phase\.optimizer\.multipliers\.seg_aux: no node of this phase is called so"),
+    ({"seg_aux": {"lr": 10}}, "quant_phase", r"quant_phase\.optimizer\.multipliers\.seg_aux: no node of this phase has this name"),
     ({"seg_*": {"lr": 2}, "*_head": {"lr": 3}}, "float_phase", r"node 'seg_head' matches both 'seg_\*' and '\*_head'; name it itself"),
     ({"*": {"lr": 0}}, "float_phase", r"multipliers: lr=0 for every node, nothing would be trained"),
     ({"backbone": {"lr": -1}}, "float_phase", r"optimizer\.multipliers\.backbone: lr=-1\.0: a factor in 0"),
     ({"backbone": {"weight_decay": 1e9}}, "float_phase", r"multipliers\.backbone: weight_decay=1000000000\.0: a factor in 0"),
     ({"backbone": {"lr_mult": 0.1}}, "float_phase", r"backbone\.lr_mult: unknown key; it is called .*multipliers\.backbone\.lr'"),
-    ({"backbone": 0.1}, "float_phase", r"multipliers\.backbone: a dict of Multiplier's keys is wanted, got 0\.1"),
+    ({"backbone": 0.1}, "float_phase", r"multipliers\.backbone: expected a dict of Multiplier's keys, got 0\.1"),
 ])
 def test_multipliers_that_mean_nothing_are_one_line(tmp_path, multipliers, key, message):
     with pytest.raises(UserError, match=message):
@@ -50,7 +50,7 @@ def test_the_name_of_other_toolkits_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(("schedule", "message"), [
-    ({"warmup_ratio": 0.0}, r"warmup_ratio=0\.0: a share of lr in 0\.\.1 is wanted, 0 excluded"),
+    ({"warmup_ratio": 0.0}, r"warmup_ratio=0\.0: expected a share of lr in 0\.\.1, 0 excluded"),
     ({"warmup_ratio": 1.5}, r"float_phase\.schedule: warmup_ratio=1\.5"),
     ({"warmup": "cosine"}, r"float_phase\.schedule\.warmup"),
     ({"warmup_iters": 1000}, r"schedule\.warmup_iters: unknown key; it is called .*schedule\.warmup_iterations' here"),
@@ -118,8 +118,8 @@ def test_an_average_that_cannot_be_is_told(tmp_path, ema, message):
     ({"every_epochs": 1, "every_iterations": 1}, "give either 'every_epochs' or 'every_iterations'"),
     ({"every_epochs": 1, "patience": 0}, "patience=0: a number above 0"),
     ({"every_epochs": 1, "metric": {"sge/mIoU": 1}}, r"solver\[0\]\.float_phase\.validation\.metric: 'sge/mIoU' is of no task.*'seg'"),
-    ({"every_epochs": 1, "metric": {"seg/AP": 1}}, "metric: 'seg/AP' is no metric of the task"),
-    ({"every_epochs": 1, "metric": {"seg/IoU/thnig": 1}}, r"'seg/IoU/thnig' is no metric of the task.*'IoU/thing'"),
+    ({"every_epochs": 1, "metric": {"seg/AP": 1}}, "metric: 'seg/AP' is not a metric of the task"),
+    ({"every_epochs": 1, "metric": {"seg/IoU/thnig": 1}}, r"'seg/IoU/thnig' is not a metric of the task.*'IoU/thing'"),
     ({"every_epochs": 1, "metric": {"seg/mIoU": 0}}, r"metric\.seg/mIoU=0\.0: a weight above 0"),
     ({"every_epochs": 1, "save_best": "auto"}, r"save_best: unknown key; it is called .*validation\.metric'"),
 ])

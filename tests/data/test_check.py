@@ -115,5 +115,5 @@ def test_labels_made_on_the_unturned_image_are_told(tiny, kind):
     (fault,) = check_sources([tiny.boxes_task() if kind == "boxes" else tiny.masks_task()]).faults
     turned = " (EXIF orientation 6 turns it, the labels are of the pixels as stored: take the tag out)"
     assert str(fault) == {
-        "boxes": f"{tiny.root}/images/a.png: the image is 48x64, its annotations say 64x48{turned}; mend one",
+        "boxes": f"{tiny.root}/images/a.png: the image is 48x64, its annotations say 64x48{turned}; fix one of them",
         "masks": f"{tiny.root}/masks/a.png: the mask is 64x48, its image 48x64{turned}; make them equal"}[kind]

@@ -44,7 +44,7 @@ def test_renaming_many_to_one_and_ignore_for_every_class(tiny):
 
 @pytest.mark.parametrize(("changes", "words"), [
     ({"categories": {"cra": "car"}}, "did you mean 'car'"),
-    ({"categories": {"car": "cars"}}, "is no class of the task; did you mean 'car'"),
+    ({"categories": {"car": "cars"}}, "is not a class of the task; did you mean 'car'"),
     ({"labels": ("persn",)}, "did you mean 'person'"),
 ])
 def test_names_that_nobody_has(tiny, changes, words):
@@ -111,21 +111,21 @@ def test_windows_separators_are_turned(tiny):
 @pytest.mark.parametrize(("key", "entry", "words"), [
     ("annotations", {"id": 9, "image_id": 77, "category_id": 1, "bbox": [1, 1, 2, 2]}, "image_id 77"),
     ("annotations", {"id": 9, "image_id": 0, "category_id": 77, "bbox": [1, 1, 2, 2]}, "category_id 77"),
-    ("annotations", "nonsense", "'nonsense' is no object"),
+    ("annotations", "nonsense", "'nonsense' is not an object"),
     ("annotations", {"id": 10, "image_id": 0, "category_id": 1, "bbox": [1, 1, 2, 2]}, "annotation id 10 is there twice"),
-    ("annotations", {"id": "10", "image_id": 0, "category_id": 1, "bbox": [1, 1, 2, 2]}, "id is no integer"),
-    ("annotations", {"id": [], "image_id": 0, "category_id": 1, "bbox": [1, 1, 2, 2]}, "id is no integer"),
+    ("annotations", {"id": "10", "image_id": 0, "category_id": 1, "bbox": [1, 1, 2, 2]}, "id is not an integer"),
+    ("annotations", {"id": [], "image_id": 0, "category_id": 1, "bbox": [1, 1, 2, 2]}, "id is not an integer"),
     ("annotations", {"id": 9, "image_id": "0", "category_id": 1, "bbox": [1, 1, 2, 2]}, "image_id '0' is not in"),
     ("annotations", {"id": 9, "image_id": 0, "category_id": [1], "bbox": [1, 1, 2, 2]}, "category_id [1] is not in"),
     ("annotations", {"id": 9, "image_id": 0, "category_id": 1, "bbox": [1, 1, 2, 2], "iscrowd": "0"}, "iscrowd '0'"),
-    ("images", 7, "7 is no object"),
+    ("images", 7, "7 is not an object"),
     ("images", {"id": 1.0, "file_name": "d.png", "width": 64, "height": 48}, "not 1.0 and 'd.png'"),
     ("images", {"id": 3, "file_name": ["d.png"], "width": 64, "height": 48}, "not 3 and ['d.png']"),
     ("images", {"id": 3, "file_name": "d.png", "width": "64", "height": 48}, "in pixels, not '64' and 48"),
     ("images", {"id": 3, "file_name": "d.png", "width": float("nan"), "height": 48}, "in pixels, not nan and 48"),
     ("images", {"id": 3, "file_name": "d.png", "width": 30000, "height": 30000}, "more than 40 million pixels"),
     ("categories", {"id": 9, "name": None}, "not 9 and None"),
-    ("categories", None, "None is no object"),
+    ("categories", None, "None is not an object"),
     ("images", {"id": 0, "file_name": "d.png", "width": 64, "height": 48}, "image id 0 is there twice"),
     ("images", {"id": 3, "file_name": "d.png"}, "needs 'width' and 'height'"),
     ("images", {"id": 3, "file_name": "", "width": 64, "height": 48}, "is empty; name the file"),
@@ -141,7 +141,7 @@ def test_every_row_is_checked(tiny, key, entry, words):
     assert words in faults[0].message
 
 
-@pytest.mark.parametrize(("text", "words"), [("{", "not JSON"), ("[]", "top level is no object"), ("{}", "no list 'images'"),
+@pytest.mark.parametrize(("text", "words"), [("{", "not JSON"), ("[]", "top level is not an object"), ("{}", "no list 'images'"),
                                              ('{"images": [], "annotations": {}}', "no list 'annotations'"), ("\x00\xff", "not JSON"),
                                              ("", "not JSON"), ("[" * 200_000, "nested too deep"),
                                              ('{"images": [' + '{"a":' * 200_000, "nested too deep"), ("9" * 5000, "not JSON")])
@@ -161,7 +161,7 @@ def test_byte_order_marks_and_wide_encodings_are_read(tiny, encoding):
 
 def test_another_encoding_is_told_with_its_line(tiny):
     (tiny.root / "boxes.json").write_bytes('{"images": [],\n"info": "Stra\xdfe"}'.encode("latin-1"))
-    with pytest.raises(UserError, match=r"boxes.json: not JSON \(line 2: byte 0xdf is no utf-8\); save the file as UTF-8"):
+    with pytest.raises(UserError, match=r"boxes.json: not JSON \(line 2: byte 0xdf is not utf-8\); save the file as UTF-8"):
         read_coco_boxes(tiny.boxes_source(), "det", CLASSES)
 
 

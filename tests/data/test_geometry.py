@@ -41,7 +41,7 @@ def test_scales_in_steps_come_equally_often_and_no_other_does(ends, step, count)
 
 @pytest.mark.parametrize("step", [0.0, -0.25, 0.4, float("nan"), float("inf")])
 def test_steps_that_miss_the_ends_are_refused(step):
-    with pytest.raises(UserError, match=r"scale_step=.*: a positive number is wanted that divides 0\.5 \.\.\. 2\.0 \(scale_range\)"):
+    with pytest.raises(UserError, match=r"scale_step=.*: expected a positive number that divides 0\.5 \.\.\. 2\.0 \(scale_range\)"):
         TrainGeometry(crop_hw=(64, 64), scale_range=(0.5, 2.0), scale_step=step)
 
 

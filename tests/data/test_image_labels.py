@@ -70,7 +70,7 @@ def test_rows_are_labels_beside_those_of_other_tasks(tmp_path):
 
 
 @pytest.mark.parametrize(("text", "fault"), [
-    ("day\n", "row 1: 1 names where an image and its label are wanted"),
+    ("day\n", "row 1: 1 names, expected an image and its label"),
     ("0.png day\n0.png night\n", "row 2: image '0.png' is named in an earlier row"),
     ("../0.png day\n", "row 1: image '../0.png' leaves its folder"),
     ("gone.png day\n", "no such image file"),
@@ -87,7 +87,7 @@ def test_faults_of_folders_and_of_what_is_named_wrongly(root):
     _, faults = collect_groups([task_of(ImageFolder(str(root), "f"))])
     assert "lies beside the folders of the classes" in str(faults[0])
     for changes, message in (({"categories": {"dask": "night"}}, "no image has this label; did you mean 'dusk'"),
-                             ({"categories": {"dusk": "nigth"}}, "is no class of the task; did you mean 'night'")):
+                             ({"categories": {"dusk": "nigth"}}, "is not a class of the task; did you mean 'night'")):
         with pytest.raises(UserError, match=message):
             read_image_labels(ImageFolder(str(root), "f", **changes), "time", CLASSES)
     with pytest.raises(UserError, match="no label of .* is a class"):

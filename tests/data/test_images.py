@@ -243,7 +243,7 @@ def test_colour_and_jpeg_masks_are_refused(tmp_path):
     with pytest.raises(UserError, match="several channels"):
         read_mask(tmp_path / "m.png")
     cv2.imwrite(str(tmp_path / "m.jpg"), np.zeros((4, 4), np.uint8))
-    with pytest.raises(UserError, match="have to be PNG"):
+    with pytest.raises(UserError, match="must be PNG"):
         read_mask(tmp_path / "m.jpg")
 
 

@@ -58,13 +58,13 @@ def test_a_name_with_a_space_takes_another_separator(root):
 
 
 @pytest.mark.parametrize(("row", "said"), [
-    ("Images/a.jpg", "row 2: 1 names where an image and its mask are wanted"),
+    ("Images/a.jpg", "row 2: 1 names, expected an image and its mask"),
     ("Images/a.jpg Annotations/a.png 0", "row 2: 3 names"),
     ("Images/c d.png Annotations/a.png", "row 2: 3 names"),
     ("Images/a.jpg ../secret.png", "row 2: mask '../secret.png' leaves its folder"),
     ("/etc/a.jpg Annotations/a.png", "row 2: image '/etc/a.jpg' leaves its folder"),
     ("Images/a.jpg Annotations/z.png", "row 2: mask 'Annotations/z.png': no such file in"),
-    ("Images/a.jpg Annotations/a.jpg", "row 2: mask 'Annotations/a.jpg': .png is wanted"),
+    ("Images/a.jpg Annotations/a.jpg", "row 2: mask 'Annotations/a.jpg': expected .png"),
     ("Images/a.gif Annotations/a.png", "row 2: image 'Images/a.gif': "),
     ("Images/b.png Annotations/a.png", "row 2: image 'Images/b.png' is named in an earlier row, too"),
 ])
@@ -93,7 +93,7 @@ def test_a_link_out_of_the_folder_is_a_fault_unless_it_is_followed(root):
 
 
 def test_a_list_that_cannot_be_read(root):
-    with pytest.raises(UserError, match=r"train\.txt: row 2: byte 0xff is no UTF-8"):
+    with pytest.raises(UserError, match=r"train\.txt: row 2: byte 0xff is not UTF-8"):
         read_mask_list(source(root, b"Images/a.jpg Annotations/a.png\n\xff\xfe"), "seg", CLASSES)
     with pytest.raises(UserError, match="no such list of images and masks; check its path"):
         read_mask_list(MaskList(str(root), str(root / "none.txt"), "people"), "seg", CLASSES)

@@ -58,7 +58,7 @@ def test_a_mask_that_is_no_png_is_told(tiny, ending):
     (tiny.root / "masks" / "b.png").rename(tiny.root / "masks" / f"b{ending}")
     pairs, (fault,) = read_mask_folder(tiny.masks_source(), "seg", CLASSES)
     assert sorted(pairs) == ["a.png", "c.png", "d.png"]
-    assert str(fault) == (f"{tiny.root}/masks/b{ending}: masks have to be PNG files, other formats change the values or are not read; "
+    assert str(fault) == (f"{tiny.root}/masks/b{ending}: masks must be PNG files, other formats change the values or are not read; "
                           "save it as PNG")
 
 

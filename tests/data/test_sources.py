@@ -18,7 +18,7 @@ def test_paths_expand_home_and_environment(monkeypatch):
 @pytest.mark.parametrize(("spec", "words"), [
     (lambda: CocoBoxes("i", "a", "x", weight=0), "weight=0"), (lambda: CocoBoxes("i", "a", "x", weight=float("nan")), "weight=nan"),
     (lambda: MaskFolder("i", "m", ""), "needs a name"), (lambda: MaskFolder("i", "m", "x", ignore_value=256), "ignore_value=256"),
-    (lambda: MaskFolder("i", "m", "x", split="test", val_every=5), "split='test' has to be 'train' or 'val'"),
+    (lambda: MaskFolder("i", "m", "x", split="test", val_every=5), "split='test' must be 'train' or 'val'"),
     (lambda: MaskFolder("i", "m", "x", split="val"), "'split' and 'val_every' go together"),
     (lambda: MaskFolder("i", "m", "x", val_every=5), "'split' and 'val_every' go together"),
     (lambda: MaskFolder("i", "m", "x", split="train", val_every=1), "val_every=1: every 2nd image at most"),

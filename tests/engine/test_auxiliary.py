@@ -156,7 +156,7 @@ def test_its_costs_are_its_own(tmp_path):
     ([{"node": {**HEAD, "chanels": 4}}], r"node 'seg_aux'\.chanels.*did you mean 'channels'"),
     ([{"node": {**HEAD, "type": "PerLocationDetectionHead", "channels": None}}], r"node 'seg_aux'\.channels"),
     ([{"node": {"name": "seg_aux", "type": "PerLocationDetectionHead", "inputs": ["backbone"], "strides": [8]}}],
-     r"tasks\.seg: its auxiliary head 'seg_aux' \(PerLocationDetectionHead\) is no segmentation head"),
+     r"tasks\.seg: its auxiliary head 'seg_aux' \(PerLocationDetectionHead\) is not a segmentation head"),
     ([{"node": {**HEAD, "name": "neck"}}], r"tasks\.seg\.auxiliary\[0\]: 'neck' is the name of a node, a task or another"),
     ([{"node": {**HEAD, "name": "seg"}}], r"tasks\.seg\.auxiliary\[0\]: 'seg' is the name of"),
     ([{"node": HEAD}, {"node": HEAD}], r"tasks\.seg\.auxiliary\[1\]: 'seg_aux' is the name of"),
@@ -164,9 +164,9 @@ def test_its_costs_are_its_own(tmp_path):
     ([{"node": HEAD, "wieght": 1}], r"tasks\.seg\.auxiliary\[0\]\.wieght: unknown key; did you mean 'weight'"),
     ([{"node": HEAD, "loss": {"type": "SegmentationLoss", "weight": 2}}], r"auxiliary\[0\]\.loss\.weight: .*write .*\[0\]\.weight"),
     ([{"node": HEAD, "loss": {"type": "SegLoss"}}], r"tasks\.seg\.auxiliary\[0\]\.loss\.type.*did you mean 'SegmentationLoss'"),
-    ([HEAD], r"tasks\.seg\.auxiliary\[0\]: a dict with 'node' is wanted"),
+    ([HEAD], r"tasks\.seg\.auxiliary\[0\]: expected a dict with 'node'"),
     ([{"node": "seg_aux"}], r"tasks\.seg\.auxiliary\[0\]\.node='seg_aux': no such name"),
-    ({"node": HEAD}, r"tasks\.seg\.auxiliary: a list is wanted"),
+    ({"node": HEAD}, r"tasks\.seg\.auxiliary: expected a list"),
 ])
 def test_one_that_cannot_be_is_one_line(tmp_path, heads, message):
     values = config_values(tmp_path, ["seg"])

@@ -6,7 +6,7 @@ from mtzoo.engine.bad_images import BadImages
 from mtzoo.errors import UserError
 from mtzoo.structures import BadImage
 
-A, B, C = (BadImage(Path(f"{name}.png"), f"{name}.png: cannot be decoded; mend it") for name in "abc")
+A, B, C = (BadImage(Path(f"{name}.png"), f"{name}.png: cannot be decoded; fix it") for name in "abc")
 
 
 def test_each_is_told_once_and_every_draw_counts(capsys):
@@ -14,7 +14,7 @@ def test_each_is_told_once_and_every_draw_counts(capsys):
     assert bad_images.summary() == ""
     for skipped in ((A,), (), (A, B), (B,)):
         bad_images.add(skipped)
-    assert capsys.readouterr().err == "skipped: a.png: cannot be decoded; mend it\nskipped: b.png: cannot be decoded; mend it\n"
+    assert capsys.readouterr().err == "skipped: a.png: cannot be decoded; fix it\nskipped: b.png: cannot be decoded; fix it\n"
     assert bad_images.summary() == "2 of 100 training images are bad, 4 draws took others instead; `mtzoo data check` lists them"
 
 
@@ -23,7 +23,7 @@ def test_beyond_the_share_it_stops(images, share, good, capsys):
     bad_images = BadImages(images, share)
     bad_images.add([A, B, C][:good])
     if good < images:
-        with pytest.raises(UserError, match=rf"{'abc'[good]}.png: cannot be decoded; mend it \({good + 1} of {images} training images"):
+        with pytest.raises(UserError, match=rf"{'abc'[good]}.png: cannot be decoded; fix it \({good + 1} of {images} training images"):
             bad_images.add([[A, B, C][good]])
     assert capsys.readouterr().err.count("\n") == good  # the last one is told by the error
 

@@ -47,21 +47,21 @@ def good(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("field", "value", "message"), [
-    ("progress", {"step": "x", "quantized": False, "iteration": 0, "done": False}, r"progress\.step='x': int is wanted"),
+    ("progress", {"step": "x", "quantized": False, "iteration": 0, "done": False}, r"progress\.step='x': expected int"),
     ("progress", {"step": 0.5, "quantized": False, "iteration": 0, "done": False}, r"progress\.step=0\.5"),
     ("progress", {"step": [1], "quantized": False, "iteration": 0, "done": False}, r"progress\.step"),
     ("progress", {"step": -1, "quantized": False, "iteration": 0, "done": False}, r"step=-1: one of 0\.\.3"),
     ("progress", {"step": 0, "quantized": False, "iteration": None, "done": False}, r"progress\.iteration=None"),
     ("progress", {"step": 0, "quantized": 1, "iteration": 0, "done": False}, r"progress\.quantized=1: bool"),
-    ("progress", {"step": 0, "quantized": False, "iteration": -5, "done": False}, r"iteration=-5: 0\.\.1000000000000 is wanted"),
+    ("progress", {"step": 0, "quantized": False, "iteration": -5, "done": False}, r"iteration=-5: expected 0\.\.1000000000000"),
     ("progress", {"step": 0}, "progress: 'quantized' is missing"),
     ("progress", None, "progress: a dict"),
     ("network", None, "network=None: a dict of tensors"),
     ("network", [1], r"network=\[1\]: a dict of tensors"),
     ("network", {}, "network={...}: a dict of tensors"),
-    ("network", {1: torch.ones(1)}, "network: a name is no text but 1"),
-    ("network", {"w": "x"}, r"network\['w'\]='x': a tensor is wanted"),
-    ("network", {"w": torch.eye(3).to_sparse()}, r"network\['w'\]: a dense tensor is wanted"),
+    ("network", {1: torch.ones(1)}, "network: a name is not text but 1"),
+    ("network", {"w": "x"}, r"network\['w'\]='x': expected a tensor"),
+    ("network", {"w": torch.eye(3).to_sparse()}, r"network\['w'\]: expected a dense tensor"),
     ("network", {"w": torch.ones(3, dtype=torch.complex64)}, r"network\['w'\]: has type torch\.complex64"),
     ("network", {"w": torch.ones(3, dtype=torch.float64)}, r"network\['w'\]: has type torch\.float64"),
     ("network", {"w": torch.ones(1).expand(1 << 20, 1 << 20)}, r"network\['w'\]: \(1048576, 1048576\) values, fewer are in the file"),
@@ -193,8 +193,8 @@ def test_integers_load(integers):
 
 
 @pytest.mark.parametrize(("ending", "change", "message"), [
-    ("weight", lambda v: v.float(), "has type torch.float32, torch.int8 is wanted"),
-    ("bias", lambda v: v.float(), "has type torch.float32, torch.int32 is wanted"),
+    ("weight", lambda v: v.float(), "has type torch.float32, expected torch.int8"),
+    ("bias", lambda v: v.float(), "has type torch.float32, expected torch.int32"),
     ("bias", lambda v: v[:1], r"has the shape \(1,\)"),
     ("weight_exponent", lambda v: torch.full_like(v, 127), r"holds exponents beyond -32\.\.48"),
     ("weight_exponent", lambda v: torch.full_like(v, -128), r"holds exponents beyond -32\.\.48"),

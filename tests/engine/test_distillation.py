@@ -102,11 +102,11 @@ def test_the_network_is_left_as_it_was(teacher):
 
 
 @pytest.mark.parametrize(("distillation", "message"), [
-    ({"outputs": {"segg": 1.0}}, "distillation.outputs.segg: no task or output is called so; did you mean 'seg'?"),
+    ({"outputs": {"segg": 1.0}}, "distillation.outputs.segg: no task or output has this name; did you mean 'seg'?"),
     ({"outputs": {"det.box_s9": 1.0}}, "did you mean 'det.box_s8'?"),
     ({"features": {"neck.level.1": 1.0}}, "no such layer or block; did you mean 'neck.levels.1'?"),
-    ({"features": {"neck": 1.0}}, "its result is no feature map"),
-    ({"outputs": {"seg": -1.0}}, "distillation: outputs.seg=-1.0: a number of 0 or more is wanted"),
+    ({"features": {"neck": 1.0}}, "its result is not a feature map"),
+    ({"outputs": {"seg": -1.0}}, "distillation: outputs.seg=-1.0: expected a number of 0 or more"),
     ({"outputs": {"seg": 0.0}}, "name nothing to learn"),
     ({"temperature": 0.0}, "distillation: temperature=0.0"),
     ({"temprature": 2.0}, "did you mean 'temperature'?"),

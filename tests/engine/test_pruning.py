@@ -110,5 +110,5 @@ def test_layers_that_cannot_be_pruned_are_named(config):
     net, pruning = network_at(config, 0, quantized=False), Pruning(None, importance="l1", blocks=False)
     with pytest.raises(UserError, match="no convolution 'nodes.seg_head.clasify'; did you mean 'nodes.seg_head.classify'"):
         layer_limits(net, pruning, 0.5, ["nodes.seg_head.clasify"])
-    with pytest.raises(UserError, match="the channels of 'nodes.seg_head.classify' have to stay"):
+    with pytest.raises(UserError, match="the channels of 'nodes.seg_head.classify' must stay"):
         layer_limits(net, pruning, 0.5, ["nodes.seg_head.classify"])

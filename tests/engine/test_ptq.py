@@ -75,7 +75,7 @@ def test_a_task_alone_loads_from_a_checkpoint_of_all(config, path, tmp_path):
 def test_a_checkpoint_that_rounds_is_refused(config, tmp_path, step, quantized):
     net = network_at(config, min(step, 2), quantized)
     save_checkpoint(tmp_path / "x.pt", Checkpoint(dict(config.resolved), Progress(step, quantized, 0, True), net.state_dict()))
-    with pytest.raises(UserError, match=f"x.pt: a checkpoint of step {step} with .*; a float one is wanted"):
+    with pytest.raises(UserError, match=f"x.pt: a checkpoint of step {step} with .*; expected a float one"):
         load_float_network(config, tmp_path / "x.pt")
 
 

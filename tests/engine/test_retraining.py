@@ -20,7 +20,7 @@ def config(tmp_path):
 
 @pytest.mark.parametrize("numbers", [(0,), (5, 0), (5, 2, 0.0), (5, 2, 1.5), (5, 2, 0.1, -1)])
 def test_numbers_that_cannot_be_are_told(numbers):
-    with pytest.raises(UserError, match=r"^--[a-z-]+ [-0-9.]+: has to "):
+    with pytest.raises(UserError, match=r"^--[a-z-]+ [-0-9.]+: must "):
         Retraining(*numbers)
 
 

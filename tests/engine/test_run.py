@@ -283,11 +283,11 @@ def optimizer_with(change):
     ("phase", lambda phase: {**phase, "optimizer": {"state": {}, "param_groups": []}}, "training.phase.optimizer"),
     ("phase", optimizer_with(lambda state: {"step": 1}), r"training\.phase\.optimizer.*a parameter's state is"),
     ("phase", optimizer_with(lambda state: {**state, "exp_avg": torch.ones(1)}), "exp_avg has not the shape of its parameter"),
-    ("phase", lambda phase: {**phase, "schedule": {"step": 1, "last_epoch": "x"}}, r"training\.phase\.schedule.*last_epoch is no int"),
+    ("phase", lambda phase: {**phase, "schedule": {"step": 1, "last_epoch": "x"}}, r"phase\.schedule.*last_epoch is not of type int"),
     ("phase", lambda phase: {**phase, "progress": {"curve": [1], "sums": {}}}, "curve"),
     ("criterion", lambda criterion: {"x": torch.ones(1)}, r"0001\.pt: training\.criterion of the checkpoint does not fit"),
     ("rng", lambda rng: torch.ones(3), r"0001\.pt: training\.rng of the checkpoint does not fit"),
-    ("bad_images", lambda bad: {"draws": "x", "paths": []}, "draws='x': int is wanted"),
+    ("bad_images", lambda bad: {"draws": "x", "paths": []}, "draws='x': expected int"),
 ])
 def test_a_training_state_that_does_not_fit_is_one_line(halfway, tmp_path, key, change, message):
     config, path = halfway

@@ -102,7 +102,7 @@ def damaged(path, change):
     (lambda header: header["__metadata__"].pop("format"), "no weights of a network of mtzoo with their config"),
     (lambda header: header["__metadata__"].update(config="{"), "its config is damaged"),
     (lambda header: header["__metadata__"].update(config="[" * 100_000), "its config is damaged"),
-    (lambda header: header["__metadata__"].update(config="[1]"), "a dict is wanted"),
+    (lambda header: header["__metadata__"].update(config="[1]"), "expected a dict"),
     (lambda header: header["__metadata__"].update(config=" " * (5 << 20)), "4,194,304 at most are read"),
     (lambda header: header.pop(next(name for name in header if name != "__metadata__")), "truncated or no safetensors file"),
 ])

@@ -65,7 +65,7 @@ def test_the_rate_rises_over_a_tenth_of_the_iterations_and_falls_to_nothing():
 
 @pytest.mark.parametrize("rate", [0.0, -1e-4, float("nan"), float("inf")])
 def test_a_learning_rate_that_is_none_is_told(rate):
-    with pytest.raises(UserError, match="learning rate .*: a number above 0 is wanted"):
+    with pytest.raises(UserError, match="learning rate .*: expected a number above 0"):
         distil(torch.nn.Identity(), torch.nn.Identity(), [], 1, rate)
 
 

@@ -111,10 +111,10 @@ def test_latency_is_measured_beside_the_original(source, exported):
 
 
 @pytest.mark.parametrize(("item", "message"), [
-    (np.zeros((1, 3, 8, 8), np.float32), r"shape \(1, 3, 8, 8\); \(N, 3, 32, 48\) is wanted"),
+    (np.zeros((1, 3, 8, 8), np.float32), r"shape \(1, 3, 8, 8\); expected \(N, 3, 32, 48\)"),
     (np.full((3, *HW), 200.0, np.float32), "no .x / 255 - mean. / std of pixels"),
     (np.full((3, *HW), np.nan, np.float32), "no .x / 255 - mean. / std of pixels"),
-    (np.zeros((3, *HW), np.int64), "int64; float32 as the network reads it, or uint8, is wanted"),
+    (np.zeros((3, *HW), np.int64), "int64; expected float32 as the network reads it, or uint8"),
 ])
 def test_images_that_the_network_does_not_read(source, item, message):
     with pytest.raises(UserError, match=message):
@@ -163,8 +163,8 @@ def test_a_float_onnx_file_end_to_end(tmp_path):
 
 @pytest.mark.parametrize(("answer", "names", "message"), [
     (lambda x: {"a": x}, ["b"], "returns a dict, whose keys are its outputs' names"),
-    (lambda x: [x, "text"], None, "the module returns Tensor, str; tensors are wanted"),
-    (lambda x: (x, x), ["one"], "2 different names are wanted"),
+    (lambda x: [x, "text"], None, "the module returns Tensor, str; expected tensors"),
+    (lambda x: (x, x), ["one"], "expected 2 different names"),
 ])
 def test_outputs_that_cannot_be_named(answer, names, message):
     class Module(nn.Module):
@@ -176,7 +176,7 @@ def test_outputs_that_cannot_be_named(answer, names, message):
 
 
 def test_an_example_that_is_no_image():
-    with pytest.raises(UserError, match=r"a tensor \(1, 3, H, W\) is wanted, not \(1, 1, 8, 8\)"):
+    with pytest.raises(UserError, match=r"expected a tensor \(1, 3, H, W\), not \(1, 1, 8, 8\)"):
         mtzoo.from_torch(nn.Identity(), torch.zeros(1, 1, 8, 8), mean=[0], std=[1])
 
 

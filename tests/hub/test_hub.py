@@ -92,9 +92,9 @@ def test_no_name_leads_out_of_the_folder(zoo, tmp_path, name):
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (lambda files: files.update({".py": files[".md"]}), r"'\.py' is no ending"),
-    (lambda files: files.update({"/../x.md": files[".md"]}), r"is no ending"),
-    (lambda files: files[".md"].update(bytes=1 << 40), "268,435,456 are wanted"),
+    (lambda files: files.update({".py": files[".md"]}), r"'\.py' is not an ending"),
+    (lambda files: files.update({"/../x.md": files[".md"]}), r"is not an ending"),
+    (lambda files: files[".md"].update(bytes=1 << 40), "expected 268,435,456"),
     (lambda files: files[".md"].update(sha256="zz"), "64 hexadecimal digits"),
     (lambda files: files[".md"].pop("bytes"), "'bytes' is missing"),
 ])
@@ -119,7 +119,7 @@ def test_pushing_again_keeps_the_other_files_and_models(zoo, tmp_path):
     assert set(catalogue.models) == {"seg_city", "other"}
     assert set(catalogue.models["seg_city"]) == set(FILES)
     assert catalogue.models["seg_city"][".md"] == FileEntry.of(b"# better")
-    with pytest.raises(UserError, match=r"'\.pt' is no part of a model"):
+    with pytest.raises(UserError, match=r"'\.pt' is not a part of a model"):
         push(zoo, "seg_city", {".pt": card})
 
 

@@ -35,7 +35,7 @@ def test_the_gradient_is_that_of_the_function() -> None:
 
 
 def test_an_unknown_function_is_told() -> None:
-    with pytest.raises(ValueError, match="function='swish': one of sigmoid, .* is wanted"):
+    with pytest.raises(ValueError, match="function='swish': expected one of sigmoid, .*"):
         Table("swish")
     with pytest.raises(ValueError, match="activation='silu': .*a Table behind it"):
         ConvBNAct(3, 4, 1, activation="silu")

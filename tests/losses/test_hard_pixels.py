@@ -121,15 +121,15 @@ def test_every_pixel_counts_where_no_key_is_given():
 
 @pytest.mark.parametrize(("keys", "message"), [
     ({"ohem_ratio": 0.0}, r"ohem_ratio=0\.0: must be in \(0, 1\]"),
-    ({"ohem_thresh": 1.0, "min_kept": 1}, r"ohem_thresh=1\.0: a probability in \(0, 1\) is wanted"),
-    ({"loss_th": -0.1, "min_kept": 1}, r"loss_th=-0\.1: a loss of 0 or more is wanted"),
+    ({"ohem_thresh": 1.0, "min_kept": 1}, r"ohem_thresh=1\.0: expected a probability in \(0, 1\)"),
+    ({"loss_th": -0.1, "min_kept": 1}, r"loss_th=-0\.1: expected a loss of 0 or more"),
     ({"ohem_ratio": 0.1, "ohem_thresh": 0.7, "min_kept": 1}, r"ohem_ratio=0\.1 and ohem_thresh=0\.7: .*keep one"),
     ({"loss_th": 0.3, "ohem_thresh": 0.7, "min_kept": 1}, r"ohem_thresh=0\.7 and loss_th=0\.3: .*keep one"),
     ({"ohem_thresh": 0.7}, r"ohem_thresh=0\.7 needs min_kept"),
     ({"loss_th": 0.3}, r"loss_th=0\.3 needs min_kept"),
     ({"min_kept": 4096}, r"min_kept=4096 has an effect with ohem_thresh or loss_th only"),
     ({"ohem_ratio": 0.5, "min_kept": 4096}, r"min_kept=4096 has an effect with ohem_thresh or loss_th only"),
-    ({"ohem_thresh": 0.7, "min_kept": 0}, r"min_kept=0: a whole number of pixels, or a share in \(0, 1\), is wanted"),
+    ({"ohem_thresh": 0.7, "min_kept": 0}, r"min_kept=0: expected a whole number of pixels, or a share in \(0, 1\)"),
     ({"ohem_thresh": 0.7, "min_kept": 1.0}, r"min_kept=1\.0: a whole number"),
     ({"ohem_thresh": 0.7, "min_kept": True}, r"min_kept=True: a whole number"),
 ])

@@ -116,7 +116,7 @@ class Evil:
     (lambda path: None, "no such file; give the path of a state dict, or 'imagenet'"),
     (lambda path: path.write_bytes(b"PK\x03\x04 nothing"), "no state dict that can be read safely"),
     (lambda path: torch.save({"a": Evil()}, path), "no state dict that can be read safely"),
-    (lambda path: torch.save([1, 2], path), "no state dict: a table of names and tensors is wanted"),
+    (lambda path: torch.save([1, 2], path), "no state dict: expected a table of names and tensors"),
     (lambda path: torch.save({"written_by": "0.1", "network": {"w": torch.zeros(1)}}, path), "start from it with --checkpoint"),
 ])
 def test_files_that_are_no_state_dict(tmp_path, capsys, write, message):

@@ -33,7 +33,7 @@ def test_aggregation_gives_the_size_of_the_detail():
 
 
 def test_what_does_not_fit_is_told():
-    with pytest.raises(ValueError, match=r"four numbers are wanted"):
+    with pytest.raises(ValueError, match=r"expected four numbers"):
         BiSeNetV2(IMAGE, channels=(16, 32))
     with pytest.raises(ValueError, match=r"four times the first's stride, got \[8, 16\]"):
         BilateralGuidedAggregation([FeatureSpec(12, 8, "a"), FeatureSpec(20, 16, "b")])

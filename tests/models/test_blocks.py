@@ -20,5 +20,5 @@ def test_weights_begin_with_the_variance_of_their_outputs():
 def test_one_feature_names_those_that_are_there():
     specs = [FeatureSpec(8, 4, "a"), FeatureSpec(16, 8, "b")]
     assert one_feature(specs[1:]) == specs[1]
-    with pytest.raises(ValueError, match=r"one feature is wanted, the inputs have 2: a \(stride 4\), b \(stride 8\)"):
+    with pytest.raises(ValueError, match=r"expected one feature, the inputs have 2: a \(stride 4\), b \(stride 8\)"):
         one_feature(specs)

@@ -19,5 +19,5 @@ def test_one_value_for_each_class_whatever_the_size(channels):
 def test_strides_that_are_not_there():
     with pytest.raises(ValueError, match="no feature of stride 64"):
         ClassificationHead(SPECS, num_classes=5, strides=[64])
-    with pytest.raises(ValueError, match="one stride is wanted"):
+    with pytest.raises(ValueError, match="expected one stride"):
         ClassificationHead(SPECS, num_classes=5, strides=[16, 32])

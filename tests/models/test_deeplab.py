@@ -40,7 +40,7 @@ def test_the_decoder_enlarges_the_deep_feature_to_the_fine_one():
 
 def test_the_decoder_wants_two_features_the_finer_first():
     for specs in ([DEEP, FINE], [FINE]):
-        with pytest.raises(ValueError, match=r"two features are wanted, the finer first, .*; got stage"):
+        with pytest.raises(ValueError, match=r"expected two features, the finer first, .*; got stage"):
             DeepLabV3PlusDecoder(specs)
-    with pytest.raises(UserError, match=r"node 'aspp': one feature is wanted, the inputs have 2: stage1 \(stride 4\), stage4"):
+    with pytest.raises(UserError, match=r"node 'aspp': expected one feature, the inputs have 2: stage1 \(stride 4\), stage4"):
         build_node(NodeSpec("aspp", "ASPP", ("backbone",)), [FINE, DEEP])

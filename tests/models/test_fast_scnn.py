@@ -34,7 +34,7 @@ def test_fusion_gives_the_size_of_the_finer_feature():
 
 
 def test_what_does_not_fit_is_told():
-    with pytest.raises(ValueError, match=r"downsampling=\[32, 64\]: three numbers are wanted"):
+    with pytest.raises(ValueError, match=r"downsampling=\[32, 64\]: expected three numbers"):
         FastSCNN(IMAGE, downsampling=(32, 64))
     with pytest.raises(ValueError, match=r"four times the first's stride, got \[8, 16\]"):
         FeatureFusionModule([FeatureSpec(12, 8, "a"), FeatureSpec(20, 16, "b")])

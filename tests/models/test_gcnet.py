@@ -30,5 +30,5 @@ def test_the_neck_keeps_the_stride_and_lowers_to_the_exact_mean():
 
 
 def test_no_hidden_channel_is_told():
-    with pytest.raises(ValueError, match="ratio=0.01 of 16 channels: 1 channel at least is wanted"):
+    with pytest.raises(ValueError, match="ratio=0.01 of 16 channels: expected 1 channel at least"):
         GlobalContext(16, 0.01)

@@ -48,12 +48,12 @@ def test_fc_hardnet_70_is_the_default():
 
 
 def test_what_does_not_fit_is_told():
-    with pytest.raises(ValueError, match=r"stem=\[8\]: four numbers are wanted"):
+    with pytest.raises(ValueError, match=r"stem=\[8\]: expected four numbers"):
         HarDNetEncoder(IMAGE, stem=(8,))
-    with pytest.raises(ValueError, match=r"layers=\[4\], channels=\[16, 24\]: as many of each are wanted"):
+    with pytest.raises(ValueError, match=r"layers=\[4\], channels=\[16, 24\]: expected as many of each"):
         HarDNetEncoder(IMAGE, **{**SMALL, "layers": (4,)})
     specs = [FeatureSpec(12, 4, "a"), FeatureSpec(20, 8, "b"), FeatureSpec(20, 32, "c")]
     with pytest.raises(ValueError, match=r"strides that double, got \[4, 8, 32\]"):
         HarDNetDecoder(specs, growth=(4, 4), layers=(4, 4))
-    with pytest.raises(ValueError, match=r"one number each for each feature but the coarsest is wanted, 1"):
+    with pytest.raises(ValueError, match=r"expected one number each for each feature but the coarsest, 1"):
         HarDNetDecoder(specs[:2])

@@ -57,5 +57,5 @@ def test_paths_and_outputs_that_no_network_has(described):
             LeafGraph([], leaves={**leaves, path: {**leaves["b"], "at": 99, "reads": ["a"]}}, outputs=outputs)
     with pytest.raises(UserError, match="no leaf 'c'"):
         LeafGraph([], leaves=leaves, outputs={"map": "c"})
-    with pytest.raises(UserError, match="mappings are wanted"):
+    with pytest.raises(UserError, match="expected mappings"):
         LeafGraph([], leaves={}, outputs=outputs)

@@ -45,9 +45,9 @@ def test_they_work_on_another_backbone():
 
 
 def test_what_does_not_fit_is_told():
-    with pytest.raises(ValueError, match=r"bins=\[1, 0\]: numbers above 0 are wanted"):
+    with pytest.raises(ValueError, match=r"bins=\[1, 0\]: expected numbers above 0"):
         SPPM(SPECS[2:3], bins=(1, 0))
     with pytest.raises(ValueError, match=r"then a context at the last one's stride, got \[8, 32, 32\]"):
         UAFMDecoder([SPECS[0], *SPECS[2:]], channels=(4, 6))
-    with pytest.raises(ValueError, match=r"channels=\[4\]: one number for each feature but the context is wanted, 3"):
+    with pytest.raises(ValueError, match=r"channels=\[4\]: expected one number for each feature but the context, 3"):
         UAFMDecoder(SPECS, channels=(4,))

@@ -23,5 +23,5 @@ def test_the_pyramid_is_the_feature_and_its_means_at_any_size():
 
 def test_channels_of_each_level():
     assert PyramidPooling([DEEP], bins=[1, 4], channels=5).out_specs == [(42, 8, "pyramid")]
-    with pytest.raises(ValueError, match=r"bins=\[0\]: numbers of 1 or more are wanted"):
+    with pytest.raises(ValueError, match=r"bins=\[0\]: expected numbers of 1 or more"):
         PyramidPooling([DEEP], bins=[0])

@@ -84,7 +84,7 @@ def test_towers():
 
 
 def test_what_is_not_there_is_told():
-    with pytest.raises(ValueError, match="size='large': one of nano, small, medium is wanted"):
+    with pytest.raises(ValueError, match="size='large': expected one of nano, small, medium"):
         RepNet(IMAGE, size="large")
     with pytest.raises(ValueError, match="stem='conv': 'patch'"):
         RepNet(IMAGE, stem="conv")

@@ -44,9 +44,9 @@ def test_a_bottleneck_strides_in_its_3x3_convolution():
 
 
 @pytest.mark.parametrize(("params", "message"), [
-    ({"depth": 20}, "depth=20: one of 18, 34, 50, 101, 152 is wanted"),
-    ({"output_stride": 4}, "output_stride=4: 8, 16 or 32 is wanted"),
-    ({"multi_grid": []}, r"multi_grid=\[\]: factors of 1 or more are wanted"),
+    ({"depth": 20}, "depth=20: expected one of 18, 34, 50, 101, 152"),
+    ({"output_stride": 4}, "output_stride=4: expected 8, 16 or 32"),
+    ({"multi_grid": []}, r"multi_grid=\[\]: expected factors of 1 or more"),
 ])
 def test_what_is_not_offered_is_told_in_one_line(params, message):
     with pytest.raises(UserError, match=f"node 'backbone': {message}"):

@@ -29,7 +29,7 @@ def test_values_have_counterparts(values: dict[str, object], wanted: QConfig) ->
     ({"weight_quantize_type": "abs_maxx"}, "did you mean 'abs_max'"),
     ({"activation_quantize_type": ["abs_max"]}, "quantization.activation_quantize_type=..abs_max..: not known"),
     ({"quantize_op_types": ["conv"]}, "did you mean 'conv2d'"),
-    ({"quantize_op_types": "conv2d"}, "a list is wanted"),
+    ({"quantize_op_types": "conv2d"}, "expected a list"),
     ({"weight_quantize_type": "abs_max", "weight_granularity": "tensor"}, "called 'weight_granularity' here, which is given as well"),
 ])
 def test_what_has_none_is_one_line(values: dict[str, object], message: str) -> None:

@@ -11,7 +11,7 @@ def test_a_checkpoint_becomes_a_model(project, tmp_path):
     assert (tmp_path / "model.json").is_file()
 
 
-@pytest.mark.parametrize(("options", "said"), [({"out": "model.pb"}, "has to end in .onnx"), ({"keep_raw": True}, "has raw maps only")])
+@pytest.mark.parametrize(("options", "said"), [({"out": "model.pb"}, "must end in .onnx"), ({"keep_raw": True}, "has raw maps only")])
 def test_what_does_not_go_together_is_told(project, tmp_path, options, said):
     options = {"out": "model.onnx", **options}
     options["out"] = tmp_path / options["out"]

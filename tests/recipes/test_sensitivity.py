@@ -4,7 +4,7 @@ import mtzoo
 
 
 @pytest.mark.parametrize(("ratios", "name", "said"), [([], "t.json", "between 0 and 1"), ([1.5], "t.json", "between 0 and 1"),
-                                                      ([0.3], "t.txt", "has to end in .json")])
+                                                      ([0.3], "t.txt", "must end in .json")])
 def test_ratios_and_the_table_are_checked_first(project, tmp_path, quiet, ratios, name, said):
     with pytest.raises(mtzoo.UserError, match=said):
         mtzoo.measure_sensitivity(project / "float.pt", out=tmp_path / name, ratios=ratios, console=quiet)

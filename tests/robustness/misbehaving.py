@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def refusal() -> int:
-    print("error: x: mend it", file=sys.stderr)
+    print("error: x: fix it", file=sys.stderr)
     return 2
 
 

@@ -32,4 +32,4 @@ def test_a_refusal_is_no_problem(harness, tmp_path):
     outcome = harness.call(f"{misbehaving.__name__}:refusal", [], tmp_path)
     assert problems(outcome) == []
     assert 50 < outcome.peak_mb < LIMIT_MB
-    assert outcome.err == "error: x: mend it\n"
+    assert outcome.err == "error: x: fix it\n"

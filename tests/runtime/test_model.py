@@ -141,7 +141,7 @@ def test_what_is_no_image(model_path, image, said):
 
 def test_inputs_that_are_no_arrays(model_path):
     model = DeployModel.load(model_path, executor="onnxruntime", threads=1)
-    with pytest.raises(UserError, match="input 'image' is a NoneType; a NumPy array is wanted"):
+    with pytest.raises(UserError, match="input 'image' is a NoneType; expected a NumPy array"):
         model.run(feeds(None))
 
 

@@ -60,7 +60,7 @@ def test_a_picture_leaves_the_image_as_it_is(model, photo, tmp_path):
     assert (picture != photo).any()
     np.testing.assert_array_equal(photo, before)
     np.testing.assert_array_equal(cv2.imread(str(result.save(tmp_path / "seen.png", min_score=0.0))), picture)
-    with pytest.raises(UserError, match="seen.txt: an image file is wanted, e.g. .*seen.jpg"):
+    with pytest.raises(UserError, match="seen.txt: expected an image file, e.g. .*seen.jpg"):
         result.save(tmp_path / "seen.txt")
 
 
@@ -138,5 +138,5 @@ def test_a_zoo_name_stands_for_its_file(monkeypatch, model_path, tmp_path, photo
     (tmp_path / "mine.onnx").write_bytes(model_path.read_bytes())
     monkeypatch.setenv("MTZOO_ZOO", str(tmp_path))
     assert DeployModel("mine", "onnxruntime", 1).predict(photo).labels["seg"].shape == HW
-    with pytest.raises(UserError, match="no shipped model is called so"):
+    with pytest.raises(UserError, match="no shipped model has this name"):
         DeployModel("gone")

@@ -44,7 +44,7 @@ def open_bdd100k(src: Path) -> SourceSet:
     root = find_folder(src, ("bdd100k", "."), LAYOUT)
     splits = {split: [*_frames(root, split), *_semantic(root, split)] for split in ("train", "val")}
     if not any(splits.values()):
-        raise UserError(f"{root}: no label file of BDD100K; --data has to hold {LAYOUT}")
+        raise UserError(f"{root}: no label file of BDD100K; --data must contain {LAYOUT}")
     lanes = {"background": "background", **{lane: _lane_class(lane) for lane in LANES[1:]}}
     boxes = {name: common_class(name) or name for name in OBJECTS}
     return SourceSet(splits, Vocabulary(boxes, OBJECTS, {"seg": TRAIN_CLASSES, "lane": lanes, "drivable": {a: a for a in AREAS}}))
@@ -127,7 +127,7 @@ def _add_object(found: LabelledImage, label: Any, parts: list[tuple[Points, str]
     category = label["category"]
     name = OLD_NAMES.get(category, category)
     if name not in OBJECTS:
-        raise UserError(f"{where}: category {shown(category)} is none of BDD100K's{did_you_mean(category, OBJECTS)}; mend the label")
+        raise UserError(f"{where}: category {shown(category)} is not one of BDD100K's{did_you_mean(category, OBJECTS)}; fix the label")
     crowd = bool((label.get("attributes") or {}).get("crowd"))
     vertices = [vertex for part, _ in parts for vertex in part]
     if label.get("box2d") is not None:
@@ -174,7 +174,7 @@ def _area_of(category: str, attributes: Mapping[str, Any]) -> str | None:
 def _polylines(poly2d: Any, where: str) -> Iterator[tuple[list[tuple[float, float]], str]]:
     """(vertices, type letters) of each part: [{"vertices", "types"}], or one part as [[x, y, "L"], ...]."""
     if not isinstance(poly2d, list):
-        raise UserError(f"{where}: 'poly2d' is {poly2d!r:.80}; a list is wanted there")
+        raise UserError(f"{where}: 'poly2d' is {poly2d!r:.80}; expected a list")
     if poly2d and isinstance(poly2d[0], list):
         yield points(poly2d, where), "".join(str(v[2]) if len(v) > 2 else "L" for v in poly2d)
         return

@@ -61,7 +61,7 @@ def open_camvid(src: Path) -> SourceSet:
     """Whether the masks have 11 or 32 classes shows in codes.txt (32) and in the first mask's colours (32)."""
     pairs = {split: pair for split in ("train", "val") if (pair := _split_pair(src, split))} or _flat_pair(src)
     if not pairs:
-        raise UserError(f"{src}: no folders of CamVid; --data has to hold {LAYOUT}")
+        raise UserError(f"{src}: no folders of CamVid; --data must contain {LAYOUT}")
     files = {split: list(_files(pair)) for split, pair in pairs.items()}
     masks = [mask for found in files.values() for _, mask in found]
     if not masks:
@@ -146,7 +146,7 @@ def _ids_of_colors(path: Path) -> np.ndarray:
     unknown = [v for v in values.tolist() if v not in known]
     if unknown:
         rgb = (unknown[0] >> 16, unknown[0] >> 8 & 255, unknown[0] & 255)
-        raise UserError(f"{path}: colour RGB {rgb} is none of CamVid's 32; restore the mask (a JPEG or a resized one has such)")
+        raise UserError(f"{path}: colour RGB {rgb} is not one of CamVid's 32; restore the mask (a JPEG or a resized one has such)")
     table = np.array([known[v] for v in values.tolist()], dtype=np.uint8)
     return table[places].reshape(codes.shape)
 

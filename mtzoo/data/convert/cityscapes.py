@@ -65,7 +65,7 @@ def _read(image: Path, name: str, polygons: Path, instances: tuple[str, ...], cl
     hw = upright_hw(image)
     told = member(content, "imgHeight", int, str(polygons)), member(content, "imgWidth", int, str(polygons))
     if told != hw:
-        raise UserError(f"{polygons}: imgHeight, imgWidth are {told[0]}, {told[1]}, but the image is {hw[0]} x {hw[1]}; mend one")
+        raise UserError(f"{polygons}: imgHeight, imgWidth are {told[0]}, {told[1]}, the image is {hw[0]} x {hw[1]}; fix one of them")
     found = LabelledImage(image, name, hw, boxes=[], masks={"seg": np.full(hw, IGNORE, np.uint8)})
     for row, thing in enumerate(member(content, "objects", list, str(polygons))):
         where = f"{polygons}: objects[{row}]"

@@ -76,7 +76,7 @@ def _files(places: Places) -> dict[str, tuple[Path, Path | None]]:
             raise UserError(f"{places.src}: {len(paths)} COCO files of one split ({split}): {', '.join(map(str, paths))}; name one: "
                             "--annotations FILE --images DIR")
     if not found:
-        raise UserError(f"{places.src}: no COCO annotation file; --data has to hold {LAYOUT}, or name it: --annotations FILE --images "
+        raise UserError(f"{places.src}: no COCO annotation file; --data must contain {LAYOUT}, or name it: --annotations FILE --images "
                         "DIR")
     if ALL in found and len(found) > 1:
         names = ", ".join(str(path) for paths in found.values() for path in paths)

@@ -27,7 +27,7 @@ def open_culane(src: Path) -> SourceSet:
 def _entries(src: Path, split: str) -> list[Entry]:
     listed = next((p for p in (src / "list" / f"{split}.txt", src / "list" / f"{split}_gt.txt") if p.is_file()), None)
     if listed is None:
-        raise UserError(f"{src / 'list' / f'{split}.txt'}: no such list; --data has to hold {LAYOUT}")
+        raise UserError(f"{src / 'list' / f'{split}.txt'}: no such list; --data must contain {LAYOUT}")
     entries: list[Entry] = []
     for where, line in read_lines(listed):
         image = existing(inside(src, line.split()[0].lstrip("/"), where), where)  # the published lists begin with a slash
@@ -42,7 +42,7 @@ def _read(image: Path, name: str, lines: Path) -> LabelledImage:
     for where, row in read_lines(lines):
         values = numbers(row.split(), where)
         if len(values) % 2:
-            raise UserError(f"{where}: {len(values)} numbers; a lane is pairs of x and y, mend the row")
+            raise UserError(f"{where}: {len(values)} numbers; a lane is pairs of x and y, fix the row")
         draw_polyline(mask, list(zip(values[::2], values[1::2])), LANES.index(PAINT), lane_width(hw[0]))
     return LabelledImage(image, name, hw, masks={"lane": mask})
 

@@ -29,7 +29,7 @@ def open_cvat(places: Places) -> SourceSet:
     listing = Listing(places.src)
     found = [places.annotations] if places.annotations else [places.src / path for path in cvat_xmls(listing)]
     if len(found) != 1:
-        raise UserError(f"{places.src}: {len(found)} XML files of CVAT; --data has to hold {LAYOUT}, or name it: --annotations FILE")
+        raise UserError(f"{places.src}: {len(found)} XML files of CVAT; --data must contain {LAYOUT}, or name it: --annotations FILE")
     (path,) = found
     images = ImageFinder(listing)
     entries: dict[Path, Entry] = {}
@@ -75,7 +75,7 @@ def _points(text: str, where: str) -> list[tuple[float, float]]:
     for pair in filter(None, text.split(";")):
         values = numbers(pair.split(","), where)
         if len(values) != 2:
-            raise UserError(f"{where}: {pair!r:.40} is no point x,y; export it again")
+            raise UserError(f"{where}: {pair!r:.40} is not a point x,y; export it again")
         found.append((values[0], values[1]))
     return found
 

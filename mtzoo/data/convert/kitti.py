@@ -54,7 +54,7 @@ def open_kitti(places: Places) -> SourceSet:
     images = within(listing.images, places.images, src)
     pairs = pair_files(images, within(listing.of(".txt"), places.labels, src))
     if not pairs:
-        raise UserError(f"{src}: no text file has the stem of an image; --data has to hold {LAYOUT}")
+        raise UserError(f"{src}: no text file has the stem of an image; --data must contain {LAYOUT}")
     splits, remarks = labels_by_split(src, pairs)
     rows = _rows(src / path for path in pairs.values())
     entries = {split: [Entry.of(_read, image, name, path, _posed(rows)) for image, name, path in items]

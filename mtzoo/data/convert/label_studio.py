@@ -30,7 +30,7 @@ def open_label_studio(places: Places) -> SourceSet:
     listing = Listing(places.src)
     found = [places.annotations] if places.annotations else [places.src / path for path in label_studio_files(listing)]
     if len(found) != 1:
-        raise UserError(f"{places.src}: {len(found)} exports of Label Studio; --data has to hold {LAYOUT}, or name it: --annotations "
+        raise UserError(f"{places.src}: {len(found)} exports of Label Studio; --data must contain {LAYOUT}, or name it: --annotations "
                         "FILE")
     (path,) = found
     tasks = read_labels(path)

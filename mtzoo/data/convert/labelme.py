@@ -41,7 +41,7 @@ def open_labelme(src: Path) -> SourceSet:
         split = top if top in ("train", "val") else ALL
         splits.setdefault(split, []).append(Entry(path, partial(_read, src, path, src if split == ALL else src / top)))
     if not splits:
-        raise UserError(f"{src}: no JSON in it; --data has to hold {LAYOUT}")
+        raise UserError(f"{src}: no JSON in it; --data must contain {LAYOUT}")
     if ALL in splits and len(splits) > 1:
         splits = {ALL: [entry for entries in splits.values() for entry in entries]}
     return SourceSet(splits, Vocabulary(labelled=None, masks=MASK_CLASSES_OF_SHAPES))
@@ -54,7 +54,7 @@ def _read(src: Path, path: Path, base: Path) -> LabelledImage:
     hw = upright_hw(image)
     told = content.get("imageHeight"), content.get("imageWidth")
     if None not in told and told != hw:
-        raise UserError(f"{path}: imageHeight, imageWidth are {told[0]}, {told[1]}, but the image is {hw[0]} x {hw[1]}; mend one")
+        raise UserError(f"{path}: imageHeight, imageWidth are {told[0]}, {told[1]}, the image is {hw[0]} x {hw[1]}; fix one of them")
     name = image.relative_to(base if image.is_relative_to(base) else src).as_posix()
     shapes = [_shape(shape, f"{path}: shapes[{row}]") for row, shape in enumerate(member(content, "shapes", list, str(path)))]
     return shapes_image(image, name, shapes, None, str(path))
@@ -82,7 +82,7 @@ def shapes_image(image: Path, name: str, shapes: Sequence[Shape], told: tuple[in
     """
     found = LabelledImage(image, name, upright_hw(image), boxes=[])
     if told is not None and told != found.hw:
-        raise UserError(f"{where}: made for an image of {told[1]}x{told[0]}, but it is {found.hw[1]}x{found.hw[0]}; mend one")
+        raise UserError(f"{where}: made for an image of {told[1]}x{told[0]}, but it is {found.hw[1]}x{found.hw[0]}; fix one of them")
     areas: list[tuple[Points, str]] = []
     odd_lines: list[Points] = []
     for shape in shapes:
@@ -113,7 +113,7 @@ def _add_shape(found: LabelledImage, shape: Shape, areas: list[tuple[Points, str
     if kind in LINE_SHAPES:
         lane = LANE_NAMES.get(plain_name(label))
         if lane is None:
-            found.lose(label, "line that is no lane class", f"{where}: line '{label}' is no lane class ({', '.join(LANE_NAMES)})")
+            found.lose(label, "line that is not a lane class", f"{where}: line '{label}' is not a lane class ({', '.join(LANE_NAMES)})")
             odd_lines.append(corners)
             return
         mask = found.masks.setdefault("lane", np.zeros(found.hw, np.uint8))

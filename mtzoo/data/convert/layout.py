@@ -24,13 +24,13 @@ def find_folder(src: Path, names: Sequence[str], layout: str) -> Path:
     """The first of the folders src/name that exists. Raises UserError telling the layout."""
     found = next((src / name for name in names if (src / name).is_dir()), None)
     if found is None:
-        raise UserError(f"{src / names[0]}: no such folder; --data has to hold {layout}")
+        raise UserError(f"{src / names[0]}: no such folder; --data must contain {layout}")
     return found
 
 
 def inside(root: Path, text: object, where: str) -> Path:
     """root/text for a path that an annotation names. Raises UserError if it is none or would leave `root`."""
-    problem = name_problem(text) if isinstance(text, str) else "is no text; write a file name"
+    problem = name_problem(text) if isinstance(text, str) else "is not text; write a file name"
     if problem:
         raise UserError(f"{where}: path {shown(text)} {problem}")
     return root / posix_name(text)
@@ -83,7 +83,7 @@ def read_ids(path: Path, count: int) -> np.ndarray:
     ids = read_mask(path)
     wrong = np.unique(ids[(ids >= count) & (ids != IGNORE)])
     if wrong.size:
-        raise UserError(f"{path}: mask value {wrong[0]} is none of this format's 0..{count - 1}; restore the mask")
+        raise UserError(f"{path}: mask value {wrong[0]} is not one of this format's 0..{count - 1}; restore the mask")
     return ids
 
 
@@ -96,7 +96,7 @@ def member(entry: object, key: str, kind: type | tuple[type, ...], where: str) -
     """entry[key], which has to be a `kind`. Raises UserError naming the place and the value."""
     value = entry.get(key) if isinstance(entry, Mapping) else None
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise UserError(f"{where}: '{key}' is {value!r:.80}; {_kind_name(kind)} is wanted there")
+        raise UserError(f"{where}: '{key}' is {value!r:.80}; expected {_kind_name(kind)}")
     return value
 
 
@@ -107,20 +107,20 @@ def numbers(values: Iterable[object], where: str) -> list[float]:
         try:
             found.append(float(value))
         except (TypeError, ValueError, OverflowError):
-            raise UserError(f"{where}: {value!r:.80} is no number; mend the row") from None
+            raise UserError(f"{where}: {value!r:.80} is not a number; fix the row") from None
         if not math.isfinite(found[-1]):
-            raise UserError(f"{where}: {value!r} is not finite; mend the row")
+            raise UserError(f"{where}: {value!r} is not finite; fix the row")
     return found
 
 
 def points(values: object, where: str) -> list[tuple[float, float]]:
     """[[x, y], ...] as float pairs. Raises UserError for anything else."""
     if not isinstance(values, Sequence) or isinstance(values, str):
-        raise UserError(f"{where}: a list of points [x, y] is wanted, got {values!r:.80}")
+        raise UserError(f"{where}: expected a list of points [x, y], got {values!r:.80}")
     pairs = []
     for value in values:
         if not isinstance(value, Sequence) or isinstance(value, str) or len(value) < 2:
-            raise UserError(f"{where}: {value!r:.80} is no point [x, y]; mend the row")
+            raise UserError(f"{where}: {value!r:.80} is not a point [x, y]; fix the row")
         x, y = numbers(value[:2], where)
         pairs.append((x, y))
     return pairs

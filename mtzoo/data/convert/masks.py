@@ -39,7 +39,7 @@ def open_masks(places: Places) -> SourceSet:
     images = within(images, places.images, places.src)
     pairs = pair_files(images, masks)
     if not pairs:
-        raise UserError(f"{places.src}: no PNG mask has the stem of an image; --data has to hold {LAYOUT}")
+        raise UserError(f"{places.src}: no PNG mask has the stem of an image; --data must contain {LAYOUT}")
     splits, remarks = labels_by_split(places.src, pairs)
     classes = _classes(_names(listing, masks), _values([places.src / path for path in pairs.values()]), places.src)
     names = list(dict.fromkeys(name for name in classes.values() if name is not None))

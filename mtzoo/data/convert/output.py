@@ -151,7 +151,7 @@ def _check_untouched(out: Path) -> None:
     with suppress(UserError):
         receipt = read_json(out / RECEIPT, "receipt", "name a new folder")
     if not isinstance(receipt, dict) or receipt.get("written_by") != "mtzoo data convert":
-        raise UserError(f"--out {out}: exists, is not empty and is no earlier conversion; name a new folder, nothing is overwritten")
+        raise UserError(f"--out {out}: is not empty and not an earlier conversion; name a new folder, nothing is overwritten")
     if receipt.get("fingerprint") != fingerprint(out):
         raise UserError(f"--out {out}: is an earlier conversion, but files in it were added, removed or changed since; "
                         "name a new folder or delete it, nothing is overwritten")

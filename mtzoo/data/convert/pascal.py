@@ -32,7 +32,7 @@ def open_pascal(places: Places) -> SourceSet:
     images = within(listing.images, places.images, places.src)
     pairs = pair_files(images, within(pascal_texts(listing), places.labels, places.src))
     if not pairs:
-        raise UserError(f"{places.src}: no PASCAL text of an image in it; --data has to hold {LAYOUT}")
+        raise UserError(f"{places.src}: no PASCAL text of an image in it; --data must contain {LAYOUT}")
     splits, remarks = labels_by_split(places.src, pairs)
     names = sorted({name for path in pairs.values() for name, *_ in BOX.findall(read_text(places.src / path))})
     vocabulary = Vocabulary({name: kind for name in names if (kind := common_class(plain_kind(name)))}, tuple(names))
@@ -50,7 +50,7 @@ def _read(image: Path, name: str, path: Path) -> LabelledImage:
     found, text = LabelledImage(image, name, upright_hw(image), boxes=[]), read_text(path)
     size = SIZE.search(text)
     if size and (int(size[2]), int(size[1])) != found.hw:
-        raise UserError(f"{path}: size {size[1]}x{size[2]}, but the image is {found.hw[1]}x{found.hw[0]}; mend one")
+        raise UserError(f"{path}: size {size[1]}x{size[2]}, but the image is {found.hw[1]}x{found.hw[0]}; fix one of them")
     rows = list(BOX.finditer(text))
     if len(rows) != len(BOX_ROW.findall(text)):
         raise UserError(f"{path}: a row 'Bounding box for object' cannot be read; it is written "

@@ -72,7 +72,7 @@ class LabelledImage:
         of at least a pixel. where: file and row, for the message. Raises UserError for NaN and infinity.
         """
         if not all(map(math.isfinite, xyxy)):
-            raise UserError(f"{where}: box {list(xyxy)} of '{name}' is not finite; mend or drop it")
+            raise UserError(f"{where}: box {list(xyxy)} of '{name}' is not finite; fix or drop it")
         x1, x2 = sorted((xyxy[0], xyxy[2]))
         y1, y2 = sorted((xyxy[1], xyxy[3]))
         if (x1, y1) != tuple(xyxy[:2]):

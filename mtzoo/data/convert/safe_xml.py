@@ -24,5 +24,5 @@ def text_of(element: Element, path: str, where: str) -> str:
     """The stripped text of a descendant. Raises UserError if it is missing or empty."""
     text = (element.findtext(path) or "").strip()
     if not text:
-        raise UserError(f"{where}: no <{path}> in <{element.tag}>; mend the file")
+        raise UserError(f"{where}: no <{path}> in <{element.tag}>; fix the file")
     return text

@@ -37,9 +37,9 @@ class Options:
 
     def __post_init__(self) -> None:
         if not 0 < self.val_share < 1:
-            raise UserError(f"val share {self.val_share:g}: has to lie between 0 and 1")
+            raise UserError(f"val share {self.val_share:g}: must lie between 0 and 1")
         if self.workers is not None and self.workers < 1:
-            raise UserError(f"{self.workers} workers: at least 1 is wanted")
+            raise UserError(f"{self.workers} workers: expected at least 1")
 
 
 class Translation:

@@ -23,7 +23,7 @@ def open_tusimple(src: Path) -> SourceSet:
     """Every row of every list; they are one set. Raises UserError for a row whose image is missing."""
     lists = sorted({*src.glob("label_data_*.json"), *src.glob("test_label.json")})
     if not lists:
-        raise UserError(f"{src}: no label_data_*.json; --data has to hold {LAYOUT}")
+        raise UserError(f"{src}: no label_data_*.json; --data must contain {LAYOUT}")
     entries: dict[str, Entry] = {}
     for path in lists:
         for where, line in read_lines(path):
@@ -47,7 +47,7 @@ def _read(image: Path, name: str, lanes: list[object], heights: list[float], whe
     for k, lane in enumerate(lanes):
         if not isinstance(lane, list) or len(lane) != len(heights):
             count = len(lane) if isinstance(lane, list) else 0
-            raise UserError(f"{where}: lanes[{k}] has {count} values, h_samples {len(heights)}; mend the row")
+            raise UserError(f"{where}: lanes[{k}] has {count} values, h_samples {len(heights)}; fix the row")
         line = [(x, y) for x, y in zip(numbers(lane, where), heights) if x >= 0]
         draw_polyline(mask, line, LANES.index(PAINT), lane_width(hw[0]))
     return LabelledImage(image, name, hw, masks={"lane": mask})

@@ -55,7 +55,7 @@ def _check_size(root: Element, hw: tuple[int, int], path: Path) -> None:
     """Some tools write 0x0 where they do not know the size; any other size has to be the image's."""
     width, height = (int(numbers([root.findtext(f"size/{side}") or "0"], str(path))[0]) for side in ("width", "height"))
     if width and height and (height, width) != hw:
-        raise UserError(f"{path}: size {width}x{height}, but the image is {hw[1]}x{hw[0]}; mend one")
+        raise UserError(f"{path}: size {width}x{height}, but the image is {hw[1]}x{hw[0]}; fix one of them")
 
 
 FORMAT = Format("voc", "Pascal VOC", LAYOUT, published(open_voc))

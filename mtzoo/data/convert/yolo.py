@@ -109,7 +109,7 @@ def yolo_yamls(src: Path, labels: Path | None = None) -> list[Path]:
 def _from_yaml(src: Path, path: Path) -> _Described:
     content = parse_yaml(read_text(path), path)
     if not isinstance(content, Mapping):
-        raise UserError(f"{path}: no mapping; keys 'train', 'val' and 'names' are wanted")
+        raise UserError(f"{path}: no mapping; expected keys 'train', 'val' and 'names'")
     names = _names(content.get("names", content.get("classes")), path)
     root = _root(path.parent, content.get("path"))
     places: dict[str, list[_Place]] = {}
@@ -127,7 +127,7 @@ def _from_yaml(src: Path, path: Path) -> _Described:
         places = _split_folders(src)
     if not places:
         stale = f"; {remarks[0].line}" if remarks else ""
-        raise UserError(f"{path}: 'train' and 'val' lead nowhere{stale}; name their folders of images or lists, relative to --data")
+        raise UserError(f"{path}: 'train' and 'val' do not exist{stale}; name their folders of images or lists, relative to --data")
     if len(places) == 1:
         places = {ALL: next(iter(places.values()))}
     return _Described(path.parent, places, names, _keypoints(content, path), path.name, tuple(remarks))
@@ -150,7 +150,7 @@ def _keypoints(content: Mapping[Any, Any], path: Path) -> int | None:
     if shape is None:
         return 0
     if not isinstance(shape, list) or len(shape) != 2 or {type(v) for v in shape} != {int} or shape[0] < 1 or shape[1] not in DIMS:
-        raise UserError(f"{path}: {KEYPOINTS}={shown(shape)}; [number of keypoints, 2 or 3] is wanted, or null for polygons")
+        raise UserError(f"{path}: {KEYPOINTS}={shown(shape)}; expected [number of keypoints, 2 or 3], or null for polygons")
     return shape[0] * shape[1]
 
 
@@ -159,7 +159,7 @@ def _names(value: Any, path: Path) -> tuple[str, ...]:
     if isinstance(value, Mapping) and value and all(type(key) is int and 0 <= key < MOST_CLASSES for key in value):
         value = [value.get(k, "") for k in range(max(value) + 1)]
     if not isinstance(value, list) or not value:
-        raise UserError(f"{path}: names={shown(value)}; a list of class names is wanted, or a mapping from 0 on")
+        raise UserError(f"{path}: names={shown(value)}; expected a list of class names, or a mapping from 0 on")
     return tuple(str(name) for name in value)
 
 
@@ -174,7 +174,7 @@ def _place(src: Path, root: Path, text: Any, path: Path, remarks: list[Remark]) 
     """A split's folder or list. Some exports write "../train/images" for what is beside the YAML, others where it lay at home: then
     its last folders are sought below the YAML's folder and `src`. None if they are not there; what is stale is told in `remarks`."""
     if not isinstance(text, str) or not text:
-        raise UserError(f"{path}: path {shown(text)} is no text; write a folder of images")
+        raise UserError(f"{path}: path {shown(text)} is not text; write a folder of images")
     parts = [part for part in PurePosixPath(PureWindowsPath(text).as_posix()).parts if part != "."]
     home = bool(parts) and (parts[0].startswith("/") or parts[0].endswith((":", ":/")))
     parts = parts[1:] if home else parts
@@ -196,7 +196,7 @@ def _place(src: Path, root: Path, text: Any, path: Path, remarks: list[Remark]) 
 def _from_folders(src: Path) -> _Described:
     lists = [path for path in Listing(src).of(".txt", ".names") if path.name in NAME_LISTS]
     if not lists:
-        raise UserError(f"{src}: no class names; --data has to hold {LAYOUT}")
+        raise UserError(f"{src}: no class names; --data must contain {LAYOUT}")
     names = tuple(line for _, line in read_lines(src / lists[0]))
     images = src / "images"
     if not images.is_dir():

@@ -47,7 +47,7 @@ def find_label_files(root: Path, images: Sequence[Path], beside: Path, folder: P
             return by_stem
     places = ", ".join(map(str, list(sought)[:LISTED_PLACES]))
     raise UserError(f"{root}: none of the label files of the {len(images)} images in {relative[0].parent} was found; "
-                    f"{relative[0].stem}.txt was sought in {places} and further folders called labels; put the files into one of "
+                    f"{relative[0].stem}.txt was looked for in {places} and further folders called labels; put the files into one of "
                     "these, or take the split out")
 
 

@@ -48,7 +48,7 @@ class _Row:
 def _row(row: list[str], names: tuple[str, ...], keypoints: int, where: str) -> _Row:
     if not row[0].isdecimal() or len(row[0]) > ID_DIGITS or not names[int(row[0]):int(row[0]) + 1] \
             or not names[int(row[0])]:
-        raise UserError(f"{where}: class '{row[0]:.80}'; the set has classes 0..{len(names) - 1}, mend the row, or name the "
+        raise UserError(f"{where}: class '{row[0]:.80}'; the set has classes 0..{len(names) - 1}, fix the row, or name the "
                         "YAML with its classes: --annotations FILE")
     is_pose = keypoints > 0 and len(row) == BOX_COLUMNS + keypoints
     if len(row) != BOX_COLUMNS and not is_pose and (keypoints or len(row) < 7 or len(row) % 2 == 0):

@@ -46,7 +46,7 @@ def write_dataset(out: Path, num: int, seed: int, *, size_hw: tuple[int, int] = 
     """
     out = Path(out)
     if num < 1 or workers < 1 or min(size_hw) < 64:
-        raise UserError(f"synthetic scenes: num={num}, workers={workers}, size={size_hw}: num and workers have to be "
+        raise UserError(f"synthetic scenes: num={num}, workers={workers}, size={size_hw}: num and workers must be "
                         "at least 1, both sides of the size at least 64")
     receipt = {"generator": "mtzoo.data.synthetic", "version": VERSION, "seed": seed, "num": num,
                "height": size_hw[0], "width": size_hw[1], "seg_classes": list(SEG_CLASSES),

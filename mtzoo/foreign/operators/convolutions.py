@@ -16,7 +16,7 @@ Sides = tuple[int, int, int, int]
 def conv(site: Site) -> View:
     source, weight = site.plane(0), site.weights(1)
     if weight.ndim != 4:
-        raise site.fault(f"has weights of shape {weight.shape}: a convolution over height and width is wanted")
+        raise site.fault(f"has weights of shape {weight.shape}: expected a convolution over height and width")
     stride, dilation = site.pair("strides"), site.pair("dilations")
     top, left, bottom, right = pads(site, source.shape[2:], weight.shape[2:], stride, dilation)
     alike = (top, left) == (bottom, right)
@@ -65,7 +65,7 @@ def _matrix(site: Site, weight: np.ndarray, bias: np.ndarray | None) -> View:
     """Weights (O, I) of a vector (1, I) whose values are those of a map, in any order: a convolution as large as the map."""
     view = site.view(0)
     if len(view.shape) != 2 or view.shape[0] != 1 or weight.ndim != 2 or view.shape[1] != weight.shape[1]:
-        raise site.fault(f"multiplies a tensor {view.shape} with weights {weight.shape}: a vector (1, C) and weights (O, C) are wanted")
+        raise site.fault(f"multiplies a tensor {view.shape} with weights {weight.shape}: expected a vector (1, C) and weights (O, C)")
     source = view.source
     whole = np.zeros((len(weight), source.channels * source.cells), np.float32)
     np.add.at(whole, (slice(None), view.places()[0]), weight)

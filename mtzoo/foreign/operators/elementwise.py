@@ -48,7 +48,7 @@ def gelu(site: Site) -> View:
 def hard_sigmoid(site: Site) -> View:
     alpha, beta = site.attribute("alpha", 0.2), site.attribute("beta", 0.5)
     if abs(alpha * 6 - 1) > SIXTH or beta != 0.5:
-        raise site.fault(f"has alpha={alpha:g}, beta={beta:g}: 1/6 and 1/2 are wanted")
+        raise site.fault(f"has alpha={alpha:g}, beta={beta:g}: expected 1/6 and 1/2")
     return _unary(site, nn.Hardsigmoid())
 
 
@@ -68,7 +68,7 @@ def prelu(site: Site) -> View:
     view, slope = site.view(0), site.weights(1)
     source = site.plane(0)
     if slope.size not in (1, source.channels) or slope.size > 1 and slope.shape[:1] != (slope.size,):
-        raise site.fault(f"has slopes {slope.shape}: one for each of {source.channels} channels, or one, is wanted")
+        raise site.fault(f"has slopes {slope.shape}: expected one for each of {source.channels} channels, or one")
     made = nn.PReLU(source.channels)
     with torch.no_grad():
         made.weight.copy_(torch.from_numpy(np.array(np.broadcast_to(slope.ravel(), (source.channels,)))))
@@ -130,10 +130,10 @@ def _scaled(factor: float, term: float, x: torch.Tensor) -> torch.Tensor:
 
 def _by_channel(site: Site, view: View, value: np.ndarray, channels: int) -> np.ndarray:
     if value.ndim > len(view.shape):
-        raise site.fault(f"of a tensor {view.shape} with constants {value.shape}: one value for each channel, or one, is wanted")
+        raise site.fault(f"of a tensor {view.shape} with constants {value.shape}: expected one value for each channel, or one")
     shape = (1,) * (len(view.shape) - value.ndim) + value.shape
     if any(size not in (1, have if axis == 1 else 1) for axis, (size, have) in enumerate(zip(shape, view.shape))):
-        raise site.fault(f"of a tensor {view.shape} with constants {value.shape}: one value for each channel, or one, is wanted")
+        raise site.fault(f"of a tensor {view.shape} with constants {value.shape}: expected one value for each channel, or one")
     return np.broadcast_to(value.reshape(-1), (channels,))
 
 

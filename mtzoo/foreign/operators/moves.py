@@ -16,7 +16,7 @@ def concat(site: Site) -> View:
     views = [site.view(i) for i in range(len(site.node.input))]
     axis = site.number("axis", 1) % len(views[0].shape)
     if axis != 1 or any(len(view.shape) not in (2, 4) for view in views):
-        raise site.fault(f"along dimension {axis} of {views[0].shape}: channels, dimension 1, are wanted")
+        raise site.fault(f"along dimension {axis} of {views[0].shape}: expected channels, dimension 1")
     maps = [site.plane_of(view) for view in views]
     result = site.add(Function(concatenated), *maps)
     return result.moved(lambda order: order.reshape(order.shape[:2])) if len(views[0].shape) == 2 else result
@@ -105,5 +105,5 @@ def expand(site: Site) -> View:
         return view
     source = site.plane(0)
     if source.cells != 1 or len(shape) != 4 or shape[:2] != source.shape[:2]:
-        raise site.fault(f"from {view.shape} to {shape}: a map of one cell to every place of another is wanted")
+        raise site.fault(f"from {view.shape} to {shape}: expected a map of one cell to every place of another")
     return site.add(Function(partial(F.interpolate, size=shape[2:], mode="nearest")), source)

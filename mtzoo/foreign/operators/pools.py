@@ -65,7 +65,7 @@ def reduced(site: Site) -> View:
     if dims == (1,) and keeps:
         function = partial(torch.mean, dim=1, keepdim=True) if kind == "ReduceMean" else partial(torch.amax, dim=1, keepdim=True)
         return site.add(Function(function), site.plane(0))
-    raise site.fault(f"over dimensions {dims} of {view.shape}: over height and width, or over channels with keepdims, is wanted")
+    raise site.fault(f"over dimensions {dims} of {view.shape}: expected height and width, or channels with keepdims")
 
 
 def _shows_cells(view: View) -> bool:

@@ -29,7 +29,7 @@ def pad(site: Site) -> View:
         return site.view(0)
     source = site.plane(0)
     if mode != "constant" or len(amounts) != 8 or amounts[:2] != [0, 0] or amounts[4:6] != [0, 0] or min(amounts) < 0:
-        raise site.fault(f"by {amounts} in mode '{mode}': height and width with a constant is wanted, no less than 0")
+        raise site.fault(f"by {amounts} in mode '{mode}': expected height and width with a constant, no less than 0")
     top, left, bottom, right = amounts[2], amounts[3], amounts[6], amounts[7]
     return site.add(nn.ConstantPad2d((left, right, top, bottom), value), source)
 
@@ -48,11 +48,11 @@ def resize(site: Site) -> View:
         whole = all(a % b == 0 for a, b in zip(after, source.shape[2:]))
         if not whole or (placed, rounding) not in NEAREST:
             raise site.fault(f"from {source.shape[2:]} to {after}, '{placed}', '{rounding}': a whole factor, and 'asymmetric' with "
-                             "'floor' or 'half_pixel', is wanted")
+                             "expected 'floor' or 'half_pixel'")
         return site.add(Function(partial(F.interpolate, size=after, mode="nearest")), source)
     pixel = source.shape[2:] == (1, 1)  # all ways are one
     if mode != "linear" or placed not in BILINEAR and not pixel or site.number("antialias", 0):
-        raise site.fault(f"in mode '{mode}', '{placed}': 'linear' with 'half_pixel', 'pytorch_half_pixel' or 'align_corners' is wanted")
+        raise site.fault(f"in mode '{mode}', '{placed}': expected 'linear' with 'half_pixel', 'pytorch_half_pixel' or 'align_corners'")
     corners = placed == "align_corners"
     return site.add(Function(partial(F.interpolate, size=after, mode="bilinear", align_corners=corners)), source)
 

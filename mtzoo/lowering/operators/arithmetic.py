@@ -82,7 +82,7 @@ def _by_channel(site: Site, value: Any, weights: Weights, *, is_sum: bool) -> Re
     shape = (1,) * (len(source.shape) - len(weights.shape)) + weights.shape  # as broadcasting sees it
     by_channel = len(shape) == len(source.shape) and shape[1] == size == channels
     if size != 1 and not by_channel:
-        raise site.fault(f"of a map {source.shape} with weights {weights.shape}: one value for each channel, or one, is wanted")
+        raise site.fault(f"of a map {source.shape} with weights {weights.shape}: expected one value for each channel, or one")
     one = torch.ones(channels, 1, 1, 1)
     learnt = weights.origin.then(lambda w: w.reshape(-1).expand(channels))
     factor = one if is_sum else learnt.then(lambda w: w.reshape(channels, 1, 1, 1))

@@ -17,7 +17,7 @@ from mtzoo.lowering.steps import Simple
 def cat(site: Site, tensors: Sequence[Any], dim: int = 0) -> Result:
     maps = [site.result(tensor) for tensor in tensors]
     if dim % len(maps[0].shape) != 1:
-        raise site.fault(f"along dimension {dim}: channels, dimension 1, are wanted")
+        raise site.fault(f"along dimension {dim}: expected channels, dimension 1")
     return maps[0] if len(maps) == 1 else site.emit(Simple(Concat), *maps)
 
 
@@ -36,7 +36,7 @@ def split(site: Site, tensor: Any, split_size_or_sections: Any = None, dim: int 
 @operator("narrow", torch.narrow)
 def narrow(site: Site, input: Any, dim: int, start: int, length: int) -> Result:
     if dim % 4 != 1:
-        raise site.fault(f"along dimension {dim}: channels, dimension 1, are wanted")
+        raise site.fault(f"along dimension {dim}: expected channels, dimension 1")
     return site.emit(Simple(lambda: Slice(start, start + length)), site.plane(input))
 
 
@@ -52,11 +52,11 @@ def getitem(site: Site, value: Any, index: Any) -> Any:
     if len(source.shape) == 2 and index == (slice(None), slice(None), None, None):
         return Result(source.name, site.shape)
     if len(source.shape) != 4 or not all(isinstance(i, slice) for i in index):
-        raise site.fault(f"takes {index} of a map {source.shape}: ranges of channels, or every n-th cell, are wanted")
+        raise site.fault(f"takes {index} of a map {source.shape}: expected ranges of channels, or every n-th cell")
     rows = _every(site, index[2], source.shape[2]), _every(site, index[3], source.shape[3])
     start, stop, step = index[1].indices(source.shape[1])
     if step != 1:
-        raise site.fault(f"takes every {step}th channel: ranges without a step are wanted")
+        raise site.fault(f"takes every {step}th channel: expected ranges without a step")
     if rows != (1, 1):
         n, c, h, w = source.shape
         source = site.emit(Simple(lambda: MaxPool(1, stride=rows)), source, shape=(n, c, *site.shape[2:]))
@@ -136,7 +136,7 @@ def _parts(site: Site, value: Any, sizes: Sequence[int], dim: int) -> tuple[Resu
     source = site.result(value)
     n, c, *hw = source.shape
     if dim % len(source.shape) != 1:
-        raise site.fault(f"along dimension {dim}: channels, dimension 1, are wanted")
+        raise site.fault(f"along dimension {dim}: expected channels, dimension 1")
     parts, start = [], 0
     for index, size in enumerate(sizes):
         make = _chunk(len(sizes), index) if len(set(sizes)) == 1 else _slice(start, start + size)
@@ -165,5 +165,5 @@ def _without_ellipsis(index: tuple[Any, ...], count: int) -> tuple[Any, ...]:
 def _every(site: Site, index: slice, size: int) -> int:
     start, stop, step = index.indices(size)
     if start != 0 or stop < size or size % step:
-        raise site.fault(f"cuts cells {index} out of {size}: every n-th cell from the first is wanted")
+        raise site.fault(f"cuts cells {index} out of {size}: expected every n-th cell from the first")
     return step

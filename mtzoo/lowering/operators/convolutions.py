@@ -69,7 +69,7 @@ def linear(site: Site, input: Any, weight: Weights, bias: Weights | None = None)
     """Of a vector (N, C), which is a map of one cell."""
     source = site.result(input)
     if len(source.shape) != 2:
-        raise site.fault(f"reads a tensor of shape {source.shape}: vectors (N, C) are wanted; use a 1x1 Conv2d on maps")
+        raise site.fault(f"reads a tensor of shape {source.shape}: expected vectors (N, C); use a 1x1 Conv2d on maps")
     conv = Conv(weight.shape[1], weight.shape[0], (1, 1), weight.origin.then(as_convolution), None if bias is None else bias.origin)
     return site.emit(conv, source, name=site.path or _owner(weight))
 

@@ -83,14 +83,14 @@ def mean(site: Site, input: Any, dim: Any = None, keepdim: bool = False, *, dtyp
         return source if source.shape[2:] == (1, 1) and keepdim else site.emit(Simple(GlobalMean), source)
     if dims == (1,) and keepdim:
         return site.emit(Simple(ChannelMean), source)
-    raise site.fault(f"over dimensions {dim}: over height and width, or over channels with keepdim, is wanted")
+    raise site.fault(f"over dimensions {dim}: expected height and width, or channels with keepdim")
 
 
 @operator(torch.max, torch.amax, "max", "amax")
 def maximum(site: Site, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     source = site.plane(input)
     if dim is None or _dims(dim, 4) != (1,) or not keepdim:
-        raise site.fault(f"over dimensions {dim}: over channels, with keepdim, is wanted; use MaxPool2d over height and width")
+        raise site.fault(f"over dimensions {dim}: expected channels, with keepdim; use MaxPool2d over height and width")
     gives_indices = not isinstance(site.node.meta["value"], torch.Tensor)
     result = site.emit(Simple(ChannelMax), source, shape=(source.shape[0], 1, *source.shape[2:]))
     return (result, None) if gives_indices else result

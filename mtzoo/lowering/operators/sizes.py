@@ -19,7 +19,7 @@ BILINEAR_FACTORS = (2, 4, 8, 16)
 def pad(site: Site, input: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
     sides = [int(n) for n in pad]
     if mode != "constant" or len(sides) > 4 or min(sides) < 0:
-        raise site.fault(f"by {tuple(sides)} in mode '{mode}': height and width with a constant is wanted, no less than 0")
+        raise site.fault(f"by {tuple(sides)} in mode '{mode}': expected height and width with a constant, no less than 0")
     if not any(sides):
         return input
     left, right, top, bottom = (*sides, 0, 0)[:4]
@@ -57,7 +57,7 @@ def interpolate(site: Site, input: Any, size: Any = None, scale_factor: Any = No
     if factor in BILINEAR_FACTORS and not align_corners:
         return site.emit(Simple(lambda: UpsampleBilinear(factor)), source)
     if mode != "bilinear" and before != (1, 1):
-        raise site.fault(f"from {before} to {after} in mode '{mode}': the factor is no whole number; use mode='bilinear'")
+        raise site.fault(f"from {before} to {after} in mode '{mode}': the factor is not a whole number; use mode='bilinear'")
     if min(a - b for a, b in zip(after, before, strict=True)) < 0:
         raise site.fault(f"from {before} to {after} makes the map smaller; use AvgPool2d")
     corners = bool(align_corners)

@@ -22,7 +22,7 @@ class ClassificationHead(nn.Module):
                  channels: int = 128) -> None:
         super().__init__()
         if len(strides) != 1:
-            raise ValueError(f"strides={list(strides)}: one stride is wanted")
+            raise ValueError(f"strides={list(strides)}: expected one stride")
         (self.picked,), (spec,) = select_levels(in_specs, strides)
         self.expand = ConvBNAct(spec.channels, channels, 1) if channels else None
         self.mean = GlobalMean()

@@ -8,7 +8,7 @@ from mtzoo.structures import FeatureSpec
 def select_levels(in_specs: Sequence[FeatureSpec], strides: Sequence[int]) -> tuple[list[int], list[FeatureSpec]]:
     """Indices and specs of the features with the wanted strides. Raises ValueError if one is not there, or two are."""
     if not strides or len(set(strides)) != len(strides):
-        raise ValueError(f"strides={list(strides)}: one or more strides are wanted, each once")
+        raise ValueError(f"strides={list(strides)}: expected one or more strides, each once")
     have = [spec.stride for spec in in_specs]
     missing = [stride for stride in strides if stride not in have]
     if missing:

@@ -26,7 +26,7 @@ class VarGNetV2(nn.Module):
                  blocks: Sequence[int] = (1, 3, 7, 4)) -> None:
         super().__init__()
         if len(blocks) != len(STAGES) or min(blocks) < 1:
-            raise ValueError(f"blocks={list(blocks)}: {len(STAGES)} numbers of at least 1, one for each stage, are wanted")
+            raise ValueError(f"blocks={list(blocks)}: expected {len(STAGES)} numbers of at least 1, one for each stage")
         stem = self._channels(STEM_CHANNELS, width, group_base)
         self.stem = ConvBNAct(in_specs[0].channels, stem, 3, stride=2, activation="none")
         self.stages = nn.ModuleList()

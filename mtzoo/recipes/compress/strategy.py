@@ -95,7 +95,7 @@ def _check_origin(work: Work, base: Base) -> None:
     found = sum(known) / len(known)
     if abs(found - wanted) > METRIC_TOLERANCE:
         raise UserError(f"{path}: TrainConfig.origin_metric={wanted}: the network before has {found:.4f}, the mean of its tasks; check "
-                        "--dataset-config and --checkpoint, or mend it")
+                        "--dataset-config and --checkpoint, or fix it")
 
 
 def _limits(work: Work, net: MultiTaskNet) -> dict[str, int] | None:

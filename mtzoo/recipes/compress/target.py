@@ -23,7 +23,7 @@ class Target:
 
     def __post_init__(self) -> None:
         if self.speedup is not None and not 1 < self.speedup < math.inf:
-            raise UserError(f"--target-speedup {self.speedup}: more than 1 times as fast is wanted")
+            raise UserError(f"--target-speedup {self.speedup}: expected more than 1 times as fast")
         if self.max_drop is not None and not 0 <= self.max_drop < math.inf:
             raise UserError(f"--max-drop {self.max_drop}: points of AP50, mIoU or top1, 0 or more, e.g. 1")
 

@@ -61,7 +61,7 @@ def test_the_lists_of_2020_add_up(tmp_path):
     assert "seg_default" in result.summary.tasks
     assert [image["file_name"] for image in result.coco()["images"]] == ["a.jpg"], "nobody looked for boxes in the 10k set"
     write_mask(src / "labels" / "sem_seg" / "masks" / "val" / "a.png", np.full(HW, 19, np.uint8))
-    with pytest.raises(UserError, match=r"val/a.png: mask value 19 is none of this format's 0..18"):
+    with pytest.raises(UserError, match=r"val/a.png: mask value 19 is not one of this format's 0..18"):
         converted("bdd100k", tmp_path / "src", tmp_path / "out2")
 
 
@@ -79,10 +79,10 @@ def test_one_json_for_each_image(tmp_path):
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"category": "boat"}, r"frame 0 labels\[0\]: category 'boat' is none of BDD100K's"),
-    ({"box2d": {"x1": 4}}, r"labels\[0\]: 'y1' is None; a number is wanted there"),
-    ({"category": 3}, r"labels\[0\]: 'category' is 3; a text is wanted there"),
-    ({"box2d": None, "poly2d": [[1]]}, r"labels\[0\]: \[1\] is no point \[x, y\]"),
+    ({"category": "boat"}, r"frame 0 labels\[0\]: category 'boat' is not one of BDD100K's"),
+    ({"box2d": {"x1": 4}}, r"labels\[0\]: 'y1' is None; expected a number"),
+    ({"category": 3}, r"labels\[0\]: 'category' is 3; expected a text"),
+    ({"box2d": None, "poly2d": [[1]]}, r"labels\[0\]: \[1\] is not a point \[x, y\]"),
 ])
 def test_a_bad_label_is_named(change, message, tmp_path):
     write_bdd100k(tmp_path / "src")

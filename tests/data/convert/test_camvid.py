@@ -52,11 +52,11 @@ def test_colors_and_values_of_nobody_are_named(tmp_path):
     image = cv2.imread(str(path))
     image[3, 3] = (3, 2, 1)
     cv2.imwrite(str(path), image)
-    with pytest.raises(UserError, match=r"0001TP_2_L.png: colour RGB \(1, 2, 3\) is none of CamVid's 32"):
+    with pytest.raises(UserError, match=r"0001TP_2_L.png: colour RGB \(1, 2, 3\) is not one of CamVid's 32"):
         converted("camvid", tmp_path / "src", tmp_path / "out")
     write_camvid(tmp_path / "src11")
     write_mask(tmp_path / "src11" / "trainannot" / "train_1.png", np.full(HW, 12, np.uint8))
-    with pytest.raises(UserError, match=r"train_1.png: mask value 12 is none of this format's 0..11"):
+    with pytest.raises(UserError, match=r"train_1.png: mask value 12 is not one of this format's 0..11"):
         converted("camvid", tmp_path / "src11", tmp_path / "out")
 
 

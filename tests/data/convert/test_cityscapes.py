@@ -49,7 +49,7 @@ def test_what_is_missing_or_wrong_is_named(tmp_path):
         converted("cityscapes", tmp_path / "src", tmp_path / "out")
     polygons = tmp_path / "src/gtFine/train/aachen/aachen_000000_000019_gtFine_polygons.json"
     write_text(polygons, '{"imgHeight": 48, "imgWidth": 64}')
-    with pytest.raises(UserError, match=r"polygons.json: 'objects' is None; a list is wanted there"):
+    with pytest.raises(UserError, match=r"polygons.json: 'objects' is None; expected a list"):
         converted("cityscapes", tmp_path / "src", tmp_path / "out")
     write_image(tmp_path / "src/leftImg8bit/train/bonn/b_leftImg8bit.png")
     with pytest.raises(UserError, match=r"b_leftImg8bit.png: no such file .*b_gtFine_polygons.json"):

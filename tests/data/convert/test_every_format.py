@@ -76,6 +76,6 @@ def test_tasks_that_are_served(layout, expected, tmp_path):
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_folder_of_something_else_is_refused_by_its_layout(form, tmp_path):
     (tmp_path / "src").mkdir()
-    with pytest.raises(UserError, match=r"--data has to hold"):
+    with pytest.raises(UserError, match=r"--data must contain"):
         converted(form, tmp_path / "src", tmp_path / "out")
     assert os.listdir(tmp_path) == ["src"]

@@ -54,7 +54,7 @@ def test_image_sets_make_the_split(tmp_path):
     ("Car 0.00 0 -1.57 10 8 40", r"000001.txt:1: 7 columns; KITTI object labels have 15"),
     (KITTI_ROWS[0].replace("Car", "Boat"),
      r"1 category that this format does not have: 'Boat' \(1 object, first .*000001.txt:1\); .*--rename Boat=CLASS "),
-    (KITTI_ROWS[0].replace("40.00", "wide"), r"000001.txt:1: 'wide' is no number"),
+    (KITTI_ROWS[0].replace("40.00", "wide"), r"000001.txt:1: 'wide' is not a number"),
     (KITTI_ROWS[0].replace("40.00", "nan"), r"000001.txt:1: 'nan' is not finite"),
 ])
 def test_a_bad_row_is_named(row, message, tmp_path):

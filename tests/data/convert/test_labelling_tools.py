@@ -29,8 +29,8 @@ def test_label_studio(tmp_path):
 @pytest.mark.parametrize(("old", "new", "message"), [
     ("day/b.jpg", "day/c.jpg", r"annotations.xml: image 'day/c.jpg': no such image in .*src"),
     ('name="day/b.jpg" width="64"', 'name="day/b.jpg" width="65"', r"'day/b.jpg': made for an image of 65x48, but it is 64x48"),
-    ('xbr="24.00"', 'xbr="far"', r"'day/a.jpg': box\[0\]: 'far' is no number"),
-    ("63.00,47.00;", "63.00;", r"polygon\[1\]: '63.00' is no point x,y"),
+    ('xbr="24.00"', 'xbr="far"', r"'day/a.jpg': box\[0\]: 'far' is not a number"),
+    ("63.00,47.00;", "63.00;", r"polygon\[1\]: '63.00' is not a point x,y"),
     ('label="sign"', "", r"ellipse\[0\]: no label"),
 ])
 def test_what_is_wrong_in_cvat_s_file_is_named(old, new, message, tmp_path):
@@ -47,7 +47,7 @@ def test_what_is_wrong_in_label_studio_s_file_is_named(tmp_path):
         converted("label_studio", tmp_path / "src", tmp_path / "out")
     bent = {"type": "polygonlabels", "value": {"points": [[1, "x"]], "polygonlabels": ["road"]}}
     write_json(tmp_path / "src" / "export.json", [studio_task("photos/a.jpg", bent), studio_task("photos/b.jpg")])
-    with pytest.raises(UserError, match=r"export.json: task 0: result\[0\]: 'x' is no number"):
+    with pytest.raises(UserError, match=r"export.json: task 0: result\[0\]: 'x' is not a number"):
         converted("label_studio", tmp_path / "src", tmp_path / "out")
     write_text(tmp_path / "src" / "export.json", "[" + json.dumps({"data": {"image": 3}, "annotations": [{"result": []}]}) + "]")
     with pytest.raises(UserError, match=r"task 0: 'data' names no image"):

@@ -28,9 +28,9 @@ def test_own_names_stay(tmp_path):
 
 @pytest.mark.parametrize(("change", "message"), [
     ({"imagePath": "../../../a.jpg"}, r"a.json: path '../a.jpg' leaves its folder"),
-    ({"imageWidth": 60}, r"a.json: imageHeight, imageWidth are 48, 60, but the image is 48 x 64"),
-    ({"shapes": [{"label": "car", "points": 3}]}, r"a.json: shapes\[0\]: a list of points \[x, y\] is wanted, got 3"),
-    ({"shapes": [{"points": [[1, 2]]}]}, r"a.json: shapes\[0\]: 'label' is None; a text is wanted there"),
+    ({"imageWidth": 60}, r"a.json: imageHeight, imageWidth are 48, 60, the image is 48 x 64"),
+    ({"shapes": [{"label": "car", "points": 3}]}, r"a.json: shapes\[0\]: expected a list of points \[x, y\], got 3"),
+    ({"shapes": [{"points": [[1, 2]]}]}, r"a.json: shapes\[0\]: 'label' is None; expected a text"),
 ])
 def test_a_bad_file_is_named(change, message, tmp_path):
     write_labelme(tmp_path / "src")
@@ -84,4 +84,4 @@ def test_a_line_of_no_lane_class_is_no_background_among_lanes(tmp_path):
     result = converted("labelme", write_one(tmp_path / "src", *lines), tmp_path / "out")
     lane = result.mask("lane", "images/a")
     assert (lane[10, 10], lane[20, 40], lane[40, 40]) == (1, 255, 0)
-    assert result.summary.whys("dropped", "wire") == {"line that is no lane class": 2}
+    assert result.summary.whys("dropped", "wire") == {"line that is not a lane class": 2}

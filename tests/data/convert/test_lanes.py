@@ -26,7 +26,7 @@ def test_tusimple_draws_lanes_where_they_are(tmp_path):
     ({"raw_file": "clips/9/20.jpg"}, r"label_data_0313.json:1: no such file"),
     ({"raw_file": "clips/" + 300 * "9"}, r"label_data_0313.json:1: no such file"),
     ({"lanes": [[1, 2]]}, r"label_data_0313.json:1: lanes\[0\] has 2 values, h_samples 4"),
-    ({"h_samples": None}, r"label_data_0313.json:1: 'h_samples' is None; a list is wanted there"),
+    ({"h_samples": None}, r"label_data_0313.json:1: 'h_samples' is None; expected a list"),
 ])
 def test_a_bad_row_of_tusimple_is_named(change, message, tmp_path):
     write_tusimple(tmp_path / "src")

@@ -53,7 +53,7 @@ def test_a_touched_conversion_is_not(touch, kitti, tmp_path):
 def test_anything_else_is_refused(content, kitti, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "convert.json").write_text(content)
-    with pytest.raises(UserError, match="is no earlier conversion"):
+    with pytest.raises(UserError, match="is not an earlier conversion"):
         converted("kitti", kitti, tmp_path / "out")
     assert (tmp_path / "out" / "convert.json").read_text() == content
 

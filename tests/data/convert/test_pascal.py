@@ -14,7 +14,7 @@ def test_corners_count_from_one_and_kinds_follow_from_the_labels(tmp_path):
 @pytest.mark.parametrize(("old", "new", "message"), [
     ("64 x 48", "48 x 64", r"b.txt: size 48x64, but the image is 64x48"),
     ("(30, 40)", "(30; 40)", r"b.txt: a row 'Bounding box for object' cannot be read"),
-    ("(30, 40)", "(wide, 40)", r"b.txt:5: 'wide' is no number"),
+    ("(30, 40)", "(wide, 40)", r"b.txt:5: 'wide' is not a number"),
 ])
 def test_a_bad_row_is_named(old, new, message, tmp_path):
     write_pascal(tmp_path / "src")

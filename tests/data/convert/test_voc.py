@@ -32,7 +32,7 @@ def test_entities_are_refused(tmp_path):
 
 @pytest.mark.parametrize(("old", "new", "message"), [
     ("<xmin>11</xmin>", "", r"a.xml: object\[0\]: no <bndbox/xmin> in <object>"),
-    ("<xmin>11</xmin>", "<xmin>l1</xmin>", r"a.xml: object\[0\]: 'l1' is no number"),
+    ("<xmin>11</xmin>", "<xmin>l1</xmin>", r"a.xml: object\[0\]: 'l1' is not a number"),
     ("<width>64</width>", "<width>640</width>", r"a.xml: size 640x48, but the image is 64x48"),
     ("</annotation>", "", r"a.xml: not XML"),
 ])
@@ -57,7 +57,7 @@ def test_corners_in_the_wrong_order_are_swapped_and_told(tmp_path):
     xml = VOC_XML.format(name="b").replace("<xmin>11</xmin>", "<xmin>30</xmin>").replace("<xmax>30</xmax>", "<xmax>11</xmax>")
     write_text(tmp_path / "src" / "Annotations" / "b.xml", xml.replace("<width>64</width><height>48</height>", ""))
     result = converted("voc", tmp_path / "src", tmp_path / "out")
-    assert result.boxes()[0] == ("b.jpg", "vehicle", [10, 20, 20, 10], 0), "the same pixels, a missing size is none of its"
+    assert result.boxes()[0] == ("b.jpg", "vehicle", [10, 20, 20, 10], 0), "the same pixels, a missing size is not one of its"
     assert result.summary.whys("mended") == {"corners swapped": 1}
 
 

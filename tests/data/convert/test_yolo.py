@@ -53,7 +53,7 @@ def test_path_of_the_yaml_counts_only_inside(tmp_path):
     ("2 0.5 0.5 0.1 0.1", r"train.txt:1: class '2'; the set has classes 0..1"),
     ("9" * 5000 + " 0.5 0.5 0.1 0.1", r"train.txt:1: class '9{80}'; the set has classes 0..1"),
     ("0 0.5 0.5 0.1", r"train.txt:1: 4 columns; a box has 5"),
-    ("0 0.5 0.5 0.1 x", r"train.txt:1: 'x' is no number"),
+    ("0 0.5 0.5 0.1 x", r"train.txt:1: 'x' is not a number"),
     ("0 320 240 64 48", r"train.txt:1: value 320; coordinates are shares of the image's size"),
 ])
 def test_a_bad_row_is_named(row, message, tmp_path):
@@ -68,7 +68,7 @@ def test_a_bad_row_is_named(row, message, tmp_path):
     (["train: images/train", "val: images/val", "names: {-1: a}"], r"data.yaml: names=\{...\}; a list of class names"),
     (["train: images/train", "val: images/val", "names: {0: a, x: b}"], r"data.yaml: names=\{...\}; a list of class names"),
     (["train: images/gone", "val: gone/val", "names: [a, b]"],
-     r"data.yaml: 'train' and 'val' lead nowhere; .*data.yaml: 'images/gone': no such folder or list"),
+     r"data.yaml: 'train' and 'val' do not exist; .*data.yaml: 'images/gone': no such folder or list"),
     (["train: !!python/object/apply:os.getcwd []", "val: a", "names: [a]"], r"data.yaml: not YAML"),
 ])
 def test_a_bad_yaml_is_named(lines, message, tmp_path):
@@ -140,7 +140,7 @@ def test_label_files_are_found(images, labels, tmp_path):
 def test_without_any_label_file_nothing_is_background(tmp_path):
     src = write_set(tmp_path / "src", ["0 0.5 0.5 0.25 0.5"], "val: val/imgs")
     write_image(src / "val" / "imgs" / "b.jpg")
-    with pytest.raises(UserError, match=r"none of the label files of the 1 images in val/imgs was found; b.txt was sought in val"):
+    with pytest.raises(UserError, match=r"none of the label files of the 1 images in val/imgs was found; b.txt was looked for in val"):
         converted("yolo", src, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     write_text(src / "val" / "labels" / "b.txt", "0 0.5 0.5 0.25 0.5")
