@@ -29,7 +29,7 @@ from mtzoo.recipes.start import run_folder
 
 def add_config_arguments(parser: Parser, *, required: bool = True) -> None:
     """--config, --tasks and --cfg-options."""
-    parser.add_subject("--config", required=required, metavar="CONFIG", help="a config file, or a shipped one's name")
+    parser.add_subject("--config", required=required, metavar="CONFIG", help="a config file, or the name of a shipped config")
     add_config_options(parser)
 
 
@@ -95,16 +95,16 @@ def add_out_argument(parser: argparse.ArgumentParser, what: str) -> None:
 def add_distillation_argument(parser: argparse.ArgumentParser) -> None:
     """--distill-from, for every verb that trains. Call it after `add_config_options`."""
     parser.add_argument("--distill-from", type=find_checkpoint, metavar="CKPT",
-                        help="learn from this network's answers, too: distillation.teacher of the config")
+                        help="also learn from the outputs of this network: distillation.teacher of the config")
 
 
 def add_ctx_argument(parser: argparse.ArgumentParser, *, several: bool = True) -> None:
     """--ctx. several: whether the verb's `run` is one of `in_processes_of_ctx`."""
     if several:
         parser.add_argument("--ctx", metavar="cpu|cpu:N|0|0,1",
-                            help="devices: a process for each GPU, or N of them on the CPU; default env.default_ctx")
+                            help="devices: one process for each GPU, or N processes on the CPU; default: env.default_ctx")
     else:
-        parser.add_argument("--ctx", type=_one_device, metavar="cpu|0", help="device; default env.default_ctx")
+        parser.add_argument("--ctx", type=_one_device, metavar="cpu|0", help="device; default: env.default_ctx")
 
 
 def add_training_arguments(parser: Parser, *, config_required: bool = True) -> None:
@@ -113,12 +113,12 @@ def add_training_arguments(parser: Parser, *, config_required: bool = True) -> N
     add_distillation_argument(parser)
     add_out_argument(parser, "where the run is kept; default work_dirs/CONFIG")
     add_ctx_argument(parser)
-    parser.add_argument("--resume", action="store_true", default=was_restarted(), help="go on from the last checkpoint")
+    parser.add_argument("--resume", action="store_true", default=was_restarted(), help="continue from the last checkpoint")
     parser.add_argument("--checkpoint", type=find_checkpoint, metavar="CKPT",
-                        help="start from the weights of a float checkpoint, or of zoo:NAME")
-    parser.add_argument("--pipeline-test", action="store_true", help="everything, briefly, on the validation set; starts from "
-                        "pipeline_test.load_from of the config, if it names weights")
-    parser.add_argument("--from-scratch", action="store_true", help="a pipeline test that starts from random weights all the same")
+                        help="start from the weights of a float checkpoint or of zoo:NAME")
+    parser.add_argument("--pipeline-test", action="store_true", help="a short run of everything on the validation set; starts from "
+                        "pipeline_test.load_from of the config, if that is set")
+    parser.add_argument("--from-scratch", action="store_true", help="with --pipeline-test: start from random weights")
     add_run_options(parser)
     add_idle_options(parser)
 
@@ -126,13 +126,14 @@ def add_training_arguments(parser: Parser, *, config_required: bool = True) -> N
 def add_retraining_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """What the tools share that train a finished network on."""
     parser.add_argument("--iters", type=at_least(1, "--iters"), metavar="N", required=required,
-                        help="iterations")
-    parser.add_argument("--batch-size", type=at_least(1, "--batch-size"), metavar="N", help="default: that of the config's phase")
-    parser.add_argument("--learning-rate", type=float, metavar="LR", help="at the start; default: from the config's phase")
+                        help="training iterations")
+    parser.add_argument("--batch-size", type=at_least(1, "--batch-size"), metavar="N",
+                        help="images per iteration; default: from the config's phase")
+    parser.add_argument("--learning-rate", type=float, metavar="LR", help="initial learning rate; default: from the config's phase")
     parser.add_argument("--workers", type=processes("--workers", 0), metavar="N",
-                        help="processes that read images; default env.workers")
+                        help="processes that read images; default: env.workers")
     add_distillation_argument(parser)
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder of --out")
+    parser.add_argument("--resume", action="store_true", help="continue from the last checkpoint in --out")
     add_idle_options(parser)
 
 
@@ -144,7 +145,7 @@ def retraining_from_arguments(args: argparse.Namespace) -> Retraining:
 def add_float_layers_argument(parser: argparse.ArgumentParser) -> None:
     """--not-quant-pattern, for verbs that also make networks which are not integers throughout."""
     parser.add_argument("--not-quant-pattern", nargs="+", action="extend", default=[], metavar="NAME",
-                        help="layers whose names contain NAME, or match it as a pattern, stay in float, as well as those of the config")
+                        help="layers that stay in float, besides those of the config: names that contain NAME or match it as a pattern")
 
 
 def with_float_layers(config: ExperimentConfig, args: argparse.Namespace) -> ExperimentConfig:
@@ -155,7 +156,7 @@ def with_float_layers(config: ExperimentConfig, args: argparse.Namespace) -> Exp
 def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
     """How the result is compared with its base."""
     parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="evaluate on at most N images of each folder")
-    parser.add_argument("--no-bench", dest="bench", action="store_false", help="measure no latency: that needs a quiet machine")
+    parser.add_argument("--no-bench", dest="bench", action="store_false", help="do not measure latency, which needs a quiet machine")
     parser.add_argument("--threads", type=processes("--threads"), default=2, help="CPU threads of the latency measurement (2)")
 
 

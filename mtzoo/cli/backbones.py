@@ -1,12 +1,12 @@
-"""List torchvision's and timm's networks as backbones: parameters, MACs, features, and whether they are exact or why not.
+"""List torchvision's and timm's networks as backbones: parameters, MACs, features, and whether they are exact (or why not).
 
     mtzoo backbones
     mtzoo backbones --library timm --names "resnet*" "efficientnet_lite*"
     mtzoo backbones --check --record backbones.json
     mtzoo backbones --library all --record backbones.json --out backbones.md
 
---check quantizes each with random weights and compares fake-quant, the integer network, ONNX Runtime and OpenVINO, value by value, at
-64x64 and 96x160. It takes seconds to a minute a network; what the record holds already is not done again.
+--check quantizes each network with random weights and compares fake-quant, the integer network, ONNX Runtime and OpenVINO value by
+value, at 64x64 and 96x160. It takes seconds to a minute per network; networks in the record are not checked again.
 """
 
 import argparse
@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--names", nargs="+", metavar="PATTERN", default=["*"], help='only names like these, e.g. "resnet*"')
     parser.add_argument("--check", action="store_true", help="compare all executors on random weights")
     parser.add_argument("--record", type=output_file("--record"), metavar="FILE",
-                        help="a JSON file to go on from and to keep the results in")
-    parser.add_argument("--out", type=output_file("--out"), metavar="FILE", help="write the table as Markdown, too")
+                        help="a JSON file for the results; finished networks in it are not checked again")
+    parser.add_argument("--out", type=output_file("--out"), metavar="FILE", help="also write the table as Markdown")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,12 +1,12 @@
-"""Median latency of a deploy model and of the same network in float: torch, ONNX Runtime, OpenVINO, side by side in one run.
+"""Measure the median latency of a deploy model and of the same network in float, in torch, ONNX Runtime and OpenVINO.
 
     mtzoo bench --model work_dirs/4pe_resize-multitask/int-inference-export-last.onnx --threads 2
     mtzoo bench --model work_dirs/PRUNED/int-inference-export-last.onnx --base work_dirs/RUN/int-inference-export-last.onnx
     mtzoo bench --model model.onnx --images drive/
     mtzoo bench --resize resize.onnx --crop crop.onnx --images drive/
 
-Every variant runs network and post-processing on one image of the deploy size. With --images whole frames are measured instead, stage
-by stage: decode, resize, layout, network in OpenVINO, boxes, label maps, drawing. Let nothing else run meanwhile.
+Every variant runs network and post-processing on one image of the deploy size. --images measures whole frames instead, stage by stage:
+decode, resize, layout, network in OpenVINO, boxes, label maps, drawing. Let nothing else run meanwhile.
 """
 
 import argparse
@@ -24,20 +24,20 @@ from mtzoo.strict_json import write_json
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
     from mtzoo.runtime.bench import BenchReport
 
-HELP = "median latency and size, float against int8; or where a frame's time goes"
+HELP = "measure latency and size, float against int8; or the stages of a frame"
 
 
 def add_arguments(parser: Parser) -> None:
     parser.add_subject("--model", required=False, metavar="MODEL",
                        help="an .onnx deploy model, or a zoo model's name (not with --resize and --crop)")
     parser.add_argument("--base", metavar="MODEL",
-                        help="another deploy model, measured in the same rounds: what this one was made of")
+                        help="another deploy model, measured in the same rounds, e.g. the original of a pruned one")
     parser.add_argument("--images", type=Path, metavar="IMAGES", help="measure whole frames of this image or folder of images")
-    parser.add_argument("--resize", metavar="MODEL", help="of a pair: the model of the whole image; only with --images")
-    parser.add_argument("--crop", metavar="MODEL", help="of a pair: the model of a window at full resolution; only with --images")
+    parser.add_argument("--resize", metavar="MODEL", help="of a pair: the model of the whole image; needs --images")
+    parser.add_argument("--crop", metavar="MODEL", help="of a pair: the model of a window at full resolution; needs --images")
     parser.add_argument("--threads", type=processes("--threads"), default=2, help="CPU threads (2)")
     parser.add_argument("--runs", type=at_least(1, "--runs"), default=50, help="interleaved rounds, or frames (50)")
-    parser.add_argument("--json", type=output_file("--json"), metavar="FILE", help="also write the figures there")
+    parser.add_argument("--json", type=output_file("--json"), metavar="FILE", help="also write the figures to this file")
 
 
 def run(args: argparse.Namespace) -> int:

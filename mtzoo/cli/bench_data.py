@@ -1,9 +1,9 @@
-"""How fast images come in training: each stage, all on one core against decoding alone, and with worker processes.
+"""Measure how fast training images load: each stage, all on one core against decoding alone, and with worker processes.
 
     mtzoo bench-data --config 4pe_resize/seg_default --num-images 200
 
-The training sources are read as in training, but nothing comes from the cache; "masks kept" is how it goes from the second epoch
-on, when the masks, but no images, have found room there (env.cache_mb). Let nothing else run meanwhile.
+The training sources are read as in training, but without the cache. "masks kept" is the speed from the second epoch on, when masks, but
+no images, are in the cache (env.cache_mb). Let nothing else run meanwhile.
 """
 
 import argparse
@@ -26,17 +26,17 @@ from mtzoo.progress import show_progress
 from mtzoo.recipes.data_folders import say_folders
 from mtzoo.strict_json import write_json
 
-HELP = "images/s of the training data, by stage and by worker processes"
+HELP = "measure images/s of the training data, by stage and by worker processes"
 BUSY_BELOW = 0.95
 
 
 def add_arguments(parser: Parser) -> None:
     add_config_arguments(parser)
     parser.add_argument("--num-images", type=at_least(1, "--num-images"), default=64, metavar="N",
-                        help="images, drawn as for the first epoch (64)")
+                        help="number of images, in the order of the first epoch (64)")
     parser.add_argument("--workers", type=processes("--workers"), default=None, metavar="N",
-                        help="worker processes at most; by default one for each core")
-    parser.add_argument("--json", type=output_file("--json"), metavar="FILE", help="also write the figures there")
+                        help="maximum number of worker processes; default: one for each core")
+    parser.add_argument("--json", type=output_file("--json"), metavar="FILE", help="also write the figures to this file")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Compress a float checkpoint for a target, by itself: rank candidates by latency, train the best, keep the fastest good one.
+"""Compress a float checkpoint for a target: rank candidates by latency, train them in this order, keep the first that is good enough.
 
     mtzoo compress --config real_resize/multitask --checkpoint with-bn-float-last.pt --iters 1000 --max-drop 1
     mtzoo compress --config real_resize/multitask --checkpoint with-bn-float-last.pt --iters 1000 \\
@@ -7,17 +7,18 @@
         --strategy-config sparse.yaml --dataset-config humanseg_dataset.yaml
     mtzoo compress ... --resume
 
-Candidates are int8, bf16 where the hardware has it, pruned by 0.3, sparse by 0.75, and pairs. With host-cpu they are measured, with
-any other hardware predicted from its profile (`mtzoo hardware`), before anything is trained. Training distils from the original, or
-from what --distill-from names. --out gets a folder for each candidate tried, `compress.json` with all of them, and the winner
-as `compressed.onnx`. A strategy file that names methods (docs/from_paddle.md) has exactly these done instead.
+Candidates are int8, bf16 if the hardware has it, pruned by 0.3, sparse by 0.75, and pairs of these. Before any training, their
+latency is measured (host-cpu) or predicted from a hardware profile (`mtzoo hardware`). Training distils from the original, or from
+--distill-from.
+--out gets a folder for each candidate that was trained, `compress.json` with all of them, and the winner as `compressed.onnx`. If a
+strategy file names methods (docs/from_paddle.md), exactly these are applied.
 
-Somebody else's float network, with unlabelled images (docs/foreign.md): the ways to calibrate are tried, the best is trained on with
-the original as teacher if --iters is given. Such a network is neither pruned nor made sparse.
+Somebody else's float network, with unlabelled images (docs/foreign.md): several ways to calibrate are compared. With --iters the best
+is trained with the original as teacher. Such a network is neither pruned nor made sparse.
 
     mtzoo compress --onnx model.onnx --images frames/ --mean 0.485 0.456 0.406 --std 0.229 0.224 0.225 --rgb --iters 200
 
-Exit code 1: no candidate tried holds --max-drop; executors differ.
+Exit code 1: no candidate meets --max-drop, or executors differ.
 """
 
 import argparse
@@ -41,7 +42,7 @@ from mtzoo.compression.hardware_profile import HOST
 from mtzoo.recipes.compress import compress
 from mtzoo.recipes.compress.target import MAX_DROP, Target, Training
 
-HELP = "compress for a target: rank candidates by latency, train, keep the fastest that is good enough"
+HELP = "search for the best compression for a target, apply it, export, verify, compare"
 
 
 def add_arguments(parser: Parser) -> None:
@@ -50,18 +51,18 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--deploy-hardware", default=HOST, metavar="H",
                         help=f"{HOST}, a profile's name or its .yaml file ({HOST})")
     parser.add_argument("--strategy", metavar="A+B",
-                        help="only this candidate, e.g. int8 or prune+int8; default: it chooses by itself")
+                        help="only this candidate, e.g. int8 or prune+int8; default: search")
     files = parser.add_argument_group("files of PaddleSlim's automatic compression, see docs/from_paddle.md")
     files.add_argument("--strategy-config", type=Path, metavar="YAML",
-                       help="methods to be done exactly so, or, with TrainConfig alone, how the automatic search trains")
+                       help="the methods to apply, or, with TrainConfig alone, how the search trains")
     files.add_argument("--dataset-config", type=Path, metavar="YAML", help="data of the segmentation task, instead of the config's")
     bound = parser.add_argument_group("target")
     bound.add_argument("--target-speedup", type=float, metavar="X",
-                       help="times as fast as the original; the mildest that reaches it")
+                       help="be X times as fast as the original, with the mildest compression that reaches it")
     bound.add_argument("--max-drop", type=float, metavar="D",
                        help=f"points of AP50, mIoU or top1 that a task may lose ({MAX_DROP:g})")
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
-                        help="training images whose int8 ranges are observed (64); with --onnx at most half of the folder")
+                        help="training images for calibration (64); with --onnx at most half of the folder")
     add_out_argument(parser, "a new folder; default work_dirs/CONFIG-compress")
     add_retraining_arguments(parser, required=False)
     add_ctx_argument(parser, several=False)

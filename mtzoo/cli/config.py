@@ -1,4 +1,4 @@
-"""Show a config as it is after imports, overrides and defaults.
+"""Show a config with all imports, overrides and defaults applied.
 
     mtzoo config show --config 4pe_resize/det_person --cfg-options env.workers=4
 """

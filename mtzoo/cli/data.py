@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check = verbs.add_parser("check", help="list every fault of the data in one pass; exit code 2 if there is one")
     add_config_arguments(check)
     add_check_arguments(check)
-    add_convert_arguments(verbs.add_parser("convert", help="a published format -> COCO JSON and PNG masks"))
+    add_convert_arguments(verbs.add_parser("convert", help="convert a data set to COCO JSON and PNG masks"))
     stats = verbs.add_parser("stats", help="count images, objects by class and size, and class pixels")
     add_config_arguments(stats)
     add_stats_arguments(stats)

@@ -19,7 +19,7 @@ FAULTY = 2
 
 def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=processes("--workers"), default=None, metavar="N",
-                        help="decoding threads; by default one for each core")
+                        help="decoding threads; default: one for each core")
 
 
 def run_check(args: argparse.Namespace) -> int:

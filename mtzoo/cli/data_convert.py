@@ -18,34 +18,34 @@ from mtzoo.recipes.convert_data import AUTO, Layout, convert_data, layout_of, pl
 
 def add_convert_arguments(parser: Parser) -> None:
     names = ", ".join(f"{f.name} ({f.title})" for f in FORMATS.values())
-    parser.add_subject("--format", required=False, metavar="FORMAT", help=f"auto: recognised by the files (default), or one of {names}")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="the data set; it stays as it is")
+    parser.add_subject("--format", required=False, metavar="FORMAT", help=f"auto: recognise the format (default), or one of {names}")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="the folder of the data set; it is not changed")
     add_places_arguments(parser)
     parser.add_argument("--out", type=output_folder("--out"), required=True, metavar="DIR",
-                        help="new folder, or an untouched earlier conversion")
-    parser.add_argument("--copy-images", action="store_true", help="copy the images; by default they are linked")
+                        help="a new folder, or an unchanged earlier conversion")
+    parser.add_argument("--copy-images", action="store_true", help="copy the images; default: link them")
     parser.add_argument("--classes", choices=("tasks", "own"), default=None,
-                        help="classes of the six tasks, or the format's own names and ids; by default tasks, if it has a class of one")
+                        help="classes of the six tasks, or the format's own names and ids; default: tasks, if a name belongs to one")
     parser.add_argument("--workers", type=processes("--workers"), default=None, metavar="N",
-                        help="reading threads; by default one for each core")
+                        help="reading threads; default: one for each core")
 
 
 def add_places_arguments(parser: argparse._ActionsContainer) -> None:
     """Where the parts of a data set lie, what its categories are called, and how it is divided. parser: or a group of one."""
-    parser.add_argument("--annotations", type=Path, metavar="FILE", help="the one file of labels (COCO), anywhere")
-    parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the images; by default they are looked for in --data")
-    parser.add_argument("--labels", type=Path, metavar="DIR", help="the folder of the label files or masks, where --data has several")
+    parser.add_argument("--annotations", type=Path, metavar="FILE", help="a single label file (COCO)")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the images; default: search in --data")
+    parser.add_argument("--labels", type=Path, metavar="DIR", help="the folder of the label files or masks, if --data has several")
     parser.add_argument("--rename", nargs="+", action="extend", default=[], metavar="OLD=NEW",
-                        help="call the format's category OLD something else, e.g. speedlimit=sign")
+                        help="rename a category, e.g. speedlimit=sign")
     parser.add_argument("--ignore", nargs="+", action="extend", default=[], metavar="NAME",
-                        help="make regions that do not count of a category")
+                        help="make ignore regions of these categories")
     parser.add_argument("--union", nargs="+", action="extend", default=[], metavar="NEW=A,B",
                         help="one box around all boxes of these categories in an image, e.g. rear=back_bumper,back_glass")
     parser.add_argument("--val-share", type=float, default=None, metavar="0..1",
-                        help=f"of a set without a split, the share of images, the last ones, that is val ({VAL_SHARE:g})")
+                        help=f"for a set without a split: this share of the images, the last ones, becomes val ({VAL_SHARE:g})")
     parser.add_argument("--split", dest="val_share", type=parse_split, help=argparse.SUPPRESS)
     parser.add_argument("--split-by", choices=("name", "folder"), default=None,
-                        help="what the last ones are: images by name (default), or whole folders")
+                        help="take the last images by name (default), or the last folders")
 
 
 def run_convert(args: argparse.Namespace) -> int:

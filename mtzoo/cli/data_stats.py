@@ -30,10 +30,10 @@ Classes = Mapping[str, Sequence[str]]
 
 def add_stats_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=output_file("--out"), default=None, metavar="FILE",
-                        help="a .png: draw a picture of the counts, too")
+                        help="also draw the counts, as .png")
     parser.add_argument("--split", choices=("train", "val"), default="train", help="which sources (train)")
     parser.add_argument("--workers", type=processes("--workers"), default=None, metavar="N",
-                        help="decoding threads; by default one for each core")
+                        help="decoding threads; default: one for each core")
 
 
 def run_stats(args: argparse.Namespace) -> int:

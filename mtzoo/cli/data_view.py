@@ -30,7 +30,7 @@ def add_view_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num-images", type=at_least(1, "--num-images", 10_000), default=12, metavar="N", help="samples (12)")
     parser.add_argument("--columns", type=at_least(1, "--columns", 100), default=3, help="samples side by side (3)")
     parser.add_argument("--seed", type=at_least(0, "--seed", 2**32 - 1), metavar="N", default=0,
-                        help="another seed, other samples and transforms (0)")
+                        help="seed of samples and transforms (0)")
 
 
 def run_view(args: argparse.Namespace) -> int:

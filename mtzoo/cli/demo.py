@@ -1,11 +1,11 @@
-"""Look at what the shipped models see: three rendered road scenes, and your own photos. No network is needed.
+"""Show what the shipped models see in three rendered road scenes and in your own photos. No network connection is needed.
 
   mtzoo demo
   mtzoo demo photo.jpg drive/ --open
 
-Scenes go through scenes_resize, which learnt from rendered scenes alone, photos and videos through real_resize, which learnt from
-photos. Under --out: scenes/ with the rendered images and their labels; seen/scenes/ and seen/photos/ with overlays/, labels/ and
-results.json, as `mtzoo predict` writes them.
+scenes_resize, trained on rendered scenes, predicts the scenes. real_resize, trained on photos, predicts photos and videos. --out gets
+scenes/ with the rendered images and their labels, and seen/scenes/ and seen/photos/ with overlays/, labels/ and results.json, as
+`mtzoo predict` writes them.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from mtzoo.cli.outputs import output_folder
 from mtzoo.cli.predict import FAULTY
 from mtzoo.recipes.demo import MOST_NAMED, PHOTOS_MODEL, demo
 
-HELP = "three rendered scenes and your own photos through shipped models, in under a minute"
+HELP = "show what shipped models see in three rendered scenes and in your own photos"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", nargs="+", action="extend", type=Path, default=[], metavar="IMAGES",
                         help="the same, with a name")
     parser.add_argument("--out", type=output_folder("--out"), default=Path("work_dirs/demo"), metavar="DIR",
-                        help="where the pictures go (work_dirs/demo)")
+                        help="folder for the pictures (work_dirs/demo)")
     parser.add_argument("--open", action="store_true", help=f"open the overlays, {MOST_NAMED} of each kind at most")
 
 

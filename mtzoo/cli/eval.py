@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint (.pt) or a deploy model (.onnx) on the config's validation data, all with one evaluator.
+"""Evaluate a checkpoint (.pt) or a deploy model (.onnx) on the validation data of its config.
 
     mtzoo eval --checkpoint work_dirs/4pe_resize-multitask/fusion-bn-c2-last.pt
     mtzoo eval --checkpoint work_dirs/4pe_resize-multitask/int-inference-export-last.onnx --executor onnxruntime
@@ -7,9 +7,9 @@
     mtzoo eval --checkpoint work_dirs/4pe_resize-multitask/int-inference-export-last.onnx --out wrong
     mtzoo eval --checkpoint work_dirs/4pe_resize-multitask/with-bn-float-last.pt --ctx 0,1
 
---out draws, for each task, the confusion matrix or the curves, and the images that went worst.
---tta evaluates a float checkpoint on the mirror image and on other sizes, too: no deploy model does that.
---convert evaluates a fake-quant checkpoint twice: as it is, and as the deploy model it would become, BN folded, run by --executor.
+--out draws the confusion matrix or the curves of each task, and the worst images.
+--tta averages a float checkpoint over flipped and scaled images: no deploy model does that.
+--convert also evaluates the deploy model that a fake-quant checkpoint would become, with BN folded, run by --executor.
 """
 
 import argparse
@@ -27,26 +27,28 @@ from mtzoo.recipes.evaluate import evaluate
 from mtzoo.recipes.mistakes import WORST
 from mtzoo.strict_json import write_json
 
-HELP = "AP, AP50, mIoU and top-1 accuracy of a checkpoint or a deploy model"
+HELP = "evaluate a checkpoint or a deploy model: AP, AP50, mIoU, top-1 accuracy"
 
 
 def add_arguments(parser: Parser) -> None:
     parser.add_subject("--checkpoint", dest="model", metavar="MODEL_OR_CHECKPOINT",
                        help="a .pt checkpoint, float weights (zoo:NAME), an .onnx model, or a zoo model's name")
     parser.add_argument("--executor", choices=["openvino", "onnxruntime"], default="openvino",
-                        help="what runs an .onnx model, or the converted form")
-    parser.add_argument("--convert", action="store_true", help="also evaluate what a fake-quant checkpoint becomes")
+                        help="the runtime of an .onnx model or of the converted form")
+    parser.add_argument("--convert", action="store_true",
+                        help="also evaluate the deploy model that a fake-quant checkpoint would become")
     parser.add_argument("--tta", nargs="+", metavar="flip|SCALE",
-                        help="average a float checkpoint's label maps over the mirror image and scales, e.g. --tta flip 0.75 1.25")
+                        help="average the label maps of a float checkpoint over flip and scales, e.g. --tta flip 0.75 1.25")
     parser.add_argument("--ctx", default="auto", metavar="cpu|cpu:N|0|0,1",
-                        help="devices: a process for each GPU, or N of them on the CPU, which share the images (a GPU if there is one)")
+                        help="devices: one process for each GPU, or N processes on the CPU, share the images (a GPU if there is one)")
     parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="only the first N images of each folder")
     parser.add_argument("--json", type=output_file("--json"), metavar="FILE",
-                        help="also write the metrics there; null where there is no ground truth")
+                        help="also write the metrics to this file; null without ground truth")
     parser.add_argument("--out", type=output_folder("--out"), metavar="DIR",
                         help="a new folder for pictures of the mistakes: confusion matrices, curves, the worst images")
-    parser.add_argument("--worst", type=at_least(1, "--worst"), metavar="N", help=f"with --out: so many images of each task ({WORST})")
-    parser.add_argument("--render", action="store_true", help="render synthetic scenes of the model's config that are not there")
+    parser.add_argument("--worst", type=at_least(1, "--worst"), metavar="N",
+                        help=f"with --out: number of worst images of each task ({WORST})")
+    parser.add_argument("--render", action="store_true", help="render missing synthetic scenes of the model's config")
     add_idle_options(parser, CARRIED)
     add_override_argument(parser, "the model's config; of an .onnx model: sources, data_root, tasks.NAME.val, env")
 

@@ -3,8 +3,8 @@
     mtzoo eval-pair --resize resize.onnx --crop crop.onnx
     mtzoo eval-pair --resize resize.onnx --crop crop.onnx --cfg-options data_root=DIR --runs 0
 
-The data are the validation sources of the crop model's config, in original pixels. Latencies are of OpenVINO: both networks and
-the merge, against the resize network on the whole image at full resolution. Let nothing else run meanwhile.
+The data are the validation sources of the crop model's config, in original pixels. Latencies are measured in OpenVINO: both networks
+and the merge, against the resize network on the whole image at full resolution. Let nothing else run meanwhile.
 """
 
 import argparse
@@ -20,19 +20,19 @@ if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for Ope
     from mtzoo.engine.pair import BoxFigures, OtherFigures
     from mtzoo.runtime.bench_pair import PairBenchReport
 
-HELP = "AP of a resize and a crop model, alone and merged, and the pair's latency"
+HELP = "evaluate a resize and a crop model, alone and merged, and measure the pair's latency"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resize", required=True, metavar="MODEL", help="the model of the whole image")
     parser.add_argument("--crop", required=True, metavar="MODEL", help="the model of a window at full resolution")
-    parser.add_argument("--window", type=Path, metavar="FILE", help="where the window stands, as for `mtzoo predict`")
+    parser.add_argument("--window", type=Path, metavar="FILE", help="the position of the window, as for `mtzoo predict`")
     parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="at most N images of each folder")
     parser.add_argument("--threads", type=processes("--threads"), default=2, help="CPU threads (2)")
     parser.add_argument("--runs", type=at_least(0, "--runs"), default=30,
-                        help="interleaved rounds of the latency, 0 for none (30)")
-    parser.add_argument("--json", type=output_file("--json"), metavar="FILE", help="also write the figures there")
-    parser.add_argument("--render", action="store_true", help="render synthetic scenes of the crop model's config that are not there")
+                        help="interleaved rounds of the latency measurement, 0 for none (30)")
+    parser.add_argument("--json", type=output_file("--json"), metavar="FILE", help="also write the figures to this file")
+    parser.add_argument("--render", action="store_true", help="render missing synthetic scenes of the crop model's config")
     parser.add_argument("--cfg-options", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
                         help="override the data of the crop model's config: sources, data_root, tasks.NAME.val, env")
 

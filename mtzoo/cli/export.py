@@ -4,11 +4,11 @@
     mtzoo export --checkpoint work_dirs/4pe_resize-multitask/with-bn-last.pt --out with-bn.onnx
     mtzoo export --checkpoint work_dirs/4pe_resize-multitask/fusion-bn-c2-last.pt --weight-bits 7 --out seven.onnx
 
---input-format and --layout let the model read what a camera delivers: the way to BGR is inside, exact. --cfg-options deploy_geometry...
-fits it to another camera (docs/deploy.md). A checkpoint of step 3 gives label maps and boxes in original pixels, those of
-steps 0 to 2 raw maps.
---weight-bits 7 makes an integer network of a float or fake-quant checkpoint whose weights lie in [-63, 63]: on x86 without VNNI
-those of 8 bits run in float32. Measure what it costs with `mtzoo eval`.
+--input-format and --layout choose the format of the camera; the conversion to BGR is inside the model, and exact. --cfg-options
+deploy_geometry... adapts the model to another camera (docs/deploy.md). A checkpoint of step 3 gives label maps and boxes in original
+pixels, one of steps 0 to 2 raw maps.
+--weight-bits 7 makes an integer network with weights in [-63, 63] from a float or fake-quant checkpoint. On x86 without VNNI, 8-bit
+weights run in float32. `mtzoo eval` shows the cost in accuracy.
 """
 
 import argparse
@@ -33,19 +33,19 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--out", type=output_file("--out"), metavar="FILE",
                         help="the .onnx file; default: beside the checkpoint")
     parser.add_argument("--input-format", metavar="bgr|rgb|yuv444|nv12",
-                        help="of the image the model reads; default: the config's, bgr")
+                        help="the model's input format; default: the config's (bgr)")
     parser.add_argument("--layout", metavar="nchw|nhwc",
-                        help="of that image in memory: plane by plane, or pixel by pixel as cameras and OpenCV give it; default: the "
-                             "config's, nchw")
-    parser.add_argument("--batch", type=at_least(1, "--batch"), default=1, metavar="N", help="how many images it reads at once (1)")
+                        help="the input's memory layout: plane by plane, or pixel by pixel as in cameras and OpenCV; default: the "
+                             "config's (nchw)")
+    parser.add_argument("--batch", type=at_least(1, "--batch"), default=1, metavar="N", help="number of images per call (1)")
     parser.add_argument("--cfg-options", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
                         help="override keys of the checkpoint's config")
     parser.add_argument("--weight-bits", type=int, choices=(7,),
-                        help="weights of 7 bits, which run in int8 on CPUs without VNNI, too; of a float or fake-quant checkpoint")
+                        help="7-bit weights, which also run in int8 on CPUs without VNNI; from a float or fake-quant checkpoint")
     add_idle_options(parser, CARRIED)
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--raw", action="store_true", help="raw maps only, also at step 3")
-    form.add_argument("--keep-raw", action="store_true", help="raw maps besides label maps and boxes")
+    form.add_argument("--raw", action="store_true", help="output raw maps only, also at step 3")
+    form.add_argument("--keep-raw", action="store_true", help="output raw maps besides label maps and boxes")
 
 
 def run(args: argparse.Namespace) -> int:

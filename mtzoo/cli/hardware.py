@@ -1,10 +1,10 @@
-"""Profiles of deploy hardware: list them, measure this machine, check that a profile ranks networks as this machine does.
+"""List profiles of deploy hardware, measure this machine, or check that a profile ranks networks as this machine does.
 
     mtzoo hardware
     mtzoo hardware --calibrate my-device.yaml
     mtzoo hardware --check --config real_resize/multitask --deploy-hardware my-device.yaml
 
-A profile is what `mtzoo compress --deploy-hardware` predicts latency from. Measure with nothing else running.
+`mtzoo compress --deploy-hardware` predicts latency from a profile. Let nothing else run while measuring.
 """
 
 import argparse

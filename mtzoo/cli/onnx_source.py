@@ -20,16 +20,18 @@ OF_SOURCE = MappingProxyType({"images": None, "mean": None, "std": None, "order"
 def add_source_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """--onnx and what belongs to it; the group, for what a verb adds."""
     group = parser.add_argument_group("somebody else's network (docs/foreign.md)")
-    group.add_argument("--onnx", type=Path, metavar="MODEL", help="a float ONNX file that reads one image; in place of --config")
-    group.add_argument("--images", type=Path, metavar="DIR", help="images without labels: ranges are observed on some, others compare")
-    group.add_argument("--mean", type=float, nargs="+", metavar="M", help="of (x / 255 - mean) / std, one number or three")
-    group.add_argument("--std", type=float, nargs="+", metavar="S", help="0 and 1 for x / 255; 0 and 0.00392156862745098 for x")
+    group.add_argument("--onnx", type=Path, metavar="MODEL", help="a float ONNX file with one image as input; instead of --config")
+    group.add_argument("--images", type=Path, metavar="DIR", help="images without labels, for calibration and comparison")
+    group.add_argument("--mean", type=float, nargs="+", metavar="M", help="the input is (x / 255 - mean) / std; one number or three")
+    group.add_argument("--std", type=float, nargs="+", metavar="S",
+                       help="see --mean; mean 0 and std 1 for x / 255, std 0.00392156862745098 for x")
     order = group.add_mutually_exclusive_group()
     order.add_argument("--rgb", dest="order", action="store_const", const="rgb", help="order of the channels")
     order.add_argument("--bgr", dest="order", action="store_const", const="bgr")
-    group.add_argument("--size", type=size("--size"), metavar="HxW", help="of a file whose size is dynamic, e.g. 352x352")
-    group.add_argument("--uint8", action="store_true", help="the integer file reads the pixels themselves, not the normalised image")
-    group.add_argument("--weight-bits", type=at_least(4, "--weight-bits", 8), metavar="N", help="8, or 7 for CPUs without VNNI (8)")
+    group.add_argument("--size", type=size("--size"), metavar="HxW", help="the input size of a file with dynamic size, e.g. 352x352")
+    group.add_argument("--uint8", action="store_true", help="the integer file reads pixels instead of the normalised image")
+    group.add_argument("--weight-bits", type=at_least(4, "--weight-bits", 8), metavar="N",
+                       help="bits of weights: 8, or 7 for CPUs without VNNI (8)")
     return group
 
 

@@ -21,7 +21,7 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "training without a config", "--data takes a folder of any layout that `mtzoo data convert` reads, or one that it wrote. "
         "work_dirs/NAME gets data/, config.py, which you may edit, and run/.")
-    group.add_argument("--data", type=Path, metavar="DIR", help="the data set; it stays as it is")
+    group.add_argument("--data", type=Path, metavar="DIR", help="the folder of the data set; it is not changed")
     group.add_argument("--format", metavar="FORMAT", help="auto (default), or a format of `mtzoo data convert`")
     add_places_arguments(group)
 

@@ -3,10 +3,10 @@
   mtzoo predict MODEL photo.jpg drive/ clip.mp4 --out seen
   mtzoo predict --resize MODEL --crop MODEL drive/ --out seen
 
-Under --out: overlays/ in original size (a video gives a video), labels/TASK/ with label maps as PNG of class ids (of images),
-and results.json. MODEL is an .onnx file or the name of a zoo model (`mtzoo list`). A pair's answers are merged by the rules
-in the crop model's config; --window places its window by your camera (docs/deploy.md).
-Unreadable files are named and left out; the exit code is then 2.
+--out gets overlays/ in original size (a video for a video), labels/TASK/ with label maps of images as PNG of class ids, and
+results.json. MODEL is an .onnx file or the name of a zoo model (`mtzoo list`). The predictions of a pair are merged by the rules in
+the crop model's config; --window places its window for your camera (docs/deploy.md).
+Unreadable files are named and skipped; the exit code is then 2.
 """
 
 import argparse
@@ -31,16 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="image or video files, or folders of them; with the name or without")
     parser.add_argument("--resize", metavar="MODEL", help="of a pair: the model of the whole image")
     parser.add_argument("--crop", metavar="MODEL", help="of a pair: the model of a window at full resolution")
-    parser.add_argument("--window", type=Path, metavar="FILE", help="where a crop model's window stands: JSON with "
+    parser.add_argument("--window", type=Path, metavar="FILE", help="the position of a crop model's window: JSON with "
                                                                     "'vanishing_point' and 'original_hw', or 'camera'")
-    parser.add_argument("--out", type=output_folder("--out"), required=True, metavar="DIR", help="where the answers go")
+    parser.add_argument("--out", type=output_folder("--out"), required=True, metavar="DIR", help="folder for the results")
     parser.add_argument("--executor", choices=("openvino", "onnxruntime"), default="openvino",
-                        help="what runs the model (openvino)")
-    parser.add_argument("--threads", type=processes("--threads"), help="CPU threads; by default what the executor takes")
+                        help="the runtime (openvino)")
+    parser.add_argument("--threads", type=processes("--threads"), help="CPU threads; default: the runtime's")
     parser.add_argument("--min-score", type=parse_min_score, default=MinScore(DEFAULT), metavar="0..1[,CLASS=0..1]",
-                        help=f"weaker boxes are left out ({DEFAULT:g}), e.g. 0.3 or 0.3,person=0.5")
+                        help=f"leave out boxes with lower scores ({DEFAULT:g}), e.g. 0.3 or 0.3,person=0.5")
     parser.add_argument("--save-labels", choices=FORMS, metavar="FORMAT",
-                        help=f"write the answers to images as a data set, too, in OUT/{DATASET}, for labelling tools and `mtzoo data "
+                        help=f"also write the predictions as a data set to OUT/{DATASET}, for labelling tools and `mtzoo data "
                              f"convert`: {', '.join(FORMS)}")
 
 

@@ -1,12 +1,12 @@
-"""Remove channels of a float checkpoint for real, train it on, quantize, export, verify, compare.
+"""Remove channels and blocks of a float checkpoint, retrain, quantize, export, verify, compare.
 
     mtzoo prune --config real_resize/multitask --checkpoint with-bn-float-last.pt --ratio 0.3 --iters 2000
     mtzoo prune --config 4pe_resize/multitask --checkpoint with-bn-float-last.pt --ratio 0.2 --criterion latency
     mtzoo prune --config real_resize/multitask --checkpoint with-bn-float-last.pt --sensitivity table.json --max-drop 1
 
---out gets `pruning.json` (what was removed) and `.png`, the narrower network as a float checkpoint, `<prefix>-float-last.pt`,
-that every verb takes as any other, and its integer network with deploy model and `comparison.json`, made as `mtzoo ptq` does. Base of
-the comparison is the original network, quantized in the same way. Exit code 1: executors differ.
+--out gets `pruning.json` (what was removed) and `.png`; the pruned network as a float checkpoint, `<prefix>-float-last.pt`; and its
+integer network with deploy model and `comparison.json`, made as by `mtzoo ptq`. The comparison is with the original network,
+quantized in the same way. Exit code 1: executors differ.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from mtzoo.compression import IMPORTANCES
 from mtzoo.engine.pruning import CRITERIA, SCOPES, Pruning
 from mtzoo.recipes.prune import check_limits, prune
 
-HELP = "remove channels of a float checkpoint, train it on, quantize, compare"
+HELP = "remove channels and blocks of a float checkpoint, retrain, quantize, export, verify, compare"
 DEFAULTS = Pruning(0.5)
 
 
@@ -38,21 +38,21 @@ def add_arguments(parser: Parser) -> None:
     add_config_arguments(parser)
     add_checkpoint_argument(parser)
     parser.add_argument("--ratio", type=float, metavar="R",
-                        help="share of the criterion that goes, e.g. 0.3; with --sensitivity it may be left out: all that may go")
+                        help="share of the criterion to remove, e.g. 0.3; default with --sensitivity: all that the table allows")
     parser.add_argument("--criterion", choices=CRITERIA, default=DEFAULTS.criterion,
-                        help=f"what the ratio is of; latency: of the int8 network in OpenVINO, measured ({DEFAULTS.criterion})")
+                        help=f"what --ratio refers to; latency: of the int8 network in OpenVINO, measured ({DEFAULTS.criterion})")
     parser.add_argument("--importance", choices=IMPORTANCES, default=DEFAULTS.importance,
-                        help=f"which channels matter least ({DEFAULTS.importance})")
+                        help=f"how the importance of channels is estimated ({DEFAULTS.importance})")
     parser.add_argument("--scope", choices=SCOPES, default=DEFAULTS.scope,
-                        help=f"all channels compete, or the same share goes everywhere ({DEFAULTS.scope})")
+                        help=f"all channels compete, or the same share is removed everywhere ({DEFAULTS.scope})")
     parser.add_argument("--align", type=at_least(1, "--align"), default=DEFAULTS.align, metavar="N",
-                        help=f"group convolutions keep multiples of N outputs a group, others of 2 N channels ({DEFAULTS.align})")
-    parser.add_argument("--keep-blocks", action="store_true", help="only channels go, never a whole residual block")
+                        help=f"group convolutions keep multiples of N outputs per group, others of 2 N channels ({DEFAULTS.align})")
+    parser.add_argument("--keep-blocks", action="store_true", help="remove channels only, no residual blocks")
     parser.add_argument("--sensitivity", type=Path, metavar="FILE", help="a table of `mtzoo sensitivity` of this checkpoint")
     parser.add_argument("--max-drop", type=float, metavar="D",
-                        help="with --sensitivity: each group loses at most what costs every task D points when it goes alone")
+                        help="with --sensitivity: each group loses at most what costs any task D points on its own")
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
-                        help="training images whose int8 ranges are observed (64)")
+                        help="training images for calibration (64)")
     add_out_argument(parser, "a new folder; default work_dirs/CONFIG-prune")
     add_retraining_arguments(parser, required=False)
     add_ctx_argument(parser, several=False)

@@ -1,20 +1,20 @@
-"""Quantize a float checkpoint with no training: ranges from a few training images, then export, verify, compare.
+"""Quantize a float checkpoint without training (PTQ): calibrate on a few training images, export, verify, compare.
 
     mtzoo ptq --config 4pe_resize/multitask --checkpoint work_dirs/RUN/with-bn-float-last.pt --calib-images 64
     mtzoo ptq --config real_resize/multitask --checkpoint with-bn-float-last.pt --calib-images 64 --max-drop 0.5 \\
         --cfg-options quantization.observer=mse
 
---out gets `int-inference-last.pt`, a checkpoint of step 3 like any other, its deploy model and `comparison.json`. Where a task
-falls by more than --max-drop, the parts of the network that rounding hurts most stay in float, or in 16 bits with --fallback 16bit:
-`mixed-last.pt` and its deploy model are then written, too, which are not integer.
+--out gets `int-inference-last.pt` (a checkpoint of step 3), its deploy model and `comparison.json`. If a task loses more than
+--max-drop, the parts of the network with the most quantization noise stay in float, or in 16 bits with --fallback 16bit. This network
+of mixed precision is written as `mixed-last.pt` with its deploy model.
 
-Somebody else's network, with no training code (docs/foreign.md):
+Somebody else's network, without training code (docs/foreign.md):
 
     mtzoo ptq --onnx model.onnx --images frames/ --mean 0.485 0.456 0.406 --std 0.229 0.224 0.225 --rgb
 
---out gets `model-int8.onnx`, an exact integer file with the inputs and outputs of the original, verified, compared with the
-float file on images that it was not calibrated on, and measured.
-Exit code 1: executors differ, or the drop cannot be kept.
+--out gets `model-int8.onnx`, an exact integer file with the inputs and outputs of the original. It is verified, compared with the float
+file on other images than those of the calibration, and measured.
+Exit code 1: executors differ, or --max-drop cannot be met.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from mtzoo.compression import EQUALIZE, OF_FOREIGN, Corrections
 from mtzoo.engine.ptq import FALLBACKS
 from mtzoo.recipes.ptq import check_drop, quantize
 
-HELP = "quantize a float checkpoint with no training, export, verify, compare"
+HELP = "quantize a float checkpoint without training (PTQ), export, verify, compare"
 DEFAULTS = Corrections()
 
 
@@ -46,15 +46,16 @@ def add_arguments(parser: Parser) -> None:
     add_config_arguments(parser, required=False)
     add_checkpoint_argument(parser, required=False)
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), metavar="N",
-                        help="training images whose ranges are observed; with --onnx at most 64, and half of the folder")
+                        help="training images for calibration; with --onnx at most 64, and half of the folder")
     add_out_argument(parser, "a new folder; default work_dirs/CONFIG-ptq")
     parser.add_argument("--equalize", choices=EQUALIZE,
-                        help="balance channels of neighbouring layers, or of the whole network, before "
+                        help="balance the ranges of channels of neighbouring layers, or of the whole network, first "
                              f"({DEFAULTS.equalize}; with --onnx {OF_FOREIGN.equalize})")
     parser.add_argument("--bias-correction", action=argparse.BooleanOptionalAction,
-                        help="take back what rounding shifts the channels' means by; with --onnx it is done by default")
+                        help="correct the shift of channel means by rounding; default with --onnx")
     parser.add_argument("--max-drop", type=float, metavar="D", help="points of AP50, mIoU or top1 that a task may lose")
-    parser.add_argument("--fallback", choices=tuple(FALLBACKS), default="float", help="what becomes of the parts to blame then (float)")
+    parser.add_argument("--fallback", choices=tuple(FALLBACKS), default="float",
+                        help="with --max-drop: the format of parts that are not quantized to 8 bits (float)")
     add_float_layers_argument(parser)
     add_measuring_arguments(parser)
     add_onnx_arguments(parser)

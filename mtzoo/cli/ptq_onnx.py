@@ -16,10 +16,10 @@ OF_ONNX = {**OF_SOURCE, "observer": None, "iters": None, "learning_rate": None, 
 def add_onnx_arguments(parser: argparse.ArgumentParser) -> None:
     group = add_source_arguments(parser)
     group.add_argument("--iters", type=at_least(1, "--iters"), metavar="N",
-                       help="train the integers on the same images to say what the float network says: N iterations; default: none")
+                       help="N iterations of distillation from the float network on the same images; default: none")
     group.add_argument("--learning-rate", type=float, metavar="LR",
-                       help="of --iters, as a share of the size of each layer's weights (1e-4)")
-    group.add_argument("--ctx", metavar="cpu|0", help="device that observes and trains (auto: a GPU where there is one)")
+                       help="learning rate of --iters, as a share of the size of each layer's weights (1e-4)")
+    group.add_argument("--ctx", metavar="cpu|0", help="device of calibration and training (auto: a GPU if there is one)")
     group.add_argument("--observer", choices=CHOICES["observer"], help=f"how ranges are found ({OBSERVER_OF_FOREIGN})")
 
 

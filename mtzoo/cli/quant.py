@@ -1,13 +1,12 @@
-"""Train a float checkpoint on as the integers it will be, in one stage; then export, verify, compare.
+"""Quantization-aware training (QAT) of a float checkpoint in one stage; then export, verify, compare.
 
     mtzoo quant --config real_resize/multitask --checkpoint with-bn-float-last.pt --iters 300
     mtzoo quant --config real_resize/multitask --checkpoint pruned-float-last.pt --iters 300 --learning-rate 2e-5
     mtzoo quant ... --resume
 
-All BN is folded at once, ranges are calibrated, and fake-quant training begins, with the config's phase of step 2. `mtzoo
-quant-train` goes the longer way in four steps, from float training on. What the config's `quantization` keeps from being integers
-(float or 16-bit parts, scales of any value) stays as it says; such a network is written as `mixed-*`. Exit code 1: executors
-differ.
+All BN is folded at once, ranges are calibrated, and fake-quant training follows, by the config's phase of step 2. `mtzoo quant-train`
+takes four steps, from float training on. If the config's `quantization` has float or 16-bit parts, or scales of any value, the
+network is written as `mixed-*`. Exit code 1: executors differ.
 """
 
 import argparse
@@ -30,7 +29,7 @@ from mtzoo.cli.launch import in_processes_of_ctx
 from mtzoo.cli.parser import Parser
 from mtzoo.recipes.quant import quant
 
-HELP = "train a float checkpoint on with quantization, in one stage, export, verify, compare"
+HELP = "quantization-aware training of a float checkpoint in one stage, export, verify, compare"
 
 
 def add_arguments(parser: Parser) -> None:

@@ -1,4 +1,4 @@
-"""The main job: train in the four quantization steps, export, verify, measure, report.
+"""Train in four quantization steps, from float to integers; then export, verify, measure, report.
 
     mtzoo quant-train --config 4pe_resize/multitask --pipeline-test
     mtzoo quant-train --config 4pe_resize/multitask

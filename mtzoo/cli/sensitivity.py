@@ -1,11 +1,11 @@
-"""What every task loses when one channel group gets narrower, group by group: a table, a plot, and limits for `mtzoo prune`.
+"""Measure what every task loses when a single channel group is narrowed: a table, a plot, and limits for `mtzoo prune`.
 
     mtzoo sensitivity --config real_resize/multitask --checkpoint with-bn-float-last.pt --out table.json
     mtzoo sensitivity --config real_resize/multitask --checkpoint with-bn-float-last.pt --out table.json --limit 20 --compare-scratch 3
     mtzoo prune --config real_resize/multitask --checkpoint with-bn-float-last.pt --sensitivity table.json --max-drop 1
 
-The file is saved after each pass over the images, a few groups at a time; the same command goes on with it. FILE.png shows it.
-Exit code 1: with --compare-scratch, a point measured by itself has other metrics.
+The table is saved after each pass over the images, a few groups at a time; the same command continues it. FILE.png shows it.
+Exit code 1: with --compare-scratch, a point measured from scratch has other metrics.
 """
 
 import argparse
@@ -26,16 +26,16 @@ def add_arguments(parser: Parser) -> None:
     add_config_arguments(parser)
     add_checkpoint_argument(parser)
     parser.add_argument("--out", type=output_file("--out"), required=True, metavar="FILE",
-                        help="the table, .json; one of this network is gone on with")
+                        help="the table, .json; an unfinished one is continued")
     parser.add_argument("--ratios", nargs="+", type=ratios("--ratios"), default=[RATIOS], metavar="R",
-                        help=f"shares of a group that go ({' '.join(map(str, RATIOS))})")
+                        help=f"shares of a group to remove ({' '.join(map(str, RATIOS))})")
     parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="evaluate on at most N images of each folder")
     parser.add_argument("--importance", choices=IMPORTANCES, default=DEFAULTS.importance,
-                        help=f"which channels of a group go first ({DEFAULTS.importance})")
+                        help=f"how the importance of channels is estimated ({DEFAULTS.importance})")
     parser.add_argument("--align", type=at_least(1, "--align"), default=DEFAULTS.align, metavar="N",
                         help=f"see mtzoo prune ({DEFAULTS.align})")
     parser.add_argument("--compare-scratch", type=at_least(0, "--compare-scratch"), default=0, metavar="K",
-                        help="measure K of the points by themselves, too: the same metrics, and how many times the work")
+                        help="also measure K of the points from scratch, and compare metrics and time")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,12 +1,12 @@
-"""Make weights zero: train a float network on while more and more of its weights go, then integers, export, verify, compare.
+"""Retrain a float network while more and more of its weights become zero; then quantize, export, verify, compare.
 
     mtzoo sparsify --config real_resize/multitask --checkpoint with-bn-float-last.pt --ratio 0.75 --iters 4000 \\
         --distill-from with-bn-float-last.pt
     mtzoo sparsify --config real_resize/multitask --checkpoint with-bn-float-last.pt --pattern 2:4 --iters 4000
 
---out gets the run with `with-bn-float-last.pt`, a float checkpoint for `quant-train --checkpoint` (with the same `sparsity`
-in the config the zeros stay), `int-inference-last.pt`, its deploy model, `comparison.json` and `sparsity.json`: sizes raw and as
-stored compressed, and what runtimes make of the zeros, against the same network with all weights. Exit code 1: executors differ.
+--out gets `with-bn-float-last.pt`, a float checkpoint for `quant-train --checkpoint` (the zeros stay with the same `sparsity` in the
+config); `int-inference-last.pt` and its deploy model; `comparison.json`; and `sparsity.json` with sizes, raw and compressed, and
+latencies, against the same network with all weights. Exit code 1: executors differ.
 """
 
 import argparse
@@ -29,19 +29,19 @@ from mtzoo.cli.parser import Parser
 from mtzoo.compression.sparsity import UNSTRUCTURED
 from mtzoo.recipes.sparsify import sparsify, sparsity_options
 
-HELP = "make weights zero while training, then integers, export, verify, compare"
+HELP = "zero weights while retraining, quantize, export, verify, compare"
 
 
 def add_arguments(parser: Parser) -> None:
     add_config_arguments(parser)
     add_checkpoint_argument(parser)
     parser.add_argument("--ratio", type=float, metavar="R",
-                        help="share of the weights to be zero; default: the config's sparsity")
-    parser.add_argument("--pattern", metavar="N:M", help=f"of M neighbouring weights N stay, e.g. 2:4; default {UNSTRUCTURED}")
+                        help="share of weights to be zero; default: the config's sparsity")
+    parser.add_argument("--pattern", metavar="N:M", help=f"keep N of M neighbouring weights, e.g. 2:4; default: {UNSTRUCTURED}")
     add_retraining_arguments(parser)
     add_ctx_argument(parser)
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
-                        help="training images whose ranges are observed (64)")
+                        help="training images for calibration (64)")
     add_out_argument(parser, "a new folder; default work_dirs/CONFIG-sparsify")
     add_measuring_arguments(parser)
 

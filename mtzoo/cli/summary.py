@@ -1,4 +1,4 @@
-"""Print a network's nodes: who reads whom, which tasks share what, parameters and multiply-accumulates.
+"""Print a network's nodes: inputs, the tasks that share them, parameters and multiply-accumulates.
 
     mtzoo summary --config 4pe_resize/multitask
     mtzoo summary --config 4pe_resize/multitask --tasks seg_default,seg_lane

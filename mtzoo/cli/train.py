@@ -1,4 +1,4 @@
-"""Train a network in float, the first phase of step 0; its checkpoint starts `quant-train --checkpoint`.
+"""Train a network in float. `quant-train --checkpoint` can start from the result.
 
     mtzoo train --config 4pe_resize/multitask
     mtzoo train --config real_resize/pretrain --out work_dirs/pretrain

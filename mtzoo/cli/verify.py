@@ -2,12 +2,12 @@
 
     mtzoo verify --model work_dirs/4pe_resize-multitask/int-inference-export-last.onnx --images drive/
 
-The reference is the fake-quant torch network, rebuilt from the file. Exit code 0: none differs; 1: some do. Of a file that is no
-integer network (BN, float or 16-bit parts, scales of any value) equality is not promised: then it prints how far the
-runtimes are from torch. With --executors all each runtime is compared with the settings that its users have, also
-those that `predict` does not use; what cannot run the file is named.
+The reference is the fake-quant torch network, rebuilt from the file. Exit code 0: no value differs; 1: some do. For a file that is
+not an integer network (BN, float or 16-bit parts, scales of any value) equality is not promised; then the distance of the runtimes
+from torch is printed. --executors all compares every installed runtime, also with its default settings, and names those that cannot
+run the file.
 
-A file whose content is no longer what was exported is refused, by the hash that it holds.
+A file that was changed after its export is refused, by the hash in it.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from mtzoo.cli.parser import Parser
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
     from mtzoo.runtime import VerifyReport
 
-HELP = "count the values that differ between executors: 0 of all"
+HELP = "count the output values that differ between executors: 0"
 DIFFERS = 1
 UNPROVEN = ("the file holds no hash of its content (an earlier version wrote it) and has no sidecar: whether its integers are "
             "those that were exported cannot be proven; export it again")
@@ -33,7 +33,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="at most N images, spread evenly")
     parser.add_argument("--threads", type=processes("--threads"), default=2, help="CPU threads of the runtimes (2)")
     parser.add_argument("--executors", choices=("deploy", "all"), default="deploy",
-                        help="deploy: the two that predict has; all: each runtime with the settings that its users have (deploy)")
+                        help="deploy: those of `predict`; all: every installed runtime, also with its default settings (deploy)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,13 +1,13 @@
-"""Zoo models from elsewhere, and your own for others.
+"""Download zoo models, or share your own.
 
     mtzoo zoo list --from https://example.org/zoo
     mtzoo zoo pull seg_city --from https://example.org/zoo       # a folder or hf://user/repository, too
-    mtzoo predict seg_city photos/                               # a pulled model has a name, as a shipped one has
+    mtzoo predict seg_city photos/                               # a pulled model has a name, like a shipped one
     mtzoo train --config my_city --checkpoint zoo:seg_city        # its float weights are a start
     mtzoo zoo push seg_city --to zoo_folder --model int-inference-export-last.onnx --checkpoint with-bn-float-last.pt --card card.md
 
-A zoo is a folder with `zoo.json`, which holds size and sha256 of every file; any web server can offer it. Only files that cannot run
-anything are taken: ONNX with its sidecar, safetensors, Markdown. They go into the user's data folder, or where MTZOO_ZOO says.
+A zoo is a folder with `zoo.json`, which holds size and sha256 of every file; any web server can serve it. Only files that cannot run
+code are downloaded: ONNX with its sidecar, safetensors, Markdown. They are stored in the user's data folder, or in MTZOO_ZOO.
 """
 
 import argparse
@@ -27,19 +27,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="zoo_verb", required=True, metavar="{list,pull,push}")
     shown = verbs.add_parser("list", help="the models of a zoo, with their files")
     shown.add_argument("--from", dest="source", required=True, metavar="ZOO", help="a folder, http(s)://... or hf://user/repository")
-    got = verbs.add_parser("pull", help="bring a model to this machine")
+    got = verbs.add_parser("pull", help="download a model")
     got.add_argument("name", type=check_name)
     got.add_argument("--from", dest="source", required=True, metavar="ZOO", help="a folder, http(s)://... or hf://user/repository")
-    given = verbs.add_parser("push", help="put a model of yours into a zoo's folder")
+    given = verbs.add_parser("push", help="add your model to a zoo folder")
     given.add_argument("name", type=check_name)
-    given.add_argument("--to", type=output_folder("--to"), required=True, metavar="DIR", help="the zoo's folder, made if need be")
+    given.add_argument("--to", type=output_folder("--to"), required=True, metavar="DIR", help="the zoo folder; created if missing")
     given.add_argument("--model", type=Path, metavar="MODEL", help="the deploy model, .onnx; its sidecar goes with it")
-    given.add_argument("--checkpoint", type=Path, metavar="CKPT", help="a float checkpoint: becomes safetensors with its config")
+    given.add_argument("--checkpoint", type=Path, metavar="CKPT", help="a float checkpoint, stored as safetensors with its config")
     stored = given.add_mutually_exclusive_group()
     stored.add_argument("--half", dest="stored", action="store_const", const="float16", default="float32",
-                        help="weights as float16: half the space")
+                        help="store weights as float16: half the space")
     stored.add_argument("--int8", dest="stored", action="store_const", const="int8",
-                        help="weights of convolutions in 8 bits, each output channel with a step of its own: a quarter of the space")
+                        help="store weights of convolutions in 8 bits per output channel: a quarter of the space")
     given.add_argument("--card", type=Path, metavar="FILE.md", help="the model card")
 
 

@@ -1,11 +1,11 @@
-"""Make the table of the zoo: parameters, MACs, latency in float and int8, pruned forms, and whether all executors agree.
+"""Make the table of the zoo: parameters, MACs, latency in float, int8 and pruned, and whether all executors agree.
 
     mtzoo zoo-table
     mtzoo zoo-table --names "zoo/fast*" --check --size 128x256
     mtzoo zoo-table --bench --size 512x1024 --ratios 0.1 0.2 0.3 --record zoo.json --out zoo.md
 
-Weights are random and calibrated on noise: nothing in the table depends on what a network has learnt. What the record holds already is
-not done again. Let nothing else run beside --bench; on a CPU without VNNI add --weight-bits 7.
+Weights are random and calibrated on noise: nothing in the table depends on training. Networks in the record are not measured again. Let
+nothing else run during --bench; on a CPU without VNNI add --weight-bits 7.
 """
 
 import argparse
@@ -25,13 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="compare all executors on an image of noise")
     parser.add_argument("--bench", action="store_true", help="measure the latency in float and int8")
     parser.add_argument("--ratios", nargs="+", type=ratios("--ratios"), default=[], metavar="R",
-                        help="with --bench: also without these shares of the int8 latency, by pruning")
-    parser.add_argument("--weight-bits", type=int, choices=(7,), help="weights of 7 bits, which run in int8 on CPUs without VNNI, too")
+                        help="with --bench: also measure networks pruned by these shares of the int8 latency")
+    parser.add_argument("--weight-bits", type=int, choices=(7,), help="7-bit weights, which also run in int8 on CPUs without VNNI")
     parser.add_argument("--threads", type=processes("--threads"), default=1, help="CPU threads (1)")
     parser.add_argument("--runs", type=at_least(1, "--runs"), default=10, help="rounds of each measurement (10)")
     parser.add_argument("--record", type=output_file("--record"), metavar="FILE",
-                        help="a JSON file to go on from and to keep the results in")
-    parser.add_argument("--out", type=output_file("--out"), metavar="FILE", help="write the table as Markdown, too")
+                        help="a JSON file for the results; finished networks in it are not measured again")
+    parser.add_argument("--out", type=output_file("--out"), metavar="FILE", help="also write the table as Markdown")
 
 
 def run(args: argparse.Namespace) -> int:
