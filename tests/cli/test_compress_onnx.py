@@ -33,7 +33,7 @@ def test_ways_are_tried_and_the_best_is_written(images, tmp_path, capsys):  # no
     (["--onnx", "x.onnx", "--images", ".", *MODEL, "--learning-rate", "1e-5"],
      "--learning-rate has no effect without --iters; leave it out"),
     (["--onnx", "x.onnx", "--images", ".", *MODEL, "--learning-rate", "0", "--iters", "2"],
-     "learning rate 0: a number above 0"),
+     "learning rate 0: expected a number above 0"),
     (["--onnx", "x.onnx", *MODEL], "--images is missing with --onnx"),
     (["--config", "x.py", "--checkpoint", "x.pt", "--rgb"], "--rgb or --bgr belongs to --onnx"),
     (["--checkpoint", "x.pt"], "--config is missing; give it, or --onnx MODEL.onnx"),

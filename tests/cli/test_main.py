@@ -71,7 +71,7 @@ def test_argparse_never_leaves_by_itself(verb, argv, status, capsys):
 @pytest.mark.parametrize(("message", "line"), [
     ("boxes.json: annotations[3]: bbox has no area; drop it", "boxes.json: annotations[3]: bbox has no area; drop it"),
     ("a\nb\udce9.png: fix it", "a\\nb\\udce9.png: fix it"), ("[/b]\x1b[31m: fix it", "[/b]\\x1b[31m: fix it"),
-    ("x" * 10**7 + "; fix it", "x" * 468 + " [... 9,999,073 characters ...] " + "x" * 459 + "; fix it"),
+    ("x" * 10**7 + "; drop it", "x" * 468 + " [... 9,999,073 characters ...] " + "x" * 459 + "; drop it"),
 ])
 def test_a_users_mistake_is_one_line(verb, capsys, message, line):
     def run(args):

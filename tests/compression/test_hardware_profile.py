@@ -40,19 +40,19 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"overhead_us": 0}, r"mine\.yaml: overhead_us=0: a number above 0"),
+    ({"overhead_us": 0}, r"mine\.yaml: overhead_us=0: expected a number above 0"),
     ({"overhead_us": None}, r"mine\.yaml: .*overhead_us"),
     ({"bandwith_gb_s": 3}, r"mine\.yaml: bandwith_gb_s: unknown key.*bandwidth_gb_s"),
     ({"precisions": ["int8", "int4"]}, r"'int4' is not one of fp32, bf16, int8"),
     ({"precisions": []}, "precisions is empty"),
-    ({"throughput_gmac_s": {"fp32": {"pointwise": 1}}}, r"throughput_gmac_s\.fp32: a rate for each of pointwise, dense, group"),
-    ({"channel_alignment": 2.5}, "channel_alignment=2.5: a whole number"),
-    ({"sparse_ratio": 1.0}, "sparse_ratio=1.0: a share"),
+    ({"throughput_gmac_s": {"fp32": {"pointwise": 1}}}, r"throughput_gmac_s\.fp32: expected a rate for each of pointwise, dense, group"),
+    ({"channel_alignment": 2.5}, "channel_alignment=2.5: expected a whole number"),
+    ({"sparse_ratio": 1.0}, "sparse_ratio=1.0: expected a share"),
     ({"sparse_speedup": {"bf16": 2.0}}, "sparse_speedup.*only of its own precisions"),
     ({"leaf_gvalues_s": {"bf16": {"move": 2.0}}}, "leaf_gvalues_s.*only of its own precisions"),
     ({"leaf_gvalues_s": {"int8": {"pool": 2.0}}}, r"mine\.yaml: leaf_gvalues_s\.int8\.pool: no such kind of layer; there are move, "),
-    ({"leaf_gvalues_s": {"int8": {"window": 0}}}, r"leaf_gvalues_s\.int8\.window=0: a number above 0"),
-    ({"leaf_gvalues_s": {"int8": 2.0}}, r"leaf_gvalues_s\.int8=2\.0: a rate for each kind"),
+    ({"leaf_gvalues_s": {"int8": {"window": 0}}}, r"leaf_gvalues_s\.int8\.window=0: expected a number above 0"),
+    ({"leaf_gvalues_s": {"int8": 2.0}}, r"leaf_gvalues_s\.int8=2\.0: expected a rate for each kind"),
 ])
 def test_what_does_not_fit_is_named(tmp_path, changes, message):
     with pytest.raises(UserError, match=message):

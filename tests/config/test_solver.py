@@ -32,8 +32,8 @@ def test_a_name_counts_before_a_pattern(tmp_path):
     ({"seg_aux": {"lr": 10}}, "quant_phase", r"quant_phase\.optimizer\.multipliers\.seg_aux: no node of this phase has this name"),
     ({"seg_*": {"lr": 2}, "*_head": {"lr": 3}}, "float_phase", r"node 'seg_head' matches both 'seg_\*' and '\*_head'; name it itself"),
     ({"*": {"lr": 0}}, "float_phase", r"multipliers: lr=0 for every node, nothing would be trained"),
-    ({"backbone": {"lr": -1}}, "float_phase", r"optimizer\.multipliers\.backbone: lr=-1\.0: a factor in 0"),
-    ({"backbone": {"weight_decay": 1e9}}, "float_phase", r"multipliers\.backbone: weight_decay=1000000000\.0: a factor in 0"),
+    ({"backbone": {"lr": -1}}, "float_phase", r"optimizer\.multipliers\.backbone: lr=-1\.0: expected a factor in 0"),
+    ({"backbone": {"weight_decay": 1e9}}, "float_phase", r"multipliers\.backbone: weight_decay=1000000000\.0: expected a factor in 0"),
     ({"backbone": {"lr_mult": 0.1}}, "float_phase", r"backbone\.lr_mult: unknown key; it is called .*multipliers\.backbone\.lr'"),
     ({"backbone": 0.1}, "float_phase", r"multipliers\.backbone: expected a dict of Multiplier's keys, got 0\.1"),
 ])
@@ -102,7 +102,7 @@ def test_an_override_reaches_a_multiplier_and_a_node_of_the_table_an_auxiliary_h
 
 
 @pytest.mark.parametrize(("ema", "message"), [
-    ({"decay": 1.0}, r"float_phase\.ema: decay=1\.0: a share between 0 and 1"),
+    ({"decay": 1.0}, r"float_phase\.ema: decay=1\.0: expected a share between 0 and 1"),
     ({"warmup_iterations": -1}, r"float_phase\.ema: warmup_iterations=-1"),
     ({"tau": 2000}, r"ema\.tau: unknown key; it is called .*ema\.warmup_iterations'"),
 ])
@@ -116,11 +116,11 @@ def test_an_average_that_cannot_be_is_told(tmp_path, ema, message):
 @pytest.mark.parametrize(("validation", "message"), [
     ({}, r"float_phase\.validation: give either 'every_epochs' or 'every_iterations'"),
     ({"every_epochs": 1, "every_iterations": 1}, "give either 'every_epochs' or 'every_iterations'"),
-    ({"every_epochs": 1, "patience": 0}, "patience=0: a number above 0"),
+    ({"every_epochs": 1, "patience": 0}, "patience=0: expected a number above 0"),
     ({"every_epochs": 1, "metric": {"sge/mIoU": 1}}, r"solver\[0\]\.float_phase\.validation\.metric: 'sge/mIoU' is of no task.*'seg'"),
     ({"every_epochs": 1, "metric": {"seg/AP": 1}}, "metric: 'seg/AP' is not a metric of the task"),
     ({"every_epochs": 1, "metric": {"seg/IoU/thnig": 1}}, r"'seg/IoU/thnig' is not a metric of the task.*'IoU/thing'"),
-    ({"every_epochs": 1, "metric": {"seg/mIoU": 0}}, r"metric\.seg/mIoU=0\.0: a weight above 0"),
+    ({"every_epochs": 1, "metric": {"seg/mIoU": 0}}, r"metric\.seg/mIoU=0\.0: expected a weight above 0"),
     ({"every_epochs": 1, "save_best": "auto"}, r"save_best: unknown key; it is called .*validation\.metric'"),
 ])
 def test_a_validation_that_cannot_be_is_told(tmp_path, validation, message):

@@ -73,5 +73,5 @@ def test_a_threshold_that_is_no_share_is_told(tmp_path, value):
     root = write_images(tmp_path / "data")
     values = config_values(root, ["seg"])
     values["tasks"]["seg"]["oversample_thr"] = value
-    with pytest.raises(UserError, match=f"tasks.seg.oversample_thr={value}: above 0 and at most 1"):
+    with pytest.raises(UserError, match=f"tasks.seg.oversample_thr={value}: expected a number above 0 and at most 1"):
         config_from_dict(values)

@@ -51,7 +51,7 @@ def test_pieces_count_iterations_from_the_beginning():
     ({"boundaries": (3,), "factors": (0.1,)}, "type='cosine' with 1 boundaries and 1 factors"),
     ({"type": "piecewise"}, "type='piecewise' with 0 boundaries and 0 factors"),
     ({"type": "piecewise", "boundaries": (3, 5), "factors": (0.1,)}, "2 boundaries and 1 factors"),
-    ({"type": "piecewise", "boundaries": (5, 3), "factors": (0.1, 0.1)}, r"boundaries=\[5, 3\]: rising"),
+    ({"type": "piecewise", "boundaries": (5, 3), "factors": (0.1, 0.1)}, r"boundaries=\[5, 3\]: expected rising"),
     ({"type": "piecewise", "boundaries": (0,), "factors": (0.1,)}, "rising iterations above 0"),
     ({"type": "piecewise", "boundaries": (3,), "factors": (-0.1,)}, "factors="),
 ])

@@ -81,5 +81,5 @@ def test_the_largest_sum_has_the_bits_of_both_axes():
 
 def test_factors_without_exact_weights():
     for factor in (0, 1, 3, 32):
-        with pytest.raises(ValueError, match=f"factor={factor}: one of 2, 4, 8, 16"):
+        with pytest.raises(ValueError, match=f"factor={factor}: expected one of 2, 4, 8, 16"):
             UpsampleBilinear(factor)

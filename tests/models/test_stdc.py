@@ -32,5 +32,5 @@ def test_a_module_joins_all_its_convolutions(stride):
 def test_what_does_not_fit_is_told():
     with pytest.raises(ValueError, match=r"channels=\[8, 16, 24, 32, 50\]: expected five numbers, the last three multiples of 8"):
         STDC(IMAGE, channels=(8, 16, 24, 32, 50))
-    with pytest.raises(ValueError, match=r"layers=\[2, 0, 2\]: three numbers above 0"):
+    with pytest.raises(ValueError, match=r"layers=\[2, 0, 2\]: expected three numbers above 0"):
         STDC(IMAGE, channels=CHANNELS, layers=(2, 0, 2))

@@ -83,7 +83,7 @@ def test_a_window_and_pixels_in_their_own_order(frozen, model_path, tmp_path):
 
 def test_a_batch_that_cannot_be(frozen, tmp_path):
     for batch in (0, 17):
-        with pytest.raises(UserError, match=f"batch={batch}: 1 to 16 images"):
+        with pytest.raises(UserError, match=f"batch={batch}: expected 1 to 16 images"):
             export_model(frozen, replace(spec(3), batch=batch), tmp_path / "no.onnx", postprocess=True)
     assert not list(tmp_path.iterdir())
 
