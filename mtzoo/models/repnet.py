@@ -159,7 +159,7 @@ class RepSegmentationTower(nn.Module):
         super().__init__()
         self.picked, specs = select_levels(in_specs, strides)
         if len(specs) > 2 or len(specs) == 2 and specs[1].stride != 2 * specs[0].stride:
-            raise ValueError(f"strides={list(strides)}: expected one stride, or two of which the second is twice the first, e.g. [4, 8]")
+            raise ValueError(f"strides={list(strides)}: expected one stride, or two, the second twice the first, e.g. [4, 8]")
         coarse = specs[-1]
         self.context = RepConvBNAct(coarse.channels, coarse.channels)
         self.out_specs = [FeatureSpec(coarse.channels, coarse.stride, f"s{coarse.stride}")]

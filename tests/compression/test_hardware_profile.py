@@ -45,7 +45,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
     ({"bandwith_gb_s": 3}, r"mine\.yaml: bandwith_gb_s: unknown key.*bandwidth_gb_s"),
     ({"precisions": ["int8", "int4"]}, r"'int4' is not one of fp32, bf16, int8"),
     ({"precisions": []}, "precisions is empty"),
-    ({"throughput_gmac_s": {"fp32": {"pointwise": 1}}}, r"throughput_gmac_s\.fp32: expected a rate for each of pointwise, dense, group"),
+    ({"throughput_gmac_s": {"fp32": {"pointwise": 1}}}, r"throughput_gmac_s\.fp32: expected a rate for each of pointwise, dense"),
     ({"channel_alignment": 2.5}, "channel_alignment=2.5: expected a whole number"),
     ({"sparse_ratio": 1.0}, "sparse_ratio=1.0: expected a share"),
     ({"sparse_speedup": {"bf16": 2.0}}, "sparse_speedup.*only of its own precisions"),

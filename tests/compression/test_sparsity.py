@@ -25,7 +25,7 @@ def zeros(masks):
 
 @pytest.mark.parametrize(("values", "message"), [
     ({}, "'ratio' is missing"), ({"ratio": 0.0}, "ratio=0.0: must lie between 0 and 1"), ({"ratio": 1.0}, "ratio=1.0"),
-    ({"ratio": 0.75, "pattern": "2:4"}, "a ratio of its own; give one of the two"), ({"pattern": "4:2"}, "expected 'unstructured', or N of M"),
+    ({"ratio": 0.75, "pattern": "2:4"}, "a ratio of its own; give one"), ({"pattern": "4:2"}, "expected 'unstructured', or N of M"),
     ({"pattern": "blocks"}, "expected 'unstructured', or N of M"), ({"ratio": 0.5, "begin": 0.5, "end": 0.2}, "begin < end"),
     ({"ratio": 0.5, "interval": 0}, "interval=0"), ({"ratio": 0.5, "initial_ratio": 0.5}, "initial_ratio=0.5: must be"),
 ])

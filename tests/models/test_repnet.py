@@ -79,7 +79,7 @@ def test_towers():
     alone = RepSegmentationTower(FEATURES, strides=[8]).eval()
     assert alone.out_specs == [FeatureSpec(8, 8, "s8")]
     assert alone(maps(FEATURES))[0].shape == (1, 8, 8, 12)
-    with pytest.raises(ValueError, match=r"strides=\[8, 32\]: expected one stride, or two of which the second is twice the first"):
+    with pytest.raises(ValueError, match=r"strides=\[8, 32\]: expected one stride, or two, the second twice the first"):
         RepSegmentationTower(FEATURES, strides=[8, 32])
 
 

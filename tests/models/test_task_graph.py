@@ -45,7 +45,7 @@ def test_one_name_with_two_inputs_is_refused_too():
     ((BACKBONE, NECK, NodeSpec("h", "DenseSegmentationHead", ("neck",))), "node 'h': DenseSegmentationHead needs 'num_classes'"),
     ((NodeSpec("backbone", "VarGNetV2", params={"width": 0.3}),), "node 'backbone': width=0.3"),
     ((NodeSpec("backbone", "VarGNetV2", params={"width": 4}),), "0.25 ... 2.0"),
-    ((NodeSpec("backbone", "VarGNetV2", params={"blocks": [1, 3]}),), r"node 'backbone': blocks=\[1, 3\]: expected 4 numbers of at least 1"),
+    ((NodeSpec("backbone", "VarGNetV2", params={"blocks": [1, 3]}),), r"blocks=\[1, 3\]: expected 4 numbers of at least 1"),
     ((NodeSpec("backbone", "VarGNetV2", params={"width": "wide"}),), "node 'backbone'"),
     ((BACKBONE, NECK, segmentation_head(strides=[2])), r"no feature of stride 2; the inputs have strides \[4, 8, 16, 32\]"),
     ((BACKBONE, NECK, segmentation_head(strides=[4, 16])), "second is twice the first"),
@@ -99,7 +99,7 @@ def test_a_feature_that_is_not_there_is_one_line(source, message):
 
 @pytest.mark.parametrize(("spec", "message"), [
     (NodeSpec("backbone", "VarGNetV2", params={"width": 0.5, "group_base": 0}), "node 'backbone': ZeroDivisionError"),
-    (NodeSpec("backbone", "VarGNetV2", params={"width": 0.5, "group_base": -8}), "node 'backbone'.group_base=-8: expected numbers in 0"),
+    (NodeSpec("backbone", "VarGNetV2", params={"width": 0.5, "group_base": -8}), "'backbone'.group_base=-8: expected numbers in 0"),
     (NodeSpec("backbone", "VarGNetV2", params={"width": 1e300}), "node 'backbone': width=1e"),
     (NodeSpec("backbone", "VarGNetV2", params={"width": "wide"}), "node 'backbone': TypeError"),
     (segmentation_head(depth=10**9), "node 'seg_head'.depth=1000000000: expected numbers in 0..128"),

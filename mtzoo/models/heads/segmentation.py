@@ -23,7 +23,7 @@ class DenseSegmentationHead(nn.Module):
                  channels: int = 32, depth: int = 1, group_base: int = 8, factor: int = 1) -> None:
         super().__init__()
         if not 1 <= len(strides) <= 2:
-            raise ValueError(f"strides={tuple(strides)}: expected one stride, or two of which the second is twice the first")
+            raise ValueError(f"strides={tuple(strides)}: expected one stride, or two, the second twice the first")
         self.picked, specs = select_levels(in_specs, strides)
         if len(specs) == 2 and specs[1].stride != 2 * specs[0].stride:
             raise ValueError(f"strides={tuple(strides)}: the second is twice the first, e.g. (4, 8)")
