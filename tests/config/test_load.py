@@ -133,7 +133,7 @@ def put(values, dotted, value):
     ("env.shuffle_chunk_size", -1, r"^env: shuffle_chunk_size=-1: expected 0 or more"),
     ("env.max_bad_images", 1.5, r"^env: max_bad_images=1.5: expected a share in 0..1"),
     ("env.log_interval", 0, r"^env: log_interval=0: expected a number above 0"),
-    ("env.amp", "fp16", r"^env\.amp='fp16': one of 'auto', 'bf16', 'off'"),
+    ("env.amp", "fp16", r"^env\.amp='fp16': expected one of 'auto', 'bf16', 'off'"),
     ("samples_per_epoch", 0, "^samples_per_epoch=0"),
     ("data_root", 3, "^data_root=3: expected str"),
     # values that cannot work
@@ -153,7 +153,7 @@ def put(values, dotted, value):
     ("deploy_geometry", {"resized_hw": [60, 96], "input_hw": [60, 96], "stride": 32},
      r"^deploy_geometry: input_hw=\(60, 96\): height 60.* pad to 64"),
     ("quantization", {"weight_bits": 3}, r"weight_bits=3"),
-    ("loss_balance", "equal", "^loss_balance='equal': one of 'fixed', 'uncertainty'"),
+    ("loss_balance", "equal", "^loss_balance='equal': expected one of 'fixed', 'uncertainty'"),
     ("tasks.det.loss.weight", -1.0, r"^tasks\.det\.loss: weight=-1.0"),
     # more than any training means, or than a machine has
     ("env.workers", 10**9, r"^env: workers=1000000000: at most 4,096"),
@@ -260,7 +260,7 @@ def test_options_replace_what_stands_in_the_file(values, tmp_path):
     ("tasks.dett.weight", "tasks has no 'dett'; did you mean 'det'"),
     ("solver.9.prefix", r"--cfg-options solver\.9\.prefix: no such place"),
     ("solver.first.prefix", r"--cfg-options solver\.first\.prefix: no such place"),
-    ("loss_balance.x.y", r"--cfg-options loss_balance\.x\.y: no such place|loss_balance=.*wanted"),
+    ("loss_balance.x.y", r"--cfg-options loss_balance\.x\.y: no such place|loss_balance=.*expected"),
 ])
 def test_bad_options_are_told(values, tmp_path, key, message):
     with pytest.raises(UserError, match=message):

@@ -86,7 +86,7 @@ def test_towers():
 def test_what_is_not_there_is_told():
     with pytest.raises(ValueError, match="size='large': expected one of nano, small, medium"):
         RepNet(IMAGE, size="large")
-    with pytest.raises(ValueError, match="stem='conv': 'patch'"):
+    with pytest.raises(ValueError, match="stem='conv': expected 'patch'"):
         RepNet(IMAGE, stem="conv")
 
 

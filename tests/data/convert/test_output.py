@@ -53,7 +53,7 @@ def test_a_touched_conversion_is_not(touch, kitti, tmp_path):
 def test_anything_else_is_refused(content, kitti, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "convert.json").write_text(content)
-    with pytest.raises(UserError, match="is not an earlier conversion"):
+    with pytest.raises(UserError, match="not an earlier conversion"):
         converted("kitti", kitti, tmp_path / "out")
     assert (tmp_path / "out" / "convert.json").read_text() == content
 
@@ -99,7 +99,7 @@ def test_what_a_killed_conversion_left_goes_and_what_it_took_away_comes_back(kit
 
 def test_files_that_come_while_it_converts_are_kept(kitti, tmp_path):
     folder = OutFolder(tmp_path / "out", kitti)
-    with pytest.raises(UserError, match="no earlier conversion"), folder.writing():
+    with pytest.raises(UserError, match="not an earlier conversion"), folder.writing():
         write_text(tmp_path / "out" / "mine.txt", "mine")
     assert os.listdir(tmp_path / "out") == ["mine.txt"]
 

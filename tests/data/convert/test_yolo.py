@@ -65,8 +65,8 @@ def test_a_bad_row_is_named(row, message, tmp_path):
 
 @pytest.mark.parametrize(("lines", "message"), [
     (["train: [", "names: [a]"], r"data.yaml: not YAML"),
-    (["train: images/train", "val: images/val", "names: {-1: a}"], r"data.yaml: names=\{...\}; a list of class names"),
-    (["train: images/train", "val: images/val", "names: {0: a, x: b}"], r"data.yaml: names=\{...\}; a list of class names"),
+    (["train: images/train", "val: images/val", "names: {-1: a}"], r"data.yaml: names=\{...\}; expected a list of class names"),
+    (["train: images/train", "val: images/val", "names: {0: a, x: b}"], r"data.yaml: names=\{...\}; expected a list of class names"),
     (["train: images/gone", "val: gone/val", "names: [a, b]"],
      r"data.yaml: 'train' and 'val' do not exist; .*data.yaml: 'images/gone': no such folder or list"),
     (["train: !!python/object/apply:os.getcwd []", "val: a", "names: [a]"], r"data.yaml: not YAML"),
