@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mtzoo.cli import predict_output
 from mtzoo.data import video
+from mtzoo.recipes.predict import output as predict_output
 from tests.cli.predict_helpers import run, use_fake_model, write_image
 
 
