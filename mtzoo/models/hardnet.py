@@ -86,8 +86,8 @@ class HarDNetDecoder(nn.Module):
         if any(coarse != 2 * fine for fine, coarse in pairwise(strides)):
             raise ValueError(f"HarDNetDecoder needs strides that double, got {strides}")
         if not len(growth) == len(layers) == len(in_specs) - 1 > 0:
-            raise ValueError(f"growth={list(growth)}, layers={list(layers)}: one number each for each feature but the coarsest is "
-                             f"wanted, {len(in_specs) - 1}")
+            raise ValueError(f"growth={list(growth)}, layers={list(layers)}: expected one number each for each feature but the "
+                             f"coarsest, {len(in_specs) - 1}")
         self.projections, self.blocks = nn.ModuleList(), nn.ModuleList()
         width = in_specs[-1].channels
         for spec, k, count in zip(in_specs[-2::-1], growth[::-1], layers[::-1]):

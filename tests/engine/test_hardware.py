@@ -82,7 +82,7 @@ def test_every_chain_is_a_model_of_its_leaves(kind, precision):
 
 
 def test_a_chain_of_no_kind_is_refused():
-    with pytest.raises(ValueError, match="kind='pool': one of move, "):
+    with pytest.raises(ValueError, match="kind='pool': expected one of move, "):
         leaf_step("pool", 8, 0)
 
 

@@ -151,10 +151,10 @@ def test_every_kind_of_operator_that_does_not_lower_is_named_once_with_its_place
 
 @pytest.mark.parametrize(("shape", "hw", "message"), [
     ((1, 3, "H", "W"), None, "height and width are not fixed; give --size HxW"),
-    ((1, 3, 16, 24), (32, 32), "is fixed to 16 x 24; leave --hw out"),
+    ((1, 3, 16, 24), (32, 32), "is fixed to 16 x 24; leave --size out"),
     ((1, 1, 16, 24), None, r"expected one image \(1, 3, H, W\)"),
     ((4, 3, 16, 24), None, r"expected one image \(1, 3, H, W\)"),
-    ((1, 3, 16, "W"), (20, 24), "leave --hw out"),
+    ((1, 3, 16, "W"), (20, 24), "leave --size out"),
 ])
 def test_an_input_that_is_no_image_of_a_known_size(shape, hw, message):
     with pytest.raises(UserError, match=message):
