@@ -58,7 +58,7 @@ BACKBONE = {"name": "backbone", "type": "VarGNetV2", "width": 0.5}
     (lambda v: head(v, "seg", type="PerLocationDetectionHead"), r"tasks\.seg: its last node 'seg_head'.*is not a segmentation head"),
     (lambda v: head(v, "det", type="DenseSegmentationHead"), r"tasks\.det: its last node 'det_head'.*is not a detection head"),
     (lambda v: head(v, "seg", type="ClassificationHead"), r"is not a segmentation head \(its logits are of the whole image\)"),
-    (lambda v: task(v, "seg", kind="classification"), r"is not a classification head \(its logits are a map\).*e\.g\. ClassificationHead"),
+    (lambda v: task(v, "seg", kind="classification"), r"is not a classification head \(its logits are a map\).*ClassificationHead"),
     (lambda v: {**v, "train_geometry": {**v["train_geometry"], "crop_hw": [60, 96]}},
      r"^train_geometry\.crop_hw=\[60, 96\]: not multiples of the network's stride 32; use \[64, 96\]"),
     (lambda v: sized(v, [64, 100]),
