@@ -18,7 +18,7 @@ from mtzoo.deploy.export import export_model
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.latency_check import quantized_on_noise
-from mtzoo.engine.ptq import Job, fold_all, integer_network, load_float_network
+from mtzoo.engine.ptq import PtqInputs, fold_all, integer_network, load_float_network
 from mtzoo.engine.stages import INTEGER_STEP, config_network
 from mtzoo.errors import UserError
 from mtzoo.locate import find_checkpoint, find_config
@@ -104,7 +104,7 @@ def write_predictor(path: Path, pictures: Sequence[Path], hw: tuple[int, int]) -
     images = [read_image(picture) for picture in pictures]
     seen = np.stack([config.deploy_geometry.view(image.shape[:2]).show(image) for image in images])
     batches = Batches(torch.from_numpy(seen).permute(0, 3, 1, 2))
-    net, _ = integer_network(Job(config, fold_all(load_float_network(config, weights), config), batches, Corrections()))
+    net, _ = integer_network(PtqInputs(config, fold_all(load_float_network(config, weights), config), batches, Corrections()))
     export_model(net, export_spec(config, INTEGER_STEP), path, postprocess=True)
     return path
 

@@ -82,6 +82,6 @@ def report(out: Path, names: Sequence[str]) -> int:
     text, drawn = table(rows), picture(rows)
     (out / "table.md").write_text(text + "\n")
     if drawn:
-        (out / "accuracy_latency.svg").write_text(drawn)
+        (out / "accuracy_latency.svg").write_bytes(drawn)
     print(text)
     return 0

@@ -101,7 +101,7 @@ def test_where_nothing_pays_nothing_is_trained(root, tmp_path, given_latencies, 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--deploy-hardware", "generic-arm-a57"], "hardware 'generic-arm-a57': not known.*host-cpu"),
     (["--strategy", "int4"], "--strategy int4: not one for this hardware"),
-    (["--target-speedup", "1"], "--target-speedup 1.0: more than 1"),
+    (["--target-speedup", "1"], "--target-speedup 1.0: expected more than 1"),
     (["--max-drop", "-1"], "--max-drop -1.0: points"),
     (["--target-speedup", "9"], "--target-speedup 9: cannot be met"),
 ])

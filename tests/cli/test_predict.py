@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from mtzoo.cli import main as cli
-from mtzoo.cli import predict
+from mtzoo.recipes import predict
 from mtzoo.structures import Classification, Prediction
 from tests.cli.predict_helpers import FakeModel, run, use_fake_model, write_image
 

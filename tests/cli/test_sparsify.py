@@ -65,7 +65,7 @@ def test_two_of_four_reach_the_file(root, tmp_path):
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--ratio", "1.0"], "ratio=1.0: must lie between 0 and 1"),
     (["--ratio", "0.75", "--pattern", "2:4"], "a ratio of its own; give one of the two"),
-    (["--pattern", "half"], "'unstructured' or N of M that stay"),
+    (["--pattern", "half"], "expected 'unstructured', or N of M weights that stay"),
     ([], "add --ratio, e.g. 0.75, or --pattern 2:4"),
     (["--ratio", "0.5", "--cfg-options", "sparsity.not_sparse_pattern=['nodes.nek.*']"], "'nodes.nek.*' matches no layer"),
     (["--ratio", "0.5", "--distill-from", "gone.pt"], "gone.pt: no such checkpoint"),

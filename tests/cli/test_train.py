@@ -107,7 +107,7 @@ def test_a_full_disk_keeps_the_previous_checkpoint_and_the_run_goes_on(finished,
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    (["--ctx", "gpu0"], "--ctx gpu0: 'cpu', 'cpu:2', 'auto' or GPU indices"),
+    (["--ctx", "gpu0"], "--ctx gpu0: expected 'cpu', 'cpu:2', 'auto' or GPU indices"),
     (["--checkpoint", "gone.pt"], "gone.pt: no such checkpoint"),
     (["--cfg-options", "sources.masks.images=gone"], "gone"),
     (["--cfg-options", "solver.0.float_phase.batch_size=99"], "batch_size=99"),

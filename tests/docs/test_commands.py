@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mtzoo.cli.main import discover_verbs, import_verb, verb_parser
+from mtzoo.cli.option_names import main_name
 from mtzoo.locate import list_configs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +49,8 @@ def faults_of(command: str, verbs: dict[str, argparse.ArgumentParser], configs: 
         return [f"mtzoo {command}: no verb '{words[0]}'"]
     known = parser_of(verbs[words[0]], words[1:])._option_string_actions
     options = [word.split("=")[0] for word in words[1:] if re.match(r"--?[a-zA-Z]", word)]
-    faults = [f"mtzoo {command}: no option {option}" for option in options if option.replace("_", "-") not in known]
+    faults = [f"mtzoo {command}: no option {option}" for option in options
+              if main_name(option.replace("_", "-"), known) not in known]
     folders = {name.split("/")[0] for name in configs}
     named = [word for word in words[1:] if re.fullmatch(r"\w+/\w+", word) and word.split("/")[0] in folders]
     return faults + [f"mtzoo {command}: no config {config}" for config in named if config not in configs]
