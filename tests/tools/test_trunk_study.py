@@ -71,7 +71,9 @@ def test_the_table_holds_what_is_there(tool, tmp_path, capsys):
     assert lines[2] == "| repnet-nano | 1,234 | 2.50 | 61 | 50.0 | 40.0 | 40.0 | 14.0 | - | - | - | - | 9.00 | 6.50 | 3.25 |"
     assert lines[3].endswith("| - | - | 5.50 |")
     drawn = ElementTree.parse(tmp_path / "accuracy_latency.svg").getroot()
-    assert len([node for node in drawn.iter() if node.tag.endswith("circle")]) == 4  # one network with both, four scores
+    axes = [node for node in drawn.iter() if node.get("id", "").startswith("axes_")]
+    dots = [line for plot in axes for line in plot if line.get("id", "").startswith("line2d")]
+    assert len(dots) == 4  # one network with both, four scores
 
 
 def test_a_candidate_that_has_its_file_is_not_trained_again(tool, tmp_path, monkeypatch, capsys):
