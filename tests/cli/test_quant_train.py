@@ -1,9 +1,8 @@
-import re
-
 """The main job from its command line: alone, with one task, and in two processes."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
