@@ -51,10 +51,15 @@ class Parser(argparse.ArgumentParser):
         super().error(without_middle(one_line(message)))
 
     def _take_subject(self, found: argparse.Namespace, left: list[str]) -> list[str]:
-        """Set the subject from the first word that nothing else took; the other words. It is an error if there is none."""
-        if self.subject is None or getattr(found, self.subject.dest) is not None:
+        """Set the subject from the first word that nothing else took; the other words. It is an error if there is none, or a second
+        one."""
+        if self.subject is None:
             return left
-        option = self.subject.option_strings[0]
+        option, given = self.subject.option_strings[0], getattr(found, self.subject.dest)
+        if given is not None:
+            if left and not any(word.startswith("-") or word in PAIRS for word in left):
+                self.error(f"{option} {given}: the {option.strip('-')} is there already: {' '.join(left)}; keep one of them")
+            return left
         word = next((word for word in left if not word.startswith("-") and word not in PAIRS), None)
         if word is None and self.subject_required:
             check_other_names(left)

@@ -91,9 +91,7 @@ def _read_scenes(spec: SceneLabels) -> tuple[list[tuple[str, str]], list[Fault]]
 
 
 def _scene_labels(spec: SceneLabels) -> Iterator[tuple[str, str]]:
-    from mtzoo.data.synthetic.attributes import (
-        scene_attributes,  # here: the renderer is needed by those who have its scenes only
-    )
+    from mtzoo.data.synthetic.attributes import scene_attributes  # here: only those with its scenes need the renderer
 
     for index in range(spec.num):
         yield f"{index:06d}.jpg", scene_attributes(spec.seed, index, spec.size_hw)[spec.attribute]

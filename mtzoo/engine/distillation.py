@@ -23,8 +23,6 @@ from mtzoo.task_kind import ByKind
 KEY = "distillation"
 FEATURE_LOSSES = {"correlation": feature_distance, "channel": channel_divergence}
 Shapes = Mapping[str, Sequence[int]]
-
-
 Maps = Mapping[str, Tensor]
 Terms = dict[str, tuple[float, Tensor]]
 """Name -> (weight, loss)."""
@@ -35,11 +33,9 @@ def _box_distances(student: Maps, teacher: Maps, weights: Mapping[str, float], s
 
 
 def _pixel_distances(student: Maps, teacher: Maps, weights: Mapping[str, float], spec: Distillation) -> Terms:
-    losses = {}
-    for name, weight in weights.items():
-        losses[name] = weight, pixel_divergence(student[name], teacher[name], spec.temperature)
-        if spec.channel_weight:
-            losses[f"{name}_channels"] = weight * spec.channel_weight, channel_divergence(student[name], teacher[name])
+    losses = _class_distances(student, teacher, weights, spec)
+    for name, weight in weights.items() if spec.channel_weight else ():
+        losses[f"{name}_channels"] = weight * spec.channel_weight, channel_divergence(student[name], teacher[name])
     return losses
 
 

@@ -71,20 +71,15 @@ def curves_of(details: BoxDetails) -> "Figure | None":
     return curves_figure(details.task, curves.precision, curves.f1, STEPS) if curves.f1 else None
 
 
-def pixel_confusion(details: MaskDetails) -> "Figure | None":
-    """None without ground truth."""
-    confusion, title = details.confusion(), f"{details.task}: what labelled pixels are taken for"
-    return confusion_figure(title, confusion, details.classes) if confusion.any() else None
+def confusion_of(details: MaskDetails | ImageDetails, *, what: str, unit: str) -> "Figure | None":
+    """None without ground truth. what: is taken for a class; unit: of what is counted."""
+    confusion = details.confusion()
+    return confusion_figure(f"{details.task}: what {what} are taken for", confusion, details.classes, unit) if confusion.any() else None
 
 
-def image_confusion(details: ImageDetails) -> "Figure | None":
-    """None without ground truth."""
-    confusion, title = details.confusion, f"{details.task}: what images are taken for"
-    return confusion_figure(title, confusion, details.classes, "images") if confusion.any() else None
-
-
-FIGURES: ByKind[Callable[[Any], "Figure | None"]] = ByKind({"detection": curves_of, "segmentation": pixel_confusion,
-                                                                  "classification": image_confusion})
+FIGURES: ByKind[Callable[[Any], "Figure | None"]] = ByKind({
+    "detection": curves_of, "segmentation": partial(confusion_of, what="labelled pixels", unit="pixels"),
+    "classification": partial(confusion_of, what="images", unit="images")})
 
 
 def find_samples(config: ExperimentConfig, paths: Collection[Path]) -> dict[Path, Callable[[], Sample]]:

@@ -55,7 +55,6 @@ class ImageDetails(TaskDetails[ImageAnswer]):
         said = f"{self.classes[label]} taken for {self.classes[found.label]} ({100 * found.score:.0f} %)"
         return ImageAnswer(label, found.label, ImageScore(sample.path, 1.0 if right else sure, int(not right), said))
 
-    @property
     def confusion(self) -> np.ndarray:
         """(K, K) int64 images, row = truth, column = prediction."""
         matrix = np.zeros((len(self.classes), len(self.classes)), dtype=np.int64)
@@ -67,4 +66,4 @@ class ImageDetails(TaskDetails[ImageAnswer]):
         return [answer.score for answer in self.measured]
 
     def values(self) -> dict[str, object]:
-        return {"classes": list(self.classes), "confusion": self.confusion.tolist()}
+        return {"classes": list(self.classes), "confusion": self.confusion().tolist()}

@@ -119,7 +119,7 @@ def test_names_that_are_no_task_s_are_counted_with_what_to_type(tmp_path, capsys
     (["--union", "rear=a,b", "front=b,c"], "--union front=b,c: 'b' is in the union 'rear' already"),
     (["--rename", "a=b", "--ignore", "a"], "--ignore a: --rename makes it b; keep one of them"),
     (["voc", "--labels", "training"], "--labels: changes nothing for the format voc"),
-    (["kitti", "--format", "voc"], "unrecognized arguments: kitti"),
+    (["kitti", "--format", "voc"], "--format voc: the format is there already: kitti"),
     (["--images", "nowhere"], "nowhere: no such file or folder"),
 ])
 def test_bad_arguments_of_layouts(arguments, message, tmp_path, capsys):

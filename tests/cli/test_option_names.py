@@ -79,7 +79,7 @@ def test_the_subject_needs_no_name(parser, typed):
 
 @pytest.mark.parametrize(("typed", "said"), [
     ([], "--config CONFIG is missing: a config file"), (["a", "b"], "unrecognized arguments: b"),
-    (["--config", "a", "b"], "unrecognized arguments: b")])
+    (["--config", "a", "b"], "--config a: the config is there already: b; keep one of them")])
 def test_a_subject_that_is_missing_or_there_twice_is_told(parser, capsys, typed, said):
     with pytest.raises(SystemExit):
         parser.parse_args(typed)

@@ -54,7 +54,7 @@ def test_a_run_leaves_a_verified_model_and_a_report(finished):
     assert report["mistakes"]["seg"]["confusion"]
     assert report["mistakes"]["det"]["precision_by_recall"]
     assert len(report["mistakes"]["seg"]["worst"]) == 4
-    assert set(re.findall('alt="([^"]*: chart)"', html)) == {"det: chart", "seg: chart"}
+    assert set(re.findall('alt="([^"]*: chart)" src="data:image/svg.xml;base64,', html)) == {"det: chart", "seg: chart"}
 
 
 def test_the_deploy_model_equals_step_2_in_every_metric(finished):
