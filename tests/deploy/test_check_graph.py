@@ -162,7 +162,7 @@ def does_not_fit(model):
 @pytest.mark.parametrize(("spoil", "said"), [
     (loop, "operator 'Loop' is not allowed in a deploy model"), (external, "are in another file"),
     (external_without_location, "are in another file"), (cycle, "which nothing before it computes"),
-    (removed, "which nothing before it computes"), (foreign, "of 'com.evil' is none"), (foreign_opset, "opset 17 or 21"),
+    (removed, "which nothing before it computes"), (foreign, "'Relu' of 'com.evil' is not allowed"), (foreign_opset, "opset 17 or 21"),
     (function, "functions, training parts or sparse"), (sparse, "functions, training parts or sparse"),
     (huge_constant, r"'huge' has 0 bytes for"), (negative_constant, "'huge' has a type or shape"),
     (tall_input, "its input has 960,000,000 pixels"), (open_input, "the shape of 'image' is not fixed"),
