@@ -19,10 +19,16 @@ FILE_WIDTH = 1000
 
 
 class PlainConsole(Console):
-    """rich's console for text that may hold anything: no markup, no emoji codes, no highlights, control characters as escapes.
+    """rich's console for text that may hold anything: no markup, no emoji codes, no highlights. Control characters are escaped.
 
-    A string is one line, a cell or a title: a line break in it is a name's and is escaped, too. Styles are given as arguments or
+    A string is one line, a cell or a title. A line break in it belongs to a name and is escaped, too. Styles are given as arguments or
     as `rich.text.Text`.
+
+    Args:
+        file: The stream to print to. Default: stdout.
+        stderr: Print to stderr.
+        quiet: Print nothing, and show no progress.
+        width: Characters of a line. Default: those of the terminal, or FILE_WIDTH.
     """
 
     def __init__(self, *, file: TextIO | None = None, stderr: bool = False, quiet: bool = False, width: int | None = None) -> None:

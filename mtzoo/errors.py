@@ -16,9 +16,9 @@ MESSAGE_CHARACTERS = 1000
 
 
 class UserError(Exception):
-    """Bad input. The message names the file, the row or key and the value, and says what to do.
+    """Bad input. The message is one line: the file, the row or key, the value, and what to do.
 
-    Of a message of more than MESSAGE_CHARACTERS the middle is left out.
+    The command line prints it and exits with status 2. The middle of a message of more than MESSAGE_CHARACTERS is left out.
     """
 
     def __init__(self, message: str) -> None:
@@ -26,7 +26,7 @@ class UserError(Exception):
 
 
 class Caution(UserWarning):
-    """What the user should know of a result that is made all the same. The command line prints it as one line."""
+    """A warning about a result that is made all the same. The command line prints it as one line."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

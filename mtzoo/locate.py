@@ -46,13 +46,21 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
 
 
 def list_configs() -> list[str]:
-    """Names of the shipped configs that can be run: those that have `tasks`. Others are parts that configs import."""
+    """List the shipped configs that can be run.
+
+    Returns:
+        Sorted names, e.g. `"4pe_resize/multitask"`. Files that only other configs import have no `tasks` and are left out.
+    """
     root = shipped_folder("configs")
     return sorted(path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.py") if _has_tasks(path))
 
 
 def list_models() -> list[str]:
-    """Names of the zoo models that are here: shipped ones and pulled ones."""
+    """List the zoo models on this machine.
+
+    Returns:
+        Sorted names of shipped models and of models that `mtzoo zoo pull` has fetched.
+    """
     return sorted(_in_zoo(MODEL_SUFFIX))
 
 

@@ -128,7 +128,13 @@ class Batch:
 
 
 class Detections(NamedTuple):
-    """boxes: (D, 4) float32 xyxy; scores: (D,) float32 in [0, 1]; labels: (D,) int64. Sorted by falling score."""
+    """Boxes of one task, by falling score.
+
+    Attributes:
+        boxes: (D, 4) float32 xyxy in pixels.
+        scores: (D,) float32, 0 to 1.
+        labels: (D,) int64 class ids.
+    """
 
     boxes: np.ndarray
     scores: np.ndarray
@@ -136,14 +142,19 @@ class Detections(NamedTuple):
 
 
 class Classification(NamedTuple):
-    """label: index of the class; probabilities: (K,) float32, of each class."""
+    """The class of a whole image.
+
+    Attributes:
+        label: The class id.
+        probabilities: (K,) float32, one for each class.
+    """
 
     label: int
     probabilities: np.ndarray
 
     @property
     def score(self) -> float:
-        """Of the label, in [0, 1]."""
+        """The probability of `label`, 0 to 1."""
         return float(self.probabilities[self.label])
 
 
@@ -195,10 +206,12 @@ class LabelMaps(MutableMapping[str, np.ndarray]):
 
 @dataclass
 class Prediction:
-    """What a network says of one image, in original pixels.
+    """What a network predicts for one image, in pixels of the original image.
 
-    detections: detection task -> Detections; label_maps: segmentation task -> (H, W) uint8 of the original size, made when it is
-    read; classifications: classification task -> Classification of the whole image. A plain mapping of maps becomes `LabelMaps`.
+    Attributes:
+        detections: Detection task -> `Detections`.
+        label_maps: Segmentation task -> (H, W) uint8 of class ids, of the original size. A map is enlarged when it is read first.
+        classifications: Classification task -> `Classification` of the whole image.
     """
 
     detections: dict[str, Detections] = field(default_factory=dict)
@@ -210,12 +223,12 @@ class Prediction:
             self.label_maps = LabelMaps(self.label_maps)
 
     def of_task(self, task: str) -> "Prediction":
-        """What it says of one task."""
+        """The part of one task."""
         return Prediction(own_task(self.detections, task), LabelMaps(own_task(self.label_maps.sources, task)),
                           own_task(self.classifications, task))
 
     def update(self, other: "Prediction") -> None:
-        """Take over what another one of the same image says. Label maps stay unread."""
+        """Take over the tasks of another prediction of the same image. Label maps are not read."""
         self.detections.update(other.detections)
         self.label_maps.update(other.label_maps.sources)
         self.classifications.update(other.classifications)

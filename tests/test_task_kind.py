@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mtzoo.config.schema import TaskConfig
+from mtzoo.config.task import TaskConfig
 from mtzoo.errors import UserError
 from mtzoo.registry import LOSSES, NODES, find
 from mtzoo.task_kind import KINDS, ByKind, task_kind

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mtzoo.cli.arguments import parse_options
+from mtzoo.config.env import Env
 from mtzoo.config.load import read_config
 from mtzoo.config.overrides import override
-from mtzoo.config.schema import Env
 from mtzoo.console import note
 from mtzoo.engine.device import processes_of, select_device
 from mtzoo.locate import find_config

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from mtzoo.config.env import Env
 from mtzoo.config.load import config_from_dict, config_hash
-from mtzoo.config.schema import Env, ExperimentConfig
+from mtzoo.config.schema import ExperimentConfig
 from mtzoo.errors import UserError, shown
 
 HARMLESS = ("workers", "threads", "cache_mb", "log_interval", "checkpoint_interval", "keep_checkpoints", "default_ctx",

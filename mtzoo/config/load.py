@@ -14,7 +14,8 @@ from mmengine.config import config as mmengine_config
 
 from mtzoo.config.overrides import TABLES, TOP_KEYS, override, select_tasks
 from mtzoo.config.plain import plain, shown_object
-from mtzoo.config.schema import AuxiliaryHead, ExperimentConfig, LossSpec, TaskConfig
+from mtzoo.config.schema import ExperimentConfig
+from mtzoo.config.task import AuxiliaryHead, LossSpec, TaskConfig
 from mtzoo.data.sources import SOURCES, Source
 from mtzoo.errors import UserError, did_you_mean, shown
 from mtzoo.models.task_graph import NodeSpec

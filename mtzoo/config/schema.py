@@ -1,174 +1,40 @@
 """What a config can say. Every class is frozen and checks itself; units are in the docstrings."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from mtzoo.compression.sparsity import Sparsity
 from mtzoo.config.distillation import Distillation
+from mtzoo.config.env import MOST_SAMPLES, Env
 from mtzoo.config.solver import PipelineTest, SolverStep, check_multipliers, check_solver
+from mtzoo.config.task import AuxiliaryHead, TaskConfig
 from mtzoo.config.validation import check_metrics
-from mtzoo.config.values import MOST_ITERATIONS, check_at_most, check_name, check_positive
+from mtzoo.config.values import check_at_most, check_positive
 from mtzoo.data.augmentation import Augmentation
 from mtzoo.data.geometry import TrainGeometry
 from mtzoo.data.photometric import Photometric
-from mtzoo.data.sources import Source
 from mtzoo.errors import UserError
 from mtzoo.models.channel_plan import LayerChannels
 from mtzoo.models.task_graph import NodeSpec
 from mtzoo.ops.color import InputFormat, Layout
 from mtzoo.ops.geometry import DeployGeometry
-from mtzoo.postprocess import DECODERS, BoxDecoder, ClassDecoder, Decoder, LabelMapDecoder, MergeRule
+from mtzoo.postprocess import MergeRule
 from mtzoo.quantization import QConfig
-from mtzoo.task_kind import KINDS, TaskKind, task_kind
-
-LoggerName = Literal["tensorboard", "csv", "wandb", "mlflow", "clearml"]
-MOST_SAMPLES = 10_000_000
-
-
-@dataclass(frozen=True)
-class LossSpec:
-    """type: a registered loss; weight: factor of the task's sum of losses; params: its constructor's arguments."""
-
-    type: str
-    weight: float = 1.0
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.weight < math.inf:
-            raise UserError(f"weight={self.weight}: expected a number of 0 or more")
-
-
-@dataclass(frozen=True)
-class AuxiliaryHead:
-    """A head that teaches what it reads while the network is trained in float, and is no part of it (see `docs/training.md`).
-
-    weight: factor of its loss, in the task's sum, where the main head's loss has 1; loss: None for the task's.
-    """
-
-    node: NodeSpec
-    weight: float = 0.4
-    loss: LossSpec | None = None
-
-    def __post_init__(self) -> None:
-        check_positive(self, "weight")
-
-
-@dataclass(frozen=True)
-class TaskConfig:
-    """One task: its graph (the last node is the head), classes, data, loss, post-processing, quantization of its head, heads that
-    are there in float training only. oversample_thr: classes in a smaller share of the training images come more often, see
-    `mtzoo.data.repeat_factors`."""
-
-    name: str
-    kind: str
-    classes: tuple[str, ...]
-    nodes: tuple[NodeSpec, ...]
-    train_sources: tuple[Source, ...]
-    val_sources: tuple[Source, ...]
-    loss: LossSpec
-    boxes: BoxDecoder | None = None
-    labels: LabelMapDecoder | None = None
-    image_label: ClassDecoder | None = None
-    quantization: QConfig | None = None
-    auxiliary: tuple[AuxiliaryHead, ...] = ()
-    oversample_thr: float | None = None
-
-    def __post_init__(self) -> None:
-        check_name(self.name, "task")
-        try:
-            task_kind(self.kind)
-        except UserError as error:
-            raise UserError(f"tasks.{self.name}.{error}") from error
-        if self.oversample_thr is not None and not 0 < self.oversample_thr <= 1:
-            raise UserError(f"tasks.{self.name}.oversample_thr={self.oversample_thr}: expected a number above 0 and at most 1")
-        if not self.classes:
-            raise UserError(f"tasks.{self.name}.classes is empty; name at least one class")
-        if len(self.classes) > self.of_kind.most_classes:
-            raise UserError(f"tasks.{self.name}.classes: {len(self.classes)} classes; a {self.kind} task has "
-                            f"{self.of_kind.most_classes} at most")
-        if len(set(self.classes)) != len(self.classes):
-            raise UserError(f"tasks.{self.name}.classes={list(self.classes)}: a class is named twice")
-        if not self.train_sources:
-            raise UserError(f"tasks.{self.name}.train is empty; a task needs data: name at least one source")
-        if not self.val_sources:
-            raise UserError(f"tasks.{self.name}.val is empty; a task needs data: name at least one source")
-        for other in KINDS.values():
-            if other is not self.of_kind and other.decoder_key and getattr(self, other.decoder_key) is not None:
-                raise UserError(f"tasks.{self.name}: '{other.decoder_key}' goes with kind='{other.name}', and this task has "
-                                f"kind='{self.kind}'; remove it")
-        if self.labels is not None and self.labels.logit_exponent is not None:
-            raise UserError(f"tasks.{self.name}.labels.logit_exponent: it follows from the network's integers; remove it")
-
-    @property
-    def of_kind(self) -> TaskKind:
-        """What all tasks of its kind have in common."""
-        return task_kind(self.kind)
-
-    @property
-    def decoder(self) -> Decoder:
-        """The task's post-processing."""
-        chosen = getattr(self, self.of_kind.decoder_key) if self.of_kind.decoder_key else None
-        return DECODERS[self.kind]() if chosen is None else chosen
-
-    @property
-    def head(self) -> NodeSpec:
-        return self.nodes[-1]
-
-
-@dataclass(frozen=True)
-class Env:
-    """Where and how it runs. default_ctx: "cpu", or GPU indices such as "0,1"; workers: processes that read and prepare images;
-    threads: of the CPU, for the network in training, 0: as many as torch takes by itself; amp: "auto" takes bf16 where it is
-    faster; shuffle_chunk_size: images of a folder that stay together when an epoch is shuffled, for disks that are slow to seek,
-    0: none do; sync_bn: whether BN takes its statistics in training over the images of all processes; cache_mb: bound of the cache
-    of decoded images and masks, of all workers, MiB; max_bad_images: share (0..1) of the training images that may turn out
-    unreadable, beyond it the run stops; intervals in iterations; loggers: where curves are written, in the work dir or to a service;
-    logger_options: logger -> options of its visualizer back end in mmengine.
-
-    OTHER_NAMES: what other toolkits call a key -> what it is called here.
-    """
-
-    OTHER_NAMES: ClassVar[Mapping[str, str]] = {"load_threads": "workers", "num_workers": "workers", "ctx": "default_ctx"}
-
-    default_ctx: str = "auto"
-    workers: int = 2
-    threads: int = 0
-    seed: int = 0
-    amp: Literal["auto", "bf16", "off"] = "auto"
-    shuffle_chunk_size: int = 0
-    sync_bn: bool = True
-    cache_mb: int = 512
-    max_bad_images: float = 0.01
-    log_interval: int = 20
-    checkpoint_interval: int = 500
-    keep_checkpoints: int = 2
-    calibration_batches: int = 8
-    loggers: tuple[LoggerName, ...] = ("tensorboard",)
-    logger_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        check_positive(self, "log_interval", "checkpoint_interval", "keep_checkpoints", "calibration_batches")
-        check_at_most(self, workers=4096, threads=4096, seed=2**32 - 1, cache_mb=1 << 30, shuffle_chunk_size=MOST_SAMPLES,
-                      calibration_batches=1_000_000, log_interval=MOST_ITERATIONS, checkpoint_interval=MOST_ITERATIONS)
-        for name in ("workers", "threads", "cache_mb", "seed", "shuffle_chunk_size"):
-            if getattr(self, name) < 0:
-                raise UserError(f"{name}={getattr(self, name)}: expected 0 or more")
-        if not 0 <= self.max_bad_images <= 1:
-            raise UserError(f"max_bad_images={self.max_bad_images}: expected a share in 0..1")
-        for name in self.logger_options:
-            if name not in self.loggers or name in ("tensorboard", "csv"):
-                raise UserError(f"logger_options.{name}: options are for 'wandb', 'mlflow' and 'clearml', where 'loggers' names them")
 
 
 @dataclass(frozen=True)
 class ExportInput:
-    """Shapes of the deploy model's inputs. image: (1, 3, H, W); im_hw: (1, 2), the original's height and width, and crop_xy:
-    (1, 2), left and top of a crop's window: box decoding needs them, segmentation does not know them; format: of the
-    image, layout: of it in memory, see `mtzoo.ops.color`; `image` is (1, 3, H, W) for either layout.
+    """The inputs of the deploy model. All shapes follow from the geometry and the tasks; if `image` is given, the others are
+    required, too.
 
-    All shapes follow from the geometry and the tasks: without `image` they need not be given. With it they are given in full."""
+    Attributes:
+        image: (1, 3, H, W), for either layout.
+        im_hw: (1, 2): height and width of the original image. Only detection tasks read it.
+        crop_xy: (1, 2): left and top of a crop's window. Only detection tasks of a crop read it.
+        format: The format of the image: `"bgr"`, `"rgb"`, `"yuv444"` or `"nv12"`.
+        layout: The memory layout of the image: `"nchw"` or `"nhwc"`.
+    """
 
     image: tuple[int, int, int, int] | None = None
     im_hw: tuple[int, int] | None = None
@@ -179,8 +45,29 @@ class ExportInput:
 
 @dataclass(frozen=True)
 class ExperimentConfig:
-    """A whole resolved config. merge: how answers of a crop's config and a resize's become one; channels: layers that `mtzoo
-    prune` made narrower than their specs, blocks that it removed; `resolved` is the plain dict it was built from, good for JSON."""
+    """A checked config. `load_config` makes it. It is frozen: pass `options` to `load_config` to change a key.
+
+    Attributes:
+        name: Its name, e.g. `"4pe_resize/multitask"`.
+        tasks: The tasks.
+        train_geometry: How a training image becomes the network's input: resize, scale, crop, flip.
+        deploy_geometry: How an image becomes the network's input in evaluation and deployment.
+        int_inference_export_input_shape: The inputs of the deploy model.
+        solver: The schedule of each of the four steps.
+        fusion_bn_patterns: Step -> patterns of module paths whose BN is folded at its start.
+        photometric: Changes of colours in training.
+        quantization: The quantization of all nodes without their own.
+        env: Devices, processes, checkpoints, logs.
+        loss_balance: `"fixed"` weights of the tasks, or learnt ones: `"uncertainty"` (arXiv 1705.07115).
+        samples_per_epoch: The images of an epoch. None: the number of training images.
+        pipeline_test: The length of a pipeline test, and the weights that it starts from.
+        merge: How predictions of this crop network and a resize network are merged.
+        augmentation: Mosaic, mixup, copy-paste and other augmentations.
+        distillation: The teacher and the losses to it. None: no distillation.
+        sparsity: The schedule of zero weights. None: no sparsity.
+        channels: Layers that `prune` made narrower than their node specs, and blocks that it removed.
+        resolved: The config as plain data.
+    """
 
     name: str
     tasks: tuple[TaskConfig, ...]
@@ -204,7 +91,7 @@ class ExperimentConfig:
 
     @property
     def graphs(self) -> dict[str, tuple[NodeSpec, ...]]:
-        """task -> its nodes, for `mtzoo.models.build_network`."""
+        """Task -> its nodes, for `mtzoo.models.build_network`."""
         return {task.name: task.nodes for task in self.tasks}
 
     @property
@@ -214,6 +101,7 @@ class ExperimentConfig:
 
     @property
     def classes(self) -> dict[str, tuple[str, ...]]:
+        """Task -> class names. A class id is an index into them."""
         return {task.name: task.classes for task in self.tasks}
 
     @property
@@ -223,12 +111,12 @@ class ExperimentConfig:
 
     @property
     def mask_classes(self) -> dict[str, tuple[str, ...]]:
-        """Segmentation task -> its classes."""
+        """Segmentation task -> class names."""
         return {task.name: task.classes for task in self.tasks if task.kind == "segmentation"}
 
     @property
     def reads_original_size(self) -> bool:
-        """Whether the deploy model needs to know the original image's size."""
+        """Whether the deploy model needs the size of the original image."""
         return any(task.of_kind.original_pixels for task in self.tasks)
 
     def __post_init__(self) -> None:
@@ -267,7 +155,7 @@ class ExperimentConfig:
 
     @property
     def export_input(self) -> ExportInput:
-        """`int_inference_export_input_shape` with all shapes, those that it leaves out as they follow from the rest."""
+        """`int_inference_export_input_shape` with all shapes."""
         given = self.int_inference_export_input_shape
         if given.image is not None:
             return given

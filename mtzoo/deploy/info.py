@@ -23,7 +23,13 @@ DECODER_OF = {**DECODERS, AS_IS: AsIs}
 
 @dataclass(frozen=True)
 class TaskInfo:
-    """One task: its classes, in the order of the class ids, and its post-processing."""
+    """One task of a deploy model.
+
+    Attributes:
+        kind: `"detection"`, `"segmentation"`, `"classification"`, or `"maps"` for a network that was not trained with mtzoo.
+        classes: The class names. A class id is an index into them.
+        decoder: The post-processing.
+    """
 
     kind: str
     classes: tuple[str, ...]
@@ -39,7 +45,7 @@ class TaskInfo:
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """An input or output of the model."""
+    """An input or output of a deploy model."""
 
     name: str
     dtype: str
@@ -48,12 +54,27 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class DeployInfo:
-    """step: 0..3 of the training run; integer: made of integers only, so that it can be verified; parameters: of the network
-    as trained; graphs: task -> node specs, from which the network is rebuilt; config: the resolved config, as plain data;
-    input_format, input_layout: of the image inputs, see `mtzoo.ops.color`; channels: layers that are narrower than their specs;
-    exponents: layer -> {"weight": [e per output channel], "output": e}, scale = 2^e, of an integer network; weight_bits: the fewest
-    that hold its int8 weights, None if it has none or the file does not say; requires: see `mtzoo.deploy.requirements`; batch:
-    images at once; signature: of a network that is not of the zoo, its own inputs and outputs.
+    """The description of a deploy model: its sidecar.
+
+    Attributes:
+        step: The step (0 to 3) of the checkpoint.
+        integer: Whether it is an exact integer network, so that `verify` can promise equality.
+        parameters: The number of parameters of the trained network.
+        tasks: The tasks by name.
+        geometry: How an image becomes the network's input.
+        graphs: Task -> node specs, from which the network is rebuilt.
+        inputs: The inputs of the ONNX file.
+        outputs: The outputs of the ONNX file.
+        config_hash: A hash of `config`.
+        config: The config as plain data.
+        input_format: The format of the image: `"bgr"`, `"rgb"`, `"yuv444"` or `"nv12"`.
+        input_layout: The memory layout of the image: `"nchw"` or `"nhwc"`.
+        channels: Layers that are narrower than in their node specs, and removed blocks.
+        exponents: Layer -> `{"weight": [e of each output channel], "output": e}` of an integer network; a scale is 2^e.
+        weight_bits: The fewest bits that hold every int8 weight. None if there is no such weight or the file does not say.
+        requires: What an executor must be able to do, e.g. `"u8s8-dot-product-32bit"`.
+        batch: The number of images that the model reads at once.
+        signature: The inputs and outputs of a network that was not trained with mtzoo. None for any other.
     """
 
     step: int
@@ -76,7 +97,7 @@ class DeployInfo:
     signature: Signature | None = None
 
     def to_json(self) -> str:
-        """Compact JSON. Without the file's sha256, which the sidecar adds: no file can hold its own."""
+        """Compact JSON, without the sha256 of the ONNX file, which the sidecar adds."""
         return strict_json({"format": FORMAT, **asdict(self)}, sort_keys=True)
 
     @classmethod

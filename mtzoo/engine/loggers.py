@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from mmengine.config import Config
 
-from mtzoo.config.schema import Env, LoggerName
+from mtzoo.config.env import Env, LoggerName
 from mtzoo.console import PlainConsole
 from mtzoo.engine.scalar_log import ScalarLog
 from mtzoo.errors import UserError

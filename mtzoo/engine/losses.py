@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mtzoo.config import ExperimentConfig, TaskConfig
-from mtzoo.config.schema import LossSpec
+from mtzoo.config.task import LossSpec
 from mtzoo.engine.auxiliary import AuxiliaryHeads
 from mtzoo.engine.distillation import Distiller
 from mtzoo.engine.distributed import unwrapped

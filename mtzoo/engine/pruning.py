@@ -51,9 +51,21 @@ TAYLOR_BATCHES, TAYLOR_BATCH_SIZE = 16, 4
 
 @dataclass(frozen=True)
 class Pruning:
-    """ratio: share (0..1) of `criterion` that goes, None: whatever the limits of a sensitivity table let go; importance, scope: see
-    `mtzoo.compression`; align: channels of a group convolution's groups stay multiples of it; blocks: whether residual blocks may go
-    as a whole."""
+    """How much is removed, and how it is chosen.
+
+    Attributes:
+        ratio: The share (0 to 1) of `criterion` to remove. None: all that a sensitivity table allows.
+        criterion: `"macs"`, `"params"`, or `"latency"` (of the int8 network in OpenVINO, measured).
+        importance: `"taylor"` (default, arXiv 1906.10771), `"l1"`, `"l2"`, `"bn_scale"` (Network Slimming) or `"fpgm"` (geometric
+            median).
+        scope: `"global"`: all channels compete. `"uniform"`: the same share of every group is removed.
+        align: Group convolutions keep a multiple of this many outputs in each group, all other layers a multiple of twice as many
+            channels. Default: 8.
+        blocks: Whether whole residual blocks may be removed.
+
+    Raises:
+        UserError: A value is impossible.
+    """
 
     ratio: float | None
     criterion: Criterion = "macs"
@@ -83,7 +95,13 @@ class LatencyMeter(Protocol):
 
 @dataclass(frozen=True)
 class PruningPlan:
-    """Every group of the network, and the steps that are taken. removed: share of the criterion that is gone."""
+    """All groups of the network, and the steps to take.
+
+    Attributes:
+        groups: Channels that are removed together.
+        steps: The steps, in order.
+        removed: The share of the criterion that the steps remove.
+    """
 
     groups: tuple[ChannelGroup, ...]
     steps: tuple[Step, ...]

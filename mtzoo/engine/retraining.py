@@ -20,8 +20,20 @@ FLOAT_RATE = 0.25
 
 @dataclass(frozen=True)
 class Retraining:
-    """iterations or epochs; batch_size, learning_rate (at the start of the phase) and workers: None for what the config says;
-    optimizer, schedule: further keys of the phase's optimizer, and its whole schedule, None for the config's."""
+    """The length of a training that continues from a checkpoint, and what differs from the config's phase.
+
+    Attributes:
+        iterations: The length in iterations. Give either this or `epochs`.
+        batch_size: Images of an iteration. None: as in the config.
+        learning_rate: The learning rate at the start. None: as in the config for fake-quant, a quarter of the config's in float.
+        workers: Processes that read images. None: as in the config.
+        epochs: The length in epochs.
+        optimizer: Keys of the config's optimizer to override.
+        schedule: A learning-rate schedule in place of the config's. None: as in the config.
+
+    Raises:
+        UserError: A value is impossible, or the length is missing.
+    """
 
     iterations: int | None
     batch_size: int | None = None

@@ -15,9 +15,17 @@ NOT_MEASURED = "-"
 
 @dataclass(frozen=True)
 class Variant:
-    """A network as it was measured. metrics: of `Evaluator.compute`, percent; bytes: of its ONNX form; parameters; macs:
-    multiply-accumulates of one image; latency_ms: median, None if
-    not measured; differing: (values that differ between executors, values compared), None where equality is not promised."""
+    """A network as it was measured.
+
+    Attributes:
+        name: Its name in the printed table.
+        metrics: Metrics in percent, e.g. `{"seg/mIoU": 57.5}`. NaN without ground truth.
+        bytes: The size of its ONNX file.
+        parameters: The number of parameters.
+        macs: Multiply-accumulates of one image.
+        latency_ms: The median latency in milliseconds. None if it was not measured.
+        differing: (values that differ between executors, values compared). None if equality is not promised.
+    """
 
     name: str
     metrics: Mapping[str, float]
@@ -29,7 +37,7 @@ class Variant:
 
     @property
     def passed(self) -> bool:
-        """Whether all executors gave what was validated, where that is promised."""
+        """Whether no value differs. True where equality is not promised."""
         return self.differing is None or self.differing[0] == 0
 
 

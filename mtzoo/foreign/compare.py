@@ -12,8 +12,13 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass
 class Agreement:
-    """Of one output, over all images. cosines: of each image; same, places: places whose largest channel is the same, of all, where
-    dimension 1 has several."""
+    """How close an output is to that of the float network, over all images.
+
+    Attributes:
+        cosines: The cosine of each image.
+        same: The number of places with the same largest channel, if there are several channels.
+        places: The number of all such places.
+    """
 
     cosines: list[float] = field(default_factory=list)
     same: int = 0
@@ -21,7 +26,7 @@ class Agreement:
 
     @property
     def cosine(self) -> float:
-        """The mean over images."""
+        """The mean cosine over images."""
         return float(np.mean(self.cosines))
 
     @property
@@ -30,6 +35,7 @@ class Agreement:
         return self.same / self.places if self.places else None
 
     def add(self, wanted: np.ndarray, found: np.ndarray) -> None:
+        """Count one image. wanted, found: the output of the float and of the integer network."""
         a, b = wanted.astype(np.float64).ravel(), found.astype(np.float64).ravel()
         length = float(np.linalg.norm(a) * np.linalg.norm(b))
         self.cosines.append(float(a @ b) / length if length else float(not a.any() and not b.any()))

@@ -43,8 +43,14 @@ Order = Literal["rgb", "bgr"]
 
 @dataclass(frozen=True)
 class Foreign:
-    """A float network and what it reads: (x / 255 - mean) / std of an image whose channels are in `order`. Made by `from_torch` and
-    `from_onnx`."""
+    """A float network that was not trained with mtzoo. `from_torch` and `from_onnx` make it.
+
+    Attributes:
+        network: The network in PyTorch, with the names and shapes of its input and outputs.
+        mean: The mean of the input normalisation (x / 255 - mean) / std.
+        std: The standard deviation of the input normalisation.
+        order: The order of the input channels.
+    """
 
     network: FloatNetwork
     mean: tuple[float, float, float]
@@ -53,15 +59,17 @@ class Foreign:
 
     @property
     def input_hw(self) -> Hw:
+        """Height and width of the input in pixels."""
         return self.network.input_hw
 
     def signature(self, dtype: Literal["float32", "uint8"] = "float32") -> Signature:
+        """The names and shapes of the input and the outputs, for a file that reads `dtype`."""
         net = self.network
         return Signature(net.input_name, self.mean, self.std, self.order, dtype, net.outputs, net.tail)
 
     @cached_property
     def folded(self) -> MultiTaskNet:
-        """The float network made of leaves, without BN, that reads (x - 128) / 128."""
+        """The float network as leaves without BN, which reads (x - 128) / 128."""
         lowered = lower(self.network.module, self.input_hw).eval()
         net = as_network(lowered, self.mean, self.std)
         fold_bn(net, ["*"])
@@ -69,20 +77,30 @@ class Foreign:
 
     @property
     def graphs(self) -> Mapping[str, Sequence[NodeSpec]]:
+        """The node specs from which the network of leaves is rebuilt."""
         return graphs_of(self.folded.nodes[NODE])
 
     def quantize(self, images: Iterable[Any], *, observer: str = OBSERVER_OF_FOREIGN, equalize: str = OF_FOREIGN.equalize,
                  bias_correction: bool = OF_FOREIGN.biases, weight_bits: int = 8, distil_iterations: int = 0,
                  learning_rate: float = LEARNING_RATE, device: torch.device | str = "cpu",
                  on_progress: Callable[[int, int], None] = lambda done, total: None) -> "QuantizedForeign":
-        """Observe ranges on `images` and round. With distil_iterations the integers then learn to say what the float network says of
-        the same images, see `mtzoo.foreign.distil`.
+        """Quantize the network to exact integers by calibration, and optionally by distillation.
 
-        device: where this is computed; the result is on the CPU. on_progress(done, total) counts observed batches and iterations.
+        Args:
+            images: Batches as a data loader gives them: tensors (N, 3, H, W), or tuples that begin with one. float32 as the network
+                reads them, or uint8 pixels, channels in the order of the network. A few dozen images are enough.
+            observer: The rule for ranges: `"mse"` (default), `"moving_average_abs_max"`, `"abs_max"` or `"percentile"`.
+            equalize: `"none"`, `"weights"` or `"activations"` (cross-layer equalization, arXiv 1906.04721), or `"network"` (default: a
+                factor for each channel of every map).
+            bias_correction: Correct the mean of each channel in its bias after rounding (arXiv 1906.04721). Default: yes.
+            weight_bits: 8, or 7 for CPUs without VNNI.
+            distil_iterations: Iterations of distillation from the float network on the same images. 0: none.
+            learning_rate: The largest step of Adam, as a share of the root mean square of each layer's weights. Default: 1e-4.
+            device: Where ranges are observed and distillation runs. The result is on the CPU.
+            on_progress: Called with (done, total), counted in batches and iterations.
 
-        images: what a data loader gives: tensors (N, 3, H, W), or tuples that begin with one, as the network reads them (float32), or
-        the pixels themselves (uint8), channels in the network's order. A few dozen are enough. Raises UserError for images of another
-        size or normalisation, for none, and for a layer that cannot be exact.
+        Raises:
+            UserError: There is no image, an image has another size or normalisation, or a layer has no exact integer form.
         """
         batches, original = self.pixel_batches(images, device), self.folded_on(device)
         total = len(batches) + distil_iterations
@@ -93,11 +111,11 @@ class Foreign:
         return self.on_grid(net)
 
     def folded_on(self, device: torch.device | str) -> MultiTaskNet:
-        """`folded` on a device, not to be changed: on the CPU it is `folded` itself."""
+        """`folded` on a device. Do not change it: on the CPU it is `folded` itself."""
         return self.folded if torch.device(device).type == "cpu" else deepcopy(self.folded).to(device)
 
     def pixel_batches(self, images: Iterable[Any], device: torch.device | str = "cpu") -> "PixelBatches":
-        """What the network of leaves reads of `images`, see `quantize`."""
+        """The images of `quantize` as the network of leaves reads them."""
         signature = self.signature()
         batches = PixelBatches([pixels_of(item, signature, self.input_hw, place) for place, item in enumerate(images)], device)
         if not batches:
@@ -105,23 +123,35 @@ class Foreign:
         return batches
 
     def on_grid(self, net: MultiTaskNet) -> "QuantizedForeign":
-        """A calibrated fake-quant network of this one, as integers. It goes to the CPU and is frozen in place: nothing trains it on."""
+        """Make integers of a calibrated fake-quant network. The network is moved to the CPU and frozen in place."""
         freeze(net.cpu())
         return QuantizedForeign(self, net, convert(net))
 
 
 @dataclass(frozen=True)
 class QuantizedForeign:
-    """The network on its grids: as fake-quant, and as integers."""
+    """A quantized network that was not trained with mtzoo. `Foreign.quantize` makes it.
+
+    Attributes:
+        source: The float network.
+        net: The network as fake-quant.
+        integers: The network as integers; its outputs equal those of `net`.
+    """
 
     source: Foreign
     net: MultiTaskNet
     integers: IntegerNet
 
     def export(self, path: str | Path, *, dtype: Literal["float32", "uint8"] = "float32") -> DeployInfo:
-        """Write the exact integer ONNX file and its sidecar: the original's input and outputs, by name and shape.
+        """Write the exact integer network as an ONNX file with a sidecar. It has the input and outputs of the original, by name and
+        shape.
 
-        dtype: "uint8" for a file that reads the pixels themselves. Raises UserError where the file cannot be written.
+        Args:
+            path: The `.onnx` file.
+            dtype: `"float32"`: the file reads what the original reads. `"uint8"`: it reads pixels.
+
+        Raises:
+            UserError: The file cannot be written.
         """
         hw = self.source.input_hw
         task = TaskInfo(AS_IS, (), AsIs(tuple(self.integers.outputs[NODE])))
@@ -130,16 +160,26 @@ class QuantizedForeign:
         return export_model(self.net, spec, path, postprocess=False)
 
     def exactness(self, info: DeployInfo) -> list[str]:
-        """What had to become coarser so that every sum is exact, in words."""
+        """One line for each kind of change that makes all sums exact: layers in parts, coarser weights."""
         return exactness_lines(self.net, info)
 
 
 def from_torch(module: nn.Module, example: Tensor, *, mean: Sequence[float], std: Sequence[float], order: Order = "rgb",
                input_name: str = "input", output_names: Sequence[str] | None = None) -> Foreign:
-    """A PyTorch network in evaluation mode, whose forward reads one tensor and returns maps, vectors, or a list or dict of them.
+    """Read a PyTorch network that was not trained with mtzoo.
 
-    example: (1, 3, H, W), of the size that it will read. mean, std: of what its training code normalised images with. Raises UserError
-    naming the module that has no exact integer form.
+    Args:
+        module: The network. It is set to eval mode. Its forward reads one tensor (N, 3, H, W) and returns a tensor, or a list, tuple or
+            dict of tensors.
+        example: A tensor (1, 3, H, W) of the size that the network will read.
+        mean: The mean of the input normalisation (x / 255 - mean) / std: one number, or three in the order of the channels.
+        std: The standard deviation of the input normalisation.
+        order: The order of the input channels.
+        input_name: The name of the input in the ONNX file.
+        output_names: The names of the outputs. Default: the keys of a dict, otherwise `output`, or `output_0`, `output_1`, ...
+
+    Raises:
+        UserError: A module has no exact integer form. The message names it.
     """
     if not isinstance(example, Tensor) or example.dim() != 4 or example.shape[1] != 3:
         raise UserError(f"example: expected a tensor (1, 3, H, W), not {tuple(getattr(example, 'shape', ()))}")
@@ -161,9 +201,17 @@ def from_torch(module: nn.Module, example: Tensor, *, mean: Sequence[float], std
 
 def from_onnx(path: str | Path, *, mean: Sequence[float], std: Sequence[float], order: Order = "rgb",
               input_hw: Hw | None = None) -> Foreign:
-    """A float ONNX file. input_hw: of one whose height and width are not fixed.
+    """Read a float ONNX file that was not trained with mtzoo.
 
-    Raises UserError naming every kind of operator that has no exact integer form, each once with its place.
+    Args:
+        path: The file, opset 7 to 23.
+        mean: The mean of the input normalisation (x / 255 - mean) / std: one number, or three in the order of the channels.
+        std: The standard deviation of the input normalisation.
+        order: The order of the input channels.
+        input_hw: Height and width of the input, if the file leaves them open.
+
+    Raises:
+        UserError: The file cannot be read, or an operator has no exact integer form. The message lists all such operators.
     """
     model = read_onnx(Path(path))
     try:

@@ -41,10 +41,19 @@ def resize(image: np.ndarray, hw: tuple[int, int], is_mask: bool = False) -> np.
 
 @dataclass(frozen=True)
 class CropWindow:
-    """Where a window of full resolution stands in the original: around the camera's vanishing point, where far things are.
+    """The position of a crop model's window in the image: around the vanishing point of the camera, where far objects are.
 
-    Give `camera`, or `vanishing_point` (x, y) in pixels of an original of `original_hw`. In an image of another size the point
-    lies at the same share of width and height. anchor: the point's place in the window, (x, y) as shares of its sides.
+    Give either `camera`, or `vanishing_point` and `original_hw`. In an image of another size the point keeps its share of width and
+    height.
+
+    Attributes:
+        vanishing_point: (x, y) in pixels of an image of `original_hw`.
+        original_hw: Height and width of the image in which the point was measured.
+        camera: The camera, from which the point is computed.
+        anchor: The position of the point in the window: (x, y) as shares of its sides.
+
+    Raises:
+        UserError: A value is missing, or the point lies outside of the image.
     """
 
     vanishing_point: tuple[float, float] | None = None
@@ -70,7 +79,15 @@ class CropWindow:
         return self.vanishing_point, self.original_hw
 
     def place(self, original_hw: tuple[int, int], window_hw: tuple[int, int]) -> tuple[int, int]:
-        """(left, top) of the window in whole pixels; it never reaches beyond the original if that is large enough."""
+        """Place the window in an image.
+
+        Args:
+            original_hw: Height and width of the image in pixels.
+            window_hw: Height and width of the window in pixels.
+
+        Returns:
+            (left, top) in whole pixels. The window does not leave the image, unless the image is smaller.
+        """
         (x, y), (height, width) = self._point()
         left = round(x * original_hw[1] / width - self.anchor[0] * window_hw[1])
         top = round(y * original_hw[0] / height - self.anchor[1] * window_hw[0])

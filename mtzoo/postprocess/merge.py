@@ -16,13 +16,19 @@ from mtzoo.structures import Detections, Enlargeable, LabelMaps, Prediction, Xyx
 
 @dataclass(frozen=True)
 class MergeRule:
-    """Which of two boxes of one class stays, inside the crop's window and on its border.
+    """Which of two boxes of the same class stays, inside the crop's window and at its border.
 
-    duplicate_iou: two boxes whose IoU reaches it are one thing; so is a resize box of whose own area a crop box covers the
-    share duplicate_iog. Of duplicates the one of the higher score stays, where the crop box's counts crop_factor times: it sees
-    more pixels. border: a crop box that comes so near to the window's border, in pixels, was cut by it: it displaces nothing,
-    and goes if a resize box covers duplicate_iog of it. false_side, false_score: a resize box inside the window with both
-    sides below false_side pixels, which no crop box touches with IoU 0.1, is false if it scores below false_score.
+    Attributes:
+        duplicate_iou: Two boxes with at least this IoU are the same object. The one with the higher score stays.
+        duplicate_iog: A resize box is also a duplicate if a crop box covers this share of its area.
+        crop_factor: The score of a crop box counts this many times in that comparison, because the crop network sees more pixels.
+        border: A crop box this close (in pixels) to the border of the window was cut by it. It removes nothing, and is removed if a
+            resize box covers `duplicate_iog` of it.
+        false_side: A resize box inside the window with both sides below this many pixels may be false.
+        false_score: Such a box is removed if its score is lower and no crop box has an IoU of 0.1 with it.
+
+    Raises:
+        UserError: A value is impossible.
     """
 
     duplicate_iou: float = 0.5
@@ -47,11 +53,20 @@ CONFIRMING_IOU = 0.1
 
 
 def merge(resize: Prediction, crop: Prediction, window: Xyxy, rule: MergeRule = MergeRule()) -> Prediction:
-    """One prediction of both. window: what the crop network saw of the original, xyxy.
+    """Merge the predictions of a resize and a crop network for one image.
 
-    Boxes by `rule`, sorted by falling score. Label maps: a task of both takes the pixelwise maximum inside the window, where
-    0 is background, and the resize network's outside; a task of one network is taken as it is. They are made when they are read.
-    Of a class of the whole image the resize network is asked, where it has the task: it sees all of it.
+    Boxes are merged by `rule`. The label map of a task of both is the pixelwise maximum inside the window (0 is background), and that
+    of the resize network outside. It is computed when it is read. The class of a whole image is that of the resize network. Tasks of
+    only one network are taken over.
+
+    Args:
+        resize: The prediction of the resize network.
+        crop: The prediction of the crop network.
+        window: The part of the image that the crop network saw, xyxy in pixels.
+        rule: The thresholds.
+
+    Returns:
+        One prediction, boxes sorted by falling score.
     """
     near, far = resize.label_maps.sources, crop.label_maps.sources
     merged = Prediction({**crop.detections, **resize.detections}, LabelMaps({**far, **near}),

@@ -19,8 +19,12 @@ OnRound = Callable[[int], None]
 
 @dataclass(frozen=True)
 class BenchResult:
-    """model: latencies and sizes of the network in float and as it is deployed; base: of the other network, measured in the same
-    rounds, None without one."""
+    """What `bench` returns.
+
+    Attributes:
+        model: Latencies and sizes of the network in float and as it is deployed.
+        base: Those of the base, measured in the same rounds. None without a base.
+    """
 
     model: BenchReport
     base: BenchReport | None = None
@@ -28,10 +32,19 @@ class BenchResult:
 
 def bench(model: str | Path, *, base: str | Path | None = None, threads: int = 2, runs: int = 50,
           on_round: OnRound = lambda done: None) -> BenchResult:
-    """Median latency of a deploy model and of the same network in float: torch, ONNX Runtime, OpenVINO, in interleaved rounds.
+    """Measure the median latency of a deploy model and of the same network in float: torch, ONNX Runtime, OpenVINO.
 
-    model: a file, or a zoo model's name; base: another one, measured in the same rounds; runs: rounds. Let nothing else run meanwhile.
-    Raises UserError for a file that is missing, foreign or changed.
+    Rounds are interleaved. Let nothing else run meanwhile.
+
+    Args:
+        model: An `.onnx` file, or the name of a zoo model.
+        base: Another model to measure in the same rounds.
+        threads: CPU threads.
+        runs: The number of rounds.
+        on_round: Called with the number of rounds done.
+
+    Raises:
+        UserError: A file is missing, was changed, or was not written by mtzoo.
     """
     path = find_model(model)
     if base is None:
@@ -41,10 +54,17 @@ def bench(model: str | Path, *, base: str | Path | None = None, threads: int = 2
 
 def bench_frames(model: str | Path | tuple[str | Path, str | Path], images: str | Path, *, threads: int = 2, runs: int = 50,
                  on_round: OnRound = lambda done: None) -> FrameTimes:
-    """Where the time of a whole frame goes: decode, resize, layout, network, boxes, label maps, drawing.
+    """Measure each stage of a whole frame: decode, resize, layout, network, boxes, label maps, drawing.
 
-    model: one, or a pair (resize, crop); images: an image file or a folder; runs: frames. Raises UserError as `bench`, and for a
-    folder without images.
+    Args:
+        model: A deploy model, or a pair (resize, crop).
+        images: An image file, or a folder of images.
+        threads: CPU threads.
+        runs: The number of frames.
+        on_round: Called with the number of frames done.
+
+    Raises:
+        UserError: A file is missing, was changed, or was not written by mtzoo, or the folder has no image.
     """
     source = Path(images)
     if is_folder(source):

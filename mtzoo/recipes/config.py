@@ -21,9 +21,18 @@ CheckpointLike = str | Path
 
 def load_config(name_or_path: str | Path, *, options: Mapping[str, Any] | None = None,
                 tasks: Sequence[str] | None = None) -> ExperimentConfig:
-    """A checked config, by the name of a shipped one (`list_configs`) or from a file. A config is Python and runs as code.
+    """Read and check a config. A config is a Python file and runs as code: load only those that you trust.
 
-    options: dotted keys -> values, e.g. {"env.workers": 4}; tasks: keep only these. Raises UserError naming the file and the key.
+    Args:
+        name_or_path: The name of a shipped config (`list_configs`), or a config file.
+        options: Dotted keys of the config and their values, e.g. `{"env.workers": 4}`.
+        tasks: Keep only these tasks. Default: all.
+
+    Returns:
+        The checked config. Its network has been built once to check that the parts fit together.
+
+    Raises:
+        UserError: The config does not exist or has a fault. The message names the file, the key and the value.
     """
     path = find_config(name_or_path)
     config = read_and_build(path, options, tasks)
@@ -35,10 +44,21 @@ def load_config(name_or_path: str | Path, *, options: Mapping[str, Any] | None =
 
 
 def build_model(config: ConfigLike, *, pretrained: bool = True) -> MultiTaskNet:
-    """The config's float network in eval mode: images (N, 3, H, W) float32, (x - 128) / 128, BGR -> task -> output -> (N, C, H', W').
+    """Build the float network of a config, in eval mode.
 
-    pretrained: backbones that name published weights get them, as at the start of a training; other layers are random, drawn with
-    `env.seed`. Raises UserError for a config whose parts do not fit together.
+    The network reads images (N, 3, H, W) float32, normalised as (x - 128) / 128, channels in BGR order. It returns
+    `{task: {output: tensor}}` with raw maps (N, C, H', W').
+
+    Args:
+        config: A config, the name of a shipped config, or a config file.
+        pretrained: Load the published weights that backbones of the config name, as a training does at its start. All other layers
+            are random, drawn with `env.seed`.
+
+    Returns:
+        The network. It contains no loss, no normalisation and no post-processing.
+
+    Raises:
+        UserError: The parts of the config do not fit together, or published weights cannot be read.
     """
     net = network_at(config_of(config), 0, quantized=False)
     if pretrained:
@@ -47,18 +67,27 @@ def build_model(config: ConfigLike, *, pretrained: bool = True) -> MultiTaskNet:
 
 
 def load_checkpoint(checkpoint: CheckpointLike) -> tuple[MultiTaskNet, ExperimentConfig]:
-    """(network in eval mode, its config) of a checkpoint of any step, or of a zoo model's float weights (zoo:NAME). It rounds as it
-    did in training. Nothing in the file is executed. Raises UserError for a file that is damaged or none of ours."""
+    """Load the network and the config of a checkpoint. Nothing in the file is executed.
+
+    Args:
+        checkpoint: A checkpoint (`.pt`) of any step, or `zoo:NAME` for the float weights of a zoo model.
+
+    Returns:
+        The network in eval mode, and its config. A network of a quantized step is a fake-quant network.
+
+    Raises:
+        UserError: The file does not exist, is damaged, or is no checkpoint of mtzoo.
+    """
     path = find_checkpoint(checkpoint)
     net, config, _ = checkpoint_network(read_checkpoint(path), path, {})
     return net, config
 
 
 def config_of(config: ConfigLike) -> ExperimentConfig:
-    """The config itself, or `load_config` of its name."""
+    """Return a config as it is, or load it by its name (`load_config`)."""
     return config if isinstance(config, ExperimentConfig) else load_config(config)
 
 
 def config_for(checkpoint: Path, config: ConfigLike | None) -> ExperimentConfig:
-    """The config, or where none is given the one that the checkpoint brings along."""
+    """Return the given config. If it is None, return the config in the checkpoint."""
     return config_from_dict(read_checkpoint(checkpoint).config) if config is None else config_of(config)

@@ -32,14 +32,33 @@ def convert_data(src: str | Path | None, out: str | Path, *, format: str = AUTO,
                  union: Mapping[str, tuple[str, ...]] = MappingProxyType({}), val_share: float = VAL_SHARE,
                  split_by: Literal["name", "folder"] = "name", copy_images: bool = False, workers: int | None = None,
                  on_progress: Callable[[int, int | None], None] = lambda done, total: None) -> Summary:
-    """Convert a data set; it stays as it is. `mtzoo.train` and the rest then read `out`, see docs/datasets.md.
+    """Convert a data set to COCO JSON and PNG masks. The data set itself is not changed.
 
-    src: its folder, None if `images` names it; out: a new folder, or an untouched earlier conversion; format: "auto" recognises it by
-    its files, others are those of `mtzoo data convert --help`; annotations, images, labels: where these lie if not where they are
-    expected; classes: "tasks" for those of the six tasks, "own" for the set's own; rename: old name -> new; ignore: categories that
-    become regions that do not count; union: new name -> categories that it encloses; val_share: of a set without a split, by images'
-    names or whole folders (split_by); copy_images: instead of links; workers: reading threads.
-    Raises UserError for a layout that is not known, and for files that cannot be read.
+    The page "Published data sets" lists all formats. `train` and the other functions read the result.
+
+    Args:
+        src: The folder of the data set. None if `images` names the folder of the images.
+        out: The output folder: new, or an earlier conversion without changed files, which is replaced.
+        format: `"auto"` recognises the format. `mtzoo data convert --help` lists the names of all formats.
+        annotations: The one label file, for formats that have one.
+        images: The folder of the images. Default: searched in `src`.
+        labels: The folder of the label files or masks, if `src` has several.
+        classes: `"tasks"`: only classes of the six tasks. `"own"`: the names of the data set. `"auto"`: `"own"` if no name belongs to a
+            task, otherwise `"tasks"`.
+        rename: Old name -> new name of a category. The new name may be `"ignore"`.
+        ignore: Categories that become ignore regions.
+        union: New name -> categories. One box encloses all boxes of these categories in an image.
+        val_share: The share (0 to 1) of the images for validation, if the data set has no such part. Default: 0.1.
+        split_by: Take the last images by `"name"`, or whole folders (`"folder"`).
+        copy_images: Copy the images. Otherwise the output has links to them.
+        workers: Reading threads. Default: chosen by the number of cores.
+        on_progress: Called with (images done, total). The total is None if it is unknown.
+
+    Returns:
+        The counts of what was written, and of what was left out or repaired.
+
+    Raises:
+        UserError: The layout is not recognised, or a file cannot be read.
     """
     check_writable(Path(out), "--out", folder=True)
     places = places_of(*(None if path is None else Path(path) for path in (src, annotations, images, labels)))

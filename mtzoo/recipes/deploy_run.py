@@ -62,8 +62,16 @@ def export_stage(run: Run, step: int, quantized: bool) -> None:
 
 @dataclass(frozen=True)
 class QuantTrainResult:
-    """out: the run's folder; model: the integer deploy model; report: an HTML page; metrics: of the model in percent, e.g.
-    "seg/mIoU", NaN without ground truth; verify: how many values differ between executors; bench: latencies and sizes."""
+    """What `quant_train` returns.
+
+    Attributes:
+        out: The folder of the run.
+        model: The integer deploy model, an ONNX file.
+        report: The report, an HTML page. `report.json` beside it has the same numbers.
+        metrics: Metrics of the deploy model in percent, e.g. `{"seg/mIoU": 57.5}`. NaN without ground truth.
+        verify: How many output values differ between executors.
+        bench: Latency and size.
+    """
 
     out: Path
     model: Path
@@ -74,7 +82,7 @@ class QuantTrainResult:
 
     @property
     def passed(self) -> bool:
-        """Whether all executors gave what was validated."""
+        """Whether the outputs of all executors equal those of the validated network."""
         return self.verify.passed
 
 

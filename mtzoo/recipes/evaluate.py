@@ -39,8 +39,13 @@ NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class EvalResult:
-    """metrics: percent on all validation sources, "seg_default/mIoU", "det_person/AP50", NaN without ground truth; converted: the
-    metrics of the deploy model that a fake-quant checkpoint would become, by its kind and executor."""
+    """What `evaluate` returns.
+
+    Attributes:
+        metrics: Metrics on all validation data in percent, e.g. `{"seg_default/mIoU": 57.5, "det_person/AP50": 14.5}`. NaN without
+            ground truth.
+        converted: With `convert`: the metrics of the deploy model that the checkpoint would become, under its form and executor.
+    """
 
     metrics: Mapping[str, float]
     converted: Mapping[str, Mapping[str, float]]
@@ -50,14 +55,26 @@ class EvalResult:
 def evaluate(model: str | Path, *, options: Mapping[str, Any] = NO_OPTIONS, executor: ExecutorName = "openvino", convert: bool = False,
              tta: Sequence[str] = (), ctx: str = "auto", limit: int | None = None, render: bool = False,
              out: str | Path | None = None, worst: int | None = None, console: PlainConsole | None = None) -> EvalResult:
-    """Evaluate a checkpoint (.pt, zoo:NAME) or a deploy model (.onnx, a zoo model's name) on its config's validation data.
+    """Evaluate a checkpoint or a deploy model on the validation data of its config.
 
-    options: dotted keys of that config -> values, e.g. {"data_root": "my_data"}; of a deploy model only its data can change; executor:
-    what runs a deploy model; convert: also evaluate the deploy model that a fake-quant checkpoint would become; tta: views over which a
-    float checkpoint's label maps are averaged, e.g. ["flip", "0.75"]; ctx: the device of a checkpoint; limit: images of each folder;
-    render: whether missing synthetic scenes may be rendered; out: a new folder for pictures of the mistakes, worst: with so many
-    images of each task (8). Processes that torchrun has started share the images; all get the metrics that one process would find.
-    Raises UserError for options that do not go together, and for missing data.
+    Processes that torchrun starts share the images. All of them get the metrics of a single process.
+
+    Args:
+        model: A checkpoint (`.pt`, `zoo:NAME`), or a deploy model (`.onnx`, or the name of a zoo model).
+        options: Dotted keys of the config and their values, e.g. `{"data_root": "my_data"}`. Only the data of a deploy model can
+            change.
+        executor: What runs a deploy model.
+        convert: Evaluate the deploy model that a fake-quant checkpoint would become, too.
+        tta: Test-time augmentation of a float checkpoint with segmentation: the views to average over, e.g. `["flip", "0.75"]`.
+        ctx: The device of a checkpoint: `"cpu"`, `"0"`, or `"auto"` (a GPU if there is one).
+        limit: Evaluate on the first N images of each validation folder. None: on all.
+        render: Render synthetic scenes that do not exist yet.
+        out: A new folder for pictures of the mistakes.
+        worst: With `out`: the number of pictures for each task. Default: 8.
+        console: Where data folders and progress are printed. Default: stdout.
+
+    Raises:
+        UserError: Options do not go together, or data are missing.
     """
     name, out = str(model), None if out is None else Path(out)
     check_form(name, tta, convert)

@@ -22,8 +22,14 @@ SUFFIX = ".onnx"
 
 @dataclass(frozen=True)
 class ExportResult:
-    """model: the file, its sidecar JSON has the same name; bytes: of it; info: what it says of itself; config: the checkpoint's, as
-    plain data and without `options`."""
+    """What `export` returns.
+
+    Attributes:
+        model: The ONNX file. Its sidecar has the same name with `.json`.
+        bytes: The size of the ONNX file.
+        info: The content of the sidecar.
+        config: The config in the checkpoint as plain data, without `options`.
+    """
 
     model: Path
     bytes: int
@@ -34,12 +40,23 @@ class ExportResult:
 def export(checkpoint: CheckpointLike, out: str | Path | None = None, *, options: Mapping[str, Any] = MappingProxyType({}),
            input_format: Literal["bgr", "rgb", "yuv444", "nv12"] | None = None, layout: Literal["nchw", "nhwc"] | None = None,
            batch: int = 1, weight_bits: Literal[7] | None = None, raw: bool = False, keep_raw: bool = False) -> ExportResult:
-    """Write a checkpoint as an ONNX deploy model with its sidecar JSON.
+    """Write a checkpoint as an ONNX deploy model with a JSON sidecar.
 
-    out: an .onnx file, default beside the checkpoint; options: dotted keys of the checkpoint's config -> values; input_format, layout:
-    of the image that the model reads, default the config's; batch: images at once; weight_bits: 7 for CPUs without VNNI; raw: raw maps
-    only, keep_raw: raw maps besides label maps and boxes. A checkpoint of step 3 gives label maps and boxes, others raw maps.
-    Raises UserError for what does not go together, and where the file cannot be written.
+    A checkpoint of step 3 becomes a model with boxes and label maps. Checkpoints of other steps become models with raw maps.
+
+    Args:
+        checkpoint: A checkpoint (`.pt`), or `zoo:NAME` for the float weights of a zoo model.
+        out: The `.onnx` file. Default: beside the checkpoint.
+        options: Dotted keys of the checkpoint's config and their values.
+        input_format: The format of the image that the model reads. Default: as in the config.
+        layout: The memory layout of the image. Default: as in the config.
+        batch: The number of images that the model reads at once, 16 at most.
+        weight_bits: 7 for CPUs without VNNI. The checkpoint must then be of float or fake-quant.
+        raw: Write raw maps only.
+        keep_raw: Write raw maps, too.
+
+    Raises:
+        UserError: Options do not go together, or the file cannot be written.
     """
     path = find_checkpoint(checkpoint)
     out = export_path(path, out)

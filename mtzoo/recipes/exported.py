@@ -28,9 +28,17 @@ from mtzoo.strict_json import write_json
 
 @dataclass(frozen=True)
 class Compressed:
-    """A smaller network. out: the folder of all its files; checkpoint, model: its checkpoint and its deploy model; base, result: the
-    original and this network as they were measured; drops: task -> points of its main metric that are lost, NaN without ground truth;
-    holds: False where a drop is larger than was allowed, and nothing could be done about it."""
+    """A quantized network and its comparison with the original.
+
+    Attributes:
+        out: The folder of all files.
+        checkpoint: The checkpoint of the network.
+        model: Its deploy model, an ONNX file.
+        base: The original network as it was measured.
+        result: This network as it was measured.
+        drops: Points of the main metric that each task loses; a gain is negative. NaN without ground truth.
+        holds: Whether no task loses more than the allowed `max_drop`.
+    """
 
     out: Path
     checkpoint: Path
@@ -42,7 +50,7 @@ class Compressed:
 
     @property
     def passed(self) -> bool:
-        """Whether it holds what was promised: the drop, and that all executors of an integer network agree."""
+        """Whether `max_drop` holds and all executors of an integer network agree."""
         return self.holds and self.result.passed
 
 

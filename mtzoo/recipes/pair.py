@@ -23,8 +23,13 @@ from mtzoo.runtime.pair import ModelPair
 
 @dataclass(frozen=True)
 class PairResult:
-    """boxes: "resize", "crop" or "merged" -> task -> "AP" or "AP50" -> size -> percent; others: main metric of tasks without boxes,
-    e.g. "mIoU" -> the same who -> task -> percent; latency: None if it was not measured."""
+    """What `evaluate_pair` returns.
+
+    Attributes:
+        boxes: `"resize"`, `"crop"` or `"merged"` -> task -> `"AP"` or `"AP50"` -> size of the boxes -> percent.
+        others: The main metric of tasks without boxes, e.g. `"mIoU"` -> `"resize"`, `"crop"` or `"merged"` -> task -> percent.
+        latency: The latency of the pair. None if it was not measured.
+    """
 
     boxes: Mapping[str, BoxFigures]
     others: Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -35,11 +40,21 @@ class PairResult:
 def evaluate_pair(resize: str | Path, crop: str | Path, *, window: str | Path | None = None, options: Mapping[str, Any] = NO_OPTIONS,
                   limit: int | None = None, threads: int = 2, runs: int = 30, render: bool = False,
                   console: PlainConsole | None = None) -> PairResult:
-    """Evaluate two deploy models, each alone and merged, on the validation data of the crop model's config, in original pixels.
+    """Evaluate a resize and a crop model, each alone and merged, on the validation data of the crop model's config.
 
-    window: a JSON file that says where the crop model's window stands; options: of its config, only its data can change; limit: images
-    of each folder; runs: interleaved rounds of the latency, 0 for none; render: whether synthetic scenes that are not there may be
-    made. Raises UserError for models that are no pair, and for data that are not there.
+    Args:
+        resize: The deploy model of the whole image: a file, or the name of a zoo model.
+        crop: The deploy model of a window at full resolution.
+        window: A JSON file with another position of the window. Default: as in the crop model.
+        options: Dotted keys of the crop model's config and their values. Only its data can change.
+        limit: Evaluate on the first N images of each validation folder. None: on all.
+        threads: CPU threads of both models.
+        runs: Interleaved rounds of the latency measurement. 0: latency is not measured.
+        render: Render synthetic scenes that do not exist yet.
+        console: Where data folders and progress are printed. Default: stdout.
+
+    Raises:
+        UserError: The models are no pair, or data are missing.
     """
     whole = find_model(resize)
     pair = load_pair(whole, find_model(crop), read_window(Path(window)) if window else None, "openvino", threads)

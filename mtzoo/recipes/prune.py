@@ -30,8 +30,14 @@ from mtzoo.recipes.workspace import Workspace
 
 @dataclass(frozen=True)
 class PruneResult:
-    """out: the folder of all files; checkpoint: the narrower float network, which every recipe takes as any other; integers: its
-    integer network against that of the original, None for a config that keeps layers from being integers."""
+    """What `prune` returns.
+
+    Attributes:
+        out: The folder of all files.
+        checkpoint: The pruned float network. Every function that takes a float checkpoint takes it.
+        integers: Its integer network, compared with the integer network of the original. None if the config keeps layers from being
+            exact integers.
+    """
 
     out: Path
     checkpoint: Path
@@ -43,12 +49,25 @@ def prune(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str
           sensitivity: str | Path | None = None, max_drop: float | None = None, retraining: Retraining | None = None,
           calib_images: int = 64, ctx: str | None = None, resume: bool = False, limit: int | None = None, threads: int | None = 2,
           console: PlainConsole | None = None) -> PruneResult:
-    """Remove channels of a float checkpoint, train it on, quantize, export, verify, compare.
+    """Remove channels and residual blocks of a float checkpoint, retrain, quantize, export, verify, evaluate and compare.
 
-    out: a new folder, default work_dirs/CONFIG-prune; pruning: how much of what goes, `Pruning(0.3)` for 30 % of the MACs; sensitivity,
-    max_drop: a table of `mtzoo sensitivity`, in which no group loses more than this many points; retraining: None trains nothing;
-    resume: go on with the plan and the last checkpoint in `out`; other options as for `quantize`. Raises UserError as `quantize`, and
-    for options that do not go together.
+    Args:
+        checkpoint: A float checkpoint (`.pt`), or `zoo:NAME` for the float weights of a zoo model.
+        config: A config, its name or file. Default: the config in the checkpoint.
+        out: The output folder, new or empty. Default: `work_dirs/CONFIG-prune`.
+        pruning: How much is removed and how it is chosen, e.g. `Pruning(0.3)` for 30 % of the multiply-accumulates.
+        sensitivity: The table of `measure_sensitivity`. It limits what is removed from each group.
+        max_drop: With `sensitivity`: the points of its main metric that a task may lose by any single group.
+        retraining: The length of the training in float and its settings. None: no training.
+        calib_images: The number of training images on which ranges are observed.
+        ctx: The device, as for `train`.
+        resume: Continue with the plan and the last checkpoint in `out`.
+        limit: Evaluate on the first N images of each validation folder. None: on all.
+        threads: The CPU threads of latency measurements. None: latency is not measured.
+        console: Where progress and tables are printed. Default: stdout.
+
+    Raises:
+        UserError: The checkpoint is not a float one, `out` is not empty, options do not go together, or the ratio cannot be reached.
     """
     check_limits(pruning, sensitivity, max_drop)
     path, console = find_checkpoint(checkpoint), console or run_console()

@@ -30,14 +30,29 @@ def quantize(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
              calib_images: int = CALIBRATION_IMAGES, equalize: str = Corrections().equalize, bias_correction: bool = False,
              max_drop: float | None = None, fallback: Literal["float", "16bit"] = "float", limit: int | None = None,
              threads: int | None = 2, console: PlainConsole | None = None) -> Compressed:
-    """Quantize a float checkpoint with no training, export, verify, compare.
+    """Quantize a float checkpoint without training (PTQ), and export, verify, evaluate and compare the result.
 
-    config: default the checkpoint's own; out: a new folder, default work_dirs/CONFIG-ptq; calib_images: training images whose ranges
-    are observed; equalize: one of `mtzoo.compression.EQUALIZE`; bias_correction: take back what rounding shifts means by; max_drop:
-    points of AP50, mIoU or top1 that a task may lose: where one loses more, the parts to blame stay in float, or in 16 bits
-    (`fallback`); limit: images of each validation folder; threads: of the latency measurement, None for none; console: default stdout.
+    Args:
+        checkpoint: A float checkpoint (`.pt`), or `zoo:NAME` for the float weights of a zoo model.
+        config: A config, its name or file. Default: the config in the checkpoint.
+        out: The output folder, new or empty. Default: `work_dirs/CONFIG-ptq`.
+        calib_images: The number of training images on which ranges are observed. Default: 64.
+        equalize: `"none"` (default), `"weights"` or `"activations"` (cross-layer equalization, arXiv 1906.04721), or `"network"` (a
+            factor for each channel of every map).
+        bias_correction: Correct the mean of each channel in its bias after rounding (arXiv 1906.04721).
+        max_drop: The points of its main metric (AP50, mIoU, top1) that a task may lose. If one loses more, the noisiest parts are not
+            quantized to 8 bits. None: no limit.
+        fallback: What these parts become: `"float"`, or `"16bit"`.
+        limit: Evaluate on the first N images of each validation folder. None: on all.
+        threads: The CPU threads of the latency measurement. None: latency is not measured.
+        console: Where progress and tables are printed. Default: stdout.
 
-    Raises UserError for a checkpoint that is not float, a folder that holds something, and a layer without an exact integer form.
+    Returns:
+        The quantized network, compared with the float network. It is mixed precision if `max_drop` required float or 16-bit parts,
+        or if the config asks for such parts.
+
+    Raises:
+        UserError: The checkpoint is not a float one, `out` is not empty, or a layer has no exact integer form.
     """
     check_drop(max_drop, "0.5")
     path, console = find_checkpoint(checkpoint), console or run_console()

@@ -20,10 +20,24 @@ from mtzoo.recipes.workspace import Workspace, measure_base
 def quant(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str | Path | None = None, *, retraining: Retraining,
           ctx: str | None = None, resume: bool = False, limit: int | None = None, threads: int | None = 2,
           console: PlainConsole | None = None) -> Compressed | None:
-    """Train a float checkpoint on as the integers it will be, then export, verify, compare.
+    """Train a float checkpoint quantization-aware (QAT) in one stage, and export, verify, evaluate and compare the result.
 
-    out: default work_dirs/CONFIG-quant; retraining: how long and how; ctx: the device; resume: go on from the last checkpoint in
-    `out`; other options as for `quantize`. None in the processes that torchrun adds. Raises UserError as `quantize`.
+    Args:
+        checkpoint: A float checkpoint (`.pt`), or `zoo:NAME` for the float weights of a zoo model.
+        config: A config, its name or file. Default: the config in the checkpoint.
+        out: The output folder. Default: `work_dirs/CONFIG-quant`.
+        retraining: The length of the training and its settings, e.g. `Retraining(300)` for 300 iterations.
+        ctx: The devices, as for `train`.
+        resume: Continue from the last checkpoint in `out`.
+        limit: Evaluate on the first N images of each validation folder. None: on all.
+        threads: The CPU threads of the latency measurement. None: latency is not measured.
+        console: Where progress and tables are printed. Default: stdout.
+
+    Returns:
+        The quantized network, compared with the float network. None in the additional processes that torchrun starts.
+
+    Raises:
+        UserError: The checkpoint is not a float one, or `out` holds another run.
     """
     path, console = find_checkpoint(checkpoint), console or run_console()
     config = adopt_checkpoint(config_for(path, config), path, console)

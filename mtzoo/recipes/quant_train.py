@@ -16,10 +16,24 @@ from mtzoo.recipes.start import Start, run_folder, run_stages
 def quant_train(config: ConfigLike, out: str | Path | None = None, *, checkpoint: CheckpointLike | None = None,
                 from_scratch: bool = False, ctx: str | None = None, resume: bool = False, pipeline_test: bool = False,
                 command: str = "", console: PlainConsole | None = None) -> QuantTrainResult | None:
-    """Train a config's network to the integer network that is deployed, and prove that every executor agrees with it.
+    """Train the network of a config in four quantization steps, and export, verify, evaluate and measure the integer network.
 
-    Options as for `train`; command: what the report names as its origin. None in the processes that torchrun adds. Raises UserError as
-    `train`, and for a config that leaves something in float.
+    Args:
+        config: A config, the name of a shipped config, or a config file.
+        out: The folder of the run. Default: `work_dirs/CONFIG`.
+        checkpoint: Start from the weights of this float checkpoint, or of `zoo:NAME`.
+        from_scratch: With `pipeline_test`: start from random weights, although the config names others.
+        ctx: The devices, as for `train`.
+        resume: Continue from the last checkpoint in `out`.
+        pipeline_test: A short run of everything on the validation images.
+        command: The command that the report shows. Default: the call of this function.
+        console: Where progress is printed. Default: stdout.
+
+    Returns:
+        The result. None in the additional processes that torchrun starts.
+
+    Raises:
+        UserError: The config keeps a layer from being exact integers, `out` holds another run, or data cannot be read.
     """
     config = config_of(config)
     check_integers(config)

@@ -47,7 +47,14 @@ SAME = 0.01
 
 @dataclass(frozen=True)
 class SensitivityResult:
-    """table: what was measured; file, picture: where it is kept; same: False if a point measured by itself has other metrics."""
+    """What `measure_sensitivity` returns.
+
+    Attributes:
+        table: The measured points.
+        file: The JSON file of the table.
+        picture: The table as a PNG file.
+        same: Whether the points that were measured from scratch have the same metrics.
+    """
 
     table: SensitivityTable
     file: Path
@@ -59,11 +66,21 @@ class SensitivityResult:
 def measure_sensitivity(checkpoint: CheckpointLike, config: ConfigLike | None = None, *, out: str | Path,
                         ratios: Sequence[float] = RATIOS, limit: int | None = None, importance: str = TAYLOR, align: int = ALIGN,
                         compare_scratch: int = 0, console: PlainConsole | None = None) -> SensitivityResult:
-    """Measure what every task of a float checkpoint loses when one channel group gets narrower by each of `ratios`.
+    """Measure how many points each task loses if a single channel group of a float checkpoint gets narrower.
 
-    out: a .json file, in which an interrupted measurement goes on; limit: images of each validation folder; importance, align: as for
-    `Pruning`; compare_scratch: so many points are measured by themselves, too. Raises UserError for ratios with which no group gets
-    narrower, and for a table of another network.
+    Args:
+        checkpoint: A float checkpoint (`.pt`), or `zoo:NAME` for the float weights of a zoo model.
+        config: A config, its name or file. Default: the config in the checkpoint.
+        out: The table, a `.json` file. If it exists, the measurement continues.
+        ratios: The shares (0 to 1) of a group's channels to remove. Default: 0.1, 0.3, 0.5.
+        limit: Evaluate on the first N images of each validation folder. None: on all.
+        importance: The order in which channels are removed, as in `Pruning`.
+        align: The widths that layers keep, as in `Pruning`.
+        compare_scratch: Measure this many points from scratch, too, and compare.
+        console: Where progress and tables are printed. Default: stdout.
+
+    Raises:
+        UserError: The ratios are too small for every group, or `out` is the table of another network.
     """
     out, path, console = Path(out), find_checkpoint(checkpoint), console or run_console()
     check_ratios(out, ratios)

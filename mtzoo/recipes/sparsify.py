@@ -35,8 +35,16 @@ SPARSE = "sparse, int8"
 
 @dataclass(frozen=True)
 class SparsifyResult:
-    """out: the folder of all files; checkpoint: the sparse float network; integers: its integer network against the original's; dense,
-    sparse: sizes of both; latency: runtime -> what it makes of the zeros, empty if not measured."""
+    """What `sparsify` returns.
+
+    Attributes:
+        out: The folder of all files.
+        checkpoint: The sparse float network.
+        integers: Its integer network, compared with the integer network of the original.
+        dense: Sizes of the original integer network.
+        sparse: Sizes of the sparse integer network.
+        latency: Runtime and its latencies of both networks. Empty if they were not measured.
+    """
 
     out: Path
     checkpoint: Path
@@ -50,11 +58,28 @@ class SparsifyResult:
 def sparsify(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str | Path | None = None, *, ratio: float | None = None,
              pattern: str | None = None, retraining: Retraining, calib_images: int = 64, ctx: str | None = None, resume: bool = False,
              limit: int | None = None, threads: int | None = 2, console: PlainConsole | None = None) -> SparsifyResult | None:
-    """Train a float checkpoint on while its weights become zero, then quantize, export, verify, compare.
+    """Train a float checkpoint while its weights become zero, and quantize, export, verify, evaluate and compare the result.
 
-    out: a new folder, default work_dirs/CONFIG-sparsify; ratio: share of the weights that becomes zero; pattern: "2:4" for 2 of 4
-    neighbouring weights; without both the config's `sparsity`; other options as for `quant` and `quantize`. None in the processes that
-    torchrun adds. Raises UserError for nothing that is to be zero, and for a config with layers that are no integers.
+    Args:
+        checkpoint: A float checkpoint (`.pt`), or `zoo:NAME` for the float weights of a zoo model.
+        config: A config, its name or file. Default: the config in the checkpoint.
+        out: The output folder, new or empty. Default: `work_dirs/CONFIG-sparsify`.
+        ratio: The share (0 to 1) of the weights that become zero.
+        pattern: An N:M pattern such as `"2:4"`: the two largest of 4 neighbours along the input channels stay (arXiv 2104.08378).
+            Without `ratio` and `pattern`, `sparsity` of the config applies.
+        retraining: The length of the training and its settings, e.g. `Retraining(4000)`.
+        calib_images: The number of training images on which ranges are observed.
+        ctx: The devices, as for `train`.
+        resume: Continue from the last checkpoint in `out`.
+        limit: Evaluate on the first N images of each validation folder. None: on all.
+        threads: The CPU threads of the latency measurement. None: latency is not measured.
+        console: Where progress and tables are printed. Default: stdout.
+
+    Returns:
+        The result. None in the additional processes that torchrun starts.
+
+    Raises:
+        UserError: Neither the options nor the config say what becomes zero, or the config keeps layers from being exact integers.
     """
     path, console = find_checkpoint(checkpoint), console or run_console()
     config = with_sparsity(config_for(path, config), ratio, pattern)

@@ -17,8 +17,14 @@ from mtzoo.recipes.workspace import float_checkpoint
 
 @dataclass(frozen=True)
 class TrainResult:
-    """out: the run's folder; checkpoint: the trained float network; metrics: of the validation images in percent, e.g. "seg/mIoU",
-    NaN without ground truth (empty in the processes that torchrun adds)."""
+    """What `train` returns.
+
+    Attributes:
+        out: The folder of the run.
+        checkpoint: The trained float network.
+        metrics: Metrics of the validation images in percent, e.g. `{"seg/mIoU": 57.5}`. NaN without ground truth. Empty in the
+            additional processes that torchrun starts.
+    """
 
     out: Path
     checkpoint: Path
@@ -29,13 +35,22 @@ class TrainResult:
 def train(config: ConfigLike, out: str | Path | None = None, *, checkpoint: CheckpointLike | None = None, from_scratch: bool = False,
           ctx: str | None = None, resume: bool = False, pipeline_test: bool = False,
           console: PlainConsole | None = None) -> TrainResult:
-    """Train a config's network in float.
+    """Train the network of a config in float: the float phase of step 0.
 
-    out: the run's folder, default work_dirs/CONFIG; checkpoint: a float checkpoint or zoo:NAME to start from; ctx: "cpu", "0" or "0,1",
-    default `env.default_ctx`; resume: go on from the last checkpoint in `out`; pipeline_test: a brief run on the validation images,
-    from_scratch: which starts from random weights; console: where progress goes, default stdout.
+    Args:
+        config: A config, the name of a shipped config, or a config file.
+        out: The folder of the run. Default: `work_dirs/CONFIG`.
+        checkpoint: Start from the weights of this float checkpoint, or of `zoo:NAME`. Tensors are matched by name and shape; all
+            others are initialised anew.
+        from_scratch: With `pipeline_test`: start from random weights, although the config names others.
+        ctx: The devices: `"cpu"`, `"0"`, or `"auto"` (a GPU if there is one). For several devices, start your script with torchrun
+            and name them all, e.g. `"0,1"`. Default: `env.default_ctx`.
+        resume: Continue from the last checkpoint in `out`.
+        pipeline_test: A short run on the validation images.
+        console: Where progress is printed. Default: stdout.
 
-    Raises UserError for a config without a float phase, a folder that holds another run, and data that cannot be read.
+    Raises:
+        UserError: The config has no float phase, `out` holds another run, or data cannot be read.
     """
     config = config_of(config)
     if config.solver[FLOAT_STEP].float_phase is None:

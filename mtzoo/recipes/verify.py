@@ -23,8 +23,13 @@ OnProgress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True)
 class VerifyResult:
-    """report: counts of differing values, None for a file that is no integer network; distances: of such a file, executor -> task ->
-    how far its raw values are from torch; proven: whether a hash proves that the file is as it was exported."""
+    """What `verify` returns.
+
+    Attributes:
+        report: The counts of differing values. None if the file is no integer network.
+        distances: How far the raw values of a file that is no integer network are from torch: executor -> task -> distance.
+        proven: Whether a hash in the file proves that it is unchanged.
+    """
 
     report: VerifyReport | None
     distances: Distances = field(default_factory=dict)
@@ -32,18 +37,24 @@ class VerifyResult:
 
     @property
     def equal(self) -> bool:
-        """Whether not one value differs. False where that is not promised."""
+        """Whether no value differs. False if the file is no integer network, because equality is not promised then."""
         return self.report is not None and self.report.passed
 
 
 def verify(model: str | Path, images: str | Path | Iterable[np.ndarray], *, limit: int | None = None, threads: int = 2,
            every: bool = False, on_progress: OnProgress = lambda done, total: None) -> VerifyResult:
-    """Run a deploy model in every executor on the same images and count the values that differ from the validated network.
+    """Count the output values of a deploy model that differ between the validated network and each executor.
 
-    model: a file, or a zoo model's name; images: a folder, of which at most `limit` are read, evenly spread, or arrays (H, W, 3)
-    uint8 BGR of any size, of which the first `limit` are; every: each runtime with the settings that its users have, not only the two
-    that `DeployModel` has.
-    Raises UserError for a file that was changed, for no image, and for `every` with a file that is no integer network.
+    Args:
+        model: An `.onnx` file, or the name of a zoo model.
+        images: A folder of images, or arrays (H, W, 3) uint8 BGR of any size.
+        limit: Use at most N images: of a folder evenly spread, of arrays the first ones. None: all.
+        threads: CPU threads of the executors.
+        every: Compare each runtime at all its settings, not only the two executors of `DeployModel`.
+        on_progress: Called with (images done, total). The total is None if it is unknown.
+
+    Raises:
+        UserError: The file was changed, there is no image, or `every` is given for a file that is no integer network.
     """
     shown = _read(spread_images(Path(images), limit), on_progress) if isinstance(images, str | Path) else islice(images, limit)
     file = read_deploy_file(find_model(model))

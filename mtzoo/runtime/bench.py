@@ -41,8 +41,19 @@ FLOAT_RUNTIMES = ("onnxruntime fp32", "openvino fp32")
 
 @dataclass(frozen=True)
 class BenchReport:
-    """form: of the file, "int8", "mixed" or "float"; latency_ms: variant -> median; latency_min_ms: the quickest round; bytes: of
-    the file, under its form, and of the float graph; batch: images of one inference."""
+    """Latency and size of a deploy model.
+
+    Attributes:
+        machine: The CPU.
+        threads: CPU threads.
+        runs: Interleaved rounds.
+        latency_ms: The median of each variant in milliseconds, e.g. `"openvino int8"`, `"openvino fp32"`.
+        latency_min_ms: The fastest round of each variant in milliseconds.
+        bytes: The size of the file, and of the float graph.
+        parameters: The number of parameters.
+        form: The form of the file: `"int8"`, `"mixed"` or `"float"`.
+        batch: The images of one inference. Latencies are those of one image.
+    """
 
     machine: str
     threads: int
@@ -56,16 +67,17 @@ class BenchReport:
 
     @property
     def deployed(self) -> str:
-        """The variant that is the file as it is."""
+        """The variant in `latency_ms` that is the file itself."""
         return f"openvino {self.form}"
 
     @property
     def speedup_over_float(self) -> float:
-        """How many times as fast as the faster of the two fp32 runtimes the file is."""
+        """How many times as fast the file is as the faster of the two fp32 runtimes."""
         return min(self.latency_ms[name] for name in FLOAT_RUNTIMES) / self.latency_ms[self.deployed]
 
     @property
     def speedup_over_bf16(self) -> float:
+        """How many times as fast the file is as OpenVINO in bf16."""
         return self.latency_ms[BF16] / self.latency_ms[self.deployed]
 
 

@@ -22,7 +22,16 @@ RESIZE, CROP, MERGE, WHOLE = "resize", "crop", "merge", "whole image"
 
 @dataclass(frozen=True)
 class PairBenchReport:
-    """latency_ms: median of each part, OpenVINO int8, batch 1; whole image: the resize network at original_hw."""
+    """Latencies of a pair: OpenVINO int8, batch 1.
+
+    Attributes:
+        machine: The CPU.
+        threads: CPU threads.
+        runs: Interleaved rounds.
+        original_hw: Height and width of the image in pixels.
+        latency_ms: The median of each part in milliseconds: both networks, the merge, and the resize network on the whole image at
+            `original_hw`.
+    """
 
     machine: str
     threads: int
@@ -32,12 +41,12 @@ class PairBenchReport:
 
     @property
     def pair_ms(self) -> float:
-        """Both networks one after the other, and the merge."""
+        """Milliseconds of both networks, one after the other, and the merge."""
         return self.latency_ms[RESIZE] + self.latency_ms[CROP] + self.latency_ms[MERGE]
 
     @property
     def speedup(self) -> float:
-        """How many times as fast as the one network the pair is."""
+        """How many times as fast the pair is as the resize network on the whole image."""
         return self.latency_ms[WHOLE] / self.pair_ms
 
 

@@ -27,20 +27,26 @@ from mtzoo.structures import Prediction, RawOutputs, Xyxy
 
 
 class DeployModel:
-    """Runs a file that `mtzoo export` wrote: with post-processing inside (step 3) or with raw maps (steps 0 to 2).
+    """A deploy model: an ONNX file that `mtzoo export` wrote, with boxes and label maps inside (step 3) or raw maps (steps 0 to 2).
 
         model = DeployModel("real_resize")
         model.predict("photo.jpg").save("seen.jpg")
     """
 
     def __init__(self, model: str | Path, executor: str = "openvino", threads: int | None = None, *, cache: bool = True) -> None:
-        """model: an .onnx file, or the name of a zoo model (`mtzoo.list_models`); executor: "openvino" or "onnxruntime"; threads: by
-        default one for each core; cache: keep what OpenVINO has compiled in the user's cache folder, and use what is kept there
-        (`mtzoo.runtime.model_cache`).
+        """Load a deploy model.
 
-        Raises UserError for a file that is missing, foreign or changed, and for an executor that is not installed.
-        Warns (`mtzoo.errors.Caution`) where layers run in float32, because this CPU's int8 kernels would saturate, and of a file whose
-        label maps its integers do not keep exact.
+        Layers run in float32 if this CPU's int8 kernels would saturate. A warning (`mtzoo.errors.Caution`) says so. A warning also
+        names label maps that may differ between executors, in files of earlier versions.
+
+        Args:
+            model: An `.onnx` file, or the name of a zoo model (`mtzoo.list_models`).
+            executor: `"openvino"` or `"onnxruntime"`.
+            threads: CPU threads. Default: one for each core.
+            cache: Keep what OpenVINO compiles in the user's cache folder, and use what is kept there.
+
+        Raises:
+            UserError: The file is missing, was changed, or was not written by mtzoo, or the executor does not exist.
         """
         file = read_deploy_file(find_model(model))
         if inexact := inexact_label_maps(file.model, file.info):
@@ -52,7 +58,7 @@ class DeployModel:
 
     @classmethod
     def of(cls, info: DeployInfo, executor: Executor) -> "DeployModel":
-        """A model that an executor holds already."""
+        """A model of a loaded executor. info: the description in the file."""
         model = cls.__new__(cls)
         model.info, model.executor = info, executor
         return model
@@ -64,22 +70,46 @@ class DeployModel:
 
     @property
     def classes(self) -> dict[str, tuple[str, ...]]:
-        """Task -> class names, in the order of their ids."""
+        """Task -> class names. A class id is an index into them."""
         return {name: task.classes for name, task in self.info.tasks.items()}
 
     def window(self, original_hw: tuple[int, int]) -> Xyxy | None:
-        """What a crop model sees of an image of this size, xyxy in its pixels; None for a model of the whole image."""
+        """The part of an image that a crop model sees.
+
+        Args:
+            original_hw: Height and width of the image in pixels.
+
+        Returns:
+            The part as xyxy in pixels of the image. None for a model of the whole image.
+        """
         geometry = self.info.geometry
         return geometry.view(original_hw).visible if geometry.window else None
 
     def at(self, window: CropWindow) -> "DeployModel":
-        """The same model with its window elsewhere. Raises UserError if the model reads no window."""
+        """The same crop model with another position of its window.
+
+        Args:
+            window: The position.
+
+        Raises:
+            UserError: The model sees the whole image.
+        """
         if self.info.geometry.window is None:
             raise UserError("the model sees the whole image, not a window of it; name a crop model, e.g. of 4pe_crop")
         return DeployModel.of(replace(self.info, geometry=replace(self.info.geometry, window=window)), self.executor)
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays:
-        """The model as it is: inputs by name -> outputs by name. Raises UserError for inputs it does not read."""
+        """Run the network on arrays that are prepared already.
+
+        Args:
+            feeds: Input name -> array, as in the ONNX file.
+
+        Returns:
+            Output name -> array, as in the ONNX file.
+
+        Raises:
+            UserError: An input is missing, or has another name, shape or type.
+        """
         check_feeds(self.info, feeds)
         return self.executor.run(feeds)
 
@@ -96,11 +126,18 @@ class DeployModel:
     def predict(self, source: str | Path) -> Result | Iterator[Result]: ...
 
     def predict(self, source: np.ndarray | Sequence[np.ndarray] | Source) -> Result | list[Result] | Iterator[Result]:
-        """What the model says, in pixels of the image: of an image (H, W, 3) uint8 BGR of any size or an image file one `Result`; of a
-        list of images a list, as many at once as the model reads (`info.batch`); of a folder, a video file or a camera (its number)
-        results one by one, as `stream`.
+        """Predict boxes, label maps and classes in pixels of the image.
 
-        Raises UserError for anything else, saying what is wanted.
+        Args:
+            source: An array (H, W, 3) uint8 BGR of any size, the path of an image, a list of arrays, or the path of a folder or a
+                video, or the number of a camera.
+
+        Returns:
+            A `Result` for one image, a list of results for a list. For a folder, a video and a camera a generator of results, as
+            `stream`.
+
+        Raises:
+            UserError: The source is something else or cannot be read. The message says what is expected.
         """
         if isinstance(source, str | Path | int):
             return next(self.stream(source)) if is_image(source) else self.stream(source)
@@ -114,8 +151,18 @@ class DeployModel:
         return results if several else results[0]
 
     def stream(self, source: Source) -> Iterator[Result]:
-        """Results of every frame, one by one: of an image or video file, of a folder with those below it, or of a camera. What cannot
-        be read in a folder is told and left out. Raises UserError at once for what is not there."""
+        """Predict frame by frame.
+
+        Args:
+            source: The path of an image, a video or a folder (with its subfolders), or the number of a camera. Files of a folder that
+                cannot be read are named on stderr and skipped.
+
+        Returns:
+            A generator of results.
+
+        Raises:
+            UserError: The source does not exist, or is no image, video or folder with them.
+        """
         frames = read_frames(source)
         return (replace(self.predict(frame.image), path=frame.path, seconds=frame.seconds) for frame in frames)
 
@@ -124,12 +171,20 @@ class DeployModel:
                       window=self.window(image.shape[:2]))
 
     def predict_input(self, image: np.ndarray, original_hw: tuple[int, int]) -> Prediction:
-        """The same from an image (input_h, input_w, 3) that `geometry.view(original_hw)` has shown."""
+        """Predict from a prepared input.
+
+        Args:
+            image: (input_h, input_w, 3) uint8 BGR, as `info.geometry.view(original_hw).show` makes it.
+            original_hw: Height and width of the original image in pixels.
+
+        Returns:
+            The prediction in pixels of the original image.
+        """
         check_image(image)
         return self.predict_inputs([image], [original_hw])[0]
 
     def predict_inputs(self, images: Sequence[np.ndarray], original_hws: Sequence[tuple[int, int]]) -> list[Prediction]:
-        """The same of any number of them, as many at once as the model reads."""
+        """Predict from any number of prepared inputs, `info.batch` at a time. See `predict_input`."""
         found, batch = [], self.info.batch
         for first in range(0, len(images), batch):
             hws = original_hws[first:first + batch]
@@ -137,11 +192,22 @@ class DeployModel:
         return found
 
     def predictions(self, outputs: Arrays, original_hws: Sequence[tuple[int, int]]) -> list[Prediction]:
-        """What the outputs of 1 to `info.batch` images mean, see `prediction`."""
+        """Decode the outputs of 1 to `info.batch` images. See `prediction`."""
         return [self.prediction(of_image(outputs, n), hw) for n, hw in enumerate(original_hws)]
 
     def prediction(self, outputs: Arrays, original_hw: tuple[int, int]) -> Prediction:
-        """What the outputs of one image mean, in original pixels. A file without post-processing gets it here."""
+        """Decode the outputs of one image. Raw maps get their post-processing here.
+
+        Args:
+            outputs: Output name -> array, as `run` returns them.
+            original_hw: Height and width of the original image in pixels.
+
+        Returns:
+            The prediction in pixels of the original image.
+
+        Raises:
+            UserError: The network was not trained with mtzoo, so the meaning of its outputs is unknown.
+        """
         if self.info.signature is not None:
             raise UserError("the outputs of this model are those of a network that is not of the zoo: only its user can read them; use "
                             "`run`")
@@ -157,7 +223,7 @@ class DeployModel:
 
 
 def of_image(outputs: Mapping[str, np.ndarray], n: int) -> Arrays:
-    """The outputs of the n-th image alone."""
+    """The outputs of the n-th image of a batch."""
     return {name: value[n:n + 1] for name, value in outputs.items()}
 
 

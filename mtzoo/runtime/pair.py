@@ -13,7 +13,14 @@ from mtzoo.structures import Prediction, Xyxy
 
 @dataclass(frozen=True)
 class PairPrediction:
-    """resize, crop: what each network says; merged: both; window: what the crop saw, xyxy in original pixels."""
+    """What a pair predicts for one image.
+
+    Attributes:
+        resize: The prediction of the resize network.
+        crop: The prediction of the crop network.
+        merged: Both merged.
+        window: The part that the crop network saw, xyxy in pixels of the image.
+    """
 
     resize: Prediction
     crop: Prediction
@@ -22,11 +29,19 @@ class PairPrediction:
 
 
 class ModelPair:
-    """Looks at an image with both networks and merges what they say."""
+    """A resize model and a crop model whose predictions are merged."""
 
     def __init__(self, resize: DeployModel, crop: DeployModel, rule: MergeRule) -> None:
-        """Raises UserError if the first sees a window, the second does not, one reads several images at once, or a task of both has
-        other classes."""
+        """Combine two loaded models.
+
+        Args:
+            resize: A model of the whole image.
+            crop: A model of a window at full resolution.
+            rule: The thresholds of the merge: `merge` of the crop model's config.
+
+        Raises:
+            UserError: A model is of the wrong kind or reads several images at once, or the models have different classes for one task.
+        """
         if resize.info.geometry.window is not None:
             raise UserError("--resize names a model that sees a window; name one of the whole image, e.g. of 4pe_resize")
         if crop.info.geometry.window is None:
@@ -41,20 +56,38 @@ class ModelPair:
 
     @property
     def classes(self) -> dict[str, tuple[str, ...]]:
-        """Task -> class names, of both."""
+        """Task -> class names, of both models."""
         return {**self.crop.classes, **self.resize.classes}
 
     def predict_each(self, image: np.ndarray) -> PairPrediction:
-        """An image (H, W, 3) uint8 BGR of any size -> what either says and both together, in its pixels."""
+        """Predict with each model and merge.
+
+        Args:
+            image: (H, W, 3) uint8 BGR of any size.
+
+        Returns:
+            All three predictions in pixels of the image.
+        """
         check_image(image)
         window = self.window(image.shape[:2])
         resize, crop = self.resize.predict(image), self.crop.predict(image)
         return PairPrediction(resize, crop, merge(resize, crop, window, self.rule), window)
 
     def predict(self, image: np.ndarray) -> Prediction:
-        """The merged prediction alone."""
+        """Predict with both models.
+
+        Args:
+            image: (H, W, 3) uint8 BGR of any size.
+
+        Returns:
+            The merged prediction in pixels of the image.
+        """
         return self.predict_each(image).merged
 
     def window(self, original_hw: tuple[int, int]) -> Xyxy:
-        """What the crop network sees of an image of this size, xyxy in its pixels."""
+        """The part of an image that the crop model sees, xyxy in pixels of the image.
+
+        Args:
+            original_hw: Height and width of the image in pixels.
+        """
         return self.crop.info.geometry.view(original_hw).visible

@@ -20,7 +20,14 @@ MIN_SCORE = 0.3
 
 @dataclass(frozen=True)
 class Box:
-    """task: that found it; label: name of its class; score: 0 to 1; xyxy: in pixels of the image."""
+    """A detected object.
+
+    Attributes:
+        task: The task that found it.
+        label: The name of its class.
+        score: 0 to 1.
+        xyxy: Left, top, right, bottom in pixels of the image.
+    """
 
     task: str
     label: str
@@ -30,7 +37,13 @@ class Box:
 
 @dataclass(frozen=True)
 class ImageLabel:
-    """The class of the whole image. label: its name; score: 0 to 1; scores: name of every class -> its score."""
+    """The class of a whole image.
+
+    Attributes:
+        label: The name of the class.
+        score: 0 to 1.
+        scores: The score of every class by name.
+    """
 
     label: str
     score: float
@@ -39,9 +52,18 @@ class ImageLabel:
 
 @dataclass(kw_only=True)
 class Result(Prediction):
-    """A prediction in pixels of its image. image: (H, W, 3) uint8 BGR; classes: task -> class names, in the order of their ids; window:
-    what a crop model saw of it, xyxy; path: the image's or video's file, None for an array and a camera; seconds: of a frame, from the
-    first one of its video or camera."""
+    """What a deploy model predicts for one image, in pixels of that image.
+
+    Attributes:
+        image: The image, (H, W, 3) uint8 BGR.
+        classes: Task -> class names. A class id is an index into them.
+        window: The part that a crop model saw, xyxy. None for a model of the whole image.
+        path: The file of the image or the video. None for an array and a camera.
+        seconds: The time of a frame since the first one of its video or camera. None for an image.
+        detections: Detection task -> arrays `boxes` (D, 4) xyxy, `scores` (D,), `labels` (D,) of class ids, by falling score.
+        label_maps: The same as `labels`.
+        classifications: Classification task -> `label` (class id), `probabilities` (K,), `score`.
+    """
 
     image: np.ndarray
     classes: Mapping[str, tuple[str, ...]]
@@ -51,7 +73,7 @@ class Result(Prediction):
 
     @property
     def boxes(self) -> list[Box]:
-        """The boxes of all detection tasks by falling score, the weakest ones that the model gives included."""
+        """The boxes of all detection tasks by falling score, those with low scores included."""
         found = [Box(task, self.classes[task][int(label)], float(score), tuple(float(value) for value in xyxy))
                  for task, detections in self.detections.items()
                  for xyxy, score, label in zip(detections.boxes, detections.scores, detections.labels)]
@@ -59,22 +81,40 @@ class Result(Prediction):
 
     @property
     def labels(self) -> Mapping[str, np.ndarray]:
-        """Segmentation task -> (H, W) uint8 of class ids: `classes[task][id]` is a name."""
+        """Segmentation task -> (H, W) uint8 of class ids. `classes[task][id]` is the name."""
         return self.label_maps
 
     @property
     def image_labels(self) -> dict[str, ImageLabel]:
-        """Classification task -> the class of the whole image."""
+        """Classification task -> class of the whole image."""
         return {task: ImageLabel(names[found.label], found.score, dict(zip(names, found.probabilities.tolist())))
                 for task, found in self.classifications.items() for names in [self.classes[task]]}
 
     def plot(self, *, min_score: float = MIN_SCORE, legend: bool = True) -> np.ndarray:
-        """The image with label maps, boxes from `min_score` on, classes of the image, and a legend: (H, W, 3) uint8 BGR, as OpenCV
-        shows and writes it."""
+        """Draw label maps, boxes and classes over the image.
+
+        Args:
+            min_score: Leave out boxes with a lower score.
+            legend: Draw the names and colours of the classes.
+
+        Returns:
+            (H, W, 3) uint8 BGR, as OpenCV shows and writes it.
+        """
         return draw_prediction(self.image, self, self.classes, min_score=min_score, window=self.window, legend=legend)
 
     def save(self, path: str | Path, *, min_score: float = MIN_SCORE) -> Path:
-        """`plot` as an image file. Raises UserError for an ending that is no image's, and where it cannot be written."""
+        """Write the picture of `plot` to a file.
+
+        Args:
+            path: The file. Its suffix is that of an image format, e.g. `.jpg`.
+            min_score: Leave out boxes with a lower score.
+
+        Returns:
+            The path.
+
+        Raises:
+            UserError: The suffix is no image format, or the file cannot be written.
+        """
         path = Path(path)
         try:
             data = cv2.imencode(path.suffix, self.plot(min_score=min_score))[1].tobytes()
@@ -84,8 +124,15 @@ class Result(Prediction):
         return path
 
     def to_coco(self, *, min_score: float = 0.0) -> dict[str, Any]:
-        """Boxes from `min_score` on as COCO's plain data: "images" (this one), "annotations" with bbox (x, y, width, height) and score,
-        "categories" of all detection tasks."""
+        """The boxes in COCO format.
+
+        Args:
+            min_score: Leave out boxes with a lower score.
+
+        Returns:
+            Plain data: `images` (this one), `annotations` with `bbox` (x, y, width, height) in pixels and `score`, and the
+            `categories` of all detection tasks.
+        """
         boxes = [(box.label, box.xyxy, box.score) for box in self.boxes if box.score >= min_score]
         names = list(dict.fromkeys(name for task in self.detections for name in self.classes[task]))
         return coco_values([SavedImage("" if self.path is None else self.path.name, self.image.shape[:2], boxes)], names)

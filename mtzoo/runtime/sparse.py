@@ -22,8 +22,15 @@ GAIN, ROUNDS = 1.05, 0.8
 
 @dataclass(frozen=True)
 class Stored:
-    """An integer model's size. weights, nonzero: of the convolutions; raw: bytes of the file; deflated: of the file, zipped
-    (zlib, level 9); masked: of the file with each weight tensor as a bit mask and its non-zeros, where that is shorter."""
+    """The size of an integer model.
+
+    Attributes:
+        weights: The number of weights of its convolutions.
+        nonzero: The number of those that are not zero.
+        raw: Bytes of the file.
+        deflated: Bytes of the zipped file (zlib, level 9).
+        masked: Bytes of the file if each weight tensor is stored as a bit mask and its non-zeros, where that is shorter.
+    """
 
     weights: int
     nonzero: int
@@ -47,7 +54,13 @@ def stored(model: onnx.ModelProto) -> Stored:
 
 @dataclass(frozen=True)
 class SparseLatency:
-    """Medians in ms of one runtime: the dense model, and the one with zeros. quicker: share of the rounds in which the latter was."""
+    """Latencies of one runtime, medians of the same rounds.
+
+    Attributes:
+        dense_ms: Milliseconds of the dense model.
+        sparse_ms: Milliseconds of the model with zeros.
+        quicker: The share of the rounds in which the model with zeros was faster.
+    """
 
     dense_ms: float
     sparse_ms: float
@@ -61,6 +74,7 @@ class SparseLatency:
 
     @property
     def speedup(self) -> float:
+        """How many times as fast the model with zeros is."""
         return self.dense_ms / self.sparse_ms
 
     @property

@@ -39,8 +39,13 @@ RUNTIMES = ("onnxruntime", "openvino")
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """images: how many; executors: "integer", "onnxruntime", "openvino" -> their counts; refused: those that cannot run the file ->
-    what they say."""
+    """Counts of output values that differ from the validated network.
+
+    Attributes:
+        images: The number of images.
+        executors: The counts of each executor: `"integer"` (in torch), `"onnxruntime"`, `"openvino"`.
+        refused: Executors that cannot run the file, with their messages.
+    """
 
     images: int
     executors: Mapping[str, Tally]
@@ -48,16 +53,17 @@ class VerifyReport:
 
     @property
     def values(self) -> int:
-        """Values compared in each of the two runtimes."""
+        """The number of values compared in each of the two runtimes."""
         return max(sum(tally.values.values()) for tally in self.executors.values())
 
     @property
     def mismatches(self) -> dict[str, int]:
-        """Executor -> differing values of all outputs."""
+        """Executor -> number of values that differ."""
         return {name: sum(tally.mismatches.values()) for name, tally in self.executors.items()}
 
     @property
     def passed(self) -> bool:
+        """Whether no value differs in any executor."""
         return not any(self.mismatches.values())
 
 

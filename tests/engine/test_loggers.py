@@ -9,7 +9,7 @@ import pytest
 
 from mtzoo.config import config_from_dict
 from mtzoo.config.compare import difference
-from mtzoo.config.schema import Env
+from mtzoo.config.env import Env
 from mtzoo.console import PlainConsole
 from mtzoo.engine.loggers import CsvLog, Loggers
 from mtzoo.errors import UserError

@@ -34,28 +34,44 @@ class Written:
 
 @dataclass
 class Pixels:
-    """Of one kind of mask: images: masks; showing: (256,) masks that show a class; counts: (256,) pixels."""
+    """Counts of one kind of mask.
+
+    Attributes:
+        images: The number of masks.
+        showing: (256,) masks that show each class.
+        counts: (256,) pixels of each class.
+    """
 
     images: int = 0
     showing: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
     counts: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
 
     def share(self, label: int) -> float:
-        """Of the labelled pixels, the share of a class."""
+        """The share (0 to 1) of a class in the labelled pixels."""
         return float(self.counts[label]) / max(int(self.counts[:IGNORE].sum()), 1)
 
 
 @dataclass
 class Summary:
-    """images: split -> count of those written; searched: images that somebody looked through for objects; empty: those of them
-    without one, even an ignore region: background; objects, ignored: by category; unknown: category -> images in which an object
-    of it has no known place; pixels: by kind of mask.
+    """What a conversion wrote, left out and repaired.
 
-    remarks: (category, why, what became of it) -> count; lines: what they say one by one, the first LISTED_LINES.
-    divided: whether train and val were one set before; classes: "tasks" or "own".
-    foreign: images that show only what no task asks for; unlabelled: images
-    without any label; neither is written.
-    categories, tasks, mask_classes: what was written, and which tasks of configs/converted/multitask.py it serves.
+    Attributes:
+        images: The number of written images by part: `"train"`, `"val"`.
+        searched: The number of images in which objects were labelled, or searched and not found.
+        empty: The number of those without any object: background.
+        objects: The number of objects by category.
+        ignored: The number of ignore regions by category.
+        unknown: Category -> images with an object of it whose place is not known.
+        pixels: Counts by kind of mask: `"seg"`, `"lane"`, `"drivable"`.
+        remarks: (category, reason, what was done) -> number of labels that were not taken as they are.
+        lines: The first of these labels, one line each.
+        divided: Whether the data set had no split, so that the conversion made one.
+        classes: `"tasks"` or `"own"`.
+        foreign: The number of images that show only objects that no task asks for. They are not written.
+        unlabelled: The number of images without any label. They are not written.
+        categories: The written categories.
+        tasks: The tasks of the config `converted/multitask` that can be trained on the result.
+        mask_classes: Kind of mask -> names of its classes.
     """
 
     images: Counter[str] = field(default_factory=Counter)

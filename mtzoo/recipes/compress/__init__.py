@@ -28,13 +28,29 @@ def compress(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
              training: Training = NO_TRAINING_SAID, strategy_config: str | Path | None = None,
              dataset_config: str | Path | None = None, calib_images: int = 64, resume: bool = False, limit: int | None = None,
              threads: int = 2, bench: bool = True, console: PlainConsole | None = None) -> CompressResult | Compressed:
-    """Compress a float checkpoint for a target: rank candidates by latency, train the best, keep the fastest good one.
+    """Compress a float checkpoint for a target: rank candidates by latency, train the best ones, keep the fastest good one.
 
-    out: a new folder, default work_dirs/CONFIG-compress; target: for which machine, how fast, how good; training: how candidates are
-    trained on; strategy_config, dataset_config: YAML files of PaddleSlim's automatic compression (docs/from_paddle.md): a strategy that
-    names methods has exactly these done, and gives `Compressed`; calib_images: training images whose int8 ranges are observed; resume:
-    go on with an interrupted search; limit: images of each validation folder; threads: of latency measurements; bench: whether a
-    strategy's result is measured. Raises UserError for options that do not go together, and where nobody says how long to train.
+    Args:
+        checkpoint: A float checkpoint (`.pt`), or `zoo:NAME` for the float weights of a zoo model.
+        config: A config, its name or file. Default: the config in the checkpoint.
+        out: The output folder, new or empty. Default: `work_dirs/CONFIG-compress`.
+        target: The hardware, the wanted speed, and the accuracy that may be lost.
+        training: How candidates are trained.
+        strategy_config: A YAML file of PaddleSlim's automatic compression. If it names methods, exactly these are applied, and there is
+            no search.
+        dataset_config: The YAML file of the data set that belongs to it.
+        calib_images: The number of training images on which ranges are observed.
+        resume: Continue an interrupted search.
+        limit: Evaluate on the first N images of each validation folder. None: on all.
+        threads: CPU threads of latency measurements.
+        bench: With a strategy that names methods: measure the latency of the result.
+        console: Where progress and tables are printed. Default: stdout.
+
+    Returns:
+        The result of the search, or `Compressed` for a strategy that names methods.
+
+    Raises:
+        UserError: Options do not go together, or the length of the training is missing.
     """
     path, console = find_checkpoint(checkpoint), console or run_console()
     files = [None if file is None else Path(file) for file in (strategy_config, dataset_config)]

@@ -29,9 +29,16 @@ PICTURE = "compress.png"
 
 @dataclass(frozen=True)
 class CompressResult:
-    """out: the folder of all files; model, winner: deploy model and name of the candidate that was taken, None if none holds the
-    bound; latency_ms: candidate -> measured or predicted; base: the original, None if no candidate was worth training; tried: candidate
-    -> the network that was trained."""
+    """What the search of `compress` returns.
+
+    Attributes:
+        out: The folder of all files.
+        model: The deploy model of the winner. None if no candidate holds `max_drop`.
+        winner: The name of the winner, e.g. `"prune0.3+int8"`. None if no candidate holds `max_drop`.
+        latency_ms: Candidate -> latency in milliseconds, measured or predicted.
+        base: The original network. None if no candidate was worth training.
+        tried: Candidate -> the trained network as it was measured.
+    """
 
     out: Path
     model: Path | None
@@ -42,7 +49,7 @@ class CompressResult:
 
     @property
     def passed(self) -> bool:
-        """Whether a candidate was taken, and all executors of it agree."""
+        """Whether there is a winner, and all its executors agree."""
         return self.winner is not None and self.tried[self.winner].passed
 
 

@@ -12,9 +12,17 @@ MAX_DROP = 1.0
 
 @dataclass(frozen=True)
 class Target:
-    """deploy_hardware: "host-cpu", a profile's name or its .yaml file; strategy: only this candidate, e.g. "prune+int8"; speedup: times
-    as fast as the original: the mildest candidate that reaches it; max_drop: points of AP50, mIoU or top1 that a task may lose (1).
-    None: not said. Raises UserError for numbers that cannot be."""
+    """What a compression must reach.
+
+    Attributes:
+        deploy_hardware: `"host-cpu"` (this machine is measured), the name of a shipped hardware profile, or a `.yaml` profile.
+        strategy: Consider only this candidate, e.g. `"prune+int8"`.
+        speedup: The wanted speed relative to the original. The mildest candidate that reaches it wins. None: the fastest wins.
+        max_drop: The points of its main metric (AP50, mIoU, top1) that a task may lose. None: that of a strategy file, otherwise 1.
+
+    Raises:
+        UserError: A value is impossible.
+    """
 
     deploy_hardware: str = HOST
     strategy: str | None = None
@@ -30,8 +38,16 @@ class Target:
 
 @dataclass(frozen=True)
 class Training:
-    """How candidates are trained on. iterations, batch_size, learning_rate, workers: None for what the files or the config say;
-    distill_from: a checkpoint whose answers they learn from, default the original; ctx: the device."""
+    """How candidates are trained. None: as the strategy file or the config says.
+
+    Attributes:
+        iterations: The length of each training.
+        batch_size: Images of an iteration.
+        learning_rate: The learning rate at the start.
+        workers: Processes that read images.
+        distill_from: The teacher checkpoint. Default: the original network.
+        ctx: The device, as for `train`.
+    """
 
     iterations: int | None = None
     batch_size: int | None = None

@@ -24,8 +24,15 @@ VERIFY_IMAGES, BENCH_RUNS = 8, 30
 
 @dataclass(frozen=True)
 class IntegerFile:
-    """An integer file of somebody else's network. model: the file; report: of its verification; agreement: output -> how close it is
-    to the float network's; images: how many it was compared on; latency_ms: variant -> median, empty if it was not measured."""
+    """An integer file of a network that was not trained with mtzoo.
+
+    Attributes:
+        model: The ONNX file.
+        report: The counts of differing values.
+        agreement: Output name -> how close it is to that of the float network.
+        images: The number of images of the comparison.
+        latency_ms: Variant -> median latency in milliseconds. Empty if it was not measured.
+    """
 
     model: Path
     report: VerifyReport
@@ -35,7 +42,7 @@ class IntegerFile:
 
     @property
     def passed(self) -> bool:
-        """Whether all executors agree."""
+        """Whether no value differs between executors."""
         return self.report.passed
 
 

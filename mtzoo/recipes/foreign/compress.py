@@ -25,10 +25,24 @@ Images = Sequence[np.ndarray]
 def compress_onnx(model: FloatOnnx, images: str | Path, out: str | Path | None = None, *, calib_images: int = CALIB_IMAGES,
                   weight_bits: int = 8, dtype: Literal["float32", "uint8"] = "float32", distillation: Distillation | None = None,
                   limit: int | None = None, threads: int | None = 2, console: PlainConsole | None = None) -> IntegerFile:
-    """Try all ways to calibrate, take the one that agrees best with the float network, train it on, write `compressed.onnx`, verify,
-    compare, measure. Such a network is neither pruned nor made sparse.
+    """Try all ways to calibrate a float ONNX file, keep the one that agrees best with the float network, and optionally distil.
 
-    out: a new folder, default work_dirs/NAME-compress; other options as for `quantize_onnx`. Raises UserError as that.
+    The result `compressed.onnx` is verified, compared with the original and measured. Nothing is pruned or made sparse.
+
+    Args:
+        model: The float file and its input normalisation.
+        images: A folder of images without labels, similar to those that the network will see.
+        out: The output folder, new or empty. Default: `work_dirs/NAME-compress`.
+        calib_images: The number of images on which ranges are observed: at most half of the folder. Default: 64.
+        weight_bits: 8, or 7 for CPUs without VNNI.
+        dtype: `"float32"`: the file reads what the original reads. `"uint8"`: it reads pixels.
+        distillation: Training with the float network as teacher. Its result is kept if it agrees better. Default: none.
+        limit: The number of images that are not used for calibration. Default: 32.
+        threads: The CPU threads of the latency measurement. None: latency is not measured.
+        console: Where progress and tables are printed. Default: stdout.
+
+    Raises:
+        UserError: An operator has no exact integer form, the folder has no image, or `out` is not empty.
     """
     console, distillation = console or run_console(), distillation or Distillation()
     out = Path("work_dirs") / f"{model.name}-compress" if out is None else Path(out)

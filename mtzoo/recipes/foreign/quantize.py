@@ -18,13 +18,27 @@ def quantize_onnx(model: FloatOnnx, images: str | Path, out: str | Path | None =
                   observer: str = OBSERVER_OF_FOREIGN, equalize: str = OF_FOREIGN.equalize, bias_correction: bool = OF_FOREIGN.biases,
                   weight_bits: int = 8, dtype: Literal["float32", "uint8"] = "float32", distillation: Distillation | None = None,
                   limit: int | None = None, threads: int | None = 2, console: PlainConsole | None = None) -> IntegerFile:
-    """Calibrate, write, verify, compare, measure: `<name>-int8.onnx` with the inputs and outputs of the original.
+    """Quantize a float ONNX file to exact integers, verify it, compare it with the original, and measure both.
 
-    images: a folder of images without labels, like those that the network will see: ranges are observed on at most `calib_images` and
-    half of them, others compare; out: a new folder, default work_dirs/NAME-ptq; observer, equalize, bias_correction: see
-    `mtzoo.from_onnx(...).quantize`; weight_bits: 8, or 7 for CPUs without VNNI; dtype: what the file reads, "uint8" for the pixels
-    themselves; distillation: default none; limit: at most so many images to compare on; threads: of the latency measurement, None for
-    none. Raises UserError for an operator without an exact integer form, a folder without images and one that holds something.
+    The result `NAME-int8.onnx` has the input and outputs of the original.
+
+    Args:
+        model: The float file and its input normalisation.
+        images: A folder of images without labels, similar to those that the network will see.
+        out: The output folder, new or empty. Default: `work_dirs/NAME-ptq`.
+        calib_images: The number of images on which ranges are observed: at most half of the folder. Default: 64.
+        observer: As in `Foreign.quantize`.
+        equalize: As in `Foreign.quantize`.
+        bias_correction: As in `Foreign.quantize`.
+        weight_bits: 8, or 7 for CPUs without VNNI.
+        dtype: `"float32"`: the file reads what the original reads. `"uint8"`: it reads pixels.
+        distillation: Training with the float network as teacher. Default: none.
+        limit: The number of images of the comparison. Default: 32.
+        threads: The CPU threads of the latency measurement. None: latency is not measured.
+        console: Where progress and tables are printed. Default: stdout.
+
+    Raises:
+        UserError: An operator has no exact integer form, the folder has no image, or `out` is not empty.
     """
     console, distillation = console or run_console(), distillation or Distillation()
     out = Path("work_dirs") / f"{model.name}-ptq" if out is None else Path(out)

@@ -16,8 +16,15 @@ from mtzoo.foreign.distil import LEARNING_RATE, check_learning_rate
 
 @dataclass(frozen=True)
 class FloatOnnx:
-    """A float ONNX file that reads one image, (x / 255 - mean) / std with its channels in `order`. mean, std: one number or three;
-    input_hw: (height, width) of a file whose size is dynamic."""
+    """A float ONNX file and the normalisation of its input, (x / 255 - mean) / std.
+
+    Attributes:
+        path: The file.
+        mean: One number, or three in the order of the channels.
+        std: One number, or three in the order of the channels.
+        order: The order of the input channels.
+        input_hw: Height and width of the input, if the file leaves them open.
+    """
 
     path: str | Path
     mean: Sequence[float]
@@ -27,11 +34,11 @@ class FloatOnnx:
 
     @property
     def name(self) -> str:
-        """Of the file, without its suffix."""
+        """The name of the file without its suffix."""
         return Path(self.path).stem
 
     def open(self, console: PlainConsole) -> Foreign:
-        """Read the file and say what it is. Raises UserError as `from_onnx`."""
+        """Read the file and print what it is. Raises UserError as `from_onnx`."""
         source = from_onnx(self.path, mean=self.mean, std=self.std, order=self.order, input_hw=self.input_hw)
         for line in described(source, Path(self.path)):
             console.print(line)
@@ -40,8 +47,13 @@ class FloatOnnx:
 
 @dataclass(frozen=True)
 class Distillation:
-    """Training of the integers with the float network as teacher. iterations: 0 for none; learning_rate: a share of the size of each
-    layer's weights, default 1e-4; ctx: the device, "cpu", "0" or "auto"."""
+    """Training of the integer network with the float network as teacher.
+
+    Attributes:
+        iterations: The length. 0: no training.
+        learning_rate: The largest step of Adam, as a share of the root mean square of each layer's weights. Default: 1e-4.
+        ctx: The device: `"cpu"`, `"0"`, or `"auto"` (a GPU if there is one).
+    """
 
     iterations: int = 0
     learning_rate: float | None = None
@@ -55,11 +67,12 @@ class Distillation:
 
     @property
     def rate(self) -> float:
+        """The learning rate, that of the default if none is given."""
         return LEARNING_RATE if self.learning_rate is None else self.learning_rate
 
     @property
     def device(self) -> torch.device:
-        """Where ranges are observed, too."""
+        """Where ranges are observed and distillation runs."""
         return single_device(self.ctx or "auto")
 
 
