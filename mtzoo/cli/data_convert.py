@@ -72,7 +72,7 @@ def convert_as_told(args: argparse.Namespace, layout: Layout, out: Path, classes
         say(table)
     if (args.val_share is not None or args.split_by is not None) and not summary.divided:
         note("note: --val-share and --split-by have no effect: the data set has a val part of its own")
-    if classes == "auto" and summary.classes == "own":
+    if classes == "auto" and summary.classes == "own" and (summary.searched or summary.pixels):
         note("note: none of its classes is one of the six tasks': they keep their names, as with --classes own")
     for line in notes(summary, out):
         note(f"note: {line}")

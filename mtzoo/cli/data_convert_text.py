@@ -28,7 +28,17 @@ def tables(summary: Summary) -> list[Table]:
                       summary.objects[name], summary.ignored[name], summary.whys("dropped", name)) for name in names]))
     rows = [ShareRow(kind, name, int(summary.pixels[kind].showing[k]), summary.pixels[kind].share(k))
             for kind, classes in summary.mask_classes.items() for k, name in enumerate(classes)]
-    return [*found, *([share_table("masks", rows)] if rows else [])]
+    found += [share_table("masks", rows)] if rows else []
+    return [*found, *([share_table("labels of images", _image_rows(summary))] if summary.image_labels else [])]
+
+
+def _image_rows(summary: Summary) -> list[ShareRow]:
+    rows = []
+    for task, classes in summary.image_classes.items():
+        counts = summary.image_labels[task]
+        of_class = {name: sum(counts[name, split] for split in summary.images) for name in classes}
+        rows += [ShareRow(task, name, count, count / counts.total()) for name, count in of_class.items()]
+    return rows
 
 
 def notes(summary: Summary, out: Path) -> list[str]:
@@ -43,6 +53,10 @@ def notes(summary: Summary, out: Path) -> list[str]:
     for kind, classes in summary.mask_classes.items():
         names = [name for k, name in enumerate(classes) if not summary.pixels[kind].counts[k]]
         found += [f"{kind}: not one pixel of {listed(names)}"] if names else []
+    for task, classes in summary.image_classes.items():
+        for split in summary.images:
+            names = [name for name in classes if not summary.image_labels[task][name, split]]
+            found += [f"{task}: {split} has no image of {listed(names)}"] if names else []
     if summary.unlabelled:
         found.append(f"{summary.unlabelled} images without a label are unknown, and left out")
     if summary.foreign:

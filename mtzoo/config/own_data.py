@@ -1,4 +1,5 @@
-"""A config for a data set that `mtzoo data convert` wrote: one detection task, one segmentation task for each kind of mask, or both."""
+"""A config for a data set that `mtzoo data convert` wrote: a detection task, a segmentation task for each kind of mask, and a
+classification task for each kind of label of whole images, of those that it has."""
 
 import json
 import math
@@ -11,7 +12,7 @@ from mtzoo.data.images import IMAGE_SUFFIXES, upright_hw
 from mtzoo.data.json_file import read_json
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError
-from mtzoo.task_kind import task_kind
+from mtzoo.task_kind import ByKind, task_kind
 
 RECEIPT = "convert.json"
 MOST_PIXELS = 512 * 960
@@ -21,11 +22,8 @@ SIZED_IMAGES = 200
 ITERATIONS, BATCH_SIZE = 4000, 8
 LEAST_EPOCHS, MOST_EPOCHS = 20, 300
 BOXES, MASKS = "boxes", ("seg", "lane", "drivable")
-NETWORK = """nodes = dict(
-    backbone=dict(type="VarGNetV2", width=0.5, group_base=8),
-    neck=dict(type="UnetNeck", inputs=["backbone"], group_base=8),
-)
-"""
+BACKBONE = '    backbone=dict(type="VarGNetV2", width=0.5, group_base=8),\n'
+NECK = '    neck=dict(type="UnetNeck", inputs=["backbone"], group_base=8),\n'
 SOLVER = """_adamw = dict(type="AdamW", lr=2e-3, weight_decay=0.02)
 _cosine = dict(type="cosine", warmup_iterations=100)
 solver = [
@@ -39,7 +37,7 @@ solver = [
     dict(prefix="int-inference"),
 ]
 quantization = dict(weight_bits=8, activation_bits=8, scale_mode="power_of_two")
-fusion_bn_patterns = {{1: ["nodes.backbone.*", "nodes.neck.*"], 2: ["nodes.*"]}}
+fusion_bn_patterns = {{1: {first}, 2: ["nodes.*"]}}
 loss_balance = "fixed"
 env = dict(default_ctx="auto", workers=2, seed=0, amp="auto")
 pipeline_test = dict(iterations=6, batch_size=2)
@@ -49,20 +47,24 @@ pipeline_test = dict(iterations=6, batch_size=2)
 @dataclass(frozen=True)
 class Written:
     """How a task of one kind stands in the config. source: its type; labels_key: of the source, what names the labels; head: its
-    arguments beside name, type and inputs; further: lines of the task."""
+    arguments beside name, type and inputs; further: lines of the task; separator: of the source's rows; neck: whether the head reads
+    the neck, else the backbone."""
 
     source: str
     labels_key: str
     head: str
     further: str = ""
+    separator: str = ""
+    neck: bool = True
 
 
-WRITTEN = {
+WRITTEN = ByKind({
     "detection": Written("CocoBoxes", "annotations", "strides=[8, 16, 32]",
                          "        boxes=dict(score_threshold=0.05, pre_nms_top_k=200, nms_iou=0.6, top_k=100),\n"),
     "segmentation": Written("MaskFolder", "masks", "strides=[4, 8], channels=32"),
-}
-"""Kind of task -> how one stands there, of the kinds that a converted set has labels for."""
+    "classification": Written("LabelList", "pairs", "strides=[32]", separator="\t", neck=False),
+})
+"""Kind of task -> how one stands there."""
 
 
 @dataclass(frozen=True)
@@ -91,18 +93,20 @@ def config_text(data: Path) -> str:
     receipt = read_receipt(data)
     tasks = [task for task in own_tasks(receipt) if not missing_split(task, data)]
     if not tasks:
-        raise UserError(f"{data}: no class with a labelled object, and no masks of two classes or more, in both train and val; there "
-                        "is nothing to train")
-    return "\n".join([_head(data), _sources(tasks), NETWORK, _tasks(tasks), _geometry(data), _solver(receipt)])
+        raise UserError(f"{data}: no class with a labelled object, and neither masks nor images of two classes or more, in both train "
+                        "and val; there is nothing to train")
+    return "\n".join([_head(data), _sources(tasks), _nodes(tasks), _tasks(tasks), _geometry(data), _solver(receipt, tasks)])
 
 
 def own_tasks(receipt: Mapping[str, Any]) -> list[OwnTask]:
-    """What a converted set can train: the categories it has objects of, and masks of two classes or more."""
+    """What a converted set can train: the categories it has objects of, and masks and images of two classes or more."""
     counts = receipt.get(BOXES) or {}
     categories = tuple(name for name in receipt.get("categories") or () if name != IGNORE_CATEGORY and counts.get(name))
     tasks = [OwnTask("det", "detection", "boxes.json", categories)] if categories else []
-    return tasks + [OwnTask(kind, "segmentation", kind, tuple(receipt["mask_classes"][kind]))
-                    for kind in MASKS if len(receipt["mask_classes"].get(kind, ())) > 1]
+    tasks += [OwnTask(kind, "segmentation", kind, tuple(receipt["mask_classes"][kind]))
+              for kind in MASKS if len(receipt["mask_classes"].get(kind, ())) > 1]
+    return tasks + [OwnTask(task, "classification", f"{task}.tsv", tuple(names))
+                    for task, names in (receipt.get("image_classes") or {}).items() if len(names) > 1]
 
 
 def missing_split(task: OwnTask, data: Path) -> str:
@@ -121,20 +125,30 @@ def _sources(tasks: Sequence[OwnTask]) -> str:
     rows = []
     for task in tasks:
         own = WRITTEN[task.kind]
+        how = (f"separator={json.dumps(own.separator)}, " if own.separator else "") + "follow_links=True"
         rows += [f'    {task.name}_{split}=dict(type="{own.source}", images="{{data_root}}/{split}/images",\n'
-                 f'        {own.labels_key}="{{data_root}}/{split}/{task.labels}", follow_links=True),' for split in ("train", "val")]
+                 f'        {own.labels_key}="{{data_root}}/{split}/{task.labels}", {how}),' for split in ("train", "val")]
     return "sources = dict(\n" + "\n".join(rows) + "\n)\n"
+
+
+def _nodes(tasks: Sequence[OwnTask]) -> str:
+    return "nodes = dict(\n" + BACKBONE + NECK * _has_neck(tasks) + ")\n"
+
+
+def _has_neck(tasks: Sequence[OwnTask]) -> bool:
+    return any(WRITTEN[task.kind].neck for task in tasks)
 
 
 def _tasks(tasks: Sequence[OwnTask]) -> str:
     texts = []
     for task in tasks:
         kind, own = task_kind(task.kind), WRITTEN[task.kind]
+        read = '"backbone", "neck"' if own.neck else '"backbone"'
         texts.append(f'''    {task.name}=dict(
         kind="{task.kind}",
         classes={json.dumps(list(task.classes), ensure_ascii=False)},
-        nodes=["backbone", "neck",
-               dict(name="{task.name}_head", type="{kind.head}", inputs=["neck"], {own.head})],
+        nodes=[{read},
+               dict(name="{task.name}_head", type="{kind.head}", inputs=["{'neck' if own.neck else 'backbone'}"], {own.head})],
         train=["{task.name}_train"], val=["{task.name}_val"], loss=dict(type="{kind.loss}", weight=1.0),
 {own.further}    ),''')
     return "tasks = dict(\n" + "\n".join(texts) + "\n)\n"
@@ -160,7 +174,8 @@ def seen_hw(hw: tuple[int, int]) -> tuple[int, int]:
     return max(int(hw[0] * scale), 1), max(int(hw[1] * scale), 1)
 
 
-def _solver(receipt: Mapping[str, Any]) -> str:
+def _solver(receipt: Mapping[str, Any], tasks: Sequence[OwnTask]) -> str:
     images = max(int((receipt.get("images") or {}).get("train", 1)), 1)
     epochs = min(max(math.ceil(ITERATIONS * BATCH_SIZE / images), LEAST_EPOCHS), MOST_EPOCHS)
-    return SOLVER.format(epochs=epochs, fine=max(epochs // 8, 1), batch_size=BATCH_SIZE)
+    first = ["nodes.backbone.*", *["nodes.neck.*"] * _has_neck(tasks)]
+    return SOLVER.format(first=json.dumps(first), epochs=epochs, fine=max(epochs // 8, 1), batch_size=BATCH_SIZE)

@@ -39,7 +39,7 @@ def read_mask_list(spec: MaskList, task: str, classes: tuple[str, ...]) -> tuple
 
 def split_row(text: str, separator: str) -> list[str]:
     """The parts of a row, without space around them. separator: a space stands for any white space."""
-    return [part.strip() for part in (text.split(separator) if separator.strip() else text.split())]
+    return [part.strip() for part in (text.split() if separator == " " else text.split(separator))]
 
 
 def text_rows(path: Path, what: str) -> Iterator[tuple[str, str]]:

@@ -41,6 +41,17 @@ def test_masks_become_a_segmentation_task_beside_it(tmp_path):
         ("det", "detection", ("cone",)), ("seg", "segmentation", ('the "road"', "Rösti"))]
 
 
+def test_labels_of_images_become_a_classification_task_without_a_neck(tmp_path):
+    root = converted_set(tmp_path, categories=[], image_classes={"time": ["day", "night"], "road": ["all"]})
+    for split in ("train", "val"):
+        write_text(root / split / "time.tsv", "a.jpg\tday")
+    config = loaded(root)
+    (task,) = config.tasks
+    assert (task.name, task.kind, task.classes) == ("time", "classification", ("day", "night"))
+    assert [node.name for node in task.nodes] == ["backbone", "time_head"]
+    assert task.train_sources[0].separator == "\t"
+
+
 def test_what_one_split_has_no_label_for_is_no_task(tmp_path):
     root = converted_set(tmp_path, mask_classes={"seg": ["sky", "road"]})
     (root / "val" / "seg").rmdir()
@@ -53,7 +64,7 @@ def test_large_images_are_shrunk_and_small_ones_stay():
 
 
 @pytest.mark.parametrize(("receipt", "message"), [
-    ({"boxes": {}}, r"no class with a labelled object, and no masks of two classes"),
+    ({"boxes": {}}, r"no class with a labelled object, and neither masks nor images of two classes"),
     ({"mask_classes": []}, r"convert.json: no receipt of `mtzoo data convert`"),
 ])
 def test_nothing_to_learn_is_told(receipt, message, tmp_path):

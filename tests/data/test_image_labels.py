@@ -57,6 +57,13 @@ def test_a_folder_can_be_split(root):
     assert parts[0].keys() | parts[1].keys() == {"a.png", "b.png", "c.png"}
 
 
+def test_a_tab_between_names_with_spaces(root, tmp_path):
+    write(tmp_path / "images" / "day" / "a b.png")
+    (tmp_path / "rows.tsv").write_text("day/a b.png\trainy night\n")
+    source = LabelList(str(root), str(tmp_path / "rows.tsv"), "rows", separator="\t")
+    assert labels(build_groups([task_of(source, classes=("day", "rainy night"))])) == {"a b.png": 1}
+
+
 def test_rows_are_labels_beside_those_of_other_tasks(tmp_path):
     root = write_images(tmp_path / "data")
     rows = root / "time.csv"

@@ -8,6 +8,8 @@ from mtzoo.data.convert import (
     culane,
     cvat,
     idd,
+    image_folder,
+    image_labels,
     kitti,
     label_studio,
     labelme,
@@ -24,6 +26,7 @@ from mtzoo.data.convert.summary import Summary
 from mtzoo.data.convert.translation import VAL_SHARE, Options
 
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in (
-    bdd100k, cityscapes, idd, kitti, camvid, voc, yolo, tusimple, culane, coco_subset, labelme, pascal, masks, cvat, label_studio)}
+    bdd100k, cityscapes, idd, kitti, camvid, voc, yolo, tusimple, culane, coco_subset, labelme, pascal, masks, cvat, label_studio,
+    image_folder, image_labels)}
 
 __all__ = ["FORMATS", "VAL_SHARE", "Format", "Options", "Places", "Sighting", "Summary", "convert", "recognise"]

@@ -3,6 +3,7 @@
     OUT/{train,val}/images/...     links to the images, or copies
     OUT/{train,val}/boxes.json     if boxes are labelled
     OUT/{train,val}/seg|lane|drivable/...png     masks named like the images, if such are labelled
+    OUT/{train,val}/TASK.tsv       a row "image <tab> class" for each image, if whole images are labelled
     OUT/convert.json               the receipt: classes, counts, what was left out
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from mtzoo.console import numbered
 from mtzoo.data.convert.classes import MASK_CLASSES, PAINT, TASK_NAMES, order_categories, served_tasks
+from mtzoo.data.convert.image_labels import with_image_labels
 from mtzoo.data.convert.layout import split_off_val, unread_images
 from mtzoo.data.convert.output import OutFolder, SplitWriter
 from mtzoo.data.convert.records import Entry, Format, Places, Remark, SourceSet, Vocabulary
@@ -38,7 +40,8 @@ def convert(form: Format, places: Places, out: Path, options: Options, on_progre
     if not src.is_dir():
         raise UserError(f"--data {src}: no such folder; name the folder of the {form.title} data set")
     target = OutFolder(out, src)
-    opened = form.open(places)
+    opened = with_image_labels(form.open(places), src)
+    _check_options(form, opened.vocabulary, options)
     unread = unread_images(src)
     splits = _split(opened, options, [*opened.remarks, *unread], src)
     translate = Translation(opened.vocabulary, options, form.roads_only)
@@ -61,8 +64,19 @@ def convert(form: Format, places: Places, out: Path, options: Options, on_progre
         check_result(summary, splits, [name for name in translate.seen if translate.category(name) not in CATEGORIES], src)
         for writer in writers.values():
             writer.write_boxes(summary.categories)
+            writer.write_image_labels(summary.image_classes)
         target.write_receipt(folder, {"format": form.name, "classes": translate.classes, **summary.receipt()})
     return summary
+
+
+def _check_options(form: Format, vocabulary: Vocabulary, options: Options) -> None:
+    """Raises UserError for an option that the format has no use for."""
+    if options.union and not vocabulary.boxed:
+        raise UserError(f"--union: makes one box of several, and the format {form.name} has no boxes; --rename makes one class of "
+                        "several")
+    if options.split_by == "folder" and form.class_folders:
+        raise UserError(f"--split-by folder: each folder is a class in the format {form.name}, and train would lack the classes of "
+                        "val; leave it out: val gets the same share of each class")
 
 
 def _split(opened: SourceSet, options: Options, remarks: Sequence[Remark], src: Path) -> dict[str, list[Entry]]:
@@ -91,7 +105,7 @@ def _read_all(entries: Sequence[Entry], translate: Translation, writer: SplitWri
     def work(entry: Entry) -> _Result:
         source = entry.read()
         image, remarks = translate(source), translate.remarks(source.remarks)
-        if image is None or (image.boxes is None and not image.masks):
+        if image is None or (image.boxes is None and not image.masks and not image.image_labels):
             return _Result(None, image is None, remarks)
         writer.write_image(image)
         return _Result(Written.of(image), False, remarks)

@@ -111,7 +111,7 @@ def by_split(paths: Sequence[Path]) -> tuple[dict[str, list[Path]], list[Remark]
         found[split_of(path.parent)].append(path)
     if len(found) == 1:
         return {ALL: next(iter(found.values()))}, []
-    remarks = [Remark("", "image of the test part, which is not read", f"{path}: of the test part", "dropped")
+    remarks = [Remark("", "in the test part, which is not read", f"{path}: of the test part", "dropped")
                for path in found.pop(TEST, ())]
     if len(found) == 1:
         return {ALL: next(iter(found.values()))}, remarks

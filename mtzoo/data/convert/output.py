@@ -13,7 +13,7 @@ import cv2
 
 from mtzoo.data.convert.records import LabelledImage
 from mtzoo.data.json_file import read_json
-from mtzoo.errors import UserError
+from mtzoo.errors import UserError, shown
 from mtzoo.files import cannot_write, check_writable, remove_leftovers, whole_folder
 from mtzoo.locks import lock_output
 from mtzoo.strict_json import strict_json
@@ -105,6 +105,16 @@ class SplitWriter:
         content = {"images": images, "annotations": annotations,
                    "categories": [{"id": number, "name": name} for name, number in ids.items()]}
         (self.folder / "boxes.json").write_text(strict_json(content))
+
+    def write_image_labels(self, image_classes: Mapping[str, list[str]]) -> None:
+        """TASK.tsv of the images that have a label of the task, in the order of their names. Raises UserError for a name with a tab
+        or a line break in it."""
+        for task in image_classes:
+            rows = [(image.name, image.image_labels[task]) for _, image in sorted(self._images.items()) if task in image.image_labels]
+            for row in rows:
+                if any(mark in "".join(row) for mark in "\t\n\r"):
+                    raise UserError(f"{shown(list(row))}: a tab or a line break, which no row can hold; rename it")
+            (self.folder / f"{task}.tsv").write_text("".join(f"{name}\t{label}\n" for name, label in rows), encoding="utf-8")
 
     def _place(self, image: Path, target: Path) -> None:
         if self.copy_images:

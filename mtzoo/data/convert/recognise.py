@@ -2,15 +2,18 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mtzoo.data.convert.coco_subset import coco_files
 from mtzoo.data.convert.cvat import cvat_xmls
+from mtzoo.data.convert.image_folder import class_folders
+from mtzoo.data.convert.image_labels import FILE
 from mtzoo.data.convert.label_studio import label_studio_files
 from mtzoo.data.convert.listing import Listing, pair_files, relative_folder
 from mtzoo.data.convert.pascal import HEADER
-from mtzoo.errors import UserError
+from mtzoo.data.images import IMAGE_SUFFIXES
+from mtzoo.errors import UserError, listed
 
 LISTED = 3
 SAMPLED = 50
@@ -27,7 +30,8 @@ class Sighting:
 
 
 def recognise(src: Path, labels: Path | None = None) -> list[Sighting]:
-    """The formats seen in a folder, the one to take first: published layouts, annotation files, label files, masks.
+    """The formats seen in a folder, the one to take first: published layouts, annotation files, label files, masks, classes of whole
+    images.
 
     labels: the folder of label files or masks that the user names; nothing else is looked at then.
     Raises UserError, with what there is, if none is.
@@ -42,12 +46,32 @@ def recognise(src: Path, labels: Path | None = None) -> list[Sighting]:
     if published:
         return published
     found = [*_annotation_files(listing), *_label_files(listing), *_mask_files(listing)]
+    table = f"classes of images: {FILE}" if (src / FILE).is_file() else ""
+    if found and table:
+        found[0] = replace(found[0], what=f"{found[0].what}; {table}")
+    elif table:
+        found = [Sighting("image_labels", table)]
+    hint = ""
+    if not found:
+        found, hint = _class_folders(listing)
     if not found:
         kinds = Counter(path.suffix.lower() or "no ending" for path in listing.of(*listing.endings))
         told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(6)) or "no file"
         raise UserError(f"{src}: no layout is recognised ({told}); name the format (`mtzoo data convert --help` lists them), or the "
-                        "file of labels: --annotations FILE --images DIR")
+                        f"file of labels: --annotations FILE --images DIR{hint}")
     return found
+
+
+def _class_folders(listing: Listing) -> tuple[list[Sighting], str]:
+    """Folders of images that are classes as far as their names tell; or why they are not taken for that."""
+    folders = class_folders(listing.of(*IMAGE_SUFFIXES))
+    if len(folders.counts) < 2 or folders.beside:
+        return [], ""
+    if odd := folders.no_classes():
+        return [], f"; the folders {listed(odd)} are not taken for classes: if each is one, --format image_folder"
+    counts = ", ".join(f"{name} ({count})" for name, count in sorted(folders.counts.items())[:2 * LISTED])
+    more = f" and {len(folders.counts) - 2 * LISTED} more" if len(folders.counts) > 2 * LISTED else ""
+    return [Sighting("image_folder", f"a folder of images for each class: {counts}{more}")], ""
 
 
 def _annotation_files(listing: Listing) -> Iterator[Sighting]:

@@ -51,7 +51,7 @@ class LabelledImage:
     path: the image file; name: its place in the converted images folder, with "/"; hw: (height, width) in pixels;
     boxes: None where nobody looked for objects, which is not the same as none; masks: kind -> (H, W) uint8 of the format's
     own class ids, 255 where nobody labelled; remarks: what was not taken as it is; unknown: own categories of which the image
-    shows an object in a place nobody knows: no background for them.
+    shows an object in a place nobody knows: no background for them; image_labels: task -> class of the whole image.
     """
 
     path: Path
@@ -61,6 +61,7 @@ class LabelledImage:
     masks: dict[str, np.ndarray] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
+    image_labels: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._kept = set(self.boxes or ())
@@ -151,12 +152,19 @@ class Vocabulary:
     labelled: the own categories that are labelled in every image; None: those that occur (a format of free names).
     masks: kind -> {own class, in the order of its ids: class of the tasks, or "ignore"}.
     strange: own categories that the format does not have; the user has to say what they are.
+    image_classes: task -> classes of whole images that occur.
     """
 
     boxes: Mapping[str, str] = field(default_factory=dict)
     labelled: tuple[str, ...] | None = ()
     masks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     strange: Mapping[str, Strange] = field(default_factory=dict)
+    image_classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def boxed(self) -> bool:
+        """Whether the format has boxes."""
+        return self.labelled is None or bool(self.labelled)
 
 
 @dataclass(frozen=True)
@@ -191,6 +199,7 @@ class Format:
     open: where a data set lies -> SourceSet; raises UserError naming the file that is missing or wrong.
     reads: those of "annotations", "images" and "labels" that the user may name.
     roads_only: a set of everything: images that show none of the tasks' objects, only others, are left out.
+    class_folders: a folder is a class, so whole folders cannot be the val part.
     """
 
     name: str
@@ -199,6 +208,7 @@ class Format:
     open: Callable[[Places], SourceSet]
     reads: tuple[str, ...] = ()
     roads_only: bool = False
+    class_folders: bool = False
 
 
 def published(open_folder: Callable[[Path], SourceSet]) -> Callable[[Places], SourceSet]:

@@ -17,19 +17,20 @@ LISTED_LINES = 10_000
 @dataclass(frozen=True)
 class Written:
     """What is left of an image once it is on disk: counts. objects: (category, is an ignore region) -> boxes;
-    pixels: kind of mask -> (256,) pixels by class id; looked_for: somebody looked for objects here."""
+    pixels: kind of mask -> (256,) pixels by class id; looked_for: somebody looked for objects here; image_labels: task -> class."""
 
     looked_for: bool
     objects: Counter[tuple[str, bool]]
     unknown: frozenset[str]
     pixels: dict[str, np.ndarray]
+    image_labels: dict[str, str]
 
     @classmethod
     def of(cls, image: LabelledImage) -> "Written":
         """The counts of a translated image."""
         objects = Counter((box.name, box.crowd or box.name == IGNORE_CATEGORY) for box in image.boxes or ())
         pixels = {kind: np.bincount(mask.ravel(), minlength=256) for kind, mask in image.masks.items()}
-        return cls(image.boxes is not None, objects, frozenset(image.unknown), pixels)
+        return cls(image.boxes is not None, objects, frozenset(image.unknown), pixels, image.image_labels)
 
 
 @dataclass
@@ -63,6 +64,7 @@ class Summary:
         ignored: The number of ignore regions by category.
         unknown: Category -> images with an object of it whose place is not known.
         pixels: Counts by kind of mask: `"seg"`, `"lane"`, `"drivable"`.
+        image_labels: Task -> (class of the whole image, part) -> number of images.
         remarks: (category, reason, what was done) -> number of labels that were not taken as they are.
         lines: The first of these labels, one line each.
         divided: Whether the data set had no split, so that the conversion made one.
@@ -81,6 +83,7 @@ class Summary:
     ignored: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
     pixels: dict[str, Pixels] = field(default_factory=dict)
+    image_labels: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
     remarks: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     lines: list[str] = field(default_factory=list)
     divided: bool = False
@@ -104,6 +107,8 @@ class Summary:
             pixels.images += 1
             pixels.showing += counts > 0
             pixels.counts += counts
+        for task, name in image.image_labels.items():
+            self.image_labels.setdefault(task, Counter())[name, split] += 1
 
     def note(self, remarks: Sequence[Remark]) -> None:
         """Count what was not taken as it is."""
@@ -114,8 +119,8 @@ class Summary:
 
     @property
     def labelled(self) -> bool:
-        """Whether anything at all was labelled: an object, an ignore region or a pixel."""
-        return bool(self.objects or self.ignored) or any(p.counts[:IGNORE].any() for p in self.pixels.values())
+        """Whether anything at all was labelled: an object, an ignore region, a pixel or a whole image."""
+        return bool(self.objects or self.ignored or self.image_labels) or any(p.counts[:IGNORE].any() for p in self.pixels.values())
 
     def whys(self, result: str, category: str | None = None) -> Counter[str]:
         """Why labels of a category, or of all, were "dropped", "ignored" or "mended", with counts."""
@@ -134,10 +139,16 @@ class Summary:
         """Categories that are not written, but of which labels were dropped."""
         return sorted({name for name, _, result in self.remarks if result == "dropped"} - set(self.categories))
 
+    @property
+    def image_classes(self) -> dict[str, list[str]]:
+        """Task -> its classes of whole images, sorted."""
+        return {task: sorted({name for name, _ in counts}) for task, counts in sorted(self.image_labels.items())}
+
     def receipt(self) -> Mapping[str, object]:
         """The same for convert.json."""
         masks = {kind: pixels.images for kind, pixels in sorted(self.pixels.items())}
         return {"images": dict(self.images), "categories": self.categories, "boxes": dict(sorted(self.objects.items())),
-                "ignored": dict(sorted(self.ignored.items())), "masks": masks, "mask_classes": self.mask_classes, "tasks": self.tasks,
+                "ignored": dict(sorted(self.ignored.items())), "masks": masks, "mask_classes": self.mask_classes,
+                "image_classes": self.image_classes, "tasks": self.tasks,
                 "dropped": dict(self.whys("dropped")), "mended": dict(self.whys("mended")), "remarks": self.lines,
                 "foreign_images": self.foreign, "unlabelled_images": self.unlabelled}

@@ -54,7 +54,8 @@ class Translation:
         self.for_tasks = self.classes == "tasks"
         self.roads_only = roads_only and self.for_tasks
         self.tables = {kind: self._table(kind) for kind in vocabulary.masks}
-        self.seen: set[str] = {*(vocabulary.labelled or ()), *options.union, *(n for own in vocabulary.masks.values() for n in own)}
+        self.seen: set[str] = {*(vocabulary.labelled or ()), *options.union, *(n for own in vocabulary.masks.values() for n in own),
+                               *(n for own in vocabulary.image_classes.values() for n in own)}
 
     def _classes(self) -> Literal["tasks", "own"]:
         if self.options.classes != "auto":
@@ -107,7 +108,9 @@ class Translation:
         unknown = {self.category(self.parts.get(name, name)) for name in image.unknown}
         if IGNORE_CATEGORY in unknown:  # a region that says nothing of any class, and nobody knows where
             boxes = None
-        return LabelledImage(image.path, image.name, image.hw, boxes, masks, unknown=unknown)
+        renamed = {task: self.options.rename.get(name, name) for task, name in image.image_labels.items()}
+        labels = {task: name for task, name in renamed.items() if name != IGNORE_CATEGORY}
+        return LabelledImage(image.path, image.name, image.hw, boxes, masks, unknown=unknown, image_labels=labels)
 
     def _join_parts(self, boxes: Sequence[LabelledBox]) -> list[LabelledBox]:
         """One box around the parts of each union. With half of them or less nobody knows how far the whole goes, of a car seen from

@@ -214,6 +214,17 @@ def write_label_studio(root: Path) -> None:
         {"data": {"image": "https://example.org/photos/c.jpg"}, "annotations": []}])
 
 
+def write_image_folder(root: Path) -> None:
+    for name in ("train/day/a", "train/night/a", "val/day/b", "val/night/c"):
+        write_image(root / f"{name}.jpg")
+
+
+def write_image_labels(root: Path) -> None:
+    for name in ("a", "b", "c"):
+        write_image(root / "images" / f"{name}.jpg")
+    write_text(root / "image_labels.csv", "image,task,class,score", "a.jpg,time,day,0.9", "b.jpg,time,night,0.4", "c.jpg,time,day,0.8")
+
+
 LAYOUTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "bdd100k": ("bdd100k", write_bdd100k), "cityscapes": ("cityscapes", write_cityscapes), "idd": ("idd", write_idd),
     "kitti": ("kitti", write_kitti), "camvid": ("camvid", write_camvid), "camvid32": ("camvid", write_camvid32),
@@ -221,5 +232,6 @@ LAYOUTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "culane": ("culane", write_culane), "coco": ("coco", write_coco), "labelme": ("labelme", write_labelme),
     "pascal": ("pascal", write_pascal), "masks": ("masks", write_masks),
     "cvat": ("cvat", write_cvat), "label_studio": ("label_studio", write_label_studio),
+    "image_folder": ("image_folder", write_image_folder), "image_labels": ("image_labels", write_image_labels),
 }
 """Name of a layout -> its format and who writes it."""

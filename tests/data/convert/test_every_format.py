@@ -10,6 +10,7 @@ from mtzoo.data import CocoBoxes, MaskFolder, TaskData
 from mtzoo.data.check import check_sources
 from mtzoo.data.convert import FORMATS, Options
 from mtzoo.data.convert.classes import TASK_CLASSES
+from mtzoo.data.sources import LabelList
 from mtzoo.errors import UserError
 from tests.data.convert.helpers import converted
 from tests.data.convert.layouts import LAYOUTS
@@ -51,6 +52,9 @@ def tasks_of(folder: Path, receipt: dict) -> list[TaskData]:
     for kind, classes in receipt["mask_classes"].items():
         source = MaskFolder(str(folder / "images"), str(folder / kind), kind, follow_links=True)
         tasks.append(TaskData(kind, "segmentation", classes, (source,)))
+    for task, classes in receipt["image_classes"].items():
+        source = LabelList(str(folder / "images"), str(folder / f"{task}.tsv"), task, separator="\t", follow_links=True)
+        tasks.append(TaskData(task, "classification", classes, (source,)))
     return tasks
 
 
