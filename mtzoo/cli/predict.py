@@ -20,7 +20,7 @@ from mtzoo.recipes.predict import DATASET, predict_paths
 
 HELP = "run a deploy model on images or video: overlays, label maps, results.json"
 FAULTY = 2
-FORMS = ("coco", "yolo", "voc", "cvat", "labelme", "masks")
+FORMS = ("coco", "yolo", "voc", "cvat", "labelme", "masks", "csv")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
     if done.labels is not None:
         say(f"labels of {numbered(done.labelled, 'image')}: {done.labels}; correct them, then: mtzoo data convert --data {done.labels} "
             "--out DIR")
+        if done.table is not None and args.save_labels != "csv":
+            say(f"classes of the images: {done.table}, which `mtzoo data convert` reads, too; {args.save_labels} has no place for them")
         if done.videos:
             note(f"note: --save-labels: the frames of {numbered(done.videos, 'video')} are no images, and not among them")
     return FAULTY if done.unreadable else 0

@@ -1,6 +1,8 @@
-"""Predicted boxes and label maps written as a data set of a common format, images linked beside them: to be corrected in a labelling
-tool, and read again by `mtzoo data convert --data`."""
+"""Predictions written as a data set of a common format, images linked beside them: to be corrected in a labelling tool, and read again
+by `mtzoo data convert --data`. Classes of whole images are a CSV file beside any format."""
 
+import csv
+import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,24 +13,27 @@ import cv2
 import numpy as np
 import yaml
 
+from mtzoo.data.convert.image_labels import FILE
 from mtzoo.errors import UserError
 from mtzoo.files import cannot_write, write_whole
 from mtzoo.strict_json import strict_json
 from mtzoo.structures import Xyxy
 
 ADVICE = "choose another --out"
-IMAGES, MASKS = "images", "masks"
+IMAGES, MASKS, CSV = "images", "masks", "csv"
 Files = dict[str, bytes]
 """Relative path -> content."""
 
 
 @dataclass(frozen=True)
 class SavedImage:
-    """name: relative, with "/"; hw: height and width in pixels; boxes: (class, xyxy in pixels, score)."""
+    """name: relative, with "/"; hw: height and width in pixels; boxes: (class, xyxy in pixels, score); image_labels: (task, class of
+    the whole image, score)."""
 
     name: str
     hw: tuple[int, int]
     boxes: Sequence[tuple[str, Xyxy, float]]
+    image_labels: Sequence[tuple[str, str, float]] = ()
 
     @property
     def stem(self) -> str:
@@ -50,18 +55,14 @@ class SavedLabels:
         self._images: list[SavedImage] = []
 
     def add(self, path: Path, image: SavedImage, maps: Mapping[str, np.ndarray], detecting: Iterable[str]) -> None:
-        """Link the image file `path`, remember its boxes, or write its maps.
+        """Link the image file `path`, remember its boxes and classes, or write its maps.
 
         maps: segmentation task -> (H, W) uint8 of class ids; detecting: tasks that give boxes.
 
         Raises UserError where the model gives nothing that the format holds.
         """
         self._maps, self._detecting = list(maps), list(detecting)
-        if not self._maps and not self._detecting:
-            raise UserError(f"--save-labels {self.form}: the model has neither boxes nor label maps; its answers are in results.json")
-        if not (self._maps if self.form == MASKS else self._detecting):
-            what, other = ("label map", "coco") if self.form == MASKS else ("box", MASKS)
-            raise UserError(f"--save-labels {self.form}: the model has no {what}; take --save-labels {other}")
+        self._check_form(bool(image.image_labels))
         target = self.root / IMAGES / image.name
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -73,15 +74,31 @@ class SavedLabels:
         for task in self._maps if self.form == MASKS else ():
             write_whole(self.root / self._folder(task) / f"{image.stem}.png", cv2.imencode(".png", maps[task])[1].tobytes(), ADVICE)
 
+    def _check_form(self, classifies: bool) -> None:
+        """classifies: whether the model gives classes of whole images. Raises UserError if the model has nothing that the format is
+        for."""
+        given = {"coco": bool(self._detecting), MASKS: bool(self._maps), CSV: classifies}
+        what = {MASKS: "label map", CSV: "class of the whole image"}.get(self.form, "box")
+        if not given.get(self.form, given["coco"]):
+            other = next((form for form, held in given.items() if held), None)
+            do = f"take --save-labels {other}" if other else "its answers are in results.json"
+            raise UserError(f"--save-labels {self.form}: the model has no {what}; {do}")
+
+    @property
+    def table(self) -> Path | None:
+        """The CSV file with the classes of whole images, None where the model gives none."""
+        return self.root / FILE if any(image.image_labels for image in self._images) else None
+
     def close(self) -> None:
         """Write the label files of all images, if there is one."""
         if not self._images:
             return
+        files = csv_files(self._images)
         if self.form == MASKS:
-            files = {f"{self._folder(task)}/classes.yaml": _yaml({"classes": dict(enumerate(self.classes[task]))})
-                     for task in self._maps}
-        else:
-            files = WRITERS[self.form](self._images, self._boxed())
+            files |= {f"{self._folder(task)}/classes.yaml": _yaml({"classes": dict(enumerate(self.classes[task]))})
+                      for task in self._maps}
+        elif self.form != CSV:
+            files |= WRITERS[self.form](self._images, self._boxed())
         for name, content in files.items():
             write_whole(self.root / name, content, ADVICE)
 
@@ -110,6 +127,17 @@ def coco_values(images: Sequence[SavedImage], classes: Sequence[str]) -> dict[st
     entries = [{"id": k, "file_name": image.name, "height": image.hw[0], "width": image.hw[1]} for k, image in enumerate(images, 1)]
     categories = [{"id": number, "name": name} for name, number in ids.items()]
     return {"images": entries, "annotations": rows, "categories": categories}
+
+
+def csv_files(images: Sequence[SavedImage]) -> Files:
+    """The classes of whole images: a row for each image and task; no file where there are none."""
+    rows = [(image.name, task, name, f"{score:.4f}") for image in images for task, name, score in image.image_labels]
+    if not rows:
+        return {}
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([("image", "task", "class", "score"), *rows])
+    return {FILE: text.getvalue().encode()}
 
 
 def yolo_files(images: Sequence[SavedImage], classes: Sequence[str]) -> Files:
@@ -181,4 +209,4 @@ def _yaml(content: object) -> bytes:
 
 WRITERS: dict[str, Callable[[Sequence[SavedImage], Sequence[str]], Files]] = {
     "coco": coco_files, "yolo": yolo_files, "voc": voc_files, "cvat": cvat_files, "labelme": labelme_files}
-FORMS = (*WRITERS, MASKS)
+FORMS = (*WRITERS, MASKS, CSV)

@@ -1,11 +1,13 @@
 """`mtzoo predict` with a model that needs no network."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
 from mtzoo.cli import main as cli
 from mtzoo.recipes import predict
-from mtzoo.structures import Detections, Prediction
+from mtzoo.structures import Classification, Detections, Prediction
 
 
 class FakeModel:
@@ -25,11 +27,23 @@ class FakeModel:
                           {"seg_default": labels})
 
 
-def use_fake_model(monkeypatch, folder):
-    """A file that `mtzoo predict` takes for a model, in `folder`."""
+class ClassifyingModel(FakeModel):
+    """Says that it is night, with or without boxes and a road."""
+
+    def __init__(self, alone=False):
+        self.alone = alone
+        self.classes = {**({} if alone else super().classes), "cls_time": ("day", "night")}
+
+    def predict(self, image):
+        said = {"cls_time": Classification(1, np.array([0.25, 0.75], np.float32))}
+        return Prediction(classifications=said) if self.alone else replace(super().predict(image), classifications=said)
+
+
+def use_fake_model(monkeypatch, folder, model=None):
+    """A file that `mtzoo predict` takes for a model, in `folder`. model: what it then loads, default a `FakeModel`."""
     path = folder / "model.onnx"
     path.write_bytes(b"")
-    monkeypatch.setattr(predict, "load_models", lambda paths, window, executor, threads: FakeModel())
+    monkeypatch.setattr(predict, "load_models", lambda paths, window, executor, threads: model or FakeModel())
     return path
 
 

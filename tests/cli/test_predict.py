@@ -3,14 +3,11 @@ import os
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 from PIL import Image
 
 from mtzoo.cli import main as cli
-from mtzoo.recipes import predict
-from mtzoo.structures import Classification, Prediction
-from tests.cli.predict_helpers import FakeModel, run, use_fake_model, write_image
+from tests.cli.predict_helpers import ClassifyingModel, FakeModel, run, use_fake_model, write_image
 
 
 @pytest.fixture(autouse=True)
@@ -146,21 +143,10 @@ def test_figures_out_of_range_are_usage_errors(model, tmp_path, extra, capsys):
     assert cli.main(["predict", str(model), "a.jpg", "--out", str(tmp_path), *extra]) == 2
 
 
-class SceneModel(FakeModel):
-    """Says of every image that it is night, and nothing else."""
-
-    classes = {"cls_time": ("day", "night")}
-
-    def predict(self, image):
-        return Prediction(classifications={"cls_time": Classification(1, np.array([0.25, 0.75], np.float32))})
-
-
-def test_classes_of_images_are_in_the_results_and_no_labels_of_objects(model, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(predict, "load_models", lambda paths, window, executor, threads: SceneModel())
+def test_classes_of_images_are_in_the_results(model, tmp_path, monkeypatch):
+    use_fake_model(monkeypatch, tmp_path, ClassifyingModel(alone=True))
     image = write_image(tmp_path / "a.png")
     assert run(model, image, out=tmp_path / "seen") == 0
     (found,) = json.loads((tmp_path / "seen" / "results.json").read_text())["images"]
     assert found["image_labels"] == {"cls_time": {"class": "night", "score": 0.75}}
     assert (found["boxes"], found["label_maps"]) == ([], {})
-    assert cli.main(["predict", str(model), str(image), "--out", str(tmp_path / "saved"), "--save-labels", "coco"]) == 2
-    assert "neither boxes nor label maps" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from mtzoo.config.own_data import config_text
 from mtzoo.data.check import check_sources
 from mtzoo.data.images import read_mask
 from mtzoo.engine.evaluate import task_data
-from tests.cli.predict_helpers import use_fake_model, write_image
+from tests.cli.predict_helpers import ClassifyingModel, use_fake_model, write_image
 
 
 @pytest.fixture
@@ -51,6 +51,42 @@ def test_label_maps_come_back_as_they_were(predicted, tmp_path):
     assert receipt["mask_classes"] == {"seg": ["sky", "road"]}
     (mask,) = (tmp_path / "out").rglob("seg/**/b.png")
     assert read_mask(mask)[[29, 30], 0].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("form", ["coco", "voc", "labelme", "masks", "csv"])
+def test_classes_of_whole_images_come_back_beside_every_format(form, tmp_path, monkeypatch, capsys):
+    model = use_fake_model(monkeypatch, tmp_path, ClassifyingModel())
+    for name in ("a", "day, late/b"):
+        write_image(tmp_path / "drive" / f"{name}.png")
+    arguments = ["predict", str(model), str(tmp_path / "drive"), "--out", str(tmp_path / "seen")]
+    assert main([*arguments, "--save-labels", form]) == 0
+    folder = tmp_path / "seen" / "dataset"
+    table = folder / "image_labels.csv"
+    told = f"classes of the images: {table}, which `mtzoo data convert` reads, too; {form} has no place for them"
+    assert (told in capsys.readouterr().out) == (form != "csv")
+    assert table.read_text() == 'image,task,class,score\na.png,cls_time,night,0.7500\n"day, late/b.png",cls_time,night,0.7500\n'
+    table.write_text(table.read_text().replace("a.png,cls_time,night", "a.png,cls_time,day"))
+    assert main(["data", "convert", "--data", str(folder), "--out", str(tmp_path / "out"), "--classes", "own"]) == 0
+    told = [(tmp_path / "out" / split / "cls_time.tsv").read_text().split("\t")[-1].strip() for split in ("train", "val")]
+    assert told == ["day", "night"]
+    path = tmp_path / "config.py"
+    path.write_text(config_text(tmp_path / "out"))
+    config = load_config(path)
+    kinds = {"csv": ["classification"], "masks": ["segmentation", "classification"]}
+    assert [task.kind for task in config.tasks] == kinds.get(form, ["detection", "classification"])
+    assert [check_sources(task_data(config, split)).faults for split in ("train", "val")] == [[], []]
+
+
+@pytest.mark.parametrize(("alone", "form", "message"), [
+    (True, "yolo", "--save-labels yolo: the model has no box; take --save-labels csv"),
+    (True, "masks", "--save-labels masks: the model has no label map; take --save-labels csv"),
+    (None, "csv", "--save-labels csv: the model has no class of the whole image; take --save-labels coco"),
+])
+def test_a_format_that_has_no_place_for_any_answer_is_refused(alone, form, message, tmp_path, monkeypatch, capsys):
+    model = use_fake_model(monkeypatch, tmp_path, alone and ClassifyingModel(alone=True))
+    image = write_image(tmp_path / "a.png")
+    assert main(["predict", str(model), str(image), "--out", str(tmp_path / "seen"), "--save-labels", form]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_scores_by_class(predicted, tmp_path, capsys):

@@ -24,13 +24,15 @@ Roles = Mapping[str, str | Path]
 @dataclass(frozen=True)
 class Predicted:
     """out: the folder of answers; files, unreadable: how many there were, and how many of them could not be read; labels: the data set
-    of the answers to `labelled` images, None if none was asked for; videos: whose frames are not in it."""
+    of the answers to `labelled` images, None if none was asked for; table: its CSV file of classes of whole images, None without any;
+    videos: whose frames are not in it."""
 
     out: Path
     files: int
     unreadable: int
     classes: int
     labels: Path | None
+    table: Path | None
     labelled: int
     videos: int
 
@@ -65,8 +67,8 @@ def predict_paths(models: Roles, inputs: list[Path], out: Path, *, window: Path 
     head = {**{role: path.name for role, path in paths.items()}, "executor": executor, "min_score": min_score.plain()}
     with shown_if(not console.quiet):
         unreadable = predict_all(model, files, output, head)
-    labels = None if saved is None else saved.root
-    return Predicted(out, len(files), unreadable, len(model.classes), labels, output.images, output.videos)
+    labels, table = (None, None) if saved is None else (saved.root, saved.table)
+    return Predicted(out, len(files), unreadable, len(model.classes), labels, table, output.images, output.videos)
 
 
 def load_models(paths: dict[str, Path], window: Path | None, executor: str, threads: int | None) -> "DeployModel | ModelPair":

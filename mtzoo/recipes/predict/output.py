@@ -66,7 +66,8 @@ class Output:
                           "window": window, "label_maps": maps, "boxes": boxes, **self.image_labels(prediction)})
         if self.saved is not None:
             plain = [(box["class"], tuple(box["xyxy"]), box["score"]) for box in boxes]
-            self.saved.add(path, SavedImage(name.as_posix(), image.shape[:2], plain), prediction.label_maps,
+            labels = [(task, self.classes[task][said.label], said.score) for task, said in prediction.classifications.items()]
+            self.saved.add(path, SavedImage(name.as_posix(), image.shape[:2], plain, labels), prediction.label_maps,
                            prediction.detections)
 
     def open_video(self, path: Path, name: Path, hw: tuple[int, int], fps: float) -> "VideoOutput":
