@@ -24,11 +24,21 @@ UNSTRUCTURED = "unstructured"
 class Sparsity:
     """Which weights become zero, and when.
 
-    ratio: share of the weights, of those layers that take part; pattern: "unstructured", or "2:4": of each 4 neighbours along the
-    input channels 2 stay, a ratio of its own; begin, end: of the way there, as shares of the phase, fast at first (cubic);
-    interval: iterations between two choices; scope: "global": layers compete, by how much of its layer's energy a weight is,
-    "layer": each gives the same share; not_sparse_pattern: names of layers to leave out ("nodes.seg_head.*"); pointwise_only: whether
-    only 1x1 convolutions take part; initial_ratio: share of the weights that goes at once at `begin`.
+    Attributes:
+        ratio: The share of the weights that become zero, in layers that take part. A pattern N:M has its own.
+        pattern: `"unstructured"`, or N:M such as `"2:4"`: the 2 largest of 4 neighbours along the input channels stay (arXiv
+            2104.08378).
+        begin: Where the schedule begins, as a share of the phase.
+        end: Where it ends. In between, zeros become more as 1 - (1 - t)^3 (arXiv 1710.01878).
+        interval: Iterations between two choices of weights.
+        scope: `"global"`: layers compete by a weight's share of its layer's energy (LAMP, arXiv 2010.07611). `"layer"`: the same
+            share in each layer.
+        not_sparse_pattern: fnmatch patterns of layers that keep all weights, e.g. `"nodes.seg_head.*"`.
+        pointwise_only: Only 1x1 convolutions take part.
+        initial_ratio: The share that becomes zero at once, at `begin`.
+
+    Raises:
+        UserError: A value is impossible, or values do not go together.
     """
 
     ratio: float | None = None

@@ -11,8 +11,12 @@ from mtzoo.errors import UserError
 
 @dataclass(frozen=True)
 class Ema:
-    """Exponential moving average of weights. decay: what stays of the average in an iteration; warmup_iterations: how long the decay
-    takes to come near to that, so that the average soon forgets the weights of the start; 0: it begins with all of it.
+    """Exponential moving average of the weights.
+
+    Attributes:
+        decay: The share of the average that stays in an iteration.
+        warmup_iterations: At iteration n the share is `decay * (1 - exp(-n / warmup_iterations))`, as in YOLOv5. 0: `decay` from the
+            start.
     """
 
     OTHER_NAMES: ClassVar[Mapping[str, str]] = {"ema_decay": "decay", "tau": "warmup_iterations"}
@@ -28,5 +32,5 @@ class Ema:
         check_at_most(self, warmup_iterations=MOST_ITERATIONS)
 
     def decay_at(self, update: int) -> float:
-        """Of the update-th update, counted from 1: decay * (1 - exp(-update / warmup_iterations)), as YOLOv5 has it."""
+        """The share of the average that stays in an update, counted from 1."""
         return self.decay * (1 - math.exp(-update / self.warmup_iterations)) if self.warmup_iterations else self.decay

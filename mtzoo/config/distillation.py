@@ -12,14 +12,18 @@ FeatureLoss = Literal["correlation", "channel"]
 
 @dataclass(frozen=True)
 class Distillation:
-    """A teacher, and which of its results the network learns, beside its labels.
+    """Learning from the outputs of another network, in addition to the labels.
 
-    teacher: a checkpoint of mtzoo, float, quantized or integer, of any network with the same tasks' outputs;
-    weight: factor of all of it; outputs: task ("det_person") or output ("det_person.box_s8") -> factor, an output's own before its
-    task's, others are not distilled; None: all tasks, 1; features: layer or block inside of the nodes ("neck.levels.1") -> factor;
-    temperature: what logits of pixels and images are divided by; channel_weight: factor of the channel-wise loss on segmentation
-    logits, beside the pixel-wise; feature_loss: see `mtzoo.losses.distillation`; unlabelled: images without labels of a
-    task teach it, too.
+    Attributes:
+        teacher: A checkpoint of mtzoo: float, quantized or integer. It must have the outputs that are learnt.
+        weight: The factor of the whole distillation loss.
+        outputs: Task (`"det_person"`) or output (`"det_person.box_s8"`) -> factor. An output takes precedence over its task; others are
+            not learnt. None: all tasks, with 1.
+        features: Layer or block inside a node (`"neck.levels.1"`) -> factor.
+        temperature: Logits of pixels and images are divided by this.
+        channel_weight: The factor of the channel-wise loss on segmentation logits (arXiv 2011.13256).
+        feature_loss: `"correlation"` (arXiv 2207.02039), or `"channel"` (arXiv 2011.13256).
+        unlabelled: Whether images without labels of a task are used, too.
     """
 
     teacher: str
@@ -44,7 +48,7 @@ class Distillation:
             raise UserError("outputs and features name nothing to learn; remove 'outputs' to learn all tasks'")
 
     def output_weight(self, task: str, output: str) -> float:
-        """Factor of one output's loss."""
+        """The factor of one output."""
         if self.outputs is None:
             return 1.0
         return self.outputs.get(f"{task}.{output}", self.outputs.get(task, 0.0))

@@ -19,7 +19,12 @@ MOST_FACTOR = 1_000_000
 
 @dataclass(frozen=True)
 class Multiplier:
-    """Factors of one node's learning rate and weight decay. lr=0: the node is frozen."""
+    """Factors of the learning rate and the weight decay of a node.
+
+    Attributes:
+        lr: The factor of the learning rate. 0 freezes the node.
+        weight_decay: The factor of the weight decay.
+    """
 
     OTHER_NAMES: ClassVar[Mapping[str, str]] = {"lr_mult": "lr", "decay_mult": "weight_decay"}
 
@@ -34,9 +39,14 @@ class Multiplier:
 
 @dataclass(frozen=True)
 class OptimizerSpec:
-    """lr at the given batch size; momentum is SGD's; weight decay spares BN, biases and quantizers.
+    """The optimizer of a phase.
 
-    multipliers: node, or pattern of node names ("*_head") -> its own factors; an exact name counts before a pattern.
+    Attributes:
+        type: `"SGD"` (Nesterov momentum) or `"AdamW"`.
+        lr: The learning rate for the phase's batch size.
+        weight_decay: The weight decay of convolutions. BN, biases and quantizers have none.
+        momentum: The momentum of SGD.
+        multipliers: Name of a node, or pattern of names such as `"*_head"` -> its factors. An exact name wins over a pattern.
     """
 
     OTHER_NAMES: ClassVar[Mapping[str, str]] = {"paramwise_cfg": "multipliers"}
@@ -56,18 +66,27 @@ class OptimizerSpec:
             raise UserError(f"momentum={self.momentum}: must be in 0..1, 1 excluded")
 
     def multiplier(self, node: str) -> Multiplier:
-        """Of a node, by its name."""
+        """The factors of a node, by its name."""
         keys = [node] if node in self.multipliers else [key for key in self.multipliers if fnmatchcase(node, key)]
         return self.multipliers[keys[0]] if keys else Multiplier()
 
 
 @dataclass(frozen=True)
 class ScheduleSpec:
-    """Learning rate over a phase: a warm-up from warmup_ratio * lr, then poly, cosine or constant down to min_lr_ratio * lr, or
-    piecewise constant: factors[i] * lr from iteration boundaries[i] on.
+    """The learning rate over a phase.
 
-    warmup_ratio: None for one step of the linear warm-up, 1 / (warmup_iterations + 1); cycles: of cosine, each from lr on again (warm
-    restarts), each cycle_mult times as long as the one before.
+    Attributes:
+        type: `"poly"`, `"cosine"` or `"constant"`, down to `min_lr_ratio * lr`; or `"piecewise"`: `factors[i] * lr` from iteration
+            `boundaries[i]` on.
+        warmup_iterations: The length of the warm-up, at most a third of the phase.
+        warmup: The form of the warm-up: `"linear"` or `"exponential"`.
+        warmup_ratio: The warm-up starts from this share of the learning rate. None: 1 / (warmup_iterations + 1).
+        power: The power of `"poly"`.
+        min_lr_ratio: The share of the learning rate at the end.
+        boundaries: Iterations of `"piecewise"`.
+        factors: Factors of `"piecewise"`.
+        cycles: The number of cosines, each from `lr` on again (warm restarts).
+        cycle_mult: Each cosine is this many times as long as the one before.
     """
 
     OTHER_NAMES: ClassVar[Mapping[str, str]] = {"warmup_iters": "warmup_iterations", "warmup_start_factor": "warmup_ratio",
@@ -113,10 +132,18 @@ class ScheduleSpec:
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training under one schedule. Give `epochs` or `iterations`, not both.
+    """A training under one schedule. Give either `epochs` or `iterations`.
 
-    accumulate_grad_batches: an iteration is one update by the mean gradient of so many batches; ema: None trains without an average;
-    validation: None evaluates at the end alone.
+    Attributes:
+        batch_size: Images of a batch, in each process.
+        epochs: The length in epochs.
+        iterations: The length in iterations.
+        optimizer: The optimizer.
+        schedule: The learning rate over the phase.
+        grad_clip_norm: Gradients are clipped to this norm.
+        accumulate_grad_batches: The number of batches whose mean gradient makes an update. Iterations count updates.
+        ema: Averaging of the weights. None: off.
+        validation: Evaluation during the phase. None: only at its end.
     """
 
     OTHER_NAMES: ClassVar[Mapping[str, str]] = {"model_ema": "ema", "accumulative_counts": "accumulate_grad_batches",
@@ -142,9 +169,14 @@ class Phase:
 
 @dataclass(frozen=True)
 class PipelineTest:
-    """What --pipeline-test makes of every phase. load_from: float weights to start from, a checkpoint or zoo:NAME, so that its answers
-    are worth looking at; None: random weights. learning_rate: the largest of any phase, small enough for trained weights; None: the
-    phases' own."""
+    """What `--pipeline-test` changes in every phase.
+
+    Attributes:
+        iterations: The length in iterations.
+        batch_size: Images of a batch.
+        load_from: Float weights to start from: a checkpoint, or `zoo:NAME`. None: random weights.
+        learning_rate: The largest learning rate of any phase. None: that of the phase.
+    """
 
     iterations: int = 4
     batch_size: int = 2
@@ -158,7 +190,13 @@ class PipelineTest:
 
 @dataclass(frozen=True)
 class SolverStep:
-    """One of the four steps. float_phase: training before fake-quant (step 0); quant_phase: training with it."""
+    """One of the four steps.
+
+    Attributes:
+        prefix: The names of its files begin with this.
+        float_phase: Training in float. Only step 0 may have it.
+        quant_phase: Training with fake-quant.
+    """
 
     prefix: str
     float_phase: Phase | None = None

@@ -11,12 +11,17 @@ from mtzoo.task_kind import task_kind
 
 @dataclass(frozen=True)
 class Validation:
-    """Give `every_epochs` or `every_iterations`.
+    """Evaluation during a phase. Give either `every_epochs` or `every_iterations`.
 
-    metric: metric ("seg/mIoU", "det/AP50", "seg/IoU/pole") -> its weight in the mean that networks are compared by; nothing: the first
-    metric of each task's kind, AP or mIoU, each alike. patience: so many validations without a better one end the phase; None: it runs
-    to its end. min_delta: percentage points that are better. keep: whether the phase ends with the "last" weights or the "best".
-    images: of each validation folder the first so many; None: all.
+    Attributes:
+        every_epochs: Epochs between evaluations.
+        every_iterations: Iterations between evaluations.
+        metric: Metric, e.g. `"seg/mIoU"`, `"det/AP50"` or `"seg/IoU/pole"` -> its weight in the mean that decides which network is
+            better. Default: AP, mIoU or top1 of each task, equally weighted.
+        patience: End the phase after this many evaluations in a row without a better network. None: off.
+        min_delta: The improvement that counts, in percentage points.
+        keep: Whether the phase ends with the `"last"` or the `"best"` weights.
+        images: Evaluate on the first N images of each validation folder. None: on all.
     """
 
     OTHER_NAMES: ClassVar[Mapping[str, str]] = {"interval": "every_iterations", "val_interval": "every_epochs",

@@ -14,8 +14,14 @@ from mtzoo.structures import IGNORE, Boxes, Sample
 
 @dataclass(frozen=True)
 class Erase:
-    """Rectangles painted over in one colour (random erasing, arXiv 1708.04896): not labelled any more. prob: how often; count: at most
-    so many; area: of each, shares of the image; aspect: of its sides, 1 / aspect ... aspect."""
+    """Random erasing (arXiv 1708.04896): rectangles in one colour. Erased pixels are unlabelled.
+
+    Attributes:
+        prob: The probability for an image.
+        count: The largest number of rectangles.
+        area: The smallest and the largest area of a rectangle, as shares of the image.
+        aspect: The largest ratio of the sides.
+    """
 
     prob: float = 0.5
     count: int = 1
@@ -54,7 +60,12 @@ class Erase:
 
 @dataclass(frozen=True)
 class Mosaic:
-    """Four images of a folder as one (YOLOv4, arXiv 2004.10934). prob: how often; centre: where they meet, shares of the sides."""
+    """Four images of a folder in one (YOLOv4, arXiv 2004.10934).
+
+    Attributes:
+        prob: The probability for an image.
+        centre: The range of the point where they meet, as shares of the sides.
+    """
 
     prob: float = 0.5
     centre: tuple[float, float] = (0.35, 0.65)
@@ -90,9 +101,11 @@ class Tile(NamedTuple):
 
 @dataclass(frozen=True)
 class CopyPaste:
-    """Pixels of some classes of segmentation tasks, taken from another image of the folder (arXiv 2012.07177).
+    """Pixels of some classes, copied from another image of the folder (arXiv 2012.07177).
 
-    prob: how often; classes: task -> names of its classes, thin ones such as poles and signs: they come without what is around them.
+    Attributes:
+        prob: The probability for an image.
+        classes: Segmentation task -> names of its classes, for thin ones such as poles and signs.
     """
 
     prob: float = 0.5
@@ -135,8 +148,12 @@ class CopyPaste:
 
 @dataclass(frozen=True)
 class MixUp:
-    """Another image of the folder shines through, and both images' boxes are to be found (YOLOX, arXiv 2107.08430). prob: how often;
-    share: of the drawn image in the pixels, 0.5 there."""
+    """A blend with another image of the folder; the boxes of both count (YOLOX, arXiv 2107.08430).
+
+    Attributes:
+        prob: The probability for an image.
+        share: The range of the first image's share in the pixels.
+    """
 
     prob: float = 0.5
     share: tuple[float, float] = (0.5, 0.5)
@@ -165,8 +182,12 @@ class MixUp:
 
 @dataclass(frozen=True)
 class MultiScale:
-    """Another input size every `interval` iterations. scale_range: of `train_geometry.crop_hw`; sizes are multiples of the network's
-    stride. The window stays what it is and is shown larger or smaller."""
+    """Another input size every few iterations. The same crops are shown larger or smaller.
+
+    Attributes:
+        scale_range: The range of the size, relative to `train_geometry.crop_hw`. Sizes are multiples of the network's stride.
+        interval: Iterations between two sizes.
+    """
 
     scale_range: tuple[float, float] = (0.75, 1.25)
     interval: int = 10
@@ -180,7 +201,16 @@ class MultiScale:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The parts that a config switches on; None: off."""
+    """Augmentations besides crop, scale, flip and colours. None: off.
+
+    Attributes:
+        warp: Rotation, shear and perspective.
+        mosaic: Four images in one.
+        copy_paste: Pixels of some classes from another image.
+        erase: Random erasing.
+        mixup: A blend of two images.
+        multi_scale: Another input size every few iterations.
+    """
 
     warp: Warp | None = None
     mosaic: Mosaic | None = None

@@ -109,13 +109,20 @@ def clip_boxes(full: np.ndarray, out_hw: tuple[int, int], boxes: Boxes, min_visi
 
 @dataclass(frozen=True)
 class TrainGeometry:
-    """Resize, scale jitter, random crop and mirror, as one window.
+    """Resize, scale jitter, crop and flip of a training image, as one window.
 
-    crop_hw: output size, multiples of the network's stride. resize_type: "min_max_pairs" fits the image into short and
-    long side resize_hw, keeping its aspect; "none" leaves it at full resolution. crop_type: a "random" window or the "center"
-    one, which `focus_prob` moves all the same. scale_range: jitter on top, log-uniform; with scale_step one of low, low + step,
-    ..., high, each as often. min_visible, min_size: see window_boxes. focus_prob: how often the crop is centred on a pixel or box
-    of a class drawn evenly among the classes in the image, so that rare ones are seen more. reduced_decode: see `reduction`.
+    Attributes:
+        crop_hw: Height and width of the output, multiples of the network's stride.
+        resize_hw: Short and long side, for `"min_max_pairs"`.
+        resize_type: `"min_max_pairs"`: the image is fitted into `resize_hw`, with its aspect ratio. `"none"`: full resolution.
+        crop_type: A `"random"` crop, or the one in the `"center"`.
+        scale_range: The range of the scale jitter, drawn log-uniformly.
+        scale_step: Draw one of low, low + step, ..., high instead.
+        flip_prob: The probability of a horizontal flip.
+        min_visible: A box with a smaller share of its area in the crop becomes an ignore region.
+        min_size: A box with a side below this many output pixels becomes an ignore region.
+        focus_prob: The probability that the crop is placed on a class of the image, drawn evenly.
+        reduced_decode: Decode JPEGs at 1/2, 1/4 or 1/8 of their size if every window shrinks them at least that much.
     """
 
     crop_hw: tuple[int, int]
@@ -161,11 +168,11 @@ class TrainGeometry:
         return self.scale_range[0] + self.scale_step * int(rng.integers(int(self._scale_steps) + 1))
 
     def resized_hw(self, original_hw: tuple[int, int]) -> tuple[int, int]:
-        """Size of the whole image after the resize, before jitter and crop: (720, 1280) -> (540, 960)."""
+        """Height and width after the resize, before jitter and crop: (720, 1280) -> (540, 960)."""
         return keep_ratio_hw(original_hw, self.resize_hw) if self.resize_type == "min_max_pairs" else original_hw
 
     def at(self, hw: tuple[int, int]) -> "TrainGeometry":
-        """The same windows shown as `hw` pixels; where that has another aspect, they are as much wider as they are lower."""
+        """The same windows shown as `hw` pixels. If `hw` has another aspect ratio, they get wider by as much as they get lower."""
         scale = math.sqrt(hw[0] * hw[1] / (self.crop_hw[0] * self.crop_hw[1]))
         return replace(self, crop_hw=hw, scale_range=(self.scale_range[0] * scale, self.scale_range[1] * scale),
                        scale_step=self.scale_step and self.scale_step * scale)

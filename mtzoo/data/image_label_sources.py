@@ -9,10 +9,17 @@ from mtzoo.data.source_checks import check_common, check_separator, check_split
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Labels of whole images: a folder that holds a folder of images for each class, as torchvision's ImageFolder.
+    """Labels of whole images: a folder with one folder of images for each class, as torchvision's ImageFolder.
 
-    categories: folder -> class of the task, or "ignore"; folders of a class's own name need no entry. Images in other folders are not
-    labelled. split, val_every, follow_links: as in MaskFolder.
+    Attributes:
+        images: The folder of these folders.
+        name: The name of the source.
+        weight: How often its images are drawn, relative to their number.
+        categories: Folder -> class of the task, or `"ignore"`. A folder with the name of a class needs no entry. Images of other
+            folders are unlabelled.
+        split: As in `MaskFolder`.
+        val_every: As in `MaskFolder`.
+        follow_links: Accept images that are links out of their folder.
     """
 
     KIND: ClassVar[str] = "classification"
@@ -37,11 +44,17 @@ class ImageFolder:
 
 @dataclass(frozen=True)
 class LabelList:
-    """Labels of whole images: a text file with a row for each image: image, separator, label. Images lie below one folder.
+    """Labels of whole images listed in a text file, one row `IMAGE LABEL` for each image.
 
-    images: that folder, which may serve other tasks, too; pairs: the text file, anywhere; separator: as in MaskList; categories: label
-    of the file -> class of the task, or "ignore"; labels of a class's own name need no entry. Images with another label, and those that
-    no row names, are not labelled. follow_links: as in CocoBoxes.
+    Attributes:
+        images: The folder of the images. The names in the file are relative to it.
+        pairs: The text file.
+        name: The name of the source.
+        weight: How often its images are drawn, relative to their number.
+        categories: Label -> class of the task, or `"ignore"`. A label with the name of a class needs no entry. Images with other labels
+            and images without a row are unlabelled.
+        separator: The separator of image and label. A space: any white space.
+        follow_links: Accept images that are links out of the folder.
     """
 
     KIND: ClassVar[str] = "classification"

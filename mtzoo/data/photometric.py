@@ -21,9 +21,24 @@ _LEVELS = np.arange(256) / 255
 
 @dataclass(frozen=True)
 class Photometric:
-    """How far colours may go. brightness, contrast, saturation: +- share; hue: +- turns of the colour circle; gamma: +- in
-    log2; *_prob: how often; noise: +- grey levels, uniform; clahe: clip limit of adaptive histogram equalization, of the lightness in
-    8x8 tiles; jpeg: quality, lowest and highest, of a compression that leaves its noise. `prob` = 0 switches all of it off."""
+    """Changes of colours.
+
+    Attributes:
+        prob: The probability that an image is changed at all. 0 switches everything off.
+        brightness: The largest change, as a share.
+        contrast: The largest change, as a share.
+        saturation: The largest change, as a share.
+        hue: The largest change, in turns of the colour circle.
+        gamma: The largest change of the exponent, in log2.
+        grey_prob: The probability of a grey image.
+        blur_prob: The probability of a blur.
+        noise_prob: The probability of noise.
+        noise: The largest noise in grey levels, uniform.
+        clahe_prob: The probability of adaptive histogram equalization (CLAHE) of the lightness in 8x8 tiles.
+        clahe: Its clip limit.
+        jpeg_prob: The probability of JPEG noise.
+        jpeg: The lowest and the highest JPEG quality.
+    """
 
     prob: float = 0.8
     brightness: float = 0.25

@@ -30,12 +30,18 @@ def check_scene_size(hw: tuple[int, int], name: str) -> None:
 
 @dataclass(frozen=True)
 class CocoBoxes:
-    """COCO JSON boxes over a folder of images.
+    """Boxes of a COCO JSON file, and a folder of images.
 
-    categories: category of the file -> class of the task, or "ignore"; categories of a class's own name need no entry.
-    labels: the task's classes this source labels; by default those that some category of the file maps to. The task's
-    other classes are unknown here, not background. follow_links: images may be links that lead out of their folder, as
-    `mtzoo data convert` makes them; without it such a link is a fault.
+    Attributes:
+        images: The folder of the images.
+        annotations: The COCO JSON file.
+        name: The name of the source.
+        weight: How often its images are drawn, relative to their number.
+        categories: Category in the file -> class of the task, or `"ignore"` for ignore regions. A category with the name of a class
+            needs no entry.
+        labels: The classes of the task that the file labels. All others are unknown, not background. Default: the classes that some
+            category of the file maps to.
+        follow_links: Accept images that are links out of their folder, as `mtzoo data convert` makes them.
     """
 
     KIND: ClassVar[str] = "detection"
@@ -59,14 +65,21 @@ class CocoBoxes:
 
 @dataclass(frozen=True)
 class MaskFolder:
-    """A folder of images and a folder of one-channel PNG masks, paired by relative path and stem.
+    """A folder of images and a folder of one-channel PNG masks, paired by relative path and stem. Images without a mask are unlabelled.
 
-    label_map: mask value -> class id, or 255 to ignore; by default values are class ids. A value it lacks is an error.
-    ignore_value: mask value of pixels nobody labelled. image_suffix, mask_suffix: how the file names end when the stems
-    alone differ, e.g. "_leftImg8bit.png" and "_gtFine_labelIds.png". An image without a mask is not labelled here.
-    split, val_every: for a folder that has no split of its own: "val" takes every val_every-th labelled image in the order of
-    their names, "train" the others. resize_masks: masks may have another size than their image, not another view; they are
-    resized to it (nearest). follow_links: as in CocoBoxes, for masks too.
+    Attributes:
+        images: The folder of the images.
+        masks: The folder of the masks.
+        name: The name of the source.
+        weight: How often its images are drawn, relative to their number.
+        label_map: Mask value -> class id, or 255 for unlabelled. Every value that occurs needs an entry. None: values are class ids.
+        ignore_value: The mask value of unlabelled pixels.
+        image_suffix: The end of the image names if stems differ, e.g. `"_leftImg8bit.png"`.
+        mask_suffix: The end of the mask names, e.g. `"_gtFine_labelIds.png"`.
+        follow_links: Accept images and masks that are links out of their folder.
+        split: For a folder without a split: `"val"` takes every `val_every`-th labelled image by name, `"train"` the others.
+        val_every: See `split`.
+        resize_masks: Accept masks of another size with the same aspect ratio. They are resized (nearest).
     """
 
     KIND: ClassVar[str] = "segmentation"
@@ -97,10 +110,18 @@ class MaskFolder:
 
 @dataclass(frozen=True)
 class MaskList:
-    """A text file with a row for each image: image, separator, mask, both below one folder. Masks are one-channel PNG.
+    """Images and one-channel PNG masks listed in a text file, one row `IMAGE MASK` for each image. Other images are not read.
 
-    images: that folder; pairs: the text file, anywhere; separator: between the two names, a space for any white space; the rest as
-    in MaskFolder. Images that no row names are not read.
+    Attributes:
+        images: The folder of images and masks. The names in the file are relative to it.
+        pairs: The text file.
+        name: The name of the source.
+        weight: How often its images are drawn, relative to their number.
+        label_map: Mask value -> class id, or 255 for unlabelled. Every value that occurs needs an entry. None: values are class ids.
+        ignore_value: The mask value of unlabelled pixels.
+        separator: The separator of the two names. A space: any white space.
+        resize_masks: Accept masks of another size with the same aspect ratio. They are resized (nearest).
+        follow_links: Accept images and masks that are links out of the folder.
     """
 
     KIND: ClassVar[str] = "segmentation"
@@ -132,11 +153,19 @@ Files = CocoBoxes | MaskFolder | MaskList | ImageFolder | LabelList | SceneLabel
 
 @dataclass(frozen=True)
 class SyntheticScenes:
-    """`num` rendered road scenes, made on first use in `root`/synth-<height>x<width>-<num>-<seed>.
+    """Rendered road scenes. They are made at first use in `root`/synth-HEIGHTxWIDTH-NUM-SEED.
 
-    labels: which of the scenes' labels the task reads: "boxes", masks ("seg", "lane"), or of the whole image ("time": day, dusk, night;
-    "weather": clear, cloudy, fog, rain; "road": urban, suburban, highway, rural). categories serves boxes and whole images, label_map
-    masks.
+    Attributes:
+        num: The number of scenes.
+        seed: The seed of the scenes.
+        name: The name of the source.
+        root: The folder in which the folder of the scenes is made.
+        labels: The labels that the task reads: `"boxes"`, masks (`"seg"`, `"lane"`), or a property of the whole scene: `"time"` (day,
+            dusk, night), `"weather"` (clear, cloudy, fog, rain), `"road"` (urban, suburban, highway, rural).
+        size_hw: Height and width of the scenes in pixels.
+        weight: How often its images are drawn, relative to their number.
+        categories: As in `CocoBoxes`, for boxes and properties.
+        label_map: As in `MaskFolder`, for masks.
     """
 
     num: int
@@ -162,12 +191,12 @@ class SyntheticScenes:
 
     @property
     def folder(self) -> Path:
-        """Where the rendered scenes are kept."""
+        """The folder of the rendered scenes."""
         height, width = self.size_hw
         return expand_path(self.root) / f"synth-{height}x{width}-{self.num}-{self.seed}"
 
     def files(self) -> Files:
-        """The same source as a reader of the rendered files."""
+        """The source that reads the rendered files."""
         images = str(self.folder / "images")
         if self.labels == "boxes":
             return CocoBoxes(images, str(self.folder / "boxes.json"), self.name, self.weight, self.categories)

@@ -19,7 +19,14 @@ _HORIZON = 0.1  # of a corner's depth, where 1 is that of the window's centre
 
 @dataclass(frozen=True)
 class Warp:
-    """prob: how often; rotation, shear: +- degrees; perspective: how far each corner may move, a share of the sides."""
+    """Rotation, shear and perspective. Areas outside of the image are unlabelled.
+
+    Attributes:
+        prob: The probability for an image.
+        rotation: The largest rotation in degrees.
+        shear: The largest shear in degrees.
+        perspective: How far each corner may move, as a share of the sides.
+    """
 
     prob: float = 0.5
     rotation: float = 0.0

@@ -14,10 +14,12 @@ from mtzoo.structures import Batch
 
 @LOSSES.register_module()
 class ClassificationLoss(nn.Module):
-    """Cross-entropy of each image's class, mean over the labelled images.
+    """Cross-entropy of the class of each image, mean over the labelled images. Computed in float32.
 
-    class_weights: one per class, for classes that are rare; the mean is weighted, as `torch.nn.CrossEntropyLoss` has it.
-    label_smoothing: 0..1. Computed in float32, whatever the outputs' type.
+    Args:
+        num_classes: The number of classes.
+        class_weights: The weight of each class. The mean is weighted, as in `torch.nn.CrossEntropyLoss`.
+        label_smoothing: The share (0 to 1) of label smoothing.
     """
 
     def __init__(self, *, num_classes: int, class_weights: Sequence[float] | None = None, label_smoothing: float = 0.0) -> None:

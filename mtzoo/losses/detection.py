@@ -29,11 +29,20 @@ def quality_focal_loss(logits: Tensor, targets: Tensor, gamma: float) -> Tensor:
 
 @LOSSES.register_module()
 class DetectionLoss(nn.Module):
-    """Quality focal loss on scores that are to equal the IoU of their box, and GIoU of the boxes.
+    """Quality focal loss on the scores, whose target is the IoU of their box (NeurIPS 2020), and GIoU on the boxes (CVPR 2019).
 
-    Both are divided by the number of positives, each weighted by its alignment relative to the best of its box, so a
-    large and a small box count the same. Locations are assigned by `mtzoo.ops.assign`; top_k, alpha, beta and
-    center_sigma are its parameters. Computed in float32, whatever the outputs' type.
+    Both are divided by the number of positive locations, each weighted by its alignment relative to the best of its box, so that large
+    and small boxes count the same. Locations are assigned to boxes by task alignment (TOOD, ICCV 2021). Computed in float32.
+
+    Args:
+        num_classes: The number of classes.
+        cls_weight: The factor of the quality focal loss.
+        iou_weight: The factor of GIoU.
+        gamma: The exponent of the quality focal loss.
+        top_k: The number of locations that are assigned to a box.
+        alpha: The exponent of the score in the alignment.
+        beta: The exponent of the IoU in the alignment.
+        center_sigma: The standard deviation of the Gaussian prior around a box's centre, in half box sides.
     """
 
     def __init__(self, *, num_classes: int, cls_weight: float = 1.0, iou_weight: float = 2.0, gamma: float = 2.0,

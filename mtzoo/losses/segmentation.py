@@ -82,13 +82,22 @@ def soft_dice(probabilities: Tensor, labels: Tensor) -> Tensor:
 
 @LOSSES.register_module()
 class SegmentationLoss(nn.Module):
-    """Cross-entropy, of all or of hard pixels, plus Lovasz-softmax and Dice, which aim at the IoU itself.
+    """Cross-entropy over all or hard pixels, plus Lovasz-softmax (CVPR 2018) and soft Dice. Computed in float32.
 
-    logit_upsample: cross-entropy is taken on the logits enlarged by this (1, 2, 4, 8 or 16), or to the masks' size ("full"); the
-    region losses on the logits' own grid. Which pixels count in the cross-entropy, one of: ohem_ratio: this share of the labelled
-    pixels, the hardest; ohem_thresh: those whose class has a lower probability; loss_th: those with a larger loss, image by
-    image. min_kept goes with the latter two: so many pixels at least, or such a share. class_weights: one per class. A loss of
-    weight 0 is not computed. Computed in float32, whatever the outputs' type.
+    A term with weight 0 is not computed. At most one of `ohem_ratio`, `ohem_thresh` and `loss_th` selects hard pixels.
+
+    Args:
+        num_classes: The number of classes.
+        ce_weight: The factor of the cross-entropy.
+        lovasz_weight: The factor of Lovasz-softmax.
+        dice_weight: The factor of soft Dice.
+        class_weights: The weight of each class in the cross-entropy.
+        label_smoothing: The share (0 to 1) of label smoothing.
+        ohem_ratio: Only this share of the labelled pixels counts, those with the largest loss.
+        ohem_thresh: Only pixels count whose class has a lower probability.
+        loss_th: Only pixels with a larger loss count, selected image by image.
+        min_kept: With `ohem_thresh` and `loss_th`: the least number of pixels (an integer), or the least share (a fraction).
+        logit_upsample: Enlarge the logits before the cross-entropy by 1, 2, 4, 8 or 16, or to the size of the masks (`"full"`).
     """
 
     def __init__(self, *, num_classes: int, ce_weight: float = 1.0, lovasz_weight: float = 0.5,

@@ -69,12 +69,17 @@ class ContextEmbedding(nn.Module):
 
 @NODES.register_module()
 class BiSeNetV2(nn.Module):
-    """Image (N, 3, H, W) -> `detail` (128, /8) and `semantic` (128, /32), which BilateralGuidedAggregation joins, and for auxiliary
-    heads the stages of the semantic branch: `stem` (16, /4), `stage3` (32, /8), `stage4` (64, /16), `stage5` (128, /32).
+    """The backbone of BiSeNetV2 (arXiv 2004.02147): image (N, 3, H, W) -> `detail` (128, /8) and `semantic` (128, /32).
 
-    channels: of the semantic branch from the stem on; expansion: of its layers; relu_between: whether a ReLU follows their
-    depthwise convolutions. The paper has none; the published codes with the best results have one, and without it these maps are
-    signed, which is slower.
+    For auxiliary heads it also gives the stages of the semantic branch: `stem` (16, /4), `stage3` (32, /8), `stage4` (64, /16),
+    `stage5` (128, /32).
+
+    Args:
+        in_specs: The image.
+        channels: Channels of the semantic branch, from the stem on.
+        expansion: The expansion of its layers.
+        relu_between: Whether a ReLU follows their depthwise convolutions. The paper has none; the published codes with the best
+            results have one, and signed maps are slower.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, channels: Sequence[int] = (16, 32, 64, 128), expansion: int = 6,
@@ -110,9 +115,13 @@ class BiSeNetV2(nn.Module):
 
 @NODES.register_module()
 class BilateralGuidedAggregation(nn.Module):
-    """Detail (N, C, H/s, W/s) and semantic (N, D, H/4s, W/4s) -> `fused` (N, `channels`, H/s, W/s).
+    """The aggregation of BiSeNetV2 (arXiv 2004.02147): a detail feature and one of 4 times its stride -> `fused` at the finer stride.
 
-    The semantic feature gates the detail at both sizes; the sum, at the size of the detail, is convolved.
+    The semantic feature gates the detail at both sizes. The sum is convolved.
+
+    Args:
+        in_specs: Detail (N, C, H/s, W/s) and semantic (N, D, H/4s, W/4s).
+        channels: Channels of the result.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, channels: int = 128) -> None:

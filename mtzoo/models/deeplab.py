@@ -13,11 +13,16 @@ from mtzoo.structures import FeatureSpec
 
 @NODES.register_module()
 class ASPP(nn.Module):
-    """One feature -> `aspp` of the same stride: atrous spatial pyramid pooling.
+    """Atrous spatial pyramid pooling (arXiv 1706.05587): one feature -> `aspp` of the same stride.
 
-    A 1x1 convolution, a 3x3 one of each dilation and the mean of the whole map are joined and become `channels`. channels: of each
-    branch, and of the result; separable: the 3x3 are depthwise ones, each with a 1x1; image_mean: whether there is that branch.
-    The published dilations are 6, 12, 18 at stride 16, and twice as much at stride 8.
+    A 1x1 convolution, a 3x3 convolution with each dilation, and the mean of the whole map are joined.
+
+    Args:
+        in_specs: The feature.
+        channels: Channels of each branch and of the result.
+        dilations: The dilations. Published are 6, 12, 18 at stride 16, and twice as much at stride 8.
+        separable: Whether 3x3 convolutions are depthwise, each with a 1x1 convolution.
+        image_mean: Whether there is the branch of the mean.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, channels: int = 256, dilations: Sequence[int] = (6, 12, 18),
@@ -43,10 +48,15 @@ class ASPP(nn.Module):
 
 @NODES.register_module()
 class DeepLabV3PlusDecoder(nn.Module):
-    """A fine feature and a deep one -> `decoder` of the fine one's stride.
+    """The decoder of DeepLabV3+ (arXiv 1802.02611): a fine and a deep feature -> `decoder` of the fine stride.
 
-    The deep one is enlarged, joined with `low_channels` of the fine one, and convolved twice to `channels`; separable: 3x3 depthwise
-    and 1x1, as published.
+    The deep feature is enlarged, joined with the fine one, and convolved twice.
+
+    Args:
+        in_specs: The fine and the deep feature.
+        low_channels: Channels to which the fine feature is reduced.
+        channels: Channels of the result.
+        separable: Whether 3x3 convolutions are depthwise, each with a 1x1 convolution, as published.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, low_channels: int = 48, channels: int = 256, separable: bool = True) -> None:

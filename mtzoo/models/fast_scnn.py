@@ -34,12 +34,15 @@ class Bottleneck(nn.Module):
 
 @NODES.register_module()
 class FastSCNN(nn.Module):
-    """Image (N, 3, H, W) -> `high` (64, /8), of the layers that learn to downsample, and `low` (128, /32), which sees the whole image.
+    """The backbone of Fast-SCNN (arXiv 1902.04502): image (N, 3, H, W) -> `high` (64, /8) and `low` (128, /32).
 
-    downsampling: channels of the three first layers; channels: of the three stages behind them; out_channels: of `low`;
-    pyramid_kernel: of the convolution behind the pyramid, 3 as PaddleSeg has it, or 1, which makes the paper's number of
-    parameters; relu_between: whether a ReLU follows the first layers' depthwise convolutions. The paper has none; then their maps
-    are signed, which is slower.
+    Args:
+        in_specs: The image.
+        downsampling: Channels of the first three layers.
+        channels: Channels of the three stages after them.
+        out_channels: Channels of `low`.
+        pyramid_kernel: The kernel of the convolution after the pyramid: 3 as in PaddleSeg, 1 as in the paper.
+        relu_between: Whether a ReLU follows the depthwise convolutions of the first layers. The paper has none; signed maps are slower.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, downsampling: Sequence[int] = (32, 48, 64),
@@ -69,7 +72,13 @@ class FastSCNN(nn.Module):
 
 @NODES.register_module()
 class FeatureFusionModule(nn.Module):
-    """Two features, the second of four times the first's stride -> `fused` (`channels`) at the finer stride: their sum."""
+    """The fusion of Fast-SCNN (arXiv 1902.04502): two features, the second of 4 times the stride -> `fused`, their sum, at the
+    finer stride.
+
+    Args:
+        in_specs: The two features.
+        channels: Channels of the result.
+    """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, channels: int = 128) -> None:
         super().__init__()

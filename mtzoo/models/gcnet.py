@@ -33,10 +33,14 @@ class GlobalContext(nn.Module):
 
 @NODES.register_module()
 class GlobalContextNeck(nn.Module):
-    """One feature -> `context` of the same stride: a 3x3 convolution, the global context, another 3x3 one, and a third that reads the
-    feature itself beside.
+    """The head of GCNet (arXiv 1904.11492) without its classifier: one feature -> `context` of the same stride.
 
-    channels: of each convolution; ratio: hidden channels of the context's transform, by `channels`.
+    A 3x3 convolution, the global context, a 3x3 convolution, and a third that also reads the feature itself.
+
+    Args:
+        in_specs: The feature.
+        channels: Channels of each convolution.
+        ratio: Hidden channels of the context's transform, relative to `channels`.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, channels: int = 512, ratio: float = 0.25) -> None:

@@ -41,10 +41,16 @@ class HarDBlock(nn.Module):
 
 @NODES.register_module()
 class HarDNetEncoder(nn.Module):
-    """Image (N, 3, H, W) -> features `s4`, `s8`, ... of the blocks at strides 4, 8, ..., the coarsest behind its 1x1 convolution.
+    """The encoder of FC-HarDNet (arXiv 1909.00948): image (N, 3, H, W) -> features `s4`, `s8`, ... by stride. The defaults are
+    FC-HarDNet-70.
 
-    growth, layers: of each block; channels: behind each block's 1x1 convolution; stem: of four convolutions, of which the first and the
-    third have stride 2. As they are, they make FC-HarDNet-70.
+    Args:
+        in_specs: The image.
+        stem: Channels of four convolutions. The first and the third have stride 2.
+        growth: The growth rate of each block.
+        layers: The layers of each block.
+        channels: Channels after each block's 1x1 convolution.
+        multiplier: How much wider a layer is for each further layer that it reads.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, stem: Sequence[int] = (16, 24, 32, 48),
@@ -73,10 +79,15 @@ class HarDNetEncoder(nn.Module):
 
 @NODES.register_module()
 class HarDNetDecoder(nn.Module):
-    """Features whose strides double -> `up0` at the finest stride: enlarged, joined with the next finer one, a 1x1 convolution to half
-    of the channels, a block.
+    """The decoder of FC-HarDNet (arXiv 1909.00948): features whose strides double -> `up0` at the finest stride.
 
-    growth, layers: of each block, the finest first.
+    The coarser feature is enlarged and joined with the next finer one. A 1x1 convolution to half of the channels and a block follow.
+
+    Args:
+        in_specs: The features, the finest first.
+        growth: The growth rate of each block, the finest first.
+        layers: The layers of each block, the finest first.
+        multiplier: How much wider a layer is for each further layer that it reads.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, growth: Sequence[int] = (10, 16, 18, 24),

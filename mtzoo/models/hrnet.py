@@ -74,11 +74,18 @@ class Transition(nn.Module):
 
 @NODES.register_module()
 class HRNet(nn.Module):
-    """Image (N, 3, H, W) -> features `s4`, `s8`, `s16`, `s32` of these strides and `width` times 1, 2, 4 and 8 channels.
+    """HRNet (arXiv 1908.07919): image (N, 3, H, W) -> `s4`, `s8`, `s16`, `s32` of `width` times 1, 2, 4 and 8 channels.
 
-    modules: of the stages with two, three and four maps; blocks: residual blocks of each map in a module; first_blocks, first_width:
-    bottlenecks at stride 4 in front, and their inner width. HRNet-W18-small-v2 is modules (1, 3, 2), blocks 2, first_blocks 2;
-    v1 is width 16, modules (1, 1, 1), blocks 2, first_blocks 1, first_width 32.
+    HRNet-W18-small-v2 has modules (1, 3, 2), blocks 2, first_blocks 2. Version 1 has width 16, modules (1, 1, 1), blocks 2,
+    first_blocks 1, first_width 32.
+
+    Args:
+        in_specs: The image.
+        width: Channels at stride 4.
+        modules: Modules of the stages with two, three and four maps.
+        blocks: Residual blocks of each map in a module.
+        first_blocks: Bottlenecks at stride 4 in front.
+        first_width: Their inner width.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, width: int = 18, modules: Sequence[int] = (1, 4, 3), blocks: int = 4,
@@ -108,7 +115,11 @@ class HRNet(nn.Module):
 
 @NODES.register_module()
 class ResizeConcat(nn.Module):
-    """Features -> `concat`: all of them enlarged to the finest one and joined."""
+    """Features -> `concat`: all enlarged (bilinear) to the finest stride and joined.
+
+    Args:
+        in_specs: The features.
+    """
 
     def __init__(self, in_specs: Sequence[FeatureSpec]) -> None:
         super().__init__()

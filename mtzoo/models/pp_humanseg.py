@@ -49,7 +49,11 @@ class ShuffleDownUnit(nn.Module):
 
 @NODES.register_module()
 class PPHumanSegLite(nn.Module):
-    """Image (N, 3, H, W) -> features `shortcut` (18, stride 2) and `stage2` (144, stride 16)."""
+    """The backbone of PP-HumanSeg-Lite (arXiv 2112.07146): image (N, 3, H, W) -> `shortcut` (18, /2) and `stage2` (144, /16).
+
+    Args:
+        in_specs: The image.
+    """
 
     def __init__(self, in_specs: Sequence[FeatureSpec]) -> None:
         super().__init__()
@@ -70,9 +74,13 @@ class PPHumanSegLite(nn.Module):
 
 @NODES.register_module()
 class PPHumanSegDecoder(nn.Module):
-    """A fine and a coarse feature -> `fused` at the fine stride: the coarse one is enlarged and joined with the fine one.
+    """The decoder of PP-HumanSeg-Lite (arXiv 2112.07146): a fine and a coarse feature -> `fused` at the fine stride.
 
-    channels: of the result.
+    The coarse feature is enlarged and joined with the fine one.
+
+    Args:
+        in_specs: The fine and the coarse feature.
+        channels: Channels of the result.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, channels: int = 64) -> None:

@@ -13,9 +13,14 @@ from mtzoo.structures import FeatureSpec
 
 @NODES.register_module()
 class SPPM(nn.Module):
-    """Simple pyramid pooling: one feature (N, C, H, W) -> `context` (N, `channels`, H, W).
+    """Simple pyramid pooling of PP-LiteSeg (arXiv 2204.02681): one feature (N, C, H, W) -> `context` (N, `channels`, H, W).
 
-    Means of bins, a 1x1 convolution each, enlarged, summed, convolved. bins: along each side of the map, one branch each.
+    Each branch is a mean over bins, a 1x1 convolution, and an enlargement. The sum of the branches is convolved.
+
+    Args:
+        in_specs: The feature.
+        channels: Channels of the result.
+        bins: Bins along each side of the map, for each branch.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, channels: int = 128, bins: Sequence[int] = (1, 2, 4)) -> None:
@@ -55,10 +60,11 @@ class UAFM(nn.Module):
 
 @NODES.register_module()
 class UAFMDecoder(nn.Module):
-    """Features, the finest first, the last the context at the coarsest stride -> `up0`, `up1`, ...: each fused with all that is deeper.
+    """The decoder of PP-LiteSeg (arXiv 2204.02681): features -> `up0`, `up1`, ..., the finest first, each fused with all deeper ones.
 
-    Inputs are e.g. [stage3 (/8), stage4 (/16), stage5 (/32), context (/32)]; `up0` has the finest stride.
-    channels: of `up0`, `up1`, ...
+    Args:
+        in_specs: The features, the finest first; the last is the context at the coarsest stride, e.g. /8, /16, /32, /32.
+        channels: Channels of `up0`, `up1`, ...
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, channels: Sequence[int] = (32, 64, 128)) -> None:

@@ -13,10 +13,14 @@ from mtzoo.structures import FeatureSpec
 
 @NODES.register_module()
 class PyramidPooling(nn.Module):
-    """One feature -> `pyramid` of the same stride: the feature, and its means over n x n bins, each convolved to `channels` and
-    enlarged again.
+    """Pyramid pooling (PSPNet, arXiv 1612.01105): one feature -> `pyramid` of the same stride.
 
-    bins: each n; channels: None shares out as many as the feature has.
+    The feature is joined with its means over n x n bins, each convolved and enlarged.
+
+    Args:
+        in_specs: The feature.
+        bins: Each n.
+        channels: Channels of each branch. None: the branches together have as many as the feature.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, bins: Sequence[int] = (1, 2, 3, 6), channels: int | None = None) -> None:

@@ -61,9 +61,13 @@ def stem_of(kind: str, in_channels: int, channels: int) -> nn.Module:
 
 @NODES.register_module()
 class RepNet(nn.Module):
-    """Image (N, 3, H, W) -> features `s4`, `s8`, `s16` and `s32` of strides 4, 8, 16 and 32, with stem="convs" `s2` before them.
+    """A backbone of dense 3x3 convolutions, trained as branches (RepVGG, arXiv 2101.03697): image (N, 3, H, W) -> `s4`, `s8`,
+    `s16`, `s32`.
 
-    size: "nano", "small" or "medium"; stem: "patch", one 4x4 convolution of stride 4, or "convs", two 3x3 ones of stride 2.
+    Args:
+        in_specs: The image.
+        size: `"nano"`, `"small"` or `"medium"`.
+        stem: `"patch"`: one 4x4 convolution of stride 4. `"convs"`: two 3x3 convolutions of stride 2, and a feature `s2`.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, size: str = "small", stem: Literal["patch", "convs"] = "patch") -> None:
@@ -107,9 +111,12 @@ class RepLevel(nn.Module):
 
 @NODES.register_module()
 class RepNeck(nn.Module):
-    """Features of rising stride -> features of the same strides and names: a feature pyramid (arXiv 1612.03144).
+    """A feature pyramid (arXiv 1612.03144): features of rising stride -> features of the same strides and names.
 
-    Each has the channels that it comes with, the deepest those of the one before it.
+    Each feature keeps its channels; the deepest gets those of the one before it.
+
+    Args:
+        in_specs: The features, the finest first.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec]) -> None:
@@ -132,10 +139,14 @@ class RepNeck(nn.Module):
 
 @NODES.register_module()
 class RepDetectionTower(nn.Module):
-    """Features -> features of the same channels and names behind `depth` 3x3 convolutions each.
+    """3x3 convolutions that detection tasks share: features -> features of the same channels and names.
 
-    Detection heads that read it need only their last convolutions (`PerLocationDetectionHead` with depth=0): tasks share one tower, or
-    have one each under a name of its own.
+    Detection heads that read it need only their last convolutions (`PerLocationDetectionHead` with `depth=0`).
+
+    Args:
+        in_specs: The features.
+        strides: The strides of the features to read.
+        depth: Convolutions at each stride.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, strides: Sequence[int] = (8, 16, 32), depth: int = 2) -> None:
@@ -149,10 +160,15 @@ class RepDetectionTower(nn.Module):
 
 @NODES.register_module()
 class RepSegmentationTower(nn.Module):
-    """Features -> one feature, `detail`, of the finest of `strides`, for heads that only classify (`FCNHead` with depth=0).
+    """A 3x3 convolution that segmentation tasks share: features -> `detail` at the finest stride, for heads that only classify.
 
-    strides: one, or two of which the second is twice the first: most is computed at the second, and the first joins as `channels` of
-    detail, in the sum of one 3x3 convolution. With one stride the feature is called by it ("s8") and keeps its channels.
+    Such heads are `FCNHead` with `depth=0`.
+
+    Args:
+        in_specs: The features.
+        strides: One stride, or two of which the second is twice the first. Most is computed at the second. With one stride the feature
+            is named after it (`s8`) and keeps its channels.
+        channels: Channels that the first stride adds, if there are two.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, strides: Sequence[int] = (4, 8), channels: int = 32) -> None:

@@ -46,11 +46,14 @@ class ResNetD(nn.Module):
 
 @NODES.register_module()
 class ResNetVD(PublishedBackbone):
-    """Image (N, 3, H, W) -> features `stage1` ... `stage4` of strides 4, 8, 16 and 32, none above `output_stride`.
+    """ResNet-D (arXiv 1812.01187), PaddlePaddle's ResNet_vd: image (N, 3, H, W) -> `stage1` ... `stage4` of strides 4, 8, 16, 32.
 
-    depth: 18, 34, 50, 101 or 152; output_stride: 8, 16 or 32: strides beyond it become dilations; multi_grid: factors of the
-    dilations of the last stage's blocks, as DeepLab has (1, 2, 4); weights: None, "imagenet", which are timm's of the same depth, or a
-    file of them.
+    Args:
+        in_specs: The image.
+        depth: 18, 34, 50, 101 or 152.
+        output_stride: The largest stride: 8, 16 or 32. Further strides become dilations.
+        multi_grid: Factors of the dilations in the last stage's blocks. DeepLab has (1, 2, 4).
+        weights: None, `"imagenet"` (timm's weights of the same depth), or a file.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, depth: int = 50, output_stride: int = 32,

@@ -37,10 +37,12 @@ class STDCModule(nn.Module):
 
 @NODES.register_module()
 class STDC(nn.Module):
-    """Image (N, 3, H, W) -> features `stage1` to `stage5` of strides 2, 4, 8, 16 and 32.
+    """STDC (arXiv 2104.13188): image (N, 3, H, W) -> `stage1` ... `stage5` of strides 2, 4, 8, 16, 32.
 
-    channels: of each; those of the last three are multiples of 8; layers: modules in each of the last three: (2, 2, 2) is STDC1,
-    (4, 5, 3) is STDC2.
+    Args:
+        in_specs: The image.
+        channels: Channels of each stage, multiples of 8 in the last three.
+        layers: Modules in each of the last three stages: (2, 2, 2) is STDC1, (4, 5, 3) is STDC2.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, channels: Sequence[int] = (32, 64, 256, 512, 1024),

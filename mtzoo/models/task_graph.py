@@ -24,9 +24,16 @@ BYTES_OF_A_PARAMETER = 4
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """A named node: registered type, what it reads, constructor parameters.
+    """A node of a task's graph.
 
-    inputs: "image", names of nodes, or of single features ("backbone.mod3").
+    Attributes:
+        name: Its name. Nodes with the same name in several tasks are one module.
+        type: The name of a registered class.
+        inputs: What it reads: `"image"`, nodes (all their features), or single features such as `"backbone.mod3"`.
+        params: The arguments of its constructor.
+
+    Raises:
+        UserError: The name cannot be part of a module path.
     """
 
     name: str

@@ -15,10 +15,14 @@ from mtzoo.structures import FeatureSpec
 
 @NODES.register_module()
 class Timm(PublishedBackbone):
-    """Image (N, 3, H, W) -> features of one of timm's networks.
+    """A network of timm as a backbone: image (N, 3, H, W) -> its features.
 
-    name: as in timm.create_model ("resnet18d", "efficientnet_lite0"). features: module paths; without, the last map of each stride of
-    4, 8, 16 and 32. output_stride: 8 or 16 turns the strides beyond it into dilations. weights: None, "imagenet" or a file.
+    Args:
+        in_specs: The image.
+        name: The name in `timm.create_model`, e.g. `"resnet18d"`.
+        features: Module paths. None: the stages that timm names, otherwise the last map of each stride of 4, 8, 16 and 32.
+        output_stride: 8 or 16. Further strides become dilations. None: the network's own strides.
+        weights: None, `"imagenet"`, or a file.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, name: str, features: Sequence[str] | None = None,

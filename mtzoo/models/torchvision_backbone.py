@@ -18,10 +18,14 @@ AUXILIARY = {"googlenet": {"aux_logits": False, "init_weights": False}, "incepti
 
 @NODES.register_module()
 class Torchvision(PublishedBackbone):
-    """Image (N, 3, H, W) -> features of one of torchvision's classifiers.
+    """A classifier of torchvision as a backbone: image (N, 3, H, W) -> its features.
 
-    name: as in torchvision.models ("resnet50", "mobilenet_v2"). features: module paths; without, the last map of each stride of 4, 8,
-    16 and 32. output_stride: 8 or 16 turns the strides beyond it into dilations. weights: None, "imagenet" or a file.
+    Args:
+        in_specs: The image.
+        name: The name in `torchvision.models.get_model`, e.g. `"mobilenet_v2"`.
+        features: Module paths. None: the last map of each stride of 4, 8, 16 and 32.
+        output_stride: 8 or 16. Further strides become dilations. None: the network's own strides.
+        weights: None, `"imagenet"`, or a file.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, name: str, features: Sequence[str] | None = None,

@@ -18,9 +18,13 @@ def double_conv(in_channels: int, out_channels: int) -> nn.Sequential:
 
 @NODES.register_module()
 class UNetEncoder(nn.Module):
-    """Image (N, 3, H, W) -> features `level0`, `level1`, ... of strides 1, 2, 4, ...: two convolutions each, max pools between.
+    """The encoder of UNet (arXiv 1505.04597): image (N, 3, H, W) -> `level0`, `level1`, ... of strides 1, 2, 4, ...
 
-    channels: of each level.
+    Each level has two convolutions; max pools lie between.
+
+    Args:
+        in_specs: The image.
+        channels: Channels of each level.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, channels: Sequence[int] = (64, 128, 256, 512, 512)) -> None:
@@ -40,9 +44,13 @@ class UNetEncoder(nn.Module):
 
 @NODES.register_module()
 class UNetDecoder(nn.Module):
-    """Features whose strides double -> `up0` at the finest stride: enlarged, joined with the next finer one, convolved twice.
+    """The decoder of UNet (arXiv 1505.04597): features whose strides double -> `up0` at the finest stride.
 
-    channels: behind each concat, the finest first.
+    The coarser feature is enlarged, joined with the next finer one, and convolved twice.
+
+    Args:
+        in_specs: The features, the finest first.
+        channels: Channels after each concatenation, the finest first.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, channels: Sequence[int] = (64, 64, 128, 256)) -> None:

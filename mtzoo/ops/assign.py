@@ -27,7 +27,14 @@ MIN_SCORE, MIN_IOU = 1e-4, 1e-3  # floors below which score and IoU say nothing;
 
 @dataclass(frozen=True)
 class AlignmentPolicy:
-    """top_k: locations per box at most; alpha, beta: exponents of score and IoU; center_sigma: in half box sides."""
+    """Parameters of the assignment.
+
+    Attributes:
+        top_k: The largest number of locations for a box.
+        alpha: The exponent of the score.
+        beta: The exponent of the IoU.
+        center_sigma: The standard deviation of the centre prior, in half box sides.
+    """
 
     top_k: int = 10
     alpha: float = 0.5

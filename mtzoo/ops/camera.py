@@ -12,11 +12,18 @@ LARGEST_ANGLE = 60.0  # degrees; a camera turned further does not look ahead
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera, calibrated on images of `original_hw` (height, width); lens distortion has been removed.
+    """A pinhole camera without lens distortion. Angles refer to a vehicle that drives straight ahead.
 
-    focal: (x, y) in pixels; center: principal point (x, y) in pixels, the corner of the first pixel is (0, 0).
-    Angles in degrees against a vehicle that drives straight ahead: yaw_deg > 0 looks to the right, pitch_deg > 0 looks up,
-    roll_deg > 0 is turned clockwise as seen from behind.
+    Attributes:
+        original_hw: Height and width of the images on which it was calibrated.
+        focal: Focal length (x, y) in pixels.
+        center: Principal point (x, y) in pixels. The corner of the first pixel is (0, 0).
+        yaw_deg: Degrees; above 0 it looks to the right.
+        pitch_deg: Degrees; above 0 it looks up.
+        roll_deg: Degrees; above 0 it is turned clockwise, seen from behind.
+
+    Raises:
+        UserError: A value is impossible.
     """
 
     original_hw: tuple[int, int]

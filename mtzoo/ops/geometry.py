@@ -131,12 +131,17 @@ class View:
 
 @dataclass(frozen=True)
 class DeployGeometry:
-    """How a deploy model looks at an original. One of two ways; both pad right and below to `input_hw`, what the network
-    sees, in multiples of its `stride`: None where that is left to the network itself.
+    """How an image becomes the network's input: resized (`resized_hw`), or a window at full resolution (`window`).
 
-    Resize: `resized_hw` is the box (height, width) the original is fitted into, e.g. (540, 960) for 1080x1920, where
-    shrinking to a half is the mean of 2x2 pixels, an image pyramid's; `drop_top` rows are cut off above.
-    Crop: `window` places input_hw at full resolution.
+    Attributes:
+        input_hw: Height and width of the input, multiples of the network's stride. The image is padded right and below.
+        resized_hw: The image is fitted into this height and width, with its aspect ratio.
+        drop_top: Rows to cut off above, after the resize.
+        window: The position of the window.
+        stride: The network's stride. None: it follows from the network.
+
+    Raises:
+        UserError: Values are impossible or do not go together.
     """
 
     input_hw: tuple[int, int]
@@ -175,7 +180,7 @@ class DeployGeometry:
                             f"input_hw={self.input_hw}; enlarge input_hw or drop more rows")
 
     def view(self, original_hw: tuple[int, int]) -> View:
-        """What is seen of an original of this (height, width)."""
+        """The part of an image of this height and width that the network sees, and its scale."""
         if self.window is not None:
             left, top = self.window.place(original_hw, self.input_hw)
             return View(original_hw, 1.0, left, top, self.input_hw)

@@ -15,7 +15,14 @@ MOST_BOXES = 1_000_000
 
 @dataclass(frozen=True)
 class BoxDecoder:
-    """Scores above `score_threshold`, of these `pre_nms_top_k`; NMS per class at IoU `nms_iou`; `top_k` are left."""
+    """The post-processing of a detection task.
+
+    Attributes:
+        score_threshold: Boxes with a lower score are dropped.
+        pre_nms_top_k: The number of boxes with the highest scores that go into NMS.
+        nms_iou: NMS within each class drops boxes with a larger IoU.
+        top_k: The number of boxes that are kept.
+    """
 
     score_threshold: float = 0.05
     pre_nms_top_k: int = 1000

@@ -10,8 +10,12 @@ from mtzoo.structures import Classification
 
 @dataclass(frozen=True)
 class ClassDecoder:
-    """The class is the largest logit's. temperature: logits are divided by it before the softmax; above 1, networks that are too sure
-    become less so, with the same classes (temperature scaling, arXiv 1706.04599)."""
+    """The post-processing of a classification task. The class is that of the largest logit.
+
+    Attributes:
+        temperature: Logits are divided by this before the softmax (temperature scaling, arXiv 1706.04599). Above 1, the scores become
+            less sure; the classes stay.
+    """
 
     temperature: float = 1.0
 

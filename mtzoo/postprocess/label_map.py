@@ -17,10 +17,13 @@ LARGEST_EXPONENT = 120
 
 @dataclass(frozen=True)
 class LabelMapDecoder:
-    """Enlarge the logits, which have `stride` input pixels per cell, by `upsample` in {1, 2, 4, 8, 16}, then argmax.
+    """The post-processing of a segmentation task: enlarge the logits (bilinear, half-pixel centres), then take the largest.
 
-    logit_exponent: of an integer network, e where its logits are first rounded to multiples of 2^e, half to even, because
-    enlarging their whole sums would not be exact in float32; None: they are taken as they are. Found by `logit_exponent`.
+    Attributes:
+        upsample: The factor: 1, 2, 4, 8 or 16.
+        stride: Input pixels for each cell of the logits.
+        logit_exponent: Found by mtzoo. The logits of an integer network are first rounded to multiples of 2 to this power, if enlarging
+            them would not be exact. None: they are not rounded.
     """
 
     upsample: int = 2

@@ -18,23 +18,28 @@ OP_TYPES = ("conv2d", "group_conv2d")
 
 @dataclass(frozen=True)
 class QConfig:
-    """How a part of the network is quantized. Raises UserError on construction for a value that cannot work.
+    """How a part of the network is quantized.
 
-    scale_mode: "power_of_two" is exact on every executor; "float" takes the scale that the range asks for, of any value.
-    weight_bits: 8, or 7 for x86 without VNNI, which adds pairs of u8 * s8 products in 16 bits and saturates; 16.
-    activation_bits: 8 or 16.
-    activation_symmetric: False gives feature maps that do not end in a ReLU the range they have, and a zero point; those
-    after a ReLU begin at 0 either way.
-    weight_granularity: a scale per output channel or per tensor; weights are observed by their abs max.
-    observer: how an activation's range is found. moving_rate belongs to the moving average and the percentile.
-    op_types: which convolutions are quantized, by kind ("group_conv2d": more than one group).
-    not_quant_pattern: fnmatch patterns of module paths left in float ("nodes.seg_head.blocks.*").
-    int16_pattern: the same of those with 16 bits, weights and activations; float goes first.
-    max_lost_bits: how many bits the weights of a wide layer may lose, on average over its channels, so that its sum stays exact;
-    beyond, it is computed in parts over its input channels.
-    head_output: a head's last convolution keeps its 32-bit accumulator, or is rounded to 8 bits like all others.
+    Only symmetric ranges of 8 bits (weights: 8 or fewer) with power-of-two scales make the exact integer network.
 
-    Only symmetric ranges of 8 bits (weights: or less) with power-of-two scales make the exact integer network.
+    Attributes:
+        weight_bits: 8, 7 (for x86 CPUs without VNNI), down to 4, or 16.
+        activation_bits: 8 or 16.
+        activation_symmetric: Whether ranges of signed feature maps are symmetric. False: they have a zero point.
+        scale_mode: `"power_of_two"` is exact on every executor. `"float"` uses the exact scale of the range.
+        weight_granularity: A scale for each output `"channel"`, or one for the `"tensor"`.
+        observer: The rule for ranges of feature maps: `"abs_max"`, `"moving_average_abs_max"`, `"percentile"` or `"mse"`.
+        moving_rate: The share of the average that stays at each batch, for the moving average and the percentile.
+        percentile: The percentile, in percent.
+        op_types: The convolutions that are quantized: `"conv2d"` (one group), `"group_conv2d"` (several). Others stay in float.
+        not_quant_pattern: fnmatch patterns of module paths that stay in float, e.g. `"nodes.seg_head.blocks.*"`.
+        int16_pattern: fnmatch patterns of module paths with 16-bit weights and activations. Float takes precedence.
+        head_output: The last convolution of a head keeps its 32-bit sum (`"accumulator"`), or is rounded to 8 bits (`"quantized"`).
+        max_lost_bits: The bits that the weights of a wide layer may lose, on average over its channels, so that its sum stays exact.
+            Beyond that, the layer is computed in parts.
+
+    Raises:
+        UserError: A value is impossible, or values do not go together.
     """
 
     weight_bits: int = 8
@@ -109,7 +114,12 @@ def _strings(key: str, value: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class QConfigMap:
-    """default: every node; overrides: node name -> the whole QConfig of that node."""
+    """The quantization of all nodes.
+
+    Attributes:
+        default: The quantization of every node without its own.
+        overrides: Name of a node -> its whole `QConfig`.
+    """
 
     default: QConfig = QConfig()
     overrides: Mapping[str, QConfig] = field(default_factory=dict)

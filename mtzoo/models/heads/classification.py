@@ -12,10 +12,13 @@ from mtzoo.structures import FeatureSpec
 
 @NODES.register_module()
 class ClassificationHead(nn.Module):
-    """Features -> {"logits": (N, K, 1, 1)}: the mean of one feature over the map, then a linear layer (network in network,
-    arXiv 1312.4400).
+    """The mean of one feature over the map, then a linear layer (arXiv 1312.4400): features -> `{"logits": (N, K, 1, 1)}`.
 
-    strides: the feature's, one; channels: of a 1x1 convolution in front of the mean, 0 for none.
+    Args:
+        in_specs: The features.
+        num_classes: K.
+        strides: The stride of the feature to read.
+        channels: The width of a 1x1 convolution in front of the mean. 0: none.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, num_classes: int, strides: Sequence[int] = (32,),

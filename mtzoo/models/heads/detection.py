@@ -16,10 +16,18 @@ CLASS_PRIOR = 0.01  # initial score of every location, so that the first steps a
 
 @NODES.register_module()
 class PerLocationDetectionHead(nn.Module):
-    """Features -> {"cls_s8": (N, K, H/8, W/8) logits, "box_s8": (N, 4, H/8, W/8), ...}, one pair per stride.
+    """An anchor-free head like FCOS (arXiv 1904.01355) without centerness: features -> `{"cls_s8": (N, K, H/8, W/8), "box_s8": (N,
+    4, H/8, W/8), ...}`, one pair for each stride.
 
-    box: log of the distances left, top, right, bottom from the cell's centre, in strides.
-    depth: separable group convs before the two 1x1 output convs.
+    `cls` holds logits. `box` holds the logarithm of the distances left, top, right, bottom from the cell's centre, in strides.
+
+    Args:
+        in_specs: The features.
+        num_classes: K.
+        strides: The strides of the features to read.
+        depth: Separable group convolutions before the two 1x1 convolutions.
+        group_base: Channels of a group.
+        factor: The expansion inside a separable convolution.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, num_classes: int, strides: Sequence[int] = (8, 16, 32),

@@ -12,13 +12,20 @@ from mtzoo.structures import FeatureSpec
 
 @NODES.register_module()
 class FCNHead(nn.Module):
-    """One feature (N, C, H/s, W/s) -> {"logits": (N, K, H/s, W/s)}.
+    """Convolutions and a classifier (FCN, arXiv 1411.4038): one feature (N, C, H/s, W/s) -> `{"logits": (N, K, H/s, W/s)}`.
 
-    depth: convolutions of `channels` outputs (None: as many as the feature has) and `kernel_size` before the classifier; separable:
-    they are 3x3 depthwise and 1x1; concat_input: one more convolution reads the feature beside what the others gave;
-    classifier_kernel, classifier_bias: of the last one. There is no dropout in front of it: networks are trained without.
-    pixel_shuffle: the classifier gives the logits of so many rows and columns of pixels in a cell, H/s and W/s times that
-    (arXiv 1609.05158), in place of enlarging them; as integers they have 8 bits, all of one scale.
+    Args:
+        in_specs: The feature.
+        num_classes: K.
+        channels: Channels of the convolutions. None: as many as the feature has.
+        depth: Convolutions before the classifier.
+        kernel_size: Their kernel.
+        separable: Whether they are depthwise 3x3, each with a 1x1 convolution.
+        concat_input: Add a convolution that reads the feature and the result of the others.
+        classifier_kernel: The kernel of the classifier.
+        classifier_bias: Whether the classifier has a bias.
+        pixel_shuffle: The classifier gives the logits of this many rows and columns of pixels in each cell (arXiv 1609.05158). As
+            integers, they have 8 bits and one scale.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, num_classes: int, channels: int | None = None, depth: int = 1,

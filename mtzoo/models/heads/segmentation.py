@@ -13,10 +13,16 @@ from mtzoo.structures import FeatureSpec
 
 @NODES.register_module()
 class DenseSegmentationHead(nn.Module):
-    """Features -> {"logits": (N, K, H/s, W/s)} at the finest of `strides`.
+    """Blocks and a classifier: features -> `{"logits": (N, K, H/s, W/s)}` at the finest stride s.
 
-    With two strides the coarser feature joins as further hidden channels: its wider view costs a 1x1 conv at its own
-    resolution and nothing else. channels: width of the head; depth: blocks at that width.
+    Args:
+        in_specs: The features.
+        num_classes: K.
+        strides: One or two strides of the features to read. The coarser feature joins as further hidden channels.
+        channels: The width of the head.
+        depth: Blocks of this width.
+        group_base: Channels of a group.
+        factor: The expansion inside a block.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, num_classes: int, strides: Sequence[int] = (4, 8),

@@ -16,10 +16,16 @@ STEM_CHANNELS = 32
 
 @NODES.register_module()
 class VarGNetV2(nn.Module):
-    """Image (N, 3, H, W) -> features `mod2` ... `mod5` of strides 4, 8, 16 and 32.
+    """VarGNetV2 (VarGNet, arXiv 1907.05653, in its public second version): image (N, 3, H, W) -> `mod2` ... `mod5` of strides 4, 8,
+    16, 32.
 
-    width: channel multiplier, 0.25 ... 2.0; group_base: channels per group, 4 or 8; blocks: of each stage, at least 1.
-    `vargnet_v2_g8g4_0_5x` is width 0.5, group_base 8 here and 4 in the neck.
+    `vargnet_v2_g8g4_0_5x` has width 0.5, group_base 8 here, and group_base 4 in the neck.
+
+    Args:
+        in_specs: The image.
+        width: The channel multiplier, 0.25 to 2.
+        group_base: Channels of a group, 4 or 8.
+        blocks: Blocks of each stage, at least 1.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, width: float = 0.5, group_base: int = 8,

@@ -26,9 +26,12 @@ class UnetLevel(nn.Module):
 
 @NODES.register_module()
 class UnetNeck(nn.Module):
-    """Features of rising stride -> features of the same strides, channels and names, the deepest passed on as it is.
+    """Features of rising stride -> features of the same strides, channels and names. The deepest is passed on as it is.
 
-    group_base: channels per group of the neck, independent of the backbone's; factor: hidden expansion.
+    Args:
+        in_specs: The features, the finest first.
+        group_base: Channels of a group, independent of the backbone's.
+        factor: The expansion inside a block.
     """
 
     def __init__(self, in_specs: Sequence[FeatureSpec], *, group_base: int = 8, factor: int = 2) -> None:
