@@ -19,6 +19,18 @@ def find(registry: Registry, name: str, where: str) -> type:
     return found
 
 
+def check_kind(registry: Registry, name: str, kind: str, where: str) -> None:
+    """Check that what a config names is for the kind of its task, as far as the class says so (`KIND`).
+
+    Raises UserError naming `where` and what is for `kind`. A name that is not registered is left to `find`.
+    """
+    registry.import_from_location()
+    kinds = {registered: getattr(cls, "KIND", None) for registered, cls in registry.module_dict.items()}
+    if kinds.get(name) not in (None, kind):
+        fitting = " or ".join(sorted(registered for registered, of in kinds.items() if of == kind))
+        raise UserError(f"{where}={name!r}: is for kind='{kinds[name]}', and the task has kind='{kind}'; expected {fitting}")
+
+
 def check_params(cls: type, params: dict[str, object], where: str, supplied: tuple[str, ...] = ()) -> None:
     """Check config keys against a constructor's signature.
 

@@ -32,10 +32,15 @@ def test_an_unknown_kind_is_an_error_wherever_it_is_asked_for(wrong):
 
 def test_what_a_kind_names_is_there():
     for kind in KINDS.values():
-        find(LOSSES, kind.loss, kind.name)
-        find(NODES, kind.head, kind.name)
+        assert kind.name == find(LOSSES, kind.loss, kind.name).KIND
+        assert kind.name == find(NODES, kind.head, kind.name).KIND
         assert kind.main_metric in kind.metrics
         assert kind.decoder_key is None or kind.decoder_key in TaskConfig.__dataclass_fields__
+
+
+def test_every_loss_says_its_kind():
+    find(LOSSES, "SegmentationLoss", "here")
+    assert {loss.KIND for loss in LOSSES.module_dict.values()} == set(KINDS)
 
 
 def test_nothing_branches_between_kinds():

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mtzoo.config.values import check_name, check_positive
-from mtzoo.data.sources import Source
+from mtzoo.data.sources import Source, check_source_kind
 from mtzoo.errors import UserError
 from mtzoo.models.task_graph import NodeSpec
 from mtzoo.postprocess import DECODERS, BoxDecoder, ClassDecoder, Decoder, LabelMapDecoder
 from mtzoo.quantization import QConfig
+from mtzoo.registry import LOSSES, NODES, check_kind
 from mtzoo.task_kind import KINDS, TaskKind, task_kind
 
 
@@ -111,6 +112,20 @@ class TaskConfig:
                                 f"kind='{self.kind}'; remove it")
         if self.labels is not None and self.labels.logit_exponent is not None:
             raise UserError(f"tasks.{self.name}.labels.logit_exponent: it follows from the network's integers; remove it")
+        self._check_kinds(f"tasks.{self.name}")
+
+    def _check_kinds(self, where: str) -> None:
+        """Raises UserError for data, a head or a loss that is for tasks of another kind."""
+        for key, sources in (("train", self.train_sources), ("val", self.val_sources)):
+            for i, source in enumerate(sources):
+                check_source_kind(source, self.kind, f"{where}.{key}[{i}]")
+        for i, node in list(enumerate(self.nodes))[-1:]:
+            check_kind(NODES, node.type, self.kind, f"{where}.nodes[{i}].type")
+        check_kind(LOSSES, self.loss.type, self.kind, f"{where}.loss.type")
+        for i, head in enumerate(self.auxiliary):
+            check_kind(NODES, head.node.type, self.kind, f"{where}.auxiliary[{i}].node.type")
+            if head.loss is not None:
+                check_kind(LOSSES, head.loss.type, self.kind, f"{where}.auxiliary[{i}].loss.type")
 
     @property
     def of_kind(self) -> TaskKind:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from mtzoo.data.sources import (
     Source,
     SyntheticScenes,
     TaskData,
+    check_source_kind,
     expand_path,
 )
 from mtzoo.errors import UserError
@@ -82,13 +83,8 @@ def collect_groups(tasks: Sequence[TaskData]) -> tuple[list[Group], list[Fault]]
 
 def as_files(source: Source, task: TaskData) -> Files:
     """The source as a reader of files on disk; synthetic scenes are rendered if they are not there yet."""
-    if isinstance(source, SyntheticScenes):
-        source = ensure_rendered(source)
-    if task.kind != source.KIND:
-        fitting = [cls.__name__ for cls in get_args(Files) if task.kind == cls.KIND]
-        raise UserError(f"task '{task.task}' is a {task.kind} task, but its source '{source.name}' holds labels for {source.KIND}; "
-                        f"use {' or '.join(fitting)}")
-    return source
+    check_source_kind(source, task.kind, f"task '{task.task}'")
+    return ensure_rendered(source) if isinstance(source, SyntheticScenes) else source
 
 
 def images_folder(source: Files) -> Path:

@@ -18,6 +18,8 @@ IGNORE_CATEGORY = "ignore"
 MOST_SCENES = 1_000_000
 OF_SCENES = ("time", "weather", "road")
 """Labels of whole scenes, see `mtzoo.data.synthetic.attributes`."""
+SCENE_KINDS = {"boxes": "detection", "seg": "segmentation", "lane": "segmentation", **dict.fromkeys(OF_SCENES, "classification")}
+"""Labels of rendered scenes -> the kind of task that reads them."""
 LEAST_SIDE = 32
 """Pixels of a rendered scene."""
 
@@ -185,9 +187,8 @@ class SyntheticScenes:
         if not 0 <= self.seed < 2**32:
             raise UserError(f"source '{self.name}': seed={self.seed}; expected 0 to {2**32 - 1:,}")
         check_scene_size(self.size_hw, f"source '{self.name}': size_hw")
-        if self.labels not in ("boxes", "seg", "lane", *OF_SCENES):
-            raise UserError(f"source '{self.name}': labels='{self.labels}' must be 'boxes', 'seg', 'lane', "
-                            f"{' or '.join(map(repr, OF_SCENES))}")
+        if self.labels not in SCENE_KINDS:
+            raise UserError(f"source '{self.name}': labels='{self.labels}' must be {', '.join(map(repr, SCENE_KINDS))}")
 
     @property
     def folder(self) -> Path:
@@ -207,6 +208,18 @@ class SyntheticScenes:
 
 Source = Files | SyntheticScenes
 SOURCES: dict[str, type] = {cls.__name__: cls for cls in (CocoBoxes, MaskFolder, MaskList, ImageFolder, LabelList, SyntheticScenes)}
+
+
+def check_source_kind(source: Source, kind: str, where: str) -> None:
+    """Raises UserError, with what fits, for a source whose labels are not for tasks of this kind. where: the task or the key."""
+    if isinstance(source, SyntheticScenes):
+        found, named = SCENE_KINDS[source.labels], f"labels='{source.labels}' of source '{source.name}'"
+        fitting = [f"labels='{labels}'" for labels, of in SCENE_KINDS.items() if of == kind]
+    else:
+        found, named = source.KIND, f"source '{source.name}' ({type(source).__name__})"
+        fitting = [cls.__name__ for cls in SOURCES.values() if getattr(cls, "KIND", None) == kind]
+    if found != kind:
+        raise UserError(f"{where}: {named} is for kind='{found}', and the task has kind='{kind}'; expected {' or '.join(fitting)}")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ class ClassificationLoss(nn.Module):
         label_smoothing: The share (0 to 1) of label smoothing.
     """
 
+    KIND = "classification"
+
     def __init__(self, *, num_classes: int, class_weights: Sequence[float] | None = None, label_smoothing: float = 0.0) -> None:
         super().__init__()
         if class_weights is not None and len(class_weights) != num_classes:

@@ -45,6 +45,8 @@ class DetectionLoss(nn.Module):
         center_sigma: The standard deviation of the Gaussian prior around a box's centre, in half box sides.
     """
 
+    KIND = "detection"
+
     def __init__(self, *, num_classes: int, cls_weight: float = 1.0, iou_weight: float = 2.0, gamma: float = 2.0,
                  top_k: int = 10, alpha: float = 0.5, beta: float = 6.0, center_sigma: float = 1.0) -> None:
         super().__init__()

@@ -100,6 +100,8 @@ class SegmentationLoss(nn.Module):
         logit_upsample: Enlarge the logits before the cross-entropy by 1, 2, 4, 8 or 16, or to the size of the masks (`"full"`).
     """
 
+    KIND = "segmentation"
+
     def __init__(self, *, num_classes: int, ce_weight: float = 1.0, lovasz_weight: float = 0.5,
                  dice_weight: float = 0.0, class_weights: Sequence[float] | None = None, label_smoothing: float = 0.0,
                  ohem_ratio: float = 1.0, ohem_thresh: float | None = None, loss_th: float | None = None,

@@ -140,6 +140,18 @@ def put(values, dotted, value):
     ("tasks.det.classes", ["a", "a"], "a class is named twice"),
     ("tasks.seg.boxes", {}, "'boxes' goes with kind='detection'"),
     ("tasks.det.image_label", {"temperature": 2.0}, "'image_label' goes with kind='classification', and this task has kind='detec"),
+    # of another kind of task
+    ("tasks.seg.loss", {"type": "DetectionLoss"},
+     r"^tasks\.seg\.loss\.type='DetectionLoss': is for kind='detection', and the task has kind='segmentation'; expected Segme"),
+    ("tasks.det.nodes.2.type", "ClassificationHead",
+     r"^tasks\.det\.nodes\[2\]\.type='ClassificationHead': is for kind='classification', .*; expected PerLocationDetectionHead$"),
+    ("tasks.det.train", ["masks"], r"^tasks\.det\.train\[0\]: source 'masks' \(MaskFolder\) is for kind='segm.*; expected CocoBoxes$"),
+    ("sources.masks", {"type": "SyntheticScenes", "root": "x", "num": 1, "seed": 1, "labels": "time"},
+     r"^tasks\.seg\.train\[0\]: labels='time' of source 'masks' is for kind='cl.*; expected labels='seg' or labels='lane'"),
+    ("tasks.seg.auxiliary", [{"node": {"name": "x", "type": "PerLocationDetectionHead"}}],
+     r"^tasks\.seg\.auxiliary\[0\]\.node\.type='PerLocationDetectionHead': is for kind='detection'"),
+    ("tasks.seg.auxiliary", [{"node": {"name": "x", "type": "FCNHead"}, "loss": {"type": "ClassificationLoss"}}],
+     r"^tasks\.seg\.auxiliary\[0\]\.loss\.type='ClassificationLoss': is for kind='classification'"),
     ("solver.0.float_phase.optimizer.lr", -1.0, r"^solver\[0\]\.float_phase\.optimizer: lr=-1.0"),
     ("solver.0.float_phase.optimizer.lr", math.nan, r"lr=nan"),
     ("solver.0.float_phase.iterations", 0, "iterations=0: expected a number above 0"),
@@ -317,6 +329,7 @@ def test_a_node_of_the_table_may_have_a_parameter_called_name(values):
     task = next(iter(values["tasks"].values()))
     head = {"name": "a_head", "type": "DenseSegmentationHead", "inputs": ["trunk"], "strides": [4]}
     values["tasks"] = {"seg": {**task, "kind": "segmentation", "nodes": ["trunk", head], "loss": {"type": "SegmentationLoss"}}}
+    values["tasks"]["seg"] |= {"train": ["masks"], "val": ["masks"]}
     values["tasks"]["seg"].pop("boxes", None)
     values["tasks"]["seg"].pop("auxiliary", None)
     values.pop("distillation", None)

@@ -220,7 +220,7 @@ def test_empty_sources_and_wrong_kinds(tiny):
     tiny.write_coco({**content, "images": [], "annotations": []})
     with pytest.raises(UserError, match="source 'tiny' of task 'det' is empty"):
         MultiTaskDataset([tiny.boxes_task()], PIPELINE)
-    with pytest.raises(UserError, match="holds labels for segmentation; use CocoBoxes$"):
+    with pytest.raises(UserError, match="is for kind='segmentation', and the task has kind='detection'; expected CocoBoxes$"):
         MultiTaskDataset([TaskData("det", "detection", ("a",), (tiny.masks_source(),))], PIPELINE)
 
 

@@ -99,7 +99,7 @@ def test_faults_of_folders_and_of_what_is_named_wrongly(root):
             read_image_labels(ImageFolder(str(root), "f", **changes), "time", CLASSES)
     with pytest.raises(UserError, match="no label of .* is a class"):
         read_image_labels(ImageFolder(str(root), "f"), "time", ("summer",))
-    with pytest.raises(UserError, match="holds labels for classification"):
+    with pytest.raises(UserError, match="is for kind='classification', and the task .*; expected MaskFolder or MaskList"):
         build_groups([TaskData("seg", "segmentation", CLASSES, (ImageFolder(str(root), "f"),))])
 
 

@@ -6,6 +6,7 @@ from mtzoo.config import config_from_dict
 from mtzoo.engine.checks import check_batch_size, check_integers, check_network, small_hw
 from mtzoo.errors import UserError
 from mtzoo.models import NodeSpec, build_network
+from mtzoo.registry import NODES
 from tests.tiny import BACKBONE as TINY_BACKBONE
 from tests.tiny import config_values
 
@@ -55,11 +56,6 @@ BACKBONE = {"name": "backbone", "type": "VarGNetV2", "width": 0.5}
     (lambda v: head(v, "seg", chanels=8), r"node 'seg_head'\.chanels.*did you mean 'channels'"),
     (lambda v: head(v, "seg", type="SegHead"), r"node 'seg_head'\.type.*'SegHead'"),
     (lambda v: head(v, "seg", strides=[8, 16]), r"tasks\.seg\.labels\.stride=4.*stride 8; set labels=dict\(stride=8\)"),
-    (lambda v: head(v, "seg", type="PerLocationDetectionHead"), r"tasks\.seg: its last node 'seg_head'.*is not a segmentation head"),
-    (lambda v: head(v, "det", type="DenseSegmentationHead"), r"tasks\.det: its last node 'det_head'.*is not a detection head"),
-    (lambda v: head(v, "seg", type="ClassificationHead"), r"is not a segmentation head \(its logits are of the whole image\)"),
-    (lambda v: task(v, "seg", kind="classification"),
-     r"is not a classification head \(its logits are a map\).*e\.g\. ClassificationHead"),
     (lambda v: {**v, "train_geometry": {**v["train_geometry"], "crop_hw": [60, 96]}},
      r"^train_geometry\.crop_hw=\[60, 96\]: not multiples of the network's stride 32; use \[64, 96\]"),
     (lambda v: sized(v, [64, 100]),
@@ -81,6 +77,20 @@ def test_what_would_be_found_late_is_found_now(values, change, message):
     with pytest.raises(UserError, match=message) as caught:
         check_network(config_from_dict(change(values)))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("task", "type", "message"), [
+    ("seg", "PerLocationDetectionHead", r"tasks\.seg: its last node 'seg_head'.*is not a segmentation head"),
+    ("det", "DenseSegmentationHead", r"tasks\.det: its last node 'det_head'.*is not a detection head"),
+    ("seg", "ClassificationHead", r"is not a segmentation head \(its logits are of the whole image\)"),
+    ("cls", "DenseSegmentationHead", r"is not a classification head \(its logits are a map\).*e\.g\. ClassificationHead"),
+])
+def test_a_head_that_does_not_say_its_kind_is_known_by_its_outputs(tmp_path, monkeypatch, task, type, message):
+    monkeypatch.setattr(NODES.get(type), "KIND", None)
+    changed = head(config_values(tmp_path, [task]), task, type=type)
+    changed["tasks"][task]["nodes"][2].pop("channels", None)
+    with pytest.raises(UserError, match=message):
+        check_network(config_from_dict(changed))
 
 
 @pytest.mark.parametrize(("hw", "small"), [((512, 960), (128, 128)), ((500, 970), (148, 138)), ((96, 64), (96, 64))])

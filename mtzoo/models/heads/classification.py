@@ -21,6 +21,8 @@ class ClassificationHead(nn.Module):
         channels: The width of a 1x1 convolution in front of the mean. 0: none.
     """
 
+    KIND = "classification"
+
     def __init__(self, in_specs: Sequence[FeatureSpec], *, num_classes: int, strides: Sequence[int] = (32,),
                  channels: int = 128) -> None:
         super().__init__()

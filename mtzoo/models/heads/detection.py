@@ -30,6 +30,8 @@ class PerLocationDetectionHead(nn.Module):
         factor: The expansion inside a separable convolution.
     """
 
+    KIND = "detection"
+
     def __init__(self, in_specs: Sequence[FeatureSpec], *, num_classes: int, strides: Sequence[int] = (8, 16, 32),
                  depth: int = 2, group_base: int = 8, factor: int = 1) -> None:
         super().__init__()

@@ -28,6 +28,8 @@ class FCNHead(nn.Module):
             integers, they have 8 bits and one scale.
     """
 
+    KIND = "segmentation"
+
     def __init__(self, in_specs: Sequence[FeatureSpec], *, num_classes: int, channels: int | None = None, depth: int = 1,
                  kernel_size: int = 3, separable: bool = False, concat_input: bool = False, classifier_kernel: int = 1,
                  classifier_bias: bool = True, pixel_shuffle: int = 1) -> None:

@@ -25,6 +25,8 @@ class DenseSegmentationHead(nn.Module):
         factor: The expansion inside a block.
     """
 
+    KIND = "segmentation"
+
     def __init__(self, in_specs: Sequence[FeatureSpec], *, num_classes: int, strides: Sequence[int] = (4, 8),
                  channels: int = 32, depth: int = 1, group_base: int = 8, factor: int = 1) -> None:
         super().__init__()
