@@ -1,19 +1,24 @@
-"""Bar charts as pictures: one bar a row, in stacked parts."""
+"""Bar charts as pictures, drawn by matplotlib: one bar a row, in stacked parts."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from mtzoo.errors import one_line
 from mtzoo.visualization.colors import ColorBGR
-from mtzoo.visualization.sheet import PAPER
-from mtzoo.visualization.text import TextStyle
+from mtzoo.visualization.figures import STYLE
 
-STYLE = TextStyle(scale=0.5, thickness=1, pad=4)
-INK: ColorBGR = (50, 50, 50)
-GAP = 8  # pixels between bars and around everything
-MIN_BAR = 100
+if TYPE_CHECKING:  # imported when something is drawn: it takes a second
+    from matplotlib.axes import Axes
+
+DPI = 100
+ROW, TITLE, LEGEND = 0.24, 0.36, 0.24
+"""Inches of a bar, and of what stands above."""
+RGB = Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -27,33 +32,40 @@ class Bar:
 
 def bar_picture(title: str, bars: Sequence[Bar], *, legend: Sequence[tuple[str, ColorBGR]] = (), width: int = 900) -> np.ndarray:
     """Horizontal bars below a title and a legend of the parts' colours. Returns (H, width, 3) uint8 BGR."""
-    line = STYLE.size("Ag")[1]
-    rows = 2 if legend else 1
-    picture = np.full(((rows + len(bars)) * (line + GAP) + GAP, width, 3), PAPER, dtype=np.uint8)
-    STYLE.write(picture, title, (GAP, GAP), INK)
-    if legend:
-        _draw_legend(picture, legend, GAP + line + GAP)
-    left = 2 * GAP + max((STYLE.size(bar.name)[0] for bar in bars), default=0)
-    right = GAP + max((STYLE.size(bar.note)[0] for bar in bars), default=0)
-    space = max(width - left - right, MIN_BAR)
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of letters that matplotlib's font has not
+        figure = Figure(figsize=(width / DPI, TITLE + LEGEND * bool(legend) + ROW * len(bars)), dpi=DPI, layout="constrained")
+        _draw_bars(figure.add_subplot(), bars)
+        handles = [Patch(color=_rgb(color), label=one_line(name)) for name, color in legend]
+        figure.legend(handles=handles, title=one_line(title), title_fontproperties={"weight": "bold", "size": 9}, alignment="left",
+                      loc="outside upper left", ncols=max(len(legend), 1), frameon=False)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+    return cv2.cvtColor(np.asarray(canvas.buffer_rgba()), cv2.COLOR_RGBA2BGR)
+
+
+def _draw_bars(axes: "Axes", bars: Sequence[Bar]) -> None:
     longest = max((sum(length for length, _ in bar.parts) for bar in bars), default=0) or 1
-    for row, bar in enumerate(bars, start=rows):
-        y = GAP + row * (line + GAP)
-        STYLE.write(picture, bar.name, (left - GAP - STYLE.size(bar.name)[0], y), INK)
-        x = float(left)
+    for row, bar in enumerate(bars):
+        left = 0.0
         for length, color in bar.parts:
-            end = x + length / longest * space
-            if length > 0:  # however few: one pixel says that there are some
-                cv2.rectangle(picture, (round(x), y), (max(round(end) - 1, round(x)), y + line - 1), color, -1)
-            x = end
-        STYLE.write(picture, bar.note, (round(x) + STYLE.pad, y), INK)
-    return picture
+            if length > 0:  # however few: an edge of one pixel says that there are some
+                axes.barh(row, length, left=left, height=0.7, facecolor=_rgb(color), edgecolor=_rgb(color), linewidth=72 / DPI,
+                          antialiased=False, clip_on=False)
+            left += length
+        axes.annotate(one_line(bar.note), (left, row), xytext=(4, 0), textcoords="offset points", va="center")
+    axes.set_yticks(range(len(bars)), [one_line(bar.name) for bar in bars])
+    axes.set(xlim=(0, longest), ylim=(max(len(bars), 1) - 0.5, -0.5))
+    axes.xaxis.set_visible(False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
 
 
-def _draw_legend(picture: np.ndarray, legend: Sequence[tuple[str, ColorBGR]], y: int) -> None:
-    x, (_, line) = GAP, STYLE.size("Ag")
-    for name, color in legend:
-        cv2.rectangle(picture, (x, y + line // 4), (x + line // 2, y + 3 * line // 4), color, -1)
-        x += line // 2
-        STYLE.write(picture, name, (x, y), INK)
-        x += STYLE.size(name)[0] + GAP
+def _rgb(color: ColorBGR) -> RGB:
+    """0 to 1, as matplotlib takes it."""
+    return [value / 255 for value in reversed(color)]
