@@ -167,7 +167,7 @@ def overview(verbs: dict[str, str]) -> str:
     """What `mtzoo --help` prints."""
     width = max(map(len, verbs), default=0)
     lines = [f"  {verb:{width}}  {text}" for verb, text in verbs.items()]
-    return "\n".join(["usage: mtzoo VERB ...", "", "verbs:", *lines, "", "mtzoo VERB --help tells a verb's arguments."])
+    return "\n".join(["usage: mtzoo VERB ...", "", "verbs:", *lines, "", "mtzoo VERB --help shows the options of a verb."])
 
 
 def import_verb(verb: str):

@@ -26,8 +26,8 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentG
     group.add_argument("--std", type=float, nargs="+", metavar="S",
                        help="see --mean; mean 0 and std 1 for x / 255, std 0.00392156862745098 for x")
     order = group.add_mutually_exclusive_group()
-    order.add_argument("--rgb", dest="order", action="store_const", const="rgb", help="order of the channels")
-    order.add_argument("--bgr", dest="order", action="store_const", const="bgr")
+    order.add_argument("--rgb", dest="order", action="store_const", const="rgb", help="the network reads channels in RGB order")
+    order.add_argument("--bgr", dest="order", action="store_const", const="bgr", help="the network reads channels in BGR order")
     group.add_argument("--size", type=size("--size"), metavar="HxW", help="the input size of a file with dynamic size, e.g. 352x352")
     group.add_argument("--uint8", action="store_true", help="the integer file reads pixels instead of the normalised image")
     group.add_argument("--weight-bits", type=at_least(4, "--weight-bits", 8), metavar="N",

@@ -1,4 +1,4 @@
-"""The same thing has the same name in every verb. Other names of it, of PaddleSeg's scripts and of earlier versions, are taken, too."""
+"""The same thing has the same name in every verb. Other names of it, of PaddleSeg's scripts and of earlier versions, are accepted, too."""
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
@@ -19,17 +19,17 @@ NAMES: Mapping[str, Name] = MappingProxyType({
                          ("--model-path", "--load-from", "--weights", "--model")),
     "--model": Name("a deploy model, .onnx, or a zoo model's name", ("MODEL",), ("--checkpoint",)),
     "--out": Name("what the verb writes: a folder or a file", ("DIR", "FILE"), ("--save-dir", "--work-dir")),
-    "--data": Name("a data set's folder, as it came", ("DIR",), ("--src",)),
+    "--data": Name("the folder of a data set", ("DIR",), ("--src",)),
     "--images": Name("images: a folder or files", ("DIR", "IMAGES"), ("--pipeline",)),
     "--num-images": Name("how many images", ("N",), ("--num", "--images")),
     "--workers": Name("processes or threads that read or draw images", ("N",), ("--num-workers",)),
     "--iters": Name("iterations of training", ("N",), ("--retraining-iters", "--distil-iters")),
-    "--ratio": Name("the share that goes", ("R",), ("--pruning-ratio",)),
+    "--ratio": Name("the share to remove or to make zero", ("R",), ("--pruning-ratio",)),
     "--size": Name("height and width", ("HxW",), ("--hw",)),
     "--ctx": Name("device: cpu or the number of a GPU", ("cpu|0", "cpu|cpu:N|0|0,1"), ("--device",)),
     "--deploy-hardware": Name("a hardware profile", ("H",), ("--profile",)),
-    "--fallback": Name("what layers that 8 bits hurt are computed in", (None,), ("--spare",)),
-    "--val-share": Name("the share of images that is val", ("0..1",)),
+    "--fallback": Name("the format of layers that are not quantized to 8 bits", (None,), ("--spare",)),
+    "--val-share": Name("the share of the images for validation", ("0..1",)),
 })
 
 

@@ -24,7 +24,7 @@ class Parser(argparse.ArgumentParser):
 
     def add_subject(self, option: str, *, required: bool = True, help: str, **settings: Any) -> None:
         """The one option that may also be given without its name, as in `mtzoo summary CONFIG`. settings: as of `add_argument`."""
-        self.subject = self.add_argument(option, help=f"{help}; its name may be left out", **settings)
+        self.subject = self.add_argument(option, help=f"{help} (also without {option})", **settings)
         self.subject_required = required
 
     def parse_args(self, args: Sequence[str], namespace: argparse.Namespace | None = None) -> argparse.Namespace:
@@ -77,3 +77,9 @@ class Parser(argparse.ArgumentParser):
         known = self._option_string_actions
         own = option if option in known else main_name(option.replace("_", "-"), known)
         return f"{own}{equals}{value}" if own in known else arg
+
+
+def add_subverb(verbs: "argparse._SubParsersAction[Parser]", name: str, help: str, example: str) -> Parser:
+    """The parser of a sub-verb such as `mtzoo data check`. help: its line in the verb's help; with `example` the head of its own."""
+    return verbs.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.\n\n    {example}", allow_abbrev=False,
+                            formatter_class=argparse.RawDescriptionHelpFormatter)

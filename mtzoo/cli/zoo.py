@@ -14,6 +14,7 @@ import argparse
 from pathlib import Path
 
 from mtzoo.cli.outputs import output_folder
+from mtzoo.cli.parser import add_subverb
 from mtzoo.console import say
 from mtzoo.hub import Catalogue, open_source, pull, read_catalogue
 from mtzoo.hub.catalogue import FILE, MAX_BYTES, check_name
@@ -25,13 +26,14 @@ HELP = "pull zoo models from a folder, a web server or Hugging Face; push your o
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="zoo_verb", required=True, metavar="{list,pull,push}")
-    shown = verbs.add_parser("list", help="the models of a zoo, with their files")
+    shown = add_subverb(verbs, "list", "list the models of a zoo, with their files", "mtzoo zoo list --from https://example.org/zoo")
     shown.add_argument("--from", dest="source", required=True, metavar="ZOO", help="a folder, http(s)://... or hf://user/repository")
-    got = verbs.add_parser("pull", help="download a model")
-    got.add_argument("name", type=check_name)
+    got = add_subverb(verbs, "pull", "download a model", "mtzoo zoo pull seg_city --from hf://user/repository")
+    got.add_argument("name", type=check_name, help="the model's name in the zoo")
     got.add_argument("--from", dest="source", required=True, metavar="ZOO", help="a folder, http(s)://... or hf://user/repository")
-    given = verbs.add_parser("push", help="add your model to a zoo folder")
-    given.add_argument("name", type=check_name)
+    given = add_subverb(verbs, "push", "add your model to a zoo folder",
+                        "mtzoo zoo push seg_city --to zoo_folder --model model.onnx --checkpoint with-bn-float-last.pt")
+    given.add_argument("name", type=check_name, help="the name of the model: letters, digits, _, - and .")
     given.add_argument("--to", type=output_folder("--to"), required=True, metavar="DIR", help="the zoo folder; created if missing")
     given.add_argument("--model", type=Path, metavar="MODEL", help="the deploy model, .onnx; its sidecar goes with it")
     given.add_argument("--checkpoint", type=Path, metavar="CKPT", help="a float checkpoint, stored as safetensors with its config")

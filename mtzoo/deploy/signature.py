@@ -72,10 +72,6 @@ class Signature:
         if len({self.input_name, *(output.name for output in self.outputs)}) != 1 + len(self.outputs):
             raise UserError("its input and its outputs do not have different names")
 
-    @property
-    def is_exact(self) -> bool:
-        return all(output.exact for output in self.outputs)
-
     def encode(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """(H, W, 3) uint8 BGR -> the input by name."""
         own = image[:, :, ::-1] if self.order == "rgb" else image

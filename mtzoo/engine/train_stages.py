@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mtzoo.compression import Sparsifier
 from mtzoo.config import Phase, PipelineTest
+from mtzoo.console import numbered
 from mtzoo.engine.bad_images import BadImages
 from mtzoo.engine.checkpoint import Progress as Position
 from mtzoo.engine.checkpoint import load_checkpoint, load_network_state
@@ -122,7 +123,7 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
     if quantized:
         set_observing(run.net, False)
     early = f", {total} were planned, no better validation in the last {validator.waited}" if result.iterations < total else ""
-    run.console.print(f"{name}: {result.iterations} iterations in {format_seconds(result.seconds)}{early}, data wait "
+    run.console.print(f"{name}: {numbered(result.iterations, 'iteration')} in {format_seconds(result.seconds)}{early}, data wait "
                       f"{100 * result.data_wait:.1f}%; evaluating")
     if sparsifier is not None:
         run.console.print(f"{name}: {sparsifier.summary()}")

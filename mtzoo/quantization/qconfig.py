@@ -1,7 +1,7 @@
 """What is quantized, and how. A default for the whole network, overridden by node name: a head's config says its own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mtzoo.errors import UserError, did_you_mean
@@ -94,16 +94,6 @@ class QConfig:
     def in_own_names(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """A config's dict with what PaddleSlim calls a key or a value replaced by what it is called here."""
         return in_own_names(values)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "QConfig":
-        """From a dict of its keys, or of PaddleSlim's. Raises UserError for a key that does not exist."""
-        values = in_own_names(values)
-        known = [f.name for f in fields(cls)]
-        for key in values:
-            if key not in known:
-                raise UserError(f"qconfig.{key}: no such key{did_you_mean(key, known)}")
-        return cls(**values)
 
 
 def _strings(key: str, value: object) -> tuple[str, ...]:

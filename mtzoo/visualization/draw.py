@@ -97,13 +97,6 @@ def _paint(image: np.ndarray, labels: np.ndarray, table: np.ndarray, painted: np
         cv2.copyTo(colors, mask[rows, columns], image[rows, columns])
 
 
-def label_map_to_colors(labels: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """(H, W) uint8 ids -> (H, W, 3) uint8 BGR; ids without a class are black."""
-    table = np.zeros((256, 3), dtype=np.uint8)
-    table[:len(names)] = [class_color(name) for name in names]
-    return table[labels]
-
-
 def _draw_captions(image: np.ndarray, labels: Mapping[str, tuple[str, str]]) -> None:
     """Labels of the whole image below one another at its upper right, where no sheet has its titles. labels: task -> (class, what
     follows it)."""

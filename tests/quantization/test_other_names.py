@@ -11,7 +11,6 @@ PADDLE = {"weight_quantize_type": "channel_wise_abs_max", "activation_quantize_t
 def test_a_config_of_the_other_toolkit_is_read_as_it_is() -> None:
     wanted = QConfig(weight_granularity="channel", observer="moving_average_abs_max", op_types=("group_conv2d", "conv2d"),
                      not_quant_pattern=("nodes.seg_head.classify",))
-    assert QConfig.from_dict(PADDLE) == wanted
     assert build(QConfig, PADDLE, "quantization") == wanted
 
 
@@ -21,7 +20,7 @@ def test_a_config_of_the_other_toolkit_is_read_as_it_is() -> None:
     ({"quantize_op_types": ["mul"]}, QConfig(op_types=())),
 ])
 def test_values_have_counterparts(values: dict[str, object], wanted: QConfig) -> None:
-    assert QConfig.from_dict(values) == wanted
+    assert build(QConfig, values, "quantization") == wanted
 
 
 @pytest.mark.parametrize(("values", "message"), [

@@ -1,6 +1,7 @@
 import pytest
 
 from mtzoo.errors import UserError
+from mtzoo.plain_data import build
 from mtzoo.quantization import QConfig, QConfigMap
 
 
@@ -20,7 +21,7 @@ from mtzoo.quantization import QConfig, QConfigMap
 ])
 def test_bad_values_name_the_key(values: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message.replace("(", r"\(")):
-        QConfig.from_dict(values)
+        build(QConfig, values, "quantization")
 
 
 def test_map_finds_the_node_of_a_module() -> None:

@@ -9,7 +9,6 @@ from mtzoo.visualization.draw import (
     DENSE_ALPHA,
     draw_ground_truth,
     draw_prediction,
-    label_map_to_colors,
     paint_label_maps,
 )
 
@@ -93,8 +92,3 @@ def test_ground_truth_shows_ignore_regions_in_grey(image):
     assert (out[100, 120] == 160).all()
 
 
-def test_label_colours():
-    colors = label_map_to_colors(np.array([[0, 1, 9]], np.uint8), ("sky", "road"))
-    assert colors.shape == (1, 3, 3)
-    assert tuple(colors[0, 1]) == class_color("road")
-    assert tuple(colors[0, 2]) == (0, 0, 0)
