@@ -1,4 +1,4 @@
-"""The same thing has the same name in every verb. Other names of it, of PaddleSeg's scripts and of earlier versions, are accepted, too."""
+"""The same thing has the same name in every verb. Its names in PaddleSeg's scripts and in earlier versions are accepted, too."""
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
