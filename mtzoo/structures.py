@@ -10,11 +10,13 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:  # a deploy model's answers hold no tensor, and torch takes seconds to import
+    import torch
+    from torch import Tensor
 
 MAX_PIXELS = 40_000_000
 """Of an image that is read, and of a network's input: larger ones are faults or attacks, and fill the memory."""
@@ -96,15 +98,15 @@ class Batch:
     batch is made: on a GPU that would be a wait.
     """
 
-    images: Tensor
+    images: "Tensor"
     affines: np.ndarray
     original_hws: list[tuple[int, int]]
     paths: list[Path]
     sources: list[str]
     boxes: dict[str, list[Boxes | None]]
-    masks: dict[str, Tensor]
+    masks: dict[str, "Tensor"]
     skipped: tuple[BadImage, ...] = ()
-    image_labels: dict[str, Tensor] = field(default_factory=dict)
+    image_labels: dict[str, "Tensor"] = field(default_factory=dict)
     labelled: dict[str, list[int]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -118,7 +120,7 @@ class Batch:
     def __len__(self) -> int:
         return len(self.images)
 
-    def to(self, device: torch.device) -> "Batch":
+    def to(self, device: "torch.device") -> "Batch":
         """The same batch with images, masks and image labels on `device`; boxes stay in host memory until targets need them."""
         moved = copy(self)
         moved.images = self.images.to(device, non_blocking=True)
@@ -239,11 +241,11 @@ def own_task(found: Mapping[str, T], task: str) -> dict[str, T]:
     return {task: found[task]} if task in found else {}
 
 
-RawOutputs = dict[str, dict[str, Tensor]]
+RawOutputs = dict[str, dict[str, "Tensor"]]
 """task -> output name -> (N, C, H, W). Joined with a dot ("det_person.box_s8") the names are one contract: loss keys,
 distillation taps, per-head quantization and ONNX outputs use the same strings."""
 
 
-def flatten_outputs(outputs: RawOutputs) -> dict[str, Tensor]:
+def flatten_outputs(outputs: RawOutputs) -> dict[str, "Tensor"]:
     """{"det_person": {"box_s8": t}} -> {"det_person.box_s8": t}, in order."""
     return {f"{task}.{name}": value for task, maps in outputs.items() for name, value in maps.items()}

@@ -8,10 +8,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mtzoo"
 
-EVERYBODY = {"errors", "console", "files", "locks", "locate", "machine", "plain_data", "plain_yaml", "strict_json", "structures",
-             "registry", "signals", "task_kind", "ops", "progress"}
+EVERYBODY = {"errors", "console", "files", "graph_spec", "locks", "locate", "machine", "plain_data", "plain_yaml", "strict_json",
+             "structures", "registry", "signals", "task_kind", "ops", "progress"}
 LEAVES = {
-    **dict.fromkeys(("console", "locate", "machine", "plain_data", "plain_yaml", "registry", "task_kind"), {"errors"}),
+    **dict.fromkeys(("console", "graph_spec", "locate", "machine", "plain_data", "plain_yaml", "registry", "task_kind"), {"errors"}),
     "progress": {"errors", "console"}, "locks": {"errors", "console"}, "files": {"errors", "locks"}, "errors": set(), "signals": set(),
     "strict_json": {"files"}, "structures": set(),
     "ops": {"errors", "structures"},
@@ -72,6 +72,45 @@ def test_a_package_imports_only_what_the_table_allows(package):
     files = [p for p in PACKAGE.rglob("*.py") if package_of(p) == package]
     forbidden = {str(p.relative_to(ROOT)): names for p in files if (names := imports_of(p.read_text()) - allowed)}
     assert not forbidden
+
+
+TO_USE_A_MODEL = ("runtime.frame_times", "runtime.pair", "recipes.bench_frames", "recipes.demo", "recipes.predict.output",
+                  "cli.predict")
+"""What runs a deploy model, reads its answers, draws and saves them. `import torch` would take longer than all of it."""
+
+
+def loaded_with(module: str) -> dict[str, str]:
+    """Modules of mtzoo and "torch" that are imported with `module` ("runtime.pair") -> the one that imports it. What is imported in a
+    function, or for annotations only, is not."""
+    found, left = {}, [(f"mtzoo.{module}", "the test")]
+    while left:
+        name, by = left.pop()
+        path = ROOT / name.replace(".", "/")
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        if name in found or name.partition(".")[0] not in ("mtzoo", "torch", "torchvision"):
+            continue
+        if name.startswith("mtzoo.") and not path.exists():  # what a module holds
+            continue
+        found[name] = by
+        for node in ast.parse(path.read_text()).body if path.exists() else []:
+            if isinstance(node, ast.Import):
+                left += [(alias.name, name) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                left += [(node.module, name), *((f"{node.module}.{alias.name}", name) for alias in node.names)]
+        left.append((name.rpartition(".")[0], name))
+    return found
+
+
+@pytest.mark.parametrize("module", TO_USE_A_MODEL)
+def test_using_a_deploy_model_needs_no_torch(module):
+    found = loaded_with(module)
+    assert len(found) > 5
+    assert not {name: by for name, by in found.items() if name.startswith("torch")}
+
+
+def test_what_is_loaded_is_followed_through_all_modules():
+    assert loaded_with("runtime.verify")["torch"].startswith(("mtzoo.", "torch."))
+    assert "mtzoo.deploy.load" in loaded_with("runtime.verify")
 
 
 def test_the_table_has_no_cycle():

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from mtzoo.config import ExperimentConfig, config_from_dict
-from mtzoo.models import NodeSpec
+from mtzoo.graph_spec import NodeSpec
 
 HW = (64, 96)
 BACKBONE = NodeSpec("backbone", "VarGNetV2", params={"width": 0.25, "group_base": 8})

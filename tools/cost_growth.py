@@ -27,11 +27,12 @@ from growth_pictures import draw_all
 from mtzoo.cli.numbers import at_least, processes, size
 from mtzoo.cli.outputs import output_folder
 from mtzoo.console import say
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.errors import UserError
 from mtzoo.progress import format_seconds
-from mtzoo.runtime.bench import interleaved, machine, noise_feeds
 from mtzoo.runtime.executors import OpenVinoExecutor
+from mtzoo.runtime.feeds import noise_feeds
+from mtzoo.runtime.timing import interleaved, machine
 from mtzoo.strict_json import write_json
 
 RESULTS = "growth.json"

@@ -23,7 +23,6 @@ from mtzoo.data.sources import CocoBoxes, TaskData
 from mtzoo.evaluation.detection import CocoBoxMetric
 from mtzoo.locate import find_model
 from mtzoo.ops.geometry import resize
-from mtzoo.recipes.models import load_pair
 from mtzoo.runtime.model import DeployModel
 from mtzoo.runtime.pair import ModelPair
 from mtzoo.structures import Detections, Prediction, Sample
@@ -123,7 +122,7 @@ def main(argv: Sequence[str]) -> int:
     looks = {"FastestDet": fastestdet(args.fastestdet, args.threads)}
     looks |= {path.stem: ours(DeployModel.load(path, threads=args.threads)) for path in args.model}
     if args.resize is not None:
-        pair = load_pair(find_model(args.resize), find_model(args.crop), None, "openvino", args.threads)
+        pair = ModelPair.load(find_model(args.resize), find_model(args.crop), threads=args.threads)
         looks |= {"the resize model": ours(pair.resize), "the pair, merged": ours(pair)}
     print(table(looks, frames.records))
     return 0

@@ -19,8 +19,8 @@ from foreign_table import CAMVID_CLASSES, CAMVID_OF_CITYSCAPES, image_files
 
 from mtzoo.data.images import read_image
 from mtzoo.ops.geometry import resize
-from mtzoo.runtime.bench import interleaved
 from mtzoo.runtime.model import DeployModel
+from mtzoo.runtime.timing import interleaved
 
 NAMES = ("sky", "building", "pole", "road", "sidewalk", "vegetation", "sign", "fence", "vehicle", "person", "cyclist")
 OTHER = 255

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from mtzoo.cli.numbers import size
 from mtzoo.compression import Corrections
 from mtzoo.data.images import read_image
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.engine.device import single_device
 from mtzoo.foreign import Foreign
 from mtzoo.foreign.distil import distil

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 import mtzoo
 from mtzoo.data.images import read_image
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.engine.device import single_device
 from mtzoo.foreign import Foreign
 from mtzoo.foreign.compare import compare_outputs

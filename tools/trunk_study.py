@@ -35,8 +35,9 @@ from mtzoo.engine.stages import config_network, network_at
 from mtzoo.engine.train_stages import train
 from mtzoo.models.costs import node_costs
 from mtzoo.recipes.models import export_spec
-from mtzoo.runtime.bench import interleaved, machine, noise_feeds
 from mtzoo.runtime.executors import OpenVinoExecutor
+from mtzoo.runtime.feeds import noise_feeds
+from mtzoo.runtime.timing import interleaved, machine
 
 FLOAT_STAGE, INT8_STAGE = "with-bn-float", "fusion-bn-c2"
 PRECISIONS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}

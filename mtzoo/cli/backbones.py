@@ -14,7 +14,7 @@ import argparse
 from mtzoo.cli.backbones_table import markdown, summary_of, table_of
 from mtzoo.cli.outputs import output_file
 from mtzoo.console import say
-from mtzoo.deploy.export import DISK_ADVICE
+from mtzoo.deploy.file import DISK_ADVICE
 from mtzoo.files import write_whole
 from mtzoo.recipes.backbones import LIBRARIES, list_backbones
 

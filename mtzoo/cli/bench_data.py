@@ -17,8 +17,8 @@ from mtzoo.cli.outputs import output_file
 from mtzoo.cli.parser import Parser
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import say
-from mtzoo.data import MultiTaskDataset
 from mtzoo.data.bench import BOUND, KEPT, PLAIN, STAGES, InputSpeed, bench_input, scaling
+from mtzoo.data.dataset import MultiTaskDataset
 from mtzoo.engine.distributed import run_console
 from mtzoo.engine.evaluate import task_data, train_pipeline
 from mtzoo.machine import cores

@@ -10,14 +10,14 @@ from mtzoo.strict_json import write_json
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
     from rich.table import Table
 
-    from mtzoo.engine.frame_times import FrameTimes
+    from mtzoo.runtime.frame_times import FrameTimes
 
 
 def bench_frames(args: argparse.Namespace) -> int:
     """args: of `mtzoo bench`."""
     from mtzoo.console import say
     from mtzoo.progress import show_progress
-    from mtzoo.recipes.bench import bench_frames as measure
+    from mtzoo.recipes.bench_frames import bench_frames as measure
 
     if args.base:
         raise UserError("--base: only networks are compared side by side; leave it or --images out")

@@ -11,7 +11,7 @@ from mtzoo.cli.numbers import at_least
 from mtzoo.cli.outputs import output_folder
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import say
-from mtzoo.data import MultiTaskDataset
+from mtzoo.data.dataset import MultiTaskDataset
 from mtzoo.engine.distributed import run_console
 from mtzoo.engine.evaluate import task_data, train_pipeline
 from mtzoo.files import write_whole

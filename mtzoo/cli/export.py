@@ -22,7 +22,7 @@ from mtzoo.cli.parser import Parser
 from mtzoo.locate import find_checkpoint
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for torch
-    from mtzoo.deploy import DeployInfo
+    from mtzoo.deploy.info import DeployInfo
 
 HELP = "write a checkpoint as an ONNX deploy model"
 

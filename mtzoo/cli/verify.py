@@ -18,7 +18,7 @@ from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.parser import Parser
 
 if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for OpenVINO
-    from mtzoo.runtime import VerifyReport
+    from mtzoo.runtime.verify import VerifyReport
 
 HELP = "count the output values that differ between executors: 0"
 DIFFERS = 1

@@ -13,7 +13,7 @@ import argparse
 from mtzoo.cli.numbers import at_least, joined, processes, ratios, size
 from mtzoo.cli.outputs import output_file
 from mtzoo.console import say
-from mtzoo.deploy.export import DISK_ADVICE
+from mtzoo.deploy.file import DISK_ADVICE
 from mtzoo.files import write_whole
 
 HELP = "make the table of the zoo's networks: costs, latency, exactness"

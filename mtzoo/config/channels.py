@@ -9,8 +9,9 @@ from torch import nn
 from mtzoo.config.load import config_from_dict
 from mtzoo.config.schema import ExperimentConfig
 from mtzoo.errors import UserError
+from mtzoo.graph_spec import REMOVED, ChannelPlan
 from mtzoo.models import build_network
-from mtzoo.models.channel_plan import REMOVED, ChannelPlan, channels_of, dropped_blocks, node_channels
+from mtzoo.models.channel_plan import channels_of, dropped_blocks, node_channels
 
 
 def with_channels(config: ExperimentConfig, plan: ChannelPlan) -> ExperimentConfig:

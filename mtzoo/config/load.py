@@ -18,7 +18,7 @@ from mtzoo.config.schema import ExperimentConfig
 from mtzoo.config.task import AuxiliaryHead, LossSpec, TaskConfig
 from mtzoo.data.sources import SOURCES, Source
 from mtzoo.errors import UserError, did_you_mean, shown
-from mtzoo.models.task_graph import NodeSpec
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.plain_data import build, convert
 
 MAX_BYTES = 1 << 20  # of a config file; the largest here has 3 KB

@@ -15,11 +15,10 @@ from mtzoo.data.augmentation import Augmentation
 from mtzoo.data.geometry import TrainGeometry
 from mtzoo.data.photometric import Photometric
 from mtzoo.errors import UserError
-from mtzoo.models.channel_plan import LayerChannels
-from mtzoo.models.task_graph import NodeSpec
+from mtzoo.graph_spec import LayerChannels, NodeSpec
 from mtzoo.ops.color import InputFormat, Layout
 from mtzoo.ops.geometry import DeployGeometry
-from mtzoo.postprocess import MergeRule
+from mtzoo.postprocess.merge import MergeRule
 from mtzoo.quantization import QConfig
 
 

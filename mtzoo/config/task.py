@@ -8,8 +8,8 @@ from typing import Any
 from mtzoo.config.values import check_name, check_positive
 from mtzoo.data.sources import Source, check_source_kind
 from mtzoo.errors import UserError
-from mtzoo.models.task_graph import NodeSpec
-from mtzoo.postprocess import DECODERS, BoxDecoder, ClassDecoder, Decoder, LabelMapDecoder
+from mtzoo.graph_spec import NodeSpec
+from mtzoo.postprocess.decoders import DECODERS, BoxDecoder, ClassDecoder, Decoder, LabelMapDecoder
 from mtzoo.quantization import QConfig
 from mtzoo.registry import LOSSES, NODES, check_kind
 from mtzoo.task_kind import KINDS, TaskKind, task_kind

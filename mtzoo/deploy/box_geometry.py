@@ -9,10 +9,10 @@ import numpy as np
 from onnx import TensorProto
 
 from mtzoo.deploy.builder import Scope
-from mtzoo.ops.boxes import RAW_LIMIT
+from mtzoo.deploy.info import CROP_XY, IM_HW
+from mtzoo.ops.box_maps import RAW_LIMIT
 from mtzoo.ops.geometry import DeployGeometry
 
-IM_HW, CROP_XY = "im_hw", "crop_xy"
 Levels = Sequence[tuple[int, int, int]]
 """(stride, h, w) of each, finest first."""
 

@@ -13,15 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from onnx import TensorProto
 
 from mtzoo.deploy.box_geometry import decoded_boxes, original_boxes
 from mtzoo.deploy.builder import GraphBuilder, Scope
 from mtzoo.deploy.nms import emit_nms
-from mtzoo.ops.boxes import box_strides
+from mtzoo.ops.box_maps import box_strides
 from mtzoo.ops.geometry import DeployGeometry
-from mtzoo.postprocess import BoxDecoder
+from mtzoo.postprocess.decoders import BoxDecoder
 
 FLOAT = {"to": TensorProto.FLOAT}
 Shape = tuple[int, int, int, int]
@@ -139,7 +138,7 @@ class _StackEmitter:
         picked = b.op("Gather", [b.op("Reshape", [rows, b.integers(-1)], "rows_flat"), places], "picked", axis=0)
         picked_logits, raw = b.split(picked, (self.classes, 4), ("picked_logits", "picked_raw"), axis=1)
         scores = b.op("ReduceMax", [picked_logits], "scores", axes=[1], keepdims=0)  # (T, k)
-        floor = b.float(torch.logit(torch.tensor(self.decoder.score_threshold)).item())
+        floor = b.float(self.decoder.logit_threshold)
         classes = b.op("ArgMax", [picked_logits], "picked_classes", axis=1, keepdims=0)
         classes = b.op("Where", [b.op("Greater", [scores, floor], "above_floor"), classes, b.constant(np.int64(-1))], "classes")
         raw = b.op("Transpose", [raw], "raw_rows", perm=[0, 2, 1])

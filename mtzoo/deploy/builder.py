@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from mtzoo.layers.writer import Attribute
+if TYPE_CHECKING:  # what reads a deploy model need not wait for torch
+    from mtzoo.layers.writer import Attribute
 
 OPSET = 17
 IR_VERSION = 8  # the one that came with opset 17: old runtimes read it
@@ -44,7 +46,7 @@ class GraphBuilder:
         self.inputs: list[onnx.ValueInfoProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
 
-    def op(self, kind: str, inputs: Sequence[str], name: str = "", attributes: Mapping[str, Attribute] | None = None) -> str:
+    def op(self, kind: str, inputs: Sequence[str], name: str = "", attributes: Mapping[str, "Attribute"] | None = None) -> str:
         """Append a node with one output, called `name` or numbered. Returns the output's name.
 
         Long names are worth bytes where people look for them: at convolutions, outputs and in post-processing.
@@ -145,7 +147,7 @@ class Scope:
         self.builder, self.name = builder, name
         self.constant, self.integers, self.float = builder.constant, builder.integers, builder.float
 
-    def op(self, kind: str, inputs: Sequence[str], name: str, **attributes: Attribute) -> str:
+    def op(self, kind: str, inputs: Sequence[str], name: str, **attributes: "Attribute") -> str:
         return self.builder.op(kind, inputs, f"{self.name}.{name}", attributes)
 
     def split(self, x: str, sizes: Sequence[int], names: Sequence[str], axis: int) -> tuple[str, ...]:

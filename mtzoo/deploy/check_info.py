@@ -1,17 +1,20 @@
 """Whether what a file says of itself is true of its graph: classes, tasks, sizes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import onnx
 
-from mtzoo.deploy.box_geometry import CROP_XY, IM_HW
+from mtzoo.deploy.builder import ELEMENT_TYPES
 from mtzoo.deploy.check_graph import Shapes
-from mtzoo.deploy.export import check_batch, tensors
-from mtzoo.deploy.info import AS_IS, DeployInfo, TaskInfo, TensorInfo
+from mtzoo.deploy.info import AS_IS, CROP_XY, IM_HW, DeployInfo, TaskInfo, TensorInfo
 from mtzoo.deploy.signature import Signature
 from mtzoo.deploy.task_outputs import OUTPUTS
 from mtzoo.errors import UserError, shown
 from mtzoo.ops.color import input_shapes
+
+MOST_IMAGES = 16  # at once
+DTYPES = {element: np.dtype(dtype).name for dtype, element in ELEMENT_TYPES.items()}
 
 
 def check_info(info: DeployInfo, model: onnx.ModelProto, shapes: Shapes) -> None:
@@ -77,3 +80,15 @@ def _check_classes(name: str, task: TaskInfo, shapes: Shapes) -> None:
     if channels != {len(task.classes)}:
         raise UserError(f"its task {shown(name)} has {len(task.classes)} classes in the description and {shown(sorted(channels))} in "
                         "the graph")
+
+
+def check_batch(batch: int) -> None:
+    """Raises UserError for a number of images that a model cannot read at once."""
+    if not 1 <= batch <= MOST_IMAGES:
+        raise UserError(f"batch={batch}: expected 1 to {MOST_IMAGES} images at once")
+
+
+def tensors(values: Sequence[onnx.ValueInfoProto]) -> tuple[TensorInfo, ...]:
+    """Name, type and shape of a graph's inputs or outputs."""
+    return tuple(TensorInfo(v.name, DTYPES[v.type.tensor_type.elem_type],
+                            tuple(d.dim_value for d in v.type.tensor_type.shape.dim)) for v in values)

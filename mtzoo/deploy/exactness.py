@@ -3,7 +3,7 @@
 from torch import nn
 
 from mtzoo.deploy.info import DeployInfo
-from mtzoo.postprocess import LabelMapDecoder
+from mtzoo.postprocess.decoders import LabelMapDecoder
 from mtzoo.quantization import wide_layers
 
 

@@ -1,7 +1,5 @@
 """A trained network -> one ONNX file and its sidecar."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,33 +9,25 @@ import numpy as np
 import onnx
 import torch
 
-from mtzoo.deploy.box_geometry import CROP_XY, IM_HW
-from mtzoo.deploy.builder import ELEMENT_TYPES, GraphBuilder
-from mtzoo.deploy.digest import content_digest
+from mtzoo.deploy.builder import GraphBuilder
+from mtzoo.deploy.check_info import check_batch, tensors
+from mtzoo.deploy.file import write_model
 from mtzoo.deploy.image import emit_image, stays_nhwc
-from mtzoo.deploy.info import DeployInfo, TaskInfo, TensorInfo
+from mtzoo.deploy.info import CROP_XY, IM_HW, DeployInfo, TaskInfo
 from mtzoo.deploy.logits import exact_decoders
 from mtzoo.deploy.network import NetworkMaps, emit_network
 from mtzoo.deploy.requirements import requirements, weight_bits
 from mtzoo.deploy.signature import Signature
 from mtzoo.deploy.task_outputs import OUTPUTS, TaskMaps
 from mtzoo.errors import UserError
-from mtzoo.files import write_whole
 from mtzoo.graph import read_program, result_shapes
-from mtzoo.models import MultiTaskNet, NodeSpec, network_stride
-from mtzoo.models.channel_plan import ChannelPlan
+from mtzoo.graph_spec import ChannelPlan, NodeSpec
+from mtzoo.models import MultiTaskNet, network_stride
 from mtzoo.ops.color import InputFormat, Layout
 from mtzoo.ops.geometry import DeployGeometry
-from mtzoo.postprocess import Decoder, LabelMapDecoder
+from mtzoo.postprocess.decoders import Decoder, LabelMapDecoder
 from mtzoo.quantization import integer_state
-from mtzoo.strict_json import strict_json
 from mtzoo.task_kind import task_kind
-
-METADATA_KEY, DIGEST_KEY = "mtzoo", "mtzoo-sha256"
-MAX_MODEL_BYTES = 256 << 20  # 256 million int8 weights; more is not read either
-MOST_IMAGES = 16  # at once
-DISK_ADVICE = "choose another place"
-DTYPES = {element: np.dtype(dtype).name for dtype, element in ELEMENT_TYPES.items()}
 
 
 @dataclass(frozen=True)
@@ -82,12 +72,6 @@ def export_model(net: MultiTaskNet, spec: ExportSpec, path: str | Path, *, postp
     info = describe(model, net, spec)
     write_model(model, info, path)
     return info
-
-
-def check_batch(batch: int) -> None:
-    """Raises UserError for a number of images that a model cannot read at once."""
-    if not 1 <= batch <= MOST_IMAGES:
-        raise UserError(f"batch={batch}: expected 1 to {MOST_IMAGES} images at once")
 
 
 def with_exact_decoders(net: MultiTaskNet, tasks: Mapping[str, TaskInfo]) -> dict[str, TaskInfo]:
@@ -185,26 +169,3 @@ def _exponents(net: MultiTaskNet) -> dict[str, dict[str, Any]]:
             exponent = value.tolist()
             found.setdefault(layer, {})[part.removesuffix("_exponent")] = tuple(exponent) if isinstance(exponent, list) else exponent
     return found
-
-
-def tensors(values: Sequence[onnx.ValueInfoProto]) -> tuple[TensorInfo, ...]:
-    """Name, type and shape of a graph's inputs or outputs."""
-    return tuple(TensorInfo(v.name, DTYPES[v.type.tensor_type.elem_type],
-                            tuple(d.dim_value for d in v.type.tensor_type.shape.dim)) for v in values)
-
-
-def write_model(model: onnx.ModelProto, info: DeployInfo, path: Path) -> None:
-    """Write the model with `info` and a hash of all it says in its metadata, and the sidecar with the file's sha256."""
-    description = info.to_json()
-    onnx.helper.set_model_props(model, {METADATA_KEY: description, DIGEST_KEY: content_digest(model, description)})
-    content = model.SerializeToString()
-    if len(content) > MAX_MODEL_BYTES:
-        raise UserError(f"{path}: the model would have {len(content):,} bytes; {MAX_MODEL_BYTES:,} are the most that is read again")
-    sidecar = {**json.loads(description), "sha256": hashlib.sha256(content).hexdigest()}
-    write_whole(path, content, DISK_ADVICE)
-    write_whole(sidecar_path(path), (strict_json(sidecar, sort_keys=True) + "\n").encode(), DISK_ADVICE)
-
-
-def sidecar_path(path: Path) -> Path:
-    return path.with_suffix(".json")
-

@@ -7,15 +7,16 @@ from typing import Any
 
 from mtzoo.deploy.signature import Signature
 from mtzoo.errors import UserError, shown
-from mtzoo.models import NodeSpec
-from mtzoo.models.channel_plan import ChannelPlan
+from mtzoo.graph_spec import ChannelPlan, NodeSpec
 from mtzoo.ops.color import InputFormat, Layout
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.plain_data import build
-from mtzoo.postprocess import DECODERS, AsIs, Decoder
+from mtzoo.postprocess.decoders import DECODERS, AsIs, Decoder
 from mtzoo.strict_json import strict_json
 
 FORMAT = "mtzoo-deploy-1"
+IM_HW, CROP_XY = "im_hw", "crop_xy"
+"""Inputs beside the image: height and width of the original, left and top of a window; see `DeployGeometry`."""
 AS_IS = "maps"
 """Kind of the one task of a network that is not of the zoo, beside those of `mtzoo.task_kind`."""
 DECODER_OF = {**DECODERS, AS_IS: AsIs}

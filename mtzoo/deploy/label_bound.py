@@ -2,12 +2,10 @@
 
 import numpy as np
 import onnx
-import torch
 
 from mtzoo.deploy.info import DeployInfo
 from mtzoo.deploy.stored import stored_arrays
-from mtzoo.postprocess import LabelMapDecoder
-from mtzoo.postprocess.label_map import logit_exponent
+from mtzoo.postprocess.decoders import LabelMapDecoder, logit_exponent
 
 LARGEST_INPUT = {np.dtype(np.uint8): 255, np.dtype(np.int8): 128}
 
@@ -33,7 +31,7 @@ def inexact_label_maps(model: onnx.ModelProto, info: DeployInfo) -> list[str]:
 
 
 def _largest(made_by: dict[str, onnx.NodeProto], arrays: dict[str, np.ndarray],
-             name: str) -> tuple[torch.Tensor, torch.Tensor] | None:
+             name: str) -> tuple[np.ndarray, np.ndarray] | None:
     """((C,) the largest |integer| of each channel, (C,) exponents of their steps); None if no stored convolution made the map."""
     node = made_by.get(name)
     while node is not None and node.op_type == "Identity":
@@ -51,4 +49,4 @@ def _largest(made_by: dict[str, onnx.NodeProto], arrays: dict[str, np.ndarray],
     one_sided = np.maximum(np.maximum(rows, 0).sum(axis=1), np.maximum(-rows, 0).sum(axis=1))
     sums = one_sided if zero.dtype == np.uint8 else np.abs(rows).sum(axis=1)
     largest = LARGEST_INPUT[zero.dtype] * sums + np.abs(bias.astype(np.int64))
-    return torch.from_numpy(largest), torch.from_numpy(np.log2(step).astype(np.float64))
+    return largest, np.log2(step)

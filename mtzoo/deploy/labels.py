@@ -13,7 +13,7 @@ import numpy as np
 from onnx import TensorProto
 
 from mtzoo.deploy.builder import GraphBuilder, Scope
-from mtzoo.postprocess import LabelMapDecoder
+from mtzoo.postprocess.decoders import LabelMapDecoder
 
 Shape = tuple[int, int, int, int]
 

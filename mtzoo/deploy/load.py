@@ -1,26 +1,15 @@
-"""A deploy model file -> its description, its integers, and the torch networks it was made of."""
+"""A deploy model file -> its integers, and the torch networks it was made of."""
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import onnx
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from mtzoo.deploy.check_graph import check_graph
-from mtzoo.deploy.check_info import check_info
-from mtzoo.deploy.digest import content_digest
-from mtzoo.deploy.export import DIGEST_KEY, MAX_MODEL_BYTES, METADATA_KEY, sidecar_path
-from mtzoo.deploy.info import DeployInfo
+from mtzoo.deploy.file import NAME_ONE, DeployFile
 from mtzoo.deploy.stored import stored_arrays, stored_shapes
-from mtzoo.deploy.wire import parse_onnx
 from mtzoo.errors import UserError, shown
-from mtzoo.files import read_whole
 from mtzoo.graph import read_program
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet, build_network
@@ -28,72 +17,8 @@ from mtzoo.ops.fixed_point import exponent_of
 from mtzoo.quantization import IntegerNet, build_integer_net, load_integer_state
 from mtzoo.structures import RawOutputs
 
-MAX_SIDECAR_BYTES = 16 << 20
 MAX_PARAMETER = 4096
 """Of a node's parameters: no width, depth or number of classes comes near."""
-ZIP_START = b"PK\x03\x04"
-"""What torch.save writes is a zip file."""
-NAME_ONE = "name an .onnx file that mtzoo exported"
-
-
-@dataclass(frozen=True)
-class DeployFile:
-    """A deploy model as read from disk; nothing of it has been executed.
-
-    proven: its content is what was exported, by the hash in its metadata or its sidecar's. Files of earlier versions have no hash.
-    """
-
-    path: Path
-    info: DeployInfo
-    model: onnx.ModelProto
-    size: int
-    proven: bool
-
-
-def read_deploy_file(path: str | Path) -> DeployFile:
-    """Read and check a deploy model. The sidecar may be missing; if it is there, its sha256 has to be the file's.
-
-    Raises UserError for a missing or foreign file, one that was changed since its export or does not belong to its sidecar, and one
-    that holds what no file of mtzoo's does.
-    """
-    path = Path(path)
-    content = read_whole(path, "model", MAX_MODEL_BYTES, NAME_ONE)
-    if content.startswith(ZIP_START):
-        raise UserError(f"{path}: a checkpoint or another zip file, no ONNX file; `mtzoo export CHECKPOINT` makes one of a checkpoint")
-    size, by_sidecar = len(content), _check_sidecar(path, content)
-    try:
-        model = parse_onnx(content)
-        del content
-        properties = {p.key: p.value for p in model.metadata_props}
-        if METADATA_KEY not in properties:
-            raise UserError("an ONNX file that mtzoo did not export; use `mtzoo export`")
-        shapes = check_graph(model)
-        info = DeployInfo.from_json(properties[METADATA_KEY])
-        check_info(info, model, shapes)
-    except UserError as error:
-        raise UserError(f"{path}: {error}; {NAME_ONE}") from error
-    digest = properties.get(DIGEST_KEY)
-    if digest is not None and digest != content_digest(model, properties[METADATA_KEY]):
-        raise UserError(f"{path}: its weights, graph or description are not those that were exported: the hash in its metadata is "
-                        "another; take the original, or export the model again")
-    return DeployFile(path, info, model, size, by_sidecar or digest is not None)
-
-
-def _check_sidecar(path: Path, content: bytes) -> bool:
-    """Whether there is one; then its hash is the file's."""
-    sidecar = sidecar_path(path)
-    if not sidecar.exists():
-        return False
-    advice = f"export the model again, or remove it: {path.name} is enough"
-    data = read_whole(sidecar, "sidecar", MAX_SIDECAR_BYTES, advice)
-    try:
-        expected = json.loads(data)["sha256"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{sidecar}: unreadable; {advice}") from error
-    if expected != hashlib.sha256(content).hexdigest():
-        raise UserError(f"{path}: its sha256 is not the one in {sidecar.name}: the file was changed or the two do not belong "
-                        "together; export the model again")
-    return True
 
 
 def stored_integers(file: DeployFile) -> dict[str, Tensor]:

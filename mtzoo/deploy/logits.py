@@ -6,8 +6,8 @@ from dataclasses import replace
 from torch import nn
 
 from mtzoo.errors import UserError
-from mtzoo.postprocess import Decoder, LabelMapDecoder
-from mtzoo.postprocess.label_map import logit_exponent
+from mtzoo.layers.writer import to_numpy
+from mtzoo.postprocess.decoders import Decoder, LabelMapDecoder, logit_exponent
 from mtzoo.quantization import convert
 
 
@@ -24,6 +24,6 @@ def exact_decoders(net: nn.Module, decoders: Mapping[str, Decoder]) -> dict[str,
         integer = convert(net)
     except UserError:
         return dict(decoders)
-    exact = {task: replace(decoder, logit_exponent=logit_exponent(*integer.bound(task, "logits"), decoder.upsample))
+    exact = {task: replace(decoder, logit_exponent=logit_exponent(*map(to_numpy, integer.bound(task, "logits")), decoder.upsample))
              for task, decoder in wanted.items()}
     return {task: exact.get(task, decoder) for task, decoder in decoders.items()}

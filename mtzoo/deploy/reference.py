@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mtzoo.deploy.load import DeployFile, described_network
+from mtzoo.deploy.file import DeployFile
+from mtzoo.deploy.load import described_network
 from mtzoo.deploy.stored import stored_arrays
 from mtzoo.errors import UserError
 from mtzoo.graph import read_program, rounding_calls, signs

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from onnx.reference import ReferenceEvaluator
 
 from mtzoo.deploy.builder import GraphBuilder
 from mtzoo.errors import UserError, shown
@@ -123,6 +122,10 @@ class Signature:
 
     def run_tail(self, maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The outputs that NumPy makes of the float maps: what runtimes are compared with."""
+        from onnx.reference import (
+            ReferenceEvaluator,  # here, because it takes long to import, and only comparisons need it
+        )
+
         b = GraphBuilder()
         for name, value in maps.items():
             b.add_input(f"map.{name}", np.float32, value.shape)

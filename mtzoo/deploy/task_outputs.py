@@ -11,7 +11,7 @@ from mtzoo.deploy.image_class import emit_image_class
 from mtzoo.deploy.info import DeployInfo, TaskInfo
 from mtzoo.deploy.labels import Logits, emit_label_map
 from mtzoo.ops.geometry import DeployGeometry
-from mtzoo.postprocess import BoxDecoder, LabelMapDecoder
+from mtzoo.postprocess.decoders import BoxDecoder, LabelMapDecoder
 from mtzoo.task_kind import ByKind
 
 LOGITS, CLASS_MAP, BOX_MAP = "logits", "cls_s", "box_s"

@@ -11,7 +11,8 @@ from mtzoo.config import ExperimentConfig, TaskConfig
 from mtzoo.engine.stages import config_network
 from mtzoo.engine.taps import tapped
 from mtzoo.errors import UserError, did_you_mean
-from mtzoo.models import MultiTaskNet, NodeSpec, network_stride
+from mtzoo.graph_spec import NodeSpec
+from mtzoo.models import MultiTaskNet, network_stride
 from mtzoo.models.channel_plan import CHECKED_SIDE
 from mtzoo.models.costs import NodeCost, node_costs
 from mtzoo.models.multitask import IMAGE

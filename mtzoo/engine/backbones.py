@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from mtzoo.deploy.export import build_model
 from mtzoo.engine.random_weights import noise_images, settle_bn
 from mtzoo.errors import UserError
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import normalize_image
-from mtzoo.models import MultiTaskNet, NodeSpec
+from mtzoo.models import MultiTaskNet
 from mtzoo.models.costs import node_costs
 from mtzoo.models.task_graph import build_node
 from mtzoo.ops.geometry import DeployGeometry

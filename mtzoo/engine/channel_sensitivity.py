@@ -30,8 +30,8 @@ from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet
 from mtzoo.ops.label_maps import label_map_cells
 from mtzoo.ops.precision import exact_float32
-from mtzoo.postprocess import to_prediction
 from mtzoo.postprocess.label_map import label_map
+from mtzoo.postprocess.prediction import to_prediction
 from mtzoo.structures import RawOutputs, Sample
 from mtzoo.task_kind import task_kind
 

@@ -16,8 +16,8 @@ from mtzoo.errors import UserError
 from mtzoo.graph import read_program, result_shapes
 from mtzoo.machine import check_memory
 from mtzoo.models import MultiTaskNet, network_stride
-from mtzoo.ops.boxes import box_strides
-from mtzoo.postprocess.label_map import LabelMapDecoder
+from mtzoo.ops.box_maps import box_strides
+from mtzoo.postprocess.decoders import LabelMapDecoder
 from mtzoo.quantization import inexact_layers, layers_with_bn, prepare
 from mtzoo.structures import RawOutputs
 from mtzoo.task_kind import ByKind

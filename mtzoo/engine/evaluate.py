@@ -20,7 +20,8 @@ from mtzoo.evaluation.details import Details
 from mtzoo.evaluation.evaluator import Evaluator
 from mtzoo.layers import normalize_image
 from mtzoo.ops.precision import exact_float32
-from mtzoo.postprocess.prediction import Decoder, to_prediction
+from mtzoo.postprocess.decoders import Decoder
+from mtzoo.postprocess.prediction import to_prediction
 from mtzoo.progress import show_progress
 from mtzoo.signals import Stop
 from mtzoo.structures import Prediction, RawOutputs, Sample, flatten_outputs

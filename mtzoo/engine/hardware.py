@@ -24,8 +24,8 @@ from mtzoo.engine.hardware_chains import (
     kernel_of,
 )
 from mtzoo.errors import Caution
-from mtzoo.runtime.bench import WARM_UP, interleaved, machine
 from mtzoo.runtime.executors import OpenVinoExecutor
+from mtzoo.runtime.timing import WARM_UP, interleaved, machine
 
 Size = tuple[int, int, int]
 """Channels, height, width."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mtzoo.data.json_file import read_json
-from mtzoo.deploy.export import DISK_ADVICE
+from mtzoo.deploy.file import DISK_ADVICE
 from mtzoo.errors import UserError
 from mtzoo.plain_data import build
 from mtzoo.strict_json import write_json

@@ -7,11 +7,11 @@ import numpy as np
 import onnx
 
 from mtzoo.deploy.export import build_model
-from mtzoo.deploy.load import DeployFile
+from mtzoo.deploy.file import DeployFile
 from mtzoo.foreign.network import Foreign
 from mtzoo.ops.geometry import DeployGeometry
-from mtzoo.runtime.bench import interleaved
 from mtzoo.runtime.executors import OnnxRuntimeExecutor, OpenVinoExecutor
+from mtzoo.runtime.timing import interleaved
 
 
 def float_model(source: Foreign) -> onnx.ModelProto:

@@ -25,13 +25,14 @@ from mtzoo.foreign.distil import LEARNING_RATE, distil
 from mtzoo.foreign.float_network import FloatNetwork, Hw, from_model, named_outputs
 from mtzoo.foreign.input_layer import fold_image
 from mtzoo.foreign.onnx_file import read_onnx
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import normalize_image
 from mtzoo.lowering import Lowered, lower
-from mtzoo.models import MultiTaskNet, NodeSpec, build_network
+from mtzoo.models import MultiTaskNet, build_network
 from mtzoo.models.leaf_graph import describe_leaves
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.ops.precision import exact_float32
-from mtzoo.postprocess import AsIs
+from mtzoo.postprocess.decoders import AsIs
 from mtzoo.quantization import IntegerNet, QConfig, QConfigMap, convert, fold_bn, freeze
 
 NODE = "net"

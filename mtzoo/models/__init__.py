@@ -1,5 +1,6 @@
 """Networks. Importing this package registers every node type: a new backbone or head is one file and one line here."""
 
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.models import (  # noqa: F401
     bisenet_v2,
     deeplab,
@@ -23,7 +24,7 @@ from mtzoo.models.leaf_graph import LeafGraph
 from mtzoo.models.multitask import MultiTaskNet
 from mtzoo.models.published_backbone import start_from_published
 from mtzoo.models.stride import network_stride
-from mtzoo.models.task_graph import NodeSpec, build_network
+from mtzoo.models.task_graph import build_network
 from mtzoo.models.timm_backbone import Timm
 from mtzoo.models.torchvision_backbone import Torchvision
 from mtzoo.models.vargnet.backbone import VarGNetV2

@@ -1,22 +1,16 @@
 """Widths of single layers that differ from what the node specs say: how a pruned network is written down and built again."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 import torch
 from torch import nn
 
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.graph import drop_block
+from mtzoo.graph_spec import REMOVED, ChannelPlan, LayerChannels
 from mtzoo.layers import ConvBNAct, prune_channels
 from mtzoo.models.stride import network_stride
-
-LayerChannels = tuple[int, int, int]
-"""(input channels, output channels, groups) of a convolution."""
-ChannelPlan = Mapping[str, LayerChannels]
-"""Module path ("nodes.backbone.stem") -> its widths, of the layers that are narrower than their specs; REMOVED: a residual block that
-passes its input on."""
-REMOVED: LayerChannels = (0, 0, 0)
 
 CHECKED_SIDE = 64  # pixels of the image that a plan is tried on, at least
 

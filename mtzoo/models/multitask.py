@@ -4,11 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
+from mtzoo.graph_spec import IMAGE
 from mtzoo.layers import ImageQuant
 from mtzoo.structures import RawOutputs
-
-IMAGE = "image"
-"""What the first nodes read."""
 
 
 class MultiTaskNet(nn.Module):

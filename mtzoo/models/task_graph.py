@@ -1,17 +1,16 @@
 """Every task is its own graph of named nodes; nodes of the same name and spec are one module."""
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import torch
 from torch import nn
 
 from mtzoo.errors import UserError, did_you_mean, shown
+from mtzoo.graph_spec import ChannelPlan, NodeSpec
 from mtzoo.lowering import as_leaves
 from mtzoo.machine import check_memory
-from mtzoo.models.channel_plan import ChannelPlan, apply_channels
+from mtzoo.models.channel_plan import apply_channels
 from mtzoo.models.multitask import IMAGE, MultiTaskNet
 from mtzoo.registry import NODES, check_params, find
 from mtzoo.structures import FeatureSpec
@@ -20,35 +19,6 @@ LARGEST_NUMBER, MOST_NUMBERS = 4096, 64
 """Of a node's parameters: channels, depths, strides."""
 LARGEST_NUMBERS = {"factor": 64, "depth": 128}
 BYTES_OF_A_PARAMETER = 4
-
-
-@dataclass(frozen=True)
-class NodeSpec:
-    """A node of a task's graph.
-
-    Attributes:
-        name: Its name. Nodes with the same name in several tasks are one module.
-        type: The name of a registered class.
-        inputs: What it reads: `"image"`, nodes (all their features), or single features such as `"backbone.mod3"`.
-        params: The arguments of its constructor.
-
-    Raises:
-        UserError: The name cannot be part of a module path.
-    """
-
-    name: str
-    type: str
-    inputs: tuple[str, ...] = (IMAGE,)
-    params: Mapping[str, object] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Raises UserError for a name that cannot be a part of module paths such as "nodes.backbone.stem"."""
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", self.name) or self.name == IMAGE or hasattr(nn.ModuleDict, self.name):
-            raise UserError(f"node '{self.name}': letters, digits, _ and - only, and none of PyTorch's own names; rename it")
-
-    def __str__(self) -> str:
-        params = ", ".join(f"{k}={v!r}" for k, v in self.params.items())
-        return f"{self.type}(inputs={list(self.inputs)}{', ' if params else ''}{params})"
 
 
 def merge_graphs(graphs: Mapping[str, Sequence[NodeSpec]]) -> dict[str, NodeSpec]:
@@ -65,12 +35,19 @@ def merge_graphs(graphs: Mapping[str, Sequence[NodeSpec]]) -> dict[str, NodeSpec
                     raise UserError(f"task '{task}', node '{node.name}': reads '{source}', which no earlier node is called"
                                     f"{did_you_mean(source, seen)}")
             seen.add(node.name)
+            _check_name(node.name)
             if node.name in merged and merged[node.name] != node:
                 raise UserError(f"node '{node.name}' has two specs: {merged[node.name]} in task '{owner[node.name]}', "
                                 f"{node} in task '{task}'; give one of them another name or make them equal")
             merged.setdefault(node.name, node)
             owner.setdefault(node.name, task)
     return merged
+
+
+def _check_name(name: str) -> None:
+    """Raises UserError for a name that would hide an attribute of the module that holds the nodes."""
+    if hasattr(nn.ModuleDict, name):
+        raise UserError(f"node '{name}': PyTorch has this name for something else; rename the node")
 
 
 def build_node(spec: NodeSpec, in_specs: Sequence[FeatureSpec]) -> nn.Module:

@@ -3,14 +3,13 @@
 N images, L locations, G ground truths, K classes.
 """
 
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-RAW_LIMIT = 6.0  # raw distances are clamped to +-RAW_LIMIT before exp: at most stride * 403 pixels
+from mtzoo.ops.box_maps import RAW_LIMIT, box_strides
 
 
 class Locations(NamedTuple):
@@ -18,21 +17,6 @@ class Locations(NamedTuple):
 
     centers: Tensor
     strides: Tensor
-
-
-def box_strides(outputs: Mapping[str, Tensor]) -> list[int]:
-    """The strides of one detection task, ascending, from its output names: cls_s8, box_s8 -> [8].
-
-    Raises ValueError if a level has no cls or no box output.
-    """
-    found = {"cls": set(), "box": set()}
-    for name in outputs:
-        match = re.fullmatch(r"(cls|box)_s(\d+)", name)
-        if match:
-            found[match[1]].add(int(match[2]))
-    if not found["box"] or found["cls"] != found["box"]:
-        raise ValueError(f"outputs {list(outputs)}: a detection task needs cls_sX and box_sX for each stride X")
-    return sorted(found["box"])
 
 
 def level_centers(height: int, width: int, stride: int, device: torch.device | None = None) -> Tensor:

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from mtzoo.errors import UserError
 
-EXACT_LIMIT = 2**24  # float32 represents every integer up to this, so sums that stay within it are exact
 MIN_SCALE = 2.0**-32  # of something that is always zero
 
 

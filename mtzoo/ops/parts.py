@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from mtzoo.ops.fixed_point import EXACT_LIMIT
+from mtzoo.ops.exact import EXACT_LIMIT
 
 MOST_PARTS, MOST_BITS = 64, 16
 

@@ -1,41 +1,14 @@
 """Raw maps of one detection task -> boxes in input pixels. The reference the exported graph has to reproduce."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from mtzoo.errors import UserError
-from mtzoo.ops.boxes import box_strides, clip_boxes, flatten_levels
-
-MOST_BOXES = 1_000_000
-
-
-@dataclass(frozen=True)
-class BoxDecoder:
-    """The post-processing of a detection task.
-
-    Attributes:
-        score_threshold: Boxes with a lower score are dropped.
-        pre_nms_top_k: The number of boxes with the highest scores that go into NMS.
-        nms_iou: NMS within each class drops boxes with a larger IoU.
-        top_k: The number of boxes that are kept.
-    """
-
-    score_threshold: float = 0.05
-    pre_nms_top_k: int = 1000
-    nms_iou: float = 0.6
-    top_k: int = 100
-
-    def __post_init__(self) -> None:
-        for name in ("score_threshold", "nms_iou"):
-            if not 0.0 < getattr(self, name) < 1.0:
-                raise UserError(f"{name}={getattr(self, name)}: must be between 0 and 1")
-        for name in ("pre_nms_top_k", "top_k"):
-            if not 1 <= getattr(self, name) <= MOST_BOXES:
-                raise UserError(f"{name}={getattr(self, name)}: must be 1 or more, and at most {MOST_BOXES:,}")
+from mtzoo.ops.box_maps import box_strides
+from mtzoo.ops.boxes import clip_boxes, flatten_levels
+from mtzoo.postprocess.decoders import BoxDecoder
 
 
 class DecodedBoxes(NamedTuple):
@@ -74,7 +47,7 @@ def decode_detections(outputs: Mapping[str, Tensor], params: BoxDecoder) -> list
     logits, boxes, _ = flatten_levels(outputs)
     boxes = clip_boxes(boxes, (height * stride, width * stride))
     best, labels = logits.max(dim=-1)  # (N, L) each
-    floor = torch.logit(torch.tensor(params.score_threshold)).item()
+    floor = params.logit_threshold
     results = []
     for n in range(len(logits)):
         rows = (best[n] > floor).nonzero().flatten()

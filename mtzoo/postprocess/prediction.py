@@ -10,16 +10,11 @@ from torch import Tensor
 from mtzoo.ops import affine
 from mtzoo.ops.boxes import clip_boxes
 from mtzoo.ops.label_maps import SmallLabelMap
-from mtzoo.postprocess.as_is import AsIs
-from mtzoo.postprocess.boxes import BoxDecoder, DecodedBoxes, decode_detections
-from mtzoo.postprocess.image_class import ClassDecoder, classify
-from mtzoo.postprocess.label_map import LabelMapDecoder, label_map
+from mtzoo.postprocess.boxes import DecodedBoxes, decode_detections
+from mtzoo.postprocess.decoders import AsIs, BoxDecoder, ClassDecoder, Decoder, LabelMapDecoder
+from mtzoo.postprocess.image_class import classify
+from mtzoo.postprocess.label_map import label_map
 from mtzoo.structures import Detections, Prediction, RawOutputs
-from mtzoo.task_kind import ByKind
-
-Decoder = BoxDecoder | LabelMapDecoder | ClassDecoder | AsIs
-DECODERS: ByKind[type[Decoder]] = ByKind({"detection": BoxDecoder, "segmentation": LabelMapDecoder, "classification": ClassDecoder})
-"""Made without arguments, each is what a task has whose config chooses nothing."""
 
 
 def to_original(decoded: DecodedBoxes, to_input: np.ndarray, original_hw: tuple[int, int]) -> Detections:

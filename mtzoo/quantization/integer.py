@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from mtzoo.errors import UserError
 from mtzoo.graph import IMAGES, Program
 from mtzoo.layers import ConvBNAct, Leaf
-from mtzoo.ops.fixed_point import EXACT_LIMIT, requantize, shift_right_half_even, sum_bound
+from mtzoo.ops.exact import EXACT_LIMIT
+from mtzoo.ops.fixed_point import requantize, shift_right_half_even, sum_bound
 from mtzoo.ops.grid import Grid
 from mtzoo.ops.parts import Parts, plan_parts
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mtzoo.ops.fixed_point import EXACT_LIMIT, fake_quantize, scale_for, sum_bound, to_integers
+from mtzoo.ops.exact import EXACT_LIMIT
+from mtzoo.ops.fixed_point import fake_quantize, scale_for, sum_bound, to_integers
 from mtzoo.ops.parts import Parts, plan_parts
 from mtzoo.quantization.fake_quant import ActFakeQuant, ImageScale
 from mtzoo.quantization.qconfig import QConfig

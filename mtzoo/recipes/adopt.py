@@ -8,7 +8,7 @@ from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.channels import adopt_channels
 from mtzoo.console import PlainConsole
 from mtzoo.engine.checkpoint import load_checkpoint
-from mtzoo.models.channel_plan import REMOVED
+from mtzoo.graph_spec import REMOVED
 
 
 def adopt_checkpoint(config: ExperimentConfig, path: Path, console: PlainConsole) -> ExperimentConfig:

@@ -34,11 +34,11 @@ def demo(photos: list[Path], out: Path, *, console: "PlainConsole | None" = None
 
     photos: images and videos, or folders of them. Raises UserError for a path that does not exist.
     """
-    from mtzoo.engine.distributed import run_console
+    from mtzoo.console import PlainConsole
     from mtzoo.progress import shown_if
     from mtzoo.recipes.output_folder import claim_folder
 
-    console, started = console or run_console(), time.perf_counter()
+    console, started = console or PlainConsole(), time.perf_counter()
     found, left_out = list_inputs(photos, out)
     _lock = claim_folder(out, "--out", may_hold=None)
     for line in left_out:

@@ -9,7 +9,7 @@ from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.console import numbered
 from mtzoo.deploy.exactness import exactness_lines
 from mtzoo.deploy.export import export_model
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.engine.checkpoint import Checkpoint, save_checkpoint
 from mtzoo.engine.fingerprint import ADVICE
 from mtzoo.engine.ptq import integer_checkpoint, mixed_checkpoint

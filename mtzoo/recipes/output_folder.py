@@ -3,11 +3,14 @@
 import os
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mtzoo.config import ExperimentConfig
 from mtzoo.errors import UserError
 from mtzoo.files import cannot_write, check_writable, remove_leftovers_in
 from mtzoo.locks import LOCK, Lock, lock_folder
+
+if TYPE_CHECKING:  # whoever only uses a model needs no config
+    from mtzoo.config import ExperimentConfig
 
 
 def check_new_folder(out: Path, option: str = "--out", may_hold: Collection[str] = ()) -> None:
@@ -39,6 +42,6 @@ def claim_folder(folder: Path, option: str, may_hold: Collection[str] | None = (
     return lock
 
 
-def default_folder(config: ExperimentConfig, *parts: str) -> Path:
+def default_folder(config: "ExperimentConfig", *parts: str) -> Path:
     """work_dirs/<config>[-<part>]..."""
     return Path("work_dirs") / "-".join(part for part in (config.name.replace("/", "-"), *parts) if part)

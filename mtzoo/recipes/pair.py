@@ -16,7 +16,8 @@ from mtzoo.locate import find_model
 from mtzoo.progress import follows_console, show_progress
 from mtzoo.recipes.evaluate import NO_OPTIONS, check_data
 from mtzoo.recipes.idle_options import note_idle_model_options
-from mtzoo.recipes.models import load_pair, model_config, read_window
+from mtzoo.recipes.models import model_config
+from mtzoo.recipes.window_file import read_window
 from mtzoo.runtime.bench_pair import PairBenchReport, bench_pair
 from mtzoo.runtime.pair import ModelPair
 
@@ -57,7 +58,7 @@ def evaluate_pair(resize: str | Path, crop: str | Path, *, window: str | Path | 
         UserError: The models are no pair, or data are missing.
     """
     whole = find_model(resize)
-    pair = load_pair(whole, find_model(crop), read_window(Path(window)) if window else None, "openvino", threads)
+    pair = ModelPair.load(whole, find_model(crop), threads=threads, window=read_window(Path(window)) if window else None)
     config = model_config(pair.crop, options)
     note_idle_model_options(pair.crop, options, "eval-pair")
     check_data(config, console or run_console(), render=render)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import numbered
-from mtzoo.deploy.load import DeployFile
+from mtzoo.deploy.file import DeployFile
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.fingerprint import ADVICE

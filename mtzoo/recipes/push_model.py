@@ -20,7 +20,7 @@ def push_model(name: str, zoo: Path, *, model: Path | None = None, checkpoint: P
     model: a deploy model, whose sidecar goes with it; checkpoint: a float one, which becomes safetensors with its config; stored: how
     its weights are kept. Raises UserError for nothing to push, and for files that are none of these.
     """
-    from mtzoo.deploy.load import read_deploy_file
+    from mtzoo.deploy.file import read_deploy_file
     from mtzoo.engine.checkpoint import load_checkpoint
     from mtzoo.engine.weights_file import write_weights
     from mtzoo.hub import push

@@ -12,7 +12,7 @@ from mtzoo.compression.sparsity import UNSTRUCTURED
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.overrides import override
 from mtzoo.console import PlainConsole
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.distributed import is_main, run_console
 from mtzoo.engine.fingerprint import ADVICE

@@ -9,7 +9,7 @@ import numpy as np
 
 from mtzoo.data.images import read_image
 from mtzoo.data.input_files import spread_images
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.deploy.reference import reference_network
 from mtzoo.errors import UserError
 from mtzoo.locate import find_model

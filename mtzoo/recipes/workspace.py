@@ -15,8 +15,8 @@ from mtzoo.compression import Corrections
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import PlainConsole
 from mtzoo.deploy.export import build_model, export_model
+from mtzoo.deploy.file import DeployFile, read_deploy_file
 from mtzoo.deploy.info import DeployInfo
-from mtzoo.deploy.load import DeployFile, read_deploy_file
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.evaluate import evaluate_shown, network_predictor
 from mtzoo.engine.pictures import pick_samples

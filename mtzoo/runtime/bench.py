@@ -5,34 +5,28 @@ graph without quantizers. Rounds are interleaved, so that a busy or throttled ma
 each is warmed up anew, so that none pays for the one before it.
 """
 
-import os
-import platform
-import random
 import statistics
-import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
 
-import numpy as np
 import onnx
 import torch
 
 from mtzoo.deploy.export import build_model
+from mtzoo.deploy.file import DeployFile, read_deploy_file
 from mtzoo.deploy.info import DeployInfo
-from mtzoo.deploy.load import DeployFile, fake_quant_network, network_outputs, read_deploy_file, stored_integers
+from mtzoo.deploy.load import fake_quant_network, network_outputs, stored_integers
 from mtzoo.deploy.reference import reference_network
 from mtzoo.errors import UserError
 from mtzoo.models import MultiTaskNet
-from mtzoo.postprocess import to_prediction
+from mtzoo.postprocess.prediction import to_prediction
 from mtzoo.quantization import set_fake_quant
 from mtzoo.runtime.executors import Arrays, OnnxRuntimeExecutor, OpenVinoExecutor, Precision
-from mtzoo.runtime.feeds import feeds_for, seen_image
+from mtzoo.runtime.feeds import noise_feeds, seen_image
+from mtzoo.runtime.timing import interleaved, machine
 
-Name = TypeVar("Name", bound=Hashable)
-WARM_UP = 3
 INT8, MIXED, FLOAT = "int8", "mixed", "float"
 """What a file is called: of an integer network, or of one that is none."""
 BF16 = "openvino bf16"
@@ -176,41 +170,3 @@ def compare_latency(models: Mapping[str, onnx.ModelProto], info: DeployInfo, thr
     executors = {name: OpenVinoExecutor(model, threads, precisions.get(name, "f32")) for name, model in models.items()}
     times = interleaved({name: lambda e=executor: e.run(feeds) for name, executor in executors.items()}, runs, on_round)
     return {name: statistics.median(t) for name, t in times.items()}
-
-
-def interleaved(calls: Mapping[Name, Callable[[], object]], runs: int,
-                on_round: Callable[[int], None] | None) -> dict[Name, list[float]]:
-    """Milliseconds of each call in each round, after as many untimed rounds, at most WARM_UP.
-
-    Each is called once untimed right before: the threads of ONNX Runtime and of torch go on spinning when their work is done, and
-    would slow what comes after them by up to a half; the caches are left by another network. Each round has another order.
-    """
-    times: dict[Name, list[float]] = {name: [] for name in calls}
-    shuffler = random.Random(0)
-    for i in range(-min(WARM_UP, runs), runs):
-        for name, call in shuffler.sample(list(calls.items()), len(calls)):
-            call()
-            start = time.perf_counter()
-            call()
-            if i >= 0:
-                times[name].append((time.perf_counter() - start) * 1e3)
-        if on_round is not None and i >= 0:
-            on_round(i + 1)
-    return times
-
-
-def noise_feeds(info: DeployInfo) -> Arrays:
-    """Noise: how long a convolution takes does not depend on what it sees, and NMS finds few boxes in it."""
-    hw = info.geometry.input_hw
-    return feeds_for(info, np.random.default_rng(0).integers(0, 256, (*hw, 3), dtype=np.uint8), hw)
-
-
-def machine() -> str:
-    """Model of the CPU and its number of cores."""
-    model = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass  # no Linux: the general name has to do
-    return f"{model}, {os.cpu_count()} cores"

@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from mtzoo.deploy.export import build_model
-from mtzoo.deploy.load import fake_quant_network, read_deploy_file, stored_integers
+from mtzoo.deploy.file import read_deploy_file
+from mtzoo.deploy.load import fake_quant_network, stored_integers
 from mtzoo.models import network_stride
 from mtzoo.ops.geometry import DeployGeometry
-from mtzoo.postprocess import merge
-from mtzoo.runtime.bench import interleaved, machine
+from mtzoo.postprocess.merge import merge
 from mtzoo.runtime.executors import OpenVinoExecutor
 from mtzoo.runtime.feeds import feeds_for
 from mtzoo.runtime.pair import ModelPair
+from mtzoo.runtime.timing import interleaved, machine
 
 RESIZE, CROP, MERGE, WHOLE = "resize", "crop", "merge", "whole image"
 

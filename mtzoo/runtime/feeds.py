@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mtzoo.deploy.box_geometry import CROP_XY, IM_HW
-from mtzoo.deploy.info import DeployInfo
+from mtzoo.deploy.info import CROP_XY, IM_HW, DeployInfo
 from mtzoo.errors import UserError
 from mtzoo.ops.color import decode, encode
 from mtzoo.runtime.executors import Arrays
@@ -75,3 +74,9 @@ def check_feeds(info: DeployInfo, feeds: Mapping[str, np.ndarray]) -> None:
             raise UserError(f"input '{tensor.name}' is a {type(found).__name__}; expected a NumPy array")
         if found.shape != tensor.shape or found.dtype != np.dtype(tensor.dtype):
             raise UserError(f"input '{tensor.name}' is {found.dtype} {found.shape}; the model reads {tensor.dtype} {tensor.shape}")
+
+
+def noise_feeds(info: DeployInfo) -> Arrays:
+    """Noise: how long a convolution takes does not depend on what it sees, and NMS finds few boxes in it."""
+    hw = info.geometry.input_hw
+    return feeds_for(info, np.random.default_rng(0).integers(0, 256, (*hw, 3), dtype=np.uint8), hw)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import onnx
 
 from mtzoo.deploy.info import DeployInfo
-from mtzoo.runtime.bench import noise_feeds
 from mtzoo.runtime.executors import OpenVinoExecutor
+from mtzoo.runtime.feeds import noise_feeds
 
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
 MARK = ".conv"  # what `mtzoo.deploy.network` calls the convolution of a layer, and what OpenVINO appends to

@@ -8,22 +8,20 @@ from pathlib import Path
 from typing import overload
 
 import numpy as np
-import torch
 
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.deploy.info import DeployInfo
 from mtzoo.deploy.label_bound import inexact_label_maps
-from mtzoo.deploy.load import read_deploy_file
 from mtzoo.errors import Caution, UserError
 from mtzoo.locate import find_model
 from mtzoo.ops.geometry import CropWindow
-from mtzoo.postprocess import to_prediction
 from mtzoo.runtime.answers import ANSWERS, Seen
 from mtzoo.runtime.executors import Arrays, Executor, build_executor
 from mtzoo.runtime.feeds import check_feeds, check_image, feeds_for_images
 from mtzoo.runtime.model_cache import cache_folder
 from mtzoo.runtime.result import Result
 from mtzoo.runtime.sources import Source, is_image, read_frames
-from mtzoo.structures import Prediction, RawOutputs, Xyxy
+from mtzoo.structures import Prediction, Xyxy
 
 
 class DeployModel:
@@ -217,20 +215,13 @@ class DeployModel:
             if f"{name}.{answer.output}" in outputs:
                 answer.read(result, name, task, outputs, seen)
             else:
-                raw = {name: raw_outputs(outputs)[name]}
-                result.update(to_prediction(raw, [seen.to_input], [original_hw], {name: task.decoder})[0])
+                # here, because it needs torch, which files with post-processing do not
+                from mtzoo.runtime.raw import decode_maps
+
+                result.update(decode_maps(name, task, outputs, seen))
         return result
 
 
 def of_image(outputs: Mapping[str, np.ndarray], n: int) -> Arrays:
     """The outputs of the n-th image of a batch."""
     return {name: value[n:n + 1] for name, value in outputs.items()}
-
-
-def raw_outputs(outputs: Arrays) -> RawOutputs:
-    """{"det_person.cls_s8": array} -> {"det_person": {"cls_s8": tensor}}."""
-    nested: RawOutputs = {}
-    for key, value in outputs.items():
-        task, _, output = key.partition(".")
-        nested.setdefault(task, {})[output] = torch.from_numpy(value)
-    return nested

@@ -1,11 +1,14 @@
 """A resize and a crop network on one image."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from mtzoo.errors import UserError
-from mtzoo.postprocess import MergeRule, merge
+from mtzoo.ops.geometry import CropWindow
+from mtzoo.plain_data import build
+from mtzoo.postprocess.merge import MergeRule, merge
 from mtzoo.runtime.feeds import check_image
 from mtzoo.runtime.model import DeployModel
 from mtzoo.structures import Prediction, Xyxy
@@ -53,6 +56,15 @@ class ModelPair:
                 raise UserError(f"task '{task}': the resize model's classes are {', '.join(resize.classes[task])}, the crop model's "
                                 f"{', '.join(crop.classes[task])}; answers of different classes cannot be merged")
         self.resize, self.crop, self.rule = resize, crop, rule
+
+    @classmethod
+    def load(cls, resize: str | Path, crop: str | Path, executor: str = "openvino", threads: int | None = None, *,
+             window: CropWindow | None = None) -> "ModelPair":
+        """Two deploy models, merged by the rule in the crop model's config. executor, threads: as for `DeployModel`; window: instead
+        of the crop model's own."""
+        near, far = (DeployModel(path, executor=executor, threads=threads) for path in (resize, crop))
+        rule = build(MergeRule, far.info.config.get("merge", {}), "merge")
+        return cls(near, far.at(window) if window else far, rule)
 
     @property
     def classes(self) -> dict[str, tuple[str, ...]]:

@@ -11,8 +11,9 @@ import onnx
 from onnx import numpy_helper
 
 from mtzoo.deploy.info import DeployInfo
-from mtzoo.runtime.bench import interleaved, noise_feeds
 from mtzoo.runtime.executors import OnnxRuntimeExecutor, OpenVinoExecutor
+from mtzoo.runtime.feeds import noise_feeds
+from mtzoo.runtime.timing import interleaved
 
 SPARSE_RATE = 0.3
 """Share of zeros from which OpenVINO's option for sparse weights may store a layer's weights compressed."""

@@ -15,23 +15,19 @@ import torch
 from torch import Tensor
 
 from mtzoo.deploy.builder import GraphBuilder
+from mtzoo.deploy.file import DeployFile, read_deploy_file
 from mtzoo.deploy.info import DeployInfo
-from mtzoo.deploy.load import (
-    DeployFile,
-    fake_quant_network,
-    integer_network,
-    network_outputs,
-    read_deploy_file,
-    stored_integers,
-)
+from mtzoo.deploy.load import fake_quant_network, integer_network, network_outputs, stored_integers
 from mtzoo.deploy.signature import Signature
 from mtzoo.errors import UserError
-from mtzoo.runtime.answers import ANSWERS, Seen, compare_exact
+from mtzoo.runtime.answers import ANSWERS, Seen
 from mtzoo.runtime.every_executor import OTHER_FORMATS, build_all, every_executor
 from mtzoo.runtime.executors import Arrays, Executor, build_executor
 from mtzoo.runtime.feeds import feeds_for_images, seen_image
-from mtzoo.runtime.model import of_image, raw_outputs
+from mtzoo.runtime.model import of_image
+from mtzoo.runtime.raw import raw_outputs
 from mtzoo.runtime.tally import SCORE_TOLERANCE, Tally
+from mtzoo.runtime.wanted import WANTED, compare_exact
 from mtzoo.structures import RawOutputs, flatten_outputs
 
 RUNTIMES = ("onnxruntime", "openvino")
@@ -161,7 +157,7 @@ def _compare_integer(tally: Tally, info: DeployInfo, expected: RawOutputs, actua
     if info.signature is not None:
         return
     for name, task in info.tasks.items():
-        made = ANSWERS[task.kind].exact(task, actual[name])
+        made = WANTED[task.kind].exact(task, actual[name])
         compare_exact(tally, name, task, expected[name], {f"{name}.{key}": value for key, value in made.items()})
 
 
@@ -169,9 +165,8 @@ def _compare_deployed(tally: Tally, info: DeployInfo, outputs: Arrays, expected:
     """The file's answers for one image, if it has them."""
     seen = Seen(info.geometry.view(original_hw).affine, original_hw)
     for name, task in info.tasks.items():
-        answer = ANSWERS[task.kind]
-        if f"{name}.{answer.output}" in outputs:
-            answer.compare(tally, name, task, expected[name], outputs, seen)
+        if f"{name}.{ANSWERS[task.kind].output}" in outputs:
+            WANTED[task.kind].compare(tally, name, task, expected[name], outputs, seen)
 
 
 def _compare_foreign(tally: Tally, signature: Signature, outputs: Arrays, expected: RawOutputs) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from mtzoo.deploy.load import DeployFile, network_outputs
+from mtzoo.deploy.file import DeployFile
+from mtzoo.deploy.load import network_outputs
 from mtzoo.deploy.reference import output_steps
 from mtzoo.errors import UserError
 from mtzoo.models import MultiTaskNet

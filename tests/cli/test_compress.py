@@ -9,7 +9,7 @@ import pytest
 
 from mtzoo.cli.main import main
 from mtzoo.compression.candidates import ORIGINAL
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.engine import candidates
 from mtzoo.engine.compress_state import STATE
 from mtzoo.recipes.compress import search

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from mtzoo.cli.main import main
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.recipes import compress
 from mtzoo.recipes.compress.search import CompressResult, open_state

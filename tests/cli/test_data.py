@@ -7,7 +7,7 @@ import pytest
 
 from mtzoo.cli.data_synth import parse_size
 from mtzoo.cli.main import main
-from mtzoo.data import CocoBoxes, MaskFolder
+from mtzoo.data.sources import CocoBoxes, MaskFolder
 from mtzoo.errors import UserError
 
 

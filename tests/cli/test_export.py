@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from mtzoo.cli.main import main
-from mtzoo.deploy import fake_quant_network, integer_network, read_deploy_file, stored_integers
-from mtzoo.deploy.load import network_outputs
-from mtzoo.runtime import build_executor
+from mtzoo.deploy.file import read_deploy_file
+from mtzoo.deploy.load import fake_quant_network, integer_network, network_outputs, stored_integers
+from mtzoo.runtime.executors import build_executor
 from mtzoo.runtime.feeds import feeds_for
 from mtzoo.runtime.verify import with_raw_outputs
 from mtzoo.structures import flatten_outputs

@@ -7,7 +7,7 @@ import cv2
 import pytest
 
 from mtzoo.cli.main import main
-from mtzoo.deploy import export_model
+from mtzoo.deploy.export import export_model
 from mtzoo.recipes.models import export_spec
 from tests.deploy.helpers import spec
 from tests.runtime.test_model import photo

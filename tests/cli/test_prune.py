@@ -8,7 +8,7 @@ import torch
 
 from mtzoo.cli.main import main
 from mtzoo.config import config_from_dict, load_config
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.stages import network_at
 from mtzoo.models.channel_plan import channels_of

@@ -11,7 +11,7 @@ import torch
 from mtzoo.cli.main import main
 from mtzoo.config import config_from_dict, load_config
 from mtzoo.config.portable import portable
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.engine.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
 from mtzoo.engine.stages import network_at
 from tests.cli.ptq_helpers import write_project

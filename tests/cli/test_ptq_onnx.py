@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mtzoo.cli.main import main
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from tests.foreign.files import model, op, saved, weights
 
 HW = (24, 32)

@@ -8,7 +8,7 @@ import torch
 
 from mtzoo.cli.main import main
 from mtzoo.config import load_config
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.engine.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
 from mtzoo.engine.stages import network_at
 from tests.cli.ptq_helpers import write_project

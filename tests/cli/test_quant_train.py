@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mtzoo.cli.main import main
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.engine.checkpoint import load_checkpoint
 from tests.engine.teachers import save_teacher
 from tests.tiny import config_values, write_config, write_images

@@ -7,7 +7,7 @@ import pytest
 from onnx import numpy_helper
 
 from mtzoo.cli.main import main
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.engine.checkpoint import load_checkpoint
 from tests.cli.ptq_helpers import write_project
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import normalize_image
-from mtzoo.models import MultiTaskNet, NodeSpec, build_network
+from mtzoo.models import MultiTaskNet, build_network
 from mtzoo.quantization import fold_bn
 from tests.quantization.helpers import images, randomize
 from tests.tiny import tiny_graphs

@@ -4,8 +4,9 @@ from mtzoo.compression.channels import ChannelGroup, channel_groups, removed_cha
 from mtzoo.compression.importance import weight_scores
 from mtzoo.compression.pruning import prune
 from mtzoo.graph import read_program
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import ConvBNAct
-from mtzoo.models import NodeSpec, build_network
+from mtzoo.models import build_network
 from tests.compression.helpers import mask, random_choice
 from tests.quantization.helpers import differing, images, outputs
 from tests.tiny import detection_head, segmentation_head

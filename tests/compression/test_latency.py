@@ -8,8 +8,9 @@ from mtzoo.compression.hardware_profile import KINDS, LEAF_KINDS, load_profile
 from mtzoo.compression.latency import leaf_kind, predict_latency, unmeasured_kinds, unmeasured_line
 from mtzoo.errors import UserError
 from mtzoo.graph import IMAGES, read_program, result_shapes
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import ConvBNAct, Table, UpsampleNearest
-from mtzoo.models import MultiTaskNet, NodeSpec, build_network
+from mtzoo.models import MultiTaskNet, build_network
 from tests.chain import chain
 from tests.layers.leaf_cases import CASES, LeafNet
 from tests.tiny import HW, tiny_graphs

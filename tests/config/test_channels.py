@@ -10,7 +10,8 @@ from mtzoo.config.load import select_tasks
 from mtzoo.engine.stages import network_at
 from mtzoo.errors import UserError
 from mtzoo.graph import read_program
-from mtzoo.models.channel_plan import REMOVED, channels_of
+from mtzoo.graph_spec import REMOVED
+from mtzoo.models.channel_plan import channels_of
 from tests.tiny import tiny_config, write_images
 
 PATH = Path("pruned.pt")

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from mtzoo.config import load_config
-from mtzoo.data import TrainPipeline
 from mtzoo.data.check import check_sources
 from mtzoo.data.dataset import MultiTaskDataset, read_arrays
 from mtzoo.data.groups import build_groups
+from mtzoo.data.pipeline import TrainPipeline
 from mtzoo.data.sampler import SampleIndex
 from mtzoo.engine.evaluate import task_data
 from mtzoo.errors import UserError

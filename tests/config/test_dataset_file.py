@@ -4,7 +4,7 @@ import pytest
 
 from mtzoo.config import config_from_dict
 from mtzoo.config.dataset_file import read_dataset_file, with_dataset
-from mtzoo.data import MaskFolder, MaskList
+from mtzoo.data.sources import MaskFolder, MaskList
 from mtzoo.errors import UserError
 from tests.tiny import config_values
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mtzoo.compression import channel_groups, weight_scores
 from mtzoo.config import ExperimentConfig, config_from_dict, load_config
 from mtzoo.config.solver import OptimizerSpec
-from mtzoo.deploy import export_model
+from mtzoo.deploy.export import export_model
 from mtzoo.engine.checks import check_network
 from mtzoo.engine.loop import train_step
 from mtzoo.engine.losses import MultiTaskLoss
@@ -25,7 +25,7 @@ from mtzoo.locate import find_config, list_configs
 from mtzoo.models import MultiTaskNet, network_stride
 from mtzoo.quantization import calibrate, convert, freeze, prepare, set_observing
 from mtzoo.recipes.models import export_spec
-from mtzoo.runtime import verify
+from mtzoo.runtime.verify import verify
 from mtzoo.structures import Batch, Boxes, flatten_outputs
 from tests.compression.helpers import random_removal
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtzoo.data import CocoBoxes, MaskFolder, TaskData
+from mtzoo.data.sources import CocoBoxes, MaskFolder, TaskData
 
 HW = (48, 64)
 

@@ -7,17 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtzoo.data import (
-    CocoBoxes,
-    MaskFolder,
-    MultiTaskDataset,
-    Photometric,
-    SampleIndex,
-    TaskData,
-    TrainGeometry,
-    TrainPipeline,
-)
 from mtzoo.data.augmentation import Augmentation, CopyPaste, Erase, MixUp, Mosaic, join_tiles
+from mtzoo.data.dataset import MultiTaskDataset
+from mtzoo.data.geometry import TrainGeometry
+from mtzoo.data.photometric import Photometric
+from mtzoo.data.pipeline import TrainPipeline
+from mtzoo.data.sampler import SampleIndex
+from mtzoo.data.sources import CocoBoxes, MaskFolder, TaskData
 from mtzoo.data.warp import Warp
 from mtzoo.errors import UserError
 from mtzoo.structures import IGNORE, Boxes, Sample

@@ -3,8 +3,11 @@ import numpy as np
 import pytest
 import torch
 
-from mtzoo.data import MultiTaskDataset, TrainGeometry, TrainPipeline, bench
+from mtzoo.data import bench
 from mtzoo.data.bench import BOUND, KEPT, PLAIN, STAGES, bench_input, decode_only, scaling, worker_counts
+from mtzoo.data.dataset import MultiTaskDataset
+from mtzoo.data.geometry import TrainGeometry
+from mtzoo.data.pipeline import TrainPipeline
 from mtzoo.errors import UserError
 
 PIPELINE = TrainPipeline(TrainGeometry(crop_hw=(32, 64), resize_hw=(48, 1000), reduced_decode=True))

@@ -5,10 +5,13 @@ import cv2
 import numpy as np
 import pytest
 
-from mtzoo.data import EvalPipeline, MultiTaskDataset, Photometric, TaskData, TrainGeometry, TrainPipeline, eval_sets
-from mtzoo.data.dataset import read_sample
+from mtzoo.data.dataset import MultiTaskDataset, eval_sets, read_sample
+from mtzoo.data.geometry import TrainGeometry
 from mtzoo.data.images import full_size, read_image
+from mtzoo.data.photometric import Photometric
+from mtzoo.data.pipeline import EvalPipeline, TrainPipeline
 from mtzoo.data.sampler import SampleIndex
+from mtzoo.data.sources import TaskData
 from mtzoo.errors import UserError
 from mtzoo.ops.affine import map_boxes
 from mtzoo.ops.geometry import DeployGeometry

@@ -142,7 +142,8 @@ def test_scene_labels_need_no_file():
 
 
 def test_windows_keep_the_label_and_a_batch_says_who_has_none(tmp_path):
-    from mtzoo.data import Photometric, TrainGeometry
+    from mtzoo.data.geometry import TrainGeometry
+    from mtzoo.data.photometric import Photometric
 
     root = write_images(tmp_path / "data")
     (root / "rows.txt").write_text("".join(f"{i}.png {CLASSES[i % 2]}\n" for i in range(3)))
@@ -158,7 +159,7 @@ def test_windows_keep_the_label_and_a_batch_says_who_has_none(tmp_path):
 
 
 def masks_of(root):
-    from mtzoo.data import MaskFolder
+    from mtzoo.data.sources import MaskFolder
 
     return MaskFolder(str(root / "images"), str(root / "masks"), "masks")
 

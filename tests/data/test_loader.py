@@ -4,18 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from mtzoo.data import (
-    EvalPipeline,
-    MultiTaskDataset,
-    Photometric,
-    TrainGeometry,
-    TrainPipeline,
-    collate,
-    eval_sets,
-    make_eval_loader,
-    make_loader,
-)
-from mtzoo.data.loader import load_batch
+from mtzoo.data.dataset import MultiTaskDataset, eval_sets
+from mtzoo.data.geometry import TrainGeometry
+from mtzoo.data.loader import collate, load_batch, make_eval_loader, make_loader
+from mtzoo.data.photometric import Photometric
+from mtzoo.data.pipeline import EvalPipeline, TrainPipeline
 from mtzoo.data.sampler import SampleIndex
 from mtzoo.errors import UserError
 from mtzoo.ops.geometry import DeployGeometry

@@ -2,10 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mtzoo.data import MaskList, TaskData
 from mtzoo.data.dataset import read_arrays
 from mtzoo.data.groups import collect_groups
 from mtzoo.data.mask_list import read_mask_list
+from mtzoo.data.sources import MaskList, TaskData
 from mtzoo.errors import UserError
 from mtzoo.structures import IGNORE
 

@@ -1,8 +1,8 @@
 import pytest
 
-from mtzoo.data import MaskFolder
 from mtzoo.data.images import UNMAPPED
 from mtzoo.data.masks import label_table, read_mask_folder
+from mtzoo.data.sources import MaskFolder
 from mtzoo.errors import UserError
 from mtzoo.structures import IGNORE
 

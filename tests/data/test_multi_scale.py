@@ -5,18 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtzoo.data import (
-    CocoBoxes,
-    MaskFolder,
-    MultiTaskDataset,
-    Photometric,
-    SampleIndex,
-    TaskData,
-    TrainGeometry,
-    TrainPipeline,
-)
 from mtzoo.data.augmentation import Augmentation, Mosaic, MultiScale
+from mtzoo.data.dataset import MultiTaskDataset
+from mtzoo.data.geometry import TrainGeometry
 from mtzoo.data.multi_scale import SizeSchedule, sizes_between
+from mtzoo.data.photometric import Photometric
+from mtzoo.data.pipeline import TrainPipeline
+from mtzoo.data.sampler import SampleIndex
+from mtzoo.data.sources import CocoBoxes, MaskFolder, TaskData
 from mtzoo.errors import UserError
 from mtzoo.ops.affine import map_boxes
 from mtzoo.structures import IGNORE

@@ -1,19 +1,12 @@
 import numpy as np
 import pytest
 
-from mtzoo.data import (
-    CocoBoxes,
-    EvalPipeline,
-    MaskFolder,
-    MultiTaskDataset,
-    Photometric,
-    SampleIndex,
-    TaskData,
-    TrainGeometry,
-    TrainPipeline,
-    eval_sets,
-)
-from mtzoo.data.pipeline import pick_focus
+from mtzoo.data.dataset import MultiTaskDataset, eval_sets
+from mtzoo.data.geometry import TrainGeometry
+from mtzoo.data.photometric import Photometric
+from mtzoo.data.pipeline import EvalPipeline, TrainPipeline, pick_focus
+from mtzoo.data.sampler import SampleIndex
+from mtzoo.data.sources import CocoBoxes, MaskFolder, TaskData
 from mtzoo.ops.affine import invert, map_boxes
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.structures import IGNORE, Boxes, Sample

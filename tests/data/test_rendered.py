@@ -3,8 +3,8 @@ import types
 
 import pytest
 
-from mtzoo.data import SyntheticScenes
 from mtzoo.data.rendered import ensure_rendered
+from mtzoo.data.sources import SyntheticScenes
 from mtzoo.errors import UserError
 
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from mtzoo.config import config_from_dict
-from mtzoo.data import MultiTaskDataset, TrainGeometry, TrainPipeline
+from mtzoo.data.dataset import MultiTaskDataset
+from mtzoo.data.geometry import TrainGeometry
 from mtzoo.data.groups import build_groups
+from mtzoo.data.pipeline import TrainPipeline
 from mtzoo.data.repeat_factors import repeat_factors
 from mtzoo.errors import UserError
 from tests.tiny import config_values, write_images

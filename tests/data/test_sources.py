@@ -1,7 +1,6 @@
 import pytest
 
-from mtzoo.data import CocoBoxes, MaskFolder, SyntheticScenes, TaskData
-from mtzoo.data.sources import expand_path
+from mtzoo.data.sources import CocoBoxes, MaskFolder, SyntheticScenes, TaskData, expand_path
 from mtzoo.errors import UserError
 
 

@@ -8,13 +8,14 @@ import onnx
 import pytest
 import torch
 
-from mtzoo.deploy import DeployInfo, ExportSpec, TaskInfo, export_model
+from mtzoo.deploy.export import ExportSpec, export_model
+from mtzoo.deploy.info import DeployInfo, TaskInfo
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet, build_network
 from mtzoo.ops.geometry import DeployGeometry
-from mtzoo.postprocess import BoxDecoder, LabelMapDecoder
+from mtzoo.postprocess.decoders import BoxDecoder, LabelMapDecoder
 from mtzoo.quantization import calibrate, fold_bn, freeze, prepare
-from mtzoo.runtime import build_executor
+from mtzoo.runtime.executors import build_executor
 from tests.quantization.helpers import images, randomize
 from tests.tiny import tiny_graphs
 

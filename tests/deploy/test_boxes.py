@@ -7,13 +7,15 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from mtzoo.deploy.box_geometry import IM_HW
 from mtzoo.deploy.boxes import DetectionMaps, emit_boxes
 from mtzoo.deploy.builder import GraphBuilder
 from mtzoo.deploy.check_graph import check_graph
+from mtzoo.deploy.info import IM_HW
 from mtzoo.ops.geometry import DeployGeometry
-from mtzoo.postprocess import BoxDecoder, decode_detections, to_original
-from mtzoo.runtime import build_executor
+from mtzoo.postprocess.boxes import decode_detections
+from mtzoo.postprocess.decoders import BoxDecoder
+from mtzoo.postprocess.prediction import to_original
+from mtzoo.runtime.executors import build_executor
 from tests.deploy.helpers import GEOMETRY, RUNTIMES
 
 ORIGINALS = [(144, 180), (100, 300), (1080, 1350)]

@@ -7,10 +7,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from mtzoo.deploy import read_deploy_file
 from mtzoo.deploy.builder import GraphBuilder
 from mtzoo.deploy.check_graph import FEW, check_graph
-from mtzoo.deploy.export import DIGEST_KEY, METADATA_KEY
+from mtzoo.deploy.file import DIGEST_KEY, METADATA_KEY, read_deploy_file
 from mtzoo.deploy.wire import MAX_OTHER_BYTES
 from mtzoo.errors import UserError
 

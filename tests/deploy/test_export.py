@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from mtzoo.deploy import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.errors import UserError
 from tests.deploy.helpers import GEOMETRY, HW, TASKS, export, float_net, prepared_net
 

@@ -4,15 +4,19 @@ import numpy as np
 import pytest
 import torch
 
-from mtzoo.deploy import ExportSpec, TaskInfo, export_model
 from mtzoo.deploy.builder import GraphBuilder
+from mtzoo.deploy.export import ExportSpec, export_model
 from mtzoo.deploy.image_class import emit_image_class
+from mtzoo.deploy.info import TaskInfo
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import normalize_image
-from mtzoo.models import NodeSpec, build_network
+from mtzoo.models import build_network
 from mtzoo.ops.geometry import DeployGeometry
-from mtzoo.postprocess import ClassDecoder, classify
+from mtzoo.postprocess.decoders import ClassDecoder
+from mtzoo.postprocess.image_class import classify
 from mtzoo.quantization import calibrate, fold_bn, freeze, prepare
-from mtzoo.runtime import DeployModel, verify
+from mtzoo.runtime.model import DeployModel
+from mtzoo.runtime.verify import verify
 from tests.deploy.helpers import NETWORK_RUNTIMES, RUNTIMES, run_model
 from tests.tiny import BACKBONE, BLOCKS, HW, NECK
 

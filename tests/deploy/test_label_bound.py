@@ -6,12 +6,11 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from mtzoo.deploy import read_deploy_file
-from mtzoo.deploy.export import write_model
+from mtzoo.deploy.file import read_deploy_file, write_model
 from mtzoo.deploy.label_bound import inexact_label_maps
 from mtzoo.errors import Caution
 from mtzoo.quantization import convert
-from mtzoo.runtime import DeployModel
+from mtzoo.runtime.model import DeployModel
 
 BIAS = "nodes.seg_head.classify.bias"
 

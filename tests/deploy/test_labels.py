@@ -7,8 +7,9 @@ from torch.nn import functional as F
 from mtzoo.deploy.builder import GraphBuilder
 from mtzoo.deploy.labels import Logits, corner_weights, emit_label_map
 from mtzoo.ops.bilinear import FACTORS, bilinear_bits
-from mtzoo.ops.fixed_point import EXACT_LIMIT
-from mtzoo.postprocess import LabelMapDecoder, label_map
+from mtzoo.ops.exact import EXACT_LIMIT
+from mtzoo.postprocess.decoders import LabelMapDecoder
+from mtzoo.postprocess.label_map import label_map
 from tests.deploy.helpers import RUNTIMES, run_model
 
 PLAIN = "onnxruntime without optimisation"

@@ -7,10 +7,10 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from mtzoo.deploy import fake_quant_network, integer_network, read_deploy_file, stored_integers
-from mtzoo.deploy.load import described_network, network_outputs
+from mtzoo.deploy.file import read_deploy_file
+from mtzoo.deploy.load import described_network, fake_quant_network, integer_network, network_outputs, stored_integers
 from mtzoo.errors import UserError
-from mtzoo.models import NodeSpec
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.quantization import integer_state
 from mtzoo.structures import flatten_outputs
 from tests.deploy.helpers import export, prepared_net

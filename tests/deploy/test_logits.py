@@ -5,15 +5,18 @@ import numpy as np
 import pytest
 import torch
 
-from mtzoo.deploy import export_model, read_deploy_file
+from mtzoo.deploy.export import export_model
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.deploy.load import fake_quant_network, integer_network, network_outputs, stored_integers
 from mtzoo.deploy.logits import exact_decoders
 from mtzoo.errors import UserError
 from mtzoo.ops.bilinear import bilinear_bits
-from mtzoo.ops.fixed_point import EXACT_LIMIT
-from mtzoo.postprocess import BoxDecoder, LabelMapDecoder, label_map
+from mtzoo.ops.exact import EXACT_LIMIT
+from mtzoo.postprocess.decoders import BoxDecoder, LabelMapDecoder
+from mtzoo.postprocess.label_map import label_map
 from mtzoo.quantization import convert, fold_bn, freeze
-from mtzoo.runtime import DeployModel, verify
+from mtzoo.runtime.model import DeployModel
+from mtzoo.runtime.verify import verify
 from tests.deploy.helpers import HW, TASKS, prepared_net, spec
 from tests.quantization.helpers import images
 

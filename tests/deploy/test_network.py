@@ -5,11 +5,13 @@ import pytest
 import torch
 from onnx import TensorProto
 
-from mtzoo.deploy import TaskInfo, build_model
+from mtzoo.deploy.export import build_model
+from mtzoo.deploy.info import TaskInfo
 from mtzoo.deploy.load import network_outputs
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import normalize_image
-from mtzoo.models import NodeSpec, build_network
-from mtzoo.postprocess import LabelMapDecoder
+from mtzoo.models import build_network
+from mtzoo.postprocess.decoders import LabelMapDecoder
 from mtzoo.postprocess.label_map import label_map
 from mtzoo.quantization import QConfig, QConfigMap, calibrate, fold_bn, freeze, integer_state, prepare, set_fake_quant
 from mtzoo.structures import flatten_outputs

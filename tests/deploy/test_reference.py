@@ -8,7 +8,8 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from mtzoo.deploy.load import network_outputs, read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
+from mtzoo.deploy.load import network_outputs
 from mtzoo.deploy.reference import output_steps, reference_network
 from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image

@@ -10,7 +10,7 @@ from mtzoo.cli.main import main
 from mtzoo.compression import channel_groups, weight_scores
 from mtzoo.config import config_from_dict
 from mtzoo.console import PlainConsole
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.engine.auxiliary import auxiliary_costs, build_auxiliary
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.checks import check_network

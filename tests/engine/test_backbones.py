@@ -6,7 +6,7 @@ import openvino
 import pytest
 import torch
 
-from mtzoo.deploy import build_model
+from mtzoo.deploy.export import build_model
 from mtzoo.engine.backbones import INTEGER, Backbone, check, compare, describe, frozen_network
 from mtzoo.engine.random_weights import noise_images
 from mtzoo.errors import UserError

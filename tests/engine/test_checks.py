@@ -5,7 +5,8 @@ import pytest
 from mtzoo.config import config_from_dict
 from mtzoo.engine.checks import check_batch_size, check_integers, check_network, small_hw
 from mtzoo.errors import UserError
-from mtzoo.models import NodeSpec, build_network
+from mtzoo.graph_spec import NodeSpec
+from mtzoo.models import build_network
 from mtzoo.registry import NODES
 from tests.tiny import BACKBONE as TINY_BACKBONE
 from tests.tiny import config_values

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from mtzoo.cli.main import main
 from mtzoo.layers import normalize_image
-from mtzoo.ops.fixed_point import EXACT_LIMIT
+from mtzoo.ops.exact import EXACT_LIMIT
 from mtzoo.ops.precision import exact_float32
 from mtzoo.quantization import calibrate, convert, fold_bn, freeze, prepare
 from tests.engine.test_sync_bn import images as bn_images

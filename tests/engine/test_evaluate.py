@@ -10,7 +10,7 @@ from mtzoo.config import config_from_dict
 from mtzoo.data.dataset import eval_sets
 from mtzoo.data.loader import EvalBatch, collate_eval
 from mtzoo.data.pipeline import EvalPipeline
-from mtzoo.deploy import export_model
+from mtzoo.deploy.export import export_model
 from mtzoo.engine import evaluate as shared
 from mtzoo.engine.evaluate import (
     CutShort,
@@ -26,10 +26,10 @@ from mtzoo.engine.stages import network_at, quantization_of
 from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image
 from mtzoo.models import build_network
-from mtzoo.postprocess import LabelMapDecoder
+from mtzoo.postprocess.decoders import LabelMapDecoder
 from mtzoo.quantization import calibrate, fold_bn, prepare, set_observing
 from mtzoo.recipes.models import export_spec
-from mtzoo.runtime import DeployModel
+from mtzoo.runtime.model import DeployModel
 from mtzoo.signals import Stop
 from mtzoo.structures import Detections, Prediction
 from tests.quantization.helpers import randomize

@@ -3,7 +3,8 @@ import copy
 import pytest
 import torch
 
-from mtzoo.data import MultiTaskDataset, TrainPipeline
+from mtzoo.data.dataset import MultiTaskDataset
+from mtzoo.data.pipeline import TrainPipeline
 from mtzoo.engine.bad_images import BadImages
 from mtzoo.engine.evaluate import task_data, train_pipeline
 from mtzoo.engine.loop import BatchStream, train_step

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from mtzoo.compression import Corrections, quantize
 from mtzoo.data.images import read_image
-from mtzoo.deploy import build_model
+from mtzoo.deploy.export import build_model
 from mtzoo.engine.backbones import Features
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet, Torchvision, start_from_published
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.quantization import QConfig, QConfigMap, convert, fold_bn, freeze
-from mtzoo.runtime import build_executor
+from mtzoo.runtime.executors import build_executor
 from mtzoo.structures import FeatureSpec, flatten_outputs
 
 HW, IMAGES = (192, 256), 32

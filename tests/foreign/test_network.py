@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import mtzoo
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.errors import UserError
 from mtzoo.foreign.latency import measure
 from mtzoo.foreign.network import pixels_of

@@ -13,16 +13,19 @@ from torch import nn
 from mtzoo.compression import prune
 from mtzoo.compression.channels import channel_groups, removed_channels
 from mtzoo.compression.equalize_network import equalize_network
-from mtzoo.deploy import ExportSpec, TaskInfo, build_model, export_model
-from mtzoo.deploy.load import DeployFile, fake_quant_network, integer_network, stored_integers
+from mtzoo.deploy.export import ExportSpec, build_model, export_model
+from mtzoo.deploy.file import DeployFile
+from mtzoo.deploy.info import TaskInfo
+from mtzoo.deploy.load import fake_quant_network, integer_network, stored_integers
 from mtzoo.deploy.reference import reference_network
 from mtzoo.graph import read_program
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import ConvBNAct, Leaf, Table, normalize_image
-from mtzoo.models import MultiTaskNet, NodeSpec, build_network
+from mtzoo.models import MultiTaskNet, build_network
 from mtzoo.ops.geometry import DeployGeometry
-from mtzoo.postprocess import LabelMapDecoder
+from mtzoo.postprocess.decoders import LabelMapDecoder
 from mtzoo.quantization import calibrate, convert, fold_bn, freeze, prepare
-from mtzoo.runtime import build_executor
+from mtzoo.runtime.executors import build_executor
 from tests.layers.leaf_cases import CASES, GAINS, IMAGE, LeafNet
 from tests.quantization.helpers import differing, images, mask, outputs, randomize
 

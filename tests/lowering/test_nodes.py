@@ -4,17 +4,18 @@ from torch import nn
 from torch.nn import functional as F
 
 from mtzoo.compression.blocks import residual_blocks
-from mtzoo.deploy import build_model
+from mtzoo.deploy.export import build_model
 from mtzoo.errors import UserError
 from mtzoo.graph import drop_block, read_program
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import normalize_image
 from mtzoo.lowering import Lowered, as_leaves
-from mtzoo.models import NodeSpec, VarGNetV2, build_network
+from mtzoo.models import VarGNetV2, build_network
 from mtzoo.models.costs import node_costs
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.quantization import calibrate, convert, fold_bn, freeze, prepare
 from mtzoo.registry import NODES
-from mtzoo.runtime import build_executor
+from mtzoo.runtime.executors import build_executor
 from mtzoo.structures import FeatureSpec
 from tests.lowering.parity import assert_close, trained
 from tests.quantization.helpers import differing, images, outputs, randomize

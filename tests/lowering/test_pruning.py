@@ -5,14 +5,15 @@ import torch
 
 from mtzoo.compression import prune
 from mtzoo.compression.channels import channel_groups, removed_channels
-from mtzoo.deploy import build_model
+from mtzoo.deploy.export import build_model
 from mtzoo.graph import read_program
+from mtzoo.graph_spec import REMOVED, NodeSpec
 from mtzoo.layers import normalize_image
-from mtzoo.models import MultiTaskNet, NodeSpec, build_network
-from mtzoo.models.channel_plan import REMOVED, channels_of, dropped_blocks
+from mtzoo.models import MultiTaskNet, build_network
+from mtzoo.models.channel_plan import channels_of, dropped_blocks
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.quantization import calibrate, fold_bn, freeze, prepare
-from mtzoo.runtime import build_executor
+from mtzoo.runtime.executors import build_executor
 from tests.quantization.helpers import differing, images, outputs, randomize
 
 HW = (64, 96)

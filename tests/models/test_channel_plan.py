@@ -2,9 +2,10 @@ import pytest
 import torch
 
 from mtzoo.errors import UserError
+from mtzoo.graph_spec import REMOVED
 from mtzoo.layers import ConvBNAct
 from mtzoo.models import build_network
-from mtzoo.models.channel_plan import REMOVED, channels_of, dropped_blocks, node_channels
+from mtzoo.models.channel_plan import channels_of, dropped_blocks, node_channels
 from tests.tiny import tiny_graphs
 
 STAGE = "nodes.backbone.stages.1.1"  # (16, 32, 2) and (32, 16, 1) at width 0.25

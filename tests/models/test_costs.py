@@ -1,8 +1,9 @@
 import pytest
 import torch
 
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import ConvBNAct
-from mtzoo.models import MultiTaskNet, NodeSpec, build_network
+from mtzoo.models import MultiTaskNet, build_network
 from mtzoo.models.costs import node_costs
 from mtzoo.quantization import calibrate, fold_bn, freeze, prepare
 from tests.layers.leaf_cases import CASES, LeafNet

@@ -2,9 +2,10 @@ import pytest
 import torch
 
 from mtzoo.errors import UserError
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import Spread, UpsampleBilinear
 from mtzoo.models.deeplab import ASPP, DeepLabV3PlusDecoder
-from mtzoo.models.task_graph import NodeSpec, build_node
+from mtzoo.models.task_graph import build_node
 from mtzoo.structures import FeatureSpec
 
 FINE, DEEP = FeatureSpec(24, 4, "stage1"), FeatureSpec(32, 16, "stage4")

@@ -1,9 +1,10 @@
 import pytest
 import torch
 
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import SoftmaxMean
 from mtzoo.models.gcnet import GlobalContext
-from mtzoo.models.task_graph import NodeSpec, build_node
+from mtzoo.models.task_graph import build_node
 from mtzoo.structures import FeatureSpec
 
 DEEP = FeatureSpec(24, 8, "stage4")

@@ -2,9 +2,10 @@ import pytest
 import torch
 
 from mtzoo.errors import UserError
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import UpsampleBilinear
 from mtzoo.models.hrnet import Exchange, HRNet
-from mtzoo.models.task_graph import NodeSpec, build_node
+from mtzoo.models.task_graph import build_node
 from mtzoo.structures import FeatureSpec
 
 IMAGE = [FeatureSpec(3, 1, "image")]

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from mtzoo.models import NodeSpec, build_network
+from mtzoo.graph_spec import NodeSpec
+from mtzoo.models import build_network
 from mtzoo.models.pp_liteseg import SPPM, UAFM, UAFMDecoder
 from mtzoo.structures import FeatureSpec
 

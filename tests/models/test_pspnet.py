@@ -1,9 +1,10 @@
 import pytest
 import torch
 
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import BinMean, Enlarge, GlobalMean, Spread
 from mtzoo.models.pspnet import PyramidPooling
-from mtzoo.models.task_graph import NodeSpec, build_node
+from mtzoo.models.task_graph import build_node
 from mtzoo.structures import FeatureSpec
 
 DEEP = FeatureSpec(32, 8, "stage4")

@@ -6,12 +6,12 @@ from mtzoo.config import config_from_dict, load_config
 from mtzoo.config.overrides import select_tasks
 from mtzoo.engine.stages import config_network
 from mtzoo.graph import read_program
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import ConvBNAct, RepConvBNAct, normalize_image
 from mtzoo.locate import find_config
 from mtzoo.models import build_network
 from mtzoo.models.costs import node_costs
 from mtzoo.models.repnet import RepDetectionTower, RepNeck, RepNet, RepSegmentationTower
-from mtzoo.models.task_graph import NodeSpec
 from mtzoo.quantization import calibrate, fold_bn, freeze, prepare, wide_layers
 from mtzoo.structures import FeatureSpec
 from tests.quantization.helpers import images, randomize

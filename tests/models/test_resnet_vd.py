@@ -2,10 +2,11 @@ import pytest
 import torch
 
 from mtzoo.errors import UserError
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import AvgPool, ConvBNAct
 from mtzoo.models import Timm
 from mtzoo.models.resnet_vd import ResNetVD
-from mtzoo.models.task_graph import NodeSpec, build_node
+from mtzoo.models.task_graph import build_node
 from mtzoo.structures import FeatureSpec
 from tests.lowering.parity import trained
 

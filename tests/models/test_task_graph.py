@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from mtzoo.errors import UserError
-from mtzoo.models import NodeSpec, build_network
+from mtzoo.graph_spec import NodeSpec
+from mtzoo.models import build_network
 from mtzoo.models.task_graph import merge_graphs
 from tests.tiny import BACKBONE, HW, NECK, detection_head, segmentation_head, tiny_graphs
 

@@ -5,9 +5,10 @@ import torch
 from torchvision import models
 
 from mtzoo.errors import UserError
+from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import normalize_image
 from mtzoo.lowering import lower
-from mtzoo.models import NodeSpec, Torchvision, build_network, start_from_published
+from mtzoo.models import Torchvision, build_network, start_from_published
 from mtzoo.models.torchvision_backbone import torchvision_module, torchvision_names
 from mtzoo.structures import FeatureSpec
 from tests.lowering.parity import SIZES, assert_close, trained

@@ -4,10 +4,10 @@ import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtzoo.ops.box_maps import box_strides
 from mtzoo.ops.boxes import (
     Locations,
     box_area,
-    box_strides,
     centers_inside,
     clip_boxes,
     decode_distances,

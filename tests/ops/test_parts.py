@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtzoo.ops.fixed_point import EXACT_LIMIT
+from mtzoo.ops.exact import EXACT_LIMIT
 from mtzoo.ops.parts import plan_parts
 
 

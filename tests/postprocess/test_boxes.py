@@ -4,7 +4,8 @@ import torchvision
 
 from mtzoo.errors import UserError
 from mtzoo.ops.boxes import encode_distances, flatten_levels
-from mtzoo.postprocess.boxes import BoxDecoder, class_nms, decode_detections
+from mtzoo.postprocess.boxes import class_nms, decode_detections
+from mtzoo.postprocess.decoders import BoxDecoder
 
 H, W, K = 64, 96, 2
 

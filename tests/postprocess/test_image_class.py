@@ -3,7 +3,10 @@ import pytest
 import torch
 
 from mtzoo.errors import UserError
-from mtzoo.postprocess import ClassDecoder, classify, merge, to_prediction
+from mtzoo.postprocess.decoders import ClassDecoder
+from mtzoo.postprocess.image_class import classify
+from mtzoo.postprocess.merge import merge
+from mtzoo.postprocess.prediction import to_prediction
 from mtzoo.structures import Classification, Prediction
 
 

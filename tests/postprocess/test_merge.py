@@ -8,8 +8,7 @@ from mtzoo.errors import UserError
 from mtzoo.ops.boxes import pairwise_ioa, pairwise_iou
 from mtzoo.ops.geometry import CropWindow, DeployGeometry
 from mtzoo.ops.label_maps import SmallLabelMap
-from mtzoo.postprocess import MergeRule, merge
-from mtzoo.postprocess.merge import merge_detections
+from mtzoo.postprocess.merge import MergeRule, merge, merge_detections
 from mtzoo.structures import Detections, Prediction
 
 WINDOW = (100.0, 100.0, 300.0, 200.0)

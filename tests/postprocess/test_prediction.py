@@ -3,8 +3,8 @@ import torch
 
 from mtzoo.ops.affine import scale_shift
 from mtzoo.ops.boxes import encode_distances
-from mtzoo.postprocess.boxes import BoxDecoder, DecodedBoxes
-from mtzoo.postprocess.label_map import LabelMapDecoder
+from mtzoo.postprocess.boxes import DecodedBoxes
+from mtzoo.postprocess.decoders import BoxDecoder, LabelMapDecoder
 from mtzoo.postprocess.prediction import to_original, to_prediction
 
 TO_INPUT = scale_shift(0.5, 0.5, 0.0, -8.0)  # halved, the top 16 rows of the original dropped

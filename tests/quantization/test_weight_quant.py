@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from mtzoo.layers import ConvBNAct
-from mtzoo.ops.fixed_point import EXACT_LIMIT, scale_for
+from mtzoo.ops.exact import EXACT_LIMIT
+from mtzoo.ops.fixed_point import scale_for
 from mtzoo.quantization.fake_quant import ImageScale
 from mtzoo.quantization.qconfig import QConfig
 from mtzoo.quantization.weight_quant import Accumulator, BiasFakeQuant, WeightFakeQuant

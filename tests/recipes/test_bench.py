@@ -1,6 +1,4 @@
-"""What is measured, and of what. How is tested in tests/runtime/test_bench.py and tests/engine/test_frame_times.py."""
-
-from types import SimpleNamespace
+"""What is measured, and of what. How is tested in tests/runtime/test_bench.py."""
 
 import pytest
 
@@ -16,15 +14,3 @@ def test_a_base_is_measured_in_the_same_rounds(model_path, monkeypatch):
     assert (result.model, result.base) == (("model", model_path), ("base", model_path))
     with pytest.raises(mtzoo.UserError, match="model 'gone'"):
         mtzoo.bench("gone")
-
-
-def test_frames_are_those_of_a_file_or_a_folder(project, monkeypatch):
-    monkeypatch.setattr(recipe, "time_frames", lambda model, files, threads, runs, on_round: SimpleNamespace(model=model, files=files))
-    monkeypatch.setattr(recipe, "DeployModel", lambda model, threads: model)
-    monkeypatch.setattr(recipe, "load_pair", lambda resize, crop, window, executor, threads: (resize, crop))
-    monkeypatch.setattr(recipe, "find_model", lambda name: name)
-    images = project / "images"
-    assert recipe.bench_frames("one", images / "0.png").files == [images / "0.png"]
-    of_pair = recipe.bench_frames(("wide", "near"), images)
-    assert len(of_pair.files) == 6
-    assert of_pair.model == ("wide", "near")

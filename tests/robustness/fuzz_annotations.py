@@ -11,9 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mtzoo.data import CocoBoxes, MaskFolder, TaskData
 from mtzoo.data.check import check_sources
 from mtzoo.data.convert import FORMATS, Options, Places, convert
+from mtzoo.data.sources import CocoBoxes, MaskFolder, TaskData
 from tests.data.convert.layouts import LAYOUTS
 from tests.robustness.base import Base
 from tests.robustness.fuzz import Case

@@ -13,11 +13,10 @@ import torch
 from onnx import ModelProto
 from onnx.helper import set_model_props
 
-from mtzoo.deploy.export import DIGEST_KEY, METADATA_KEY
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import DIGEST_KEY, METADATA_KEY, read_deploy_file
 from mtzoo.deploy.reference import reference_network
 from mtzoo.engine.stages import load_checkpoint_network
-from mtzoo.runtime import DeployModel
+from mtzoo.runtime.model import DeployModel
 from tests.robustness.base import Base
 from tests.robustness.fuzz import Case
 from tests.robustness.mutations import VALUES, as_json, change, damaged_bytes, damaged_text, mutated

@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from mtzoo.deploy.export import METADATA_KEY
+from mtzoo.deploy.file import METADATA_KEY
 from tests.robustness.base import Base
 from tests.robustness.corpus import cases
 from tests.robustness.fuzz_models import forged

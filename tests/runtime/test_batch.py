@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from mtzoo.cli.main import main
-from mtzoo.deploy import export_model
+from mtzoo.deploy.export import export_model
 from mtzoo.errors import UserError
 from mtzoo.ops.geometry import CropWindow, DeployGeometry
-from mtzoo.postprocess import MergeRule
-from mtzoo.runtime import DeployModel, ModelPair, verify
+from mtzoo.postprocess.merge import MergeRule
 from mtzoo.runtime.feeds import feeds_for
+from mtzoo.runtime.model import DeployModel
+from mtzoo.runtime.pair import ModelPair
+from mtzoo.runtime.verify import verify
 from tests.deploy.helpers import HW, NETWORK_RUNTIMES, spec
 from tests.runtime.test_model import photo
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from mtzoo.cli.main import main
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.errors import UserError
 from mtzoo.runtime.bench import bench, compare_latency
 from tests.deploy.helpers import export, float_net

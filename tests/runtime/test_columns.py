@@ -6,10 +6,10 @@ import torch
 from onnx import helper, numpy_helper
 from torch.nn import functional as F
 
-from mtzoo.deploy import build_model
 from mtzoo.deploy.builder import GraphBuilder
-from mtzoo.runtime import OpenVinoExecutor
+from mtzoo.deploy.export import build_model
 from mtzoo.runtime.columns import PIXELS, column_weight, image_in_columns
+from mtzoo.runtime.executors import OpenVinoExecutor
 from tests.deploy.helpers import GEOMETRY, HW, TASKS
 
 ORIGINAL = {"im_hw": np.array([[144, 180]], np.float32)}

@@ -8,9 +8,10 @@ import pytest
 from google.protobuf.message import EncodeError
 from onnx import numpy_helper
 
-from mtzoo.deploy import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.errors import Caution, UserError
-from mtzoo.runtime import build_executor, executors
+from mtzoo.runtime import executors
+from mtzoo.runtime.executors import build_executor
 
 
 @pytest.mark.parametrize(("executor", "package", "advice"), [

@@ -2,8 +2,8 @@ import numpy as np
 import onnx
 import pytest
 
-from mtzoo.deploy import read_deploy_file
 from mtzoo.deploy.builder import GraphBuilder
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.runtime.joined import join_neighbours
 from tests.runtime.test_columns import run
 

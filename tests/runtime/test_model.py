@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from mtzoo.deploy import export_model
+from mtzoo.deploy.export import export_model
 from mtzoo.deploy.load import network_outputs
 from mtzoo.errors import UserError
 from mtzoo.ops.color import decode, encode
 from mtzoo.ops.geometry import CropWindow, DeployGeometry
-from mtzoo.postprocess import to_prediction
-from mtzoo.runtime import DeployModel, verify
+from mtzoo.postprocess.prediction import to_prediction
+from mtzoo.runtime.model import DeployModel
+from mtzoo.runtime.verify import verify
 from tests.deploy.helpers import GEOMETRY, HW, NETWORK_RUNTIMES, TASKS, export, spec
 
 

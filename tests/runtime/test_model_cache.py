@@ -5,8 +5,9 @@ import openvino
 import pytest
 
 from mtzoo.deploy.builder import GraphBuilder
-from mtzoo.runtime import DeployModel, model_cache
+from mtzoo.runtime import model_cache
 from mtzoo.runtime.executors import openvino_core
+from mtzoo.runtime.model import DeployModel
 from mtzoo.runtime.model_cache import VARIABLE, cache_folder, compile_model
 
 OPTIONS = {"INFERENCE_NUM_THREADS": 1}

@@ -3,12 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mtzoo.deploy import TaskInfo, export_model
+from mtzoo.deploy.export import export_model
+from mtzoo.deploy.info import TaskInfo
 from mtzoo.errors import UserError
 from mtzoo.ops.geometry import CropWindow, DeployGeometry
-from mtzoo.postprocess import MergeRule, merge
-from mtzoo.runtime import DeployModel, ModelPair
+from mtzoo.postprocess.merge import MergeRule, merge
 from mtzoo.runtime.bench_pair import bench_pair
+from mtzoo.runtime.model import DeployModel
+from mtzoo.runtime.pair import ModelPair
 from tests.deploy.helpers import HW, TASKS, spec
 from tests.runtime.test_model import photo
 

@@ -5,7 +5,8 @@ import torch
 from onnx import numpy_helper
 from torch.nn import functional as F
 
-from mtzoo.deploy import build_model, read_deploy_file
+from mtzoo.deploy.export import build_model
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.layers import ConvBNAct
 from mtzoo.runtime.regroup import regroup, widen_groups
 from tests.chain import GEOMETRY, folded_chain

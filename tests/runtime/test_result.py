@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from mtzoo.errors import UserError
-from mtzoo.runtime import Box, DeployModel, Result
 from mtzoo.runtime import sources as sources_module
+from mtzoo.runtime.model import DeployModel
+from mtzoo.runtime.result import Box, Result
 
 HW = (72, 96)
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from onnx import TensorProto, numpy_helper
 
-from mtzoo.deploy import build_model
 from mtzoo.deploy.builder import GraphBuilder
+from mtzoo.deploy.export import build_model
 from mtzoo.deploy.requirements import SAFE_WEIGHT, unsafe_weights
 from mtzoo.layers import ConvBNAct, normalize_image
 from mtzoo.runtime import executors

@@ -6,11 +6,12 @@ import pytest
 
 from mtzoo.cli.main import main
 from mtzoo.cli.verify import print_report
-from mtzoo.deploy.export import METADATA_KEY
+from mtzoo.deploy.file import METADATA_KEY
 from mtzoo.errors import UserError
-from mtzoo.runtime import executors, verify
+from mtzoo.runtime import executors
 from mtzoo.runtime.every_executor import build_all
 from mtzoo.runtime.tally import compare_detections
+from mtzoo.runtime.verify import verify
 from mtzoo.structures import Detections
 from tests.deploy.helpers import export
 from tests.runtime.test_model import photo

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mtzoo.deploy.load import read_deploy_file
+from mtzoo.deploy.file import read_deploy_file
 from mtzoo.errors import UserError
 from mtzoo.runtime.verify_mixed import Distance, verify_mixed
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from mtzoo.compression.candidates import SPARSE, Candidate
 from mtzoo.config import ExperimentConfig, config_from_dict
-from mtzoo.deploy.export import describe, write_model
+from mtzoo.deploy.export import describe
+from mtzoo.deploy.file import write_model
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.evaluate import evaluate_shown

@@ -14,7 +14,7 @@ from mtzoo.compression import Corrections, removed_channels
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.strategy import Strategy
 from mtzoo.config.strategy_methods import ChannelPruning
-from mtzoo.deploy.export import sidecar_path
+from mtzoo.deploy.file import sidecar_path
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.pruning import Pruning, layer_limits, plan_pruning, pruned_config, without
 from mtzoo.engine.pruning_record import RECORD, load_record, made_for, save_record

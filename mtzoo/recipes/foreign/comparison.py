@@ -9,7 +9,7 @@ import onnx
 from rich.table import Table
 
 from mtzoo.console import PlainConsole, numbered
-from mtzoo.deploy.load import DeployFile, read_deploy_file
+from mtzoo.deploy.file import DeployFile, read_deploy_file
 from mtzoo.foreign import Foreign
 from mtzoo.foreign.compare import Agreement, compare_outputs
 from mtzoo.foreign.latency import float_model, measure

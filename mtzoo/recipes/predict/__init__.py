@@ -12,7 +12,8 @@ from mtzoo.recipes.predict.min_score import DEFAULT, MinScore
 if TYPE_CHECKING:  # imported when the recipe runs: --help should not wait for OpenVINO
     from mtzoo.console import PlainConsole
     from mtzoo.recipes.predict.output import Output
-    from mtzoo.runtime import DeployModel, ModelPair
+    from mtzoo.runtime.model import DeployModel
+    from mtzoo.runtime.pair import ModelPair
 
 DATASET = "dataset"
 Files = list[tuple[Path, Path]]
@@ -73,14 +74,15 @@ def predict_paths(models: Roles, inputs: list[Path], out: Path, *, window: Path 
 
 def load_models(paths: dict[str, Path], window: Path | None, executor: str, threads: int | None) -> "DeployModel | ModelPair":
     """One model, or two as a pair; a crop model's window where the file `window` says."""
-    from mtzoo.recipes.models import load_pair, read_window
-    from mtzoo.runtime import DeployModel
+    from mtzoo.recipes.window_file import read_window
+    from mtzoo.runtime.model import DeployModel
+    from mtzoo.runtime.pair import ModelPair
 
     place = read_window(window) if window else None
     if "model" in paths:
         model = DeployModel.load(paths["model"], executor=executor, threads=threads)
         return model.at(place) if place else model
-    return load_pair(paths["resize"], paths["crop"], place, executor, threads)
+    return ModelPair.load(paths["resize"], paths["crop"], executor, threads, window=place)
 
 
 def list_inputs(inputs: list[Path], out: Path) -> tuple[Files, list[str]]:

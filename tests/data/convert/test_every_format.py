@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mtzoo.data import CocoBoxes, MaskFolder, TaskData
 from mtzoo.data.check import check_sources
 from mtzoo.data.convert import FORMATS, Options
 from mtzoo.data.convert.classes import TASK_CLASSES
-from mtzoo.data.sources import LabelList
+from mtzoo.data.sources import CocoBoxes, LabelList, MaskFolder, TaskData
 from mtzoo.errors import UserError
 from tests.data.convert.helpers import converted
 from tests.data.convert.layouts import LAYOUTS

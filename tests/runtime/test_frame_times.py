@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from mtzoo.cli.main import main
-from mtzoo.deploy import export_model
-from mtzoo.engine.frame_times import (
+from mtzoo.deploy.export import export_model
+from mtzoo.ops.geometry import CropWindow, DeployGeometry
+from mtzoo.postprocess.merge import MergeRule
+from mtzoo.runtime.frame_times import (
     BOXES,
     DECODE,
     DRAWING,
@@ -19,9 +21,8 @@ from mtzoo.engine.frame_times import (
     FrameTimes,
     time_frames,
 )
-from mtzoo.ops.geometry import CropWindow, DeployGeometry
-from mtzoo.postprocess import MergeRule
-from mtzoo.runtime import DeployModel, ModelPair
+from mtzoo.runtime.model import DeployModel
+from mtzoo.runtime.pair import ModelPair
 from tests.deploy.helpers import HW, spec
 
 OWN = (RESIZE, LAYOUT, NETWORK, BOXES)

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from mtzoo.data.images import read_image
 from mtzoo.errors import UserError
-from mtzoo.postprocess import merge
-from mtzoo.runtime import DeployModel, ModelPair
-from mtzoo.runtime.bench import WARM_UP, machine
+from mtzoo.postprocess.merge import merge
 from mtzoo.runtime.feeds import feeds_for
+from mtzoo.runtime.model import DeployModel
+from mtzoo.runtime.pair import ModelPair
+from mtzoo.runtime.timing import WARM_UP, machine
 from mtzoo.structures import Prediction
 from mtzoo.visualization.draw import draw_prediction
 
@@ -50,14 +50,13 @@ class FrameTimes:
 
 def time_frames(model: DeployModel | ModelPair, files: Sequence[Path], threads: int, runs: int,
                 on_frame: Callable[[int], None] | None = None) -> FrameTimes:
-    """`runs` frames, the files in turns, after a few untimed ones. threads: of OpenCV and torch; the model has its own.
+    """`runs` frames, the files in turns, after a few untimed ones. threads: of OpenCV; the model has its own.
 
     Raises UserError for an image that cannot be read, and for a model that is not of the zoo: only its user can read its outputs.
     """
     frames, sizes = [], set()
-    before = cv2.getNumThreads(), torch.get_num_threads()
+    before = cv2.getNumThreads()
     cv2.setNumThreads(threads)
-    torch.set_num_threads(threads)
     try:
         for i, path in zip(range(-min(WARM_UP, runs), runs), itertools.cycle(files)):
             clock = _Clock()
@@ -67,8 +66,7 @@ def time_frames(model: DeployModel | ModelPair, files: Sequence[Path], threads: 
                 if on_frame is not None:
                     on_frame(i + 1)
     finally:
-        cv2.setNumThreads(before[0])
-        torch.set_num_threads(before[1])
+        cv2.setNumThreads(before)
     rows = ((*key, statistics.median(frame[key] for frame in frames), min(frame[key] for frame in frames)) for key in frames[0])
     return FrameTimes(machine(), threads, runs, min(len(files), runs), sizes.pop() if len(sizes) == 1 else None, tuple(rows))
 
