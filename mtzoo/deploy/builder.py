@@ -45,15 +45,25 @@ class GraphBuilder:
         self.initializers: dict[str, onnx.TensorProto] = {}
         self.inputs: list[onnx.ValueInfoProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
+        self._unnamed: dict[tuple[object, ...], str] = {}
+        """(operator, inputs, attributes) -> its output, of operators whose output is numbered."""
 
     def op(self, kind: str, inputs: Sequence[str], name: str = "", attributes: Mapping[str, "Attribute"] | None = None) -> str:
         """Append a node with one output, called `name` or numbered. Returns the output's name.
 
-        Long names are worth bytes where people look for them: at convolutions, outputs and in post-processing.
+        Without a name, what an equal node gives already is given again: a map that several layers read in the same form is brought into
+        it once. Long names are worth bytes where people look for them: at convolutions, outputs and in post-processing.
         """
         if kind not in OPERATORS:
             raise ValueError(f"operator '{kind}': files that hold it are refused when they are read; add it to OPERATORS")
-        name = name or self._numbered()
+        if name:
+            return self._append(kind, inputs, name, attributes)
+        form = (kind, *inputs, repr(sorted((attributes or {}).items())))
+        if form not in self._unnamed:
+            self._unnamed[form] = self._append(kind, inputs, self._numbered(), attributes)
+        return self._unnamed[form]
+
+    def _append(self, kind: str, inputs: Sequence[str], name: str, attributes: "Mapping[str, Attribute] | None") -> str:
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **(attributes or {})))
         return name
 

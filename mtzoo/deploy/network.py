@@ -34,7 +34,6 @@ class NetworkWriter:
         if nhwc and not quantized:
             image = self._image_nchw(image)
         self.values = {IMAGES: Value(image)}
-        self.floats: dict[str, str] = {}
 
     def write(self, call: Call) -> None:
         """Append the nodes of one leaf."""
@@ -48,14 +47,12 @@ class NetworkWriter:
         return self.values[read]
 
     def as_float(self, read: str) -> str:
-        """A result as float tensor; dequantized once, however many read it."""
+        """A result as float tensor."""
         value = self.values[read]
         if value.scale is None:
             return value.tensor
-        if read not in self.floats:
-            floats = self.builder.op("DequantizeLinear", [value.tensor, value.scale, value.zero_point])
-            self.floats[read] = self.builder.op("Transpose", [floats], attributes=NHWC_TO_NCHW) if value.tensor == self.nhwc else floats
-        return self.floats[read]
+        floats = self.builder.op("DequantizeLinear", [value.tensor, value.scale, value.zero_point])
+        return self.builder.op("Transpose", [floats], attributes=NHWC_TO_NCHW) if value.tensor == self.nhwc else floats
 
     def _image_nchw(self, image: str) -> str:
         return self.builder.op("Transpose", [image], "image.nchw", NHWC_TO_NCHW)

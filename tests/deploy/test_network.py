@@ -1,16 +1,19 @@
 """The emitted graph computes what the layers say, to the last bit where the layers promise it."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
 from onnx import TensorProto
+from torch import nn
 
 from mtzoo.deploy.export import build_model
 from mtzoo.deploy.info import TaskInfo
 from mtzoo.deploy.load import network_outputs
 from mtzoo.graph_spec import NodeSpec
-from mtzoo.layers import normalize_image
-from mtzoo.models import build_network
+from mtzoo.layers import Concat, ConvBNAct, Sum, normalize_image
+from mtzoo.models import MultiTaskNet, build_network
 from mtzoo.postprocess.decoders import LabelMapDecoder
 from mtzoo.postprocess.label_map import label_map
 from mtzoo.quantization import QConfig, QConfigMap, calibrate, fold_bn, freeze, integer_state, prepare, set_fake_quant
@@ -127,3 +130,35 @@ def test_a_label_map_of_shuffled_pixels_is_decided_on_8_bits_before_the_shuffle(
     while (node := next(node for node in model.graph.node if decided in node.output)).op_type == "Reshape":
         decided = node.input[0]
     assert node.op_type == "QuantizeLinear"
+
+
+class TwoSums(nn.Module):
+    """Two sums with a term in common."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.terms = nn.ModuleList(ConvBNAct(3, 8, 1) for _ in range(3))
+        self.sums = nn.ModuleList(Sum() for _ in range(2))
+        self.join = Concat()
+        self.last = ConvBNAct(16, 2, 1, activation="none", bn=False, output="accumulator")
+
+    def forward(self, x):
+        shared, *others = (term(x) for term in self.terms)
+        return {"logits": self.last(self.join(*(add(shared, other) for add, other in zip(self.sums, others))))}
+
+
+@pytest.mark.parametrize("runtime", NETWORK_RUNTIMES)
+def test_a_map_that_several_sums_read_is_made_their_term_once(runtime):
+    torch.manual_seed(0)
+    net, batch = MultiTaskNet({"head": TwoSums()}, {"head": ("image",)}, {"seg": "head"}, {"head": ("seg",)}), images(1)
+    randomize(net, normalize_image(batch))
+    prepare(net)
+    calibrate(net, [normalize_image(batch)])
+    fold_bn(net, ["nodes.*"])
+    freeze(net.eval())
+    model = build_model(net, {}, GEOMETRY, quantized=True, postprocess=False)
+    kinds = Counter(node.op_type for node in model.graph.node)
+    assert (kinds["Round"], kinds["Cast"], kinds["Mul"]) == (3, 3, 3)
+    found = run_model(model, {"image": batch.numpy()}, runtime)
+    for name, value in reference(net, batch).items():
+        assert (found[name] == value).all(), name
