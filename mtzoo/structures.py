@@ -160,10 +160,16 @@ class Classification(NamedTuple):
         return float(self.probabilities[self.label])
 
 
+Part = tuple[slice, slice]
+"""Rows and columns of an image."""
+WHOLE: Part = (slice(None), slice(None))
+
+
 class Enlargeable(Protocol):
     """A label map that has not its original's size yet: `mtzoo.ops.label_maps.SmallLabelMap`, or two that are merged."""
 
-    def enlarged(self) -> np.ndarray: ...
+    def enlarged(self, part: Part = WHOLE) -> np.ndarray:
+        """These rows and columns of the original's, uint8."""
 
 
 class LabelMaps(MutableMapping[str, np.ndarray]):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mtzoo.structures import LabelMaps, Prediction
+from mtzoo.structures import WHOLE, LabelMaps, Prediction
 
 
 class Small:
@@ -10,9 +10,9 @@ class Small:
     def __init__(self, value):
         self.value, self.times = value, 0
 
-    def enlarged(self):
+    def enlarged(self, part=WHOLE):
         self.times += 1
-        return np.full((4, 6), self.value, np.uint8)
+        return np.full((4, 6), self.value, np.uint8)[part]
 
 
 def test_a_map_is_enlarged_once_and_only_when_it_is_read():

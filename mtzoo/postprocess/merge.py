@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtzoo.errors import UserError
-from mtzoo.structures import Detections, Enlargeable, LabelMaps, Prediction, Xyxy
+from mtzoo.structures import WHOLE, Detections, Enlargeable, LabelMaps, Part, Prediction, Xyxy
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,14 @@ class MergedLabelMap:
     crop: np.ndarray | Enlargeable
     window: Xyxy
 
-    def enlarged(self) -> np.ndarray:
+    def enlarged(self, part: Part = WHOLE) -> np.ndarray:
         """(H, W) uint8 in original pixels: the larger label of both inside the window, the resize network's outside."""
         merged = self.resize.copy() if isinstance(self.resize, np.ndarray) else self.resize.enlarged()
-        crop = self.crop if isinstance(self.crop, np.ndarray) else self.crop.enlarged()
         x1, y1, x2, y2 = (round(v) for v in self.window)
-        inside = merged[y1:y2, x1:x2]
-        np.maximum(inside, crop[y1:y2, x1:x2], out=inside)
-        return merged
+        inside = slice(y1, y2), slice(x1, x2)
+        crop = self.crop[inside] if isinstance(self.crop, np.ndarray) else self.crop.enlarged(inside)
+        np.maximum(merged[inside], crop, out=merged[inside])
+        return merged[part]
 
 
 def _merge_tasks(resize: Sequence[Detections], crop: Sequence[Detections], tasks: Sequence[str], window: Xyxy,

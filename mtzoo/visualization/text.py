@@ -14,6 +14,8 @@ TALL_TEXT = "Ag"
 """Ascender and descender: some fonts measure each text by its own letters, and lines would dance."""
 
 Rect = tuple[int, int, int, int]  # x1, y1, x2, y2
+DARKENED = (np.arange(256) * 0.35).astype(np.uint8)
+"""Of each value what is behind a legend."""
 LEGEND_SHARE = 0.15
 """Of a picture's height that a legend may take: what lies behind it is hard to see."""
 
@@ -86,7 +88,7 @@ def draw_legend(image: np.ndarray, entries: Sequence[tuple[str, ColorBGR]], styl
         y = max(image.shape[0] - (len(lines) - row) * line, 0)
         name, _, x = placed[-1]
         behind = image[y:y + line, :x + swatch + style.size(name)[0] + style.pad]
-        behind[:] = behind * 0.35
+        behind[:] = cv2.LUT(behind, DARKENED)
         for name, color, x in placed:
             left, top = x + style.pad, y + (line - swatch) // 2
             if color is not None:
