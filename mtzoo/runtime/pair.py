@@ -60,8 +60,18 @@ class ModelPair:
     @classmethod
     def load(cls, resize: str | Path, crop: str | Path, executor: str = "openvino", threads: int | None = None, *,
              window: CropWindow | None = None) -> "ModelPair":
-        """Two deploy models, merged by the rule in the crop model's config. executor, threads: as for `DeployModel`; window: instead
-        of the crop model's own."""
+        """Load two deploy models, which are merged by the rule in the crop model's config.
+
+        Args:
+            resize: A model of the whole image: an `.onnx` file, or the name of a zoo model.
+            crop: A model of a window at full resolution.
+            executor: `"openvino"` or `"onnxruntime"`.
+            threads: CPU threads. Default: one for each core.
+            window: The position of the window, instead of the crop model's own.
+
+        Raises:
+            UserError: A file is missing, was changed, or was not written by mtzoo, or the models are no pair.
+        """
         near, far = (DeployModel(path, executor=executor, threads=threads) for path in (resize, crop))
         rule = build(MergeRule, far.info.config.get("merge", {}), "merge")
         return cls(near, far.at(window) if window else far, rule)
