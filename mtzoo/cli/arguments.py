@@ -77,7 +77,7 @@ def parse_options(pairs: list[str]) -> dict[str, Any]:
         try:
             options[key] = _value(text)
         except (MemoryError, RecursionError):
-            raise UserError(f"--cfg-options {cut(pair)}: nested too deep for a value that is meant") from None
+            raise UserError(f"--cfg-options {cut(pair)}: nested too deep; give a flatter value") from None
     return options
 
 

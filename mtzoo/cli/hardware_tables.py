@@ -24,9 +24,10 @@ def profile_table(profiles: Mapping[str, HardwareProfile]) -> Table:
     table = Table("hardware", "precision", *convolutions.values(), *LEAF_KINDS, "what it is",
                   title="GMAC/s of convolutions, giga values/s of other layers")
     for name, profile in profiles.items():
+        description = profile.description
         for precision in profile.precisions:
             macs, values = profile.throughput_gmac_s[precision], profile.leaf_gvalues_s.get(precision, {})
             table.add_row(name, precision, *(f"{macs[kind]:g}" for kind in convolutions),
-                          *(f"{values[kind]:g}" if kind in values else "-" for kind in LEAF_KINDS), profile.description)
-            name = ""
+                          *(f"{values[kind]:g}" if kind in values else "-" for kind in LEAF_KINDS), description)
+            name = description = ""  # of a profile in its first row
     return table

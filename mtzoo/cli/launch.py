@@ -74,9 +74,9 @@ def launch(argv: Sequence[str], count: int, resumes: bool) -> int:
         for restart in range(1, RESTARTS + 1 if resumes else 0):
             if not outcome.killed:
                 break
-            note(f"{outcome.said}; going on from the last checkpoint (restart {restart} of {RESTARTS})")
+            note(f"{outcome.said}; continuing from the last checkpoint (restart {restart} of {RESTARTS})")
             outcome = torchrun([*options, *resumed])
-    return tell(outcome, "go on with --resume" if resumes else "run it again")
+    return tell(outcome, "continue with --resume" if resumes else "run it again")
 
 
 def tell(outcome: Outcome, advice: str) -> int:
@@ -118,7 +118,7 @@ def outcome_of(failures: "Mapping[int, ProcessFailure]") -> Outcome:
     if failure.exitcode >= 0:
         return Outcome(failure.exitcode)
     name = signal.Signals(-failure.exitcode).name
-    return Outcome(128 - failure.exitcode, f"process {rank} was ended by {name}, by the system for want of memory if nobody else",
+    return Outcome(128 - failure.exitcode, f"process {rank} was ended by {name}, probably by the system, because memory ran out",
                    killed=True)
 
 

@@ -96,7 +96,7 @@ def is_lost_process(error: Exception) -> bool:
 def follow() -> int:
     """Another process has failed and tells why: wait to be ended with it, as torchrun does."""
     time.sleep(FOLLOW)
-    tell("error: another process of this training has ended; go on with --resume")
+    tell("error: another process of this training has ended; continue with --resume")
     return 1
 
 
@@ -107,7 +107,7 @@ def machine_fault(error: Exception) -> str:
     if isinstance(error, MemoryError) or any(text in str(error) for text in OUT_OF_MEMORY):
         return f"not enough memory ({error}); use smaller images, a smaller batch or fewer workers"
     if "DataLoader worker" in str(error):
-        return "a process that reads images was ended by the system, for want of memory as a rule; lower env.workers or env.cache_mb"
+        return "a process that reads images was ended by the system, usually because memory ran out; lower env.workers or env.cache_mb"
     if isinstance(error, OSError) and error.errno in MACHINE_FAULTS:
         return f"{error.filename or 'a file'}: cannot be read or written ({error.strerror}); free space, fix it or use another place"
     return ""

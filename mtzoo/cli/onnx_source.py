@@ -46,7 +46,7 @@ def check_one_way(args: argparse.Namespace, of_config: Mapping[str, Any], of_onn
             raise UserError(f"{_option(given[0])} belongs to --onnx; a config's network says it in its config")
         for name in needed:
             if getattr(args, name) is None:
-                raise UserError(f"{_option(name)} is missing; give it, or --onnx MODEL.onnx for a network that is not of the zoo")
+                raise UserError(f"{_option(name)} is missing; give it, or --onnx MODEL.onnx for a network from elsewhere")
         return
     if given := [name for name, value in of_config.items() if getattr(args, name) != value]:
         raise UserError(f"{_option(given[0])} has no effect with --onnx; leave it out")

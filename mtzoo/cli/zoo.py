@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mtzoo.cli.outputs import output_folder
 from mtzoo.cli.parser import add_subverb
-from mtzoo.console import say
+from mtzoo.console import numbered, say
 from mtzoo.hub import Catalogue, open_source, pull, read_catalogue
 from mtzoo.hub.catalogue import FILE, MAX_BYTES, check_name
 from mtzoo.locate import list_models, pulled_folder, shipped_folder
@@ -62,7 +62,7 @@ def _list(args: argparse.Namespace) -> int:
 def _pull(args: argparse.Namespace) -> int:
     folder = pulled_folder()
     paths = pull(open_source(args.source), args.name, folder, lambda name, size: say(f"{name}: {size / 1e6:.2f} MB"))
-    say(f"{args.name}: {len(paths)} files in {folder}")
+    say(f"{args.name}: {numbered(len(paths), 'file')} in {folder}")
     if any((shipped_folder("zoo") / path.name).is_file() for path in paths):
         say(f"note: mtzoo ships a model {args.name}, and that one goes by the name; name the pulled files by their paths")
     elif args.name in list_models():

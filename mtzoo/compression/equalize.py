@@ -50,7 +50,7 @@ def equalize(net: nn.Module, ranges: Mapping[str, Tensor] | None = None) -> int:
     Raises UserError if BN is live or quantizers are in.
     """
     if layers_with_bn(net) or is_prepared(net):
-        raise UserError("equalization wants a float network whose BN is folded; fold it first and prepare it afterwards")
+        raise UserError("equalization needs a float network whose BN is folded; fold it first and prepare it afterwards")
     pairs = equalizable_pairs(read_program(net))
     made = None if ranges is None else {p.first.name: ranges[p.first.name].clone() for p in pairs}
     changed = {p.first.name: torch.zeros(p.first.module.conv.out_channels, dtype=torch.bool) for p in pairs}

@@ -35,7 +35,7 @@ def equalize_network(net: nn.Module, batches: Sequence[Tensor]) -> int:
     Raises UserError if BN is live or quantizers are in.
     """
     if layers_with_bn(net) or is_prepared(net):
-        raise UserError("equalization wants a float network whose BN is folded; fold it first and prepare it afterwards")
+        raise UserError("equalization needs a float network whose BN is folded; fold it first and prepare it afterwards")
     program = read_program(net)
     device = next(net.parameters()).device
     numbers, count = factor_sets(program)

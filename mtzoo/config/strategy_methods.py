@@ -24,7 +24,7 @@ PROGRAM_NAME = re.compile(r".*\.(tmp|w|b)_\d+|.*_weights")
 
 @dataclass(frozen=True)
 class ChannelPruning:
-    """ratio: share of each layer's channels that goes; importance: a key of `mtzoo.compression.IMPORTANCES`; layers: convolutions
+    """ratio: share of each layer's channels to remove; importance: a key of `mtzoo.compression.IMPORTANCES`; layers: convolutions
     whose channels may go, none for all."""
 
     ratio: float
@@ -165,7 +165,7 @@ def read_channel_prune(section: Section) -> dict[str, Any]:
     """The same share of each layer's channels."""
     ratio, criterion = section.fraction("pruned_ratio", None), section.take("criterion", str, "l1_norm")
     if ratio is None:
-        raise UserError(f"{section.where('pruned_ratio')}: is missing; add the share of each layer's channels that goes, e.g. 0.25")
+        raise UserError(f"{section.where('pruned_ratio')}: is missing; add the share of each layer's channels to remove, e.g. 0.25")
     if criterion not in IMPORTANCES:
         raise section.fault("criterion", f"expected one of {', '.join(IMPORTANCES)}")
     names = section.take("prune_params_name", tuple[str, ...], ())

@@ -57,7 +57,7 @@ def probe(data: bytes, path: Path) -> Header:
     _check_pixels(header, path)
     height, width = header.hw
     if not header.fits(len(data)):
-        raise UserError(f"{path}: {len(data):,} bytes cannot hold the {width}x{height} pixels that its header tells of; "
+        raise UserError(f"{path}: {len(data):,} bytes cannot hold the {width}x{height} pixels that its header states; "
                         "restore or remove it")
     if is_cut_off(data, header):
         raise UserError(f"{path}: the {header.kind} is cut off ({len(data):,} bytes); restore or remove it")

@@ -27,6 +27,6 @@ def read_json(path: Path, what: str, advice: str, shrink: Callable[[dict[str, An
         raise UserError(f"{path}: not JSON (line {line}: byte 0x{error.object[error.start]:02x} is not {error.encoding}); "
                         "save the file as UTF-8") from None
     except RecursionError:
-        raise UserError(f"{path}: nested too deep for JSON that is meant; {advice}") from None
+        raise UserError(f"{path}: nested too deep; {advice}") from None
     except ValueError as error:
         raise UserError(f"{path}: not JSON ({error}); {advice}") from None

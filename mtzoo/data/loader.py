@@ -137,7 +137,7 @@ def _check_shared_memory() -> None:
     try:
         multiprocessing.get_context().Lock()
     except OSError as error:
-        raise UserError(f"worker processes need shared memory, and it cannot be had ({error.strerror}); {SHM_ADVICE}") from error
+        raise UserError(f"worker processes need shared memory, which is not available ({error.strerror}); {SHM_ADVICE}") from error
 
 
 Load = Callable[[Any, Sequence[Any]], Any]

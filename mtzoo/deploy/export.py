@@ -61,7 +61,7 @@ def export_model(net: MultiTaskNet, spec: ExportSpec, path: str | Path, *, postp
     path = Path(path)
     check_batch(spec.batch)
     if spec.signature is not None and spec.batch > 1:
-        raise UserError("a network that is not of the zoo keeps its own inputs, of one image; leave 'batch' out")
+        raise UserError("a network that was not trained with mtzoo keeps its own inputs, of one image; leave 'batch' out")
     _check_finite(net)
     was_training = net.training
     net.eval()
@@ -102,7 +102,7 @@ def build_model(net: MultiTaskNet, tasks: Mapping[str, TaskInfo], geometry: Depl
                 signature: Signature | None = None, layout: Layout = "nchw", batch: int = 1) -> onnx.ModelProto:
     """The ONNX model of `net` for `batch` images. quantized=False: the same network in plain floats, for float runtimes.
 
-    layout: of the image in memory; signature: of a network that is not of the zoo, whose model has these inputs and outputs and no
+    layout: of the image in memory; signature: of a network from elsewhere, whose model has these inputs and outputs and no
     others.
     """
     if signature is not None:

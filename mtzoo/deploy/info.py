@@ -18,7 +18,7 @@ FORMAT = "mtzoo-deploy-1"
 IM_HW, CROP_XY = "im_hw", "crop_xy"
 """Inputs beside the image: height and width of the original, left and top of a window; see `DeployGeometry`."""
 AS_IS = "maps"
-"""Kind of the one task of a network that is not of the zoo, beside those of `mtzoo.task_kind`."""
+"""Kind of the one task of a network that was not trained with mtzoo, beside those of `mtzoo.task_kind`."""
 DECODER_OF = {**DECODERS, AS_IS: AsIs}
 
 

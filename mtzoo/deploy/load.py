@@ -99,12 +99,12 @@ def described_network(file: DeployFile) -> MultiTaskNet:
             layers = read_program(build_network(info.graphs, info.channels)).convs
     except (UserError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         fault = shown(" ".join(str(error).split()))
-        raise UserError(f"{file.path}: its description tells of no network ({fault}); {NAME_ONE}") from error
+        raise UserError(f"{file.path}: its description is not that of a network ({fault}); {NAME_ONE}") from error
     stored = stored_shapes(file.model)
     for call in layers:
         told = tuple(call.module.conv.weight.shape)
         if stored.get(f"{call.name}.weight") != told:
-            raise UserError(f"{file.path}: its description tells of a layer '{call.name}' of {told}, the file holds "
+            raise UserError(f"{file.path}: its description has a layer '{call.name}' of {told}, the file holds "
                             f"{stored.get(f'{call.name}.weight')}; {NAME_ONE}")
     return build_network(info.graphs, info.channels)
 

@@ -1,4 +1,4 @@
-"""The inputs and outputs of a network that is not of the zoo: a deploy model keeps them, so that it can take the original's place.
+"""The inputs and outputs of a network from elsewhere: a deploy model keeps them, so that it can take the original's place.
 
 The original reads (x / 255 - mean) / std as float32. Its deploy model reads the same tensor and takes the pixels back out of it, which
 are whole numbers: so nothing is lost at its door. Behind the integer network stand the reshapes that the original ends in, and a last

@@ -22,7 +22,7 @@ from mtzoo.plain_data import build
 SUFFIX = ".pt"
 FAMILY = "mtzoo-checkpoint-"
 FORMAT = f"{FAMILY}1"
-RESUME_ADVICE = "go on with --resume; the previous checkpoint is whole"
+RESUME_ADVICE = "continue with --resume; the previous checkpoint is whole"
 LAST_STEP = 3
 MAX_ITERATION = 10**12
 

@@ -74,7 +74,7 @@ def check_integers(config: ExperimentConfig) -> None:
     prepare(net, quantization_of(config))
     for layer, why in inexact_layers(net).items():
         raise UserError(f"quantization: layer '{layer}' {why}, so step 3 could not make an integer network; `mtzoo quant` and "
-                        "`mtzoo ptq` deliver such networks as what they are")
+                        "`mtzoo ptq` write such networks as mixed precision")
 
 
 def check_batch_size(net: MultiTaskNet, crop_hw: tuple[int, int], images: int) -> None:

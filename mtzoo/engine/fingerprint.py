@@ -19,4 +19,4 @@ def check_resumed(path: Path, held: Mapping[str, Any], origin: Mapping[str, Any]
     """Raises UserError naming the first value in which the run that left `path` differs from the one that would go on."""
     for key, value in origin.items():
         if held.get(key) != value:
-            raise UserError(f"{path}: the run that --resume would go on with had another '{key}'; give the same or {ADVICE}")
+            raise UserError(f"{path}: the run to resume had another '{key}'; give the same or {ADVICE}")

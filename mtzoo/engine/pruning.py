@@ -76,7 +76,7 @@ class Pruning:
 
     def __post_init__(self) -> None:
         if self.ratio is not None and not 0 < self.ratio < 1:
-            raise UserError(f"--ratio {self.ratio}: the share that goes, between 0 and 1, e.g. 0.3")
+            raise UserError(f"--ratio {self.ratio}: the share to remove, between 0 and 1, e.g. 0.3")
         if self.importance not in IMPORTANCES:
             raise UserError(f"--importance {self.importance}: no such method{did_you_mean(self.importance, IMPORTANCES)}")
         if self.align < 1:
@@ -162,7 +162,7 @@ def plan_pruning(config: ExperimentConfig, net: MultiTaskNet, pruning: Pruning, 
     scores = importance_scores(config, net, pruning.importance) if scores is None else scores
     groups = channel_groups(program, scores, pruning.align, blocks=pruning.blocks)
     if not groups:
-        raise UserError(f"--align {pruning.align}: no layer has that many channels to give away; choose a smaller one")
+        raise UserError(f"--align {pruning.align}: no layer can lose that many channels; choose a smaller one")
     times = meter.layer_nanoseconds() if pruning.criterion == "latency" else None
     positions = output_positions(net, config.deploy_geometry.input_hw)
     floors = {group.name: group.counts[-1] for group in groups} if limits is None else limits

@@ -44,7 +44,7 @@ def restore(run: Run, path: Path, checkpoint: Checkpoint) -> None:
     """
     position, training = checkpoint.progress, checkpoint.training
     if missing := sorted({"criterion", "phase", "rng", "bad_images"} - training.keys()):
-        raise UserError(f"{path}: training cannot go on from it, an older version wrote it without '{missing[0]}'; "
+        raise UserError(f"{path}: training cannot continue from it: an older version wrote it without '{missing[0]}'; "
                         "start anew in another --out")
     if training.get("teacher") != run.criterion.teacher:  # the path may differ, the file may not
         raise UserError(f"{run.config.distillation.teacher}: not the teacher that the run in {path.parent} has learnt from; resume "

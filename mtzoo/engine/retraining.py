@@ -45,7 +45,7 @@ class Retraining:
 
     def __post_init__(self) -> None:
         if (self.iterations is None) == (self.epochs is None):
-            raise UserError("how long to train is missing; give --iters, e.g. 1000")
+            raise UserError("the length of the training is missing; give --iters, e.g. 1000")
         for option, value in (("--iters", self.iterations), ("--batch-size", self.batch_size)):
             if value is not None and value < 1:
                 raise UserError(f"{option} {value}: must be at least 1")

@@ -47,7 +47,7 @@ class WorkDir:
             if not self._is_untouched(held):
                 self._check_same(held, ours)
             if trained and not resume:
-                raise UserError(f"{self.path}: holds a run of this config; go on with --resume, choose another --out or "
+                raise UserError(f"{self.path}: holds a run of this config; continue with --resume, choose another --out or "
                                 "remove it")
         elif trained:
             raise UserError(f"{self.path}: holds checkpoints but no {MARKER}; {ADVICE}")

@@ -50,7 +50,7 @@ def folded(node: onnx.NodeProto, inputs: Sequence[np.ndarray | None], opset: int
         with np.errstate(all="ignore"):
             results = evaluator.run(None, {name: value for name, value in zip(named, inputs) if value is not None})
     except Exception as error:  # the evaluator raises whatever NumPy does
-        raise UserError(f"cannot be worked out ({type(error).__name__}: {' '.join(str(error).split())[:120]})") from error
+        raise UserError(f"cannot be computed ({type(error).__name__}: {' '.join(str(error).split())[:120]})") from error
     return [np.asarray(value) for value in results]
 
 

@@ -95,9 +95,17 @@ def own_grid(call: Call, exponent: Tensor, signed: bool) -> Grid:
 
 
 def grids(program: Program, state: Mapping[str, Tensor]) -> dict[str, Grid]:
-    """Result -> its grid, from the integers of `integer_state` (see `mtzoo.quantization.state`).
+    """The quantization grid of every result.
 
-    Raises UserError where a join that does not round holds different grids, or a layer reads an accumulator.
+    Args:
+        program: The layer calls of the network.
+        state: The integers (`mtzoo.quantization.integer_state`).
+
+    Returns:
+        Name of the result -> its grid.
+
+    Raises:
+        UserError: A concatenation that does not round joins different grids, or a layer reads an accumulator.
     """
     found: dict[str, Grid] = {}
     sign = signs(program)

@@ -41,10 +41,14 @@ def trace(net: nn.Module) -> fx.GraphModule:
 
 @dataclass(frozen=True)
 class Call:
-    """One leaf at work. name: module path ("nodes.backbone.stem"), also the name of its result.
+    """A leaf in the flow of a network.
 
-    inputs: names of the results it reads, without the skip; skip: the result added in the accumulator, or None; within: paths of the
-    modules whose forward called it, the outermost first.
+    Attributes:
+        name: The module path, e.g. `"nodes.backbone.stem"`. It is also the name of the result.
+        module: The leaf.
+        inputs: The names of the results that it reads, without the skip.
+        skip: The name of the result that is added in its accumulator. None: no skip.
+        within: The paths of the modules whose forward called it, the outermost first.
     """
 
     name: str
@@ -55,27 +59,38 @@ class Call:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Everything it reads, its skip last."""
+        """The names of all results that it reads, the skip last."""
         return self.inputs if self.skip is None else (*self.inputs, self.skip)
 
 
 @dataclass(frozen=True)
 class Program:
-    """calls: in execution order; outputs: task -> output name -> name of the call that computes it."""
+    """A network as a list of calls.
+
+    Attributes:
+        calls: The calls in execution order.
+        outputs: Task -> output -> name of the call that computes it.
+    """
 
     calls: tuple[Call, ...]
     outputs: Mapping[str, Mapping[str, str]]
 
     @property
     def convs(self) -> tuple[Call, ...]:
+        """The calls of convolutions."""
         return tuple(call for call in self.calls if isinstance(call.module, ConvBNAct))
 
 
 def read_program(net: nn.Module) -> Program:
-    """Trace `net` into a Program.
+    """Read the layer calls of a network.
 
-    A leaf that rounds nothing may run at several places: the result of the second is called "<module path>#2". Raises UserError naming
-    the module and what to use if something else than the leaves computes, or a leaf that rounds runs twice.
+    A leaf that rounds nothing may run at several places. The result of its second place is called `<module path>#2`.
+
+    Args:
+        net: A network of leaves.
+
+    Raises:
+        UserError: Something other than a leaf computes, or a leaf that rounds runs twice. The message names the module.
     """
     graph = LeafTracer().trace(net)
     modules, names, calls, outputs = dict(net.named_modules()), {}, [], {}

@@ -66,7 +66,7 @@ class HuggingFace(Source):
         try:
             path = Path(hf_hub_download(self.name.removeprefix(HUGGING_FACE), file))
         except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-            raise UserError(f"{self.name}: {file} cannot be had ({type(error).__name__}); check the name and the network") from error
+            raise UserError(f"{self.name}: {file} cannot be read ({type(error).__name__}); check the name and the network") from error
         return read_whole(path, "file of a zoo", limit, "name another repository")
 
 

@@ -27,12 +27,18 @@ INPUT = "input"
 
 def lower(module: nn.Module, example_hw: tuple[int, int] = EXAMPLE_HW, in_channels: int = 3, *, features: Sequence[str] | None = None,
           output_stride: int | None = None) -> Lowered:
-    """`module`, whose forward reads images (N, in_channels, H, W), as leaves in evaluation form, with its weights.
+    """Rewrite an ordinary PyTorch module as leaves, with its weights, in eval mode.
 
-    features: module paths; the result then returns the list of these modules' results, and what none of them needs is left out.
-    Without, it returns what the module does. output_stride: strides beyond it become dilations.
+    Args:
+        module: The module. Its forward reads images (N, in_channels, H, W).
+        example_hw: Height and width of the image with which it is traced.
+        in_channels: Channels of the image.
+        features: Module paths whose results to return as a list. Layers that none of them needs are left out. None: return what the
+            module returns.
+        output_stride: The largest stride. Further strides become dilations. None: the module's own strides.
 
-    Raises UserError naming module path, operator and what to use instead if something has no exact integer form.
+    Raises:
+        UserError: An operator has no exact integer form. The message names the module path, the operator and what to use instead.
     """
     traced = trace(module, examples([(in_channels, *example_hw)])[0])
     return Lowered(parts_of(module, traced, features=features, output_stride=output_stride)).train(module.training)

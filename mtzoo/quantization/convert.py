@@ -9,15 +9,27 @@ from mtzoo.quantization.state import IntegerState, integer_state
 
 
 def convert(net: nn.Module) -> IntegerNet:
-    """The integer network equal to `net` (folded, prepared, observed; power-of-two scales): 0 differing raw values.
+    """Make the integer network whose raw outputs equal those of a fake-quant network.
 
-    Raises UserError naming the layer that is not ready, or the layer, channel and value that break the 2^24 bound.
+    Args:
+        net: A network without BN, prepared and calibrated or trained, with power-of-two scales.
+
+    Raises:
+        UserError: A layer is not ready, or a channel breaks the 2^24 bound. The message names it.
     """
     return build_integer_net(read_program(net), integer_state(net))
 
 
 def build_integer_net(program: Program, state: IntegerState) -> IntegerNet:
-    """The integer network from a program (of any network of that structure, float too) and its integers."""
+    """Make an integer network from stored integers.
+
+    Args:
+        program: The layer calls of the float network (`mtzoo.graph.read_program`).
+        state: The integers (`integer_state`).
+
+    Raises:
+        UserError: The integers do not belong to the network, or break the 2^24 bound.
+    """
     grid = {IMAGES: IMAGE_GRID, **grids(program, state)}
     steps = {}
     for call in program.calls:

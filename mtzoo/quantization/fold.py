@@ -11,10 +11,17 @@ from mtzoo.layers import ConvBNAct
 
 
 def fold_bn(net: nn.Module, patterns: Sequence[str]) -> list[str]:
-    """Fold the BN of every ConvBNAct whose module path matches one of the fnmatch patterns ("nodes.backbone.*"), in place.
+    """Fold BN into the convolutions, in float64, in place. The convolutions get new parameters: build optimizers afterwards.
 
-    Returns the paths folded now; layers without BN stay as they are, so folds can be replayed in order. The convolutions'
-    parameters are new objects: build optimizers afterwards. Raises UserError for a pattern that matches no layer.
+    Args:
+        net: A network of leaves.
+        patterns: fnmatch patterns of module paths, e.g. `"nodes.backbone.*"`.
+
+    Returns:
+        The module paths that were folded now. Layers without BN stay as they are.
+
+    Raises:
+        UserError: A pattern matches no layer.
     """
     layers = {name: m for name, m in net.named_modules() if isinstance(m, ConvBNAct)}
     matched: dict[str, ConvBNAct] = {}

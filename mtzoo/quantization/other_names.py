@@ -31,7 +31,7 @@ def own_pattern(name: str) -> str:
 
 def _weight_type(key: str, value: object) -> str:
     if value in ("range_abs_max", "moving_average_abs_max"):
-        raise UserError(f"{key}={value!r}: weights are known, their range needs no observing; use 'channel_wise_abs_max' or 'abs_max'")
+        raise UserError(f"{key}={value!r}: weights need no observer; use 'channel_wise_abs_max' or 'abs_max'")
     return _one(key, value, WEIGHT_TYPES)
 
 

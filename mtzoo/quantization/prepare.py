@@ -19,12 +19,17 @@ Source = ActFakeQuant | ImageScale | None
 
 
 def prepare(net: nn.Module, qconfigs: QConfigMap = DEFAULT) -> None:
-    """Give every leaf of `net` that rounds its quantizers, in place; they neither observe nor round yet.
+    """Insert quantizers into every layer that rounds, in place. They neither observe nor round yet.
 
-    Layers that a Concat joins share one activation quantizer where `mtzoo.graph.rounding_joins` says so. It is registered, and saved,
-    with the first of them; the others only refer to it, so that a state dict names every tensor once. A layer without weights is
-    quantized where all that it reads is.
-    Raises UserError for an override or a pattern that names nothing.
+    Layers that a concatenation joins share one activation quantizer (`mtzoo.graph.rounding_joins`). A layer without weights is
+    quantized if all its inputs are.
+
+    Args:
+        net: A float network.
+        qconfigs: The quantization of each node.
+
+    Raises:
+        UserError: The network has quantizers already, or a node or pattern in `qconfigs` does not exist.
     """
     program = read_program(net)
     if is_prepared(net):
@@ -134,14 +139,24 @@ def _attach_weights(program: Program, quantized: dict[str, QConfig]) -> None:
 
 
 def set_observing(net: nn.Module, observing: bool) -> None:
-    """Whether activation quantizers follow the range of what they see, while in training mode."""
+    """Switch the observers of feature maps on or off. They work in training mode only.
+
+    Args:
+        net: A prepared network.
+        observing: Whether ranges follow the feature maps.
+    """
     for module in net.modules():
         if isinstance(module, ActFakeQuant):
             module.observing = observing
 
 
 def set_fake_quant(net: nn.Module, enabled: bool) -> None:
-    """Whether quantizers round. A network with neither mode computes as the float one."""
+    """Switch rounding on or off. Without rounding, the network computes in float.
+
+    Args:
+        net: A prepared network.
+        enabled: Whether quantizers round.
+    """
     for module in net.modules():
         if isinstance(module, ActFakeQuant | WeightFakeQuant | BiasFakeQuant):
             module.enabled = enabled
@@ -155,9 +170,15 @@ def unobserved(net: nn.Module) -> list[str]:
 
 @torch.no_grad()
 def calibrate(net: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Observe float activations on batches (N, 3, H, W) of normalised images; afterwards the net rounds and observes not.
+    """Observe the ranges of feature maps in float, with BN on its running statistics. Afterwards the network rounds and no longer
+    observes.
 
-    BN runs on its statistics. Raises UserError if there is no batch.
+    Args:
+        net: A prepared network.
+        batches: Normalised images (N, 3, H, W).
+
+    Raises:
+        UserError: There is no batch.
     """
     training, device = net.training, next(net.parameters()).device
     net.eval()

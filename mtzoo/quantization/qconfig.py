@@ -70,7 +70,7 @@ class QConfig:
             raise UserError(f"qconfig.weight_bits={self.weight_bits}: weights are stored as int8 or int16; take 8, 7 (x86 without "
                             "VNNI), less down to 4, or 16")
         if self.activation_bits not in (8, 16):
-            raise UserError(f"qconfig.activation_bits={self.activation_bits}: 8, or 16 for parts that 8 bits hurt; the runtimes clamp "
+            raise UserError(f"qconfig.activation_bits={self.activation_bits}: 8, or 16 where 8 cost accuracy; the runtimes clamp "
                             "at the ends of these types, so no other width would give what training saw")
         if not 0 <= self.max_lost_bits <= 8:
             raise UserError(f"qconfig.max_lost_bits={self.max_lost_bits}: bits of a weight, 0..8")

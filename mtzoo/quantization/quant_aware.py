@@ -13,11 +13,18 @@ DEFAULT = QConfigMap()
 
 
 def quant_aware(net: nn.Module, qconfigs: QConfigMap = DEFAULT, batches: Iterable[Tensor] = ()) -> nn.Module:
-    """A copy of a float network that trains as the integers it will be: BN folded, rounding, ranges following what it sees.
+    """Copy a float network for quantization-aware training: BN folded, fake-quant on, ranges following the feature maps.
 
-    batches: (N, 3, H, W) normalised images whose ranges are observed first, in float; without any, the first batch in training
-    mode gives them, and the copy is of no use before. `net` stays as it is: build the optimizer for the copy.
-    `convert(copy)` is the integer network. Raises UserError for a network that has quantizers, and as `prepare`.
+    `net` itself is not changed. Build the optimizer for the copy. `convert(copy)` is the integer network.
+
+    Args:
+        net: A float network.
+        qconfigs: The quantization of each node.
+        batches: Normalised images (N, 3, H, W) for calibration. Without them, the first training batch gives the ranges, and the copy
+            cannot be used before.
+
+    Raises:
+        UserError: The network has quantizers already, or a node or pattern in `qconfigs` does not exist.
     """
     copy = deepcopy(net)
     fold_bn(copy, ["*"])

@@ -60,9 +60,13 @@ def check_convertible(net: nn.Module) -> None:
 
 @torch.no_grad()
 def freeze(net: nn.Module) -> None:
-    """Put weights and biases exactly on their grids, in place, and fix all scales: from here on nothing rounds them again.
+    """Put weights and biases exactly on their grids and fix all scales, in place.
 
-    The network must be folded, prepared and observed. Its fake-quant output does not change.
+    Args:
+        net: A network without BN, prepared and calibrated or trained.
+
+    Raises:
+        UserError: A layer is not ready. The message names it.
     """
     check_convertible(net)
     set_observing(net, False)
@@ -77,7 +81,17 @@ def freeze(net: nn.Module) -> None:
 
 @torch.no_grad()
 def integer_state(net: nn.Module) -> dict[str, Tensor]:
-    """The integers of a folded, prepared and observed power-of-two network, on the CPU. Raises UserError if it is none."""
+    """The integers of a network as named tensors on the CPU.
+
+    Args:
+        net: A network without BN, prepared and calibrated or trained, with power-of-two scales.
+
+    Returns:
+        `<layer>.weight` int8, `<layer>.bias` int32, `<layer>.weight_exponent` and `<layer>.output_exponent` int8.
+
+    Raises:
+        UserError: The network is not ready to be integers. The message names a layer.
+    """
     check_convertible(net)
     state: dict[str, Tensor] = {}
     for call in rounding_calls(read_program(net)):
@@ -100,9 +114,14 @@ def _layer_integers(call: Call) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def load_integer_state(net: nn.Module, state: IntegerState) -> None:
-    """Make a float network (fresh, unprepared) the frozen fake-quant network of `state`, in place.
+    """Make a fresh float network the frozen fake-quant network of stored integers, in place.
 
-    Raises UserError if names, shapes or types are not those of `net`, or the exponents beyond all scales.
+    Args:
+        net: A float network without quantizers.
+        state: The integers (`integer_state`).
+
+    Raises:
+        UserError: Names, shapes, types or exponents do not fit the network.
     """
     program = read_program(net)
     rounding = rounding_calls(program)

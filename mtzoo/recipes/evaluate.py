@@ -135,14 +135,14 @@ def check_pictures(out: str | Path | None, worst: int | None, convert: bool) -> 
     if convert and out:
         raise UserError("--out with --convert: figures are of one network; evaluate the deploy model itself with --out")
     if worst and not out:
-        raise UserError("--worst: has an effect with --out alone, the folder for the pictures; add it or leave --worst out")
+        raise UserError("--worst: has an effect only with --out, the folder for the pictures; add it or leave --worst out")
 
 
 def tta_predictor(net: MultiTaskNet, config: ExperimentConfig, device: torch.device, tta: Sequence[str], name: str) -> Predictor:
     """A float network averaged over views. Raises UserError for a fake-quant one, and if no task has label maps."""
     views = TestTimeAugmentation.parse(tta)
     if is_prepared(net):
-        raise UserError(f"--tta {name}: a quantized checkpoint, whose label maps are a deploy model's; name one in float")
+        raise UserError(f"--tta {name}: a quantized checkpoint; test-time augmentation needs a float one")
     tasks = list(config.mask_classes)
     if not tasks:
         raise UserError(f"--tta {name}: no segmentation task; boxes are not averaged")

@@ -39,7 +39,7 @@ def push_model(name: str, zoo: Path, *, model: Path | None = None, checkpoint: P
         if checkpoint is not None:
             held = load_checkpoint(checkpoint)
             if held.progress.step != 0 or held.progress.quantized:
-                raise UserError(f"--checkpoint {checkpoint}: a checkpoint that rounds; expected a float one, named -float-last")
+                raise UserError(f"--checkpoint {checkpoint}: a quantized checkpoint; expected a float one, named -float-last")
             files[WEIGHTS_SUFFIX] = Path(made) / f"{name}{WEIGHTS_SUFFIX}"
             write_weights(files[WEIGHTS_SUFFIX], held.config, held.network, stored=stored)
         return push(zoo, name, files)

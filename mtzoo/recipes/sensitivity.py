@@ -109,7 +109,7 @@ def measure_sensitivity(checkpoint: CheckpointLike, config: ConfigLike | None = 
 def check_ratios(out: Path, ratios: Sequence[float]) -> None:
     """Raises UserError for a table without .json, and for others than numbers between 0 and 1."""
     if not ratios or not all(0 < ratio < 1 for ratio in ratios):
-        raise UserError(f"--ratios {','.join(map(str, ratios))}: shares that go, each between 0 and 1")
+        raise UserError(f"--ratios {','.join(map(str, ratios))}: shares to remove, each between 0 and 1")
     if out.suffix != ".json":
         raise UserError(f"--out {out}: the file must end in .json; its picture gets the same name with .png")
 

@@ -87,7 +87,7 @@ def sparsify(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
     _lock = claim_folder(out, "--out", None if resume else ())
     config = retraining_config(adopt_checkpoint(config, path, console), retraining, quantized=False)
     if config.sparsity is None:
-        raise UserError("what is to be zero is missing; add --ratio, e.g. 0.75, or --pattern 2:4, or 'sparsity' to the config")
+        raise UserError("nothing says what becomes zero; add --ratio, e.g. 0.75, or --pattern 2:4, or 'sparsity' to the config")
     say_folders(config, console, "train", "val")
     net = load_float_network(config, path)
     batches = Batches(calibration_images(config, calib_images))

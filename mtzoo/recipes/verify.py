@@ -61,7 +61,7 @@ def verify(model: str | Path, images: str | Path | Iterable[np.ndarray], *, limi
     if file.info.integer:
         return VerifyResult(verify_integers(file.path, shown, threads=threads, every=every), proven=file.proven)
     if every:
-        raise UserError(f"{file.path}: no integer network, so no executors are promised to be equal; leave --executors out")
+        raise UserError(f"{file.path}: not an integer network, so equality is not promised; leave --executors out")
     return VerifyResult(None, verify_mixed(reference_network(file), file, shown, threads=threads), file.proven)
 
 

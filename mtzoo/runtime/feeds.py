@@ -57,7 +57,7 @@ def check_image(image: object) -> None:
 
 
 def seen_image(info: DeployInfo, feeds: Mapping[str, np.ndarray]) -> np.ndarray:
-    """(N, 3, input_h, input_w) uint8 BGR: what the network inside the model sees of these inputs. A network that is not of the zoo sees
+    """(N, 3, input_h, input_w) uint8 BGR: what the network inside the model sees of these inputs. A network from elsewhere sees
     its channels in its own order."""
     if info.signature is not None:
         return info.signature.pixels(feeds[info.signature.input_name])

@@ -52,7 +52,7 @@ def time_frames(model: DeployModel | ModelPair, files: Sequence[Path], threads: 
                 on_frame: Callable[[int], None] | None = None) -> FrameTimes:
     """`runs` frames, the files in turns, after a few untimed ones. threads: of OpenCV; the model has its own.
 
-    Raises UserError for an image that cannot be read, and for a model that is not of the zoo: only its user can read its outputs.
+    Raises UserError for an image that cannot be read, and for a model from elsewhere: only its user can read its outputs.
     """
     frames, sizes = [], set()
     before = cv2.getNumThreads()
@@ -105,7 +105,7 @@ def _look_as_pair(pair: ModelPair, image: np.ndarray, clock: _Clock) -> Predicti
 def _look(model: DeployModel, image: np.ndarray, clock: _Clock, of: str = "") -> Prediction:
     """`DeployModel.predict` in steps. Label maps stay small: nobody has read them yet."""
     if model.info.signature is not None:
-        raise UserError("--images: this model has the outputs of a network that is not of the zoo, so there are no boxes or label "
+        raise UserError("--images: this model has the outputs of a network from elsewhere, so there are no boxes or label "
                         "maps to read; measure it without --images")
     hw = image.shape[:2]
     with clock.stage(RESIZE, of):

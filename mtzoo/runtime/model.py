@@ -207,8 +207,7 @@ class DeployModel:
             UserError: The network was not trained with mtzoo, so the meaning of its outputs is unknown.
         """
         if self.info.signature is not None:
-            raise UserError("the outputs of this model are those of a network that is not of the zoo: only its user can read them; use "
-                            "`run`")
+            raise UserError("the model's network was not trained with mtzoo, so the meaning of its outputs is unknown; use `run`")
         seen, result = Seen(self.info.geometry.view(original_hw).affine, original_hw), Prediction()
         for name, task in self.info.tasks.items():
             answer = ANSWERS[task.kind]

@@ -114,7 +114,7 @@ TrainConfig: {epochs: 2, learning_rate: 0.005, optimizer_builder: {optimizer: {t
 
 
 @pytest.mark.parametrize(("strategy", "arguments", "said"), [
-    ("QuantAware: {}", [], "how long to train is missing; give --iters"),
+    ("QuantAware: {}", [], "the length of the training is missing; give --iters"),
     ("QuantAware: {}", ["--strategy", "int8"], "--strategy: .*strategy.yaml names the methods"),
     ("QuantAware: {}", ["--max-drop", "2"], "--max-drop: .*strategy.yaml names the methods"),
     ("QuantAware: {}", ["--target-speedup", "2"], "--target-speedup: .*strategy.yaml names the methods"),

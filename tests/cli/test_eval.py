@@ -93,7 +93,7 @@ def test_what_goes_wrong_is_drawn_by_task(tmp_path, capsys):
     assert main(["eval", str(tmp_path / "x.pt"), "--out", str(tmp_path / "wrong")]) == 2
     assert "exists already and is not empty" in capsys.readouterr().err
     assert main(["eval", str(tmp_path / "x.pt"), "--worst", "3"]) == 2
-    assert "--worst: has an effect with --out alone" in capsys.readouterr().err
+    assert "--worst: has an effect only with --out" in capsys.readouterr().err
 
 
 def test_a_place_for_the_metrics_that_cannot_be_written_is_told_before_anything_is_read(tmp_path, capsys):

@@ -61,7 +61,7 @@ def failure(folder, rank, exitcode, seconds, message=""):
 ])
 def test_the_process_that_failed_tells_whichever_was_gone_first(tmp_path, capsys, failures, status, said):
     outcome = outcome_of({rank: failure(tmp_path, rank, *values) for rank, values in failures.items()})
-    assert tell(outcome, "go on with --resume") == status
+    assert tell(outcome, "continue with --resume") == status
     assert outcome.killed == (status == 137)
     err = capsys.readouterr().err
     assert err.startswith(said)
@@ -93,7 +93,7 @@ def test_what_was_killed_goes_on_and_what_has_failed_does_not(torchrun, capsys):
     assert first[-4:] == ["mtzoo", "train", "--config", "x"]
     assert first[first.index("--nproc-per-node") + 1] == "2"
     assert second == [*first, "--resume"]
-    assert capsys.readouterr().err == ("process 1 was ended by SIGKILL; going on from the last checkpoint (restart 1 of 3)\n"
+    assert capsys.readouterr().err == ("process 1 was ended by SIGKILL; continuing from the last checkpoint (restart 1 of 3)\n"
                                        "error: a full disk\n")
 
 
@@ -110,7 +110,7 @@ def test_what_is_killed_again_and_again_is_given_up(torchrun, capsys):
     outcomes += [Outcome(137, "process 0 was ended by SIGKILL", True)] * 4
     assert called("cpu:3", "--resume") == 137
     assert len({tuple(arguments) for arguments in asked}) == 1
-    assert capsys.readouterr().err.splitlines()[-1] == "error: process 0 was ended by SIGKILL; go on with --resume"
+    assert capsys.readouterr().err.splitlines()[-1] == "error: process 0 was ended by SIGKILL; continue with --resume"
 
 
 @pytest.mark.parametrize("ctx", ["cpu", "cpu:1", "auto", "0"])
@@ -229,7 +229,7 @@ def test_one_of_two_is_killed_and_both_go_on_until_a_signal_stops_them(root, tmp
     assert process.returncode == 143
     assert time.monotonic() - begun < 30
     killed, _, stopped = err.splitlines()
-    assert killed.endswith("process 1 was ended by SIGKILL, by the system for want of memory if nobody else; going on from the last "
+    assert killed.endswith("process 1 was ended by SIGKILL, probably by the system, because memory ran out; continuing from the last "
                            "checkpoint (restart 1 of 3)")
     last = max((tmp_path / "run").glob("with-bn-0*.pt"))
     done = load_checkpoint(last).progress.iteration

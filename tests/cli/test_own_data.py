@@ -39,7 +39,7 @@ def test_a_folder_trains_without_a_config_and_again_with_the_one_that_was_writte
     assert main(["train", "--data", str(yolo), *SHORT]) == 2
     told = capsys.readouterr().err
     assert "note: work_dirs/mine/config.py is there already, and is trained with as it is" in told
-    assert "work_dirs/mine/run: holds a run of this config; go on with --resume" in told
+    assert "work_dirs/mine/run: holds a run of this config; continue with --resume" in told
     assert config.read_text().endswith("# mine\n")
 
 

@@ -100,11 +100,11 @@ def test_by_measured_latency(root, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("ratio", "options", "message"), [
-    (1.0, [], "--ratio 1.0: the share that goes, between 0 and 1"),
+    (1.0, [], "--ratio 1.0: the share to remove, between 0 and 1"),
     (0, [], "--ratio 0.0"),
     (0.99, ["--importance", "l1"], "cannot be reached; with --align 4 at most 0."),
     (0.3, ["--align", "0"], "--align 0: must be at least 1"),
-    (0.3, ["--importance", "l1", "--align", "4096", "--keep-blocks"], "no layer has that many channels"),
+    (0.3, ["--importance", "l1", "--align", "4096", "--keep-blocks"], "no layer can lose that many channels"),
     (0.3, ["--iters", "0"], "--iters 0: must be at least 1"),
     (0.3, ["--checkpoint", "missing.pt"], "missing.pt: no such checkpoint"),
 ])

@@ -105,7 +105,7 @@ def test_the_worst_parts_stay_in_float_and_nothing_is_called_exact(root, tmp_pat
     (["--cfg-options", "nodes.backbone.width=0.5"], 4, "checkpoint of another network"),
     (["--cfg-options", "quantization.activation_bits=12"], 4, "activation_bits=12: 8, or 16"),
     (["--cfg-options", "quantization.int16_pattern=['nodes.sge_head.*']"], 4, "int16_pattern 'nodes.sge_head.*' matches no layer"),
-    (["--cfg-options", "quantization.weight_quantize_type=range_abs_max"], 4, "weights are known"),
+    (["--cfg-options", "quantization.weight_quantize_type=range_abs_max"], 4, "weights need no observer"),
 ])
 def test_bad_arguments_are_one_line(root, tmp_path, capsys, arguments, count, message):
     assert ptq(root, "--out", tmp_path / "out", *arguments, count=count) == 2

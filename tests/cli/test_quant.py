@@ -52,7 +52,7 @@ def test_one_stage_makes_verified_integers_and_resumes_exactly(root, tmp_path, c
     # a run that is through is only delivered again
     assert quant(root, "--out", cut, *options, "--resume") == 0
     assert quant(root, "--out", cut, *options) == 2
-    assert "go on with --resume" in capsys.readouterr().err
+    assert "continue with --resume" in capsys.readouterr().err
 
 
 @pytest.mark.thorough

@@ -46,7 +46,7 @@ def test_mistakes_are_told_in_one_line(checkpoints, tmp_path, monkeypatch, capsy
     monkeypatch.setenv("MTZOO_ZOO", str(tmp_path / "pulled"))
     for options, message in ([], "nothing to push"), (["--model", model, "--half"], "--half changes nothing without --checkpoint"), (
             ["--model", model, "--int8"], "--int8 changes nothing without --checkpoint"), (
-            ["--checkpoint", tmp_path / "integers.pt"], "a checkpoint that rounds"), (
+            ["--checkpoint", tmp_path / "integers.pt"], "a quantized checkpoint"), (
             ["--model", tmp_path / "gone.onnx"], "gone.onnx"), (
             ["--card", tmp_path / "gone.md"], "gone.md"), (["--checkpoint", weights, "--card", tmp_path / "gone.md"], "gone.md"):
         assert main(["zoo", "push", "tiny", "--to", str(tmp_path / "zoo"), *map(str, options)]) == 2

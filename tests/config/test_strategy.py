@@ -172,7 +172,7 @@ def test_optimizers(text, optimizer, tmp_path):
     ("QuantAware: {}\nDistillation: {teacher_model_dir: ./x}", "Distillation.teacher_model_dir='./x': an inference model of Paddle"),
     ("QuantAware: {}\nQuantPost: {}", "QuantPost: QuantAware is there, too"),
     ("QuantAware: {weight_bits: 3}", "QuantAware.weight_bits=3: weights are stored as int8"),
-    ("QuantAware: {weight_quantize_type: range_abs_max}", "QuantAware.weight_quantize_type='range_abs_max': weights are known"),
+    ("QuantAware: {weight_quantize_type: range_abs_max}", "QuantAware.weight_quantize_type='range_abs_max': weights need no observer"),
     ("QuantAware: {dtype: uint8}", "QuantAware.dtype='uint8': 'int8' is what there is"),
     ("QuantAware: {quantise_op_types: []}", "QuantAware.quantise_op_types: unknown key; did you mean 'quantize_op_types'"),
     ("QuantPost: {algo: KL}", "QuantPost.algo='KL': expected one of abs_max"),

@@ -132,7 +132,7 @@ def test_no_shared_memory_is_one_line(tiny, monkeypatch):
 
     monkeypatch.setattr(type(multiprocessing.get_context()), "Lock", read_only)
     (eval_set,) = eval_sets([tiny.masks_task()], EvalPipeline(DeployGeometry((32, 64), (48, 64), drop_top=16)))
-    with pytest.raises(UserError, match=r"shared memory, and it cannot be had \(Read-only file system\); set env\.workers=0"):
+    with pytest.raises(UserError, match=r"shared memory, which is not available \(Read-only file system\); set env\.workers=0"):
         list(make_eval_loader(eval_set.dataset, 2, 1))
 
 

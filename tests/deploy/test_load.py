@@ -94,8 +94,8 @@ def test_pipes_devices_and_giants_are_not_read(copy, tmp_path):
 
 @pytest.mark.parametrize(("key", "value", "said"), [
     ("width", 1e9, "above 4096"), ("blocks", [1, 10 ** 9, 1, 1], "above 4096"),
-    ("width", 2.0, "tells of a layer"), ("group_base", 0, "tells of no network"),
-    ("width", "wide", "tells of no network"), ("nothing", 1, "tells of no network")])
+    ("width", 2.0, "has a layer"), ("group_base", 0, "is not that of a network"),
+    ("width", "wide", "is not that of a network"), ("nothing", 1, "is not that of a network")])
 def test_a_description_of_another_network_takes_no_memory(copy, key, value, said):
     copy.with_suffix(".json").unlink()
     file = read_deploy_file(copy)
@@ -111,7 +111,7 @@ def test_networks_of_torchvision_are_rebuilt_from_a_description(copy):
     for name in ("regnet_x_400mf", "regnet_y_400mf", "mobilenet_v3_small", "resnet18"):
         other = NodeSpec("backbone", "Torchvision", params={"name": name})
         graphs = {task: [other if node.name == "backbone" else node for node in nodes] for task, nodes in file.info.graphs.items()}
-        with pytest.raises(UserError, match="tells of a layer 'nodes.backbone"):  # the file holds another network's weights
+        with pytest.raises(UserError, match="has a layer 'nodes.backbone"):  # the file holds another network's weights
             described_network(replace(file, info=replace(file.info, graphs=graphs)))
 
 

@@ -43,7 +43,7 @@ def test_a_plan_for_training_takes_the_place_of_the_phases(config):
         assert (phase.iterations, phase.epochs) == (None, 1.5)
         assert phase.optimizer == OptimizerSpec("SGD", 0.3, 0.2, 0.0)
         assert phase.schedule == ScheduleSpec("piecewise", boundaries=(3,), factors=(0.1,))
-    with pytest.raises(UserError, match="how long to train is missing"):
+    with pytest.raises(UserError, match="the length of the training is missing"):
         Retraining(None)
 
 

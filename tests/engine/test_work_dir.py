@@ -96,7 +96,7 @@ def test_of_another_network_the_nodes_are_named_first(work_dir, tmp_path):
 
 def test_the_same_configs_run_wants_resume(work_dir):
     work_dir.save_numbered(at(0, False, 2))
-    with pytest.raises(UserError, match="holds a run of this config; go on with --resume"):
+    with pytest.raises(UserError, match="holds a run of this config; continue with --resume"):
         work_dir.claim(resume=False)
     work_dir.claim(resume=True)
 
@@ -227,7 +227,7 @@ def test_advice_names_a_checkpoint_to_go_on_from_only_where_there_is_one(work_di
     monkeypatch.undo()
     work_dir.save_numbered(at(0, False, 2))
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UserError, match="free space or go on with --resume; the previous checkpoint is whole"):
+    with pytest.raises(UserError, match="free space or continue with --resume; the previous checkpoint is whole"):
         work_dir.save_numbered(at(0, False, 4))
 
 

@@ -130,5 +130,5 @@ def test_addresses_of_other_kinds_are_refused(address):
         open_source("http://127.0.0.1:1/zoo").read("zoo.json", 100)
     with pytest.raises(UserError):
         open_source(f"{address}/moved").read("zoo.json", 100)
-    with pytest.raises(UserError, match="hf://nobody/nothing: needs the package huggingface_hub|cannot be had"):
+    with pytest.raises(UserError, match="hf://nobody/nothing: needs the package huggingface_hub|cannot be read"):
         open_source("hf://nobody/nothing").read("zoo.json", 100)

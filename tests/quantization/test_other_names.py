@@ -24,7 +24,7 @@ def test_values_have_counterparts(values: dict[str, object], wanted: QConfig) ->
 
 
 @pytest.mark.parametrize(("values", "message"), [
-    ({"weight_quantize_type": "moving_average_abs_max"}, "weight_quantize_type='moving_average_abs_max': weights are known"),
+    ({"weight_quantize_type": "moving_average_abs_max"}, "weight_quantize_type='moving_average_abs_max': weights need no observer"),
     ({"weight_quantize_type": "abs_maxx"}, "did you mean 'abs_max'"),
     ({"activation_quantize_type": ["abs_max"]}, "quantization.activation_quantize_type=..abs_max..: not known"),
     ({"quantize_op_types": ["conv"]}, "did you mean 'conv2d'"),

@@ -10,7 +10,7 @@ def test_a_target_that_cannot_be_is_refused(numbers, said):
 
 
 @pytest.mark.parametrize(("target", "training", "said"), [
-    (mtzoo.Target(), mtzoo.Training(), "how long to train is missing"),
+    (mtzoo.Target(), mtzoo.Training(), "the length of the training is missing"),
     (mtzoo.Target(deploy_hardware="gone"), mtzoo.Training(2), "gone"),
     (mtzoo.Target(strategy="melt+int8"), mtzoo.Training(2), "melt"),
 ])

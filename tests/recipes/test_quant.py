@@ -13,5 +13,5 @@ def test_one_stage_of_training_ends_in_integers(project, tmp_path, quiet):
 
 
 def test_how_long_to_train_has_to_be_said():
-    with pytest.raises(mtzoo.UserError, match="how long to train is missing"):
+    with pytest.raises(mtzoo.UserError, match="the length of the training is missing"):
         mtzoo.Retraining(None)

@@ -6,7 +6,7 @@ SHORT = mtzoo.Retraining(1)
 
 
 def test_what_becomes_zero_has_to_be_said(project, tmp_path, quiet):
-    with pytest.raises(mtzoo.UserError, match="what is to be zero is missing"):
+    with pytest.raises(mtzoo.UserError, match="nothing says what becomes zero"):
         mtzoo.sparsify(project / "float.pt", out=tmp_path / "out", retraining=SHORT, console=quiet)
 
 

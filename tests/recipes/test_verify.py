@@ -24,5 +24,5 @@ def test_a_float_file_is_measured_and_not_called_equal(project, tmp_path):
     assert found.report is None
     assert not found.equal
     assert set(found.distances["onnxruntime"]) == {"det", "seg"}
-    with pytest.raises(mtzoo.UserError, match="no integer network"):
+    with pytest.raises(mtzoo.UserError, match="not an integer network"):
         mtzoo.verify(made.model, [IMAGE], every=True)
