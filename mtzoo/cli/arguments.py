@@ -14,6 +14,7 @@ from mtzoo.cli.parser import Parser
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.load import read_config
 from mtzoo.config.overrides import override, select_tasks
+from mtzoo.engine.checkpoint import load_checkpoint as read_checkpoint
 from mtzoo.engine.checks import check_network
 from mtzoo.engine.device import single_device
 from mtzoo.engine.distributed import was_restarted
@@ -27,9 +28,11 @@ from mtzoo.recipes.output_folder import default_folder
 from mtzoo.recipes.start import run_folder
 
 
-def add_config_arguments(parser: Parser, *, required: bool = True) -> None:
-    """--config, --tasks and --cfg-options."""
-    parser.add_subject("--config", required=required, metavar="CONFIG", help="a config file, or the name of a shipped config")
+def add_config_arguments(parser: Parser, *, required: bool = True, in_checkpoint: bool = False) -> None:
+    """--config, --tasks and --cfg-options. in_checkpoint: --checkpoint is required and brings a config along."""
+    default = "; default: the config in the checkpoint" if in_checkpoint else ""
+    parser.add_subject("--config", required=required and not in_checkpoint, metavar="CONFIG",
+                       help=f"a config file, or the name of a shipped config{default}")
     add_config_options(parser)
 
 
@@ -47,15 +50,15 @@ def add_override_argument(parser: argparse.ArgumentParser, of: str) -> None:
 
 
 def config_from_arguments(args: argparse.Namespace, more: Mapping[str, Any] = MappingProxyType({})) -> ExperimentConfig:
-    """The resolved config that the arguments ask for; its network can be built, quantized and folded.
+    """The resolved config that the arguments ask for, --config's or the one in the checkpoint; its network can be built, quantized and
+    folded.
 
     more: keys of the config that the verb's own options set, after --cfg-options.
     """
-    path = find_config(args.config)
+    path, values = given_config(args)
     options, own = parse_options(args.cfg_options), {**args.config_keys, **more}
     if args.distill_from is not None:
         own["distillation.teacher"] = str(args.distill_from)
-    values = read_config(path)
     try:
         config = config_from_dict(select_tasks(override(values, {**options, **own}), args.tasks))
         check_network(config)
@@ -63,6 +66,14 @@ def config_from_arguments(args: argparse.Namespace, more: Mapping[str, Any] = Ma
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     return config
+
+
+def given_config(args: argparse.Namespace) -> tuple[Path, Mapping[str, Any]]:
+    """--config, or the checkpoint that brings one along: the file, and what its config says."""
+    if args.config is None:
+        return args.checkpoint, read_checkpoint(args.checkpoint).config
+    path = find_config(args.config)
+    return path, read_config(path)
 
 
 def parse_options(pairs: list[str]) -> dict[str, Any]:

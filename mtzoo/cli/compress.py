@@ -46,7 +46,7 @@ HELP = "search for the best compression for a target, apply it, export, verify, 
 
 
 def add_arguments(parser: Parser) -> None:
-    add_config_arguments(parser, required=False)
+    add_config_arguments(parser, in_checkpoint=True)
     add_checkpoint_argument(parser, required=False)
     parser.add_argument("--deploy-hardware", default=HOST, metavar="H",
                         help=f"{HOST}, a profile's name or its .yaml file ({HOST})")
@@ -61,8 +61,8 @@ def add_arguments(parser: Parser) -> None:
                        help="be X times as fast as the original, with the mildest compression that reaches it")
     bound.add_argument("--max-drop", type=float, metavar="D",
                        help=f"points of AP50, mIoU or top1 that a task may lose ({MAX_DROP:g})")
-    parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
-                        help="training images for calibration (64); with --onnx at most half of the folder")
+    parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), metavar="N",
+                        help="training images for calibration (64, or all if there are fewer); with --onnx at most half of the folder")
     add_out_argument(parser, "a new folder; default work_dirs/CONFIG-compress")
     add_retraining_arguments(parser, required=False)
     add_ctx_argument(parser, several=False)
@@ -71,7 +71,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    check_one_way(args, OF_CONFIG, OF_SOURCE, ("config", "checkpoint"))
+    check_one_way(args, OF_CONFIG, OF_SOURCE, ("checkpoint",))
     if args.onnx is not None:
         return run_onnx(args, args.threads if args.bench else None)
     target = Target(args.deploy_hardware, args.strategy, args.target_speedup, args.max_drop)

@@ -14,8 +14,10 @@ OF_CONFIG = {"config": None, "checkpoint": None, "tasks": [], "cfg_options": [],
 def run_onnx(args: argparse.Namespace, threads: int | None) -> int:
     """Search, train the best on, write, verify, compare, measure. Returns 1 if executors differ."""
     from mtzoo.recipes.foreign import compress_onnx
+    from mtzoo.recipes.foreign.images import CALIB_IMAGES
 
-    made = compress_onnx(float_onnx(args), args.images, args.out, calib_images=args.calib_images, weight_bits=args.weight_bits or 8,
-                         dtype="uint8" if args.uint8 else "float32", distillation=distillation(args), limit=args.limit,
+    made = compress_onnx(float_onnx(args), args.images, args.out, calib_images=args.calib_images or CALIB_IMAGES,
+                         weight_bits=args.weight_bits or 8, dtype="uint8" if args.uint8 else "float32",
+                         distillation=distillation(args), limit=args.limit,
                          threads=threads)
     return 0 if made.passed else 1

@@ -10,13 +10,11 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from mtzoo.cli.arguments import parse_options
+from mtzoo.cli.arguments import given_config, parse_options
 from mtzoo.config.env import Env
-from mtzoo.config.load import read_config
 from mtzoo.config.overrides import override
 from mtzoo.console import note
 from mtzoo.engine.device import processes_of, select_device
-from mtzoo.locate import find_config
 from mtzoo.machine import cores
 
 if TYPE_CHECKING:  # torchrun takes half a second to import
@@ -58,7 +56,7 @@ def in_processes_of_ctx(run: Callable[[argparse.Namespace], int], *, resumes: bo
 
 
 def _default_ctx(args: argparse.Namespace) -> str:
-    values = override(read_config(find_config(args.config)), parse_options(args.cfg_options))
+    values = override(given_config(args)[1], parse_options(args.cfg_options))
     env = values.get("env")
     ctx = env.get("default_ctx") if isinstance(env, Mapping) else None
     return ctx if isinstance(ctx, str) else Env.default_ctx  # what is no text is told with its key, when the config is built

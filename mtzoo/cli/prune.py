@@ -35,7 +35,7 @@ DEFAULTS = Pruning(0.5)
 
 
 def add_arguments(parser: Parser) -> None:
-    add_config_arguments(parser)
+    add_config_arguments(parser, in_checkpoint=True)
     add_checkpoint_argument(parser)
     parser.add_argument("--ratio", type=float, metavar="R",
                         help="share of the criterion to remove, e.g. 0.3; default with --sensitivity: all that the table allows")
@@ -51,8 +51,8 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--sensitivity", type=Path, metavar="FILE", help="a table of `mtzoo sensitivity` of this checkpoint")
     parser.add_argument("--max-drop", type=float, metavar="D",
                         help="with --sensitivity: each group loses at most what costs any task D points on its own")
-    parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
-                        help="training images for calibration (64)")
+    parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), metavar="N",
+                        help="training images for calibration (64, or all if there are fewer)")
     add_out_argument(parser, "a new folder; default work_dirs/CONFIG-prune")
     add_retraining_arguments(parser, required=False)
     add_ctx_argument(parser, several=False)

@@ -1,6 +1,6 @@
 """Quantize a float checkpoint without training (PTQ): calibrate on a few training images, export, verify, compare.
 
-    mtzoo ptq --config 4pe_resize/multitask --checkpoint work_dirs/RUN/with-bn-float-last.pt --calib-images 64
+    mtzoo ptq --checkpoint work_dirs/RUN/with-bn-float-last.pt
     mtzoo ptq --config real_resize/multitask --checkpoint with-bn-float-last.pt --calib-images 64 --max-drop 0.5 \\
         --cfg-options quantization.observer=mse
 
@@ -43,10 +43,10 @@ DEFAULTS = Corrections()
 
 
 def add_arguments(parser: Parser) -> None:
-    add_config_arguments(parser, required=False)
+    add_config_arguments(parser, in_checkpoint=True)
     add_checkpoint_argument(parser, required=False)
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), metavar="N",
-                        help="training images for calibration; with --onnx at most 64, and half of the folder")
+                        help="training images for calibration (64, or all if there are fewer); with --onnx at most half of the folder")
     add_out_argument(parser, "a new folder; default work_dirs/CONFIG-ptq")
     parser.add_argument("--equalize", choices=EQUALIZE,
                         help="balance the ranges of channels of neighbouring layers, or of the whole network, first "
@@ -62,7 +62,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    check_one_way(args, OF_CONFIG, OF_ONNX, ("config", "checkpoint", "calib_images"))
+    check_one_way(args, OF_CONFIG, OF_ONNX, ("checkpoint",))
     limit, threads = measuring_from_arguments(args)
     if args.onnx is not None:
         return run_onnx(args, threads)

@@ -33,7 +33,7 @@ HELP = "quantization-aware training of a float checkpoint in one stage, export, 
 
 
 def add_arguments(parser: Parser) -> None:
-    add_config_arguments(parser)
+    add_config_arguments(parser, in_checkpoint=True)
     add_checkpoint_argument(parser)
     add_out_argument(parser, "where the run is kept; default work_dirs/CONFIG-quant")
     add_retraining_arguments(parser)

@@ -23,7 +23,7 @@ DEFAULTS = Pruning(0.5)
 
 
 def add_arguments(parser: Parser) -> None:
-    add_config_arguments(parser)
+    add_config_arguments(parser, in_checkpoint=True)
     add_checkpoint_argument(parser)
     parser.add_argument("--out", type=output_file("--out"), required=True, metavar="FILE",
                         help="the table, .json; an unfinished one is continued")

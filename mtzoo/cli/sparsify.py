@@ -33,15 +33,15 @@ HELP = "zero weights while retraining, quantize, export, verify, compare"
 
 
 def add_arguments(parser: Parser) -> None:
-    add_config_arguments(parser)
+    add_config_arguments(parser, in_checkpoint=True)
     add_checkpoint_argument(parser)
     parser.add_argument("--ratio", type=float, metavar="R",
                         help="share of weights to be zero; default: the config's sparsity")
     parser.add_argument("--pattern", metavar="N:M", help=f"keep N of M neighbouring weights, e.g. 2:4; default: {UNSTRUCTURED}")
     add_retraining_arguments(parser)
     add_ctx_argument(parser)
-    parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), default=64, metavar="N",
-                        help="training images for calibration (64)")
+    parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), metavar="N",
+                        help="training images for calibration (64, or all if there are fewer)")
     add_out_argument(parser, "a new folder; default work_dirs/CONFIG-sparsify")
     add_measuring_arguments(parser)
 

@@ -47,8 +47,8 @@ class PruneResult:
 @follows_console
 def prune(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str | Path | None = None, *, pruning: Pruning,
           sensitivity: str | Path | None = None, max_drop: float | None = None, retraining: Retraining | None = None,
-          calib_images: int = 64, ctx: str | None = None, resume: bool = False, limit: int | None = None, threads: int | None = 2,
-          console: PlainConsole | None = None) -> PruneResult:
+          calib_images: int | None = None, ctx: str | None = None, resume: bool = False, limit: int | None = None,
+          threads: int | None = 2, console: PlainConsole | None = None) -> PruneResult:
     """Remove channels and residual blocks of a float checkpoint, retrain, quantize, export, verify, evaluate and compare.
 
     Args:
@@ -59,7 +59,8 @@ def prune(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str
         sensitivity: The table of `measure_sensitivity`. It limits what is removed from each group.
         max_drop: With `sensitivity`: the points of its main metric that a task may lose by any single group.
         retraining: The length of the training in float and its settings. None: no training.
-        calib_images: The number of training images on which ranges are observed.
+        calib_images: The number of training images on which ranges are observed. Default: `env.calibration_batches` of 8 (64), or
+            all if there are fewer.
         ctx: The device, as for `train`.
         resume: Continue with the plan and the last checkpoint in `out`.
         limit: Evaluate on the first N images of each validation folder. None: on all.

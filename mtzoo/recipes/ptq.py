@@ -22,12 +22,10 @@ from mtzoo.recipes.output_folder import claim_folder, default_folder
 from mtzoo.recipes.ptq_results import KEPT_FILES, compare_as_configured, compare_integer, compare_mixed
 from mtzoo.recipes.workspace import Workspace, measure_base
 
-CALIBRATION_IMAGES = 64
-
 
 @follows_console
 def quantize(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str | Path | None = None, *,
-             calib_images: int = CALIBRATION_IMAGES, equalize: str = Corrections().equalize, bias_correction: bool = False,
+             calib_images: int | None = None, equalize: str = Corrections().equalize, bias_correction: bool = False,
              max_drop: float | None = None, fallback: Literal["float", "16bit"] = "float", limit: int | None = None,
              threads: int | None = 2, console: PlainConsole | None = None) -> Compressed:
     """Quantize a float checkpoint without training (PTQ), and export, verify, evaluate and compare the result.
@@ -36,7 +34,8 @@ def quantize(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
         checkpoint: A float checkpoint (`.pt`), or `zoo:NAME` for the float weights of a zoo model.
         config: A config, its name or file. Default: the config in the checkpoint.
         out: The output folder, new or empty. Default: `work_dirs/CONFIG-ptq`.
-        calib_images: The number of training images on which ranges are observed. Default: 64.
+        calib_images: The number of training images on which ranges are observed. Default: `env.calibration_batches` of 8 (64), or
+            all if there are fewer.
         equalize: `"none"` (default), `"weights"` or `"activations"` (cross-layer equalization, arXiv 1906.04721), or `"network"` (a
             factor for each channel of every map).
         bias_correction: Correct the mean of each channel in its bias after rounding (arXiv 1906.04721).
@@ -62,9 +61,10 @@ def quantize(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
     config = adopt_checkpoint(config, path, console)
     say_folders(config, console, "train", "val")
     net = load_float_network(config, path)
-    batches = Batches(calibration_images(config, calib_images))
+    images = calibration_images(config, calib_images)
+    batches = Batches(images)
     job = PtqInputs(config, fold_all(net, config), batches, Corrections(equalize, bias_correction))
-    console.print(f"{config.name}: observer {config.quantization.observer} on {calib_images} training images, "
+    console.print(f"{config.name}: observer {config.quantization.observer} on {len(images)} training images, "
                   f"equalize {equalize}, bias correction {'on' if bias_correction else 'off'}")
     workspace = Workspace(config, out, limit, threads, console)
     base = measure_base(workspace, net, job.folded)

@@ -1,5 +1,6 @@
 """A float checkpoint whose validation masks are its own answers: 100 % in float, and less wherever rounding changes a label."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -39,9 +40,9 @@ def write_own_masks(net: MultiTaskNet, config: ExperimentConfig) -> None:
         cv2.imwrite(str(sample.path.parents[1] / "masks" / sample.path.name), mask)
 
 
-def write_project(root: Path, *, own_masks: bool = False) -> Path:
+def write_project(root: Path, tasks: Sequence[str] = ("det", "seg"), *, own_masks: bool = False) -> Path:
     """Images, a config (tiny.py) and a float checkpoint (float.pt) in `root`. own_masks: the masks are the checkpoint's own answers."""
-    path = write_config(write_images(root) / "tiny.py", config_values(root))
+    path = write_config(write_images(root) / "tiny.py", config_values(root, tasks))
     config = load_config(path)
     net = write_checkpoint(root / "float.pt", config)
     if own_masks:

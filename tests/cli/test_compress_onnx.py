@@ -36,7 +36,7 @@ def test_ways_are_tried_and_the_best_is_written(images, tmp_path, capsys):  # no
      "learning rate 0: expected a number above 0"),
     (["--onnx", "x.onnx", *MODEL], "--images is missing with --onnx"),
     (["--config", "x.py", "--checkpoint", "x.pt", "--rgb"], "--rgb or --bgr belongs to --onnx"),
-    (["--checkpoint", "x.pt"], "--config is missing; give it, or --onnx MODEL.onnx"),
+    (["--config", "x.py"], "--checkpoint is missing; give it, or --onnx MODEL.onnx"),
 ])
 def test_options_that_do_not_fit(arguments, message, capsys):
     assert main(["compress", *arguments]) == 2

@@ -94,6 +94,14 @@ def test_the_worst_parts_stay_in_float_and_nothing_is_called_exact(root, tmp_pat
     assert (out / "noise.json").read_text() == kept
 
 
+def test_without_a_config_the_one_in_the_checkpoint_is_taken(root, tmp_path, capsys):
+    options = ["--checkpoint", str(root / "float.pt"), "--out", str(tmp_path / "out"), "--no-bench", "--limit", "1"]
+    assert main(["ptq", *options, "--tasks", "seg"]) == 0
+    assert "on 6 training images" in capsys.readouterr().out, "all that there are, where no number is given"
+    assert main(["ptq", *options, "--cfg-options", "quantization.observer=msee"]) == 2
+    assert "float.pt: quantization: " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("arguments", "count", "message"), [
     ([], 0, "--calib-images 0: must be at least 1"),
     ([], 7, "the training sources have 6 images"),

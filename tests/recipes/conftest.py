@@ -12,8 +12,8 @@ from tests.cli.ptq_helpers import write_project
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory) -> Path:
-    """images/, tiny.py and float.pt; do not change it."""
-    return write_project(tmp_path_factory.mktemp("recipes") / "data")
+    """images/, tiny.py with a task of each kind, and float.pt; do not change it."""
+    return write_project(tmp_path_factory.mktemp("recipes") / "data", ("det", "seg", "cls"))
 
 
 @pytest.fixture

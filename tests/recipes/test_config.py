@@ -28,7 +28,7 @@ def test_a_network_is_built_and_a_checkpoint_is_loaded(project):
     assert not trained.training
     assert net.state_dict().keys() == trained.state_dict().keys()
     outputs = trained(torch.zeros(1, 3, 64, 96))
-    assert set(outputs) == set(config.classes) == {"det", "seg"}
+    assert set(outputs) == set(config.classes) == {"det", "seg", "cls"}
 
 
 def test_a_checkpoint_brings_its_config_along(project):

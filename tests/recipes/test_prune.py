@@ -10,6 +10,9 @@ def test_a_narrower_network_and_its_integers(project, tmp_path, quiet):
     whole, _ = mtzoo.load_checkpoint(project / "float.pt")
     parameters = [sum(p.numel() for p in net.parameters()) for net in (narrow, whole)]
     assert parameters[0] < parameters[1]
+    heads = [net.nodes["cls_head"] for net in (narrow, whole)]
+    assert [head.classify.conv.out_channels for head in heads] == [2, 2], "the classes stay"
+    assert heads[0].expand.conv.out_channels < heads[1].expand.conv.out_channels
     assert made.integers.passed
     assert made.integers.result.macs <= 0.7 * made.integers.base.macs
 

@@ -11,7 +11,7 @@ def test_a_checkpoint_alone_is_enough(project, tmp_path, quiet):
     assert made.checkpoint == tmp_path / "out" / "int-inference-last.pt"
     assert made.result.differing[0] == 0 < made.result.differing[1]
     assert made.result.bytes < made.base.bytes / 2
-    assert set(made.drops) == {"det", "seg"}
+    assert set(made.drops) == {"det", "seg", "cls"}
 
 
 @pytest.mark.parametrize(("options", "said"), [

@@ -23,6 +23,6 @@ def test_a_float_file_is_measured_and_not_called_equal(project, tmp_path):
     found = mtzoo.verify(made.model, [IMAGE], threads=1)
     assert found.report is None
     assert not found.equal
-    assert set(found.distances["onnxruntime"]) == {"det", "seg"}
+    assert set(found.distances["onnxruntime"]) == {"det", "seg", "cls"}
     with pytest.raises(mtzoo.UserError, match="not an integer network"):
         mtzoo.verify(made.model, [IMAGE], every=True)

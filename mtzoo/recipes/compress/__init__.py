@@ -26,7 +26,7 @@ NO_TRAINING_SAID = Training()
 @follows_console
 def compress(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str | Path | None = None, *, target: Target = ON_HOST,
              training: Training = NO_TRAINING_SAID, strategy_config: str | Path | None = None,
-             dataset_config: str | Path | None = None, calib_images: int = 64, resume: bool = False, limit: int | None = None,
+             dataset_config: str | Path | None = None, calib_images: int | None = None, resume: bool = False, limit: int | None = None,
              threads: int = 2, bench: bool = True, console: PlainConsole | None = None) -> CompressResult | Compressed:
     """Compress a float checkpoint for a target: rank candidates by latency, train the best ones, keep the fastest good one.
 
@@ -39,7 +39,8 @@ def compress(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
         strategy_config: A YAML file of PaddleSlim's automatic compression. If it names methods, exactly these are applied, and there is
             no search.
         dataset_config: The YAML file of the data set that belongs to it.
-        calib_images: The number of training images on which ranges are observed.
+        calib_images: The number of training images on which ranges are observed. Default: `env.calibration_batches` of 8 (64), or
+            all if there are fewer.
         resume: Continue an interrupted search.
         limit: Evaluate on the first N images of each validation folder. None: on all.
         threads: CPU threads of latency measurements.

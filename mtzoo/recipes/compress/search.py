@@ -65,13 +65,13 @@ class Search:
     candidates: list[Candidate]
     profile: HardwareProfile | None
     retraining: Retraining
-    calib_images: int
+    calib_images: int | None
     ctx: str | None
     resume: bool
 
 
-def search_of(workspace: Workspace, checkpoint: Path, target: Target, retraining: Retraining, *, calib_images: int, ctx: str | None,
-              resume: bool) -> Search:
+def search_of(workspace: Workspace, checkpoint: Path, target: Target, retraining: Retraining, *, calib_images: int | None,
+              ctx: str | None, resume: bool) -> Search:
     """Raises UserError for hardware or a strategy that is not known."""
     profile = None if target.deploy_hardware == HOST else load_profile(target.deploy_hardware)
     candidates = all_candidates(profile.precisions if profile else PRECISIONS)

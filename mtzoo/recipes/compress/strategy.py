@@ -44,7 +44,7 @@ class Work:
     teacher: Path
     retraining: Retraining | None
     ctx: str | None
-    calib_images: int
+    calib_images: int | None
 
 
 def quantized_config(config: ExperimentConfig, strategy: Strategy) -> ExperimentConfig:
