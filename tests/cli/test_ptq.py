@@ -95,9 +95,9 @@ def test_the_worst_parts_stay_in_float_and_nothing_is_called_exact(root, tmp_pat
 
 
 def test_without_a_config_the_one_in_the_checkpoint_is_taken(root, tmp_path, capsys):
-    options = ["--checkpoint", str(root / "float.pt"), "--out", str(tmp_path / "out"), "--no-bench", "--limit", "1"]
-    assert main(["ptq", *options, "--tasks", "seg"]) == 0
-    assert "on 6 training images" in capsys.readouterr().out, "all that there are, where no number is given"
+    options = ["--checkpoint", str(root / "float.pt"), "--out", str(tmp_path / "out")]
+    assert main(["ptq", *options, "--calib-images", "7"]) == 2
+    assert "the training sources have 6 images" in capsys.readouterr().err
     assert main(["ptq", *options, "--cfg-options", "quantization.observer=msee"]) == 2
     assert "float.pt: quantization: " in capsys.readouterr().err
 
