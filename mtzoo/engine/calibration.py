@@ -15,15 +15,16 @@ from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image
 from mtzoo.machine import check_memory
 
+CALIBRATION_IMAGES = 64
 BATCH = 4
 ONE_COLOUR = 8
 """Levels of 256: an image none of whose channels spans more shows nothing. Sensor noise and JPEG make more than 1."""
 
 
-def calibration_images(config: ExperimentConfig, count: int | None = None) -> Tensor:
+def calibration_images(config: ExperimentConfig, count: int | None = None, *, default: int = CALIBRATION_IMAGES) -> Tensor:
     """(count, 3, H, W) uint8 BGR training images in the deploy geometry, drawn with env.seed, as many of each folder as it has.
 
-    count: by default `env.calibration_batches` of BATCH images, or all that there are.
+    count: None for `default`, or all that there are.
 
     An unreadable image is replaced by another of its folder. Raises UserError for a count that cannot be, and where all images
     are of one colour.
@@ -33,7 +34,7 @@ def calibration_images(config: ExperimentConfig, count: int | None = None) -> Te
     groups = build_groups(task_data(config, "train"))
     total = sum(len(group.records) for group in groups)
     if count is None:
-        count = min(total, config.env.calibration_batches * BATCH)
+        count = min(total, default)
     if count > total:
         raise UserError(f"--calib-images {count}: the training sources have {total} images; ask for {total} at most")
     height, width = config.deploy_geometry.input_hw

@@ -8,7 +8,7 @@ from mtzoo.compression import Corrections, quantize
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.load import override
 from mtzoo.data.sources import SyntheticScenes
-from mtzoo.engine.calibration import Batches, calibration_images
+from mtzoo.engine.calibration import BATCH, Batches, calibration_images
 from mtzoo.engine.checkpoint import Checkpoint
 from mtzoo.engine.ptq import fold_all, integer_checkpoint, load_float_network
 from mtzoo.engine.stages import FOLDED_STEP, INTEGER_STEP, checkpoint_network, fold_for_step, quantization_of
@@ -58,8 +58,9 @@ def _fake_quant(checkpoint: Checkpoint, config: ExperimentConfig, path: Path) ->
     if not checkpoint.progress.quantized:
         _check_rendered(config, path)
         folded = fold_all(load_float_network(config, path), config)
+        images = calibration_images(config, default=config.env.calibration_batches * BATCH)
         with show_progress("calibrating", transient=True) as on_progress:
-            return quantize(folded, quantization_of(config), Batches(calibration_images(config)), Corrections(), on_progress)
+            return quantize(folded, quantization_of(config), Batches(images), Corrections(), on_progress)
     net, _, _ = checkpoint_network(Checkpoint(dict(config.resolved), checkpoint.progress, checkpoint.network), path, {})
     for later in range(step + 1, FOLDED_STEP + 1):
         fold_for_step(net, config, later)

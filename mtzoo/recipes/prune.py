@@ -59,8 +59,7 @@ def prune(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str
         sensitivity: The table of `measure_sensitivity`. It limits what is removed from each group.
         max_drop: With `sensitivity`: the points of its main metric that a task may lose by any single group.
         retraining: The length of the training in float and its settings. None: no training.
-        calib_images: The number of training images on which ranges are observed. Default: `env.calibration_batches` of 8 (64), or
-            all if there are fewer.
+        calib_images: The number of training images on which ranges are observed. Default: 64, or all if there are fewer.
         ctx: The device, as for `train`.
         resume: Continue with the plan and the last checkpoint in `out`.
         limit: Evaluate on the first N images of each validation folder. None: on all.

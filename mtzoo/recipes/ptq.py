@@ -34,8 +34,7 @@ def quantize(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
         checkpoint: A float checkpoint (`.pt`), or `zoo:NAME` for the float weights of a zoo model.
         config: A config, its name or file. Default: the config in the checkpoint.
         out: The output folder, new or empty. Default: `work_dirs/CONFIG-ptq`.
-        calib_images: The number of training images on which ranges are observed. Default: `env.calibration_batches` of 8 (64), or
-            all if there are fewer.
+        calib_images: The number of training images on which ranges are observed. Default: 64, or all if there are fewer.
         equalize: `"none"` (default), `"weights"` or `"activations"` (cross-layer equalization, arXiv 1906.04721), or `"network"` (a
             factor for each channel of every map).
         bias_correction: Correct the mean of each channel in its bias after rounding (arXiv 1906.04721).

@@ -69,8 +69,7 @@ def sparsify(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
         pattern: An N:M pattern such as `"2:4"`: the two largest of 4 neighbours along the input channels stay (arXiv 2104.08378).
             Without `ratio` and `pattern`, `sparsity` of the config applies.
         retraining: The length of the training and its settings, e.g. `Retraining(4000)`.
-        calib_images: The number of training images on which ranges are observed. Default: `env.calibration_batches` of 8 (64), or
-            all if there are fewer.
+        calib_images: The number of training images on which ranges are observed. Default: 64, or all if there are fewer.
         ctx: The devices, as for `train`.
         resume: Continue from the last checkpoint in `out`.
         limit: Evaluate on the first N images of each validation folder. None: on all.

@@ -21,7 +21,7 @@ def test_images_are_whole_seeded_and_each_once(root):
     files = [torch.from_numpy(cv2.imread(str(root / "images" / f"{i}.png"))).permute(2, 0, 1) for i in range(6)]
     assert sorted(next(i for i, f in enumerate(files) if torch.equal(f, image)) for image in images) == list(range(6))
     assert torch.equal(calibration_images(config, 4), calibration_images(config, 4))
-    assert len(calibration_images(config)) == 6, "all that there are, where fewer than a batch"
+    assert len(calibration_images(config)) == 6, "64, or all that there are"
     others = [calibration_images(tiny_config(root, env={"default_ctx": "cpu", "seed": seed}), 3) for seed in range(1, 6)]
     assert any(not torch.equal(calibration_images(config, 3), other) for other in others)
 

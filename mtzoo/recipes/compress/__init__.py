@@ -39,8 +39,7 @@ def compress(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
         strategy_config: A YAML file of PaddleSlim's automatic compression. If it names methods, exactly these are applied, and there is
             no search.
         dataset_config: The YAML file of the data set that belongs to it.
-        calib_images: The number of training images on which ranges are observed. Default: `env.calibration_batches` of 8 (64), or
-            all if there are fewer.
+        calib_images: The number of training images on which ranges are observed. Default: 64, or all if there are fewer.
         resume: Continue an interrupted search.
         limit: Evaluate on the first N images of each validation folder. None: on all.
         threads: CPU threads of latency measurements.
