@@ -8,7 +8,7 @@ from mtzoo.cli.data_convert_text import next_commands, notes, tables
 from mtzoo.cli.numbers import processes
 from mtzoo.cli.outputs import output_folder
 from mtzoo.cli.parser import Parser
-from mtzoo.console import note, say
+from mtzoo.console import note, numbered, say
 from mtzoo.data.convert import FORMATS, VAL_SHARE, Summary
 from mtzoo.data.convert.translation import Classes
 from mtzoo.errors import UserError
@@ -67,7 +67,7 @@ def convert_as_told(args: argparse.Namespace, layout: Layout, out: Path, classes
                                copy_images=copy_images, workers=workers, on_progress=on_progress)
     seconds = time.perf_counter() - start
     counts = ", ".join(f"{count} {split}" for split, count in summary.images.items())
-    say(f"{summary.images.total()} images ({counts}) in {seconds:.1f} s: {out}")
+    say(f"{numbered(summary.images.total(), 'image')} ({counts}) in {seconds:.1f} s: {out}")
     for table in tables(summary):
         say(table)
     if (args.val_share is not None or args.split_by is not None) and not summary.divided:

@@ -10,7 +10,7 @@ from rich.table import Table
 from mtzoo.cli.arguments import config_from_arguments
 from mtzoo.cli.numbers import processes
 from mtzoo.cli.outputs import output_file
-from mtzoo.console import say
+from mtzoo.console import numbered, say
 from mtzoo.data.check import count_sources
 from mtzoo.data.stats import SIZES, DataStats, classes_without_labels
 from mtzoo.engine.distributed import run_console
@@ -45,7 +45,7 @@ def run_stats(args: argparse.Namespace) -> int:
     say_folders(config, run_console(), args.split)
     with show_progress(f"counting {args.split}") as on_progress:
         stats = count_sources(task_data(config, args.split), on_progress, args.workers)
-    say(f"{stats.images} images in {args.split}")
+    say(f"{numbered(stats.images, 'image')} in {args.split}")
     for table in (*object_tables(stats, config.classes), *pixel_tables(stats, config.classes), *image_tables(stats, config.classes)):
         say(table)
     for line in classes_without_labels(stats, config.classes):

@@ -5,7 +5,7 @@ import time
 
 from mtzoo.cli.numbers import at_least, processes, size
 from mtzoo.cli.outputs import output_folder
-from mtzoo.console import say
+from mtzoo.console import numbered, say
 from mtzoo.data.sources import MOST_SCENES, check_scene_size
 from mtzoo.progress import show_progress
 from mtzoo.recipes.output_folder import check_new_folder
@@ -38,5 +38,5 @@ def run_synth(args: argparse.Namespace) -> int:
         write_dataset(args.out, args.num_images, args.seed, size_hw=args.size, workers=args.workers, on_progress=on_progress)
     seconds = time.perf_counter() - start
     rate = args.num_images / seconds
-    say(f"{args.num_images} scenes in {seconds:.1f} s, {rate:.1f} scenes/s with {args.workers} processes: {args.out}")
+    say(f"{numbered(args.num_images, 'scene')} in {seconds:.1f} s, {rate:.1f} scenes/s, --workers {args.workers}: {args.out}")
     return 0

@@ -10,7 +10,7 @@ from mtzoo.cli.arguments import config_from_arguments
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.outputs import output_folder
 from mtzoo.config import ExperimentConfig
-from mtzoo.console import say
+from mtzoo.console import numbered, say
 from mtzoo.data.dataset import MultiTaskDataset
 from mtzoo.engine.distributed import run_console
 from mtzoo.engine.evaluate import task_data, train_pipeline
@@ -42,7 +42,7 @@ def run_view(args: argparse.Namespace) -> int:
     width = pictures[0].shape[1]
     sheet = contact_sheet(rows, cell_width=min(width, 640))
     write_whole(args.out / SHEET, cv2.imencode(".png", sheet)[1].tobytes(), "choose another --out")
-    say(f"{len(pictures)} samples of {width}x{pictures[0].shape[0]}: {args.out / SHEET}")
+    say(f"{numbered(len(pictures), 'sample')} of {width}x{pictures[0].shape[0]}: {args.out / SHEET}")
     return 0
 
 

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     models, inputs = split_paths(args)
     done = predict_paths(models, inputs, args.out, window=args.window, executor=args.executor, threads=args.threads,
                          min_score=args.min_score, save_labels=args.save_labels)
-    say(f"{done.files - done.unreadable} of {done.files} files done: {done.out}")
+    say(f"{done.files - done.unreadable} of {numbered(done.files, 'file')} done: {done.out}")
     if done.labels is not None:
         say(f"labels of {numbered(done.labelled, 'image')}: {done.labels}; correct them, then: mtzoo data convert --data {done.labels} "
             "--out DIR")

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from mtzoo.config import ExperimentConfig
+from mtzoo.console import numbered
 from mtzoo.data.images import read_image
 from mtzoo.deploy.exactness import exactness_lines
 from mtzoo.deploy.export import export_model
@@ -92,7 +93,8 @@ def deploy_run(run: Run, command: str) -> QuantTrainResult:
     samples = pick_samples(config, 2 if run.pipeline_test else VERIFY_IMAGES)
     integer = to_integers(run)
     equality = compare(run, integer, [input_tensor(sample) for sample in samples])
-    console.print(f"step 3 against step 2: {equality.total} of {equality.values:,} raw values differ on {equality.images} images")
+    console.print(f"step 3 against step 2: {equality.total} of {equality.values:,} raw values differ on "
+                  f"{numbered(equality.images, 'image')}")
     require_equal(equality)
     run.work_dir.check_there()
     path = run.work_dir.file(INTEGER_STEP, "export-last", ".onnx")
@@ -102,7 +104,7 @@ def deploy_run(run: Run, command: str) -> QuantTrainResult:
         console.print(line)
     with show_progress("verifying", transient=True) as on_progress:
         verified = verify(path, originals(counted(samples, on_progress)))
-    console.print(f"verify: {verified.values:,} values on {verified.images} images, differing: {verified.mismatches}")
+    console.print(f"verify: {verified.values:,} values on {numbered(verified.images, 'image')}, differing: {verified.mismatches}")
     metrics, mistakes = evaluate_deployed(run, path)
     threads = os.cpu_count() or 1
     measured = bench_shown(path, threads, BENCH_RUNS_IN_TEST if run.pipeline_test else BENCH_RUNS)

@@ -119,7 +119,7 @@ def show_comparison(workspace: Workspace, base: Base, result: Variant, checkpoin
         model = read_deploy_file(path)
         times = latency_shown({"base": base.model, "result": model.model}, model.info, workspace.threads, BENCH_RUNS)
         before, result = replace(before, latency_ms=times["base"]), replace(result, latency_ms=times["result"])
-    images = "all validation images" if workspace.limit is None else f"{workspace.limit} images of each validation folder"
+    images = "all validation images" if workspace.limit is None else f"{numbered(workspace.limit, 'image')} of each validation folder"
     runtime = "" if workspace.threads is None else f"; OpenVINO, {numbered(workspace.threads, 'thread')}"
     workspace.console.print(comparison_table(before, result, kinds, f"{workspace.config.name}, {images}{runtime}"))
     write_json(workspace.out / file, comparison_values(before, result, kinds), ADVICE)

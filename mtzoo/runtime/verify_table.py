@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from rich.table import Table
 
+from mtzoo.console import numbered
 from mtzoo.runtime.answers import ANSWERS
 from mtzoo.runtime.every_executor import runtime_version
 from mtzoo.runtime.tally import Tally
@@ -14,7 +15,7 @@ from mtzoo.task_kind import ByKind
 
 def output_table(report: VerifyReport) -> Table:
     """A row for each output, a column for each executor."""
-    table = Table(title=f"differing of compared values, {report.images} images")
+    table = Table(title=f"differing of compared values, {numbered(report.images, 'image')}")
     table.add_column("output")
     for name in report.executors:
         table.add_column(name, justify="right")
@@ -38,7 +39,7 @@ COLUMNS: ByKind[str] = ByKind({"segmentation": "label maps", "detection": "boxes
 def executor_table(report: VerifyReport) -> Table:
     """A row for each executor, with its version; outputs by what they are."""
     table = Table("executor", "version", "maps", *COLUMNS.values(), "px",
-                  title=f"differing of compared values, {report.images} images",
+                  title=f"differing of compared values, {numbered(report.images, 'image')}",
                   caption="maps: as the network leaves them; px: the largest difference of a box")
     for column in table.columns[2:]:
         column.justify = "right"

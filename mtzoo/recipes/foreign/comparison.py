@@ -89,7 +89,7 @@ def comparison_values(made: IntegerFile, size: int, float_size: int) -> dict[str
 
 def agreement_table(found: Mapping[str, Agreement], images: int) -> Table:
     """A row for each output."""
-    title = f"integer file against float network, {images} images it was not calibrated on"
+    title = f"integer file against float network, {numbered(images, 'image')} it was not calibrated on"
     table = Table("output", "cosine", "same argmax", title=title)
     for column in table.columns[1:]:
         column.justify = "right"

@@ -54,8 +54,8 @@ def compress_onnx(model: FloatOnnx, images: str | Path, out: str | Path | None =
         console.print(f"note: --images {images} has too few images: the best is chosen and compared on the same ones")
         held_out = judging
     observed, judged = (batches_of(part, source.order) for part in (folder.calibration, judging))
-    console.print(f"{len(settings())} ways to calibrate, on {len(folder.calibration)} images, chosen by {len(judging)} others: same "
-                  "argmax as the float network, or cosine where an output has one channel")
+    console.print(f"{len(settings())} ways to calibrate, on {numbered(len(folder.calibration), 'image')}, "
+                  f"chosen by {len(judging)} others: same argmax as the float network, or cosine where an output has one channel")
     setting, best = best_setting(source, observed, judged, weight_bits, distillation.device, console)
     if distillation.iterations:
         best = trained_on(source, best, observed, judged, distillation, console)

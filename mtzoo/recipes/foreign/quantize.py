@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from mtzoo.compression import OBSERVER_OF_FOREIGN, OF_FOREIGN
-from mtzoo.console import PlainConsole
+from mtzoo.console import PlainConsole, numbered
 from mtzoo.engine.distributed import run_console
 from mtzoo.progress import follows_console, show_progress
 from mtzoo.recipes.foreign.comparison import IntegerFile, compare
@@ -45,7 +45,7 @@ def quantize_onnx(model: FloatOnnx, images: str | Path, out: str | Path | None =
     _lock = claim_folder(out, "--out")
     source = model.open(console)
     folder = read_folder(Path(images), source.input_hw, calib_images, limit)
-    console.print(f"ranges: observer {observer} on {len(folder.calibration)} images, equalize {equalize}, bias correction "
+    console.print(f"ranges: observer {observer} on {numbered(len(folder.calibration), 'image')}, equalize {equalize}, bias correction "
                   f"{'on' if bias_correction else 'off'}, distillation {distillation.iterations or 'off'}")
     path = out / f"{model.name}-int8.onnx"
     with show_progress("quantizing", transient=True) as on_progress:
