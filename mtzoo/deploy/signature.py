@@ -1,8 +1,8 @@
 """The inputs and outputs of a network from elsewhere: a deploy model keeps them, so that it can take the original's place.
 
-The original reads (x / 255 - mean) / std as float32. Its deploy model reads the same tensor and takes the pixels back out of it, which
-are whole numbers: so nothing is lost at its door. Behind the integer network stand the reshapes that the original ends in, and a last
-softmax or sigmoid in float.
+The original reads (x / 255 - mean) / std as float32. Its deploy model reads the same tensor and recovers the pixels. They are whole
+numbers, so nothing is lost. The reshapes at the end of the original follow the integer network, and so does a final softmax or
+sigmoid in float.
 """
 
 from collections.abc import Mapping, Sequence

@@ -62,7 +62,7 @@ def compare(run: Run, integer: IntegerNet, images: Sequence[Tensor]) -> Equality
 
 
 def require_equal(equality: Equality) -> None:
-    """Raises UserError where step 3 is not step 2: no such model leaves the house."""
+    """Raises UserError if step 3 differs from step 2: such a model is not exported."""
     if equality.total:
         worst = max(equality.differing, key=equality.differing.__getitem__)
         raise UserError(f"step 3 differs from step 2 in {equality.total} of {equality.values} values, most in {worst}: "

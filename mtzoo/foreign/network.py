@@ -236,7 +236,7 @@ class Named(nn.Module):
 
 
 def as_network(lowered: Lowered, mean: Sequence[float], std: Sequence[float]) -> MultiTaskNet:
-    """The network of one node, its image door folded in. lowered: of a module that returns a dict of maps."""
+    """The network of one node, the input normalisation folded in. lowered: of a module that returns a dict of maps."""
     fold_image(lowered, mean, std)
     net = build_network(graphs_of(lowered))
     net.nodes[NODE].load_state_dict(lowered.state_dict())

@@ -1,4 +1,4 @@
-"""The door of the network: from the uint8 pixels of an image to what convolutions read."""
+"""The input of the network: from the uint8 pixels of an image to what convolutions read."""
 
 from collections.abc import Iterable, Sequence
 

@@ -42,10 +42,10 @@ def image_in_columns(model: onnx.ModelProto) -> onnx.ModelProto:
     """`model`, or a copy of it that reads its NHWC image in columns, if its first convolutions and those behind them have int8 weights
     and stride 2."""
     edit = GraphEdit(model)
-    door = _door(edit)
-    if door is None:
+    found = _image_reader(edit)
+    if found is None:
         return model
-    transposed, height, width = door
+    transposed, height, width = found
     stems = edit.readers[transposed.output[0]]
     if not stems or not all(_fits(edit, stem, width, PIXELS) for stem in stems):
         return model
@@ -63,7 +63,7 @@ def image_in_columns(model: onnx.ModelProto) -> onnx.ModelProto:
     return edit.finish()
 
 
-def _door(edit: GraphEdit) -> tuple[NodeProto, int, int] | None:
+def _image_reader(edit: GraphEdit) -> tuple[NodeProto, int, int] | None:
     """(the Transpose of the dequantized image, H, W)."""
     for node in edit.nodes:
         source = edit.made_by.get(node.input[0]) if node.op_type == "Transpose" and attribute(node, "perm") == TO_NCHW else None

@@ -80,7 +80,7 @@ def test_it_says_what_the_float_network_says(source, exported):
             assert a @ b / np.linalg.norm(a) / np.linalg.norm(b) > 0.995
 
 
-def test_the_image_door_gives_what_the_network_reads_at_its_border_too(source):
+def test_the_folded_normalisation_gives_what_the_network_reads_at_its_border_too(source):
     """Folded into the convolution, with the mean colour around the image; normalised in float for what averages it."""
     image = pictures(1)[0]
     with torch.no_grad():

@@ -100,7 +100,7 @@ def search_candidates(task: Search) -> CompressResult:
     winner = try_in_order(trial, state, order)
     workspace.console.print(candidate_table(config.name, state, task.candidates, workspace.kinds))
     draw_candidates(workspace.out / PICTURE, state, task.candidates, workspace.kinds)
-    return hand_over(trial, state, winner)
+    return copy_winner(trial, state, winner)
 
 
 def open_state(task: Search) -> CompressState:
@@ -156,8 +156,8 @@ def try_in_order(trial: CandidateRun, state: CompressState, order: list[Candidat
     return None
 
 
-def hand_over(trial: CandidateRun, state: CompressState, winner: Candidate | None) -> CompressResult:
-    """Put the winner's deploy model and its sidecar at the top of the folder."""
+def copy_winner(trial: CandidateRun, state: CompressState, winner: Candidate | None) -> CompressResult:
+    """Copy the winner's deploy model and its sidecar to the top of the folder, and print what was found."""
     say, folder = trial.workspace.say, trial.workspace.out
     if winner is None:
         say(f"--max-drop {trial.max_drop:g}: none of the {len(state.results)} candidates that were trained holds it; all are kept in "
