@@ -36,4 +36,4 @@ def test_the_site_builds_strictly(tmp_path):
     assert built.returncode == 0, built.stdout + built.stderr
     reference = (tmp_path / "reference" / "index.html").read_text()
     assert "quant_train" in reference
-    assert "<code>UserError</code>" in reference
+    assert 'title="mtzoo.UserError (mtzoo.errors.UserError)"' in reference, "errors are links to what they are"
