@@ -3,6 +3,7 @@ in the user's data folder."""
 
 import ast
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import platformdirs
@@ -23,7 +24,7 @@ def find_config(name_or_path: str | Path) -> Path:
     Raises UserError with the nearest known name.
     """
     root = shipped_folder("configs")
-    return _find(str(name_or_path), ".py", root.name, {name: root / f"{name}.py" for name in list_configs()}, "config")
+    return _find(str(name_or_path), ".py", root.name, _config_files(root), "config", fits=_has_tasks)
 
 
 def find_model(name_or_path: str | Path) -> Path:
@@ -51,8 +52,17 @@ def list_configs() -> list[str]:
     Returns:
         Sorted names, e.g. `"4pe_resize/multitask"`. Files that only other configs import have no `tasks` and are left out.
     """
-    root = shipped_folder("configs")
-    return sorted(path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.py") if _has_tasks(path))
+    return sorted(shipped_configs())
+
+
+def shipped_configs() -> dict[str, Path]:
+    """Name -> file of each shipped config that can be run, see `list_configs`. Parses all of them."""
+    return {name: path for name, path in _config_files(shipped_folder("configs")).items() if _has_tasks(path)}
+
+
+def _config_files(root: Path) -> dict[str, Path]:
+    """Name -> file, also of those that only other configs import."""
+    return {path.relative_to(root).with_suffix("").as_posix(): path for path in root.rglob("*.py")}
 
 
 def list_models() -> list[str]:
@@ -81,25 +91,26 @@ def shipped_folder(name: str) -> Path:
     return inside if inside.is_dir() else PACKAGE.parent / name
 
 
-def _find(text: str, suffix: str, folder: str, known: dict[str, Path], kind: str) -> Path:
+def _find(text: str, suffix: str, folder: str, known: dict[str, Path], kind: str, fits: Callable[[Path], bool] = Path.is_file) -> Path:
+    """fits: whether a known file is one of the kind; asked of the file with the name, or of all where none has it, for a hint."""
     path = Path(os.path.expanduser(text))  # the one of Path fails for a user that is not known
     for candidate in (path, path.with_name(path.name + suffix)) if path.name else ():
         if candidate.is_file():
             return candidate.resolve()
     name = text.removeprefix("./").removeprefix(f"{folder}/").removesuffix(suffix)
-    if name in known:
+    if name in known and fits(known[name]):
         return known[name]
     if text and path.is_dir():
         raise UserError(f"{kind} '{text}': is a folder; name a {suffix} file in it")
     if text and path.exists():
         raise UserError(f"{kind} '{text}': is a pipe or device; name a {suffix} file")
-    hint = did_you_mean(name, known) or f"; there are no shipped {kind}s"
+    hint = did_you_mean(name, [name for name, path in known.items() if fits(path)]) or f"; there are no shipped {kind}s"
     raise UserError(f"{kind} '{text}': no such file, and no shipped {kind} has this name{hint}")
 
 
 def _has_tasks(path: Path) -> bool:
     """Whether a config binds `tasks` at its top level, itself or by an import of it or of everything. Parsed, not run."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in _top_level(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Assign) and any(getattr(target, "id", "") == "tasks" for target in node.targets):
             return True
         if isinstance(node, ast.ImportFrom) and any((name.asname or name.name) == "tasks" for name in node.names):
@@ -109,3 +120,11 @@ def _has_tasks(path: Path) -> bool:
             if other.is_file() and _has_tasks(other):
                 return True
     return False
+
+
+def _top_level(node: ast.AST) -> Iterator[ast.stmt]:
+    """The statements of a module, those within `with`, `if` and `try` included."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.ExceptHandler) and not isinstance(child, ast.FunctionDef | ast.ClassDef):
+            yield child
+            yield from _top_level(child)

@@ -59,6 +59,18 @@ def test_parts_that_configs_import_are_not_listed(tmp_path, monkeypatch):
     assert list_configs() == ["a/far", "base", "named", "twin"]
 
 
+def test_of_all_configs_only_the_one_that_is_named_is_read(monkeypatch):
+    """Reading all of them takes longer than most of what starts with a config."""
+    read, has_tasks = [], locate._has_tasks
+    monkeypatch.setattr(locate, "_has_tasks", lambda path: read.append(path) or has_tasks(path))
+    assert find_config("4pe_resize/multitask") == MULTITASK
+    assert read[0] == MULTITASK
+    assert len(read) < 5  # and what it imports
+    read.clear()
+    assert find_config(MULTITASK) == MULTITASK
+    assert not read
+
+
 def test_a_model_is_found_by_path_without_suffix(tmp_path):
     (tmp_path / "net.onnx").write_bytes(b"")
     assert find_model(tmp_path / "net") == tmp_path / "net.onnx"

@@ -12,7 +12,7 @@ from pathlib import Path
 from mtzoo.console import say
 from mtzoo.errors import UserError
 from mtzoo.files import read_whole
-from mtzoo.locate import find_config, find_model, list_configs, list_models
+from mtzoo.locate import find_model, list_models, shipped_configs
 
 MAX_SIDECAR_BYTES = 64 << 20
 HELP = "list the shipped configs and zoo models"
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     sections = []
     if not args.models:
-        sections.append(("configs", {name: first_doc_line(find_config(name)) for name in list_configs()}))
+        sections.append(("configs", {name: first_doc_line(path) for name, path in sorted(shipped_configs().items())}))
     if not args.configs:
         sections.append(("zoo models", {name: describe_model(find_model(name)) for name in list_models()}))
     for number, (title, rows) in enumerate(sections):
