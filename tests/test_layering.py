@@ -76,7 +76,9 @@ def test_a_package_imports_only_what_the_table_allows(package):
 
 TO_USE_A_MODEL = ("runtime.frame_times", "runtime.pair", "recipes.bench_frames", "recipes.demo", "recipes.predict.output",
                   "cli.predict")
-"""What runs a deploy model, reads its answers, draws and saves them. `import torch` would take longer than all of it."""
+TO_PREPARE_DATA = ("cli.data", "recipes.convert_data", "data.synthetic")
+"""What runs a deploy model, reads its answers, draws and saves them; what converts and renders data. `import torch` would take longer
+than what most of it does."""
 
 
 def loaded_with(module: str) -> dict[str, str]:
@@ -101,8 +103,8 @@ def loaded_with(module: str) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("module", TO_USE_A_MODEL)
-def test_using_a_deploy_model_needs_no_torch(module):
+@pytest.mark.parametrize("module", [*TO_USE_A_MODEL, *TO_PREPARE_DATA])
+def test_using_a_deploy_model_and_preparing_data_need_no_torch(module):
     found = loaded_with(module)
     assert len(found) > 5
     assert not {name: by for name, by in found.items() if name.startswith("torch")}

@@ -5,27 +5,19 @@ import ast
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.other_names import add_idle_options, add_run_options
 from mtzoo.cli.outputs import output_folder
 from mtzoo.cli.parser import Parser
-from mtzoo.config import ExperimentConfig, config_from_dict
-from mtzoo.config.load import read_config
-from mtzoo.config.overrides import override, select_tasks
-from mtzoo.engine.checkpoint import load_checkpoint as read_checkpoint
-from mtzoo.engine.checks import check_network
-from mtzoo.engine.device import single_device
-from mtzoo.engine.distributed import was_restarted
-from mtzoo.engine.ptq import with_kept_layers
-from mtzoo.engine.retraining import Retraining
 from mtzoo.errors import UserError, cut
 from mtzoo.locate import find_checkpoint, find_config
-from mtzoo.quantization.other_names import own_pattern
-from mtzoo.recipes.idle_options import note_idle_overrides
 from mtzoo.recipes.output_folder import default_folder
-from mtzoo.recipes.start import run_folder
+
+if TYPE_CHECKING:  # imported in the functions that need it: help, and tools that read no config, should not wait for torch
+    from mtzoo.config import ExperimentConfig
+    from mtzoo.engine.retraining import Retraining
 
 
 def add_config_arguments(parser: Parser, *, required: bool = True, in_checkpoint: bool = False) -> None:
@@ -49,12 +41,17 @@ def add_override_argument(parser: argparse.ArgumentParser, of: str) -> None:
                         help=f"override keys of {of}")
 
 
-def config_from_arguments(args: argparse.Namespace, more: Mapping[str, Any] = MappingProxyType({})) -> ExperimentConfig:
+def config_from_arguments(args: argparse.Namespace, more: Mapping[str, Any] = MappingProxyType({})) -> "ExperimentConfig":
     """The resolved config that the arguments ask for, --config's or the one in the checkpoint; its network can be built, quantized and
     folded.
 
     more: keys of the config that the verb's own options set, after --cfg-options.
     """
+    from mtzoo.config import config_from_dict
+    from mtzoo.config.overrides import override, select_tasks
+    from mtzoo.engine.checks import check_network
+    from mtzoo.recipes.idle_options import note_idle_overrides
+
     path, values = given_config(args)
     options, own = parse_options(args.cfg_options), {**args.config_keys, **more}
     if args.distill_from is not None:
@@ -70,8 +67,11 @@ def config_from_arguments(args: argparse.Namespace, more: Mapping[str, Any] = Ma
 
 def given_config(args: argparse.Namespace) -> tuple[Path, Mapping[str, Any]]:
     """--config, or the checkpoint that brings one along: the file, and what its config says."""
+    from mtzoo.config.load import read_config
+    from mtzoo.engine.checkpoint import load_checkpoint
+
     if args.config is None:
-        return args.checkpoint, read_checkpoint(args.checkpoint).config
+        return args.checkpoint, load_checkpoint(args.checkpoint).config
     path = find_config(args.config)
     return path, read_config(path)
 
@@ -120,6 +120,8 @@ def add_ctx_argument(parser: argparse.ArgumentParser, *, several: bool = True) -
 
 def add_training_arguments(parser: Parser, *, config_required: bool = True) -> None:
     """What `train` and `quant-train` share."""
+    from mtzoo.engine.distributed import was_restarted
+
     add_config_arguments(parser, required=config_required)
     add_distillation_argument(parser)
     add_out_argument(parser, "where the run is kept; default work_dirs/CONFIG")
@@ -148,8 +150,10 @@ def add_retraining_arguments(parser: argparse.ArgumentParser, *, required: bool 
     add_idle_options(parser)
 
 
-def retraining_from_arguments(args: argparse.Namespace) -> Retraining:
+def retraining_from_arguments(args: argparse.Namespace) -> "Retraining":
     """Raises UserError for numbers that cannot be."""
+    from mtzoo.engine.retraining import Retraining
+
     return Retraining(args.iters, args.batch_size, args.learning_rate, args.workers)
 
 
@@ -159,8 +163,11 @@ def add_float_layers_argument(parser: argparse.ArgumentParser) -> None:
                         help="layers that stay in float, besides those of the config: names that contain NAME or match it as a pattern")
 
 
-def with_float_layers(config: ExperimentConfig, args: argparse.Namespace) -> ExperimentConfig:
+def with_float_layers(config: "ExperimentConfig", args: argparse.Namespace) -> "ExperimentConfig":
     """The config with the layers that --not-quant-pattern names left in float."""
+    from mtzoo.engine.ptq import with_kept_layers
+    from mtzoo.quantization.other_names import own_pattern
+
     return with_kept_layers(config, [own_pattern(name) for name in args.not_quant_pattern], "float")
 
 
@@ -176,17 +183,21 @@ def measuring_from_arguments(args: argparse.Namespace) -> tuple[int | None, int 
     return args.limit, args.threads if args.bench else None
 
 
-def out_from_arguments(config: ExperimentConfig, args: argparse.Namespace, verb: str) -> Path:
+def out_from_arguments(config: "ExperimentConfig", args: argparse.Namespace, verb: str) -> Path:
     """--out, or work_dirs/<config>[-<tasks>]-<verb>."""
     return args.out or default_folder(config, "+".join(args.tasks), verb)
 
 
-def run_folder_from_arguments(config: ExperimentConfig, args: argparse.Namespace) -> Path:
+def run_folder_from_arguments(config: "ExperimentConfig", args: argparse.Namespace) -> Path:
     """--out, or work_dirs/<config>, with a suffix for a pipeline test and for single tasks."""
+    from mtzoo.recipes.start import run_folder
+
     return run_folder(config, args.out, pipeline_test=args.pipeline_test, resume=args.resume, tasks=args.tasks)
 
 
 def _one_device(ctx: str) -> str:
+    from mtzoo.engine.device import single_device
+
     single_device(ctx)
     return ctx
 

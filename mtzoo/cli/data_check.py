@@ -8,11 +8,8 @@ from mtzoo.cli.numbers import processes
 from mtzoo.console import numbered, say
 from mtzoo.data.check import Checked, check_sources, unlabelled_images
 from mtzoo.data.stats import classes_without_labels
-from mtzoo.engine.distributed import run_console
-from mtzoo.engine.evaluate import task_data
 from mtzoo.errors import shown
 from mtzoo.progress import show_progress
-from mtzoo.recipes.data_folders import say_folders
 
 FAULTY = 2
 
@@ -23,6 +20,10 @@ def add_check_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_check(args: argparse.Namespace) -> int:
+    from mtzoo.engine.distributed import run_console
+    from mtzoo.engine.evaluate import task_data
+    from mtzoo.recipes.data_folders import say_folders
+
     config = config_from_arguments(args)
     say_folders(config, run_console(), "train", "val")
     found: dict[str, Checked] = {}

@@ -13,12 +13,9 @@ from mtzoo.cli.outputs import output_file
 from mtzoo.console import numbered, say
 from mtzoo.data.check import count_sources
 from mtzoo.data.stats import SIZES, DataStats, classes_without_labels
-from mtzoo.engine.distributed import run_console
-from mtzoo.engine.evaluate import task_data
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 from mtzoo.progress import show_progress
-from mtzoo.recipes.data_folders import say_folders
 from mtzoo.visualization.bars import Bar, bar_picture
 from mtzoo.visualization.colors import ColorBGR, class_color
 from mtzoo.visualization.sheet import contact_sheet
@@ -37,6 +34,10 @@ def add_stats_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_stats(args: argparse.Namespace) -> int:
+    from mtzoo.engine.distributed import run_console
+    from mtzoo.engine.evaluate import task_data
+    from mtzoo.recipes.data_folders import say_folders
+
     if args.out and args.out.suffix.lower() != ".png":
         raise UserError(f"--out {args.out}: the picture is a PNG; name it so")
     if args.out and args.out.exists():

@@ -2,6 +2,7 @@
 
 import argparse
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -9,17 +10,15 @@ import numpy as np
 from mtzoo.cli.arguments import config_from_arguments
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.outputs import output_folder
-from mtzoo.config import ExperimentConfig
 from mtzoo.console import numbered, say
-from mtzoo.data.dataset import MultiTaskDataset
-from mtzoo.engine.distributed import run_console
-from mtzoo.engine.evaluate import task_data, train_pipeline
 from mtzoo.files import write_whole
-from mtzoo.recipes.data_folders import say_folders
 from mtzoo.recipes.output_folder import check_new_folder
 from mtzoo.visualization.draw import draw_ground_truth
 from mtzoo.visualization.sheet import contact_sheet
 from mtzoo.visualization.text import TextStyle, draw_label
+
+if TYPE_CHECKING:  # imported when the verb runs: help and other data tools should not wait for torch
+    from mtzoo.config import ExperimentConfig
 
 SHEET = "samples.png"
 CAPTION_COLOR = (40, 40, 40)
@@ -34,6 +33,9 @@ def add_view_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_view(args: argparse.Namespace) -> int:
+    from mtzoo.engine.distributed import run_console
+    from mtzoo.recipes.data_folders import say_folders
+
     check_new_folder(args.out)
     config = config_from_arguments(args)
     say_folders(config, run_console(), "train")
@@ -46,8 +48,11 @@ def run_view(args: argparse.Namespace) -> int:
     return 0
 
 
-def draw_samples(config: ExperimentConfig, num: int, seed: int) -> list[np.ndarray]:
+def draw_samples(config: "ExperimentConfig", num: int, seed: int) -> list[np.ndarray]:
     """The first `num` samples of a training's first epoch with this seed, labels drawn over them. (H, W, 3) uint8 BGR each."""
+    from mtzoo.data.dataset import MultiTaskDataset
+    from mtzoo.engine.evaluate import task_data, train_pipeline
+
     dataset = MultiTaskDataset(task_data(config, "train"), train_pipeline(config), seed=seed)
     sampler = dataset.sampler(max(num, len(dataset)))
     pictures = []
