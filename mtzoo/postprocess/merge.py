@@ -117,8 +117,8 @@ def _stacked(tasks: Sequence[Detections], classes: int) -> Detections:
 
 def merge_detections(resize: Detections, crop: Detections, window: Xyxy, rule: MergeRule) -> Detections:
     """Boxes of one task: those of both, less one of each two that are duplicates, false resize boxes and cut pieces."""
-    near, far = np.nonzero(resize.labels[:, None] == crop.labels)  # rows of each pair of one class
-    overlap, covered, piece = _shares(resize.boxes[near].T, crop.boxes[far].T)
+    near, far, common = _meeting(resize, crop)
+    overlap, covered, piece = _shares(common, _areas(resize.boxes)[near], _areas(crop.boxes)[far])
     cut = _touches_border(crop.boxes, window, rule.border)[far]
     better = rule.crop_factor * crop.scores[far] >= resize.scores[near]
     same_thing = (overlap >= rule.duplicate_iou) & ~cut
@@ -134,17 +134,27 @@ def merge_detections(resize: Detections, crop: Detections, window: Xyxy, rule: M
     return _by_score([_rows(resize, left), _rows(crop, crop_left)])
 
 
-def _shares(near: np.ndarray, far: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Boxes (4, P) of pairs -> (P,) each: IoU, share of the first box that the second covers, and the other way round.
+def _meeting(resize: Detections, crop: Detections) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(P,) each, of the P pairs of one class that overlap at all: the row of the first box, that of the second, the area in common."""
+    near, far = np.nonzero(resize.labels[:, None] == crop.labels)
+    first, second = (np.ascontiguousarray(found.boxes.T) for found in (resize, crop))
+    width, height = (np.minimum(first[i + 2][near], second[i + 2][far]) - np.maximum(first[i][near], second[i][far]) for i in (0, 1))
+    meet = (width > 0) & (height > 0)
+    return near[meet], far[meet], width[meet] * height[meet]
 
-    Equal to `mtzoo.ops.boxes`; in NumPy, because torch takes longer for so few boxes.
+
+def _areas(boxes: np.ndarray) -> np.ndarray:
+    """(N, 4) -> (N,): zero for a box turned inside out."""
+    width, height = np.maximum(boxes[:, 2:] - boxes[:, :2], 0).T
+    return width * height
+
+
+def _shares(common: np.ndarray, near: np.ndarray, far: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Areas (P,) in common and of both boxes of each pair -> (P,) each: IoU, share of the first box that the second covers, and the
+    other way round. Equal to `mtzoo.ops.boxes`; in NumPy, because torch takes longer for so few boxes.
     """
-    width, height = np.maximum(np.minimum(near[2:], far[2:]) - np.maximum(near[:2], far[:2]), 0)
-    common = width * height
-    near_area, far_area = (np.prod(np.maximum(boxes[2:] - boxes[:2], 0), axis=0) for boxes in (near, far))
     tiny = np.finfo(common.dtype).tiny
-    return (common / np.maximum(near_area + far_area - common, tiny), common / np.maximum(near_area, tiny),
-            common / np.maximum(far_area, tiny))
+    return common / np.maximum(near + far - common, tiny), common / np.maximum(near, tiny), common / np.maximum(far, tiny)
 
 
 def _touches_border(boxes: np.ndarray, window: Xyxy, border: float) -> np.ndarray:
