@@ -178,4 +178,4 @@ def _solver(receipt: Mapping[str, Any], tasks: Sequence[OwnTask]) -> str:
     images = max(int((receipt.get("images") or {}).get("train", 1)), 1)
     epochs = min(max(math.ceil(ITERATIONS * BATCH_SIZE / images), LEAST_EPOCHS), MOST_EPOCHS)
     first = ["nodes.backbone.*", *["nodes.neck.*"] * _has_neck(tasks)]
-    return SOLVER.format(first=json.dumps(first), epochs=epochs, fine=max(epochs // 8, 1), batch_size=BATCH_SIZE)
+    return SOLVER.format(first=json.dumps(first), epochs=epochs, fine=max(epochs // 8, 1), batch_size=min(images, BATCH_SIZE))

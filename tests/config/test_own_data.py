@@ -35,6 +35,11 @@ def test_boxes_become_a_detection_task_of_the_categories_that_occur(tmp_path):
     assert (config.deploy_geometry.resized_hw, config.deploy_geometry.input_hw) == ((100, 150), (128, 160))
 
 
+def test_a_batch_is_no_larger_than_the_set(tmp_path):
+    phases = [loaded(converted_set(tmp_path / str(count), images={"train": count})).solver[0].float_phase for count in (5, 40)]
+    assert [phase.batch_size for phase in phases] == [5, 8]
+
+
 def test_masks_become_a_segmentation_task_beside_it(tmp_path):
     config = loaded(converted_set(tmp_path, mask_classes={"seg": ['the "road"', "Rösti"], "lane": ["one"]}))
     assert [(task.name, task.kind, task.classes) for task in config.tasks] == [

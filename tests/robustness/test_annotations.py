@@ -51,6 +51,11 @@ LABELS = {
     ),
     "tusimple-number": ("tusimple", "label_data_0313.json", "9" * 5000),
     "culane-climbs": ("culane", "list/train.txt", "/../../etc/passwd\n"),
+    "image-labels-climbs": ("image_labels", "image_labels.csv", "image,task,class\n../../../../etc/passwd,time,day\n"),
+    "image-labels-task": ("image_labels", "image_labels.csv", "image,task,class\na.jpg,../../up,day\n"),
+    "image-labels-long": ("image_labels", "image_labels.csv", "image,task,class\na.jpg,time," + "x" * 1_000_000 + "\n"),
+    "image-labels-null": ("image_labels", "image_labels.csv", "image,task,class\na.jpg\0,time,day\n"),
+    "image-labels-fifo": ("image_labels", "image_labels.csv", None),
     "cityscapes-deep": ("cityscapes", "gtFine/train/aachen/aachen_000000_000019_gtFine_polygons.json", '{"a":' * 200_000),
 }
 
