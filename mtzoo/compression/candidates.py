@@ -71,14 +71,14 @@ def worth_training(candidate: Candidate, speedups: Mapping[Candidate, float]) ->
 def order_of_trial(candidates: Sequence[Candidate], speedups: Mapping[Candidate, float], target: float | None) -> list[Candidate]:
     """Those worth training: without a target the fastest first; with one, those that reach it, the mildest first.
 
-    Raises UserError if none reaches the target.
+    Raises UserError if none of them reaches the target.
     """
     worth = sorted((c for c in candidates if worth_training(c, speedups)), key=speedups.__getitem__, reverse=True)
     if target is None:
         return worth
     reaching = [c for c in reversed(worth) if speedups[c] >= (1 - CLOSE) * target]
-    if not reaching:
-        fastest = max(candidates, key=speedups.__getitem__)
+    if worth and not reaching:
+        fastest = worth[0]
         raise UserError(f"--target-speedup {target:g}: cannot be met; the fastest candidate, {fastest.name}, is "
                         f"{speedups[fastest]:.2f} times as fast as the original; ask for less or take a smaller network")
     return reaching

@@ -52,3 +52,4 @@ def test_the_fastest_comes_first_and_with_a_target_the_mildest_that_reaches_it()
     assert order_of_trial(candidates, SPEEDUPS, 2.6) == [PRUNED_INT8]
     with pytest.raises(UserError, match=r"--target-speedup 4: cannot be met; .*prune0.3\+int8, is 2.50 times"):
         order_of_trial(candidates, SPEEDUPS, 4.0)
+    assert order_of_trial([SPARSE_INT8], SPEEDUPS, 1.2) == [], "it reaches the target, and int8 alone is as fast"
