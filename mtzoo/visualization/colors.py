@@ -12,6 +12,9 @@ RGB_OF_CLASS = {
     "cyclist": (255, 110, 20), "traffic_light": (250, 170, 30), "vehicle_rear": (0, 190, 255), "vehicle_front": (60, 255, 190),
     # lane paint, strong on any road
     "solid": (0, 255, 255), "dashed": (255, 60, 255), "curb": (160, 255, 40), "lane": (0, 255, 255), "background": (0, 0, 0),
+    # classes named after a colour, as lights often are
+    "red": (235, 40, 40), "yellow": (245, 205, 30), "green": (40, 200, 70), "blue": (40, 110, 245), "orange": (250, 140, 20),
+    "white": (240, 240, 240),
 }
 SAME_AS = {
     "pavement": "sidewalk", "tree": "vegetation", "sign_symbol": "sign", "car": "vehicle", "pedestrian": "person",

@@ -15,6 +15,10 @@ def test_an_unknown_class_keeps_its_colour_and_other_data_sets_names_share_one()
     assert class_color("bicyclist") == class_color("cyclist")
 
 
+def test_a_class_named_after_a_colour_has_it():
+    assert [class_color(name).index(max(class_color(name))) for name in ("blue", "green", "red")] == [0, 1, 2]
+
+
 def test_text_is_black_on_light_and_white_on_dark():
     assert text_color((255, 255, 255)) == (0, 0, 0)
     assert text_color((60, 20, 20)) == (255, 255, 255)
