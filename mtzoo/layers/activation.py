@@ -37,9 +37,11 @@ class Activated(Leaf):
 
     def activate(self, y: Tensor) -> Tensor:
         """The activation of the sum, which it overwrites. A ReLU is left to the quantizer, if there is one."""
+        if self.act_quant is not None:
+            return y if self.ceiling is None else y.clamp(max=self.ceiling)
         if self.ceiling is not None:
-            y = y.clamp_(max=self.ceiling) if self.act_quant is None else y.clamp(max=self.ceiling)
-        return F.relu(y, inplace=True) if self.relu and self.act_quant is None else y
+            return F.hardtanh(y, 0.0, self.ceiling, inplace=True)  # one pass backward; two clamps take six
+        return F.relu(y, inplace=True) if self.relu else y
 
     def emit_activation(self, writer: Writer, y: str) -> str:
         """The float tensor `y` behind the activation. A ceiling that 8 bits cannot pass needs no operator."""

@@ -11,6 +11,7 @@ from mtzoo.layers.activation import UNIT_EXPONENT, Activated, Activation
 from mtzoo.layers.conv_onnx import emit_conv
 from mtzoo.layers.straight_through import straight_through
 from mtzoo.layers.writer import Value, Writer
+from mtzoo.ops.convolution import conv2d
 from mtzoo.ops.parts import Parts
 
 MOST_WEIGHTS = 1 << 27
@@ -102,10 +103,7 @@ class ConvBNAct(Activated):
         weight = conv.weight if self.weight_quant is None else self.weight_quant(conv.weight)
         bias = conv.bias if self.bias_quant is None or conv.bias is None else self.bias_quant(conv.bias)
         parts = None if self.weight_quant is None else self.weight_quant.parts
-        if parts is not None:
-            y = self._in_parts(self.pad(x), weight, bias, parts)
-        else:
-            y = F.conv2d(self.pad(x), weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+        y = conv2d(self.pad(x), weight, bias, conv) if parts is None else self._in_parts(self.pad(x), weight, bias, parts)
         if self.bn is not None:
             y = self.bn(y)
         return y if skip is None else y + skip

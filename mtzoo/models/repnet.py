@@ -96,13 +96,13 @@ class RepNet(nn.Module):
 
 
 class RepLevel(nn.Module):
-    """3x3(relu(lateral(skip) + upsample(reduce(deeper)))), all of the skip's channels; reduce only where the deeper map has others."""
+    """3x3(relu(lateral(skip) + upsample(reduce(deeper)))), all of `channels`; reduce only where the deeper map has others."""
 
-    def __init__(self, channels: int, deeper_channels: int) -> None:
+    def __init__(self, skip_channels: int, channels: int, deeper_channels: int) -> None:
         super().__init__()
         self.reduce = ConvBNAct(deeper_channels, channels, 1) if deeper_channels != channels else nn.Identity()
         self.upsample = UpsampleNearest()
-        self.lateral = ConvBNAct(channels, channels, 1)
+        self.lateral = ConvBNAct(skip_channels, channels, 1)
         self.smooth = RepConvBNAct(channels, channels)
 
     def forward(self, skip: Tensor, deeper: Tensor) -> Tensor:
@@ -113,22 +113,24 @@ class RepLevel(nn.Module):
 class RepNeck(nn.Module):
     """A feature pyramid (arXiv 1612.03144): features of rising stride -> features of the same strides and names.
 
-    Each feature keeps its channels; the deepest gets those of the one before it.
-
     Args:
         in_specs: The features, the finest first.
+        channels: Of every feature, for trunks with few channels at fine strides. None: each keeps its own, and the deepest gets those
+            of the one before it.
     """
 
-    def __init__(self, in_specs: Sequence[FeatureSpec]) -> None:
+    def __init__(self, in_specs: Sequence[FeatureSpec], *, channels: int | None = None) -> None:
         super().__init__()
         strides = [spec.stride for spec in in_specs]
         if len(in_specs) < 2 or any(coarse != 2 * fine for fine, coarse in pairwise(strides)):
             raise ValueError(f"RepNeck reads two features or more whose strides double, got {strides}; "
                              "e.g. inputs=['backbone.s8', 'backbone.s16', 'backbone.s32']")
-        *finer, deepest = in_specs
-        self.deepest = ConvBNAct(deepest.channels, finer[-1].channels, 1)
-        self.out_specs = [*finer, deepest._replace(channels=finer[-1].channels)]
-        self.levels = nn.ModuleList(RepLevel(fine.channels, coarse.channels) for fine, coarse in pairwise(self.out_specs))
+        widths = [channels or spec.channels for spec in in_specs[:-1]]
+        widths.append(widths[-1])
+        self.out_specs = [spec._replace(channels=width) for spec, width in zip(in_specs, widths)]
+        self.deepest = ConvBNAct(in_specs[-1].channels, widths[-1], 1)
+        self.levels = nn.ModuleList(
+            RepLevel(skip.channels, fine, coarse) for skip, (fine, coarse) in zip(in_specs, pairwise(widths)))
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         outputs = [self.deepest(features[-1])]
