@@ -68,6 +68,12 @@ def test_the_neck_keeps_strides_and_adds_what_is_deeper():
         RepNeck([FEATURES[0], FEATURES[2]])
 
 
+def test_the_neck_gives_every_feature_the_channels_that_are_asked_for():
+    neck = RepNeck(FEATURES, channels=20).eval()
+    assert neck.out_specs == [spec._replace(channels=20) for spec in FEATURES]
+    assert [f.shape for f in neck(maps(FEATURES))] == [f.shape for f in maps(neck.out_specs)]
+
+
 def test_towers():
     detection = RepDetectionTower(FEATURES, strides=[8, 32], depth=1).eval()
     assert detection.out_specs == [FEATURES[0], FEATURES[2]]
