@@ -100,19 +100,25 @@ def _range(edit: GraphEdit, node: NodeProto) -> tuple[int, int] | None:
 
 
 def _read_source(edit: GraphEdit, shuffle: Shuffle, order: np.ndarray, dequantize: NodeProto) -> bool:
-    """Spread the weights of the convolution behind over all of the source's channels, if it is one of 8 bits."""
-    conv = edit.sole_reader(dequantize.output[0]) if dequantize.op_type == "DequantizeLinear" else None
-    if conv is None or conv.op_type != "Conv" or conv.input[0] != dequantize.output[0] or attribute(conv, "group") not in (None, 1):
+    """Spread the weights of the convolutions behind over all of the source's channels, if these are all that is behind, of 8 bits."""
+    name = dequantize.output[0]
+    convs = edit.readers[name] if dequantize.op_type == "DequantizeLinear" and name not in edit.outputs else []
+    if not convs or not all(_reads_all(edit, conv, name) for conv in convs):
         return False
-    parts = edit.stored_parts(conv)
-    if parts is None:
-        return False
-    weight = edit.value(parts[0][0])
-    spread = np.zeros((weight.shape[0], len(shuffle.order), *weight.shape[2:]), weight.dtype)
-    spread[:, order] = weight
-    edit.store(parts[0][0], spread)
+    for conv in convs:
+        (weight, _), *_ = edit.stored_parts(conv)
+        narrow = edit.value(weight)
+        spread = np.zeros((narrow.shape[0], len(shuffle.order), *narrow.shape[2:]), narrow.dtype)
+        spread[:, order] = narrow
+        edit.store(weight, spread)
     dequantize.input[0] = shuffle.source
     return True
+
+
+def _reads_all(edit: GraphEdit, node: NodeProto, name: str) -> bool:
+    """Whether a node is a convolution of int8 weights, each of which reads all channels of the map `name`."""
+    return (node.op_type == "Conv" and node.input[0] == name and attribute(node, "group") in (None, 1)
+            and edit.stored_parts(node) is not None)
 
 
 def _picked(edit: GraphEdit, shuffle: Shuffle, order: np.ndarray, name: str) -> list[NodeProto]:

@@ -23,7 +23,9 @@ LEAVE_S = 8.0
 CHILDREN = 40
 """More processes than this no case may start."""
 MODULES = ("torch", "torch._dynamo", "torch.utils.tensorboard", "torch.utils.data", "onnx", "onnxruntime", "openvino", "cv2",
-           "PIL.Image", "mtzoo.engine.train_stages", "mtzoo.runtime", "mtzoo.deploy.reference", "tests.robustness.base",
+           "PIL.Image", "mtzoo.engine.train_stages", "mtzoo.recipes.predict.output", "mtzoo.recipes.idle_options",
+           "mtzoo.runtime.bench", "mtzoo.runtime.pair", "mtzoo.runtime.raw", "mtzoo.runtime.verify_mixed", "mtzoo.deploy.reference",
+           "tests.robustness.base",
            *(f"tests.robustness.{name}" for name in ("fuzz", "fuzz_images", "fuzz_annotations", "fuzz_models", "fuzz_videos",
                                                 "short_bench")))
 
