@@ -27,7 +27,7 @@ class NodeSpec:
         params: The arguments of its constructor.
 
     Raises:
-        UserError: The name cannot be part of a module path.
+        UserError: The name cannot be part of a module path such as `nodes.backbone.stem`.
     """
 
     name: str
@@ -36,7 +36,6 @@ class NodeSpec:
     params: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raises UserError for a name that cannot be a part of module paths such as "nodes.backbone.stem"."""
         if not re.fullmatch(r"[A-Za-z0-9_-]+", self.name) or self.name == IMAGE:
             raise UserError(f"node '{self.name}': letters, digits, _ and - only; rename it")
 
