@@ -17,14 +17,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mtzoo.config.schema import ExperimentConfig
     from mtzoo.console import PlainConsole
-    from mtzoo.engine.pruning import Pruning
     from mtzoo.engine.retraining import Retraining
     from mtzoo.errors import UserError
     from mtzoo.foreign.network import from_onnx, from_torch
     from mtzoo.locate import list_configs, list_models
     from mtzoo.recipes.bench import bench
     from mtzoo.recipes.compress import compress
-    from mtzoo.recipes.compress.target import Target, Training
     from mtzoo.recipes.config import build_model, load_checkpoint, load_config
     from mtzoo.recipes.convert_data import convert_data
     from mtzoo.recipes.evaluate import evaluate
@@ -43,14 +41,16 @@ if TYPE_CHECKING:
     from mtzoo.recipes.verify import verify
     from mtzoo.runtime.model import DeployModel
     from mtzoo.runtime.result import Box, ImageLabel, Result
+    from mtzoo.settings.pruning import Pruning
+    from mtzoo.settings.target import Target, Training
 
 __version__ = "0.2.0"
 _MODULES = {
     "Box": "runtime.result", "DeployModel": "runtime.model", "Distillation": "recipes.foreign.source",
     "ExperimentConfig": "config.schema", "FloatOnnx": "recipes.foreign.source",
     "ImageLabel": "runtime.result", "PlainConsole": "console",
-    "Pruning": "engine.pruning", "Result": "runtime.result", "Retraining": "engine.retraining", "Target": "recipes.compress.target",
-    "Training": "recipes.compress.target", "UserError": "errors", "bench": "recipes.bench", "build_model": "recipes.config",
+    "Pruning": "settings.pruning", "Result": "runtime.result", "Retraining": "engine.retraining", "Target": "settings.target",
+    "Training": "settings.target", "UserError": "errors", "bench": "recipes.bench", "build_model": "recipes.config",
     "compress": "recipes.compress", "compress_onnx": "recipes.foreign.compress",
     "convert_data": "recipes.convert_data", "evaluate": "recipes.evaluate",
     "evaluate_pair": "recipes.pair", "export": "recipes.export", "from_onnx": "foreign.network", "from_torch": "foreign.network",

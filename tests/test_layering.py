@@ -9,9 +9,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "mtzoo"
 
 EVERYBODY = {"errors", "console", "files", "graph_spec", "locks", "locate", "machine", "plain_data", "plain_yaml", "strict_json",
-             "structures", "registry", "signals", "task_kind", "ops", "progress"}
+             "structures", "registry", "settings", "signals", "task_kind", "ops", "progress"}
 LEAVES = {
-    **dict.fromkeys(("console", "graph_spec", "locate", "machine", "plain_data", "plain_yaml", "registry", "task_kind"), {"errors"}),
+    **dict.fromkeys(("console", "graph_spec", "locate", "machine", "plain_data", "plain_yaml", "registry", "settings", "task_kind"),
+                    {"errors"}),
     "progress": {"errors", "console"}, "locks": {"errors", "console"}, "files": {"errors", "locks"}, "errors": set(), "signals": set(),
     "strict_json": {"files"}, "structures": set(),
     "ops": {"errors", "structures"},

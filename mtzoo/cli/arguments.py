@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -120,13 +121,11 @@ def add_ctx_argument(parser: argparse.ArgumentParser, *, several: bool = True) -
 
 def add_training_arguments(parser: Parser, *, config_required: bool = True) -> None:
     """What `train` and `quant-train` share."""
-    from mtzoo.engine.distributed import was_restarted
-
     add_config_arguments(parser, required=config_required)
     add_distillation_argument(parser)
     add_out_argument(parser, "where the run is kept; default work_dirs/CONFIG")
     add_ctx_argument(parser)
-    parser.add_argument("--resume", action="store_true", default=was_restarted(), help="continue from the last checkpoint")
+    parser.add_argument("--resume", action="store_true", default=_was_restarted(), help="continue from the last checkpoint")
     parser.add_argument("--checkpoint", type=find_checkpoint, metavar="CKPT",
                         help="start from the weights of a float checkpoint or of zoo:NAME")
     parser.add_argument("--pipeline-test", action="store_true", help="a short run of everything on the validation set; starts from "
@@ -193,6 +192,11 @@ def run_folder_from_arguments(config: "ExperimentConfig", args: argparse.Namespa
     from mtzoo.recipes.start import run_folder
 
     return run_folder(config, args.out, pipeline_test=args.pipeline_test, resume=args.resume, tasks=args.tasks)
+
+
+def _was_restarted() -> bool:
+    """Whether torchrun (--max-restarts) has started this process in place of one that failed: it goes on from the last checkpoint."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
 
 
 def _one_device(ctx: str) -> str:

@@ -11,18 +11,15 @@ value, at 64x64 and 96x160. It takes seconds to a minute per network; networks i
 
 import argparse
 
-from mtzoo.cli.backbones_table import markdown, summary_of, table_of
 from mtzoo.cli.outputs import output_file
 from mtzoo.console import say
-from mtzoo.deploy.file import DISK_ADVICE
 from mtzoo.files import write_whole
-from mtzoo.recipes.backbones import LIBRARIES, list_backbones
 
 HELP = "list torchvision's and timm's networks as backbones"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--library", choices=(*LIBRARIES, "all"), default="torchvision", help="whose networks (torchvision)")
+    parser.add_argument("--library", default="torchvision", metavar="LIBRARY", help="torchvision, timm or all (torchvision)")
     parser.add_argument("--names", nargs="+", metavar="PATTERN", default=["*"], help='only names like these, e.g. "resnet*"')
     parser.add_argument("--check", action="store_true", help="compare all executors on random weights")
     parser.add_argument("--record", type=output_file("--record"), metavar="FILE",
@@ -31,6 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.cli.backbones_table import markdown, summary_of, table_of
+    from mtzoo.deploy.file import DISK_ADVICE
+    from mtzoo.recipes.backbones import list_backbones
+
     rows = list_backbones(args.library, args.names, checked=args.check, record=args.record)
     say(table_of(rows))
     say(summary_of(rows))

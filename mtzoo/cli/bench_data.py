@@ -8,26 +8,20 @@ no images, are in the cache (env.cache_mb). Let nothing else run meanwhile.
 
 import argparse
 from dataclasses import asdict
-
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from mtzoo.cli.arguments import add_config_arguments, config_from_arguments
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.outputs import output_file
 from mtzoo.cli.parser import Parser
-from mtzoo.config import ExperimentConfig
-from mtzoo.console import say
-from mtzoo.data.bench import BOUND, KEPT, PLAIN, STAGES, InputSpeed, bench_input, scaling
-from mtzoo.data.dataset import MultiTaskDataset
-from mtzoo.engine.distributed import run_console
-from mtzoo.engine.evaluate import task_data, train_pipeline
 from mtzoo.machine import cores
 from mtzoo.progress import show_progress
-from mtzoo.recipes.data_folders import say_folders
 from mtzoo.strict_json import write_json
 
+if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for torch
+    from mtzoo.config import ExperimentConfig
+
 HELP = "measure images/s of the training data, by stage and by worker processes"
-BUSY_BELOW = 0.95
 
 
 def add_arguments(parser: Parser) -> None:
@@ -40,6 +34,13 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.cli.bench_data_table import print_speed
+    from mtzoo.data.bench import bench_input, scaling
+    from mtzoo.data.dataset import MultiTaskDataset
+    from mtzoo.engine.distributed import run_console
+    from mtzoo.engine.evaluate import task_data, train_pipeline
+    from mtzoo.recipes.data_folders import say_folders
+
     workers = cores() if args.workers is None else args.workers
     config = config_from_arguments(args)
     say_folders(config, run_console(), "train")
@@ -53,30 +54,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def batch_size_of(config: ExperimentConfig) -> int:
+def batch_size_of(config: "ExperimentConfig") -> int:
     """That of the first training phase."""
     step = config.solver[0]
     return (step.float_phase or step.quant_phase).batch_size
-
-
-def print_speed(config: str, speed: InputSpeed) -> None:
-    """A row for each stage, end to end against decoding alone, then with workers."""
-    table = Table(title=f"{config}: {speed.images} images, batch {speed.batch_size}, medians of {speed.rounds} rounds")
-    for column in ("one core", "images/s", "ms an image", "of decoding alone"):
-        table.add_column(column, justify="left" if column == "one core" else "right")
-    for name, rate in speed.one_core.items():
-        if name in STAGES:
-            table.add_row(name, f"{rate:,.0f}", f"{1e3 / rate:.2f}", "")
-    table.add_section()
-    for name in (PLAIN, KEPT, BOUND):
-        if rate := speed.one_core.get(name):
-            table.add_row(name, f"{rate:.1f}", f"{1e3 / rate:.2f}", f"{100 * speed.bound_share.get(name, 1.0):.1f} %")
-    table.add_section()
-    for name, rates in (("loader", speed.loaders), (BOUND, speed.decoders)):
-        for workers, rate in rates.items():
-            title = f"{name}, {workers} worker{'s' if workers > 1 else ''}"
-            table.add_row(title, f"{rate:.1f}", f"{1e3 / rate:.2f}", f"{scaling(rates)[workers]:.2f} x one worker")
-    say(table)
-    if speed.core_share < BUSY_BELOW:
-        say(f"the measuring process had {100 * speed.core_share:.0f} % of its core: the machine is busy or the disk slow, "
-            "measure again")

@@ -38,9 +38,7 @@ from mtzoo.cli.compress_onnx import OF_CONFIG, run_onnx
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.onnx_source import OF_SOURCE, add_source_arguments, check_one_way
 from mtzoo.cli.parser import Parser
-from mtzoo.compression.hardware_profile import HOST
-from mtzoo.recipes.compress import compress
-from mtzoo.recipes.compress.target import MAX_DROP, Target, Training
+from mtzoo.settings.target import HOST, MAX_DROP, Target, Training
 
 HELP = "search for the best compression for a target, apply it, export, verify, compare"
 
@@ -71,6 +69,8 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.recipes.compress import compress
+
     check_one_way(args, OF_CONFIG, OF_SOURCE, ("checkpoint",))
     if args.onnx is not None:
         return run_onnx(args, args.threads if args.bench else None)

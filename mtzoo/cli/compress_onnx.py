@@ -3,7 +3,7 @@
 import argparse
 
 from mtzoo.cli.onnx_source import distillation, float_onnx
-from mtzoo.compression.hardware_profile import HOST
+from mtzoo.settings.target import HOST
 
 OF_CONFIG = {"config": None, "checkpoint": None, "tasks": [], "cfg_options": [], "strategy": None, "strategy_config": None,
              "dataset_config": None, "target_speedup": None, "max_drop": None, "distill_from": None, "batch_size": None,

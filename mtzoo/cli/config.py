@@ -8,7 +8,6 @@ import json
 
 from mtzoo.cli.arguments import add_config_arguments, config_from_arguments
 from mtzoo.cli.parser import Parser
-from mtzoo.config import config_hash
 from mtzoo.console import say
 from mtzoo.strict_json import strict_json
 
@@ -21,6 +20,8 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.config import config_hash
+
     config = config_from_arguments(args)
     text = strict_json({**config.resolved, "hash": config_hash(config)}, indent=2, ascii_only=False)
     for line in text.split("\n"):

@@ -21,10 +21,7 @@ from mtzoo.cli.other_names import CARRIED, add_idle_options
 from mtzoo.cli.outputs import output_file, output_folder
 from mtzoo.cli.parser import Parser
 from mtzoo.console import say
-from mtzoo.engine.distributed import is_main
-from mtzoo.evaluation.table import format_table, side_by_side
-from mtzoo.recipes.evaluate import evaluate
-from mtzoo.recipes.mistakes import WORST
+from mtzoo.settings.mistakes import WORST
 from mtzoo.strict_json import write_json
 
 HELP = "evaluate a checkpoint or a deploy model: AP, AP50, mIoU, top-1 accuracy"
@@ -59,6 +56,10 @@ def run(args: argparse.Namespace) -> int:
 
 def evaluate_model(args: argparse.Namespace) -> int:
     """Evaluate, in this process or with others."""
+    from mtzoo.engine.distributed import is_main
+    from mtzoo.evaluation.table import format_table, side_by_side
+    from mtzoo.recipes.evaluate import evaluate
+
     result = evaluate(args.model, options=parse_options(args.cfg_options), executor=args.executor, convert=args.convert,
                       tta=args.tta or (), ctx=args.ctx, limit=args.limit, render=args.render, out=args.out, worst=args.worst)
     if not is_main():

@@ -10,16 +10,11 @@
 import argparse
 
 from mtzoo.cli.arguments import add_override_argument, parse_options
-from mtzoo.cli.hardware_tables import profile_table, ranking_table
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.outputs import output_file
 from mtzoo.cli.parser import Parser
-from mtzoo.compression.hardware_profile import known_profiles, load_profile
-from mtzoo.compression.latency import unmeasured_line
 from mtzoo.console import say
-from mtzoo.engine.latency_check import NETWORKS
 from mtzoo.errors import UserError
-from mtzoo.recipes.hardware import calibrate_hardware, check_hardware
 
 HELP = "list, measure and check profiles of deploy hardware"
 
@@ -28,7 +23,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--calibrate", type=output_file("--calibrate"), metavar="FILE",
                         help="measure this machine and write its profile")
     parser.add_argument("--check", action="store_true",
-                        help=f"predicted against measured latency of a config's network: {', '.join(NETWORKS)}")
+                        help="predicted against measured latency of a config's network, single tasks of it, and other widths")
     parser.add_subject("--config", required=False, metavar="CONFIG", help="for --check: a config file, or a shipped one's name")
     parser.add_argument("--deploy-hardware", metavar="H",
                         help="for --check: a profile's name or its .yaml file; default: this machine, measured first")
@@ -43,6 +38,9 @@ def run(args: argparse.Namespace) -> int:
     for option, given in (("--config", args.config), ("--deploy-hardware", args.deploy_hardware), ("--cfg-options", args.cfg_options)):
         if given and not args.check:
             raise UserError(f"{option} goes with --check")
+    from mtzoo.cli.hardware_tables import profile_table, ranking_table
+    from mtzoo.recipes.hardware import calibrate_hardware, check_hardware
+
     if args.calibrate is not None:
         say(profile_table({args.calibrate.name: calibrate_hardware(args.calibrate, args.threads)}))
     if args.check:
@@ -57,6 +55,10 @@ def run(args: argparse.Namespace) -> int:
 
 def list_profiles() -> None:
     """Those that come along."""
+    from mtzoo.cli.hardware_tables import profile_table
+    from mtzoo.compression.hardware_profile import known_profiles, load_profile
+    from mtzoo.compression.latency import unmeasured_line
+
     profiles = {name: load_profile(name) for name in known_profiles()}
     say(profile_table(profiles))
     for name, profile in profiles.items():

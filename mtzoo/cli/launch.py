@@ -11,13 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mtzoo.cli.arguments import given_config, parse_options
-from mtzoo.config.env import Env
-from mtzoo.config.overrides import override
 from mtzoo.console import note
-from mtzoo.engine.device import processes_of, select_device
 from mtzoo.machine import cores
 
-if TYPE_CHECKING:  # torchrun takes half a second to import
+if TYPE_CHECKING:  # imported when a verb runs: --help should not wait for torch
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 RESTARTS = 3
@@ -44,6 +41,8 @@ def in_processes_of_ctx(run: Callable[[argparse.Namespace], int], *, resumes: bo
     missing device before anything is started."""
     @wraps(run)
     def started(args: argparse.Namespace) -> int:
+        from mtzoo.engine.device import processes_of, select_device
+
         ctx = args.ctx or _default_ctx(args)
         count = processes_of(ctx)
         if count == 1 or "RANK" in os.environ:
@@ -56,6 +55,9 @@ def in_processes_of_ctx(run: Callable[[argparse.Namespace], int], *, resumes: bo
 
 
 def _default_ctx(args: argparse.Namespace) -> str:
+    from mtzoo.config.env import Env
+    from mtzoo.config.overrides import override
+
     values = override(given_config(args)[1], parse_options(args.cfg_options))
     env = values.get("env")
     ctx = env.get("default_ctx") if isinstance(env, Mapping) else None

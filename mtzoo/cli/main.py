@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone: nobody is left to tell
         discard_output()
         return EXIT_BROKEN_PIPE
-    except (MemoryError, OSError, RecursionError, RuntimeError) as error:
+    except (ImportError, MemoryError, OSError, RecursionError, RuntimeError) as error:
         if is_lost_process(error):
             return follow()
         if fault := output_fault(error) or machine_fault(error):
@@ -102,6 +102,9 @@ def follow() -> int:
 
 def machine_fault(error: Exception) -> str:
     """What to tell of an exception that comes from the machine or the size of the input; empty for a bug."""
+    if isinstance(error, ImportError):
+        return (f"opencv needs a system library ({error}); install it, on Debian or Ubuntu: apt-get install -y libgl1 libglib2.0-0 libxcb1"
+                if any(library in str(error) for library in SYSTEM_LIBRARIES) else "")
     if isinstance(error, RecursionError):
         return "what was read is nested deeper than Python can follow; use a flatter config, file or option"
     if isinstance(error, MemoryError) or any(text in str(error) for text in OUT_OF_MEMORY):
@@ -170,12 +173,6 @@ def overview(verbs: dict[str, str]) -> str:
     return "\n".join(["usage: mtzoo VERB ...", "", "verbs:", *lines, "", "mtzoo VERB --help shows the options of a verb."])
 
 
-def import_verb(verb: str):
-    """The module of a verb. A system library that OpenCV misses is a UserError that says what to install."""
-    try:
-        return importlib.import_module(f"mtzoo.cli.{verb.replace('-', '_')}")
-    except ImportError as error:
-        if any(library in str(error) for library in SYSTEM_LIBRARIES):
-            raise UserError(f"opencv needs a system library ({error}); "
-                            "install it, on Debian or Ubuntu: apt-get install -y libgl1 libglib2.0-0 libxcb1") from error
-        raise
+def import_verb(verb: str) -> ModuleType:
+    """The module of a verb."""
+    return importlib.import_module(f"mtzoo.cli.{verb.replace('-', '_')}")

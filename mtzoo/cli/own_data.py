@@ -7,7 +7,6 @@ from pathlib import Path
 
 from mtzoo.cli.data_convert import add_places_arguments, choose_layout, convert_as_told
 from mtzoo.cli.parser import Parser
-from mtzoo.config.own_data import RECEIPT, config_text, missing_split, own_tasks, read_receipt
 from mtzoo.console import note, say
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
@@ -31,6 +30,8 @@ def prepare_data(args: argparse.Namespace) -> None:
 
     Raises UserError for --data with --config, for neither, and for options of layouts that nothing reads.
     """
+    from mtzoo.config.own_data import config_text, missing_split, own_tasks, read_receipt
+
     given = [option for option in LAYOUT_OPTIONS if getattr(args, option)]
     if args.data is None:
         if args.config is None:
@@ -65,6 +66,8 @@ def _without_data(argv: Sequence[str]) -> list[str]:
 
 def _converted(args: argparse.Namespace, folder: Path, given: list[str]) -> Path:
     """The folder of the converted set: --data itself, what an earlier run left, or a new one."""
+    from mtzoo.config.own_data import RECEIPT
+
     source, data = args.data / RECEIPT, folder / DATA
     if source.is_file() or (data / RECEIPT).is_file():
         if given:

@@ -26,9 +26,7 @@ from mtzoo.cli.arguments import (
 )
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.parser import Parser
-from mtzoo.compression import IMPORTANCES
-from mtzoo.engine.pruning import CRITERIA, SCOPES, Pruning
-from mtzoo.recipes.prune import check_limits, prune
+from mtzoo.settings.pruning import CRITERIA, IMPORTANCES, SCOPES, Pruning
 
 HELP = "remove channels and blocks of a float checkpoint, retrain, quantize, export, verify, compare"
 DEFAULTS = Pruning(0.5)
@@ -60,6 +58,8 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.recipes.prune import check_limits, prune
+
     limit, threads = measuring_from_arguments(args)
     pruning = Pruning(args.ratio, args.criterion, args.importance, args.scope, args.align, not args.keep_blocks)
     check_limits(pruning, args.sensitivity, args.max_drop)

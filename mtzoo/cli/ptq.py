@@ -34,9 +34,7 @@ from mtzoo.cli.numbers import at_least
 from mtzoo.cli.onnx_source import check_one_way
 from mtzoo.cli.parser import Parser
 from mtzoo.cli.ptq_onnx import OF_CONFIG, OF_ONNX, add_onnx_arguments, run_onnx
-from mtzoo.compression import EQUALIZE, OF_FOREIGN, Corrections
-from mtzoo.engine.ptq import FALLBACKS
-from mtzoo.recipes.ptq import check_drop, quantize
+from mtzoo.settings.post_training import EQUALIZE, FALLBACKS, OF_FOREIGN, Corrections
 
 HELP = "quantize a float checkpoint without training (PTQ), export, verify, compare"
 DEFAULTS = Corrections()
@@ -62,6 +60,8 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.recipes.ptq import check_drop, quantize
+
     check_one_way(args, OF_CONFIG, OF_ONNX, ("checkpoint",))
     limit, threads = measuring_from_arguments(args)
     if args.onnx is not None:

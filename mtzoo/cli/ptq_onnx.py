@@ -4,8 +4,7 @@ import argparse
 
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.onnx_source import OF_SOURCE, add_source_arguments, distillation, float_onnx
-from mtzoo.compression import OBSERVER_OF_FOREIGN, OF_FOREIGN
-from mtzoo.quantization.qconfig import CHOICES
+from mtzoo.settings.post_training import OBSERVER_OF_FOREIGN, OBSERVERS, OF_FOREIGN
 
 OF_CONFIG = {"config": None, "checkpoint": None, "max_drop": None, "fallback": "float", "tasks": [], "cfg_options": [],
              "not_quant_pattern": []}
@@ -20,7 +19,7 @@ def add_onnx_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--learning-rate", type=float, metavar="LR",
                        help="learning rate of --iters, as a share of the size of each layer's weights (1e-4)")
     group.add_argument("--ctx", metavar="cpu|0", help="device of calibration and training (auto: a GPU if there is one)")
-    group.add_argument("--observer", choices=CHOICES["observer"], help=f"how ranges are found ({OBSERVER_OF_FOREIGN})")
+    group.add_argument("--observer", choices=OBSERVERS, help=f"how ranges are found ({OBSERVER_OF_FOREIGN})")
 
 
 def run_onnx(args: argparse.Namespace, threads: int | None) -> int:

@@ -27,7 +27,6 @@ from mtzoo.cli.arguments import (
 )
 from mtzoo.cli.launch import in_processes_of_ctx
 from mtzoo.cli.parser import Parser
-from mtzoo.recipes.quant import quant
 
 HELP = "quantization-aware training of a float checkpoint in one stage, export, verify, compare"
 
@@ -44,6 +43,8 @@ def add_arguments(parser: Parser) -> None:
 
 @in_processes_of_ctx
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.recipes.quant import quant
+
     limit, threads = measuring_from_arguments(args)
     retraining = retraining_from_arguments(args)
     config = with_float_layers(config_from_arguments(args), args)

@@ -13,7 +13,6 @@ import sys
 from mtzoo.cli.arguments import add_training_arguments, config_from_arguments, run_folder_from_arguments
 from mtzoo.cli.launch import in_processes_of_ctx
 from mtzoo.cli.parser import Parser
-from mtzoo.recipes.quant_train import quant_train
 
 HELP = "train in four quantization steps, export, verify, bench, report"
 
@@ -24,6 +23,8 @@ def add_arguments(parser: Parser) -> None:
 
 @in_processes_of_ctx
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.recipes.quant_train import quant_train
+
     config = config_from_arguments(args)
     result = quant_train(config, run_folder_from_arguments(config, args), checkpoint=args.checkpoint, from_scratch=args.from_scratch,
                          ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test,

@@ -14,9 +14,7 @@ from mtzoo.cli.arguments import add_checkpoint_argument, add_config_arguments, c
 from mtzoo.cli.numbers import at_least, joined, ratios
 from mtzoo.cli.outputs import output_file
 from mtzoo.cli.parser import Parser
-from mtzoo.compression import IMPORTANCES
-from mtzoo.engine.pruning import Pruning
-from mtzoo.recipes.sensitivity import RATIOS, check_ratios, measure_sensitivity
+from mtzoo.settings.pruning import IMPORTANCES, RATIOS, Pruning
 
 HELP = "measure what each task loses when single channel groups get narrower"
 DEFAULTS = Pruning(0.5)
@@ -39,6 +37,8 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.recipes.sensitivity import check_ratios, measure_sensitivity
+
     shares = joined(args.ratios)
     check_ratios(args.out, shares)
     result = measure_sensitivity(args.checkpoint, config_from_arguments(args), out=args.out, ratios=shares, limit=args.limit,

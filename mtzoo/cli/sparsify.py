@@ -26,8 +26,6 @@ from mtzoo.cli.arguments import (
 from mtzoo.cli.launch import in_processes_of_ctx
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.parser import Parser
-from mtzoo.compression.sparsity import UNSTRUCTURED
-from mtzoo.recipes.sparsify import sparsify, sparsity_options
 
 HELP = "zero weights while retraining, quantize, export, verify, compare"
 
@@ -37,7 +35,7 @@ def add_arguments(parser: Parser) -> None:
     add_checkpoint_argument(parser)
     parser.add_argument("--ratio", type=float, metavar="R",
                         help="share of weights to be zero; default: the config's sparsity")
-    parser.add_argument("--pattern", metavar="N:M", help=f"keep N of M neighbouring weights, e.g. 2:4; default: {UNSTRUCTURED}")
+    parser.add_argument("--pattern", metavar="N:M", help="keep N of M neighbouring weights, e.g. 2:4; default: unstructured")
     add_retraining_arguments(parser)
     add_ctx_argument(parser)
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), metavar="N",
@@ -48,6 +46,8 @@ def add_arguments(parser: Parser) -> None:
 
 @in_processes_of_ctx
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.recipes.sparsify import sparsify, sparsity_options
+
     limit, threads = measuring_from_arguments(args)
     retraining = retraining_from_arguments(args)
     config = config_from_arguments(args, sparsity_options(args.ratio, args.pattern))

@@ -11,11 +11,6 @@ from rich.table import Table
 from mtzoo.cli.arguments import add_config_arguments, config_from_arguments
 from mtzoo.cli.parser import Parser
 from mtzoo.console import say
-from mtzoo.engine.auxiliary import auxiliary_costs, build_auxiliary
-from mtzoo.engine.stages import quantization_of
-from mtzoo.models import build_network
-from mtzoo.models.costs import node_costs
-from mtzoo.quantization import expected_parts
 
 HELP = "print a config's node graph with parameters and MACs"
 
@@ -25,6 +20,12 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.engine.auxiliary import auxiliary_costs, build_auxiliary
+    from mtzoo.engine.stages import quantization_of
+    from mtzoo.models import build_network
+    from mtzoo.models.costs import node_costs
+    from mtzoo.quantization import expected_parts
+
     config = config_from_arguments(args)
     net = build_network(config.graphs, config.channels)
     input_hw = config.deploy_geometry.input_hw

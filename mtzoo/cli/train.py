@@ -12,9 +12,6 @@ from mtzoo.cli.launch import in_processes_of_ctx
 from mtzoo.cli.other_names import add_float_phase_options
 from mtzoo.cli.own_data import add_data_arguments, prepare_data
 from mtzoo.cli.parser import Parser
-from mtzoo.engine.distributed import is_main, run_console
-from mtzoo.evaluation.table import format_table
-from mtzoo.recipes.train import train
 
 HELP = "train a network in float"
 
@@ -33,6 +30,10 @@ def run(args: argparse.Namespace) -> int:
 @in_processes_of_ctx
 def train_config(args: argparse.Namespace) -> int:
     """Train what --config says."""
+    from mtzoo.engine.distributed import is_main, run_console
+    from mtzoo.evaluation.table import format_table
+    from mtzoo.recipes.train import train
+
     config, console = config_from_arguments(args), run_console()
     result = train(config, run_folder_from_arguments(config, args), checkpoint=args.checkpoint, from_scratch=args.from_scratch,
                    ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)

@@ -19,6 +19,7 @@ from mtzoo.compression.blocks import residual_blocks
 from mtzoo.compression.union_find import UnionFind
 from mtzoo.graph import Call, Program
 from mtzoo.graph.channels import result_channels, tied_channels
+from mtzoo.settings.pruning import ALIGN
 
 Channel = tuple[str, int]
 """A convolution and the index of one of its outputs."""
@@ -29,10 +30,6 @@ ChannelUnit = Mapping[str, tuple[int, ...]]
 Kind = Literal["channels", "slices", "block"]
 PROTECTED: Channel = ("", 0)
 """Stands for the image and the network's outputs."""
-
-ALIGN = 8
-"""Outputs of a group that fill an int8 vector: groups of 12 run slower than groups of 16, and an odd number of groups slower than
-the next even one (docs/pruning.md has the measurement)."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from mtzoo.graph import Call, Program, read_program
 from mtzoo.layers import ConvBNAct
 from mtzoo.quantization import is_prepared, layers_with_bn
 
-EQUALIZE = ("none", "weights", "activations", "network")
 MAX_ROUNDS = 20
 LARGEST_EXPONENT = 8  # of a factor: a dead channel must not blow up what stands beside it
 

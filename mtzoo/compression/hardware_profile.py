@@ -9,10 +9,9 @@ import yaml
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.files import read_whole
 from mtzoo.plain_yaml import parse_yaml
+from mtzoo.settings.target import HOST
 
 FOLDER = Path(__file__).parent / "hardware"
-HOST = "host-cpu"
-"""The machine at hand: measured, not predicted."""
 MAX_BYTES = 1 << 20
 PRECISIONS = ("fp32", "bf16", "int8")
 KINDS = ("pointwise", "dense", "group", "depthwise")

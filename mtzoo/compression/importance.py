@@ -38,8 +38,6 @@ def fpgm(layer: ConvBNAct) -> Tensor:
 
 
 WEIGHT_SCORES: dict[str, Callable[[ConvBNAct], Tensor]] = {"l1": l1_norm, "l2": l2_norm, "bn_scale": bn_scale, "fpgm": fpgm}
-TAYLOR = "taylor"
-IMPORTANCES = (*WEIGHT_SCORES, TAYLOR)
 
 
 @torch.no_grad()

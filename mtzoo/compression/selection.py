@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from mtzoo.compression.channels import ChannelGroup, Scores
 from mtzoo.compression.widths import ChannelState
+from mtzoo.settings.pruning import Scope
 
-Scope = Literal["global", "uniform"]
 Choice = dict[str, int]
 """Channel group -> how many of its units stay; groups that are not named keep all."""
 

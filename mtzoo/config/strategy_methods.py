@@ -24,7 +24,7 @@ PROGRAM_NAME = re.compile(r".*\.(tmp|w|b)_\d+|.*_weights")
 
 @dataclass(frozen=True)
 class ChannelPruning:
-    """ratio: share of each layer's channels to remove; importance: a key of `mtzoo.compression.IMPORTANCES`; layers: convolutions
+    """ratio: share of each layer's channels to remove; importance: one of `mtzoo.settings.pruning.IMPORTANCES`; layers: convolutions
     whose channels may go, none for all."""
 
     ratio: float

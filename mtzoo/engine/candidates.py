@@ -15,12 +15,13 @@ from mtzoo.compression.sparsity import next_masks
 from mtzoo.config import ExperimentConfig
 from mtzoo.deploy.export import ExportSpec, describe
 from mtzoo.engine.latency_check import latency_model
-from mtzoo.engine.pruning import Pruning, plan_pruning, without
+from mtzoo.engine.pruning import plan_pruning, without
 from mtzoo.engine.pruning_record import RECORD, load_record, made_for, save_record
 from mtzoo.engine.ptq import fold_all
 from mtzoo.models import MultiTaskNet
 from mtzoo.progress import counted, show_progress
 from mtzoo.runtime.bench import compare_latency
+from mtzoo.settings.pruning import Pruning
 
 RUNS = 30
 

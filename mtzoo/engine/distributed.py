@@ -35,11 +35,6 @@ def world_size() -> int:
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
-def was_restarted() -> bool:
-    """Whether torchrun (--max-restarts) has started this process in place of one that failed: it goes on from the last checkpoint."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
-
-
 def is_main() -> bool:
     """Whether this process writes files and prints."""
     return rank() == 0

@@ -4,14 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from mtzoo.compression import (
-    IMPORTANCES,
-    TAYLOR,
     ChannelGroup,
     ChannelState,
     Choice,
@@ -25,8 +23,7 @@ from mtzoo.compression import (
     weight_scores,
 )
 from mtzoo.compression.blocks import Removed
-from mtzoo.compression.channels import ALIGN, Scores
-from mtzoo.compression.selection import Scope
+from mtzoo.compression.channels import Scores
 from mtzoo.config import ExperimentConfig
 from mtzoo.config.channels import channel_plan, with_channels
 from mtzoo.data.dataset import MultiTaskDataset
@@ -40,47 +37,11 @@ from mtzoo.graph import output_positions, read_program
 from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet
 from mtzoo.progress import counted, show_progress
+from mtzoo.settings.pruning import TAYLOR, Pruning
 
-Criterion = Literal["params", "macs", "latency"]
-CRITERIA = ("params", "macs", "latency")
-SCOPES = ("global", "uniform")
 OVERSHOOT = 0.02
 """A step that takes so much more than the ratio is left out; smaller ones do the rest."""
 TAYLOR_BATCHES, TAYLOR_BATCH_SIZE = 16, 4
-
-
-@dataclass(frozen=True)
-class Pruning:
-    """How much is removed, and how it is chosen.
-
-    Attributes:
-        ratio: The share (0 to 1) of `criterion` to remove. None: all that a sensitivity table allows.
-        criterion: `"macs"`, `"params"`, or `"latency"` (of the int8 network in OpenVINO, measured).
-        importance: `"taylor"` (default, arXiv 1906.10771), `"l1"`, `"l2"`, `"bn_scale"` (Network Slimming) or `"fpgm"` (geometric
-            median).
-        scope: `"global"`: all channels compete. `"uniform"`: the same share of every group is removed.
-        align: Group convolutions keep a multiple of this many outputs in each group, all other layers a multiple of twice as many
-            channels. Default: 8.
-        blocks: Whether whole residual blocks may be removed.
-
-    Raises:
-        UserError: A value is impossible.
-    """
-
-    ratio: float | None
-    criterion: Criterion = "macs"
-    importance: str = TAYLOR
-    scope: Scope = "global"
-    align: int = ALIGN
-    blocks: bool = True
-
-    def __post_init__(self) -> None:
-        if self.ratio is not None and not 0 < self.ratio < 1:
-            raise UserError(f"--ratio {self.ratio}: the share to remove, between 0 and 1, e.g. 0.3")
-        if self.importance not in IMPORTANCES:
-            raise UserError(f"--importance {self.importance}: no such method{did_you_mean(self.importance, IMPORTANCES)}")
-        if self.align < 1:
-            raise UserError(f"--align {self.align}: must be at least 1")
 
 
 class LatencyMeter(Protocol):

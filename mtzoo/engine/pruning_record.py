@@ -13,11 +13,12 @@ from mtzoo.compression.blocks import Removed
 from mtzoo.config import ExperimentConfig
 from mtzoo.data.json_file import read_json
 from mtzoo.engine.fingerprint import ADVICE, check_resumed, file_hash
-from mtzoo.engine.pruning import Pruning, PruningPlan
+from mtzoo.engine.pruning import PruningPlan
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 from mtzoo.graph import Program
 from mtzoo.plain_data import convert
+from mtzoo.settings.pruning import Pruning
 from mtzoo.strict_json import write_json
 from mtzoo.visualization.bars import Bar, bar_picture
 

@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtzoo.compression import Corrections, quantize
+from mtzoo.compression import quantize
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, load_checkpoint, load_network_state
@@ -16,9 +16,8 @@ from mtzoo.ops.precision import exact_float32
 from mtzoo.progress import show_progress
 from mtzoo.quantization import convert, freeze, inexact_layers, integer_state, prepare
 from mtzoo.quantization.qconfig import node_of
+from mtzoo.settings.post_training import FALLBACKS, Corrections
 
-FALLBACKS = {"float": "not_quant_pattern", "16bit": "int16_pattern"}
-"""What a part that 8 bits hurt can be computed in -> the key of `quantization` that names it."""
 
 @dataclass(frozen=True)
 class PtqInputs:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mtzoo.compression import Corrections, quantize
+from mtzoo.compression import quantize
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.load import override
 from mtzoo.data.sources import SyntheticScenes
@@ -17,6 +17,7 @@ from mtzoo.models import MultiTaskNet
 from mtzoo.ops.precision import exact_float32
 from mtzoo.progress import show_progress
 from mtzoo.quantization import inexact_layers
+from mtzoo.settings.post_training import Corrections
 
 
 def requantized(checkpoint: Checkpoint, path: Path, options: Mapping[str, Any],

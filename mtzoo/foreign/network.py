@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mtzoo.compression import OBSERVER_OF_FOREIGN, OF_FOREIGN, Corrections, quantize
+from mtzoo.compression import quantize
 from mtzoo.deploy.exactness import exactness_lines
 from mtzoo.deploy.export import ExportSpec, export_model
 from mtzoo.deploy.info import AS_IS, DeployInfo, TaskInfo
@@ -34,6 +34,7 @@ from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.ops.precision import exact_float32
 from mtzoo.postprocess.decoders import AsIs
 from mtzoo.quantization import IntegerNet, QConfig, QConfigMap, convert, fold_bn, freeze
+from mtzoo.settings.post_training import OBSERVER_OF_FOREIGN, OF_FOREIGN, Corrections
 
 NODE = "net"
 """The one task of a foreign network, and its one node."""

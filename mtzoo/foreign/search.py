@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mtzoo.compression import Corrections
 from mtzoo.foreign.compare import Agreement
 from mtzoo.foreign.distil import LEARNING_RATE, distil
 from mtzoo.foreign.network import Foreign, PixelBatches, QuantizedForeign, calibrated
 from mtzoo.models import MultiTaskNet
+from mtzoo.settings.post_training import Corrections
 from mtzoo.structures import flatten_outputs
 
 EQUALIZATIONS, OBSERVERS = ("network", "none"), ("mse", "percentile", "moving_average_abs_max")

@@ -6,11 +6,12 @@ from typing import Any
 
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.quantization.other_names import in_own_names
+from mtzoo.settings.post_training import OBSERVERS
 
 CHOICES = {
     "scale_mode": ("power_of_two", "float"),
     "weight_granularity": ("channel", "tensor"),
-    "observer": ("abs_max", "moving_average_abs_max", "percentile", "mse"),
+    "observer": OBSERVERS,
     "head_output": ("accumulator", "quantized"),
 }
 OP_TYPES = ("conv2d", "group_conv2d")

@@ -11,13 +11,12 @@ from mtzoo.engine.mistakes import find_mistakes
 from mtzoo.engine.pictures import write_jpeg
 from mtzoo.evaluation.details import Details
 from mtzoo.files import write_whole
+from mtzoo.settings.mistakes import WORST
 from mtzoo.strict_json import write_json
 from mtzoo.visualization.figures import figure_bytes
 
 ADVICE = "choose another --out"
 EVALUATING = "evaluating"
-WORST = 8
-"""Images of each task."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from mtzoo.console import PlainConsole
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.channel_sensitivity_table import Origin, load_table
 from mtzoo.engine.distributed import run_console
-from mtzoo.engine.pruning import Pruning, plan_pruning, without
+from mtzoo.engine.pruning import plan_pruning, without
 from mtzoo.engine.pruning_record import RECORD, load_record, made_for, save_record
 from mtzoo.engine.ptq import load_float_network
 from mtzoo.engine.retraining import Retraining
@@ -26,6 +26,7 @@ from mtzoo.recipes.exported import Compressed
 from mtzoo.recipes.output_folder import claim_folder, default_folder
 from mtzoo.recipes.prune_results import LatencyMeter, compare_pruned, show_plan, train_on
 from mtzoo.recipes.workspace import Workspace
+from mtzoo.settings.pruning import Pruning
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from mtzoo.deploy.file import DeployFile
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.checkpoint import Checkpoint, Progress, save_checkpoint
 from mtzoo.engine.fingerprint import ADVICE
-from mtzoo.engine.pruning import Pruning, PruningPlan, pruned_config, too_far
+from mtzoo.engine.pruning import PruningPlan, pruned_config, too_far
 from mtzoo.engine.pruning_record import PICTURE, draw_plan, plan_table
 from mtzoo.engine.ptq import integer_network, left_inexact
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
@@ -27,6 +27,7 @@ from mtzoo.recipes.workspace import (
     network_costs,
 )
 from mtzoo.runtime.layer_times import layer_times
+from mtzoo.settings.pruning import Pruning
 
 PRUNED = "pruned, int8"
 LATENCY_RUNS = 40

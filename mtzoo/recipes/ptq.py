@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from mtzoo.compression import Corrections
 from mtzoo.console import PlainConsole
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.distributed import run_console
@@ -21,6 +20,7 @@ from mtzoo.recipes.exported import Compressed
 from mtzoo.recipes.output_folder import claim_folder, default_folder
 from mtzoo.recipes.ptq_results import KEPT_FILES, compare_as_configured, compare_integer, compare_mixed
 from mtzoo.recipes.workspace import Workspace, measure_base
+from mtzoo.settings.post_training import Corrections
 
 
 @follows_console

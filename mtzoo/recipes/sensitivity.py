@@ -7,8 +7,7 @@ from pathlib import Path
 
 import torch
 
-from mtzoo.compression import TAYLOR, ChannelGroup, channel_groups
-from mtzoo.compression.channels import ALIGN
+from mtzoo.compression import ChannelGroup, channel_groups
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import PlainConsole
 from mtzoo.engine.channel_sensitivity import (
@@ -28,7 +27,7 @@ from mtzoo.engine.channel_sensitivity_table import (
     sensitivity_rows,
 )
 from mtzoo.engine.distributed import run_console
-from mtzoo.engine.pruning import Pruning, importance_scores
+from mtzoo.engine.pruning import importance_scores
 from mtzoo.engine.ptq import fold_all, load_float_network
 from mtzoo.errors import UserError
 from mtzoo.graph import read_program
@@ -39,8 +38,8 @@ from mtzoo.progress import follows_console, format_seconds, show_progress
 from mtzoo.recipes.adopt import adopt_checkpoint
 from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for
 from mtzoo.recipes.data_folders import say_folders
+from mtzoo.settings.pruning import ALIGN, RATIOS, TAYLOR, Pruning
 
-RATIOS = (0.1, 0.3, 0.5)
 SAME = 0.01
 """Points of a metric: a convolution that sums in another order may turn a pixel between two equal classes."""
 

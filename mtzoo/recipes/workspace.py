@@ -11,7 +11,6 @@ import onnx
 import torch
 from torch import nn
 
-from mtzoo.compression import Corrections
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import PlainConsole
 from mtzoo.deploy.export import build_model, export_model
@@ -30,6 +29,7 @@ from mtzoo.recipes.deploy_run import originals
 from mtzoo.recipes.models import export_spec, model_predictor
 from mtzoo.runtime.bench import compare_latency
 from mtzoo.runtime.model import DeployModel
+from mtzoo.settings.post_training import Corrections
 
 VERIFY_IMAGES = 8
 ORIGINAL = "original, int8"

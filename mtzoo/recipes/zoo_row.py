@@ -9,7 +9,7 @@ import torch
 from mtzoo.compression import removed_channels
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.engine.calibration import Batches
-from mtzoo.engine.pruning import Pruning, plan_pruning, pruned_config, without
+from mtzoo.engine.pruning import plan_pruning, pruned_config, without
 from mtzoo.engine.random_weights import noise_images, settle_bn
 from mtzoo.engine.requantize import with_weight_bits
 from mtzoo.engine.stages import config_network, quantization_of
@@ -20,6 +20,7 @@ from mtzoo.recipes.prune_results import LatencyMeter
 from mtzoo.recipes.workspace import integer_file, network_costs
 from mtzoo.runtime.bench import bench, bench_against
 from mtzoo.runtime.verify import verify
+from mtzoo.settings.pruning import Pruning
 
 IMPORTANCE = "l2"
 """Of channels: random weights have learnt nothing that a loss could ask for."""

@@ -20,9 +20,13 @@ def test_networks_are_listed_with_what_they_cost(tmp_path: Path, capsys: pytest.
     assert {row["name"] for row in json.loads(record.read_text())} == {"squeezenet1_1", "vit_b_16"}
 
 
-def test_a_pattern_that_names_nothing_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["backbones", "--names", "resnet19"]) == 2
-    assert "--names resnet19: no network of torchvision has this name" in capsys.readouterr().err
+@pytest.mark.parametrize(("option", "value", "said"), [
+    ("--names", "resnet19", "no network of torchvision has this name"),
+    ("--library", "tim", "expected torchvision, timm or all; did you mean 'timm'?"),
+])
+def test_what_names_nothing_is_told(option: str, value: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backbones", option, value]) == 2
+    assert f"{option} {value}: {said}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("row", "words"), [

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from mtzoo.cli.bench_data import batch_size_of, print_speed
+from mtzoo.cli.bench_data import batch_size_of
+from mtzoo.cli.bench_data_table import print_speed
 from mtzoo.cli.main import main
 from mtzoo.data import bench
 from mtzoo.data.bench import BOUND, KEPT, PLAIN, STAGES, InputSpeed

@@ -1,8 +1,6 @@
 """Options by the names of other toolkits: with underscores, of every verb; PaddleSeg's own; and what is told or refused of them."""
 
 import argparse
-import subprocess
-import sys
 
 import pytest
 
@@ -137,12 +135,3 @@ def test_a_name_of_layers_in_float_is_looked_for_anywhere(config):
     args = parse("quant", "--config", str(config), "--checkpoint", "a.pt", "--iters", "1", "--not_quant_pattern", "seg_head",
                  "nodes.neck.*")
     assert with_float_layers(config_from_arguments(args), args).quantization.not_quant_pattern == ("*seg_head*", "nodes.neck.*")
-
-
-@pytest.mark.slow
-def test_help_waits_for_nothing_that_only_the_work_needs():
-    """Of the libraries that take a second or more each, verbs import torch alone before they run."""
-    code = ("import sys; from mtzoo.cli.main import discover_verbs, import_verb; [import_verb(verb) for verb in discover_verbs()]; "
-            "print(sorted({'openvino', 'onnxruntime', 'matplotlib', 'timm', 'pandas'} & set(sys.modules)))")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"

@@ -3,7 +3,6 @@ import torch
 
 from mtzoo.compression import Corrections, quantize
 from mtzoo.compression.post_training import few
-from mtzoo.errors import UserError
 from mtzoo.quantization import QConfig, QConfigMap, convert, freeze, is_prepared
 from tests.quantization.helpers import differing, images, outputs
 
@@ -24,8 +23,3 @@ def test_few_are_spread_over_all():
     batches = [torch.tensor(i) for i in range(100)]
     assert [int(b) for b in few(batches)] == [0, 12, 25, 37, 50, 62, 75, 87]
     assert few(batches[:3]) == batches[:3]
-
-
-def test_an_unknown_way_is_told():
-    with pytest.raises(UserError, match="did you mean 'weights'"):
-        Corrections(equalize="weigths")

@@ -2,8 +2,9 @@
 
 import pytest
 
-from mtzoo.engine.pruning import Pruning, PruningPlan
+from mtzoo.engine.pruning import PruningPlan
 from mtzoo.recipes.prune_results import overshoot_text
+from mtzoo.settings.pruning import Pruning
 
 
 @pytest.mark.parametrize(("criterion", "removed", "told"), [

@@ -12,12 +12,12 @@ from mtzoo.recipes.adopt import adopt_checkpoint
 from mtzoo.recipes.compress.files import config_of_files, read_files, retraining_of, target_of
 from mtzoo.recipes.compress.search import CompressResult, search_candidates, search_of
 from mtzoo.recipes.compress.strategy import Work, apply_strategy
-from mtzoo.recipes.compress.target import Target, Training
 from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for
 from mtzoo.recipes.data_folders import say_folders
 from mtzoo.recipes.exported import Compressed
 from mtzoo.recipes.output_folder import claim_folder, default_folder
 from mtzoo.recipes.workspace import Workspace
+from mtzoo.settings.target import Target, Training
 
 ON_HOST = Target()
 NO_TRAINING_SAID = Training()

@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from mtzoo.compression.hardware_profile import HOST
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.dataset_file import DatasetFile, read_dataset_file, with_dataset
 from mtzoo.config.strategy import Strategy, read_strategy
@@ -13,7 +12,7 @@ from mtzoo.engine.distributed import is_main
 from mtzoo.engine.retraining import Retraining
 from mtzoo.errors import UserError
 from mtzoo.recipes.compress.strategy import quantized_config
-from mtzoo.recipes.compress.target import Target, Training
+from mtzoo.settings.target import HOST, Target, Training
 
 SEARCH_ONLY = {"speedup": "--target-speedup", "strategy": "--strategy", "max_drop": "--max-drop"}
 TRAINING_ONLY = {"iterations": "--iters", "batch_size": "--batch-size", "learning_rate": "--learning-rate",

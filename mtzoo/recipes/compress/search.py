@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtzoo.compression.candidates import LEAST_GAIN, ORIGINAL, Candidate, all_candidates, of_strategy, order_of_trial
-from mtzoo.compression.hardware_profile import HOST, PRECISIONS, HardwareProfile, load_profile
+from mtzoo.compression.hardware_profile import PRECISIONS, HardwareProfile, load_profile
 from mtzoo.compression.latency import unmeasured_kinds, unmeasured_line
 from mtzoo.engine.calibration import Batches, calibration_images
 from mtzoo.engine.candidates import folded_candidates, measured_latency, predicted_latency, pruned_network
@@ -20,9 +20,9 @@ from mtzoo.recipes.compress.candidate_run import CandidateRun, train_candidate
 from mtzoo.recipes.compress.files import training_text
 from mtzoo.recipes.compress.report import candidate_table, draw_candidates
 from mtzoo.recipes.compress.strategy import WINNER, copy_model
-from mtzoo.recipes.compress.target import MAX_DROP, Target
 from mtzoo.recipes.models import export_spec
 from mtzoo.recipes.workspace import Base, Workspace, float_model, int8_job, measure_base
+from mtzoo.settings.target import HOST, MAX_DROP, Target
 
 PICTURE = "compress.png"
 

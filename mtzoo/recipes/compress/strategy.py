@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mtzoo.compression import Corrections, removed_channels
+from mtzoo.compression import removed_channels
 from mtzoo.config import ExperimentConfig, config_from_dict
 from mtzoo.config.strategy import Strategy
 from mtzoo.config.strategy_methods import ChannelPruning
 from mtzoo.deploy.file import sidecar_path
 from mtzoo.engine.calibration import Batches, calibration_images
-from mtzoo.engine.pruning import Pruning, layer_limits, plan_pruning, pruned_config, without
+from mtzoo.engine.pruning import layer_limits, plan_pruning, pruned_config, without
 from mtzoo.engine.pruning_record import RECORD, load_record, made_for, save_record
 from mtzoo.engine.ptq import PtqInputs, fold_all, left_inexact, with_kept_layers
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
@@ -27,6 +27,8 @@ from mtzoo.recipes.compress.candidate_run import export_float
 from mtzoo.recipes.exported import Compressed, export_quantized, show_comparison
 from mtzoo.recipes.ptq_results import compare_as_configured, compare_integer
 from mtzoo.recipes.workspace import Base, Workspace, float_checkpoint, measure_base
+from mtzoo.settings.post_training import Corrections
+from mtzoo.settings.pruning import Pruning
 from mtzoo.task_kind import task_kind
 
 METRIC_TOLERANCE = 0.05

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Literal
 
-from mtzoo.compression import OBSERVER_OF_FOREIGN, OF_FOREIGN
 from mtzoo.console import PlainConsole, numbered
 from mtzoo.engine.distributed import run_console
 from mtzoo.progress import follows_console, show_progress
@@ -11,6 +10,7 @@ from mtzoo.recipes.foreign.comparison import IntegerFile, compare
 from mtzoo.recipes.foreign.images import CALIB_IMAGES, batches_of, read_folder
 from mtzoo.recipes.foreign.source import Distillation, FloatOnnx
 from mtzoo.recipes.output_folder import claim_folder
+from mtzoo.settings.post_training import OBSERVER_OF_FOREIGN, OF_FOREIGN
 
 
 @follows_console
