@@ -38,6 +38,7 @@ MACHINE_FAULTS = frozenset({errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, 
 OUT_OF_MEMORY = ("can't allocate memory", "Insufficient memory", "out of memory")
 HELP_IS = "HELP = "
 SYSTEM_LIBRARIES = ("libGL", "libgthread", "libglib", "libxcb", "libX11")
+INSTALL_LIBRARIES = "apt-get install -y libgl1 libglib2.0-0 libxcb1"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -103,8 +104,8 @@ def follow() -> int:
 def machine_fault(error: Exception) -> str:
     """What to tell of an exception that comes from the machine or the size of the input; empty for a bug."""
     if isinstance(error, ImportError):
-        return (f"opencv needs a system library ({error}); install it, on Debian or Ubuntu: apt-get install -y libgl1 libglib2.0-0 libxcb1"
-                if any(library in str(error) for library in SYSTEM_LIBRARIES) else "")
+        missing = any(library in str(error) for library in SYSTEM_LIBRARIES)
+        return f"opencv needs a system library ({error}); on Debian or Ubuntu: {INSTALL_LIBRARIES}" if missing else ""
     if isinstance(error, RecursionError):
         return "what was read is nested deeper than Python can follow; use a flatter config, file or option"
     if isinstance(error, MemoryError) or any(text in str(error) for text in OUT_OF_MEMORY):
