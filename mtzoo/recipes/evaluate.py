@@ -1,6 +1,7 @@
 """Metrics of a checkpoint or a deploy model on validation data, all by one evaluator."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +29,7 @@ from mtzoo.recipes.data_folders import check_rendered, say_folders
 from mtzoo.recipes.idle_options import note_idle_model_options, note_idle_overrides
 from mtzoo.recipes.mistakes import EVALUATING, Shown, evaluate_and_draw
 from mtzoo.recipes.models import export_spec, model_config, model_predictor
-from mtzoo.recipes.output_folder import claim_folder
+from mtzoo.recipes.output_folder import new_folder
 from mtzoo.runtime.model import DeployModel
 
 ExecutorName = Literal["openvino", "onnxruntime"]
@@ -80,12 +81,16 @@ def evaluate(model: str | Path, *, options: Mapping[str, Any] = NO_OPTIONS, exec
     check_form(name, tta, convert)
     check_pictures(out, worst, convert)
     device = process_device(ctx)
-    _lock = claim_folder(out, "--out") if out else None
-    show = Shown(console or run_console(), limit, out, worst)
-    with joined(device):
-        if not is_checkpoint(name):
-            return evaluate_deployed(DeployModel(model, executor, threads=threads_of_process()), options, render, show)
-        return evaluate_checkpoint(name, options, executor if convert else None, tta, device, render, show)
+    console = console or run_console()
+    with joined(device), new_folder(out, "--out") if out else nullcontext() as place:
+        show = Shown(console, limit, place, worst)
+        if is_checkpoint(name):
+            result = evaluate_checkpoint(name, options, executor if convert else None, tta, device, render, show)
+        else:
+            result = evaluate_deployed(DeployModel(model, executor, threads=threads_of_process()), options, render, show)
+    if out is not None:
+        console.print(f"mistakes: {out}")
+    return result
 
 
 def evaluate_deployed(model: DeployModel, options: Mapping[str, Any], render: bool, show: Shown) -> EvalResult:

@@ -62,7 +62,7 @@ def export_integer(workspace: Workspace, base: Base, name: str, net: MultiTaskNe
     """
     config = config_from_dict(checkpoint.config)
     prefix = config.solver[INTEGER_STEP].prefix
-    saved, path = (workspace.out / f"{prefix}-{name}" for name in ("last.pt", "export-last.onnx"))
+    saved, path = (workspace.file(f"{prefix}-{name}") for name in ("last.pt", "export-last.onnx"))
     save_checkpoint(saved, checkpoint, ADVICE)
     info = export_model(net, export_spec(config, INTEGER_STEP), path, postprocess=True)
     for line in exactness_lines(net, info):
@@ -73,7 +73,7 @@ def export_integer(workspace: Workspace, base: Base, name: str, net: MultiTaskNe
     differing = sum(report.mismatches.values()), sum(sum(t.values.values()) for t in report.executors.values())
     parameters, macs = network_costs(net, config)
     result = Variant(name, workspace.evaluate_file(path), path.stat().st_size, parameters, macs, differing=differing)
-    return show_comparison(workspace, base, result, saved, path, "comparison.json")
+    return show_comparison(workspace, base, result, saved.name, path.name, "comparison.json")
 
 
 def export_quantized(workspace: Workspace, base: Base, name: str, net: MultiTaskNet, config: ExperimentConfig) -> Compressed:
@@ -99,7 +99,7 @@ def export_mixed(workspace: Workspace, base: Base, net: MultiTaskNet, checkpoint
     `mixed-export-last.onnx` with its sidecar, `comparison-mixed.json`.
     """
     config = config_from_dict(checkpoint.config)
-    saved, path = (workspace.out / f"mixed-{name}" for name in ("last.pt", "export-last.onnx"))
+    saved, path = (workspace.file(f"mixed-{name}") for name in ("last.pt", "export-last.onnx"))
     save_checkpoint(saved, checkpoint, ADVICE)
     export_model(net, export_spec(config, FOLDED_STEP), path, postprocess=True)
     reasons = inexact_layers(net)
@@ -109,20 +109,21 @@ def export_mixed(workspace: Workspace, base: Base, net: MultiTaskNet, checkpoint
         distances = verify_mixed(net, read_deploy_file(path), workspace.samples(on_progress))
     workspace.console.print(distance_table(distances))
     result = Variant("mixed", metrics or workspace.evaluate_file(path), path.stat().st_size, *network_costs(net, config))
-    return show_comparison(workspace, base, result, saved, path, "comparison-mixed.json")
+    return show_comparison(workspace, base, result, saved.name, path.name, "comparison-mixed.json")
 
 
-def show_comparison(workspace: Workspace, base: Base, result: Variant, checkpoint: Path, path: Path, file: str) -> Compressed:
-    """Measure the latency of both if asked to, print and save the table. checkpoint, path: of the result; file: the table's name."""
+def show_comparison(workspace: Workspace, base: Base, result: Variant, checkpoint: str, model: str, file: str) -> Compressed:
+    """Measure the latency of both if asked to, print and save the table. checkpoint, model, file: names of the result's files, and
+    of the table's."""
     before, kinds = base.variant, workspace.kinds
     if workspace.threads is not None:
-        model = read_deploy_file(path)
-        times = latency_shown({"base": base.model, "result": model.model}, model.info, workspace.threads, BENCH_RUNS)
+        deployed = read_deploy_file(workspace.file(model))
+        times = latency_shown({"base": base.model, "result": deployed.model}, deployed.info, workspace.threads, BENCH_RUNS)
         before, result = replace(before, latency_ms=times["base"]), replace(result, latency_ms=times["result"])
     images = "all validation images" if workspace.limit is None else f"{numbered(workspace.limit, 'image')} of each validation folder"
     runtime = "" if workspace.threads is None else f"; OpenVINO, {numbered(workspace.threads, 'thread')}"
     workspace.console.print(comparison_table(before, result, kinds, f"{workspace.config.name}, {images}{runtime}"))
-    write_json(workspace.out / file, comparison_values(before, result, kinds), ADVICE)
-    workspace.say(f"deploy model: {path} ({path.stat().st_size:,} bytes)")
+    write_json(workspace.file(file), comparison_values(before, result, kinds), ADVICE)
+    workspace.say(f"deploy model: {workspace.out / model} ({result.bytes:,} bytes)")
     drops = task_drops(before.metrics, result.metrics, kinds)
-    return Compressed(workspace.out, checkpoint, path, before, result, drops)
+    return Compressed(workspace.out, workspace.out / checkpoint, workspace.out / model, before, result, drops)

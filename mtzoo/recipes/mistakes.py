@@ -36,7 +36,6 @@ def evaluate_and_draw(predict: Predictor, config: ExperimentConfig, show: Shown,
     metrics = evaluate_shown(EVALUATING, predict, config, batch_size=batch_size, limit=show.limit, details=details, spread=True)
     if details is not None:
         on_main(lambda: draw_mistakes(details, predict, config, show.out, show.worst or WORST))
-        show.console.print(f"mistakes: {show.out}")
     return metrics
 
 

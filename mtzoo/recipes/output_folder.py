@@ -1,7 +1,9 @@
 """The folder that a recipe writes into: made, locked, and kept from overwriting what is there."""
 
 import os
-from collections.abc import Collection
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,19 +14,50 @@ from mtzoo.locks import LOCK, Lock, lock_folder
 if TYPE_CHECKING:  # whoever only uses a model needs no config
     from mtzoo.config import ExperimentConfig
 
-
-def check_new_folder(out: Path, option: str = "--out", may_hold: Collection[str] = ()) -> None:
-    """Raises UserError if the option's folder is there already and holds anything but files called as in `may_hold`."""
-    if out.exists() and (not out.is_dir() or any(path.name not in (*may_hold, LOCK) for path in out.iterdir())):
-        raise UserError(f"{option} {out}: exists already and is not empty; name a new folder, nothing is overwritten")
+UNFINISHED = ".mtzoo-unfinished"
+"""What a run that was interrupted leaves of its results in the output folder."""
 
 
-def claim_folder(folder: Path, option: str, may_hold: Collection[str] | None = ()) -> Lock | None:
+def check_new_folder(out: Path, option: str = "--out", may_hold: Collection[str] = (), record: str | None = None) -> None:
+    """Raises UserError if the option's folder is there already and holds anything but files called as in `may_hold`. record: a file
+    with which --resume goes on; the error says so where it is there."""
+    if out.exists() and (not out.is_dir() or any(path.name not in (*may_hold, LOCK, UNFINISHED) for path in out.iterdir())):
+        resume = "add --resume to continue the run in it, or " if record is not None and (out / record).is_file() else ""
+        raise UserError(f"{option} {out}: exists already and is not empty; {resume}name a new folder, nothing is overwritten")
+
+
+@contextmanager
+def new_folder(out: Path, option: str, may_hold: Collection[str] = ()) -> Iterator[Path]:
+    """`claim_folder`, and a hidden folder inside to write into. At the end of the block its files get their places in `out`.
+
+    After an error or an interrupt, it stays until the next run in `out`: the same command can be run again. Only the first of several
+    processes moves files. Raises UserError, in addition, if a file of the same name has come into `out` meanwhile.
+    """
+    lock = claim_folder(out, option, may_hold)
+    place = out / UNFINISHED
+    if lock is not None:
+        shutil.rmtree(place, ignore_errors=True)
+    yield place
+    if lock is None or not place.is_dir():
+        return
+    results = sorted(place.iterdir())
+    for path in results:
+        if (out / path.name).exists():
+            raise UserError(f"{out / path.name}: has come to be during the run, and is not overwritten; the results are in {place}")
+    try:
+        for path in results:
+            path.rename(out / path.name)
+        place.rmdir()
+    except OSError as error:
+        raise cannot_write(out, error, f"choose another {option}") from error
+
+
+def claim_folder(folder: Path, option: str, may_hold: Collection[str] | None = (), record: str | None = None) -> Lock | None:
     """Make a verb's folder and keep other processes out of it, as long as the lock that it returns is kept. A folder that was made
     goes again if the verb writes nothing, for a mistake of the user's.
 
-    may_hold: names of files that it may hold already, None for any. Of several processes of one training the first has the lock.
-    Raises UserError if it holds other files, if another process has it, or if it cannot be written.
+    may_hold: names of files that it may hold already, None for any; record: see `check_new_folder`. Of several processes of one
+    training the first has the lock. Raises UserError if it holds other files, if another process has it, or if it cannot be written.
     """
     if int(os.environ.get("RANK", 0)) > 0:
         return None
@@ -38,7 +71,7 @@ def claim_folder(folder: Path, option: str, may_hold: Collection[str] | None = (
     lock = lock_folder(folder, advice, made)
     remove_leftovers_in(folder)
     if may_hold is not None:
-        check_new_folder(folder, option, may_hold)
+        check_new_folder(folder, option, may_hold, record)
     return lock
 
 

@@ -17,7 +17,7 @@ from mtzoo.recipes.adopt import adopt_checkpoint
 from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for
 from mtzoo.recipes.data_folders import say_folders
 from mtzoo.recipes.exported import Compressed
-from mtzoo.recipes.output_folder import claim_folder, default_folder
+from mtzoo.recipes.output_folder import default_folder, new_folder
 from mtzoo.recipes.ptq_results import KEPT_FILES, compare_as_configured, compare_integer, compare_mixed
 from mtzoo.recipes.workspace import Workspace, measure_base
 from mtzoo.settings.post_training import Corrections
@@ -56,21 +56,26 @@ def quantize(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
     path, console = find_checkpoint(checkpoint), console or run_console()
     config = config_for(path, config)
     out = default_folder(config, "ptq") if out is None else Path(out)
-    _lock = claim_folder(out, "--out", KEPT_FILES)
-    config = adopt_checkpoint(config, path, console)
-    say_folders(config, console, "train", "val")
-    net = load_float_network(config, path)
+    with new_folder(out, "--out", KEPT_FILES) as place:
+        workspace = Workspace(adopt_checkpoint(config, path, console), out, limit, threads, console, place)
+        return quantize_into(workspace, path, calib_images, Corrections(equalize, bias_correction), max_drop, fallback)
+
+
+def quantize_into(workspace: Workspace, checkpoint: Path, calib_images: int | None, corrections: Corrections, max_drop: float | None,
+                  fallback: Literal["float", "16bit"]) -> Compressed:
+    """Quantize a float checkpoint of the workspace's config; write, measure and compare what comes of it."""
+    config = workspace.config
+    say_folders(config, workspace.console, "train", "val")
+    net = load_float_network(config, checkpoint)
     images = calibration_images(config, calib_images)
-    batches = Batches(images)
-    job = PtqInputs(config, fold_all(net, config), batches, Corrections(equalize, bias_correction))
-    console.print(f"{config.name}: observer {config.quantization.observer} on {len(images)} training images, "
-                  f"equalize {equalize}, bias correction {'on' if bias_correction else 'off'}")
-    workspace = Workspace(config, out, limit, threads, console)
+    job = PtqInputs(config, fold_all(net, config), Batches(images), corrections)
+    workspace.say(f"{config.name}: observer {config.quantization.observer} on {len(images)} training images, "
+                  f"equalize {corrections.equalize}, bias correction {'on' if corrections.biases else 'off'}")
     base = measure_base(workspace, net, job.folded)
     made = compare_as_configured(workspace, job, base) if left_inexact(job) else compare_integer(workspace, job, base)
     if max_drop is None or not failing_tasks(base.variant.metrics, made.result.metrics, workspace.kinds, max_drop):
         return made
-    mixed = compare_mixed(workspace, job, path, base, made, max_drop, fallback)
+    mixed = compare_mixed(workspace, job, checkpoint, base, made, max_drop, fallback)
     return replace(made, holds=False) if mixed is None else replace(mixed, holds=made.result.passed)
 
 

@@ -18,6 +18,7 @@ from mtzoo.engine.distributed import is_main, run_console
 from mtzoo.engine.fingerprint import ADVICE
 from mtzoo.engine.ptq import integer_network, load_float_network, require_exact
 from mtzoo.engine.retraining import Retraining, retrain, retraining_config
+from mtzoo.engine.work_dir import MARKER
 from mtzoo.errors import UserError
 from mtzoo.locate import find_checkpoint
 from mtzoo.progress import follows_console, show_progress
@@ -85,7 +86,7 @@ def sparsify(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
     path, console = find_checkpoint(checkpoint), console or run_console()
     config = with_sparsity(config_for(path, config), ratio, pattern)
     out = default_folder(config, "sparsify") if out is None else Path(out)
-    _lock = claim_folder(out, "--out", None if resume else ())
+    _lock = claim_folder(out, "--out", None if resume else (), MARKER)
     config = retraining_config(adopt_checkpoint(config, path, console), retraining, quantized=False)
     if config.sparsity is None:
         raise UserError("nothing says what becomes zero; add --ratio, e.g. 0.75, or --pattern 2:4, or 'sparsity' to the config")

@@ -39,17 +39,22 @@ BENCH_RUNS = 30
 @dataclass(frozen=True)
 class Workspace:
     """Where results go and how they are measured. config: of the base; limit: images of each validation folder; threads: of the
-    latency measurement, None without one."""
+    latency measurement, None without one; place: of `new_folder`, where results lie until all of them are there, None for `out`."""
 
     config: ExperimentConfig
     out: Path
     limit: int | None
     threads: int | None
     console: PlainConsole
+    place: Path | None = None
 
     @property
     def kinds(self) -> dict[str, str]:
         return self.config.kinds
+
+    def file(self, name: str) -> Path:
+        """Where a result is written."""
+        return (self.place or self.out) / name
 
     def say(self, text: str) -> None:
         self.console.print(text)

@@ -173,7 +173,8 @@ def test_each_head_has_its_own_format_through_eval_verify_and_bench(root, tmp_pa
     values = json.loads((out / "comparison-mixed.json").read_text())["result"]
     # the checkpoint and the file in both runtimes say nearly the same: a label at the border of two classes may fall to either side
     for executor in ("openvino", "onnxruntime"):
-        assert main(["eval", model, "--executor", executor, "--json", str(tmp_path / "m.json")]) == 0
+        assert main(["eval", model, "--executor", executor, "--json", str(tmp_path / "m.json"),
+                     "--cfg-options", f"data_root={root}"]) == 0
         found = json.loads((tmp_path / "m.json").read_text())
         assert abs(found["seg/mIoU"] - values["metrics"]["seg/mIoU"]) < 1
     assert main(["eval", str(out / "mixed-last.pt"), "--json", str(tmp_path / "m.json")]) == 0

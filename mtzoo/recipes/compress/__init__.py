@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mtzoo.console import PlainConsole
+from mtzoo.engine.compress_state import STATE
 from mtzoo.engine.distributed import run_console
 from mtzoo.engine.ptq import load_float_network
 from mtzoo.locate import find_checkpoint
@@ -62,7 +63,7 @@ def compress(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
     workspace = Workspace(config, out, limit, threads, console)
     task = search_of(workspace, path, target, retraining, calib_images=calib_images, ctx=training.ctx, resume=resume)
     say_folders(config, console, "train", "val")
-    _lock = claim_folder(out, "--out", None if resume else ())
+    _lock = claim_folder(out, "--out", None if resume else (), STATE)
     if strategy is None or not strategy.names_methods:
         return search_candidates(task)
     named = (strategy.distillation or {}).get("teacher")

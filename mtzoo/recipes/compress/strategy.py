@@ -70,7 +70,8 @@ def apply_strategy(work: Work, net: MultiTaskNet) -> Compressed:
         net, config = _trained_float(work, net, config)
     if work.strategy.quantization is None:
         result, path = export_float(workspace, "compressed", "fp32", net, config, workspace.out)
-        made = show_comparison(workspace, base, result, float_checkpoint(config, workspace.out), path, "comparison.json")
+        made = show_comparison(workspace, base, result, float_checkpoint(config, workspace.out).name, path.name,
+                               "comparison.json")
     else:
         made = (_calibrated if work.strategy.calibrated else _trained_quantized)(work, base, net, config)
     copy_model(made.model, workspace.out / WINNER)

@@ -46,10 +46,12 @@ class IntegerFile:
         return self.report.passed
 
 
-def compare(source: Foreign, path: Path, images: Sequence[np.ndarray], threads: int | None, console: PlainConsole) -> IntegerFile:
+def compare(source: Foreign, path: Path, out: Path, images: Sequence[np.ndarray], threads: int | None,
+            console: PlainConsole) -> IntegerFile:
     """Verify the file, compare it with the original, measure both; `comparison.json` beside it.
 
-    images: (H, W, 3) uint8 BGR of the input's size; threads: of the latency measurement, None without one.
+    out: the folder in which both will be; images: (H, W, 3) uint8 BGR of the input's size; threads: of the latency measurement, None
+    without one.
     """
     with show_progress("verifying", transient=True) as on_progress:
         report = verify(path, counted(images[:VERIFY_IMAGES], on_progress))
@@ -64,8 +66,8 @@ def compare(source: Foreign, path: Path, images: Sequence[np.ndarray], threads: 
             latency = measure(source, file, threads, BENCH_RUNS, lambda done: on_progress(done, BENCH_RUNS))
         console.print(", ".join(f"{name} {median:.1f} ms" for name, median in latency.items())
                       + f" ({numbered(threads, 'thread')}, median of {BENCH_RUNS})")
-    console.print(f"integer file: {path} ({file.size:,} bytes; float {original.ByteSize():,})")
-    made = IntegerFile(path, report, found, len(images), latency)
+    console.print(f"integer file: {out / path.name} ({file.size:,} bytes; float {original.ByteSize():,})")
+    made = IntegerFile(out / path.name, report, found, len(images), latency)
     write_json(path.parent / "comparison.json", comparison_values(made, file.size, original.ByteSize()), "choose another --out")
     return made
 

@@ -16,7 +16,7 @@ from mtzoo.recipes.compress.strategy import WINNER
 from mtzoo.recipes.foreign.comparison import IntegerFile, compare
 from mtzoo.recipes.foreign.images import CALIB_IMAGES, batches_of, read_folder
 from mtzoo.recipes.foreign.source import Distillation, FloatOnnx
-from mtzoo.recipes.output_folder import claim_folder
+from mtzoo.recipes.output_folder import new_folder
 
 Images = Sequence[np.ndarray]
 
@@ -46,24 +46,24 @@ def compress_onnx(model: FloatOnnx, images: str | Path, out: str | Path | None =
     """
     console, distillation = console or run_console(), distillation or Distillation()
     out = Path("work_dirs") / f"{model.name}-compress" if out is None else Path(out)
-    _lock = claim_folder(out, "--out")
-    source = model.open(console)
-    folder = read_folder(Path(images), source.input_hw, calib_images, limit)
-    judging, held_out = folder.held_out[::2], folder.held_out[1::2]
-    if not held_out:
-        console.print(f"note: --images {images} has too few images: the best is chosen and compared on the same ones")
-        held_out = judging
-    observed, judged = (batches_of(part, source.order) for part in (folder.calibration, judging))
-    console.print(f"{len(settings())} ways to calibrate, on {numbered(len(folder.calibration), 'image')}, "
-                  f"chosen by {len(judging)} others: same argmax as the float network, or cosine where an output has one channel")
-    setting, best = best_setting(source, observed, judged, weight_bits, distillation.device, console)
-    if distillation.iterations:
-        best = trained_on(source, best, observed, judged, distillation, console)
-    console.print(f"taken: equalize {setting.equalize}, observer {setting.observer}, {100 * best.agreement:.2f} %")
-    path = out / WINNER
-    for line in best.quantized.exactness(best.quantized.export(path, dtype=dtype)):
-        console.print(line)
-    return compare(source, path, held_out, threads, console)
+    with new_folder(out, "--out") as place:
+        source = model.open(console)
+        folder = read_folder(Path(images), source.input_hw, calib_images, limit)
+        judging, held_out = folder.held_out[::2], folder.held_out[1::2]
+        if not held_out:
+            console.print(f"note: --images {images} has too few images: the best is chosen and compared on the same ones")
+            held_out = judging
+        observed, judged = (batches_of(part, source.order) for part in (folder.calibration, judging))
+        console.print(f"{len(settings())} ways to calibrate, on {numbered(len(folder.calibration), 'image')}, "
+                      f"chosen by {len(judging)} others: same argmax as the float network, or cosine where an output has one channel")
+        setting, best = best_setting(source, observed, judged, weight_bits, distillation.device, console)
+        if distillation.iterations:
+            best = trained_on(source, best, observed, judged, distillation, console)
+        console.print(f"taken: equalize {setting.equalize}, observer {setting.observer}, {100 * best.agreement:.2f} %")
+        path = place / WINNER
+        for line in best.quantized.exactness(best.quantized.export(path, dtype=dtype)):
+            console.print(line)
+        return compare(source, path, out, held_out, threads, console)
 
 
 def best_setting(source: Foreign, images: Images, judged: Images, weight_bits: int, device: torch.device,

@@ -9,7 +9,7 @@ from mtzoo.progress import follows_console, show_progress
 from mtzoo.recipes.foreign.comparison import IntegerFile, compare
 from mtzoo.recipes.foreign.images import CALIB_IMAGES, batches_of, read_folder
 from mtzoo.recipes.foreign.source import Distillation, FloatOnnx
-from mtzoo.recipes.output_folder import claim_folder
+from mtzoo.recipes.output_folder import new_folder
 from mtzoo.settings.post_training import OBSERVER_OF_FOREIGN, OF_FOREIGN
 
 
@@ -42,16 +42,17 @@ def quantize_onnx(model: FloatOnnx, images: str | Path, out: str | Path | None =
     """
     console, distillation = console or run_console(), distillation or Distillation()
     out = Path("work_dirs") / f"{model.name}-ptq" if out is None else Path(out)
-    _lock = claim_folder(out, "--out")
-    source = model.open(console)
-    folder = read_folder(Path(images), source.input_hw, calib_images, limit)
-    console.print(f"ranges: observer {observer} on {numbered(len(folder.calibration), 'image')}, equalize {equalize}, bias correction "
-                  f"{'on' if bias_correction else 'off'}, distillation {distillation.iterations or 'off'}")
-    path = out / f"{model.name}-int8.onnx"
-    with show_progress("quantizing", transient=True) as on_progress:
-        quantized = source.quantize(batches_of(folder.calibration, source.order), observer=observer, equalize=equalize,
-                                    bias_correction=bias_correction, weight_bits=weight_bits, device=distillation.device,
-                                    distil_iterations=distillation.iterations, learning_rate=distillation.rate, on_progress=on_progress)
-    for line in quantized.exactness(quantized.export(path, dtype=dtype)):
-        console.print(line)
-    return compare(source, path, folder.held_out, threads, console)
+    with new_folder(out, "--out") as place:
+        source = model.open(console)
+        folder = read_folder(Path(images), source.input_hw, calib_images, limit)
+        console.print(f"ranges: observer {observer} on {numbered(len(folder.calibration), 'image')}, equalize {equalize}, "
+                      f"bias correction {'on' if bias_correction else 'off'}, distillation {distillation.iterations or 'off'}")
+        path = place / f"{model.name}-int8.onnx"
+        with show_progress("quantizing", transient=True) as on_progress:
+            quantized = source.quantize(batches_of(folder.calibration, source.order), observer=observer, equalize=equalize,
+                                        bias_correction=bias_correction, weight_bits=weight_bits, device=distillation.device,
+                                        distil_iterations=distillation.iterations, learning_rate=distillation.rate,
+                                        on_progress=on_progress)
+        for line in quantized.exactness(quantized.export(path, dtype=dtype)):
+            console.print(line)
+        return compare(source, path, out, folder.held_out, threads, console)
