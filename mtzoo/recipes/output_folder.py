@@ -18,11 +18,12 @@ UNFINISHED = ".mtzoo-unfinished"
 """What a run that was interrupted leaves of its results in the output folder."""
 
 
-def check_new_folder(out: Path, option: str = "--out", may_hold: Collection[str] = (), record: str | None = None) -> None:
-    """Raises UserError if the option's folder is there already and holds anything but files called as in `may_hold`. record: a file
-    with which --resume goes on; the error says so where it is there."""
+def check_new_folder(out: Path, option: str = "--out", may_hold: Collection[str] = (), records: Collection[str] = ()) -> None:
+    """Raises UserError if the option's folder is there already and holds anything but files called as in `may_hold`.
+
+    records: with one of these --resume continues; the error says so where it is there."""
     if out.exists() and (not out.is_dir() or any(path.name not in (*may_hold, LOCK, UNFINISHED) for path in out.iterdir())):
-        resume = "add --resume to continue the run in it, or " if record is not None and (out / record).is_file() else ""
+        resume = "add --resume to continue the run in it, or " if any((out / name).exists() for name in records) else ""
         raise UserError(f"{option} {out}: exists already and is not empty; {resume}name a new folder, nothing is overwritten")
 
 
@@ -52,11 +53,11 @@ def new_folder(out: Path, option: str, may_hold: Collection[str] = ()) -> Iterat
         raise cannot_write(out, error, f"choose another {option}") from error
 
 
-def claim_folder(folder: Path, option: str, may_hold: Collection[str] | None = (), record: str | None = None) -> Lock | None:
+def claim_folder(folder: Path, option: str, may_hold: Collection[str] | None = (), records: Collection[str] = ()) -> Lock | None:
     """Make a verb's folder and keep other processes out of it, as long as the lock that it returns is kept. A folder that was made
     goes again if the verb writes nothing, for a mistake of the user's.
 
-    may_hold: names of files that it may hold already, None for any; record: see `check_new_folder`. Of several processes of one
+    may_hold: names of files that it may hold already, None for any; records: see `check_new_folder`. Of several processes of one
     training the first has the lock. Raises UserError if it holds other files, if another process has it, or if it cannot be written.
     """
     if int(os.environ.get("RANK", 0)) > 0:
@@ -71,7 +72,7 @@ def claim_folder(folder: Path, option: str, may_hold: Collection[str] | None = (
     lock = lock_folder(folder, advice, made)
     remove_leftovers_in(folder)
     if may_hold is not None:
-        check_new_folder(folder, option, may_hold, record)
+        check_new_folder(folder, option, may_hold, records)
     return lock
 
 

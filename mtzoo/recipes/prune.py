@@ -75,7 +75,7 @@ def prune(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str
     config = config_for(path, config)
     out = default_folder(config, "prune") if out is None else Path(out)
     resume = resume and (out / RECORD).exists()
-    _lock = claim_folder(out, "--out", None if resume else (), RECORD)
+    _lock = claim_folder(out, "--out", None if resume else (), {RECORD})
     config = adopt_checkpoint(config, path, console)
     say_folders(config, console, "train", "val")
     net = load_float_network(config, path)

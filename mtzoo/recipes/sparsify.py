@@ -86,7 +86,7 @@ def sparsify(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
     path, console = find_checkpoint(checkpoint), console or run_console()
     config = with_sparsity(config_for(path, config), ratio, pattern)
     out = default_folder(config, "sparsify") if out is None else Path(out)
-    _lock = claim_folder(out, "--out", None if resume else (), MARKER)
+    _lock = claim_folder(out, "--out", None if resume else (), {MARKER})
     config = retraining_config(adopt_checkpoint(config, path, console), retraining, quantized=False)
     if config.sparsity is None:
         raise UserError("nothing says what becomes zero; add --ratio, e.g. 0.75, or --pattern 2:4, or 'sparsity' to the config")

@@ -48,9 +48,9 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path):
 def test_a_run_that_can_go_on_is_told_how(tmp_path):
     (tmp_path / "record.json").touch()
     with pytest.raises(UserError, match=r"not empty; add --resume to continue the run in it, or name a new folder"):
-        claim_folder(tmp_path, "--out", record="record.json")
+        claim_folder(tmp_path, "--out", records={"record.json"})
     with pytest.raises(UserError, match=r"not empty; name a new folder"):
-        claim_folder(tmp_path, "--out", record="other.json")
+        claim_folder(tmp_path, "--out", records={"other.json"})
 
 
 def write_results(folder, *names):

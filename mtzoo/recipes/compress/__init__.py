@@ -6,13 +6,14 @@ from pathlib import Path
 from mtzoo.console import PlainConsole
 from mtzoo.engine.compress_state import STATE
 from mtzoo.engine.distributed import run_console
+from mtzoo.engine.pruning_record import RECORD
 from mtzoo.engine.ptq import load_float_network
 from mtzoo.locate import find_checkpoint
 from mtzoo.progress import follows_console
 from mtzoo.recipes.adopt import adopt_checkpoint
 from mtzoo.recipes.compress.files import config_of_files, read_files, retraining_of, target_of
 from mtzoo.recipes.compress.search import CompressResult, search_candidates, search_of
-from mtzoo.recipes.compress.strategy import Work, apply_strategy
+from mtzoo.recipes.compress.strategy import FOLDERS, Work, apply_strategy
 from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for
 from mtzoo.recipes.data_folders import say_folders
 from mtzoo.recipes.exported import Compressed
@@ -63,7 +64,7 @@ def compress(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
     workspace = Workspace(config, out, limit, threads, console)
     task = search_of(workspace, path, target, retraining, calib_images=calib_images, ctx=training.ctx, resume=resume)
     say_folders(config, console, "train", "val")
-    _lock = claim_folder(out, "--out", None if resume else (), STATE)
+    _lock = claim_folder(out, "--out", None if resume else (), {STATE, RECORD, *FOLDERS})
     if strategy is None or not strategy.names_methods:
         return search_candidates(task)
     named = (strategy.distillation or {}).get("teacher")

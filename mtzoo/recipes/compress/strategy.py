@@ -34,6 +34,8 @@ from mtzoo.task_kind import task_kind
 METRIC_TOLERANCE = 0.05
 """How far the network before may be from TrainConfig.origin_metric, as there."""
 WINNER = "compressed.onnx"
+FOLDERS = FLOAT, QUANT = "float", "quant"
+"""Of the trainings that a strategy asks for."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def _trained(work: Work, net: MultiTaskNet, config: ExperimentConfig, *, quantiz
     if work.strategy.distillation is not None:
         config = _distilled(work, config, work.strategy.distillation)
     config = retraining_config(config, work.retraining, quantized=quantized)
-    folder, state = work.workspace.out / ("quant" if quantized else "float"), net.state_dict()
+    folder, state = work.workspace.out / (QUANT if quantized else FLOAT), net.state_dict()
     run = retrain(config, folder, quantized=quantized, console=work.workspace.console, ctx=work.ctx, resume=(folder / MARKER).exists(),
                   initialize=lambda run: run.net.load_state_dict(state), eval_limit=work.workspace.limit)
     return run.net, config
