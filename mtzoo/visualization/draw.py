@@ -88,6 +88,10 @@ def paint_label_maps(image: np.ndarray, label_maps: Mapping[str, np.ndarray], cl
 def _paint(image: np.ndarray, labels: np.ndarray, table: np.ndarray, painted: np.ndarray, alpha: float) -> None:
     """Blend the colours of labels (h, w) over an image (h, w, 3), in place. table: (256, 1, 3) label -> colour; painted: (256,) 1 for
     those that are painted at all: what lies around all of them is left out, since lanes are thin."""
+    highest = int(cv2.minMaxLoc(labels)[1])
+    if painted[:highest + 1].all():  # a mask takes as long as the rest
+        cv2.addWeighted(image, 1 - alpha, cv2.applyColorMap(labels, table), alpha, 0, dst=image)
+        return
     mask = cv2.LUT(labels, painted)
     x, y, width, height = cv2.boundingRect(mask)
     rows, columns = slice(y, y + height), slice(x, x + width)
@@ -133,10 +137,12 @@ def _area(box: Box) -> float:
 
 
 def _draw_present(image: np.ndarray, label_maps: Mapping[str, np.ndarray], classes: Classes, box_names: Sequence[str]) -> None:
-    """A legend of the classes that this picture shows."""
+    """A legend of the classes that this picture shows, without those that are nowhere two pixels wide and high: every fourth pixel is
+    counted, which takes a quarter of the time."""
     present: dict[str, ColorBGR] = {}
     for task, labels in label_maps.items():
-        counts = cv2.calcHist([labels], [0], None, [256], [0, 256]).ravel()  # NumPy would make 64 bit numbers of the whole map
+        counted = np.ascontiguousarray(labels[::2, ::2])
+        counts = cv2.calcHist([counted], [0], None, [256], [0, 256]).ravel()  # NumPy would make 64 bit numbers of the whole map
         names = [name for k, name in enumerate(classes[task]) if counts[k] and name != BACKGROUND]
         present |= {name: class_color(name) for name in names}
     present |= {name: class_color(name) for name in dict.fromkeys(box_names)}
