@@ -53,7 +53,7 @@ def test_label_maps_come_back_as_they_were(predicted, tmp_path):
     assert read_mask(mask)[[29, 30], 0].tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("form", ["coco", "voc", "labelme", "masks", "csv"])
+@pytest.mark.parametrize("form", ["coco", "voc", "masks", "csv"])
 def test_classes_of_whole_images_come_back_beside_every_format(form, tmp_path, monkeypatch, capsys):
     model = use_fake_model(monkeypatch, tmp_path, ClassifyingModel())
     for name in ("a", "day, late/b"):
@@ -75,6 +75,29 @@ def test_classes_of_whole_images_come_back_beside_every_format(form, tmp_path, m
     kinds = {"csv": ["classification"], "masks": ["segmentation", "classification"]}
     assert [task.kind for task in config.tasks] == kinds.get(form, ["detection", "classification"])
     assert [check_sources(task_data(config, split)).faults for split in ("train", "val")] == [[], []]
+
+
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize(("form", "file", "change"), [
+    ("cvat", "annotations.xml", ('<tag label="cls_time:night"', '<tag label="cls_time:day"')),
+    ("labelme", "labels/a.json", ('day": false,\n  "cls_time:night": true', 'day": true,\n  "cls_time:night": false')),
+])
+def test_classes_of_whole_images_stand_in_files_that_have_a_place(form, file, change, alone, tmp_path, monkeypatch, capsys):
+    model = use_fake_model(monkeypatch, tmp_path, ClassifyingModel(alone))
+    for name in ("a", "day/b"):
+        write_image(tmp_path / "drive" / f"{name}.png")
+    arguments = ["predict", str(model), str(tmp_path / "drive"), "--out", str(tmp_path / "seen")]
+    assert main([*arguments, "--save-labels", form]) == 0
+    folder = tmp_path / "seen" / "dataset"
+    assert not (folder / "image_labels.csv").exists()
+    assert "classes of the images" not in capsys.readouterr().out
+    written = (folder / file).read_text()
+    assert change[0] in written
+    (folder / file).write_text(written.replace(*change, 1))
+    assert main(["data", "convert", "--data", str(folder), "--out", str(tmp_path / "out"), "--classes", "own"]) == 0
+    told = [(tmp_path / "out" / split / "cls_time.tsv").read_text().split("\t")[-1].strip() for split in ("train", "val")]
+    assert told == ["day", "night"]
+    assert (tmp_path / "out" / "train" / "boxes.json").exists() != alone
 
 
 @pytest.mark.parametrize(("alone", "form", "message"), [

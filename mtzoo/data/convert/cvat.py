@@ -1,12 +1,14 @@
 """CVAT for images 1.1: one XML with an <image> for each image, and boxes, polygons, polylines in it.
 
-Shapes are taken as LabelMe's are. A box that is `outside` is none; of a mask the box around it is kept.
+Shapes are taken as LabelMe's are. A box that is `outside` is none; of a mask the box around it is kept. Tags are classes of the whole
+image.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+from mtzoo.data.convert.image_labels import add_tags
 from mtzoo.data.convert.labelme import MASK_CLASSES_OF_SHAPES, Shape, shapes_image
 from mtzoo.data.convert.layout import numbers
 from mtzoo.data.convert.listing import ImageFinder, Listing, by_split
@@ -44,16 +46,29 @@ def open_cvat(places: Places) -> SourceSet:
 
 def _read(path: Path, name: str, image: Element, where: str) -> LabelledImage:
     told = [int(numbers([image.get(side) or "0"], where)[0]) for side in ("height", "width")]
-    return shapes_image(path, name, list(_shapes(image, where)), (told[0], told[1]) if all(told) else None, where)
+    found = shapes_image(path, name, list(_shapes(image, where)), (told[0], told[1]) if all(told) else None, where)
+    add_tags(found, _tags(image, where), where)
+    return found
+
+
+def _tags(image: Element, where: str) -> Iterator[str]:
+    for row, tag in enumerate(image.findall("tag")):
+        yield _label(tag, f"{where}: tag[{row}]")
+
+
+def _label(element: Element, where: str) -> str:
+    label = element.get("label")
+    if not label:
+        raise UserError(f"{where}: no label; export it again")
+    return label
 
 
 def _shapes(image: Element, where: str) -> Iterator[Shape]:
     for row, shape in enumerate(image):
-        place, label = f"{where}: {shape.tag}[{row}]", shape.get("label")
+        place = f"{where}: {shape.tag}[{row}]"
         if shape.tag == "tag" or shape.get("outside") == "1":
             continue
-        if not label:
-            raise UserError(f"{place}: no label; export it again")
+        label = _label(shape, place)
         if shape.tag == "box":
             x1, y1, x2, y2 = numbers((shape.get(corner) for corner in CORNERS), place)
             yield Shape(label, "rectangle", [(x1, y1), (x2, y2)], place)

@@ -1,19 +1,22 @@
-"""Classes of whole images in a CSV file, as `mtzoo predict --save-labels` writes them: columns `image` and `class`, and `task` where
-there are several tasks. Other columns, such as `score`, are not read."""
+"""Classes of whole images: in a CSV file, as `mtzoo predict --save-labels` writes it, and as labelling tools name them.
+
+The file has columns `image` and `class`, and `task` where there are several tasks; others, such as `score`, are not read. A tag or flag
+of a labelling tool is called CLASS, or TASK:CLASS where there are several tasks.
+"""
 
 import csv
 import io
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from mtzoo.data.convert.layout import read_text
 from mtzoo.data.convert.listing import ImageFinder, Listing, base_of, by_split, within
-from mtzoo.data.convert.records import Entry, Format, LabelledImage, Places, SourceSet, Vocabulary
+from mtzoo.data.convert.records import Entry, Format, LabelledImage, Places, Remark, SourceSet, Vocabulary
 from mtzoo.data.images import upright_hw
 from mtzoo.errors import UserError, cut
 
@@ -84,11 +87,38 @@ def _add(table: Table, row: Mapping[str, str | None], columns: tuple[str, str, s
         return
     if not name:
         raise UserError(f"{where}: names no image; fix the row")
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", task) or task in TAKEN:
+    if not is_task(task):
         raise UserError(f"{where}: task '{cut(task)}': expected letters, digits, _ and -, and none of {', '.join(TAKEN)}")
     labels = table[finder.src / finder.find(name, where)]
     if labels.setdefault(task, label) != label:
         raise UserError(f"{where}: '{cut(label)}', but an earlier row says '{cut(labels[task])}' of this image; keep one")
+
+
+def is_task(name: str) -> bool:
+    """Whether a classification task can have this name."""
+    return bool(re.fullmatch(r"[A-Za-z0-9_-]+", name)) and name not in TAKEN
+
+
+def tag_name(task: str, label: str) -> str:
+    """What a class of whole images is called in a labelling tool; `add_tags` reads it."""
+    return label if task == TASK and ":" not in label else f"{task}:{label}"
+
+
+def add_tags(image: LabelledImage, tags: Iterable[str], where: str) -> None:
+    """Add the classes of the whole image that a labelling tool names CLASS or TASK:CLASS. Of several classes of one task none is taken:
+    it has one class for each image. where: for the remark."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for tag in tags:
+        task, colon, label = tag.partition(":")
+        task, label = (task, label.strip()) if colon and is_task(task) and label.strip() else (TASK, tag)
+        found[task][label] = None
+    for task, labels in found.items():
+        if len(labels) == 1:
+            image.image_labels[task] = next(iter(labels))
+        else:
+            names = ", ".join(f"'{cut(label)}'" for label in labels)
+            image.remarks.append(Remark("", "several classes of one image in one task",
+                                        f"{where}: {names} of task '{task}' at once; call tags or flags TASK:CLASS, or keep one"))
 
 
 def _classes(table: Table) -> dict[str, Sequence[str]]:

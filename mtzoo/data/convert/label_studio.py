@@ -1,6 +1,7 @@
 """Label Studio: its JSON export, a list of tasks with rectangles and polygons in percent of the image's size.
 
-Shapes are taken as LabelMe's are. A task without an annotation is not labelled; of several annotations the last counts.
+Shapes are taken as LabelMe's are. Choices for the whole image are its classes, in a task of the control's name. A task without an
+annotation is not labelled; of several annotations the last counts.
 """
 
 import posixpath
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from mtzoo.data.convert.image_labels import TASK, add_tags, is_task
 from mtzoo.data.convert.labelme import MASK_CLASSES_OF_SHAPES, Shape, shapes_image
 from mtzoo.data.convert.layout import member, numbers, points, read_labels
 from mtzoo.data.convert.listing import ImageFinder, Listing, by_split
@@ -63,7 +65,20 @@ def _image_name(data: dict[str, Any], where: str) -> str:
 
 def _read(path: Path, name: str, result: list[Any], where: str) -> LabelledImage:
     sized = [(r.get("original_height"), r.get("original_width")) for r in result if isinstance(r, dict) and r.get("original_width")]
-    return shapes_image(path, name, list(_shapes(result, where)), sized[0] if sized else None, where)
+    found = shapes_image(path, name, list(_shapes(result, where)), sized[0] if sized else None, where)
+    add_tags(found, _choices(result, where), where)
+    return found
+
+
+def _choices(result: list[Any], where: str) -> Iterator[str]:
+    """TASK:CLASS of each choice, but not of those that say something of a region: they have its id."""
+    regions = {region["id"] for region in result if isinstance(region, dict) and region.get("type") != "choices" and "id" in region}
+    for row, choice in enumerate(result):
+        if not isinstance(choice, dict) or choice.get("type") != "choices" or choice.get("id") in regions:
+            continue
+        place, control = f"{where}: result[{row}]", str(choice.get("from_name"))
+        for label in member(member(choice, "value", dict, place), "choices", list, place):
+            yield f"{control if is_task(control) else TASK}:{label}"
 
 
 def _shapes(result: list[Any], where: str) -> Iterator[Shape]:
@@ -71,7 +86,7 @@ def _shapes(result: list[Any], where: str) -> Iterator[Shape]:
         place = f"{where}: result[{row}]"
         kind, value = member(region, "type", str, place), region.get("value")
         labels = value.get(kind) if isinstance(value, dict) else None
-        if not isinstance(labels, list) or not labels:  # a choice, a text, a relation
+        if kind == "choices" or not isinstance(labels, list) or not labels:  # or a text, a relation
             continue
         label, sides = str(labels[0]), [region.get("original_width"), region.get("original_height")]
         if kind not in ("rectanglelabels", "polygonlabels"):

@@ -1,7 +1,7 @@
 """LabelMe: a JSON for each image with shapes of free names, as the annotation tool writes them.
 
 Rectangles, circles and polygons are boxed. Polygons called like a surface of seg_default paint a seg mask, where everything
-else stays unlabelled; lines called like a lane class paint a lane mask.
+else stays unlabelled; lines called like a lane class paint a lane mask. Flags that are set are classes of the whole image.
 """
 
 import math
@@ -17,6 +17,7 @@ import numpy as np
 
 from mtzoo.data.convert.classes import MASK_CLASSES, PAINT, plain_name
 from mtzoo.data.convert.drawing import bounding_box, draw_polygon, draw_polyline, lane_width
+from mtzoo.data.convert.image_labels import add_tags
 from mtzoo.data.convert.layout import ALL, existing, inside, member, points, read_labels
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, Vocabulary, published
 from mtzoo.data.convert.surfaces import SEG, THINGS, is_boxed, surface
@@ -57,7 +58,10 @@ def _read(src: Path, path: Path, base: Path) -> LabelledImage:
         raise UserError(f"{path}: imageHeight, imageWidth are {told[0]}, {told[1]}, the image is {hw[0]} x {hw[1]}; fix one of them")
     name = image.relative_to(base if image.is_relative_to(base) else src).as_posix()
     shapes = [_shape(shape, f"{path}: shapes[{row}]") for row, shape in enumerate(member(content, "shapes", list, str(path)))]
-    return shapes_image(image, name, shapes, None, str(path))
+    found = shapes_image(image, name, shapes, None, str(path))
+    flags = member({"flags": content.get("flags") or {}}, "flags", dict, str(path))
+    add_tags(found, [flag for flag, is_set in flags.items() if is_set is True], str(path))
+    return found
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,7 @@ class Translation:
         unknown = {self.category(self.parts.get(name, name)) for name in image.unknown}
         if IGNORE_CATEGORY in unknown:  # a region that says nothing of any class, and nobody knows where
             boxes = None
+        self.seen.update(image.image_labels.values())
         renamed = {task: self.options.rename.get(name, name) for task, name in image.image_labels.items()}
         labels = {task: name for task, name in renamed.items() if name != IGNORE_CATEGORY}
         return LabelledImage(image.path, image.name, image.hw, boxes, masks, unknown=unknown, image_labels=labels)

@@ -3,9 +3,10 @@
 import pytest
 
 from mtzoo.data.convert import FORMATS, Options, Places, convert
-from mtzoo.data.convert.image_labels import read_table
+from mtzoo.data.convert.image_labels import add_tags, read_table, tag_name
 from mtzoo.data.convert.listing import ImageFinder, Listing
 from mtzoo.data.convert.recognise import recognise
+from mtzoo.data.convert.records import LabelledImage
 from mtzoo.errors import UserError
 from tests.data.convert.helpers import converted, write_image, write_text
 from tests.data.convert.layouts import write_cvat
@@ -43,6 +44,22 @@ def test_columns_by_name_in_any_order(root):
 def test_rows_that_cannot_be_used_are_told(lines, message, root):
     with pytest.raises(UserError, match=message):
         table(root, *lines)
+
+
+@pytest.mark.parametrize(("task", "label", "name"), [
+    ("cls", "night", "night"), ("time", "night", "time:night"), ("cls", "12:30", "cls:12:30"), ("time", "a:b", "time:a:b")])
+def test_names_in_labelling_tools_come_back(task, label, name, root):
+    assert tag_name(task, label) == name
+    image = LabelledImage(root / "images" / "a.jpg", "a.jpg", (48, 64))
+    add_tags(image, [name, name], "")
+    assert (image.image_labels, image.remarks) == ({task: label}, [])
+
+
+@pytest.mark.parametrize("name", ["seg:road", "at night:late", "night:", ":night"])
+def test_what_names_no_task_is_a_class_as_a_whole(name, root):
+    image = LabelledImage(root / "images" / "a.jpg", "a.jpg", (48, 64))
+    add_tags(image, [name], "")
+    assert image.image_labels == {"cls": name}
 
 
 def test_boxes_and_classes_of_the_same_images_are_one_set(tmp_path):

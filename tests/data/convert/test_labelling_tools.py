@@ -26,6 +26,43 @@ def test_label_studio(tmp_path):
     assert result.summary.whys("dropped") == {"task without an annotation": 1}
 
 
+def test_tags_of_cvat_are_classes_of_the_whole_image(tmp_path):
+    write_cvat(tmp_path / "src")
+    tags = CVAT_XML.replace('height="48">\n<box', 'height="48"><tag label="night" source="manual"></tag><tag label="road:wet"/><box')
+    tags = tags.replace("<ellipse", '<tag label="day"/><tag label="road:wet"/><tag label="road:dry"/><ellipse')
+    write_text(tmp_path / "src" / "annotations.xml", tags)
+    result = converted("cvat", tmp_path / "src", tmp_path / "out")
+    assert result.summary.image_classes == {"cls": ["day", "night"], "road": ["wet"]}
+    assert [(tmp_path / "out" / split / "cls.tsv").read_text() for split in ("train", "val")] == [
+        "photos/day/a.jpg\tnight\n", "photos/day/b.jpg\tday\n"]
+    assert result.boxes() == [("photos/day/a.jpg", "vehicle", [4, 6, 20, 10], 0)]
+    assert result.summary.whys("dropped")["several classes of one image in one task"] == 1
+    assert [line for line in result.summary.lines if "'wet', 'dry' of task 'road' at once" in line]
+    write_text(tmp_path / "src" / "annotations.xml", tags.replace('<tag label="day"/>', "<tag/>"))
+    with pytest.raises(UserError, match=r"image 'day/b.jpg': tag\[0\]: no label"):
+        converted("cvat", tmp_path / "src", tmp_path / "other")
+
+
+def test_choices_of_label_studio_are_classes_of_the_whole_image(tmp_path):
+    box = {"id": "r", "type": "rectanglelabels", "value": {"x": 25, "y": 50, "width": 50, "height": 25, "rectanglelabels": ["car"]}}
+    for name in "ab":
+        write_image(tmp_path / "src" / f"{name}.jpg")
+
+    def choice(control, label, **more):
+        return {"id": "c", "type": "choices", "from_name": control, "value": {"choices": [label]}, **more}
+
+    write_json(tmp_path / "src" / "export.json", [
+        studio_task("a.jpg", box, choice("time", "night"), choice("of the day", "late"), choice("state", "parked", id="r")),
+        studio_task("b.jpg", box, choice("time", "day"))])
+    result = converted("label_studio", tmp_path / "src", tmp_path / "out")
+    assert result.summary.image_classes == {"cls": ["late"], "time": ["day", "night"]}
+    assert result.summary.whys("dropped") == {}
+    write_json(tmp_path / "src" / "export.json", [
+        studio_task(f"{name}.jpg", box, {"type": "choices", "value": {"choices": 3}}) for name in "ab"])
+    with pytest.raises(UserError, match=r"result\[1\]: 'choices' is 3; expected a list"):
+        converted("label_studio", tmp_path / "src", tmp_path / "other")
+
+
 @pytest.mark.parametrize(("old", "new", "message"), [
     ("day/b.jpg", "day/c.jpg", r"annotations.xml: image 'day/c.jpg': no such image in .*src"),
     ('name="day/b.jpg" width="64"', 'name="day/b.jpg" width="65"', r"'day/b.jpg': made for an image of 65x48, but it is 64x48"),

@@ -40,6 +40,20 @@ def test_a_bad_file_is_named(change, message, tmp_path):
         converted("labelme", tmp_path / "src", tmp_path / "out")
 
 
+def test_flags_that_are_set_are_classes_of_the_whole_image(tmp_path):
+    src = tmp_path / "src"
+    write_labelme(src)
+    for split, flags in (("train", {"night": True, "day": False}), ("val", {"night": False, "day": True, "road:wet": True})):
+        path = src / split / "json" / "a.json"
+        write_json(path, json.loads(path.read_text()) | {"flags": flags})
+    result = converted("labelme", src, tmp_path / "out", Options(rename={"day": "light"}))
+    assert result.summary.image_classes == {"cls": ["light", "night"], "road": ["wet"]}
+    assert len(result.boxes()) == 2
+    write_json(path, json.loads(path.read_text()) | {"flags": "night"})
+    with pytest.raises(UserError, match=r"a.json: 'flags' is 'night'; expected"):
+        converted("labelme", src, tmp_path / "other")
+
+
 def write_one(root: Path, *shapes: dict, image: str = "images/a.jpg", named: str = "..\\images\\a.jpg") -> Path:
     """Two images, a.jpg and b.jpg, with the same shapes; the JSON files lie in json/."""
     for stem in "ab":
