@@ -15,14 +15,17 @@ Shape = tuple[int, ...]
 @torch.no_grad()
 def result_shapes(net: nn.Module, input_hw: tuple[int, int], images: int = 1) -> dict[str, Shape]:
     """Result -> its shape for so many images, that of the image itself as IMAGES. Runs shapes only, no arithmetic."""
-    dry = copy.deepcopy(net).to("meta").eval()
+    tensors = [*net.parameters(), *net.buffers()]
+    dry = copy.deepcopy(net, {id(tensor): tensor for tensor in tensors}).eval()
     for module in dry.modules():
         if isinstance(module, Leaf):
             module.strip()
-    values = {IMAGES: torch.empty(images, 3, *input_hw, device="meta")}
+    device = tensors[0].device
+    count = images if device.type == "meta" else 0  # no image costs nothing; the "meta" device imports torch._dynamo for seconds
+    values = {IMAGES: torch.empty(count, 3, *input_hw, device=device)}
     for call in read_program(dry).calls:
         values[call.name] = call.module(*(values[name] for name in call.reads))
-    return {name: tuple(value.shape) for name, value in values.items()}
+    return {name: (images, *value.shape[1:]) for name, value in values.items()}
 
 
 def output_positions(net: nn.Module, input_hw: tuple[int, int]) -> dict[str, int]:
