@@ -111,6 +111,12 @@ def test_using_a_deploy_model_and_preparing_data_need_no_torch(module):
     assert not {name: by for name, by in found.items() if name.startswith("torch")}
 
 
+@pytest.mark.parametrize("module", TO_USE_A_MODEL)
+def test_using_a_deploy_model_reads_no_published_format(module):
+    """`import mtzoo.data.convert` would take as long as all the rest."""
+    assert not {name: by for name, by in loaded_with(module).items() if name.startswith("mtzoo.data.convert")}
+
+
 def test_what_is_loaded_is_followed_through_all_modules():
     assert loaded_with("runtime.verify")["torch"].startswith(("mtzoo.", "torch."))
     assert "mtzoo.deploy.load" in loaded_with("runtime.verify")

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import yaml
 
-from mtzoo.data.convert.image_labels import FILE, tag_name
+from mtzoo.data.tag_names import FILE, tag_name
 from mtzoo.errors import UserError
 from mtzoo.files import cannot_write, write_whole
 from mtzoo.strict_json import strict_json

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtzoo.data.convert.image_labels import TASK
 from mtzoo.data.convert.layout import ALL
 from mtzoo.data.convert.listing import SPLIT_WORDS, TEST, Listing, base_of, within
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, Places, Remark, SourceSet, Vocabulary
 from mtzoo.data.images import IMAGE_SUFFIXES, upright_hw
+from mtzoo.data.tag_names import TASK
 from mtzoo.errors import UserError
 
 LAYOUT = "a folder of images for each class, below train and val or not"

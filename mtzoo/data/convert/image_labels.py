@@ -7,7 +7,6 @@ of a labelling tool is called CLASS, or TASK:CLASS where there are several tasks
 import csv
 import io
 import os
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -18,15 +17,11 @@ from mtzoo.data.convert.layout import read_text
 from mtzoo.data.convert.listing import ImageFinder, Listing, base_of, by_split, within
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, Places, Remark, SourceSet, Vocabulary
 from mtzoo.data.images import upright_hw
+from mtzoo.data.tag_names import FILE, TAKEN, TASK, is_task, task_and_class
 from mtzoo.errors import UserError, cut
 
-FILE = "image_labels.csv"
 LAYOUT = f"{FILE} with columns image, class and, for several tasks, task; and its images anywhere"
-TASK = "cls"
-"""The task of labels that name none."""
 IMAGE_COLUMNS, CLASS_COLUMNS, TASK_COLUMN = ("image", "file", "filename", "file_name", "path"), ("class", "label"), "task"
-TAKEN = ("det", "seg", "lane", "drivable")
-"""Tasks of boxes and masks in configs of own data."""
 Table = dict[Path, dict[str, str]]
 """Absolute image path -> task -> class."""
 
@@ -94,23 +89,12 @@ def _add(table: Table, row: Mapping[str, str | None], columns: tuple[str, str, s
         raise UserError(f"{where}: '{cut(label)}', but an earlier row says '{cut(labels[task])}' of this image; keep one")
 
 
-def is_task(name: str) -> bool:
-    """Whether a classification task can have this name."""
-    return bool(re.fullmatch(r"[A-Za-z0-9_-]+", name)) and name not in TAKEN
-
-
-def tag_name(task: str, label: str) -> str:
-    """What a class of whole images is called in a labelling tool; `add_tags` reads it."""
-    return label if task == TASK and ":" not in label else f"{task}:{label}"
-
-
 def add_tags(image: LabelledImage, tags: Iterable[str], where: str) -> None:
     """Add the classes of the whole image that a labelling tool names CLASS or TASK:CLASS. Of several classes of one task none is taken:
     it has one class for each image. where: for the remark."""
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for tag in tags:
-        task, colon, label = tag.partition(":")
-        task, label = (task, label.strip()) if colon and is_task(task) and label.strip() else (TASK, tag)
+        task, label = task_and_class(tag)
         found[task][label] = None
     for task, labels in found.items():
         if len(labels) == 1:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from mtzoo.data.convert.image_labels import TASK, add_tags, is_task
+from mtzoo.data.convert.image_labels import add_tags
 from mtzoo.data.convert.labelme import MASK_CLASSES_OF_SHAPES, Shape, shapes_image
 from mtzoo.data.convert.layout import member, numbers, points, read_labels
 from mtzoo.data.convert.listing import ImageFinder, Listing, by_split
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, Places, Remark, SourceSet, Vocabulary
+from mtzoo.data.tag_names import TASK, is_task
 from mtzoo.errors import UserError
 
 LAYOUT = "one JSON export of Label Studio, and the images it names"

@@ -8,11 +8,11 @@ from pathlib import Path
 from mtzoo.data.convert.coco_subset import coco_files
 from mtzoo.data.convert.cvat import cvat_xmls
 from mtzoo.data.convert.image_folder import class_folders
-from mtzoo.data.convert.image_labels import FILE
 from mtzoo.data.convert.label_studio import label_studio_files
 from mtzoo.data.convert.listing import Listing, pair_files, relative_folder
 from mtzoo.data.convert.pascal import HEADER
 from mtzoo.data.images import IMAGE_SUFFIXES
+from mtzoo.data.tag_names import FILE
 from mtzoo.errors import UserError, listed
 
 LISTED = 3

@@ -3,7 +3,7 @@
 import pytest
 
 from mtzoo.data.convert import FORMATS, Options, Places, convert
-from mtzoo.data.convert.image_labels import add_tags, read_table, tag_name
+from mtzoo.data.convert.image_labels import add_tags, read_table
 from mtzoo.data.convert.listing import ImageFinder, Listing
 from mtzoo.data.convert.recognise import recognise
 from mtzoo.data.convert.records import LabelledImage
@@ -46,20 +46,10 @@ def test_rows_that_cannot_be_used_are_told(lines, message, root):
         table(root, *lines)
 
 
-@pytest.mark.parametrize(("task", "label", "name"), [
-    ("cls", "night", "night"), ("time", "night", "time:night"), ("cls", "12:30", "cls:12:30"), ("time", "a:b", "time:a:b")])
-def test_names_in_labelling_tools_come_back(task, label, name, root):
-    assert tag_name(task, label) == name
+def test_the_class_of_a_tool_is_taken_once(root):
     image = LabelledImage(root / "images" / "a.jpg", "a.jpg", (48, 64))
-    add_tags(image, [name, name], "")
-    assert (image.image_labels, image.remarks) == ({task: label}, [])
-
-
-@pytest.mark.parametrize("name", ["seg:road", "at night:late", "night:", ":night"])
-def test_what_names_no_task_is_a_class_as_a_whole(name, root):
-    image = LabelledImage(root / "images" / "a.jpg", "a.jpg", (48, 64))
-    add_tags(image, [name], "")
-    assert image.image_labels == {"cls": name}
+    add_tags(image, ["time:night", "day", "time:night"], "")
+    assert (image.image_labels, image.remarks) == ({"time": "night", "cls": "day"}, [])
 
 
 def test_boxes_and_classes_of_the_same_images_are_one_set(tmp_path):
