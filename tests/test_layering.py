@@ -37,7 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hub": EVERYBODY,
     # a deploy model reads files and draws what it says
     "runtime": {"models", "graph", "postprocess", "quantization", "deploy", "data", "visualization"} | EVERYBODY,
-    "foreign": {"layers", "lowering", "models", "postprocess", "quantization", "compression", "deploy", "runtime"} | EVERYBODY,
+    "foreign": {"layers", "lowering", "models", "losses", "postprocess", "quantization", "compression", "deploy",
+                "runtime"} | EVERYBODY,
     "engine": {"layers", "graph", "models", *WORKERS, "quantization", "compression", "config", "deploy", "runtime"} | EVERYBODY,
 }
 MAY_IMPORT["recipes"] = set(MAY_IMPORT)

@@ -65,12 +65,12 @@ def spread(files: Sequence[Path], count: int) -> list[Path]:
     return [files[i * len(files) // count] for i in range(count)]
 
 
-def as_batches(paths: Sequence[Path], source: Foreign) -> list[np.ndarray]:
-    """(N, 3, H, W) uint8 of the network's size and order, four at a time, folders mixed."""
+def as_batches(paths: Sequence[Path], source: Foreign, together: int = 4) -> list[np.ndarray]:
+    """(N, 3, H, W) uint8 of the network's size and order, so many at a time, folders mixed."""
     mixed = [path for start in range(8) for path in paths[start::8]]
     pixels = [resize(read_image(path), source.input_hw) for path in mixed]
     turned = [(image[:, :, ::-1] if source.order == "rgb" else image).transpose(2, 0, 1)[None] for image in pixels]
-    return [np.concatenate(turned[i:i + 4]) for i in range(0, len(turned), 4)]
+    return [np.concatenate(turned[i:i + together]) for i in range(0, len(turned), together)]
 
 
 def image_files(folder: Path) -> list[Path]:

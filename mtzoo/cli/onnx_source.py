@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # imported when the verb runs: --help should not wait for Ope
     from mtzoo.recipes.foreign import Distillation, FloatOnnx
 
 OF_SOURCE = MappingProxyType({"images": None, "mean": None, "std": None, "order": None, "size": None, "uint8": False,
-                              "weight_bits": None})
+                              "weight_bits": None, "soft_labels": False})
 """Options of every verb's --onnx -> their value when they are not given."""
 
 
@@ -32,6 +32,8 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentG
     group.add_argument("--uint8", action="store_true", help="the integer file reads pixels instead of the normalised image")
     group.add_argument("--weight-bits", type=at_least(4, "--weight-bits", 8), metavar="N",
                        help="bits of weights: 8, or 7 for CPUs without VNNI (8)")
+    group.add_argument("--soft-labels", action="store_true",
+                       help="with --iters: compare classes, too; outputs of several channels are logits of classes")
     return group
 
 
@@ -69,7 +71,7 @@ def float_onnx(args: argparse.Namespace) -> "FloatOnnx":
 
 
 def distillation(args: argparse.Namespace) -> "Distillation":
-    """Training with the float network as teacher: --iters, --learning-rate, --ctx."""
+    """Training with the float network as teacher: --iters, --learning-rate, --soft-labels, --ctx."""
     from mtzoo.recipes.foreign import Distillation
 
-    return Distillation(args.iters or 0, args.learning_rate, args.ctx)
+    return Distillation(args.iters or 0, args.learning_rate, args.ctx, args.soft_labels)

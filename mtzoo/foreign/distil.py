@@ -5,12 +5,13 @@ gives channels any factors; with absolute steps those would decide which layers 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from mtzoo.errors import UserError
+from mtzoo.losses.distillation import pixel_divergence
 from mtzoo.ops.precision import exact_float32
 from mtzoo.structures import RawOutputs, flatten_outputs
 
@@ -21,12 +22,12 @@ WARM_UP = 0.1
 
 @exact_float32()
 def distil(net: nn.Module, teacher: nn.Module, batches: Sequence[Tensor], iterations: int, learning_rate: float = LEARNING_RATE,
-           on_iteration: Callable[[int, float], None] | None = None) -> None:
+           on_iteration: Callable[[int, float], None] | None = None, *, soft_labels: bool = False) -> None:
     """Train a calibrated fake-quant network, in place, until it says what `teacher` says. Ranges stay as they were observed.
 
     batches: what both read, taken in turn; learning_rate: the largest step of Adam as a share of a tensor's root mean square; it rises
-    at the start and falls to 0 along a cosine. on_iteration: told how many are done, and the loss. Raises UserError for a learning
-    rate that is none, and where training diverges.
+    at the start and falls to 0 along a cosine. on_iteration: told how many are done, and the loss. soft_labels: see `difference`.
+    Raises UserError for a learning rate that is none, for soft labels of a network without classes, and where training diverges.
     """
     check_learning_rate(learning_rate)
     sizes = {parameter: root_mean_square(parameter) for parameter in net.parameters() if parameter.requires_grad}
@@ -38,7 +39,7 @@ def distil(net: nn.Module, teacher: nn.Module, batches: Sequence[Tensor], iterat
         images = batches[done % len(batches)]
         with torch.no_grad():
             wanted = teacher(images)
-        loss = difference(net(images), wanted)
+        loss = difference(net(images), wanted, soft_labels=soft_labels)
         if not math.isfinite(float(loss.detach())):
             raise UserError(f"distillation diverged at iteration {done}; use a smaller learning rate than {learning_rate:g}")
         optimizer.zero_grad(set_to_none=True)
@@ -66,9 +67,22 @@ def check_learning_rate(value: float) -> float:
     return value
 
 
-def difference(found: RawOutputs, wanted: RawOutputs) -> Tensor:
-    """Mean squared error of each output in units of its own mean square, summed: 0 for equal ones, 1 for zeros."""
+def difference(found: RawOutputs, wanted: RawOutputs, *, soft_labels: bool = False) -> Tensor:
+    """Mean squared error of each output in units of its own mean square, summed: 0 for equal ones, 1 for zeros.
+
+    soft_labels: outputs of several channels are the logits of classes; add the divergence of what they say of each place (arXiv
+    1503.02531). Raises UserError if no output has several channels.
+    """
     truth = flatten_outputs(wanted)
     errors = [(value - truth[name]).square().mean() / truth[name].square().mean().clamp_min(1e-12)
               for name, value in flatten_outputs(found).items()]
+    if soft_labels:
+        errors += _divergences(found, truth)
     return torch.stack(errors).sum()
+
+
+def _divergences(found: RawOutputs, truth: Mapping[str, Tensor]) -> list[Tensor]:
+    logits = {name: value for name, value in flatten_outputs(found).items() if value.dim() > 1 and value.shape[1] > 1}
+    if not logits:
+        raise UserError("soft labels need an output of several channels, the logits of classes; this network has none")
+    return [pixel_divergence(value, truth[name], temperature=1.0) for name, value in logits.items()]

@@ -84,7 +84,7 @@ class Foreign:
 
     def quantize(self, images: Iterable[Any], *, observer: str = OBSERVER_OF_FOREIGN, equalize: str = OF_FOREIGN.equalize,
                  bias_correction: bool = OF_FOREIGN.biases, weight_bits: int = 8, distil_iterations: int = 0,
-                 learning_rate: float = LEARNING_RATE, device: torch.device | str = "cpu",
+                 learning_rate: float = LEARNING_RATE, soft_labels: bool = False, device: torch.device | str = "cpu",
                  on_progress: Callable[[int, int], None] = lambda done, total: None) -> "QuantizedForeign":
         """Quantize the network to exact integers by calibration, and optionally by distillation.
 
@@ -98,6 +98,7 @@ class Foreign:
             weight_bits: 8, or 7 for CPUs without VNNI.
             distil_iterations: Iterations of distillation from the float network on the same images. 0: none.
             learning_rate: The largest step of Adam, as a share of the root mean square of each layer's weights. Default: 1e-4.
+            soft_labels: Distillation also compares classes: outputs of several channels are logits.
             device: Where ranges are observed and distillation runs. The result is on the CPU.
             on_progress: Called with (done, total), counted in batches and iterations.
 
@@ -109,7 +110,8 @@ class Foreign:
         net = calibrated(original, batches, observer, Corrections(equalize, bias_correction), weight_bits,
                          lambda done, _: on_progress(done, total))
         if distil_iterations:
-            distil(net, original, batches, distil_iterations, learning_rate, lambda done, _: on_progress(len(batches) + done, total))
+            distil(net, original, batches, distil_iterations, learning_rate, lambda done, _: on_progress(len(batches) + done, total),
+                   soft_labels=soft_labels)
         return self.on_grid(net)
 
     def folded_on(self, device: torch.device | str) -> MultiTaskNet:

@@ -61,13 +61,14 @@ def search(source: Foreign, images: Sequence[np.ndarray], judged: Sequence[np.nd
 
 def train_on(source: Foreign, tried: Tried, images: Sequence[np.ndarray], judged: Sequence[np.ndarray], iterations: int,
              learning_rate: float = LEARNING_RATE, device: torch.device | str = "cpu",
-             on_iteration: Callable[[int, float], None] | None = None) -> Tried:
+             on_iteration: Callable[[int, float], None] | None = None, *, soft_labels: bool = False) -> Tried:
     """The network of `search` after learning to say what the float network says of `images`. Its ranges stay, and so does `tried`.
 
-    on_iteration: told how many are done, and the loss.
+    on_iteration: told how many are done, and the loss. soft_labels: as in `distil`.
     """
     net = deepcopy(tried.calibrated).to(device)
-    distil(net, source.folded_on(device), source.pixel_batches(images, device), iterations, learning_rate, on_iteration)
+    distil(net, source.folded_on(device), source.pixel_batches(images, device), iterations, learning_rate, on_iteration,
+           soft_labels=soft_labels)
     return _judged(source, net, judged)
 
 

@@ -56,6 +56,7 @@ def test_an_exact_file_verified_compared_and_measured(images, tmp_path, capsys):
     (["--std", "1", "--mean", "0"], "--rgb or --bgr is missing with --onnx"),
     ([*MODEL, "--max-drop", "1"], "--max-drop has no effect with --onnx; leave it out"),
     ([*MODEL, "--learning-rate", "1e-5"], "--learning-rate has no effect without --iters; leave it out"),
+    ([*MODEL, "--soft-labels"], "--soft-labels has no effect without --iters; leave it out"),
     ([*MODEL, "--ctx", "gpu"], "--ctx gpu: expected 'cpu', 'cpu:2', 'auto' or GPU indices such as 0,1"),
     ([*MODEL, "--config", "x.py"], "--config has no effect with --onnx"),
     (["--rgb", "--mean", "0", "1", "--std", "1"], "mean 0, 1: expected one number, or three"),

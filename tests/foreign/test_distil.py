@@ -26,6 +26,22 @@ def test_integers_of_few_bits_come_closer_to_what_the_float_network_says():
         assert all(torch.equal(value, after.integers(pixels)["net"][name]) for name, value in after.net(x)["net"].items())
 
 
+def test_soft_labels_compare_classes_and_no_offset_of_all():
+    torch.manual_seed(0)
+    wanted = torch.randn(2, 5, 3, 4)
+    cases = [wanted, wanted + 1, wanted.flip(1)]
+    plain, soft = ([float(difference({"t": {"m": x}}, {"t": {"m": wanted}}, soft_labels=way)) for x in cases] for way in (False, True))
+    assert plain[0] == soft[0] == 0
+    assert soft[1] == pytest.approx(plain[1], rel=1e-4)
+    assert soft[2] > plain[2] + 0.5
+
+
+def test_soft_labels_of_a_network_without_classes_are_told():
+    x = torch.zeros(1, 1, 3, 4)
+    with pytest.raises(UserError, match="soft labels need an output of several channels"):
+        difference({"t": {"m": x}}, {"t": {"m": x}}, soft_labels=True)
+
+
 class OneTask(nn.Module):
     """A network's map as that of a task."""
 

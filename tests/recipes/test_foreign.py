@@ -32,6 +32,7 @@ def test_half_of_a_folder_is_observed_and_others_compare(images):  # noqa: F811
 @pytest.mark.parametrize(("values", "message"), [
     ({"learning_rate": 1e-4}, "--learning-rate has no effect without --iters"),
     ({"iterations": 2, "learning_rate": 0.0}, "learning rate 0"),
+    ({"soft_labels": True}, "--soft-labels has no effect without --iters"),
     ({"ctx": "gpu"}, "--ctx gpu")])
 def test_distillation_that_cannot_be_is_told_at_once(values, message):
     with pytest.raises(UserError, match=message):

@@ -86,7 +86,7 @@ def trained_on(source: Foreign, best: Tried, images: Images, judged: Images, dis
     iterations = distillation.iterations
     with show_progress("distillation", transient=True) as on_progress:
         trained = train_on(source, best, images, judged, iterations, distillation.rate, distillation.device,
-                           lambda done, _: on_progress(done, iterations))
+                           lambda done, _: on_progress(done, iterations), soft_labels=distillation.soft_labels)
     better = trained.agreement > best.agreement
     console.print(f"{numbered(iterations, 'iteration')} of distillation from the float network: {100 * trained.agreement:.2f} %"
                   f"{'' if better else ', no gain: they are left out'}")

@@ -52,7 +52,7 @@ def quantize_onnx(model: FloatOnnx, images: str | Path, out: str | Path | None =
             quantized = source.quantize(batches_of(folder.calibration, source.order), observer=observer, equalize=equalize,
                                         bias_correction=bias_correction, weight_bits=weight_bits, device=distillation.device,
                                         distil_iterations=distillation.iterations, learning_rate=distillation.rate,
-                                        on_progress=on_progress)
+                                        soft_labels=distillation.soft_labels, on_progress=on_progress)
         for line in quantized.exactness(quantized.export(path, dtype=dtype)):
             console.print(line)
         return compare(source, path, out, folder.held_out, threads, console)

@@ -53,16 +53,20 @@ class Distillation:
         iterations: The length. 0: no training.
         learning_rate: The largest step of Adam, as a share of the root mean square of each layer's weights. Default: 1e-4.
         ctx: The device: `"cpu"`, `"0"`, or `"auto"` (a GPU if there is one).
+        soft_labels: Compare classes, too: outputs of several channels are logits.
     """
 
     iterations: int = 0
     learning_rate: float | None = None
     ctx: str | None = None
+    soft_labels: bool = False
 
     def __post_init__(self) -> None:
         check_learning_rate(self.rate)
         if self.learning_rate is not None and not self.iterations:
             raise UserError("--learning-rate has no effect without --iters; leave it out")
+        if self.soft_labels and not self.iterations:
+            raise UserError("--soft-labels has no effect without --iters; leave it out")
         single_device(self.ctx or "auto")  # tells of a device that there is not
 
     @property
