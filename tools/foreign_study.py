@@ -2,7 +2,8 @@
 
     python tools/foreign_study.py --weights ../shared/weights --data ../shared/data --hw 256x512 --images 24
     python tools/foreign_study.py --weights ../shared/weights --data ../shared/data --hw 256x512 --settings 1 --images 101 \\
-        --only-camvid --distil-iters 640 --distil-images 367 --distil-batch 2 --soft-labels --learning-rates 4e-4 --out work_dirs/espnetv2.onnx
+        --only-camvid --distil-iters 640 --distil-images 367 --distil-batch 2 --soft-labels --learning-rates 4e-4 \\
+        --out work_dirs/espnetv2.onnx
 
 Ranges come from CamVid's training drives, Chinese dashcams and Indian streets, in equal parts (--only-camvid: from CamVid alone);
 CamVid's val frames are scored. Each row: mIoU, pixels with the class of the float network, ratio of its logits to their error. With
