@@ -73,16 +73,15 @@ def difference(found: RawOutputs, wanted: RawOutputs, *, soft_labels: bool = Fal
     soft_labels: outputs of several channels are the logits of classes; add the divergence of what they say of each place (arXiv
     1503.02531). Raises UserError if no output has several channels.
     """
-    truth = flatten_outputs(wanted)
-    errors = [(value - truth[name]).square().mean() / truth[name].square().mean().clamp_min(1e-12)
-              for name, value in flatten_outputs(found).items()]
+    given, truth = flatten_outputs(found), flatten_outputs(wanted)
+    errors = [(value - truth[name]).square().mean() / truth[name].square().mean().clamp_min(1e-12) for name, value in given.items()]
     if soft_labels:
-        errors += _divergences(found, truth)
+        errors += _divergences(given, truth)
     return torch.stack(errors).sum()
 
 
-def _divergences(found: RawOutputs, truth: Mapping[str, Tensor]) -> list[Tensor]:
-    logits = {name: value for name, value in flatten_outputs(found).items() if value.dim() > 1 and value.shape[1] > 1}
+def _divergences(given: Mapping[str, Tensor], truth: Mapping[str, Tensor]) -> list[Tensor]:
+    logits = {name: value for name, value in given.items() if value.dim() > 1 and value.shape[1] > 1}
     if not logits:
         raise UserError("soft labels need an output of several channels, the logits of classes; this network has none")
     return [pixel_divergence(value, truth[name], temperature=1.0) for name, value in logits.items()]

@@ -1,6 +1,7 @@
 """Means: over windows, maps or channels. One arithmetic for all, see `mtzoo.ops.integer_mean`."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -98,7 +99,7 @@ class BinMean(Mean):
     def sums(self, x: Tensor) -> Tensor:
         # Not by slices: the gradient of each would be a map of its own, hundreds of them for small bins.
         rows, columns = (x.new_tensor(members(size, bins)) for size, bins in zip(x.shape[2:], self.bins))
-        with torch.autocast(x.device.type, enabled=False):
+        with nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False):  # "meta" knows no autocast
             return rows @ x @ columns.T
 
     def cells(self, shape: Sequence[int]) -> Tensor:

@@ -53,3 +53,15 @@ def test_training_sees_the_mean_itself() -> None:
 def test_bins_below_1_are_told() -> None:
     with pytest.raises(ValueError, match="1 or more"):
         BinMean((2, 0))
+
+
+def test_bins_have_shapes_without_values():
+    assert BinMean((2, 3))(torch.empty(1, 4, 8, 9, device="meta")).shape == (1, 4, 2, 3)
+
+
+def test_bins_are_summed_in_float32_in_bf16_training():
+    x = torch.randint(0, 256, (1, 3, 9, 10)).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = BinMean((2, 3))(x)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, BinMean((2, 3))(x))
