@@ -15,27 +15,29 @@ DATA = "camvid/multitask"
 @dataclass(frozen=True)
 class Candidate:
     """config: of the six tasks at 512x960; options: of its nodes, dotted keys; towers: whether detection tasks read one tower;
-    label_stride: of the segmentation logits. Label maps have one cell for 2x2 pixels, whatever the logits' stride."""
+    labels: of the segmentation tasks, None for the config's."""
 
     config: str
     options: Mapping[str, Any] = field(default_factory=dict)
     towers: Literal["shared", "own"] = "shared"
-    label_stride: int = 4
+    labels: Mapping[str, int] | None = None
 
 
-VARGNET, REPNET = "4pe_resize/multitask", "4pe_fast/multitask"
+VARGNET, REPNET, FINE = "4pe_resize/multitask", "4pe_fast/multitask", "4pe_fast/multitask_fine"
 CANDIDATES = {
     "vargnetv2-0.5": Candidate(VARGNET),
     "vargnetv2-1.0": Candidate(VARGNET, {"nodes.backbone.width": 1.0}),
     "mobilenetv2": Candidate("4pe_resize/multitask_mobilenetv2"),
     "resnet18d": Candidate("4pe_resize/multitask_resnet18"),
-    "repnet-nano": Candidate(REPNET, {"nodes.backbone.size": "nano"}),
+    "repnet-nano": Candidate("4pe_fast/multitask_nano"),
     "repnet-small": Candidate(REPNET),
-    "repnet-medium": Candidate(REPNET, {"nodes.backbone.size": "medium"}),
-    "repnet-small-own-towers": Candidate(REPNET, towers="own"),
-    "repnet-small-seg8": Candidate(REPNET, {"nodes.seg_tower.strides": [8], "nodes.seg_tower.inputs": ["neck"]}, label_stride=8),
-    "repnet-small-conv-stem": Candidate(REPNET, {"nodes.backbone.stem": "convs"}),
-    "repnet-nano-tower1": Candidate(REPNET, {"nodes.backbone.size": "nano", "nodes.det_tower.depth": 1}),
+    "repnet-medium": Candidate("4pe_fast/multitask_medium"),
+    "repnet-small-fine": Candidate(FINE),
+    "repnet-small-fine-own-towers": Candidate(FINE, towers="own"),
+    "repnet-small-fine-conv-stem": Candidate(FINE, {"nodes.backbone.stem": "convs"}),
+    "repnet-small-seg8": Candidate(FINE, {"nodes.seg_tower.strides": [8], "nodes.seg_tower.inputs": ["neck"]},
+                                   labels={"stride": 8, "upsample": 4}),
+    "repnet-nano-tower1": Candidate("4pe_fast/multitask_nano", {"nodes.det_tower.depth": 1}),
 }
 """No trunk starts from published weights: all learn the same, from noise."""
 
@@ -50,21 +52,27 @@ def on_camvid(candidate: Candidate, options: Mapping[str, Any]) -> ExperimentCon
     """The config whose accuracy is measured: data, losses and steps are those of all candidates. options: of --epochs and the like."""
     values = override(read_config(find_config(candidate.config)), candidate.options)
     data = override(read_config(find_config(DATA)), options)
-    layouts = {kind: next(task["nodes"] for task in values["tasks"].values() if task["kind"] == kind)
-               for kind in ("detection", "segmentation")}
-    tasks = {name: {**task, "nodes": [*layouts[task["kind"]][:-1], {**layouts[task["kind"]][-1], "name": f"{name}_head"}]}
-             for name, task in data["tasks"].items()}
+    layouts = {task["kind"]: task for task in reversed(values["tasks"].values())}
+    tasks = {}
+    for name, task in data["tasks"].items():
+        layout = layouts[task["kind"]]
+        *others, head = layout["nodes"]
+        tasks[name] = {**task, "nodes": [*others, {**head, "name": f"{name}_head"}]}
+        if task["kind"] == "segmentation":
+            tasks[name]["labels"] = layout.get("labels", {})
     return config_from_dict(_finished({**data, "nodes": values["nodes"], "tasks": tasks}, candidate))
 
 
 def _finished(values: dict[str, Any], candidate: Candidate) -> dict[str, Any]:
-    """The config with a tower for each task, if it is to have them, and with what its logits' stride asks of its tasks."""
+    """The config with a tower for each task, if it is to have them, and with the candidate's label maps.
+
+    The loss compares logits with labels at stride 2, whatever the label maps' stride.
+    """
     tasks = {name: dict(task) for name, task in values["tasks"].items()}
     for name, task in tasks.items():
         if task["kind"] == "segmentation":
-            factor = candidate.label_stride // 2
-            task["labels"] = {"stride": candidate.label_stride, "upsample": factor}
-            task["loss"] = {**task["loss"], "logit_upsample": factor}
+            task["labels"] = {"stride": 4, "upsample": 2} | dict(task.get("labels", {}) if candidate.labels is None else candidate.labels)
+            task["loss"] = {**task["loss"], "logit_upsample": task["labels"]["stride"] // 2}
         elif candidate.towers == "own":
             *trunk, _, head = task["nodes"]
             tower = {"name": f"{name}_tower", **values["nodes"]["det_tower"]}

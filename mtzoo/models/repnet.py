@@ -27,7 +27,7 @@ class RepNetSize:
 
 
 SIZES = {
-    "nano": RepNetSize(32, (48, 96, 192), (1, 2, 2)),
+    "nano": RepNetSize(32, (32, 64, 128), (1, 2, 2)),
     "small": RepNetSize(32, (64, 128, 256), (2, 4, 3)),
     "medium": RepNetSize(48, (96, 192, 384), (2, 4, 3)),
 }
