@@ -71,7 +71,8 @@ def _finished(values: dict[str, Any], candidate: Candidate) -> dict[str, Any]:
     tasks = {name: dict(task) for name, task in values["tasks"].items()}
     for name, task in tasks.items():
         if task["kind"] == "segmentation":
-            task["labels"] = {"stride": 4, "upsample": 2} | dict(task.get("labels", {}) if candidate.labels is None else candidate.labels)
+            labels = task.get("labels", {}) if candidate.labels is None else candidate.labels
+            task["labels"] = {"stride": 4, "upsample": 2, **labels}
             task["loss"] = {**task["loss"], "logit_upsample": task["labels"]["stride"] // 2}
         elif candidate.towers == "own":
             *trunk, _, head = task["nodes"]
