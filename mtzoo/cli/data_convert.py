@@ -10,7 +10,7 @@ from mtzoo.cli.outputs import output_folder
 from mtzoo.cli.parser import Parser
 from mtzoo.console import note, numbered, say
 from mtzoo.data.convert import FORMATS, VAL_SHARE, Summary
-from mtzoo.data.convert.translation import Classes
+from mtzoo.data.convert.translation import MAX_BAD_IMAGES, Classes
 from mtzoo.errors import UserError
 from mtzoo.progress import show_progress
 from mtzoo.recipes.convert_data import AUTO, Layout, convert_data, layout_of, places_of
@@ -46,6 +46,9 @@ def add_places_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--split", dest="val_share", type=parse_split, help=argparse.SUPPRESS)
     parser.add_argument("--split-by", choices=("name", "folder"), default=None,
                         help="take the last images by name (default), or the last folders")
+    parser.add_argument("--max-bad-images", type=float, default=None, metavar="0..1",
+                        help="the share of the images that may be left out because they, or their labels, cannot be read "
+                             f"({MAX_BAD_IMAGES:g})")
 
 
 def run_convert(args: argparse.Namespace) -> int:
@@ -59,12 +62,13 @@ def convert_as_told(args: argparse.Namespace, layout: Layout, out: Path, classes
                     workers: int | None) -> Summary:
     """Convert with the arguments of `add_places_arguments`, and tell what came of it."""
     share = VAL_SHARE if args.val_share is None else args.val_share
+    bad = MAX_BAD_IMAGES if args.max_bad_images is None else args.max_bad_images
     start = time.perf_counter()
     with show_progress(f"converting {layout.format.name}") as on_progress:
         summary = convert_data(args.data, out, format=layout.format.name, annotations=args.annotations, images=args.images,
                                labels=layout.places.labels, classes=classes, rename=parse_renames(args.rename), ignore=args.ignore,
                                union=parse_unions(args.union), val_share=share, split_by=args.split_by or "name",
-                               copy_images=copy_images, workers=workers, on_progress=on_progress)
+                               max_bad_images=bad, copy_images=copy_images, workers=workers, on_progress=on_progress)
     seconds = time.perf_counter() - start
     counts = ", ".join(f"{count} {split}" for split, count in summary.images.items())
     say(f"{numbered(summary.images.total(), 'image')} ({counts}) in {seconds:.1f} s: {out}")

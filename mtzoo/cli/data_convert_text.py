@@ -49,7 +49,7 @@ def notes(summary: Summary, out: Path) -> list[str]:
     if names := [name for name in absent if not summary.ignored[name]]:
         found.append(f"not one object of {listed(names)}")
     if summary.empty:
-        found.append(f"{summary.empty} images without any object are background")
+        found.append(f"{numbered(summary.empty, 'image')} without any object: background")
     for kind, classes in summary.mask_classes.items():
         names = [name for k, name in enumerate(classes) if not summary.pixels[kind].counts[k]]
         found += [f"{kind}: not one pixel of {listed(names)}"] if names else []
@@ -58,13 +58,13 @@ def notes(summary: Summary, out: Path) -> list[str]:
             names = [name for name in classes if not summary.image_labels[task][name, split]]
             found += [f"{task}: {split} has no image of {listed(names)}"] if names else []
     if summary.unlabelled:
-        found.append(f"{summary.unlabelled} images without a label are unknown, and left out")
+        found.append(f"{numbered(summary.unlabelled, 'image')} without a label: unknown, and left out")
     if summary.foreign:
-        found.append(f"{summary.foreign} images show only what no task asks for, and are left out (--classes own keeps them)")
+        found.append(f"{numbered(summary.foreign, 'image')} with nothing that a task asks for: left out (--classes own keeps them)")
     for result in ("background", "dropped", "ignored", "mended"):
-        found += [f"{result}: {whys(counts)}"] if (counts := summary.whys(result)) else []
+        found += [f"{result}: {whys(counts)}; first: {summary.firsts[result]}"] if (counts := summary.whys(result)) else []
     if summary.lines:
-        found.append(f"the first of these: {summary.lines[0]}; they are listed in {out / 'convert.json'}")
+        found.append(f"all of these are listed in {out / 'convert.json'}")
     if own := foreign_classes(summary):
         found.append(own)
     return found

@@ -12,7 +12,8 @@ from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 
 CONFIG, DATA, RUN = "config.py", "data", "run"
-LAYOUT_OPTIONS = ("format", "annotations", "images", "labels", "rename", "ignore", "union", "val_share", "split_by")
+LAYOUT_OPTIONS = ("format", "annotations", "images", "labels", "rename", "ignore", "union", "val_share", "split_by",
+                  "max_bad_images")
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:

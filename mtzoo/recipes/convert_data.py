@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from mtzoo.data.convert import FORMATS, VAL_SHARE, Format, Options, Places, Sighting, Summary, convert, recognise
-from mtzoo.data.convert.translation import Classes
+from mtzoo.data.convert.translation import MAX_BAD_IMAGES, Classes
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.files import check_writable
@@ -30,7 +30,8 @@ def convert_data(src: str | Path | None, out: str | Path, *, format: str = AUTO,
                  images: str | Path | None = None, labels: str | Path | None = None, classes: Classes = "auto",
                  rename: Mapping[str, str] = MappingProxyType({}), ignore: Sequence[str] = (),
                  union: Mapping[str, tuple[str, ...]] = MappingProxyType({}), val_share: float = VAL_SHARE,
-                 split_by: Literal["name", "folder"] = "name", copy_images: bool = False, workers: int | None = None,
+                 split_by: Literal["name", "folder"] = "name", max_bad_images: float = MAX_BAD_IMAGES, copy_images: bool = False,
+                 workers: int | None = None,
                  on_progress: Callable[[int, int | None], None] = lambda done, total: None) -> Summary:
     """Convert a data set to COCO JSON and PNG masks. The data set itself is not changed.
 
@@ -50,6 +51,8 @@ def convert_data(src: str | Path | None, out: str | Path, *, format: str = AUTO,
         union: New name -> categories. One box encloses all boxes of these categories in an image.
         val_share: The share (0 to 1) of the images for validation, if the data set has no such part. Default: 0.1.
         split_by: Take the last images by `"name"`, or whole folders (`"folder"`).
+        max_bad_images: The share (0 to 1) of the images that may be left out because they, or their labels, cannot be read. The result
+            counts them.
         copy_images: Copy the images. Otherwise the output has links to them.
         workers: Reading threads. Default: chosen by the number of cores.
         on_progress: Called with (images done, total). The total is None if it is unknown.
@@ -58,12 +61,13 @@ def convert_data(src: str | Path | None, out: str | Path, *, format: str = AUTO,
         The counts of what was written, and of what was left out or repaired.
 
     Raises:
-        UserError: The layout is not recognised, or a file cannot be read.
+        UserError: The layout is not recognised, a file that describes the whole data set cannot be read, or more images than
+            `max_bad_images` cannot.
     """
     check_writable(Path(out), "--out", folder=True)
     places = places_of(*(None if path is None else Path(path) for path in (src, annotations, images, labels)))
     layout = layout_of(format, places)
-    options = Options(classes, with_ignored(rename, ignore), copy_images, val_share, workers, dict(union), split_by)
+    options = Options(classes, with_ignored(rename, ignore), copy_images, val_share, workers, dict(union), split_by, max_bad_images)
     return convert(layout.format, layout.places, Path(out), options, on_progress)
 
 

@@ -70,7 +70,7 @@ def _frames(root: Path, split: str) -> Iterator[Entry]:
         for path in sorted(single.glob("*.json")):
             yield Entry(path, partial(_read_single, images, path))
     for name, frames in sorted(known.items()):
-        yield Entry.of(_read_frames, existing(inside(images, name, frames[0][0]), frames[0][0]), frames)
+        yield Entry.of(_read_frames, inside(images, name, frames[0][0]), frames)
 
 
 def _frame_list(path: Path) -> list[Any]:
@@ -85,13 +85,13 @@ def _frame_list(path: Path) -> list[Any]:
 def _read_single(images: Path, path: Path) -> LabelledImage:
     """A JSON of labels/100k: {"name": stem, "frames": [{"objects": [...]}]}."""
     content = read_labels(path)
-    image = existing(inside(images, f"{member(content, 'name', str, str(path))}.jpg", str(path)), str(path))
+    image = inside(images, f"{member(content, 'name', str, str(path))}.jpg", str(path))
     frames = [{"labels": member(frame, "objects", list, str(path))} for frame in member(content, "frames", list, str(path))[:1]]
     return _read_frames(image, [(str(path), ("boxes", "lane", "drivable"), frame) for frame in frames])
 
 
 def _read_frames(image: Path, frames: list[tuple[str, tuple[str, ...], Any]]) -> LabelledImage:
-    hw = upright_hw(image)
+    hw = upright_hw(existing(image, frames[0][0] if frames else str(image)))
     found = LabelledImage(image, image.name, hw)
     for where, kinds, frame in frames:
         if "boxes" in kinds:

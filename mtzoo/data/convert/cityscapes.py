@@ -52,7 +52,7 @@ def _entries(src: Path, split: str, instances: tuple[str, ...], classes: tuple[s
     images = find_folder(src, (f"leftImg8bit/{split}",), LAYOUT)
     labels = find_folder(src, (f"gtFine/{split}",), LAYOUT)
     for stem, image in image_stems(images, IMAGE_ENDINGS).items():
-        polygons = existing(labels / f"{stem}_gtFine_polygons.json", str(image))
+        polygons = labels / f"{stem}_gtFine_polygons.json"
         mask = labels / f"{stem}_gtFine_labelIds.png"
         name = image.relative_to(images).as_posix()
         ids = label_ids if mask.is_file() else None
@@ -61,7 +61,7 @@ def _entries(src: Path, split: str, instances: tuple[str, ...], classes: tuple[s
 
 def _read(image: Path, name: str, polygons: Path, instances: tuple[str, ...], classes: tuple[str, ...],
           id_mask: tuple[Path, np.ndarray] | None) -> LabelledImage:
-    content = read_labels(polygons)
+    content = read_labels(existing(polygons, str(image)))
     hw = upright_hw(image)
     told = member(content, "imgHeight", int, str(polygons)), member(content, "imgWidth", int, str(polygons))
     if told != hw:

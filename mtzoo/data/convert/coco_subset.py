@@ -40,7 +40,7 @@ def _is_coco(path: Path) -> bool:
 
 
 def open_coco(places: Places) -> SourceSet:
-    """Raises UserError if no annotation file is found, for an image that is missing."""
+    """Raises UserError if no annotation file is found."""
     files = _files(places)
     splits: dict[str, list[Entry]] = {}
     categories: dict[str, None] = {}
@@ -52,7 +52,7 @@ def open_coco(places: Places) -> SourceSet:
         lost = {unread.line for image in coco.images.values() for unread in image.unread}
         remarks += [Remark("", "annotation of no image, or no entry", line) for line in map(str, coco.faults) if line not in lost]
         folder = images or _images_of(path, places.src, [image.file for image in coco.images.values()])
-        splits[split] = [Entry.of(_read, existing(folder / image.file, str(path)), image, coco.categories)
+        splits[split] = [Entry.of(_read, folder / image.file, image, coco.categories, str(path))
                          for image in coco.images.values()]
     whole = splits if "train" in splits else {ALL: next(iter(splits.values()))}
     return SourceSet(whole, Vocabulary(labelled=tuple(categories)), remarks)
@@ -118,8 +118,9 @@ def _images_of(path: Path, src: Path, files: list[str]) -> Path:
     return (held or nearest)[0]
 
 
-def _read(path: Path, image: CocoImage, categories: dict[int, str]) -> LabelledImage:
-    """What is wrong with an annotation is an ignore region where its place is known."""
+def _read(path: Path, image: CocoImage, categories: dict[int, str], where: str) -> LabelledImage:
+    """What is wrong with an annotation is an ignore region where its place is known. where: the annotation file."""
+    existing(path, where)
     found = LabelledImage(path, image.file, image.hw, boxes=[], unknown={categories[k] for k in image.unknown if k in categories})
     if (hw := upright_hw(path)) != image.hw:
         line = f"{path}: {image_size_problem(path, hw, image.hw)}"

@@ -19,22 +19,26 @@ from mtzoo.console import numbered
 from mtzoo.data.convert.classes import MASK_CLASSES, PAINT, TASK_NAMES, order_categories, served_tasks
 from mtzoo.data.convert.image_labels import with_image_labels
 from mtzoo.data.convert.layout import split_off_val, unread_images
+from mtzoo.data.convert.left_out import LeftOut
 from mtzoo.data.convert.output import OutFolder, SplitWriter
 from mtzoo.data.convert.records import Entry, Format, Places, Remark, SourceSet, Vocabulary
 from mtzoo.data.convert.summary import Summary, Written
 from mtzoo.data.convert.translation import Options, Translation, check_names
+from mtzoo.data.images import probe, read_bytes
 from mtzoo.data.synthetic.labels import CATEGORIES
 from mtzoo.errors import UserError, listed
 from mtzoo.structures import IGNORE
 
 OnProgress = Callable[[int, int], None]
+UNREADABLE = "unreadable image or labels"
 
 
 def convert(form: Format, places: Places, out: Path, options: Options, on_progress: OnProgress | None = None) -> Summary:
     """Convert the data set at `places` into `out`, which appears when it is whole; the data set stays as it is.
 
     An `out` that an earlier conversion wrote, and nobody changed since, is replaced. on_progress(done, total) counts images.
-    Raises UserError for the first label file that is wrong, and for an `out` that holds anything else.
+    An image that cannot be read, or whose labels cannot, is left out and told; more than `options.max_bad_images` of them are an error.
+    Raises UserError for a file that describes the whole set and is wrong, too, and for an `out` that holds anything else.
     """
     src = places.src
     if not src.is_dir():
@@ -51,14 +55,17 @@ def convert(form: Format, places: Places, out: Path, options: Options, on_progre
     summary = Summary(divided=not opened.splits.get("val"), classes=translate.classes)
     summary.note([*translate.remarks(opened.remarks), *unread])
     total, done = sum(map(len, splits.values())), 0
+    left_out = LeftOut(total, options.max_bad_images, src)
     with target.writing() as folder:
         writers = {split: SplitWriter(folder / split, options.copy_images) for split in splits}
         for split, entries in splits.items():
             for result in _read_all(entries, translate, writers[split], options.workers):
                 _count(summary, split, result)
+                left_out.count(result.fault)
                 done += 1
                 if on_progress:
                     on_progress(done, total)
+        left_out.check()
         check_names(options, translate.seen, src)
         _finish(summary, translate)
         check_result(summary, splits, [name for name in translate.seen if translate.category(name) not in CATEGORIES], src)
@@ -91,11 +98,13 @@ def _split(opened: SourceSet, options: Options, remarks: Sequence[Remark], src: 
 
 @dataclass(frozen=True)
 class _Result:
-    """What became of an image. written: None if it is not written; foreign: because it shows only what no task asks for."""
+    """What became of an image. written: None if it is not written; foreign: because it shows only what no task asks for; fault: why it
+    cannot be read."""
 
     written: Written | None
     foreign: bool
     remarks: list[Remark]
+    fault: str = ""
 
 
 def _read_all(entries: Sequence[Entry], translate: Translation, writer: SplitWriter, workers: int | None) -> Iterator[_Result]:
@@ -103,7 +112,11 @@ def _read_all(entries: Sequence[Entry], translate: Translation, writer: SplitWri
     count = workers or os.cpu_count() or 1
 
     def work(entry: Entry) -> _Result:
-        source = entry.read()
+        try:
+            source = entry.read()
+            probe(read_bytes(source.path), source.path)  # training would stop at one that is cut off
+        except UserError as error:
+            return _Result(None, False, [Remark("", UNREADABLE, str(error))], str(error))
         image, remarks = translate(source), translate.remarks(source.remarks)
         if image is None or (image.boxes is None and not image.masks and not image.image_labels):
             return _Result(None, image is None, remarks)
@@ -121,7 +134,7 @@ def _count(summary: Summary, split: str, result: _Result) -> None:
     if result.written is not None:
         summary.add(split, result.written)
     summary.foreign += result.foreign
-    summary.unlabelled += result.written is None and not result.foreign
+    summary.unlabelled += result.written is None and not result.foreign and not result.fault
 
 
 def _finish(summary: Summary, translate: Translation) -> None:

@@ -19,7 +19,7 @@ LANES = ("background", PAINT)
 
 
 def open_culane(src: Path) -> SourceSet:
-    """Raises UserError for a missing list, image or lines file."""
+    """Raises UserError for a missing list."""
     splits = {split: _entries(src, split) for split in ("train", "val")}
     return SourceSet(splits, Vocabulary(masks={"lane": {name: name for name in LANES}}))
 
@@ -30,16 +30,16 @@ def _entries(src: Path, split: str) -> list[Entry]:
         raise UserError(f"{src / 'list' / f'{split}.txt'}: no such list; --data must contain {LAYOUT}")
     entries: list[Entry] = []
     for where, line in read_lines(listed):
-        image = existing(inside(src, line.split()[0].lstrip("/"), where), where)  # the published lists begin with a slash
-        lines = existing(image.with_suffix(".lines.txt"), where)
-        entries.append(Entry.of(_read, image, image.relative_to(src).as_posix(), lines))
+        image = inside(src, line.split()[0].lstrip("/"), where)  # the published lists begin with a slash
+        entries.append(Entry.of(_read, image, image.relative_to(src).as_posix(), where))
     return entries
 
 
-def _read(image: Path, name: str, lines: Path) -> LabelledImage:
-    hw = upright_hw(image)
+def _read(image: Path, name: str, listed: str) -> LabelledImage:
+    """listed: file and line that name the image."""
+    hw = upright_hw(existing(image, listed))
     mask = np.zeros(hw, np.uint8)
-    for where, row in read_lines(lines):
+    for where, row in read_lines(existing(image.with_suffix(".lines.txt"), listed)):
         values = numbers(row.split(), where)
         if len(values) % 2:
             raise UserError(f"{where}: {len(values)} numbers; a lane is pairs of x and y, fix the row")

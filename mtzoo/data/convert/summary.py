@@ -67,6 +67,7 @@ class Summary:
         image_labels: Task -> (class of the whole image, part) -> number of images.
         remarks: (category, reason, what was done) -> number of labels that were not taken as they are.
         lines: The first of these labels, one line each.
+        firsts: What was done -> the line of the first label.
         divided: Whether the data set had no split, so that the conversion made one.
         classes: `"tasks"` or `"own"`.
         foreign: The number of images that show only objects that no task asks for. They are not written.
@@ -86,6 +87,7 @@ class Summary:
     image_labels: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
     remarks: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     lines: list[str] = field(default_factory=list)
+    firsts: dict[str, str] = field(default_factory=dict)
     divided: bool = False
     classes: str = "tasks"
     foreign: int = 0
@@ -114,6 +116,7 @@ class Summary:
         """Count what was not taken as it is."""
         for remark in remarks:
             self.remarks[remark.category, remark.why, remark.result] += 1
+            self.firsts.setdefault(remark.result, remark.line)
             if len(self.lines) < LISTED_LINES:
                 self.lines.append(remark.line)
 

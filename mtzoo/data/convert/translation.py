@@ -14,6 +14,7 @@ from mtzoo.data.synthetic.labels import CATEGORIES
 from mtzoo.errors import UserError, did_you_mean, listed
 
 VAL_SHARE = 0.1
+MAX_BAD_IMAGES = 0.1
 Classes = Literal["tasks", "own", "auto"]
 
 
@@ -24,7 +25,8 @@ class Options:
 
     union: name -> own categories whose boxes in an image become one box; rename: own category, or a union's name -> another name,
     before anything else; copy_images: copy instead of linking; val_share: share of a set without a val split that becomes
-    it; split_by: the last images by "name", or the last whole folders; workers: threads, None: one for each core.
+    it; split_by: the last images by "name", or the last whole folders; workers: threads, None: one for each core; max_bad_images: the
+    share of the images that may be left out because they, or their labels, cannot be read.
     """
 
     classes: Classes = "tasks"
@@ -34,12 +36,15 @@ class Options:
     workers: int | None = None
     union: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     split_by: Literal["name", "folder"] = "name"
+    max_bad_images: float = MAX_BAD_IMAGES
 
     def __post_init__(self) -> None:
         if not 0 < self.val_share < 1:
             raise UserError(f"val share {self.val_share:g}: must lie between 0 and 1")
         if self.workers is not None and self.workers < 1:
             raise UserError(f"{self.workers} workers: expected at least 1")
+        if not 0 <= self.max_bad_images <= 1:
+            raise UserError(f"--max-bad-images {self.max_bad_images:g}: expected a share in 0..1")
 
 
 class Translation:

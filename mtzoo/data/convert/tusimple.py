@@ -20,7 +20,7 @@ LANES = ("background", PAINT)
 
 
 def open_tusimple(src: Path) -> SourceSet:
-    """Every row of every list; they are one set. Raises UserError for a row whose image is missing."""
+    """Every row of every list; they are one set. Raises UserError for a row that is no label."""
     lists = sorted({*src.glob("label_data_*.json"), *src.glob("test_label.json")})
     if not lists:
         raise UserError(f"{src}: no label_data_*.json; --data must contain {LAYOUT}")
@@ -32,7 +32,7 @@ def open_tusimple(src: Path) -> SourceSet:
             except (ValueError, RecursionError) as error:
                 raise UserError(f"{where}: not JSON ({error}); a row is one JSON object") from None
             name = member(row, "raw_file", str, where)
-            image = existing(inside(src, name, where), where)
+            image = inside(src, name, where)
             lanes, heights = member(row, "lanes", list, where), member(row, "h_samples", list, where)
             if name in entries:
                 raise UserError(f"{where}: a second row for {shown(name)}; drop one")
@@ -42,7 +42,7 @@ def open_tusimple(src: Path) -> SourceSet:
 
 
 def _read(image: Path, name: str, lanes: list[object], heights: list[float], where: str) -> LabelledImage:
-    hw = upright_hw(image)
+    hw = upright_hw(existing(image, where))
     mask = np.zeros(hw, np.uint8)
     for k, lane in enumerate(lanes):
         if not isinstance(lane, list) or len(lane) != len(heights):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from mtzoo.data.convert.layout import ALL, existing, image_stems, inside, read_lines, read_text
+from mtzoo.data.convert.layout import ALL, image_stems, inside, read_lines, read_text
 from mtzoo.data.convert.listing import Listing, base_of, by_split, relative_folder
 from mtzoo.data.convert.records import Entry, Format, Places, Remark, SourceSet, Vocabulary
 from mtzoo.data.convert.surfaces import BACKGROUND, is_boxed, seg_classes
@@ -211,7 +211,7 @@ def _images(root: Path, place: Path) -> Iterator[Path]:
         yield from image_stems(place).values()
         return
     for where, line in read_lines(place):
-        image = existing(inside(root, line.removeprefix("./"), where), where)
+        image = inside(root, line.removeprefix("./"), where)
         if image.suffix.lower() in IMAGE_SUFFIXES:
             yield image
 
