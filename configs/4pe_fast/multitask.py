@@ -6,5 +6,3 @@ with read_base():
     from .utils import *
 
 tasks = dict(_tasks)
-
-int_inference_export_input_shape = dict(image=(1, 3, 512, 960), im_hw=(1, 2))

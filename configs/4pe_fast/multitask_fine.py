@@ -9,4 +9,4 @@ with read_base():
 
 tasks = dict(_tasks)
 
-int_inference_export_input_shape = dict(image=(1, 3, 512, 960), im_hw=(1, 2))
+int_inference_export_input_shape = dict(image=None, layout="nhwc")  # pixel by pixel, as cameras and OpenCV give it

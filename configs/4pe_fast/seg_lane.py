@@ -6,5 +6,3 @@ with read_base():
     from .utils import *
 
 tasks = dict(seg_lane=_tasks["seg_lane"])
-
-int_inference_export_input_shape = dict(image=(1, 3, 512, 960))  # no boxes here, so no im_hw

@@ -9,3 +9,5 @@ with read_base():
     from ..common.tasks_repnet import *  # behind resize, whose nodes it takes the place of
 
 _with_coarse_labels(nodes, _tasks)
+
+int_inference_export_input_shape = dict(image=None, layout="nhwc")  # pixel by pixel, as cameras and OpenCV give it

@@ -11,3 +11,5 @@ with read_base():
     from ..common.window import *
 
 _with_coarse_labels(nodes, _tasks)
+
+int_inference_export_input_shape = dict(image=None, layout="nhwc")  # pixel by pixel, as cameras and OpenCV give it

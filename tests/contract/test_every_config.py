@@ -41,7 +41,7 @@ def shrunk(name: str) -> ExperimentConfig:
     config = load_config(find_config(name))
     values, stride = config.resolved, network_stride(config_network(config))
     hw = [-(-side // stride) * stride for side in LEAST_HW]
-    shape = {key: [1, 3, *hw] if key == "image" else value
+    shape = {key: [1, 3, *hw] if key == "image" and value else value
              for key, value in values.get("int_inference_export_input_shape", {}).items()}
     deploy = {**values["deploy_geometry"], "input_hw": hw}
     if "window" not in deploy:
