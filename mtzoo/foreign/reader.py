@@ -21,7 +21,7 @@ from mtzoo.foreign.operators.table import Handler
 from mtzoo.foreign.site import Site, Value, concatenated
 from mtzoo.foreign.views import Map, View, channels_of, pieces_of, shuffle_of
 from mtzoo.lowering.advice import advice
-from mtzoo.lowering.trace import on_meta
+from mtzoo.lowering.meta import module_result
 
 
 class Reader:
@@ -100,11 +100,11 @@ class Reader:
         return View(source, source.shape)
 
     def add(self, name: str, module: nn.Module, maps: Sequence[Map]) -> Map:
-        """Append a call; its shape is worked out on PyTorch's meta device."""
+        """Append a call; its shape is worked out without its arithmetic."""
         name = self._unique(name)
         with torch.no_grad():
-            result = on_meta(module).eval()(*[torch.empty(m.shape, device="meta") for m in maps])
-        self.children[name] = module.eval()
+            result = module_result(module.eval(), *[torch.empty(m.shape, device="meta") for m in maps])
+        self.children[name] = module
         self.calls.append(Call(name, tuple(m.name for m in maps)))
         return Map(name, tuple(int(n) for n in result.shape))
 

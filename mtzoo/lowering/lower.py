@@ -13,12 +13,13 @@ from mtzoo.lowering.concats import norms_before_concats
 from mtzoo.lowering.dilate import with_output_stride
 from mtzoo.lowering.fuse import ending_in_sums, fuse
 from mtzoo.lowering.lowered import RESERVED, Lowered, Output, Parts, Run
+from mtzoo.lowering.meta import examples
 from mtzoo.lowering.names import free_paths
 from mtzoo.lowering.operators import OPERATORS
 from mtzoo.lowering.published import Origin, take_values
 from mtzoo.lowering.read import Reader, Result, needed
 from mtzoo.lowering.steps import Step
-from mtzoo.lowering.trace import Traced, examples, trace
+from mtzoo.lowering.trace import Traced, trace
 
 EXAMPLE_HW = (256, 384)
 """Sizes for which forwards are traced: multiples of all usual strides, and two different ones."""

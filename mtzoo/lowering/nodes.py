@@ -10,8 +10,8 @@ from mtzoo.graph.program import LeafTracer
 from mtzoo.layers import Leaf
 from mtzoo.lowering.lower import EXAMPLE_HW, lower, lower_list
 from mtzoo.lowering.lowered import Lowered
+from mtzoo.lowering.meta import dry_copy, examples, module_result
 from mtzoo.lowering.strides import stride_of
-from mtzoo.lowering.trace import examples, on_meta
 from mtzoo.structures import FeatureSpec
 
 
@@ -60,7 +60,7 @@ def _derived_specs(lowered: Lowered, shapes: Sequence[tuple[int, int, int]], rea
         return []
     maps = examples(shapes)
     with torch.no_grad():
-        features = pytree.tree_leaves(on_meta(lowered).eval()(maps[0] if reads_image else list(maps)))
+        features = pytree.tree_leaves(module_result(dry_copy(lowered), maps[0] if reads_image else list(maps)))
     strides = [stride_of(tuple(feature.shape), EXAMPLE_HW) for feature in features]
     names = [f"s{stride}" if strides.count(stride) == 1 else f"s{stride}_{place}" for place, stride in enumerate(strides)]
     return [FeatureSpec(int(f.shape[1]), stride or 1, name) for f, stride, name in zip(features, strides, names, strict=True)]

@@ -7,7 +7,8 @@ from torch import nn
 
 from mtzoo.errors import UserError
 from mtzoo.lowering.lower import shapes_of
-from mtzoo.lowering.trace import Traced, examples, on_meta
+from mtzoo.lowering.meta import dry_copy, examples, module_result
+from mtzoo.lowering.trace import Traced
 from mtzoo.structures import FeatureSpec
 
 USUAL_STRIDES = (4, 8, 16, 32)
@@ -44,7 +45,7 @@ def feature_specs(lowered: nn.Module, names: Sequence[str], in_shape: tuple[int,
     Raises UserError for a map without a stride, such as a global mean.
     """
     with torch.no_grad():
-        maps = on_meta(lowered).eval()(examples([in_shape])[0])
+        maps = module_result(dry_copy(lowered), examples([in_shape])[0])
     specs = []
     for name, feature in zip(names, maps, strict=True):
         stride = stride_of(tuple(feature.shape), in_shape[1:])

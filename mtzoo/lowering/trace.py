@@ -1,24 +1,23 @@
 """An ordinary module as a graph of PyTorch's operations, with the shape of every result.
 
-torch.fx records what a forward calls. Here each recorded value also knows its shape, worked out on PyTorch's "meta" device, where
-tensors have sizes and no data. So sizes are plain numbers while the forward runs, and what it decides by sizes is decided.
+torch.fx records what a forward calls. Here each recorded value also knows its shape (`mtzoo.lowering.meta`). So sizes are plain numbers
+while the forward runs, and what it decides by sizes is decided.
 """
 
-import copy
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.utils import _pytree as pytree
 
 from mtzoo.errors import UserError
 from mtzoo.layers import Leaf
 from mtzoo.lowering.advice import advice, is_out_of_reach
+from mtzoo.lowering.meta import dry_copy, function_result, module_result
 
-BATCH = 2
-"""Of the example: not 1, which broadcasts."""
 NO_TENSOR_VALUES = "its forward depends on the values of a tensor; write it without"
 
 
@@ -93,7 +92,7 @@ class ShapedProxy(fx.Proxy):
 
 
 class ShapeTracer(fx.Tracer):
-    """Records calls of PyTorch's own layers and of mtzoo's, and runs each on meta tensors as it is recorded."""
+    """Records calls of PyTorch's own layers and of mtzoo's, and works out the shape of each result as it is recorded."""
 
     proxy_buffer_attributes = True
 
@@ -119,12 +118,10 @@ class ShapeTracer(fx.Tracer):
         if node.op == "placeholder":
             return self.example
         if node.op == "get_attr":
-            return _attribute(self.root, node.target)
-        if node.op == "call_function":
-            return node.target(*args, **kwargs)
-        if node.op == "call_method":
-            return getattr(args[0], node.target)(*args[1:], **kwargs)
-        return self.root.get_submodule(node.target).forward(*args, **kwargs)
+            return pytree.tree_map_only(Tensor, lambda tensor: tensor.to("meta"), _attribute(self.root, node.target))
+        if node.op == "call_module":
+            return module_result(self.root.get_submodule(node.target), *args, **kwargs)
+        return function_result(node.target, *args, **kwargs)
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
         return attr_val if self._running else super().getattr(attr, attr_val, parameter_proxy_cache)
@@ -181,7 +178,7 @@ def trace(module: nn.Module, example: Any) -> Traced:
 
     Raises UserError naming the module path where the forward depends on values, or fails.
     """
-    twin = on_meta(module).eval()
+    twin = dry_copy(module)
     tracer = ShapeTracer(example)
     try:
         with torch.no_grad(), blamed(f"module {type(module).__name__}"):
@@ -198,21 +195,6 @@ def _tell_what_is_out_of_reach(module: nn.Module) -> None:
     for path, part in module.named_modules():
         if is_out_of_reach(type(part).__name__):
             raise UserError(f"module '{path}': {type(part).__name__} {advice(type(part).__name__)}")
-
-
-def on_meta(module: nn.Module) -> nn.Module:
-    """A copy of `module` whose parameters and buffers have shapes and no data."""
-    memo: dict[int, Any] = {}
-    for parameter in module.parameters():
-        memo[id(parameter)] = nn.Parameter(parameter.to("meta"), parameter.requires_grad)
-    for buffer in module.buffers():
-        memo[id(buffer)] = buffer.to("meta")
-    return copy.deepcopy(module, memo)
-
-
-def examples(shapes: Sequence[tuple[int, int, int]]) -> tuple[Tensor, ...]:
-    """Meta tensors (N, C, H, W) for shapes (C, H, W)."""
-    return tuple(torch.empty(BATCH, *shape, device="meta") for shape in shapes)
 
 
 def _attribute(root: nn.Module, target: str) -> Any:

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from mtzoo.errors import UserError
 from mtzoo.lowering import EXAMPLE_HW, Lowered, parts_of
+from mtzoo.lowering.meta import examples
 from mtzoo.lowering.preprocessing import Preprocessing, fold_preprocessing
 from mtzoo.lowering.strides import feature_specs, usual_features
-from mtzoo.lowering.trace import examples, trace
+from mtzoo.lowering.trace import trace
 from mtzoo.lowering.weights_file import read_state_dict
 from mtzoo.structures import FeatureSpec
 

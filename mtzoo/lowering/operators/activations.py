@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mtzoo.lowering.operators.table import operator
+from mtzoo.lowering.operators.table import elementwise, operator
 from mtzoo.lowering.published import Origin
 from mtzoo.lowering.read import Result, Site, Weights
 from mtzoo.lowering.steps import Activation, Conv
@@ -24,7 +24,7 @@ BY_NAME = {
 
 
 def _by_name(name: str) -> None:
-    @operator(*BY_NAME[name])
+    @elementwise(*BY_NAME[name])
     def activation(site: Site, input: Any, inplace: bool = False) -> Result:
         return site.emit(Activation(name), input)
 
@@ -33,13 +33,13 @@ for _name in BY_NAME:
     _by_name(_name)
 
 
-@operator(nn.GELU, F.gelu)
+@elementwise(nn.GELU, F.gelu)
 def gelu(site: Site, input: Any, approximate: str = "none") -> Result:
     approximate = getattr(site.module, "approximate", approximate)
     return site.emit(Activation("gelu" if approximate == "none" else "gelu_tanh"), input)
 
 
-@operator(nn.LeakyReLU, F.leaky_relu, F.leaky_relu_)
+@elementwise(nn.LeakyReLU, F.leaky_relu, F.leaky_relu_)
 def leaky_relu(site: Site, input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Result:
     slope = getattr(site.module, "negative_slope", negative_slope)
     name = {0.0: "relu", 0.01: "leaky_relu"}.get(slope, f"leaky_relu_{slope:g}")
@@ -65,28 +65,28 @@ def prelu(site: Site, input: Any, weight: Weights) -> Result:
                      name=site.path or "prelu")
 
 
-@operator(nn.ELU, F.elu)
+@elementwise(nn.ELU, F.elu)
 def elu(site: Site, input: Any, alpha: float = 1.0, inplace: bool = False) -> Result:
     if getattr(site.module, "alpha", alpha) != 1.0:
         raise site.fault("has an alpha that is not 1; use 1")
     return site.emit(Activation("elu"), input)
 
 
-@operator(nn.Softplus, F.softplus)
+@elementwise(nn.Softplus, F.softplus)
 def softplus(site: Site, input: Any, beta: float = 1.0, threshold: float = 20.0) -> Result:
     if getattr(site.module, "beta", beta) != 1.0:
         raise site.fault("has a beta that is not 1; use 1")
     return site.emit(Activation("softplus"), input)
 
 
-@operator(nn.Hardtanh, F.hardtanh, F.hardtanh_)
+@elementwise(nn.Hardtanh, F.hardtanh, F.hardtanh_)
 def hardtanh(site: Site, input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Result:
     if site.module is not None:
         min_val, max_val = site.module.min_val, site.module.max_val
     return clamp(site, input, min_val, max_val)
 
 
-@operator(torch.clamp, torch.clip, torch.clamp_, "clamp", "clamp_", "clip", "clamp_min", "clamp_min_")
+@elementwise(torch.clamp, torch.clip, torch.clamp_, "clamp", "clamp_", "clip", "clamp_min", "clamp_min_")
 def clamp(site: Site, input: Any, min: float | None = None, max: float | None = None) -> Result:
     if min != 0 or max not in (None, 6):
         raise site.fault(f"to {min} ... {max}: only to 0 ... 6 or 0 and more; use ReLU6 or ReLU")

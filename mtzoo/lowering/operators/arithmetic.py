@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from mtzoo.lowering.operators.table import operator
+from mtzoo.lowering.operators.table import elementwise
 from mtzoo.lowering.read import Result, Site, Weights
 from mtzoo.lowering.steps import Add, Affine, Conv, Multiply
 
 
-@operator(python.add, python.iadd, torch.add, "add", "add_")
+@elementwise(python.add, python.iadd, torch.add, "add", "add_")
 def add(site: Site, input: Any, other: Any, *, alpha: float = 1) -> Any:
     if _is_number(input):
         input, other = other, input
@@ -24,7 +24,7 @@ def add(site: Site, input: Any, other: Any, *, alpha: float = 1) -> Any:
     return site.emit(Add(), input, other)
 
 
-@operator(python.sub, python.isub, torch.sub, torch.rsub, "sub", "sub_")
+@elementwise(python.sub, python.isub, torch.sub, torch.rsub, "sub", "sub_")
 def subtract(site: Site, input: Any, other: Any, *, alpha: float = 1) -> Any:
     if _is_number(other):
         return _affine(site, input, offset=-alpha * other)
@@ -36,12 +36,12 @@ def subtract(site: Site, input: Any, other: Any, *, alpha: float = 1) -> Any:
     return site.emit(Add(), input, negative)
 
 
-@operator(python.neg, torch.neg, "neg")
+@elementwise(python.neg, torch.neg, "neg")
 def negative(site: Site, input: Any) -> Any:
     return _affine(site, input, -1.0)
 
 
-@operator(python.mul, python.imul, torch.mul, torch.multiply, "mul", "mul_")
+@elementwise(python.mul, python.imul, torch.mul, torch.multiply, "mul", "mul_")
 def multiply(site: Site, input: Any, other: Any) -> Any:
     if _is_number(input):
         input, other = other, input
@@ -53,7 +53,7 @@ def multiply(site: Site, input: Any, other: Any) -> Any:
     return site.emit(Multiply(), x, gate)
 
 
-@operator(python.truediv, python.itruediv, torch.div, "div", "div_")
+@elementwise(python.truediv, python.itruediv, torch.div, "div", "div_")
 def divide(site: Site, input: Any, other: Any) -> Any:
     if not _is_number(other):
         raise site.fault("by a map has no exact integer form; multiply by a gate instead")

@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from mtzoo.layers import Chunk, Concat, MaxPool, Shuffle, Slice
-from mtzoo.lowering.operators.table import operator
+from mtzoo.lowering.operators.table import by_image, operator
 from mtzoo.lowering.read import Flat, Grouped, Result, Site, Weights
 from mtzoo.lowering.steps import Simple
 
 
-@operator(torch.cat, torch.concat)
+@by_image(torch.cat, torch.concat)
 def cat(site: Site, tensors: Sequence[Any], dim: int = 0) -> Result:
     maps = [site.result(tensor) for tensor in tensors]
     if dim % len(maps[0].shape) != 1:

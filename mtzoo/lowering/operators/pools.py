@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from mtzoo.layers import BinMean, ChannelMax, ChannelMean, GlobalMean
 from mtzoo.lowering.operators.convolutions import added
-from mtzoo.lowering.operators.table import operator, pair
+from mtzoo.lowering.operators.table import by_image, operator, pair
 from mtzoo.lowering.read import Flat, Padded, Result, Site
 from mtzoo.lowering.steps import NO_PADDING, Conv, Padding, Pool, Simple
 
@@ -63,7 +63,7 @@ def adaptive_module(site: Site, input: Any) -> Any:
     return adaptive_avg_pool2d(site, input, site.module.output_size)
 
 
-@operator(F.adaptive_avg_pool2d)
+@by_image(F.adaptive_avg_pool2d)
 def adaptive_avg_pool2d(site: Site, input: Any, output_size: Any) -> Any:
     source = site.plane(input)
     bins = output_size if isinstance(output_size, list | tuple) else (output_size, output_size)
@@ -73,7 +73,7 @@ def adaptive_avg_pool2d(site: Site, input: Any, output_size: Any) -> Any:
     return site.emit(Simple(GlobalMean if bins == (1, 1) else lambda: BinMean(bins)), source)
 
 
-@operator(torch.mean, "mean")
+@by_image(torch.mean, "mean")
 def mean(site: Site, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     if isinstance(input, Flat) and _dims(dim, 3) == (2,):
         return site.emit(Simple(GlobalMean), input.base, shape=(*site.shape, 1)[:4] if keepdim else site.shape)

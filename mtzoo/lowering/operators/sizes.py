@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mtzoo.layers import Enlarge, PixelShuffle, Spread, UpsampleBilinear, UpsampleNearest
-from mtzoo.lowering.operators.table import operator
+from mtzoo.lowering.operators.table import by_image, operator
 from mtzoo.lowering.read import Padded, Result, Site
 from mtzoo.lowering.steps import Simple
 from mtzoo.lowering.trace import Extent
@@ -37,7 +37,7 @@ def upsample(site: Site, input: Any) -> Any:
     return interpolate(site, input, module.size, module.scale_factor, module.mode, module.align_corners)
 
 
-@operator(F.interpolate, F.upsample)
+@by_image(F.interpolate, F.upsample)
 def interpolate(site: Site, input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
                 align_corners: bool | None = None, recompute_scale_factor: Any = None, antialias: bool = False) -> Any:
     """By a whole factor where there is one; else to the size of the map whose shape the forward read, or to a constant size."""

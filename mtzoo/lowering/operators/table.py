@@ -6,6 +6,8 @@ A handler has the arguments of the operator, after the `Site` where it stands. H
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from mtzoo.lowering.meta import BY_IMAGE, ELEMENTWISE
+
 Handler = Callable[..., Any]
 H = TypeVar("H", bound=Handler)
 K = TypeVar("K")
@@ -24,6 +26,18 @@ def registering(table: dict[K, H]) -> Callable[..., Callable[[H], H]]:
 OPERATORS: dict[Any, Handler] = {}
 operator = registering(OPERATORS)
 """Registers a handler for module classes, functions, and names of tensor methods."""
+
+
+def elementwise(*keys: Any) -> Callable[[H], H]:
+    """`operator` for those whose results have the shape to which all that they read broadcasts."""
+    ELEMENTWISE.update(keys)
+    return operator(*keys)
+
+
+def by_image(*keys: Any) -> Callable[[H], H]:
+    """`operator` for those that treat each image by itself, and read no weights."""
+    BY_IMAGE.update(keys)
+    return operator(*keys)
 
 
 def pair(value: Any) -> tuple[int, int]:
