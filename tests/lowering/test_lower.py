@@ -172,7 +172,7 @@ class Refused(nn.Module):
      "the network: max_pool2d reads a map padded with 1.0; pad with -inf"),
     (Refused(lambda body, x: x if x.sum() > 0 else -x), "module Refused: its forward depends on the values of a tensor"),
     (Refused(lambda body, x: body.conv(body.conv(x)), conv=nn.Conv2d(3, 3, 1)), "module 'body.conv': runs twice"),
-    (nn.Sequential(nn.Conv2d(4, 4, 1)), "module '0' .Conv2d.: cannot be traced: RuntimeError: .* to have 4 channels, but got 3 channels"),
+    (nn.Sequential(nn.Conv2d(4, 4, 1)), "module '0' .Conv2d.: cannot be traced: RuntimeError: .* to have 4 channels, but got 3"),
     (nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(5)), "module '1' .BatchNorm2d.: is for 5 channels, and reads 4"),
     (nn.Sequential(nn.Conv2d(3, 4, 1), nn.LeakyReLU(0.3)), "module '1': .*leaky_relu_0.3"),
 ])
