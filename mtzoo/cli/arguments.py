@@ -19,6 +19,7 @@ from mtzoo.recipes.output_folder import default_folder
 if TYPE_CHECKING:  # imported in the functions that need it: help, and tools that read no config, should not wait for torch
     from mtzoo.config import ExperimentConfig
     from mtzoo.engine.retraining import Retraining
+    from mtzoo.models import MultiTaskNet
 
 
 def add_config_arguments(parser: Parser, *, required: bool = True, in_checkpoint: bool = False) -> None:
@@ -43,10 +44,15 @@ def add_override_argument(parser: argparse.ArgumentParser, of: str) -> None:
 
 
 def config_from_arguments(args: argparse.Namespace, more: Mapping[str, Any] = MappingProxyType({})) -> "ExperimentConfig":
-    """The resolved config that the arguments ask for, --config's or the one in the checkpoint; its network can be built, quantized and
-    folded.
+    """The config of `config_and_network`."""
+    return config_and_network(args, more)[0]
 
-    more: keys of the config that the verb's own options set, after --cfg-options.
+
+def config_and_network(args: argparse.Namespace,
+                       more: Mapping[str, Any] = MappingProxyType({})) -> "tuple[ExperimentConfig, MultiTaskNet]":
+    """The resolved config that the arguments ask for, --config's or the one in the checkpoint, and its fresh network.
+
+    The network can be quantized and folded. more: keys of the config that the verb's own options set, after --cfg-options.
     """
     from mtzoo.config import config_from_dict
     from mtzoo.config.overrides import override, select_tasks
@@ -59,11 +65,11 @@ def config_from_arguments(args: argparse.Namespace, more: Mapping[str, Any] = Ma
         own["distillation.teacher"] = str(args.distill_from)
     try:
         config = config_from_dict(select_tasks(override(values, {**options, **own}), args.tasks))
-        check_network(config)
+        net = check_network(config)
         note_idle_overrides(override(values, own), {k: v for k, v in options.items() if k not in own}, args.tasks)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    return config
+    return config, net
 
 
 def given_config(args: argparse.Namespace) -> tuple[Path, Mapping[str, Any]]:

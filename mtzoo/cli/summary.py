@@ -8,7 +8,7 @@ import argparse
 
 from rich.table import Table
 
-from mtzoo.cli.arguments import add_config_arguments, config_from_arguments
+from mtzoo.cli.arguments import add_config_arguments, config_and_network
 from mtzoo.cli.parser import Parser
 from mtzoo.console import say
 
@@ -22,12 +22,10 @@ def add_arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     from mtzoo.engine.auxiliary import auxiliary_costs, build_auxiliary
     from mtzoo.engine.stages import quantization_of
-    from mtzoo.models import build_network
     from mtzoo.models.costs import node_costs
     from mtzoo.quantization import expected_parts
 
-    config = config_from_arguments(args)
-    net = build_network(config.graphs, config.channels)
+    config, net = config_and_network(args)
     input_hw = config.deploy_geometry.input_hw
     costs = node_costs(net, input_hw)
     params, macs = sum(c.params for c in costs), sum(c.macs for c in costs)
@@ -50,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
                   + ", ".join(f"{t} {sum(sizes[n] for n in names):,}" for t, names in unshared.items()))
     for layer in expected_parts(net, quantization_of(config)):
         say(f"with the weights it starts with, {layer}")
-    if (auxiliary := build_auxiliary(config)) is not None:
+    if (auxiliary := build_auxiliary(config, net)) is not None:
         for cost in auxiliary_costs(net, auxiliary, input_hw):
             say(f"training in float adds: {cost.name} ({cost.type}, reads {', '.join(cost.inputs)}) for {cost.tasks[0]}, weight "
                 f"{config.auxiliary[cost.name].weight:g}: {cost.params:,} parameters, {cost.macs / 1e6:.1f} MMAC")

@@ -54,15 +54,16 @@ class AuxiliaryHeads(nn.Module):
         return {name: head([results[node][i] for node, i in self.readers[name].features]) for name, head in self.heads.items()}
 
 
-def build_auxiliary(config: ExperimentConfig) -> AuxiliaryHeads | None:
+def build_auxiliary(config: ExperimentConfig, net: MultiTaskNet | None = None) -> AuxiliaryHeads | None:
     """The auxiliary heads of the config, fresh; None if it has none.
 
-    Raises UserError for a head that does not fit, or reads what no node of its task makes.
+    net: the config's network in evaluation mode, whose features they read. None: it is built. Raises UserError for a head that does
+    not fit, or reads what no node of its task makes.
     """
     if not config.auxiliary:
         return None
+    specs = _feature_specs(config_network(config).eval() if net is None else net)
     torch.manual_seed(config.env.seed)  # the same in each process
-    specs = _feature_specs(config_network(config).eval())
     heads, readers = {}, {}
     for task in config.tasks:
         for node in (head.node for head in task.auxiliary):

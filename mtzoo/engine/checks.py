@@ -1,5 +1,6 @@
 """What a config asks of the network, tried before the first hour of training is spent."""
 
+import copy
 from collections.abc import Callable
 from math import prod
 
@@ -31,15 +32,16 @@ BYTES_OF_A_PIXEL = 64
 
 
 @torch.no_grad()
-def check_network(config: ExperimentConfig) -> None:
+def check_network(config: ExperimentConfig) -> MultiTaskNet:
     """Build the network and its losses, run it, quantize and fold it, on one small blank image: a second or so, no data.
 
-    Raises UserError for what would else be found late: specs that do not fit together, outputs that the task's
-    post-processing cannot read, patterns that match nothing, BN that no fold takes away.
+    Returns the network as it was built, in evaluation mode. Raises UserError for what would else be found late: specs that do not
+    fit together, outputs that the task's post-processing cannot read, patterns that match nothing, BN that no fold takes away.
     """
     height, width = config.deploy_geometry.input_hw
     check_memory(f"deploy_geometry.input_hw={[height, width]}", height * width * BYTES_OF_A_PIXEL)
-    net, auxiliary = config_network(config).eval(), build_auxiliary(config)
+    net = config_network(config).eval()
+    auxiliary = build_auxiliary(config, net)
     MultiTaskLoss(config, auxiliary=auxiliary)
     small = small_hw((height, width), network_stride(net))
     try:
@@ -55,6 +57,12 @@ def check_network(config: ExperimentConfig) -> None:
             _check_kind(task, beside[head.node.name], f"tasks.{task.name}: its auxiliary head '{head.node.name}' ({head.node.type})")
     if config.sparsity is not None:
         sparse_layers(net, config.sparsity)
+    _check_folds(copy.deepcopy(net), config)
+    return net
+
+
+def _check_folds(net: MultiTaskNet, config: ExperimentConfig) -> None:
+    """Quantize and fold `net`, in place. Raises UserError for BN that is left."""
     prepare(net, quantization_of(config))
     for step in range(1, LAST_FOLD + 1):
         fold_for_step(net, config, step)

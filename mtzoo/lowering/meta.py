@@ -89,7 +89,8 @@ def _broadcast(tensors: Sequence[Tensor]) -> Tensor | None:
     types = {tensor.dtype for tensor in tensors}
     if len(types) != 1 or not tensors[0].is_floating_point():
         return None
-    return torch.empty(torch.broadcast_shapes(*(tensor.shape for tensor in tensors)), dtype=types.pop(), device="meta")
+    shape = torch.broadcast_tensors(*tensors)[0].shape  # torch.broadcast_shapes would import sympy
+    return torch.empty(shape, dtype=types.pop(), device="meta")
 
 
 def _by_image(call: Callable[..., Any], args: Any, kwargs: Any, device: torch.device) -> Any:

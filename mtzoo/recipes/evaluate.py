@@ -26,9 +26,9 @@ from mtzoo.models import MultiTaskNet, network_stride
 from mtzoo.progress import follows_console
 from mtzoo.quantization import inexact_layers, is_prepared
 from mtzoo.recipes.data_folders import check_rendered, say_folders
-from mtzoo.recipes.idle_options import note_idle_model_options, note_idle_overrides
+from mtzoo.recipes.idle_options import note_idle_overrides
 from mtzoo.recipes.mistakes import EVALUATING, Shown, evaluate_and_draw
-from mtzoo.recipes.models import export_spec, model_config, model_predictor
+from mtzoo.recipes.models import export_spec, model_config, model_predictor, note_idle_model_options
 from mtzoo.recipes.output_folder import new_folder
 from mtzoo.runtime.model import DeployModel
 

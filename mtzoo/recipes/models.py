@@ -11,6 +11,7 @@ from mtzoo.data.loader import EvalBatch
 from mtzoo.deploy.export import ExportSpec
 from mtzoo.deploy.info import TaskInfo
 from mtzoo.engine.evaluate import Predictor
+from mtzoo.recipes.idle_options import note_idle_overrides
 from mtzoo.runtime.model import DeployModel
 from mtzoo.structures import Prediction
 
@@ -36,6 +37,13 @@ def with_data_of(config: ExperimentConfig, other: ExperimentConfig) -> Experimen
     sources = {task.name: task.val_sources for task in other.tasks}
     tasks = tuple(replace(task, val_sources=sources.get(task.name, task.val_sources)) for task in config.tasks)
     return replace(config, tasks=tasks, env=other.env)
+
+
+def note_idle_model_options(model: DeployModel, options: Mapping[str, Any], verb: str) -> None:
+    """Tell which of --cfg-options change nothing of a deploy model's evaluation."""
+    config = config_from_dict(model.info.config)
+    note_idle_overrides(model.info.config, options, read=lambda values: with_data_of(config, config_from_dict(values)),
+                        verb=f"{verb} of an exported file")
 
 
 def model_predictor(model: DeployModel) -> Predictor:

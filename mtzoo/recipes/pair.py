@@ -15,8 +15,7 @@ from mtzoo.engine.pair import evaluate_pair as evaluate_models
 from mtzoo.locate import find_model
 from mtzoo.progress import follows_console, show_progress
 from mtzoo.recipes.evaluate import NO_OPTIONS, check_data
-from mtzoo.recipes.idle_options import note_idle_model_options
-from mtzoo.recipes.models import model_config
+from mtzoo.recipes.models import model_config, note_idle_model_options
 from mtzoo.recipes.window_file import read_window
 from mtzoo.runtime.bench_pair import PairBenchReport, bench_pair
 from mtzoo.runtime.pair import ModelPair
