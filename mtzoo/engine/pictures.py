@@ -1,6 +1,6 @@
 """Predictions drawn on the same few validation images after every stage."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -29,6 +29,12 @@ def pick_samples(config: ExperimentConfig, count: int) -> list[Sample]:
     places = [(dataset, i) for dataset in datasets for i in range(len(dataset))]
     step = max(1, len(places) // count)
     return [dataset[i] for dataset, i in places[step // 2::step][:count]]
+
+
+def originals(samples: Iterable[Sample]) -> Iterator[np.ndarray]:
+    """The samples' images as they are on disk, (H, W, 3) uint8 BGR."""
+    for sample in samples:
+        yield read_image(sample.path)
 
 
 @torch.no_grad()

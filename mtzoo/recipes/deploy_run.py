@@ -2,24 +2,22 @@
 
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import numpy as np
 import torch
 
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import numbered
-from mtzoo.data.images import read_image
 from mtzoo.deploy.exactness import exactness_lines
 from mtzoo.deploy.export import export_model
 from mtzoo.engine.checkpoint_values import StageRecord
 from mtzoo.engine.evaluate import Predictor, details_of, evaluate_shown, network_predictor
 from mtzoo.engine.integer_step import compare, require_equal, to_integers
 from mtzoo.engine.mistakes import find_mistakes
-from mtzoo.engine.pictures import draw_stage, pick_samples
+from mtzoo.engine.pictures import draw_stage, originals, pick_samples
 from mtzoo.engine.run import Run
 from mtzoo.engine.stages import INTEGER_STEP
 from mtzoo.evaluation.details import Details
@@ -124,11 +122,6 @@ def bench_shown(path: Path, threads: int, runs: int) -> BenchReport:
     """`bench`, its progress shown."""
     with show_progress("measuring latency", transient=True) as on_progress:
         return bench(path, threads, runs, lambda done: on_progress(done, runs))
-
-
-def originals(samples: Iterable[Sample]) -> Iterator[np.ndarray]:
-    for sample in samples:
-        yield read_image(sample.path)
 
 
 def evaluate_deployed(run: Run, path: Path) -> tuple[dict[str, float], list[Mistakes]]:

@@ -18,14 +18,13 @@ from mtzoo.deploy.file import DeployFile, read_deploy_file
 from mtzoo.deploy.info import DeployInfo
 from mtzoo.engine.calibration import Batches
 from mtzoo.engine.evaluate import evaluate_shown, network_predictor
-from mtzoo.engine.pictures import pick_samples
+from mtzoo.engine.pictures import originals, pick_samples
 from mtzoo.engine.ptq import PtqInputs, fold_all, integer_network
 from mtzoo.engine.stages import FLOAT_STEP, INTEGER_STEP
 from mtzoo.evaluation.comparison import Variant
 from mtzoo.models import MultiTaskNet
 from mtzoo.models.costs import node_costs
 from mtzoo.progress import OnProgress, counted, show_progress
-from mtzoo.recipes.deploy_run import originals
 from mtzoo.recipes.models import export_spec, model_predictor
 from mtzoo.runtime.bench import compare_latency
 from mtzoo.runtime.model import DeployModel
