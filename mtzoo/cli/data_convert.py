@@ -19,7 +19,7 @@ from mtzoo.recipes.convert_data import AUTO, Layout, convert_data, layout_of, pl
 def add_convert_arguments(parser: Parser) -> None:
     names = ", ".join(f"{f.name} ({f.title})" for f in FORMATS.values())
     parser.add_subject("--format", required=False, metavar="FORMAT", help=f"auto: recognise the format (default), or one of {names}")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="the folder of the data set; it is not changed")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="the folder of the data set, or its data.yaml; it is not changed")
     add_places_arguments(parser)
     parser.add_argument("--out", type=output_folder("--out"), required=True, metavar="DIR",
                         help="a new folder, or an unchanged earlier conversion")

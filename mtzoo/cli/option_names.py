@@ -1,4 +1,4 @@
-"""The same thing has the same name in every verb. Its names in PaddleSeg's scripts and in earlier versions are accepted, too."""
+"""The same thing has the same name in every verb. Its names in other toolkits and in earlier versions are accepted, too."""
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
@@ -20,10 +20,14 @@ NAMES: Mapping[str, Name] = MappingProxyType({
     "--model": Name("a deploy model, .onnx, or a zoo model's name", ("MODEL",), ("--checkpoint",)),
     "--out": Name("what the verb writes: a folder or a file", ("DIR", "FILE"), ("--save-dir", "--work-dir")),
     "--data": Name("the folder of a data set", ("DIR",), ("--src",)),
-    "--images": Name("images: a folder or files", ("DIR", "IMAGES"), ("--pipeline",)),
+    "--images": Name("images: a folder or files", ("DIR", "IMAGES"), ("--pipeline", "--source")),
     "--num-images": Name("how many images", ("N",), ("--num", "--images")),
     "--workers": Name("processes or threads that read or draw images", ("N",), ("--num-workers",)),
     "--iters": Name("iterations of training", ("N",), ("--retraining-iters", "--distil-iters")),
+    "--batch": Name("images in a call of a deploy model", ("N",)),
+    "--batch-size": Name("images of a batch", ("N",), ("--batch",)),
+    "--learning-rate": Name("the first learning rate", ("LR",), ("--lr", "--lr0")),
+    "--min-score": Name("the least score of boxes", ("0..1[,CLASS=0..1]", "0..1"), ("--conf",)),
     "--ratio": Name("the share to remove or to make zero", ("R",), ("--pruning-ratio",)),
     "--size": Name("height and width", ("HxW",), ("--hw",)),
     "--ctx": Name("device: cpu or the number of a GPU", ("cpu|0", "cpu|cpu:N|0|0,1"), ("--device",)),

@@ -1,5 +1,5 @@
-"""What PaddleSeg's and PaddleSlim's scripts call an option: taken where it means the same, told where it changes nothing here, and
-refused in one line that says what to write instead."""
+"""What ultralytics, PaddleSeg's and PaddleSlim's scripts call an option: taken where it means the same, told where it changes nothing
+here, and refused in one line that says what to write instead."""
 
 import argparse
 import os
@@ -38,6 +38,19 @@ RENAMED = {
     "--model-dir": "write --checkpoint CKPT, a checkpoint",
     "--model-filename": "write --checkpoint CKPT, a checkpoint",
     "--params-filename": "leave it out, a checkpoint holds network and weights",
+    "--epochs": "write --iters, in iterations; `mtzoo train` has --epochs",
+    "--imgsz": "write --cfg-options 'train_geometry.crop_hw=[H, W]' 'deploy_geometry.input_hw=[H, W]', or edit the config",
+    "--img-size": "write --cfg-options 'train_geometry.crop_hw=[H, W]' 'deploy_geometry.input_hw=[H, W]', or edit the config",
+    "--patience": "write --cfg-options 'solver.0.float_phase.validation={\"every_epochs\": 10, \"patience\": 5}'",
+    "--freeze": "`mtzoo train` has it; else write --cfg-options solver.N.quant_phase.optimizer.multipliers.NODE.lr=0",
+    "--augment": "write --tta flip 0.75 1.25, which `mtzoo eval` has",
+    "--amp": "write --cfg-options env.amp=auto, bf16 or off",
+    "--half": "leave it out; `mtzoo ptq` makes an int8 network",
+    "--int8": "leave it out; `mtzoo ptq` makes an int8 network of a float checkpoint",
+    "--format": "leave it out, a deploy model is an ONNX file",
+    "--save-txt": "write --save-labels yolo",
+    "--project": "write --out DIR",
+    "--name": "write --out DIR",
 }
 """Options that not every verb here has, by any name -> what to do instead."""
 PAIRS = {
@@ -57,7 +70,7 @@ PAIRS = {
 
 
 def check_other_names(left: Sequence[str]) -> None:
-    """Raises UserError that says what to write instead, for the first of the arguments that nobody knows but PaddleSeg's scripts."""
+    """Raises UserError that says what to write instead, for the first of the arguments that nobody knows but other toolkits."""
     for arg in left:
         option = arg.partition("=")[0].replace("_", "-")
         if option in RENAMED:
@@ -95,6 +108,19 @@ class ConfigKeys(argparse.Action):
         namespace.config_keys = {**namespace.config_keys, **given}
 
 
+class FrozenNodes(argparse.Action):
+    """Names of nodes, or patterns of names, whose learning rate in `phase` becomes 0."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, *, phase: str, help: str) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs="+", metavar="NODE", help=help)
+        self.phase = phase
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
+                 option_string: str | None = None) -> None:
+        frozen = {f"{self.phase}.optimizer.multipliers.{node}.lr": 0.0 for node in values}
+        namespace.config_keys = {**namespace.config_keys, **frozen}
+
+
 def add_idle_options(parser: argparse.ArgumentParser, with_value: Mapping[str, str] = MappingProxyType({})) -> None:
     """Those of IDLE, and options with one value, each with why it changes nothing."""
     group = parser.add_argument_group("options of PaddleSeg's scripts that change nothing here")
@@ -116,12 +142,16 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_float_phase_options(parser: argparse.ArgumentParser) -> None:
-    """What train.py says of its one phase, which is step 0's float phase here."""
+    """What others say of their one phase, which is step 0's float phase here."""
     phase = "solver.0.float_phase"
-    group = parser.add_argument_group("keys of the float phase by the names of PaddleSeg's train.py")
+    group = parser.add_argument_group("keys of the float phase by the names of other toolkits")
+    group.add_argument("--epochs", action=ConfigKeys, keys=[f"{phase}.epochs"], none=[f"{phase}.iterations"],
+                       type=at_least(1, "--epochs"), help=f"{phase}.epochs")
     group.add_argument("--iters", action=ConfigKeys, keys=[f"{phase}.iterations"], none=[f"{phase}.epochs"],
                        type=at_least(1, "--iters"), help=f"{phase}.iterations")
     group.add_argument("--batch-size", action=ConfigKeys, keys=[f"{phase}.batch_size"], type=at_least(1, "--batch-size"),
                        help=f"{phase}.batch_size")
     group.add_argument("--learning-rate", action=ConfigKeys, keys=[f"{phase}.optimizer.lr"], type=float,
                        metavar="LR", help=f"{phase}.optimizer.lr")
+    group.add_argument("--freeze", action=FrozenNodes, phase=phase,
+                       help=f"nodes that stay as they are, e.g. backbone: lr=0 in {phase}.optimizer.multipliers")

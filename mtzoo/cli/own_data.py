@@ -21,7 +21,7 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "training without a config", "--data takes a folder of any layout that `mtzoo data convert` reads, or one that it wrote. "
         "work_dirs/NAME gets data/, config.py, which you may edit, and run/.")
-    group.add_argument("--data", type=Path, metavar="DIR", help="the folder of the data set; it is not changed")
+    group.add_argument("--data", type=Path, metavar="DIR", help="the folder of the data set, or its data.yaml; it is not changed")
     group.add_argument("--format", metavar="FORMAT", help="auto (default), or a format of `mtzoo data convert`")
     add_places_arguments(group)
 
@@ -42,7 +42,8 @@ def prepare_data(args: argparse.Namespace) -> None:
         return
     if args.config is not None:
         raise UserError("--config and --data: a config is written for --data; take one of the two")
-    folder = args.out or Path("work_dirs") / (Path(os.path.abspath(args.data)).name or "data")
+    source = args.data.parent if args.data.is_file() else args.data
+    folder = args.out or Path("work_dirs") / (Path(os.path.abspath(source)).name or "data")
     data = _converted(args, folder, given)
     config = folder / CONFIG
     if config.is_file():

@@ -2,11 +2,14 @@
 
 import argparse
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from mtzoo.cli.option_names import NAMES, main_name
 from mtzoo.cli.other_names import PAIRS, check_other_names
 from mtzoo.errors import one_line, without_middle
+
+EXIT_USAGE = 2
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,11 +31,11 @@ class Parser(argparse.ArgumentParser):
         self.subject_required = required
 
     def parse_args(self, args: Sequence[str], namespace: argparse.Namespace | None = None) -> argparse.Namespace:
-        """As argparse. Raises UserError for what PaddleSeg's scripts call otherwise."""
+        """As argparse. Raises UserError for what other toolkits call otherwise."""
         found, left = self.parse_known_args(args, namespace)
         if left:
             check_other_names(left)
-            self.error(f"unrecognized arguments: {' '.join(left)}")
+            self.error(f"unrecognized arguments: {' '.join(left)}{self._near(left)}")
         return found
 
     def parse_known_args(self, args: Sequence[str],
@@ -48,7 +51,9 @@ class Parser(argparse.ArgumentParser):
         return [*map(self._own_spelling, args[:end]), *args[end:]]
 
     def error(self, message: str) -> NoReturn:
-        super().error(without_middle(one_line(message)))
+        """One line, as for every other error, in place of argparse's whole usage."""
+        text = without_middle(one_line(message))
+        self.exit(EXIT_USAGE, f"error: {text}{' ' if text.endswith('?') else '; '}`{self.prog} --help` shows the options\n")
 
     def _take_subject(self, found: argparse.Namespace, left: list[str]) -> list[str]:
         """Set the subject from the first word that nothing else took; the other words. It is an error if there is none, or a second
@@ -69,6 +74,12 @@ class Parser(argparse.ArgumentParser):
         setattr(found, self.subject.dest, self.subject.type(word) if self.subject.type else word)
         place = left.index(word)
         return [*left[:place], *left[place + 1:]]
+
+    def _near(self, left: Sequence[str]) -> str:
+        """The option that the first unknown one may have meant, for the message."""
+        word = next((word.partition("=")[0] for word in left if word.startswith("--")), "")
+        close = get_close_matches(word.replace("_", "-"), self._option_string_actions, n=1)
+        return f"; did you mean {close[0]}?" if close else ""
 
     def _own_spelling(self, arg: str) -> str:
         option, equals, value = arg.partition("=")

@@ -38,7 +38,7 @@ def convert_data(src: str | Path | None, out: str | Path, *, format: str = AUTO,
     The page "Published data sets" lists all formats. `train` and the other functions read the result.
 
     Args:
-        src: The folder of the data set. None if `images` names the folder of the images.
+        src: The folder of the data set, or the YAML or JSON file that describes it. None if `images` names the folder of the images.
         out: The output folder: new, or an earlier conversion without changed files, which is replaced.
         format: `"auto"` recognises the format. `mtzoo data convert --help` lists the names of all formats.
         annotations: The one label file, for formats that have one.
@@ -95,6 +95,8 @@ def places_of(src: Path | None, annotations: Path | None, images: Path | None, l
     root = images if src is None else src
     if root is None:
         raise UserError("--data DIR is missing: the folder of the data set (or --annotations FILE --images DIR)")
+    if root == src and src.is_file() and annotations is None:  # data=set/data.yaml, as ultralytics has it
+        root, annotations = src.parent, src
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; name the folder of the data set")
     return Places(root, _existing(annotations, src), _existing(images, src), labels)

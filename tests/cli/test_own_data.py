@@ -62,3 +62,14 @@ def test_options_that_nothing_reads_are_told(yolo, tmp_path, capsys):
     assert main(["train", "--data", str(tmp_path / "out"), "--rename", "blue=red", "--out", str(tmp_path / "work")]) == 2
     assert "--rename: " in capsys.readouterr().err
     assert not (tmp_path / "work").exists()
+
+
+def test_the_yaml_of_a_set_stands_for_its_folder(yolo, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_text(yolo / "data.yaml", "train: .", "names: [blue, yellow]")
+    assert main(["data", "convert", "--data", "mine/data.yaml", "--out", "converted"]) == 0
+    assert "recognised: YOLO boxes" in capsys.readouterr().out
+    monkeypatch.setattr("mtzoo.cli.train.train_config", lambda args: 0)
+    assert main(["train", "--data", "mine/data.yaml", "--epochs", "1"]) == 0
+    assert main(["train", "--data", "mine/data.yaml", "--epochs", "1", "--resume"]) == 0
+    assert (tmp_path / "work_dirs" / "mine" / "config.py").is_file()

@@ -78,7 +78,15 @@ def test_values_are_never_touched(parser):
 def test_an_unknown_option_is_named_as_it_was_typed(parser, typed, capsys):
     with pytest.raises(SystemExit):
         parser.parse_args([typed])
-    assert f"unrecognized arguments: {typed}\n" in capsys.readouterr().err
+    assert f"error: unrecognized arguments: {typed};" in capsys.readouterr().err
+
+
+def test_a_usage_error_is_one_line_with_what_may_have_been_meant(capsys):
+    assert main(["train", "--data", "x", "--epoch", "3"]) == 2
+    help_is = "`mtzoo {} --help` shows the options\n"
+    assert capsys.readouterr().err == f"error: unrecognized arguments: --epoch; did you mean --epochs? {help_is.format('train')}"
+    assert main(["predict", "real_resize", "x.jpg"]) == 2
+    assert capsys.readouterr().err == f"error: the following arguments are required: --out; {help_is.format('predict')}"
 
 
 def test_an_option_without_its_value_is_named_by_its_own_name(parser, capsys):
@@ -112,6 +120,14 @@ def test_the_options_of_train_py_become_keys_of_the_config(config):
     assert config_from_arguments(parse("train", "--config", str(config))).env.seed == 0  # nothing is kept from one to the next
 
 
+def test_the_options_of_ultralytics_become_keys_of_the_config(config):
+    made = config_from_arguments(parse("train", "--config", str(config), "--epochs", "7", "--batch", "3", "--lr0", "0.01",
+                                       "--freeze", "backbone", "*eck"))
+    phase = made.solver[0].float_phase
+    assert (phase.iterations, phase.epochs, phase.batch_size, phase.optimizer.lr) == (None, 7, 3, 0.01)
+    assert {name: factor.lr for name, factor in phase.optimizer.multipliers.items()} == {"backbone": 0, "*eck": 0}
+
+
 def test_what_changes_nothing_is_told(config, capsys):
     parse("train", "--cfg", str(config), "--do_eval", "--use_vdl")
     lines = capsys.readouterr().err.splitlines()
@@ -122,6 +138,8 @@ def test_what_changes_nothing_is_told(config, capsys):
     (["quant", "SOLVER.LR", "0.0001"], "SOLVER.LR: KEY VALUE pairs are not read; write --learning-rate"),
     (["prune", "--resume_model", "x"], "--resume_model: no such option of this verb; write --resume"),
     (["eval", "a.pt", "TEST.TEST_MODEL", "x"], "TEST.TEST_MODEL: KEY VALUE pairs are not read; write --checkpoint"),
+    (["quant", "--epochs", "3"], "--epochs: no such option of this verb; write --iters"),
+    (["quant", "--imgsz", "320"], "--imgsz: no such option of this verb; write --cfg-options 'train_geometry.crop_hw=[H, W]'"),
     (["quant", "--log_steps", "10"], "--log_steps: no such option of this verb; write --cfg-options env.log_interval=N"),
 ])
 def test_what_is_called_otherwise_here_is_one_line(arguments, said, config, capsys):
