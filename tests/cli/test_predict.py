@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from mtzoo.cli import main as cli
+from mtzoo.cli.predict import labels_option
 from tests.cli.predict_helpers import ClassifyingModel, FakeModel, run, use_fake_model, write_image
 
 
@@ -150,3 +151,10 @@ def test_classes_of_images_are_in_the_results(model, tmp_path, monkeypatch):
     (found,) = json.loads((tmp_path / "seen" / "results.json").read_text())["images"]
     assert found["image_labels"] == {"cls_time": {"class": "night", "score": 0.75}}
     assert (found["boxes"], found["label_maps"]) == ([], {})
+
+
+def test_the_next_command_chooses_one_of_several_folders_of_masks(tmp_path):
+    (tmp_path / "masks_seg").mkdir()
+    assert labels_option(tmp_path) == ""
+    (tmp_path / "masks_lane").mkdir()
+    assert labels_option(tmp_path) == " --labels masks_lane"

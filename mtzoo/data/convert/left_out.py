@@ -5,7 +5,7 @@ from pathlib import Path
 from mtzoo.console import numbered
 from mtzoo.errors import UserError
 
-LISTED = 5
+LISTED = 3
 """Faults in the error's line."""
 ENOUGH = 100
 """Faults after which nothing more is read, if they are too many."""
@@ -32,5 +32,6 @@ class LeftOut:
         first, more = self.faults[:LISTED], len(self.faults) - LISTED
         tail = f"; and {more} more" if more > 0 else ""
         count = f"{len(self.faults)} of {numbered(self.total, 'image')}"
-        raise UserError(f"{'; '.join(first)}{tail}; {count} in {self.src} cannot be read: mend them, or leave them out with "
-                        f"--max-bad-images 1 (now {self.max_share:g}, a share)")
+        leave = f", or leave them out with --max-bad-images 1 (now {self.max_share:g}, a share)"
+        raise UserError(f"{'; '.join(first)}{tail}; {count} in {self.src} cannot be read: mend them"
+                        f"{leave if len(self.faults) < self.total else ''}")

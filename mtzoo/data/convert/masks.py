@@ -53,9 +53,16 @@ def open_masks(places: Places) -> SourceSet:
 
 
 def _values(paths: Sequence[Path]) -> list[int]:
-    """The values that occur, 255 among them."""
+    """The values that occur, 255 among them, in the masks that can be read: the others are told with their images."""
+
+    def count(path: Path) -> np.ndarray:
+        try:
+            return np.bincount(read_mask(path).ravel(), minlength=256)
+        except UserError:
+            return np.zeros(256, np.int64)
+
     with ThreadPoolExecutor() as pool:
-        counts = sum(pool.map(lambda path: np.bincount(read_mask(path).ravel(), minlength=256), paths), np.zeros(256, np.int64))
+        counts = sum(pool.map(count, paths), np.zeros(256, np.int64))
     return np.flatnonzero(counts).tolist()
 
 

@@ -180,7 +180,7 @@ def _place(src: Path, root: Path, text: Any, path: Path, remarks: list[Remark]) 
     parts = parts[1:] if home else parts
     while parts and parts[0] == "..":
         parts = parts[1:]
-    wanted = inside(root, "/".join(parts), str(path))
+    wanted = inside(root, "/".join(parts), str(path)) if parts else root  # "." is the folder of the YAML
     least = 1 if home else 2  # of more than one folder: "images" could be any
     ends = [parts[k:] for k in range(max(len(parts) - least + 1, 1))]
     found = next((folder.joinpath(*end) for end in ends for folder in dict.fromkeys((root, src))

@@ -74,7 +74,7 @@ def test_too_many_end_the_conversion_early_with_the_first_few():
     left_out = LeftOut(total=1000, max_share=0.01, src=Path("set"))
     for number in range(ENOUGH - 1):
         left_out.count(f"{number}.jpg: bad")
-    with pytest.raises(UserError, match=r"^0.jpg: bad; 1.jpg: bad; .*; and 95 more; 100 of 1,000 images in set cannot be read"):
+    with pytest.raises(UserError, match=r"^0.jpg: bad; 1.jpg: bad; .*; and 97 more; 100 of 1,000 images in set cannot be read"):
         left_out.count("99.jpg: bad")
     few = LeftOut(total=1000, max_share=0.2, src=Path("set"))
     for number in range(ENOUGH):

@@ -46,3 +46,13 @@ def test_a_mask_of_another_view_is_refused(tmp_path):
     write_mask(tmp_path / "src" / "ground_truth" / "a.png", np.full((24, 24), 255, np.uint8))
     with pytest.raises(UserError, match=r"a.png: the mask is 24x24, its image 64x48; their aspects differ"):
         converted("masks", tmp_path / "src", tmp_path / "out")
+
+
+def test_a_mask_with_colours_is_left_out_and_the_others_read(tmp_path):
+    for name in "abc":
+        write_image(tmp_path / "src" / "images" / f"{name}.png")
+        write_mask(tmp_path / "src" / "masks" / f"{name}.png", np.eye(*HW, dtype=np.uint8))
+    write_mask(tmp_path / "src" / "masks" / "a.png", np.zeros((*HW, 3), np.uint8))
+    result = converted("masks", tmp_path / "src", tmp_path / "out", Options(classes="own", max_bad_images=0.5))
+    assert result.summary.images == {"train": 1, "val": 1}
+    assert "a.png: the mask has several channels" in result.summary.firsts["dropped"]
