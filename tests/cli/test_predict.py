@@ -158,3 +158,25 @@ def test_the_next_command_chooses_one_of_several_folders_of_masks(tmp_path):
     assert labels_option(tmp_path) == ""
     (tmp_path / "masks_lane").mkdir()
     assert labels_option(tmp_path) == " --labels masks_lane"
+
+
+def test_nothing_of_the_users_is_overwritten(model, tmp_path, capsys):
+    write_image(tmp_path / "in" / "a.jpg")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "results.json").write_text("[1, 2]")
+    assert run(model, tmp_path / "in", out=tmp_path / "mine") == 2
+    assert "mine: holds results.json of something else than `mtzoo predict`; choose another --out" in capsys.readouterr().err
+    assert (tmp_path / "mine" / "results.json").read_text() == "[1, 2]"
+
+
+def test_labels_that_may_have_been_corrected_are_kept(model, tmp_path, capsys):
+    write_image(tmp_path / "in" / "a.jpg")
+    label = tmp_path / "out" / "dataset" / "labels" / "a.txt"
+    assert run(model, tmp_path / "in", "--save-labels", "yolo", out=tmp_path / "out") == 0
+    label.write_text("0 0.5 0.5 0.1 0.1\n")
+    assert run(model, tmp_path / "in", "--save-labels", "yolo", out=tmp_path / "out") == 2
+    assert "dataset holds labels of an earlier run, which may have been corrected by hand" in capsys.readouterr().err
+    assert label.read_text() == "0 0.5 0.5 0.1 0.1\n"
+    label.unlink()
+    (tmp_path / "out" / "dataset" / "data.yaml").unlink()
+    assert run(model, tmp_path / "in", "--save-labels", "yolo", out=tmp_path / "out") == 0

@@ -47,18 +47,20 @@ def predict_paths(models: Roles, inputs: list[Path], out: Path, *, window: Path 
     inputs: files, or folders that are searched; window: a JSON file that says where a crop model's window stands; threads: of the CPU,
     None for what the executor takes; min_score: default 0.3;
     save_labels: a form of labels, in which the answers to images are a data set, too; console: for
-    notes, default stderr. A file that cannot be read is told and left out. Raises UserError for a path that does not exist.
+    notes, default stderr. A file that cannot be read is told and left out. Raises UserError for a path that does not
+    exist, and where a results.json of something else, or labels of an earlier run, would be overwritten.
     """
     from mtzoo.console import PlainConsole
     from mtzoo.data.saved_labels import SavedLabels
     from mtzoo.locate import find_model
     from mtzoo.progress import shown_if
     from mtzoo.recipes.output_folder import claim_folder
-    from mtzoo.recipes.predict.output import Output
+    from mtzoo.recipes.predict.output import Output, check_earlier
 
     console, min_score = console or PlainConsole(stderr=True), min_score or MinScore(DEFAULT)
     files, left_out = list_inputs(inputs, out)
     _lock = claim_folder(out, "--out", may_hold=None)
+    check_earlier(out, out / DATASET if save_labels else None)
     for line in left_out:
         console.print(f"note: {line}")
     paths = {role: find_model(name) for role, name in models.items()}

@@ -24,9 +24,24 @@ from mtzoo.visualization.draw import draw_prediction
 
 ADVICE = "choose another --out"
 RESULTS = "results.json"
+HEAD_BYTES = 64 << 10
 JPEG_QUALITY = 92
 SPARE_BYTES = 64 << 10
 """Where the disk has less room, a video is given up before its end."""
+
+
+def check_earlier(root: Path, dataset: Path | None) -> None:
+    """Raises UserError for a results.json in `root` that no prediction wrote, and for labels in `dataset` of an earlier one, which may
+    have been corrected. Links alone are what an interrupted run leaves of a data set."""
+    results = root / RESULTS
+    if results.exists():
+        with open(results, "rb") as file:
+            ours = b'"executor":' in file.read(HEAD_BYTES)
+        if not ours:
+            raise UserError(f"--out {root}: holds {RESULTS} of something else than `mtzoo predict`; {ADVICE}, nothing is overwritten")
+    if dataset is not None and any(path.is_file() and not path.is_symlink() for path in dataset.rglob("*")):
+        raise UserError(f"--save-labels: {dataset} holds labels of an earlier run, which may have been corrected by hand; {ADVICE}, or "
+                        "remove it")
 
 
 class Output:
