@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from mtzoo.console import numbered
 from mtzoo.engine.backbones import COST_HW, Backbone
 
 COLUMNS = ("backbone", "M parameters", f"GMAC at {COST_HW[0]}x{COST_HW[1]}", "features: channels/stride", "exact")
@@ -39,7 +40,7 @@ def summary_of(rows: Sequence[Backbone]) -> str:
     lowered = sum(row.why is None for row in rows)
     checked = [row for row in rows if row.checked is not None]
     exact = sum(row.exact for row in checked)
-    return f"{len(rows)} networks, {lowered} of which can be lowered to leaves; {len(checked)} checked, {exact} exact"
+    return f"{numbered(len(rows), 'network')}, {lowered} of which can be lowered to leaves; {len(checked)} checked, {exact} exact"
 
 
 def markdown(rows: Sequence[Backbone]) -> str:

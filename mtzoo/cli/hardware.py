@@ -62,5 +62,6 @@ def list_profiles() -> None:
     profiles = {name: load_profile(name) for name in known_profiles()}
     say(profile_table(profiles))
     for name, profile in profiles.items():
+        say(f"{name}: {profile.description}")
         if kinds := profile.unmeasured():
             say(unmeasured_line(name, kinds))

@@ -19,15 +19,16 @@ def ranking_table(name: str, ranked: Sequence[Ranked]) -> Table:
 
 
 def profile_table(profiles: Mapping[str, HardwareProfile]) -> Table:
-    """A row for each profile and precision."""
+    """A row for each kind of layer, a column for each profile and precision."""
     convolutions = {"pointwise": "1x1", "dense": "3x3", "group": "group", "depthwise": "depthwise"}
-    table = Table("hardware", "precision", *convolutions.values(), *LEAF_KINDS, "what it is",
-                  title="GMAC/s of convolutions, giga values/s of other layers")
+    table = Table("layers", title="GMAC/s of convolutions, giga values/s of other layers")
+    columns = [(profile, precision) for profile in profiles.values() for precision in profile.precisions]
     for name, profile in profiles.items():
-        description = profile.description
         for precision in profile.precisions:
-            macs, values = profile.throughput_gmac_s[precision], profile.leaf_gvalues_s.get(precision, {})
-            table.add_row(name, precision, *(f"{macs[kind]:g}" for kind in convolutions),
-                          *(f"{values[kind]:g}" if kind in values else "-" for kind in LEAF_KINDS), description)
-            name = description = ""  # of a profile in its first row
+            table.add_column(f"{name} {precision}", justify="right")
+    for kind, title in convolutions.items():
+        table.add_row(title, *(f"{profile.throughput_gmac_s[precision][kind]:g}" for profile, precision in columns))
+    for kind in LEAF_KINDS:
+        rates = [profile.leaf_gvalues_s.get(precision, {}).get(kind) for profile, precision in columns]
+        table.add_row(kind, *("-" if rate is None else f"{rate:g}" for rate in rates))
     return table
