@@ -23,7 +23,7 @@ class Results:
         self.left = Counter(name for call in program.calls for name in call.reads)
 
     def inputs(self, call: Call) -> list[tuple[Tensor, ...]]:
-        """For each batch what the call reads, its skip last."""
+        """What the call reads for each batch, its skip last."""
         return list(zip(*(self.values[name] for name in call.reads)))
 
     def store(self, call: Call, results: list[Tensor]) -> None:

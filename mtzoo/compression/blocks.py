@@ -115,8 +115,8 @@ def _leaves_as_is(last: Activated, signed: bool, sources: Sequence[Call]) -> boo
 
 
 def _inside(last: Call, source: str, program: Program, readers: Mapping[str, set[str]]) -> tuple[str, ...]:
-    """From what `last` adds to `source` back to there, in execution order; empty if it does not come from there alone, or others read
-    it."""
+    """The layers that compute what `last` adds to `source`, in execution order. Empty if they read more than `source`, or others read
+    them."""
     found, wanted = [], set(last.reads) - {source}
     for call in reversed(program.calls):
         if call.name in wanted and call.name != source:

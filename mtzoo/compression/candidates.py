@@ -23,7 +23,7 @@ class Candidate:
 
     @property
     def methods(self) -> frozenset[str]:
-        """Of "prune", "sparse", "int8", "bf16"; none is the original in float."""
+        """Those of "prune", "sparse", "int8" and "bf16" that it uses; none of them: the original in float."""
         named = {"prune": self.prune, "sparse": self.sparse, self.precision: self.precision != "fp32"}
         return frozenset(name for name, used in named.items() if used)
 

@@ -131,7 +131,7 @@ def own_channels(call: Call) -> list[Channel]:
 
 
 def _slice_groups(program: Program, scores: Scores, align: int) -> list[ChannelGroup]:
-    """Of every group convolution whose outputs only dense convolutions read."""
+    """The channel groups of every group convolution whose outputs only dense convolutions read."""
     results = result_channels(program, own_channels, PROTECTED)
     bound = {layer for pair in tied_channels(program, results, PROTECTED) for layer, _ in pair}
     for call in program.convs:

@@ -15,10 +15,10 @@ FOLDER = Path(__file__).parent / "hardware"
 MAX_BYTES = 1 << 20
 PRECISIONS = ("fp32", "bf16", "int8")
 KINDS = ("pointwise", "dense", "group", "depthwise")
-"""Of convolutions: 1x1; larger kernels of one group; groups of several input channels; groups of one."""
+"""Kinds of convolutions: 1x1; larger kernels of one group; groups of several input channels; groups of one."""
 LEAF_KINDS = ("move", "elementwise", "window", "resize", "table")
-"""Of all other layers, as their classes state it: values that only move (Concat, nearest, ...); sums and products; pools and means;
-bilinear resizing; functions by table."""
+"""Kinds of all other layers, as their classes state them: values that only move (Concat, nearest, ...); sums and products; pools and
+means; bilinear resizing; functions by table."""
 
 
 @dataclass(frozen=True)

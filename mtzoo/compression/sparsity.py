@@ -131,7 +131,7 @@ def next_masks(weights: Mapping[str, Tensor], sparsity: Sparsity, progress: floa
 
 
 def _candidates(weight: Tensor, group: tuple[int, int] | None) -> Tensor:
-    """Where zeros may be, as bool: anywhere, or at the M - N smallest of each M neighbours along the input channels."""
+    """A bool mask of the weights that may become zero: all, or the M - N smallest of each M neighbours along the input channels."""
     if group is None:
         return torch.ones_like(weight, dtype=torch.bool)
     stay, size = group
@@ -142,7 +142,7 @@ def _candidates(weight: Tensor, group: tuple[int, int] | None) -> Tensor:
 
 
 def _smallest(scores: Tensor, candidates: Tensor, share: float) -> Tensor:
-    """Where the smallest `share` of the candidates are, as bool of their shape."""
+    """A bool mask of the smallest `share` of the candidates, of their shape."""
     count = int(share * int(candidates.sum()) + 1e-6)
     if count == 0:
         return torch.zeros_like(candidates)

@@ -77,7 +77,7 @@ class ChannelState:
         return left
 
     def _layer_cost(self, name: str, gone: Mapping[str, set[int]]) -> float:
-        """Of a layer without the channels `gone`; a group convolution loses its groups whole, a layer without inputs is gone."""
+        """The cost of a layer without the channels `gone`. A group convolution loses whole groups; without inputs a layer costs 0."""
         layer = self.layers[name]
         conv, vectors = layer.conv, (layer.bn is not None) * 2 + (layer.conv.bias is not None)
         inputs = self._inputs(name, gone)

@@ -28,7 +28,7 @@ Shape = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class DetectionMaps:
-    """Of one task. maps: "cls_s8" -> tensor; shapes: "cls_s8" -> (images, K, h, w)."""
+    """The raw maps of one task. maps: "cls_s8" -> tensor; shapes: "cls_s8" -> (images, K, h, w)."""
 
     task: str
     maps: Mapping[str, str]
@@ -70,7 +70,7 @@ def emit_boxes(builder: GraphBuilder, tasks: Sequence[DetectionMaps], geometry: 
 
 @dataclass(frozen=True)
 class _Candidates:
-    """In the order of their locations. scores: (T, k) logits; classes: (T, k) int64, -1 where the score is below the threshold;
+    """Boxes in the order of their locations. scores: (T, k) logits; classes: (T, k) int64, -1 where the score is below the threshold;
     boxes: (T, k, 4) xyxy in input pixels."""
 
     scores: str
@@ -94,7 +94,7 @@ class _StackEmitter:
         self.k = min(self.decoder.pre_nms_top_k, self.locations)
 
     def emit(self) -> None:
-        """From the raw maps to the outputs."""
+        """Add what makes the outputs of the raw maps."""
         candidates = self._candidates()
         original = original_boxes(self.b, candidates.boxes, self.geometry, len(self.tasks), self.images)
         before = self._before(candidates.scores)

@@ -43,7 +43,7 @@ def check_info(info: DeployInfo, model: onnx.ModelProto, shapes: Shapes) -> None
 
 
 def _check_foreign_outputs(info: DeployInfo, signature: Signature) -> None:
-    """Of a network that was not trained with mtzoo: one task, whose maps are outputs as they are, and the outputs of its signature."""
+    """Check the outputs of a network that was not trained with mtzoo: those of its signature, of one task that decodes nothing."""
     if len(info.tasks) != 1 or any(task.kind != AS_IS for task in info.tasks.values()):
         raise UserError("it has a signature of its own, and a task that is decoded")
     if info.outputs != tuple(TensorInfo(output.name, "float32", output.shape) for output in signature.outputs):

@@ -19,7 +19,7 @@ Shape = tuple[int, int, int, int]
 
 
 POSITIONS = 4
-"""Of fine cells that one ArgMax decides."""
+"""Positions of fine cells that one ArgMax decides."""
 
 
 @dataclass(frozen=True)

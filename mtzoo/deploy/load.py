@@ -18,7 +18,7 @@ from mtzoo.quantization import IntegerNet, build_integer_net, load_integer_state
 from mtzoo.structures import RawOutputs
 
 MAX_PARAMETER = 4096
-"""Of a node's parameters: no width, depth or number of classes comes near."""
+"""Largest parameter of a node: no width, depth or number of classes comes near it."""
 
 
 def stored_integers(file: DeployFile) -> dict[str, Tensor]:

@@ -50,5 +50,5 @@ def weight_bits(model: onnx.ModelProto) -> int | None:
 
 
 def requirements(model: onnx.ModelProto) -> tuple[str, ...]:
-    """Of a runtime that computes the model in int8 as it is."""
+    """What a runtime must be able to do to compute the model in int8 as it is."""
     return (WIDE_SUMS,) if unsafe_weights(model) else ()

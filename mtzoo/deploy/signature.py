@@ -16,7 +16,7 @@ from mtzoo.errors import UserError, shown
 
 TAIL_KINDS = ("Reshape", "Transpose", "Concat", "Slice", "Gather", "Softmax", "Sigmoid", "Identity")
 STEP, ZERO = 2.0**-7, 128
-"""Of the image's grid."""
+"""Step and zero point of the image's grid."""
 MOST_TAIL, MOST_OUTPUTS = 4096, 256
 Shape = tuple[int, ...]
 
@@ -104,7 +104,7 @@ class Signature:
         return b.op("QuantizeLinear", [moved, b.float(STEP), b.constant(np.uint8(ZERO))], "image.pixels")
 
     def emit_tail(self, b: GraphBuilder, maps: Mapping[str, str]) -> None:
-        """From the float maps, tensors by the names that the tail has for them, to the outputs."""
+        """Add what makes the outputs of the float maps. maps: the tail's name of a map -> its tensor."""
         tensors = dict(maps)
         own = {output.name for output in self.outputs}
         for op in self.tail:

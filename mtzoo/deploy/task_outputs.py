@@ -64,7 +64,7 @@ def _boxes(task: TaskInfo, info: DeployInfo) -> Form:
 
 
 def _box_maps(task: TaskInfo, info: DeployInfo, outputs: Iterable[str]) -> Form:
-    """At the strides that are in the names."""
+    """Box maps at the strides that are in the names of the outputs."""
     strides = [key.removeprefix(CLASS_MAP) for key in outputs if re.fullmatch(CLASS_MAP + "[1-9][0-9]{0,3}", key)]
     sizes = {stride: [side // int(stride) for side in info.geometry.input_hw] for stride in strides}
     return {f"{kind}{stride}": ("float32", (info.batch, channels, *size)) for stride, size in sizes.items()
@@ -72,7 +72,7 @@ def _box_maps(task: TaskInfo, info: DeployInfo, outputs: Iterable[str]) -> Form:
 
 
 def _image_class(task: TaskInfo, info: DeployInfo) -> Form:
-    """With the logits, of which the reader makes probabilities: softmax differs in its last bits between runtimes."""
+    """The class and the logits. The reader makes probabilities of those: softmax differs in its last bits between runtimes."""
     return {"class": ("int32", (info.batch,)), **_class_logits(task, info, ())}
 
 

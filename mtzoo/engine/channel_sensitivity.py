@@ -95,7 +95,7 @@ class MaskCounts:
         self._found: dict[tuple[str, int], CellCounts] = {}
 
     def of(self, task: str, n: int, map_hw: tuple[int, int]) -> CellCounts:
-        """For the n-th sample, whose label map has map_hw cells."""
+        """The counts of the n-th sample, whose label map has map_hw cells."""
         if (task, n) not in self._found:
             sample, spec = self.samples[n], self.tasks[task]
             cells = label_map_cells(map_hw, spec.decoder.map_stride, sample.affine, sample.original_hw)

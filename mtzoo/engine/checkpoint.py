@@ -29,7 +29,7 @@ MAX_ITERATION = 10**12
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands. step: 0..3; quantized: fake-quant is in; iteration: done in this phase; done: the phase ended."""
+    """How far a run is. step: 0..3; quantized: fake-quant is in; iteration: done in this phase; done: the phase ended."""
 
     step: int
     quantized: bool

@@ -9,14 +9,14 @@ from typing import BinaryIO
 from mtzoo.errors import UserError, shown
 
 MAX_BYTES = 2 << 30
-"""Of a checkpoint. The optimizer's state is three times the network: room for 170 million parameters."""
+"""Largest checkpoint. With an optimizer's state it is three times the network: room for 170 million parameters."""
 MAX_PICKLE_BYTES = 64 << 20
-"""Of all that is no tensor: config, names, curves."""
+"""Largest part that holds no tensors: config, names, curves."""
 MAX_MEMBERS = 50_000
 MAX_DIRECTORY_BYTES = 16 << 20
 ADVICE = "remove it or use another one"
 _BYTES_OF_ANY_SIZE = re.compile(rb"c(builtins|__builtin__)\nbytearray\n")
-"""Of a pickle: the one function that torch's reader of weights calls with a number of bytes to make."""
+"""The only function in a pickle to which torch's reader of weights passes a number of bytes to allocate."""
 _END_OF_DIRECTORY = struct.Struct("<4s4H2LH")
 
 

@@ -15,7 +15,7 @@ from mtzoo.plain_data import convert
 DTYPES = {torch.float32, torch.int8, torch.int32, torch.int64, torch.bool}
 """What networks and their integers are saved in."""
 LARGEST = 1e15
-"""Of a weight that is meant. The product of two such layers still is a float32."""
+"""Largest weight that is taken as meant. The product of two such layers is still a finite float32."""
 TABLES = ("nodes", "sources", "tasks", "channels")
 TRAINING: dict[str, tuple[Any, str]] = {
     "criterion": (Mapping, "a dict"), "phase": (Mapping | None, "a dict or None"), "rng": (Tensor, "a tensor"),
@@ -23,7 +23,7 @@ TRAINING: dict[str, tuple[Any, str]] = {
 }
 """Key -> its type, and that in words."""
 MOST_VALUES = 10_000_000
-"""Of the curves of a long run."""
+"""Most numbers in the curves of a run, however long."""
 ADVICE = "use another one"
 
 

@@ -26,9 +26,9 @@ from mtzoo.task_kind import ByKind
 LAST_FOLD = 2
 Maps = dict[str, Tensor]
 FEW_CELLS = 4
-"""Of the network's stride, that the image has on which it is tried."""
+"""Sides of the image on which a network is tried, in cells of the network's stride."""
 BYTES_OF_A_PIXEL = 64
-"""Of a network's input, with the widest of its feature maps."""
+"""Memory for each pixel of a network's input, with its widest feature map."""
 
 
 @torch.no_grad()

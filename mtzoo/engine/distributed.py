@@ -56,7 +56,7 @@ def leave() -> None:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[None]:
-    """In the block this process works with the others, see `join`."""
+    """This process works with the others inside the block, see `join`."""
     join(device)
     try:
         yield
@@ -77,7 +77,7 @@ def wrap(net: nn.Module, device: torch.device) -> nn.Module:
 
 
 def without_exchange(net: nn.Module) -> AbstractContextManager[None]:
-    """In the block gradients of a `wrap`ped network stay this process's own; the next backward outside averages all of them."""
+    """Gradients of a `wrap`ped network stay this process's own inside the block; the next backward after it averages all of them."""
     return net.no_sync() if isinstance(net, DistributedDataParallel) else nullcontext()
 
 
@@ -106,7 +106,7 @@ def largest(number: int) -> int:
 
 
 def gather(value: T) -> list[T]:
-    """In rank 0 the values of all processes by their ranks; an empty list in the others."""
+    """The values of all processes in order of rank, in rank 0; an empty list in the others."""
     if world_size() == 1:
         return [value]
     values: list[T | None] | None = [None] * world_size() if is_main() else None
@@ -161,5 +161,5 @@ def exit_status(error: BaseException) -> int:
 
 
 def run_console() -> PlainConsole:
-    """Where a run speaks: nowhere in the processes that torchrun adds; a log file has no width to break lines at."""
+    """The console of a run. The processes that torchrun adds print nothing; lines are not broken, so that log files stay whole."""
     return PlainConsole(quiet=not is_main())

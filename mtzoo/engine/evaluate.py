@@ -74,7 +74,7 @@ def train_pipeline(config: ExperimentConfig) -> TrainPipeline:
 
 
 def details_of(config: ExperimentConfig) -> Details:
-    """For `evaluate`: nothing collected yet."""
+    """Empty details, which `evaluate` fills."""
     return Details(config.kinds, config.classes)
 
 

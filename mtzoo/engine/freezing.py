@@ -8,7 +8,7 @@ from torch import nn
 
 @contextmanager
 def frozen(nodes: Iterable[nn.Module]) -> Iterator[None]:
-    """In the block the nodes stay as they are: eval mode, no gradients, so that their weights, BN statistics and scales keep still."""
+    """The nodes stay as they are inside the block: eval mode and no gradients keep their weights, BN statistics and scales."""
     nodes = list(nodes)
     still = [p for node in nodes for p in node.parameters() if p.requires_grad]
     training = [m for node in nodes for m in node.modules() if m.training]

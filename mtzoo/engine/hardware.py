@@ -33,9 +33,9 @@ TINY = (16, 8, 8)  # hardly any arithmetic: what is left is the overhead
 SMALL = ((16, 128, 240), (32, 64, 120), (64, 32, 60), (128, 16, 30))
 """The stages of a network at half width, for 512x960 pixels."""
 WIDE = ((512, 16, 30), (2048, 8, 16))
-"""Those of a ResNet-50, on maps that are small enough to be measured soon."""
+"""Stages of a ResNet-50, on maps that are small enough to be measured fast."""
 DENSE = ((256, 16, 30), (512, 8, 16))
-"""The same of its 3x3 convolutions, whose work grows with the square of the channels."""
+"""Stages of its 3x3 convolutions, whose work grows with the square of the channels."""
 SIZES: Mapping[str, Sequence[Size]] = {
     **dict.fromkeys(KINDS, (*SMALL, *WIDE)), "dense": (*SMALL, *DENSE), SKIP: SMALL,
     **dict.fromkeys(LEAF_KINDS, ((32, 64, 120), (128, 16, 30), (1024, 8, 16))),
@@ -46,13 +46,13 @@ LENGTHS, LENGTHS_OF_HEAVY = (2, 10), (1, 3)
 HEAVY = 1 << 18
 ROUNDS, LEAST_ROUNDS = 15, 3
 SECONDS = 0.25
-"""That a probe may take, if LEAST_ROUNDS do not take longer."""
+"""Time that a probe may take, if LEAST_ROUNDS do not take longer."""
 LEAST_SECONDS = 1e-7
-"""Of a step; a probe that finds no more was disturbed."""
+"""Shortest time of a step that is believed; a probe that finds less was disturbed."""
 FLOOR = 0.01
 """The least share of the time that a term of a fit explains: rates stay finite where it explains nothing."""
 Seconds = Mapping[tuple[str, str, Size], float]
-"""(kind, precision, size) -> of one step."""
+"""(kind, precision, size) -> seconds of one step."""
 
 
 def calibrate_host(threads: int, on_probe: Callable[[int, int], None] | None = None) -> HardwareProfile:

@@ -36,7 +36,7 @@ from mtzoo.signals import Interrupted, Stop
 from mtzoo.structures import Batch
 
 BYTES_OF_A_PIXEL, BYTES_AHEAD = 200, 2 * 3
-"""Of a batch: its feature maps, which training keeps, of the smallest networks; and what each worker has read ahead."""
+"""Memory for each pixel of a batch: the feature maps that training keeps, of the smallest networks, and what a worker reads ahead."""
 
 
 @dataclass
@@ -120,7 +120,7 @@ class PhaseTraining:
 
     @property
     def lr(self) -> float:
-        """Of the nodes without a factor."""
+        """Learning rate of the nodes without a factor of their own."""
         return self.optimizer.param_groups[0]["lr"]
 
     @property

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEAST_CONFIDENCE = 0.05
-"""Of the boxes that are drawn, where a network finds next to nothing: fewer would hide the picture."""
+"""Lowest score of the boxes that are drawn where a network finds next to nothing: more boxes would hide the picture."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,11 @@ class WorstImage:
 
 @dataclass(frozen=True)
 class TaskMistakes:
-    """Of one task. values: plain data for JSON; figure: a confusion matrix, or the curves of a detection task, None without ground
-    truth; worst: images, the worst first."""
+    """What a network gets wrong in one task.
+
+    values: plain data for JSON; figure: a confusion matrix, or the curves of a detection task, None without ground truth; worst: images,
+    the worst first.
+    """
 
     task: str
     values: dict[str, object]

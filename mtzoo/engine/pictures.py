@@ -20,7 +20,7 @@ from mtzoo.structures import Prediction, Sample
 from mtzoo.visualization.draw import draw_ground_truth, draw_prediction
 
 MIN_SCORE = 0.3
-"""Of the boxes in pictures of a stage."""
+"""Lowest score of the boxes that are drawn in a stage's pictures."""
 
 
 def pick_samples(config: ExperimentConfig, count: int) -> list[Sample]:

@@ -45,7 +45,7 @@ TAYLOR_BATCHES, TAYLOR_BATCH_SIZE = 16, 4
 
 
 class LatencyMeter(Protocol):
-    """Of the network that is to be pruned."""
+    """Measures the network that is to be pruned."""
 
     def layer_nanoseconds(self) -> Mapping[str, float]:
         """Convolution -> its time."""
@@ -155,7 +155,7 @@ def plan_pruning(config: ExperimentConfig, net: MultiTaskNet, pruning: Pruning, 
 
 def nearest_plan(found: PruningPlan, plan: Callable[[Mapping[str, int]], PruningPlan], floors: Mapping[str, int],
                  pruning: Pruning) -> PruningPlan:
-    """Of a plan whose last step goes too far: one that removes less, and still enough.
+    """A plan that removes less than `found`, whose last step goes too far, and still enough.
 
     That step is left out, so that smaller ones are taken instead. Where they do not reach the ratio, it is taken, and earlier ones
     are taken back that are not needed beside it.

@@ -17,9 +17,10 @@ SHOWN_TENSORS = 4
 
 
 def weights_of(path: Path | None, *, if_they_fit: bool = False) -> Callable[[Run], None] | None:
-    """For `train`: start from a float checkpoint, of this network or of one that shares nodes with it. None: from noise.
+    """What `train` takes as `initialize`: start from a float checkpoint of this network, or of one that shares nodes with it.
 
-    if_they_fit: those of another network are told and left, where they are an error otherwise.
+    path: the checkpoint; None for published or random weights. if_they_fit: the weights of another network are told of and left, where
+    they are an error otherwise.
     """
 
     def load(run: Run) -> None:

@@ -15,7 +15,7 @@ from mtzoo.engine.train_stages import train
 from mtzoo.errors import UserError
 
 FLOAT_RATE = 0.25
-"""Of the float phase's learning rate: the network has been trained, what was taken from it is to be made good."""
+"""Share of the float phase's learning rate: the network is trained already and only makes up for what it lost."""
 
 
 @dataclass(frozen=True)

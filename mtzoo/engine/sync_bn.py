@@ -12,7 +12,7 @@ from mtzoo.engine.distributed import world_size
 
 @contextmanager
 def synchronized_bn(modules: Iterable[nn.Module], device: torch.device) -> Iterator[None]:
-    """In the block every BatchNorm2d of the modules takes its statistics over all processes; afterwards it is itself again.
+    """Every BatchNorm2d of the modules takes its statistics over all processes inside the block, and is as before after it.
 
     Layers without affine parameters or momentum, which are rare, stay what they are. Parameters and buffers are the same objects all
     the time, so that optimizers and state dicts notice nothing. On GPUs it is PyTorch's SyncBatchNorm; on CPUs, which that one

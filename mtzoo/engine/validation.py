@@ -113,7 +113,7 @@ def build_validator(net: nn.Module, config: ExperimentConfig, phase: Phase, per_
 
 @contextmanager
 def evaluating(net: nn.Module) -> Iterator[None]:
-    """In the block the network is in eval mode; then each part has its mode again, and random numbers go on as before."""
+    """The network is in eval mode inside the block. After it each part has its mode again, and random numbers go on as before."""
     training = [module for module in net.modules() if module.training]
     try:
         net.eval()

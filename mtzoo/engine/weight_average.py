@@ -47,7 +47,7 @@ class WeightAverage:
 
     @contextmanager
     def in_network(self) -> Iterator[None]:
-        """In the block the network has the averaged weights, and `state` is to be asked for; then those that are trained again."""
+        """The network has the averaged weights inside the block, where `state` may be called, and the trained weights after it."""
         self.trained = {name: tensor.clone() for name, tensor in self.live.items()}
         try:
             self.settle()

@@ -36,7 +36,7 @@ def say_folders(config: ExperimentConfig, console: PlainConsole, *splits: str) -
 
 
 def check_rendered(config: ExperimentConfig, render: bool) -> None:
-    """For a config that a model or checkpoint brings along: it writes nothing unasked.
+    """Check the validation folders of a config that a model or checkpoint brings along. It writes nothing unasked.
 
     Raises UserError for a folder of validation images that is not there; synthetic scenes may be rendered with `render`.
     """

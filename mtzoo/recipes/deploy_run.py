@@ -47,7 +47,7 @@ BENCH_RUNS, BENCH_RUNS_IN_TEST = 30, 5
 
 
 def export_stage(run: Run, step: int, quantized: bool) -> None:
-    """At the end of a stage: predictions drawn on the same images; a quantized stage's export with raw maps."""
+    """What is written when a stage ends: predictions on the same images, and the export with raw maps of a quantized stage."""
     run.work_dir.check_there()
     predict = network_predictor(run.net.eval(), run.config, run.device)
     name = run.stage_name(step, quantized)
@@ -139,7 +139,7 @@ def evaluate_deployed(run: Run, path: Path) -> tuple[dict[str, float], list[Mist
 
 
 def report_mistakes(details: Details, predict: Predictor, config: ExperimentConfig) -> list[Mistakes]:
-    """For the report: a chart and the worst images of each task."""
+    """A chart and the worst images of each task, for the report."""
     return [Mistakes(found.task, Chart(f"{found.task}: chart", figure_bytes(found.figure, "svg")) if found.figure else None,
                      [Picture.from_image(f"{image.score.path.name}: {image.score.said}", image.picture) for image in found.worst],
                      found.values)

@@ -34,7 +34,7 @@ from mtzoo.runtime.model import DeployModel
 
 ExecutorName = Literal["openvino", "onnxruntime"]
 BATCH_SIZE = 4
-"""Of a torch network."""
+"""Images that a torch network reads at once."""
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -94,7 +94,7 @@ def evaluate(model: str | Path, *, options: Mapping[str, Any] = NO_OPTIONS, exec
 
 
 def evaluate_deployed(model: DeployModel, options: Mapping[str, Any], render: bool, show: Shown) -> EvalResult:
-    """Of a deploy model."""
+    """Evaluate a deploy model."""
     config = model_config(model, options)
     note_idle_model_options(model, options, "eval")
     check_data(config, show.console, render=render)
@@ -103,7 +103,7 @@ def evaluate_deployed(model: DeployModel, options: Mapping[str, Any], render: bo
 
 def evaluate_checkpoint(name: str, options: Mapping[str, Any], converted_by: ExecutorName | None, tta: Sequence[str],
                         device: torch.device, render: bool, show: Shown) -> EvalResult:
-    """Of a checkpoint. converted_by: what runs the deploy model that it would become, None if that is not evaluated."""
+    """Evaluate a checkpoint. converted_by: what runs the deploy model that it would become, None if that is not evaluated."""
     path = find_checkpoint(name)
     checkpoint = load_checkpoint(path)
     net, config, step = checkpoint_network(checkpoint, path, options)
@@ -118,7 +118,7 @@ def evaluate_checkpoint(name: str, options: Mapping[str, Any], converted_by: Exe
 
 
 def threads_of_process() -> int | None:
-    """Of the CPU: a share of the cores where several processes run, else None: what the executor takes."""
+    """CPU threads: this process's share of the cores where several run. None: the executor chooses."""
     return max(1, cores() // world_size()) if world_size() > 1 else None
 
 

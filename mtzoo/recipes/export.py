@@ -73,7 +73,7 @@ def export(checkpoint: CheckpointLike, out: str | Path | None = None, *, options
 
 
 def export_path(checkpoint: Path, out: str | Path | None) -> Path:
-    """Where the model goes. Raises UserError for another ending, and where nothing can be written."""
+    """The file that the model is written to. Raises UserError for another ending, and where nothing can be written."""
     path = checkpoint.with_suffix(SUFFIX) if out is None else Path(out)
     check_writable(path, "--out", folder=False)
     if path.suffix != SUFFIX:

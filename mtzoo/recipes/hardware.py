@@ -48,7 +48,7 @@ def calibrate_hardware(path: str | Path, threads: int = 2) -> HardwareProfile:
 
 
 def measured_profile(threads: int) -> HardwareProfile:
-    """Of this machine, measured now."""
+    """The profile of this machine, measured now."""
     with show_progress("measuring layers") as bar:
         return calibrate_host(threads, bar)
 

@@ -37,8 +37,11 @@ BENCH_RUNS = 30
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where results go and how they are measured. config: of the base; limit: images of each validation folder; threads: of the
-    latency measurement, None without one; place: of `new_folder`, where results lie until all of them are there, None for `out`."""
+    """The folder of results, and how they are measured.
+
+    config: that of the base; limit: images of each validation folder; threads: those of the latency measurement, None without one;
+    place: that of `new_folder`, where results lie until all of them are there, None for `out`.
+    """
 
     config: ExperimentConfig
     out: Path
@@ -52,7 +55,7 @@ class Workspace:
         return self.config.kinds
 
     def file(self, name: str) -> Path:
-        """Where a result is written."""
+        """The path that a result is written to."""
         return (self.place or self.out) / name
 
     def say(self, text: str) -> None:
@@ -101,7 +104,7 @@ def int8_job(config: ExperimentConfig, net: MultiTaskNet, batches: Batches) -> P
 
 
 def float_checkpoint(config: ExperimentConfig, folder: Path) -> Path:
-    """Where a training or a recipe leaves the float network."""
+    """The file in which a training or a recipe leaves the float network."""
     return folder / f"{config.solver[FLOAT_STEP].prefix}-float-last.pt"
 
 

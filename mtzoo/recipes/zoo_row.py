@@ -23,7 +23,7 @@ from mtzoo.runtime.verify import verify
 from mtzoo.settings.pruning import Pruning
 
 IMPORTANCE = "l2"
-"""Of channels: random weights have learnt nothing that a loss could ask for."""
+"""How channels are ranked: random weights have learnt nothing that a loss could measure."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class ZooRow:
     weight_bits: int = 8
 
     def beside(self, older: "ZooRow") -> "ZooRow":
-        """With what an earlier run has found of the same network and this one has not asked for."""
+        """This row, completed by what an earlier run measured of the same network and this one did not."""
         row = self if self.values else replace(self, values=older.values, differing=older.differing)
         if not row.latency_ms:
             return replace(row, machine=older.machine, threads=older.threads, latency_ms=older.latency_ms, pruned=older.pruned)

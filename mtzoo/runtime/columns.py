@@ -14,7 +14,7 @@ from onnx import NodeProto, helper
 from mtzoo.runtime.edit import GraphEdit, attribute, set_attributes
 
 PIXELS = 4
-"""Of a row that are one column of the image."""
+"""Neighbours in a row that become one column of the image."""
 TO_NCHW = (0, 3, 1, 2)
 PER_VALUE = ("Relu", "Clip", "Mul", "Round")
 

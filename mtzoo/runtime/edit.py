@@ -25,7 +25,7 @@ class GraphEdit:
         self.outputs = {value.name for value in model.graph.output}
 
     def value(self, name: str) -> np.ndarray:
-        """Of a stored tensor."""
+        """The values of a stored tensor."""
         return numpy_helper.to_array(self.stored[name])
 
     def store(self, name: str, value: np.ndarray) -> str:

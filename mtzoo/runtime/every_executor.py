@@ -56,7 +56,7 @@ MODULES = {"onnxruntime": "onnxruntime", "openvino": "openvino", "opencv": "cv2"
 
 
 def runtime_version(name: str) -> str:
-    """Of the runtime of an executor: "2026.4.1". Without the commit that OpenVINO adds."""
+    """The version of an executor's runtime, e.g. "2026.4.1", without the commit that OpenVINO adds."""
     return import_module(MODULES[name.partition(" ")[0]]).__version__.partition("-")[0]
 
 

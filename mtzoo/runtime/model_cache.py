@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 VARIABLE, OFF = "MTZOO_CACHE", "off"
 MOST_FILES, MOST_BYTES = 32, 1 << 30
-"""Of the folder, where the least recently used files go; of one file."""
+"""Most files in the folder, of which the least recently used ones are removed, and most bytes of one file."""
 SUFFIX = ".compiled"
 DIGEST = hashlib.sha256
 Options = Mapping[str, object]
 
 
 def cache_folder() -> Path | None:
-    """Where compiled models are kept: the environment variable MTZOO_CACHE, or the user's cache folder. None: it says "off"."""
+    """The folder of compiled models: that of the environment variable MTZOO_CACHE, or the user's cache folder. None: it is "off"."""
     given = os.environ.get(VARIABLE)
     if given == OFF:
         return None

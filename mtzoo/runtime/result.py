@@ -15,7 +15,7 @@ from mtzoo.structures import Prediction, Xyxy
 from mtzoo.visualization.draw import draw_prediction
 
 MIN_SCORE = 0.3
-"""Of the boxes that are drawn, as `mtzoo predict` does."""
+"""Lowest score of the boxes that are drawn, as in `mtzoo predict`."""
 
 
 @dataclass(frozen=True)

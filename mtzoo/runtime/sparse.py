@@ -69,7 +69,7 @@ class SparseLatency:
 
     @classmethod
     def of(cls, dense: Sequence[float], sparse: Sequence[float]) -> "SparseLatency":
-        """From the times of the same rounds."""
+        """The comparison of times in the same rounds, in milliseconds."""
         quicker = statistics.mean(after < before for before, after in zip(dense, sparse, strict=True))
         return cls(statistics.median(dense), statistics.median(sparse), quicker)
 

@@ -12,8 +12,11 @@ SCORE_TOLERANCE = 1e-5
 
 @dataclass
 class Tally:
-    """Of one executor. values, mismatches: output -> count, over all images; box_error: largest coordinate difference, px; float_error:
-    largest difference of outputs behind a softmax or sigmoid, which are computed in float."""
+    """What differs in one executor.
+
+    values, mismatches: output -> count, over all images; box_error: largest coordinate difference, px; float_error: largest difference
+    of outputs behind a softmax or sigmoid, which are computed in float.
+    """
 
     values: dict[str, int] = field(default_factory=dict)
     mismatches: dict[str, int] = field(default_factory=dict)

@@ -22,7 +22,7 @@ from mtzoo.structures import flatten_outputs
 
 @dataclass
 class Distance:
-    """Of one executor from the torch network, over a task's raw maps: values compared, how many differ, the largest difference,
+    """How far one executor is from the torch network, over a task's raw maps: values compared, how many differ, the largest difference,
     also in steps of the output's integers; steps: None where the output is float."""
 
     values: int = 0

@@ -16,7 +16,7 @@ from mtzoo.runtime.tally import Tally
 from mtzoo.task_kind import ByKind
 
 Maps = Mapping[str, Tensor]
-"""Of one task and one image: "logits" -> (1, C, h, w)."""
+"""The raw maps of one task and one image: "logits" -> (1, C, h, w)."""
 
 
 @dataclass(frozen=True)

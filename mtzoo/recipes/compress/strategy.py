@@ -35,7 +35,7 @@ METRIC_TOLERANCE = 0.05
 """How far the network before may be from TrainConfig.origin_metric, as there."""
 WINNER = "compressed.onnx"
 FOLDERS = FLOAT, QUANT = "float", "quant"
-"""Of the trainings that a strategy asks for."""
+"""The folders of the trainings that a strategy asks for."""
 
 
 @dataclass(frozen=True)

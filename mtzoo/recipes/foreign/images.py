@@ -24,8 +24,8 @@ class Folder:
 
 
 def read_folder(folder: Path, hw: tuple[int, int], count: int, limit: int | None) -> Folder:
-    """At most `count` images for ranges, and no more than half; of the others at most `limit` to compare on. All are resized, their
-    aspect with them. Raises UserError for a folder without images, and where one cannot be read."""
+    """At most `count` images for ranges, and no more than half of the folder; at most `limit` of the others for comparing. All are
+    resized to `hw`, whatever their aspect. Raises UserError for a folder without images, and where one cannot be read."""
     files = spread_images(folder, None)
     count = min(count, max(1, len(files) // 2))
     picked = {i * len(files) // count for i in range(count)}

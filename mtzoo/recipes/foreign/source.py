@@ -76,7 +76,7 @@ class Distillation:
 
     @property
     def device(self) -> torch.device:
-        """Where ranges are observed and distillation runs."""
+        """The device on which ranges are observed and distillation runs."""
         return single_device(self.ctx or "auto")
 
 

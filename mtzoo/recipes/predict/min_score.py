@@ -40,5 +40,5 @@ class MinScore:
         return replace(prediction, detections=found)
 
     def plain(self) -> float | dict[str, float]:
-        """For JSON: the number alone where no class has its own."""
+        """Plain data for JSON: one number where no class has its own."""
         return {"": self.every, **self.of} if self.of else self.every

@@ -27,7 +27,7 @@ RESULTS = "results.json"
 HEAD_BYTES = 64 << 10
 JPEG_QUALITY = 92
 SPARE_BYTES = 64 << 10
-"""Where the disk has less room, a video is given up before its end."""
+"""Room on the disk below which a video is given up before its end."""
 
 
 def check_earlier(root: Path, dataset: Path | None) -> None:
