@@ -45,8 +45,8 @@ class WorstImage:
 class TaskMistakes:
     """What a network gets wrong in one task.
 
-    values: plain data for JSON; figure: a confusion matrix, or the curves of a detection task, None without ground truth; worst: images,
-    the worst first.
+    values: plain data for JSON; figure: a confusion matrix, or the curves of a detection task, None without ground truth; worst:
+    images, the worst first.
     """
 
     task: str
