@@ -45,7 +45,7 @@ def all_candidates(precisions: Collection[str]) -> list[Candidate]:
 
 
 def strategies(candidates: Sequence[Candidate]) -> list[str]:
-    """What --strategy can be: methods joined by "+"."""
+    """The values of --strategy: methods joined by "+"."""
     return ["+".join(sorted(c.methods, key=("prune", "sparse", "bf16", "int8").index)) for c in candidates if c.methods]
 
 
@@ -63,13 +63,13 @@ def of_strategy(candidates: Sequence[Candidate], strategy: str | None) -> list[C
 
 
 def worth_training(candidate: Candidate, speedups: Mapping[Candidate, float]) -> bool:
-    """Whether it is faster than what is left of it with a method less, each of its methods in turn."""
+    """Whether each of its methods makes it faster than it is without that one."""
     fewer = [other for other in speedups if other.methods < candidate.methods]
     return all(speedups[candidate] >= LEAST_GAIN * speedups[other] for other in fewer)
 
 
 def order_of_trial(candidates: Sequence[Candidate], speedups: Mapping[Candidate, float], target: float | None) -> list[Candidate]:
-    """Those worth training: without a target the fastest first; with one, those that reach it, the mildest first.
+    """The candidates worth training: without a target the fastest first; with one, those that reach it, the mildest first.
 
     Raises UserError if none of them reaches the target.
     """

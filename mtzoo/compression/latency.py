@@ -75,7 +75,7 @@ def unmeasured_kinds(programs: Iterable[Program], profile: HardwareProfile) -> l
 
 
 def unmeasured_line(name: str, kinds: Sequence[str]) -> str:
-    """What to tell of a profile without rates for some kinds of layers. name: of the profile."""
+    """The note on a profile without rates for some kinds of layers. name: that of the profile."""
     return (f"{name}: no leaf_gvalues_s for layers of kind {', '.join(kinds)}; they are predicted to be as fast as bandwidth_gb_s. "
             "`mtzoo hardware --calibrate` measures them")
 

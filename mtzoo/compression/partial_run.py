@@ -44,7 +44,7 @@ class PartialProgram:
 
 
 def pruned_part(program: Program, removed: Removed) -> PartialProgram:
-    """What of a float program changes when channels go; whole units, see `mtzoo.compression.channels`."""
+    """The part of a float program that changes when channels go; whole units, see `mtzoo.compression.channels`."""
     before = {call.name: call for call in program.calls}
     program = pass_over(program, removed_blocks(program, removed))
     kept = kept_channels(program, removed)

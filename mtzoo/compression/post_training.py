@@ -1,4 +1,4 @@
-"""A float network -> the same network rounding, with no step of training in between."""
+"""A float network becomes one that rounds, without a step of training."""
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy

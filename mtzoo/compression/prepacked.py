@@ -33,7 +33,7 @@ class PrepackedConv(nn.Module):
 
 
 def pack(program: Program, made: dict[nn.Module, nn.Module]) -> Program:
-    """The program with packed convolutions, those as they are that cannot be. made: layer -> its packed form, shared by programs."""
+    """The program with packed convolutions, where they can be packed. made: layer -> its packed form, shared by programs."""
     if not torch.backends.mkldnn.is_available():
         return program
     calls = []

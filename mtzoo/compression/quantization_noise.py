@@ -40,7 +40,7 @@ def part_pattern(part: str, layers: Collection[str]) -> str:
 
 @torch.no_grad()
 def exact_outputs(net: nn.Module, batches: Sequence[Tensor]) -> list[Outputs]:
-    """What `net` (prepared) says in float of batches (N, 3, H, W) of normalised images."""
+    """The raw outputs of `net` (prepared), run in float, for batches (N, 3, H, W) of normalised images."""
     set_fake_quant(net, False)
     return [flatten_outputs(net(batch)) for batch in batches]
 

@@ -40,7 +40,7 @@ class DetectionMaps:
         return next(iter(self.shapes.values()))[0]
 
     def of_each_image(self, builder: GraphBuilder) -> list["DetectionMaps"]:
-        """The same of each image alone."""
+        """One such object for each image."""
         if self.images == 1:
             return [self]
         parts = {name: builder.split(tensor, [1] * self.images, [f"{self.task}.image_{n}.{name}" for n in range(self.images)], axis=0)

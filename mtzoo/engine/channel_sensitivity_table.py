@@ -72,7 +72,7 @@ class SensitivityTable:
         self.points.sort(key=lambda m: (order.get(m.group, len(order)), -m.count))
 
     def missing(self, points: Sequence[Point]) -> list[Point]:
-        """Those that are not measured yet."""
+        """The points that are not measured yet."""
         known = {Point(m.group, m.count) for m in self.points}
         return [point for point in points if point not in known]
 

@@ -33,8 +33,7 @@ class Ranked:
 
 
 WIDTHS = {"width 0.25": 0.25, "width 1": 1.0}
-NETWORKS = ("the whole", *KINDS, "one task", *WIDTHS)
-"""What a config's network is varied to; those that make no difference or cannot be are left out."""
+"""Values of a node's parameter `width`, by the name of the variant."""
 Variants = dict[str, tuple[MultiTaskNet, ExperimentConfig]]
 
 

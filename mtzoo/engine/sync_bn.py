@@ -35,7 +35,7 @@ class AllReducedBatchNorm(nn.BatchNorm2d):
 
     @classmethod
     def of(cls, bn: nn.BatchNorm2d) -> "AllReducedBatchNorm":
-        """The same layer: its parameters, buffers and mode."""
+        """A layer with the parameters, buffers and mode of `bn`."""
         made = cls(bn.num_features, bn.eps, bn.momentum, device="meta")
         made._parameters, made._buffers = bn._parameters, bn._buffers
         return made.train(bn.training)

@@ -128,7 +128,7 @@ class WorkDir:
 
 
 def read_marker(path: Path) -> dict[str, Any]:
-    """Whose run a work dir holds: "name", "hash", "config". Raises UserError for a file that does not say it."""
+    """The run that a work dir holds: its "name", "hash" and "config". Raises UserError for a file that does not say it."""
     values = read_json(path, "marker of a work dir", ADVICE)
     if not isinstance(values, dict):
         raise UserError(f"{path}: does not say whose run this is; {ADVICE}")

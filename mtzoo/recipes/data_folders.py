@@ -14,9 +14,9 @@ from mtzoo.errors import UserError, without_middle
 from mtzoo.runtime import model_cache
 
 OWN_VARIABLES = "MTZOO_"
-"""How the environment variables begin that are meant for mtzoo: of them, those that no path names are told."""
+"""Prefix of the environment variables that are meant for mtzoo. The user is told of those that no path names."""
 SETTINGS = {model_cache.VARIABLE, locate.VARIABLE}
-"""Those that are no part of a path."""
+"""Those with a meaning of their own, which no path names."""
 
 
 def say_folders(config: ExperimentConfig, console: PlainConsole, *splits: str) -> None:

@@ -164,7 +164,7 @@ def check_data(config: ExperimentConfig, console: PlainConsole, *, render: bool)
 
 
 def evaluated_part(config: ExperimentConfig) -> tuple[object, ...]:
-    """What of a config an evaluation depends on."""
+    """The parts of a config that an evaluation depends on."""
     tasks = [(t.name, t.kind, t.classes, t.nodes, t.val_sources, t.decoder, t.quantization) for t in config.tasks]
     return (tasks, config.deploy_geometry, config.quantization, config.fusion_bn_patterns, config.channels, config.env.workers,
             config.int_inference_export_input_shape)

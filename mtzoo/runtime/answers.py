@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtzoo.deploy.info import TaskInfo
+from mtzoo.deploy.info import DeployInfo, TaskInfo
 from mtzoo.ops.label_maps import SmallLabelMap
 from mtzoo.postprocess.image_class import classify
 from mtzoo.runtime.executors import Arrays
@@ -58,3 +58,9 @@ ANSWERS: ByKind[Answer] = ByKind({
     "segmentation": Answer("labels", _read_label_map),
     "classification": Answer("class", _read_class),
 })
+
+
+def has_answers(info: DeployInfo) -> bool:
+    """Whether the file has the post-processing of its tasks inside. A network that was not trained with mtzoo has none."""
+    outputs = {tensor.name for tensor in info.outputs}
+    return info.signature is None and any(f"{name}.{ANSWERS[task.kind].output}" in outputs for name, task in info.tasks.items())

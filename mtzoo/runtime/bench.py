@@ -23,6 +23,7 @@ from mtzoo.errors import UserError
 from mtzoo.models import MultiTaskNet
 from mtzoo.postprocess.prediction import to_prediction
 from mtzoo.quantization import set_fake_quant
+from mtzoo.runtime.answers import has_answers
 from mtzoo.runtime.executors import Arrays, OnnxRuntimeExecutor, OpenVinoExecutor, Precision
 from mtzoo.runtime.feeds import noise_feeds, seen_image
 from mtzoo.runtime.timing import interleaved, machine
@@ -86,7 +87,7 @@ def bench(model_path: str | Path, threads: int = 2, runs: int = 50, on_round: Ca
 
 def bench_against(model_path: str | Path, base_path: str | Path, threads: int = 2, runs: int = 50,
                   on_round: Callable[[int], None] | None = None) -> tuple[BenchReport, BenchReport]:
-    """The same of two files, both in the same rounds: what was made of a network, and the network it was made of."""
+    """`bench` of two files in the same rounds: what was made of a network, and the network it was made of."""
     report, base = _measure([model_path, base_path], threads, runs, on_round)
     return report, base
 
@@ -124,7 +125,7 @@ def _subject(path: str | Path, threads: int) -> _Subject:
     form = _form(file)
     net = fake_quant_network(file, stored_integers(file)) if file.info.integer else reference_network(file)
     set_fake_quant(net, False)
-    postprocess = any("." in t.name and t.name.rpartition(".")[2] in ("labels", "boxes") for t in file.info.outputs)
+    postprocess = has_answers(file.info)
     plain = build_model(net, file.info.tasks, file.info.geometry, file.info.input_format, quantized=False,
                         postprocess=postprocess, signature=file.info.signature, layout=file.info.input_layout, batch=file.info.batch)
     calls = _variants(file.info, net, plain, file.model, noise_feeds(file.info), threads, postprocess, form)

@@ -19,7 +19,7 @@ def feeds_for(info: DeployInfo, image: np.ndarray, original_hw: tuple[int, int])
 
 
 def feeds_for_images(info: DeployInfo, images: Sequence[np.ndarray], original_hws: Sequence[tuple[int, int]]) -> Arrays:
-    """The same of 1 to `info.batch` images; the last one stands for those that are missing."""
+    """All inputs of the model for 1 to `info.batch` images; the last one stands in for those that are missing."""
     if info.batch == 1:
         return _feeds_of_one(info, images[0], original_hws[0])
     each = [_feeds_of_one(info, image, hw) for image, hw in zip(images, original_hws, strict=True)]

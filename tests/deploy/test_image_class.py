@@ -1,5 +1,7 @@
 """The class of the image in the file: argmax of exact logits, the same everywhere."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess.decoders import ClassDecoder
 from mtzoo.postprocess.image_class import classify
 from mtzoo.quantization import calibrate, fold_bn, freeze, prepare
+from mtzoo.runtime.answers import has_answers
 from mtzoo.runtime.model import DeployModel
 from mtzoo.runtime.verify import verify
 from tests.deploy.helpers import NETWORK_RUNTIMES, RUNTIMES, run_model
@@ -65,6 +68,8 @@ def test_the_file_says_class_and_logits_and_needs_no_size(exported):
     assert info.integer
     assert {tensor.name: tensor.shape for tensor in info.outputs} == {"cls.class": (1,), "cls.logits": (1, 3, 1, 1)}
     assert [tensor.name for tensor in info.inputs] == ["image"]
+    assert has_answers(info)  # so that `bench` gives the float networks the same post-processing
+    assert not has_answers(replace(info, outputs=info.outputs[1:]))
 
 
 @pytest.mark.parametrize("runtime", NETWORK_RUNTIMES)
