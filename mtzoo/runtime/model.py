@@ -20,7 +20,7 @@ from mtzoo.runtime.executors import Arrays, Executor, build_executor
 from mtzoo.runtime.feeds import check_feeds, check_image, feeds_for_images
 from mtzoo.runtime.model_cache import cache_folder
 from mtzoo.runtime.result import Result
-from mtzoo.runtime.sources import Source, is_image, read_frames
+from mtzoo.runtime.sources import Source, as_frame, is_image, read_frames
 from mtzoo.structures import Prediction, Xyxy
 
 
@@ -65,6 +65,12 @@ class DeployModel:
     def load(cls, path: str | Path, executor: str = "openvino", threads: int | None = None, *, cache: bool = True) -> "DeployModel":
         """The same as `DeployModel(path, ...)`."""
         return cls(path, executor, threads, cache=cache)
+
+    def __repr__(self) -> str:
+        kind = "exact integers" if self.info.integer else "float"
+        tasks = ", ".join(f"{name} ({', '.join(classes)})" for name, classes in self.classes.items())
+        height, width = self.info.geometry.input_hw
+        return f"<DeployModel: {tasks}; input {width}x{height}, {kind}>"
 
     @property
     def classes(self) -> dict[str, tuple[str, ...]]:
@@ -115,7 +121,7 @@ class DeployModel:
     def predict(self, source: np.ndarray) -> Result: ...
 
     @overload
-    def predict(self, source: Sequence[np.ndarray]) -> list[Result]: ...
+    def predict(self, source: Sequence[np.ndarray | str | Path]) -> list[Result]: ...
 
     @overload
     def predict(self, source: int) -> Iterator[Result]: ...
@@ -123,12 +129,12 @@ class DeployModel:
     @overload
     def predict(self, source: str | Path) -> Result | Iterator[Result]: ...
 
-    def predict(self, source: np.ndarray | Sequence[np.ndarray] | Source) -> Result | list[Result] | Iterator[Result]:
+    def predict(self, source: np.ndarray | Sequence[np.ndarray | str | Path] | Source) -> Result | list[Result] | Iterator[Result]:
         """Predict boxes, label maps and classes in pixels of the image.
 
         Args:
-            source: An array (H, W, 3) uint8 BGR of any size, the path of an image, a list of arrays, or the path of a folder or a
-                video, or the number of a camera.
+            source: An array (H, W, 3) uint8 BGR of any size, the path of an image, a list of such arrays and paths, or the path of a
+                folder or a video, or the number of a camera.
 
         Returns:
             A `Result` for one image, a list of results for a list. For a folder, a video and a camera a generator of results, as
@@ -140,12 +146,13 @@ class DeployModel:
         if isinstance(source, str | Path | int):
             return next(self.stream(source)) if is_image(source) else self.stream(source)
         several = isinstance(source, list | tuple)
-        images = list(source) if several else [source]
+        frames = [as_frame(one) for one in (source if several else [source])]
+        images = [frame.image for frame in frames]
         for one in images:
             check_image(one)
         shown = [self.info.geometry.view(one.shape[:2]).show(one) for one in images]
         predictions = self.predict_inputs(shown, [one.shape[:2] for one in images])
-        results = [self._result(found, image) for found, image in zip(predictions, images)]
+        results = [replace(self._result(found, frame.image), path=frame.path) for found, frame in zip(predictions, frames)]
         return results if several else results[0]
 
     def stream(self, source: Source) -> Iterator[Result]:

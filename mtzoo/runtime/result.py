@@ -1,5 +1,6 @@
 """What a deploy model says of one image, with the image itself: boxes and classes with names, label maps, a picture, COCO's form."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,19 @@ class Result(Prediction):
     window: Xyxy | None = None
     path: Path | None = None
     seconds: float | None = None
+
+    def __repr__(self) -> str:
+        """What there is, in a few lines: no arrays."""
+        height, width = self.image.shape[:2]
+        shown = Counter(box.label for box in self.boxes if box.score >= MIN_SCORE)
+        said = [f"{task}: {label.label} ({label.score:.2f})" for task, label in self.image_labels.items()]
+        if self.detections:
+            counts = ", ".join(f"{count} {name}" for name, count in shown.most_common()) or "none"
+            said.append(f"boxes with a score of at least {MIN_SCORE:g}: {counts}; {len(self.boxes)} boxes in all")
+        if self.label_maps:
+            said.append(f"label maps: {', '.join(self.label_maps)}")
+        where = "" if self.path is None else f" {self.path.name}"
+        return f"<Result{where} {width}x{height}: {'; '.join(said)}>"
 
     @property
     def boxes(self) -> list[Box]:

@@ -33,6 +33,14 @@ def is_image(source: Source) -> bool:
     return not isinstance(source, int) and Path(source).suffix.lower() in IMAGE_SUFFIXES and not is_folder(Path(source))
 
 
+def as_frame(image: np.ndarray | str | Path) -> Frame:
+    """An array as it is, or an image file's content. Raises UserError for a file that is none, or of another kind."""
+    if not isinstance(image, str | Path):
+        return Frame(image, None, None)
+    check_file(Path(image), IMAGE_SUFFIXES)
+    return Frame(read_image(Path(image)), Path(image), None)
+
+
 def read_frames(source: Source) -> Iterator[Frame]:
     """The frames one by one; a folder's files by name, those of its folders, too. What is no image and no video there, and what cannot
     be read, is told and left out; a camera gives frames until it ends or nobody asks for more.

@@ -90,6 +90,23 @@ def test_a_list_of_images_gives_a_list(model, photo):
     assert [type(result) for result in results] == [Result, Result]
 
 
+def test_a_list_may_hold_files_and_tells_their_paths(model, photo, folder):
+    first, second = model.predict([folder / "a.png", photo])
+    assert (first.path, second.path) == (folder / "a.png", None)
+    assert first.boxes == second.boxes
+    with pytest.raises(UserError, match="nope.png: no such file"):
+        model.predict([photo, str(folder / "nope.png")])
+
+
+def test_a_result_and_a_model_tell_what_they_are_without_arrays(model, folder):
+    result = model.predict(folder / "a.png")
+    assert repr(result).startswith("<Result a.png 96x72: boxes with a score of at least 0.3: ")
+    assert f"; {len(result.boxes)} boxes in all; label maps: seg>" in repr(result)
+    assert "array" not in str(result)
+    assert str(model).startswith("<DeployModel: ")
+    assert all(f"{task} (" in str(model) for task in model.classes)
+
+
 def test_a_video_gives_its_frames_with_their_times(model, photo, tmp_path):
     writer = cv2.VideoWriter(str(tmp_path / "drive.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, HW[::-1])
     for _ in range(3):
