@@ -39,6 +39,9 @@ def prepare_data(args: argparse.Namespace) -> None:
             raise UserError("expected --config FILE or --data DIR: a config, or a data set to write one for")
         if given:
             raise UserError(f"{_option(given[0])}: belongs to --data, and a config reads what it says; leave it out")
+        if os.path.isdir(args.config):
+            raise UserError(f"config '{args.config}': is a folder; name a .py file in it, or train on a folder of data with --data "
+                            f"{args.config}")
         return
     if args.config is not None:
         raise UserError("--config and --data: a config is written for --data; take one of the two")

@@ -73,3 +73,8 @@ def test_the_yaml_of_a_set_stands_for_its_folder(yolo, tmp_path, monkeypatch, ca
     assert main(["train", "--data", "mine/data.yaml", "--epochs", "1"]) == 0
     assert main(["train", "--data", "mine/data.yaml", "--epochs", "1", "--resume"]) == 0
     assert (tmp_path / "work_dirs" / "mine" / "config.py").is_file()
+
+
+def test_a_folder_of_data_without_its_option_is_told(yolo, capsys):
+    assert main(["train", str(yolo)]) == 2
+    assert f"is a folder; name a .py file in it, or train on a folder of data with --data {yolo}" in capsys.readouterr().err
