@@ -32,8 +32,8 @@ def run(args: argparse.Namespace) -> int:
     table = Table(title=f"{config.name} at {input_hw[0]}x{input_hw[1]}")
     for column in ("node", "type", "reads", "tasks"):
         table.add_column(column, overflow="fold")
-    for column in ("parameters", "MMAC", "share of MACs"):
-        table.add_column(column, justify="right")
+    for column in ("parameters", "MMAC", "MACs"):
+        table.add_column(column, justify="right", no_wrap=True)  # in a narrow terminal, names are folded and figures stay whole
     for cost in costs:
         tasks = "all" if len(cost.tasks) == len(net.tasks) > 1 else ", ".join(cost.tasks)
         table.add_row(cost.name, cost.type, ", ".join(cost.inputs), tasks, f"{cost.params:,}", f"{cost.macs / 1e6:.1f}",

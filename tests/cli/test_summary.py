@@ -51,3 +51,12 @@ def test_what_an_auxiliary_head_adds_is_told_and_counted_nowhere_else(capsys):
     assert "".join(lines[:-1]) == plain
     assert lines[-1] == ("training in float adds: seg_lane_aux (DenseSegmentationHead, reads backbone.mod4) for seg_lane, weight 0.4: "
                          "20,676 parameters, 38.6 MMAC\n")
+
+
+def test_figures_stay_whole_in_80_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["summary", "4pe_resize/multitask"]) == 0
+    out = capsys.readouterr().out
+    assert "│  1,197,765 │ 3047.0 │" in out
+    assert "…" not in out
+    assert max(len(line) for line in out.splitlines() if line.startswith(("│", "┃"))) <= 80
