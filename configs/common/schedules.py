@@ -20,7 +20,7 @@ def _sgd_poly(iterations=80_000, lr=0.01, weight_decay=4e-5, batch_size=8, warmu
               warmup="linear", min_lr_ratio=0.0):
     """The four steps under SGD and poly, as segmentation networks are trained: `solver = _sgd_poly(iterations=160_000)`.
 
-    The arguments are those of the float phase. Fake-quant then takes a twentieth of its iterations from a hundredth of its rate,
+    The arguments are those of the float phase. Fake-quant then takes a twentieth of its iterations from a tenth of its rate,
     either fold a fortieth, from half of the rate before. They need no warm-up: they start from trained weights.
     """
     def phase(share, rate, **schedule):
@@ -30,8 +30,8 @@ def _sgd_poly(iterations=80_000, lr=0.01, weight_decay=4e-5, batch_size=8, warmu
 
     warm = dict(warmup_iterations=warmup_iterations, warmup_ratio=warmup_ratio, warmup=warmup) if warmup_iterations else {}
     return [
-        dict(prefix="with-bn", float_phase=phase(1, 1, **warm), quant_phase=phase(1 / 20, 1 / 100)),
-        dict(prefix="fusion-bn-c1", quant_phase=phase(1 / 40, 1 / 200)),
-        dict(prefix="fusion-bn-c2", quant_phase=phase(1 / 40, 1 / 400)),
+        dict(prefix="with-bn", float_phase=phase(1, 1, **warm), quant_phase=phase(1 / 20, 1 / 10)),
+        dict(prefix="fusion-bn-c1", quant_phase=phase(1 / 40, 1 / 20)),
+        dict(prefix="fusion-bn-c2", quant_phase=phase(1 / 40, 1 / 40)),
         dict(prefix="int-inference"),
     ]

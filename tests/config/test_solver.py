@@ -74,7 +74,7 @@ def test_the_solver_of_published_recipes(tmp_path):
     assert (phase.iterations, phase.batch_size, phase.optimizer.type, phase.optimizer.weight_decay) == (160_000, 8, "SGD", 5e-4)
     assert phase.schedule == ScheduleSpec("poly", warmup_iterations=1000, warmup_ratio=0.002)
     found = [(p.iterations, p.optimizer.lr, p.schedule.warmup_iterations) for p in (step.quant_phase for step in steps[:3])]
-    assert found == [(8000, pytest.approx(5e-4), 0), (4000, pytest.approx(2.5e-4), 0), (4000, pytest.approx(1.25e-4), 0)]
+    assert found == [(8000, pytest.approx(5e-3), 0), (4000, pytest.approx(2.5e-3), 0), (4000, pytest.approx(1.25e-3), 0)]
 
 
 def test_with_fewer_tasks_the_multipliers_of_the_others_nodes_go(tmp_path):
