@@ -228,12 +228,13 @@ def test_one_of_two_is_killed_and_both_go_on_until_a_signal_stops_them(root, tmp
     _, err = process.communicate(timeout=300)
     assert process.returncode == 143
     assert time.monotonic() - begun < 30
-    killed, _, stopped = err.splitlines()
+    told = err.splitlines()  # Python may add lines of its own about a process that was killed
+    (killed,) = [line for line in told if "was ended by" in line]
     assert killed.endswith("process 1 was ended by SIGKILL, probably by the system, because memory ran out; continuing from the last "
                            "checkpoint (restart 1 of 3)")
     last = max((tmp_path / "run").glob("with-bn-0*.pt"))
     done = load_checkpoint(last).progress.iteration
-    assert stopped == f"with-bn-float: stopped after iteration {done} of 9999; {last} is saved, go on from there with --resume"
+    assert f"with-bn-float: stopped after iteration {done} of 9999; {last} is saved, go on from there with --resume" in told, err
 
 
 def wait_for(process, text):
