@@ -228,7 +228,7 @@ def test_one_of_two_is_killed_and_both_go_on_until_a_signal_stops_them(root, tmp
     _, err = process.communicate(timeout=300)
     assert process.returncode == 143
     assert time.monotonic() - begun < 30
-    told = err.splitlines()  # Python may add lines of its own about a process that was killed
+    told = err.splitlines()  # the process that lives on may tell of its stop before the restart
     (killed,) = [line for line in told if "was ended by" in line]
     assert killed.endswith("process 1 was ended by SIGKILL, probably by the system, because memory ran out; continuing from the last "
                            "checkpoint (restart 1 of 3)")
