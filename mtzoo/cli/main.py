@@ -95,9 +95,10 @@ def is_lost_process(error: Exception) -> bool:
 
 
 def follow() -> int:
-    """Another process has failed and tells why: wait to be ended with it, as torchrun does."""
+    """Another process has failed and tells why: wait to be ended with it, as torchrun does. The command that started both tells more."""
     time.sleep(FOLLOW)
-    tell("error: another process of this training has ended; continue with --resume")
+    if ERROR_FILE is None:
+        tell("error: another process of this training has ended; continue with --resume")
     return 1
 
 
