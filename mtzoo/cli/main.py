@@ -95,7 +95,7 @@ def is_lost_process(error: Exception) -> bool:
 
 
 def follow() -> int:
-    """Another process has failed and tells why: wait to be ended with it, as torchrun does. The command that started both tells more."""
+    """Another process has failed and tells why: wait to be ended with it, as torchrun does. Where mtzoo started both, mtzoo tells."""
     time.sleep(FOLLOW)
     if ERROR_FILE is None:
         tell("error: another process of this training has ended; continue with --resume")
