@@ -1,3 +1,8 @@
+"""The tool that measures training steps."""
+
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,6 +26,17 @@ def test_each_form_trains_a_network_of_its_own(tool, monkeypatch):
     assert len(trained) == len(tool.FORMS)
     assert all(any(p.grad is not None and bool(p.grad.any()) for p in parameters) for parameters in trained)
     assert all(p.grad is None for p in net.parameters())
+
+
+@pytest.mark.slow
+def test_the_memory_of_a_process_is_measured_though_several_threads_are_asked_for():
+    """A forked process would wait for ever for threads that its parent had started."""
+    tool = Path(__file__).resolve().parents[2] / "tools" / "training_speed.py"
+    command = [sys.executable, str(tool), "4pe_fast/multitask_nano", "--hw", "64x64", "--batch", "2", "--threads", "2", "--rounds", "1",
+               "--forms", "float"]
+    out = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout
+    row, = [line.split("│") for line in out.splitlines() if "float" in line]
+    assert int(row[6]) > 0  # MB
 
 
 class _Still:
