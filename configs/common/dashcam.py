@@ -32,9 +32,9 @@ def _masks(folder, masks, weight=1.0, **spec):
     return dict(type="MaskFolder", images=folder + "/images", masks=folder + "/" + masks, weight=weight, **spec)
 
 
-# Weights: how often an image is drawn, beside one of CamVid.
+# Weights: how often an image is drawn, beside one of CamVid. Half of all crops are of dashcam frames, of which a crop shows little.
 sources = dict(
-    dashcam=_boxes("{data_root}/dashcam_cn/train", 5.0), dashcam_val=_boxes("{data_root}/dashcam_cn/val"),
+    dashcam=_boxes("{data_root}/dashcam_cn/train", 12.0), dashcam_val=_boxes("{data_root}/dashcam_cn/val"),
     lights=_boxes("{data_root}/traffic_lights/train", 0.6), lights_val=_boxes("{data_root}/traffic_lights/val"),
     pedestrians=_boxes("{data_root}/penn_fudan/train"), pedestrians_val=_boxes("{data_root}/penn_fudan/val"),
     faces=_boxes("{data_root}/car_parts/train", 0.4), faces_val=_boxes("{data_root}/car_parts/val"),
@@ -72,7 +72,8 @@ _val = dict(
 )
 for _name in _train:
     _classes = _tasks[_name]["classes"]
-    _tasks[_name].update(train=_of(_classes, **_train[_name]), val=_of(_classes, **_val[_name]))
+    _tasks[_name].update(train=_of(_classes, **_train[_name]), val=_of(_classes, **_val[_name]),
+                         boxes=dict(_tasks[_name]["boxes"], nms_iou=0.5))
 _tasks["det_rear"]["loss"] = dict(type="DetectionLoss", weight=0.5)
 
 # CamVid counts traffic lights among signs, and nobody says of its lane paint whether it is solid or dashed.

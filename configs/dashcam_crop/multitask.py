@@ -18,7 +18,7 @@ for _source in sources.values():
     if _source["type"] == "SyntheticScenes":
         _source["size_hw"] = [1080, 1920]
 
-train_geometry.update(crop_hw=[320, 512], scale_range=[0.7, 1.5])
+train_geometry.update(crop_hw=[256, 384], scale_range=[0.6, 1.5], focus_prob=0.9)
 samples_per_epoch = 1600
 env = dict(default_ctx="auto", workers=2, seed=0, amp="auto", cache_mb=3000, checkpoint_interval=100)
 pipeline_test = dict(iterations=6, batch_size=2)
