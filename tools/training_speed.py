@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=FORMS, metavar="FORM", help=f"of {', '.join(FORMS)}; default: all")
     args = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)  # a forked process waits for threads of OpenMP that its parent has started, and it has not
+    torch.set_num_threads(1)  # OpenMP's threads do not survive a fork: a child would wait for them for ever
     net = config_network(load_config(find_config(args.config)))
     images = torch.randint(0, 256, (args.batch, 3, *args.hw), dtype=torch.uint8)
     memory = {form: peak_memory(net, form, images) for form in args.forms}

@@ -12,7 +12,7 @@ with read_base():
 
 tasks = dict(_tasks)
 
-# A third of a frame at a time, at half of its size; nearly a whole one at the smallest scale, so that large cars are seen whole.
+# A third of a frame at a time, at half of its size; a whole one at the smallest scale, so that large cars are seen whole.
 train_geometry = dict(resize_hw=[540, 1140], resize_type="min_max_pairs", crop_hw=[320, 512], scale_range=[0.45, 1.7], focus_prob=0.8)
 deploy_geometry = dict(resized_hw=[540, 960], drop_top=28, input_hw=[512, 960])
 

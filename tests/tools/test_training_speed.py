@@ -10,6 +10,8 @@ import torch
 from mtzoo.models import build_network
 from tests.tiny import tiny_graphs
 
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+
 
 @pytest.fixture
 def tool(load_tool):
@@ -30,10 +32,9 @@ def test_each_form_trains_a_network_of_its_own(tool, monkeypatch):
 
 @pytest.mark.slow
 def test_the_memory_of_a_process_is_measured_though_several_threads_are_asked_for():
-    """A forked process would wait for ever for threads that its parent had started."""
-    tool = Path(__file__).resolve().parents[2] / "tools" / "training_speed.py"
-    command = [sys.executable, str(tool), "4pe_fast/multitask_nano", "--hw", "64x64", "--batch", "2", "--threads", "2", "--rounds", "1",
-               "--forms", "float"]
+    """A forked process would wait for ever for OpenMP threads that its parent had started."""
+    command = [sys.executable, str(TOOLS / "training_speed.py"), "4pe_fast/multitask_nano", "--hw", "64x64", "--batch", "2",
+               "--threads", "2", "--rounds", "1", "--forms", "float"]
     out = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout
     row, = [line.split("│") for line in out.splitlines() if "float" in line]
     assert int(row[6]) > 0  # MB
