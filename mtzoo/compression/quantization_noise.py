@@ -74,4 +74,4 @@ def _power(values: Sequence[Tensor]) -> float:
 
 
 def _quantizers(layer: ConvBNAct) -> list[nn.Module]:
-    return [q for q in (layer.weight_quant, layer.bias_quant, layer.act_quant) if q is not None]
+    return [q for q in (layer.weight_quant, layer.bias_quant, layer.conv_quant, layer.act_quant) if q is not None]

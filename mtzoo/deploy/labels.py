@@ -4,7 +4,8 @@ Bilinear enlargement by a power of two: between the middles of four cells lie up
 weights of its own. With borders as wide as a cell all of a map's corners are one row of memory, read from four places. So enlarging
 is sums of rows, which every runtime computes in float32, also OpenVINO where it takes bf16 for convolutions and Resize. Fine cells are
 decided a few positions at a time and then interleaved: all classes of all pixels are never in memory. The weights are whole numbers and
-the scale is left out, so the sums are exact.
+the scale is left out, so the sums are exact. 8-bit logits go through Round, although they are whole: behind DequantizeLinear alone,
+OpenVINO (2026.4) moves the weights through the sums, in float32 that does not hold them.
 """
 
 from dataclasses import dataclass, replace
@@ -25,11 +26,13 @@ POSITIONS = 4
 @dataclass(frozen=True)
 class Logits:
     """tensor: (N, K f^2, h, w), floats or integers of one scale; factor: f, where the pixels of a cell are channels still, as in front
-    of a PixelShuffle. Argmax does not see the scale, and it moves a quarter of the bytes in front of DequantizeLinear."""
+    of a PixelShuffle. Argmax does not see the scale, and it moves a quarter of the bytes in front of DequantizeLinear. step: the power
+    of two that one step of 8-bit logits is worth; None for others."""
 
     tensor: str
     shape: Shape
     factor: int = 1
+    step: float | None = None
 
 
 def corner_weights(upsample: int) -> np.ndarray:
@@ -60,9 +63,10 @@ def emit_label_map(builder: GraphBuilder, task: str, logits: Logits, decoder: La
 def _emit_one(b: Scope, logits: Logits, decoder: LabelMapDecoder) -> str:
     """The label map of one image, under the scope's own name, which is returned."""
     tensor = logits.tensor
-    if decoder.logit_exponent is not None:  # argmax does not see the scale
-        tensor = b.op("Round", [b.op("Mul", [tensor, b.float(2.0**-decoder.logit_exponent)], "steps")], "rounded")
+    step = logits.step if decoder.logit_exponent is None else 2.0**decoder.logit_exponent
     if decoder.upsample > 1:
+        if step is not None:  # argmax does not see the scale
+            tensor = b.op("Round", [b.op("Mul", [tensor, b.float(1 / step)], "steps")], "rounded")
         _enlarged(b, tensor, logits.shape, decoder.upsample)
         return b.name
     f, (_, channels, height, width) = logits.factor, logits.shape

@@ -36,6 +36,8 @@ def stored_integers(file: DeployFile) -> dict[str, Tensor]:
             if "weight" in exponents:
                 state[f"{layer}.weight"], state[f"{layer}.bias"] = tensors[f"{layer}.weight"], tensors[f"{layer}.bias"]
                 state[f"{layer}.weight_exponent"] = exponent_of(tensors[f"{layer}.weight_scale"]).to(torch.int8)
+            if "conv" in exponents:
+                state[f"{layer}.conv_exponent"] = exponent_of(tensors[f"{layer}.conv.output_scale"]).to(torch.int8)
             if "output" in exponents:
                 state[f"{layer}.output_exponent"] = _output_exponent(layer, exponents, tensors)
             if {key: _plain(state[f"{layer}.{key}_exponent"]) for key in exponents} != exponents:

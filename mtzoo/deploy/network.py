@@ -4,6 +4,7 @@ Quantized form: int8 weights and int32 biases as initializers, standard Quantize
 Leaves that only move integers do so in 8 bits. Of the equal forms this is the one OpenVINO runs fastest (docs/deploy.md).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -120,4 +121,5 @@ def emit_network(builder: GraphBuilder, net: MultiTaskNet, image: str, shapes: M
 def _before_shuffle(writer: NetworkWriter, call: Call) -> Logits:
     """The integers of a result, those in front of it where it is a PixelShuffle."""
     factor, read = (call.module.factor, call.reads[0]) if isinstance(call.module, PixelShuffle) else (1, call.name)
-    return Logits(writer.value(read).tensor, writer.shape(read), factor)
+    scale, _ = writer.value(read).grid
+    return Logits(writer.value(read).tensor, writer.shape(read), factor, scale if math.frexp(scale)[0] == 0.5 else None)

@@ -37,6 +37,9 @@ def reference_network(file: DeployFile) -> MultiTaskNet:
         try:
             if isinstance(call.module, ConvBNAct):
                 _restore(call.name, call.module, arrays)
+                own = f"{call.name}.conv.output_scale"
+                if own in zero_points:
+                    call.module.conv_quant = _quantizer(zero_points[own], float(arrays[own]), signed=True)
             scale = f"{call.name}.output_scale"
             if scale in zero_points:
                 call.module.act_quant = _quantizer(zero_points[scale], float(arrays[scale]), signed=sign[call.name])

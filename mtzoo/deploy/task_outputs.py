@@ -53,8 +53,9 @@ def _logits(task: TaskInfo, info: DeployInfo, outputs: Iterable[str]) -> Form:
 def _emit_label_maps(builder: GraphBuilder, tasks: Sequence[TaskMaps], geometry: DeployGeometry) -> None:
     for task in tasks:
         decoder: LabelMapDecoder = task.decoder
-        logits = Logits(task.maps[LOGITS], task.shapes[LOGITS])
-        emit_label_map(builder, task.task, task.integers.get(LOGITS, logits) if decoder.upsample == 1 else logits, decoder)
+        integers = task.integers.get(LOGITS)
+        floats = Logits(task.maps[LOGITS], task.shapes[LOGITS], step=None if integers is None else integers.step)
+        emit_label_map(builder, task.task, floats if integers is None or decoder.upsample > 1 else integers, decoder)
 
 
 def _boxes(task: TaskInfo, info: DeployInfo) -> Form:

@@ -128,11 +128,18 @@ def grids(program: Program, state: Mapping[str, Tensor]) -> dict[str, Grid]:
 
 
 def _accumulator(call: Call, found: Mapping[str, Grid], state: Mapping[str, Tensor]) -> Grid:
-    """Of the sums of a convolution that rounds nothing; with a skip it is the finer of the two grids."""
+    """Of the sums of a convolution whose result is not rounded; with a skip it is the finer of the two grids."""
     if not isinstance(call.module, ConvBNAct):
         raise UserError(f"layer '{call.name}' has no scale; calibrate or train the network first")
-    exponent = found[call.inputs[0]].exponent + state[f"{call.name}.weight_exponent"].int()
+    rounded = rounded_before_skip(call, state)
+    exponent = found[call.inputs[0]].exponent + state[f"{call.name}.weight_exponent"].int() if rounded is None else rounded.exponent
     return Grid(exponent if call.skip is None else minimum(exponent, found[call.skip].exponent))
+
+
+def rounded_before_skip(call: Call, state: Mapping[str, Tensor]) -> Grid | None:
+    """The grid that a convolution rounds its own result to before the skip is added. None: it does not round it."""
+    exponent = state.get(f"{call.name}.conv_exponent")
+    return None if exponent is None else Grid(exponent.int(), -128, 127)
 
 
 def _shared_grid(call: Call, found: Mapping[str, Grid]) -> Grid:

@@ -24,8 +24,8 @@ Size = int | Sequence[int]
 class ConvBNAct(Activated):
     """y = quantize(activation(bn(conv(x)) + skip)): what an accelerator does between two memory accesses.
 
-    The skip is added inside, in the accumulator, so that a residual costs no rounding of its own. Quantizers are None in
-    a float network; `mtzoo.quantization.prepare` fills them in, `fold` takes `bn` away.
+    The skip is added inside, in the accumulator, so that a residual costs no rounding of its own, unless `conv_quant` rounds what is
+    added to it. Quantizers are None in a float network; `mtzoo.quantization.prepare` fills them in, `fold` takes `bn` away.
 
     kernel_size, stride, dilation: one number, or height and width. padding: zeros around the map: one number, (height, width), or (top,
     left, bottom, right); None keeps the size of the map at stride 1. activation: "none", "relu", "relu6" or "unit" (0 ... 1).
@@ -64,6 +64,7 @@ class ConvBNAct(Activated):
         self.fixed_exponent = UNIT_EXPONENT if activation == "unit" and output_exponent is None else output_exponent
         self.weight_quant: nn.Module | None = None
         self.bias_quant: nn.Module | None = None
+        self.conv_quant: nn.Module | None = None
 
     @property
     def padded_alike(self) -> bool:
@@ -106,7 +107,13 @@ class ConvBNAct(Activated):
         y = conv2d(self.pad(x), weight, bias, conv) if parts is None else self._in_parts(self.pad(x), weight, bias, parts)
         if self.bn is not None:
             y = self.bn(y)
-        return y if skip is None else y + skip
+        return self.add(y, skip)
+
+    def add(self, y: Tensor, skip: Tensor | None) -> Tensor:
+        """y + skip, y rounded before where it is to be; y itself, which may be overwritten, without a skip."""
+        if skip is None:
+            return y
+        return (y if self.conv_quant is None else self.conv_quant(y)) + skip
 
     def _in_parts(self, x: Tensor, weight: Tensor, bias: Tensor | None, parts: Parts) -> Tensor:
         """The sum of a quantized layer too wide for one exact sum, each part rounded before they are added."""
@@ -131,7 +138,7 @@ class ConvBNAct(Activated):
 
     def strip(self) -> None:
         super().strip()
-        self.weight_quant = self.bias_quant = None
+        self.weight_quant = self.bias_quant = self.conv_quant = None
 
     def signed(self, inputs: Sequence[bool]) -> bool:
         return not self.relu

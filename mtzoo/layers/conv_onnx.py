@@ -1,6 +1,7 @@
 """A convolution as ONNX: int8 weights and int32 biases as initializers, standard QuantizeLinear and DequantizeLinear around them."""
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -31,11 +32,20 @@ def emit_conv(writer: Writer, name: str, layer: "ConvBNAct", source: str, skip: 
         stored = [b.initializer(f"{name}.bn_{key}", to_numpy(getattr(layer.bn, part))) for key, part in BN_PARTS.items()]
         y = b.op("BatchNormalization", [y, *stored], attributes={"epsilon": layer.bn.eps})
     if skip is not None:
-        y = b.op("Add", [y, writer.as_float(skip) if parts is None else whole_times_scale(writer, skip)])
+        y = _plus(writer, name, layer, y, skip, whole=parts is not None)
     y = layer.emit_activation(writer, y)
     if writer.quantized and layer.act_quant is not None and _has_one_bias(layer):
         y = _in_whole_steps(writer, y, float(layer.act_quant.scale))
     return writer.rounded(name, y, layer.act_quant)
+
+
+def _plus(writer: Writer, name: str, layer: "ConvBNAct", y: str, skip: str, *, whole: bool) -> str:
+    """The sum with the skip, `y` rounded before where the layer rounds it. whole: write the skip without DequantizeLinear."""
+    add = partial(writer.builder.op, "Add")
+    if layer.conv_quant is not None and writer.quantized:
+        own = writer.rounded(f"{name}.conv", y, layer.conv_quant)
+        return add([whole_times_scale(writer, own), whole_times_scale(writer, writer.value(skip))])
+    return add([y, whole_times_scale(writer, writer.value(skip)) if whole else writer.as_float(skip)])
 
 
 def _has_one_bias(layer: "ConvBNAct") -> bool:

@@ -68,7 +68,7 @@ class RepConvBNAct(ConvBNAct):
             return super().accumulate(x, skip)
         rounds = self.weight_quant is not None and self.weight_quant.enabled
         y = self._branches(x) if self.training and not rounds else self._merged(x)
-        return y if skip is None else y + skip
+        return self.add(y, skip)
 
     def _branches(self, x: Tensor) -> Tensor:
         y = self.bn(self.conv(x)) + self.point_bn(self.point(x))
@@ -91,5 +91,6 @@ class RepConvBNAct(ConvBNAct):
         weight, bias = self.folded()
         made.conv.weight.copy_(weight)
         made.conv.bias.copy_(bias)
-        made.weight_quant, made.act_quant, made.sources = self.weight_quant, self.act_quant, self.sources
+        made.weight_quant, made.conv_quant, made.act_quant = self.weight_quant, self.conv_quant, self.act_quant
+        made.sources = self.sources
         return made

@@ -36,7 +36,7 @@ class Sum(Activated):
         return sum(grid.largest for grid in inputs) / min(float(grid.scale) for grid in inputs)
 
     def emit(self, writer: Writer, name: str, reads: Sequence[str]) -> Value:
-        terms = [whole_times_scale(writer, read) if writer.quantized else writer.as_float(read) for read in reads]
+        terms = [whole_times_scale(writer, writer.value(read)) if writer.quantized else writer.as_float(read) for read in reads]
         y = reduce(lambda a, b: writer.builder.op("Add", [a, b]), terms)
         return writer.rounded(name, self.emit_activation(writer, y), self.act_quant)
 

@@ -90,14 +90,14 @@ def scaled_back(writer: Writer, y: str) -> str:
     return writer.builder.op("Mul", [y, writer.builder.float(1 / APART)])
 
 
-def whole_times_scale(writer: Writer, read: str) -> str:
+def whole_times_scale(writer: Writer, value: Value) -> str:
     """A result as float tensor by Cast, Round and Mul, which change no integer, in place of DequantizeLinear in front of a sum.
 
     Behind DequantizeLinear, OpenVINO's low-precision passes (2026.4) move scales through the sum, and a convolution in front of it
     takes the sum in before it has rounded. Where int8 kernels run (VNNI, AMX), most values of such sums came out wrong, and with a skip
     of a layer in parts some of ResNet-18's a step off. The passes do not see through Round.
     """
-    value, b = writer.value(read), writer.builder
+    b = writer.builder
     if value.grid is None:
         return value.tensor
     integers = b.op("Cast", [value.tensor], attributes={"to": FLOAT})

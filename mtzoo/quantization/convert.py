@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from mtzoo.graph import IMAGES, Program, grids, read_program
+from mtzoo.graph import IMAGES, Program, grids, read_program, rounded_before_skip
 from mtzoo.layers import IMAGE_GRID, ConvBNAct
 from mtzoo.quantization.integer import IntegerConv, IntegerLeaf, IntegerNet
 from mtzoo.quantization.state import IntegerState, integer_state
@@ -36,7 +36,8 @@ def build_integer_net(program: Program, state: IntegerState) -> IntegerNet:
         if isinstance(call.module, ConvBNAct):
             steps[call.name] = IntegerConv(call.name, call.module, state[f"{call.name}.weight"], state[f"{call.name}.bias"],
                                            weight_exponent=state[f"{call.name}.weight_exponent"], source=grid[call.inputs[0]],
-                                           skip=None if call.skip is None else grid[call.skip], output=grid[call.name])
+                                           skip=None if call.skip is None else grid[call.skip], output=grid[call.name],
+                                           rounded=rounded_before_skip(call, state))
         else:
             steps[call.name] = IntegerLeaf(call.name, call.module, [grid[name] for name in call.inputs], grid[call.name])
     return IntegerNet(program, steps)

@@ -23,21 +23,26 @@ class IntegerConv(nn.Module):
     """clamp(round(((w * x + b) 2^p + skip 2^q) 2^-r)), with shifts per channel: p, q >= 0, r of any sign.
 
     A layer that is too wide for one sum within 2^24 is computed in parts over its input channels, see `mtzoo.ops.parts`. The clamp is
-    the ReLU, too. source, skip: grids of the inputs; output: grid of the result; an accumulator stays as it is. largest: (C_out,)
-    the largest |sum|. Raises UserError where it could pass 2^24.
+    the ReLU, too. source, skip: grids of the inputs; output: grid of the result; an accumulator stays as it is. rounded: the
+    8-bit grid that w * x + b is rounded to before the skip is added. largest: (C_out,) the largest |sum|. Raises UserError where it
+    could pass 2^24.
     """
 
     def __init__(self, name: str, layer: ConvBNAct, weight: Tensor, bias: Tensor, *, weight_exponent: Tensor,
-                 source: Grid, skip: Grid | None, output: Grid) -> None:
+                 source: Grid, skip: Grid | None, output: Grid, rounded: Grid | None = None) -> None:
         super().__init__()
         conv = layer.conv
         self.pad = layer.pad
         self.stride, self.padding, self.dilation, self.groups = conv.stride, conv.padding, conv.dilation, conv.groups
         self.output, self.exact = output, output.low is None
         own = source.exponent + weight_exponent.int()  # (C_out,) grid of the products
-        self.parts = exact_parts(name, weight, bias, own, source, skip, self.groups)
+        self.parts = exact_parts(name, weight, bias, own, source, skip if rounded is None else None, self.groups)
         self.largest = self.parts.largest
         own = own + self.parts.shift
+        self.rounded = rounded
+        self.register_buffer("shift_own", None if rounded is None else (rounded.exponent - own).view(-1, 1, 1))
+        if rounded is not None:
+            own, self.largest = rounded.exponent, _largest_rounded(name, rounded, skip, len(weight))
         fine = own if skip is None else torch.minimum(own, skip.exponent)
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)
@@ -48,7 +53,10 @@ class IntegerConv(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
         """x (N, C_in, H, W) uint8 or int8 -> (N, C_out, H / stride, W / stride) of the output grid's dtype."""
-        total = self.accumulate(x) << self.align
+        total = self.accumulate(x)
+        if self.rounded is not None:
+            total = requantize(total, self.shift_own, self.rounded.low, self.rounded.high)
+        total = total << self.align
         if skip is not None:
             total += skip.int() << self.align_skip
         if self.exact:
@@ -83,6 +91,15 @@ def exact_parts(name: str, weight: Tensor, bias: Tensor, own: Tensor, source: Gr
     channel = int(largest.argmax())
     raise UserError(f"layer '{name}', channel {channel}: its sum can reach {largest[channel]:.0f}, above 2^24 = {EXACT_LIMIT}; float32 "
                     "executors would not be exact. Train with weight decay, use weight_bits=7, or fewer input channels")
+
+
+def _largest_rounded(name: str, rounded: Grid, skip: Grid, channels: int) -> Tensor:
+    """(channels,) the largest |sum| of two grids of 8 bits, in steps of the finer. Raises UserError where it could pass 2^24."""
+    largest = (rounded.largest + skip.largest) / min(float(rounded.scale), float(skip.scale))
+    if largest > EXACT_LIMIT:
+        raise UserError(f"layer '{name}': its sum with the skip can reach {largest:.0f} steps, above 2^24 = {EXACT_LIMIT}; "
+                        "their scales are too far apart. Take quantization.skip_sum='accumulator'")
+    return torch.full((channels,), largest, dtype=torch.float64)
 
 
 class IntegerLeaf(nn.Module):

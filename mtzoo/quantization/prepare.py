@@ -90,6 +90,8 @@ def _attach_activations(program: Program, rounding: Sequence[Call], quantized: d
         config = quantized.get(call.name)
         if config is not None and _rounds(call.module, config):
             call.module.act_quant = build_act_quant(config, signed=sign[call.name], fixed_exponent=call.module.fixed_exponent)
+        if config is not None and call.skip is not None and config.skip_sum == "quantized":
+            call.module.conv_quant = build_act_quant(config, signed=True)
     modules = {call.name: call.module for call in program.calls}
     for group in sharing_groups(program):
         if all(name in quantized for name in group) and len({quantized[name].activation_bits for name in group}) == 1:
@@ -134,7 +136,8 @@ def _attach_weights(program: Program, quantized: dict[str, QConfig]) -> None:
         call.module.weight_quant = weight
         source, *skip = call.module.sources
         if source is not None:
-            weight.accumulator = Accumulator(conv, weight, source, skip[0] if skip else None)
+            added = skip[0] if skip and call.module.conv_quant is None else None
+            weight.accumulator = Accumulator(conv, weight, source, added)
             call.module.bias_quant = BiasFakeQuant(weight.accumulator)
 
 
@@ -164,8 +167,8 @@ def set_fake_quant(net: nn.Module, enabled: bool) -> None:
 
 def unobserved(net: nn.Module) -> list[str]:
     """Layers whose activation quantizer has not seen anything yet."""
-    return [name for name, m in net.named_modules() if isinstance(m, Leaf) and m.act_quant is not None
-            and float(m.act_quant.scale) == 0]
+    return [name for name, m in net.named_modules() if isinstance(m, Leaf)
+            and any(isinstance(q, ActFakeQuant) and float(q.scale) == 0 for q in m.children())]
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ CHOICES = {
     "weight_granularity": ("channel", "tensor"),
     "observer": OBSERVERS,
     "head_output": ("accumulator", "quantized"),
+    "skip_sum": ("accumulator", "quantized"),
 }
 OP_TYPES = ("conv2d", "group_conv2d")
 
@@ -36,6 +37,8 @@ class QConfig:
         not_quant_pattern: fnmatch patterns of module paths that stay in float, e.g. `"nodes.seg_head.blocks.*"`.
         int16_pattern: fnmatch patterns of module paths with 16-bit weights and activations. Float takes precedence.
         head_output: The last convolution of a head keeps its 32-bit sum (`"accumulator"`), or is rounded to 8 bits (`"quantized"`).
+        skip_sum: A skip is added to a convolution's 32-bit sum (`"accumulator"`), or to its result rounded to 8 bits (`"quantized"`).
+            With that and 8-bit heads no float leaves a convolution, and OpenVINO's default precision gives the same answers.
         max_lost_bits: The bits that the weights of a wide layer may lose, on average over its channels, so that its sum stays exact.
             Beyond that, the layer is computed in parts.
 
@@ -55,6 +58,7 @@ class QConfig:
     not_quant_pattern: tuple[str, ...] = ()
     int16_pattern: tuple[str, ...] = ()
     head_output: str = "accumulator"
+    skip_sum: str = "accumulator"
     max_lost_bits: float = 0.0
 
     def __post_init__(self) -> None:

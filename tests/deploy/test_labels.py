@@ -50,6 +50,19 @@ def test_label_maps_are_those_of_the_reference(runtime, upsample, levels):
     np.testing.assert_array_equal(run(decoder, logits, runtime), wanted)
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_8_bit_logits_of_many_ties(runtime):
+    """Without their step, OpenVINO decided 20 of 38,400 pixels otherwise."""
+    logits = np.random.default_rng(0).integers(-6, 6, (1, 5, 40, 60), endpoint=True).astype(np.float32) / 2
+    builder, decoder = GraphBuilder(), LabelMapDecoder(upsample=4, stride=4)
+    builder.add_input("logits", np.float32, logits.shape)
+    scale, zero = builder.initializer("scale", np.float32(0.5)), builder.constant(np.int8(0))
+    floats = builder.op("DequantizeLinear", [builder.op("QuantizeLinear", ["logits", scale, zero]), scale, zero])
+    emit_label_map(builder, "seg", Logits(floats, logits.shape, step=0.5), decoder)
+    found = run_model(builder.model("labels"), {"logits": logits}, runtime)["seg.labels"][:, 0]
+    np.testing.assert_array_equal(found, label_map(torch.from_numpy(logits), decoder).numpy())
+
+
 @pytest.mark.parametrize("runtime", [*RUNTIMES, PLAIN])
 @pytest.mark.parametrize("upsample", [4, 8])
 def test_logits_that_would_not_fit_are_rounded_as_in_the_reference(runtime, upsample):

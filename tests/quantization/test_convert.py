@@ -42,8 +42,8 @@ def step_two(net: MultiTaskNet, x: Tensor, qconfigs: QConfigMap = QConfigMap(), 
 
 
 @pytest.mark.parametrize("config", [QConfig(), QConfig(weight_bits=7, observer="mse"),
-                                    QConfig(weight_granularity="tensor", head_output="quantized")],
-                         ids=["default", "7bit", "tensor"])
+                                    QConfig(weight_granularity="tensor", head_output="quantized"), QConfig(skip_sum="quantized")],
+                         ids=["default", "7bit", "tensor", "rounded sums"])
 def test_integers_equal_fake_quant(net: MultiTaskNet, x: Tensor, config: QConfig) -> None:
     step_two(net, x, QConfigMap(config))
     new = images(2, seed=1)
@@ -77,8 +77,10 @@ def test_freezing_is_idempotent_and_training_on_moves_no_scale(net: MultiTaskNet
     assert all(torch.equal(net.state_dict()[k], v) for k, v in before.items())
 
 
-def test_both_networks_come_back_from_the_integers_alone(net: MultiTaskNet, x: Tensor) -> None:
-    step_two(net, x, QConfigMap(overrides={"seg_head": QConfig(head_output="quantized")}))
+@pytest.mark.parametrize("skip_sum", ["accumulator", "quantized"])
+def test_both_networks_come_back_from_the_integers_alone(net: MultiTaskNet, x: Tensor, skip_sum: str) -> None:
+    heads, sums = QConfig(head_output="quantized"), QConfig(skip_sum=skip_sum)
+    step_two(net, x, QConfigMap(overrides={"seg_head": heads, "backbone": sums}))
     state = integer_state(net)
     assert {v.dtype for v in state.values()} == {torch.int8, torch.int32}
     fresh, new = build_network(tiny_graphs()), images(1, seed=2)
@@ -107,12 +109,29 @@ def test_a_sum_beyond_the_bound_names_layer_channel_and_value(net: MultiTaskNet,
         build_integer_net(read_program(net), state)
 
 
+def test_a_sum_of_scales_too_far_apart(net: MultiTaskNet, x: Tensor) -> None:
+    state = integer_state(step_two(net, x, QConfigMap(QConfig(skip_sum="quantized"))))
+    layer = next(name.removesuffix(".conv_exponent") for name in state if name.endswith(".conv_exponent"))
+    state[f"{layer}.conv_exponent"].fill_(20)
+    with pytest.raises(UserError, match=rf"'{layer}': its sum with the skip can reach \d{{8,}} steps.*skip_sum"):
+        build_integer_net(read_program(net), state)
+
+
 def test_state_of_another_network_is_an_error(net: MultiTaskNet, x: Tensor) -> None:
     state = integer_state(step_two(net, x))
     missing = {k: v for k, v in state.items() if not k.endswith("stem.bias")}
     other_shape = state | {"nodes.backbone.stem.weight": state["nodes.backbone.stem.weight"][:4]}
     for broken, message in ((missing, "has no 'nodes.backbone.stem.bias'"), (state | {"x.weight": torch.zeros(1)}, "'x.weight'"),
                             (other_shape, r"shape \(4, 3, 3, 3\)")):
+        with pytest.raises(UserError, match=message):
+            load_integer_state(build_network(tiny_graphs()), broken)
+
+
+def test_a_state_with_some_of_its_rounded_sums(net: MultiTaskNet, x: Tensor) -> None:
+    state = integer_state(step_two(net, x, QConfigMap(QConfig(skip_sum="quantized"))))
+    name = next(name for name in state if name.endswith(".conv_exponent"))
+    for broken, message in (({k: v for k, v in state.items() if k != name}, f"has no '{name}'"),
+                            (state | {name: torch.zeros(3, dtype=torch.int8)}, rf"'{name}' has the shape \(3,\)")):
         with pytest.raises(UserError, match=message):
             load_integer_state(build_network(tiny_graphs()), broken)
 
