@@ -7,6 +7,10 @@ from onnx import TensorProto, numpy_helper
 SAFE_WEIGHT = 64  # 255 * 64 * 2 = 32640 fits into 16 bits with a sign
 WIDE_SUMS = "u8s8-dot-product-32bit"
 """Products of uint8 and int8 have to be summed in 32 bits. x86 without VNNI sums pairs of them in 16 bits, which saturate."""
+FLOAT_MAPS = "float32-maps"
+"""Some sums leave their convolution as float32, for a skip or to the outputs, so the runtime must not compute in bf16 or fp16."""
+WITHIN_KERNEL = ("Relu", "Clip", "Mul", "Round")
+"""What runtimes do to a sum before the convolution writes it."""
 
 
 def largest_weights(model: onnx.ModelProto) -> dict[str, int]:
@@ -51,4 +55,18 @@ def weight_bits(model: onnx.ModelProto) -> int | None:
 
 def requirements(model: onnx.ModelProto) -> tuple[str, ...]:
     """What a runtime must be able to do to compute the model in int8 as it is."""
-    return (WIDE_SUMS,) if unsafe_weights(model) else ()
+    return (*((WIDE_SUMS,) if unsafe_weights(model) else ()), *((FLOAT_MAPS,) if float_results(model) else ()))
+
+
+def float_results(model: onnx.ModelProto) -> list[str]:
+    """The convolutions whose results are not integers of 8 bits at once. In float16 and bfloat16 these are not exact."""
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in model.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+
+    def rounded(name: str) -> bool:
+        return bool(readers.get(name)) and all(
+            node.op_type == "QuantizeLinear" or node.op_type in WITHIN_KERNEL and rounded(node.output[0]) for node in readers[name])
+
+    return [node.name for node in model.graph.node if node.op_type == "Conv" and not rounded(node.output[0])]

@@ -18,6 +18,7 @@ from mtzoo.runtime.columns import image_in_columns
 from mtzoo.runtime.joined import join_neighbours
 from mtzoo.runtime.model_cache import Options, compile_model
 from mtzoo.runtime.regroup import regroup
+from mtzoo.runtime.rounded_late import round_behind_concat
 from mtzoo.runtime.saturation import loses_sums, probe_model
 from mtzoo.runtime.shuffles import shuffles_in_weights
 from mtzoo.runtime.wide_integers import wide_integers_as_floats
@@ -151,7 +152,8 @@ class OpenVinoExecutor(OpenVinoModel):
         unsafe = set() if as_is else _saturating("openvino", model)
         self.float_layers = len(unsafe)
         form = bake_weights(model, unsafe)
-        form = wide_integers_as_floats(regroup(join_neighbours(shuffles_in_weights(image_in_columns(form) if columns else form))))
+        form = shuffles_in_weights(image_in_columns(form) if columns else form)
+        form = wide_integers_as_floats(regroup(join_neighbours(round_behind_concat(form))))
         super().__init__(serialized(form), [output.name for output in model.graph.output], options, cache_folder)
 
 
