@@ -38,6 +38,24 @@ def frozen():
 
 
 @pytest.fixture(scope="session")
+def frozen_sums():
+    """The same with 32-bit sums at the end of heads and in front of skips; do not change it."""
+    from tests.deploy.helpers import SUMS, frozen_net
+
+    return frozen_net(SUMS)
+
+
+@pytest.fixture(scope="session")
+def sums_path(frozen_sums, tmp_path_factory):
+    """The deploy model of `frozen_sums`; do not change it."""
+    from tests.deploy.helpers import export
+
+    path = tmp_path_factory.mktemp("sums") / "tiny.onnx"
+    export(frozen_sums, path, 3, postprocess=True)
+    return path
+
+
+@pytest.fixture(scope="session")
 def model_path(frozen, tmp_path_factory):
     """A deploy model with post-processing; do not change it."""
     from tests.deploy.helpers import export

@@ -259,7 +259,8 @@ def graphs_of(lowered: Lowered) -> dict[str, list[NodeSpec]]:
 def calibrated(folded: MultiTaskNet, batches: "PixelBatches", observer: str, corrections: Corrections,
                weight_bits: int = 8, on_progress: Callable[[int, int], None] | None = None) -> MultiTaskNet:
     """A fake-quant network of `Foreign.folded_on`, with ranges observed on `batches`, which are on its device."""
-    return quantize(folded, QConfigMap(QConfig(observer=observer, weight_bits=weight_bits)), batches, corrections, on_progress)
+    config = QConfig(observer=observer, weight_bits=weight_bits, head_output="accumulator", skip_sum="accumulator")
+    return quantize(folded, QConfigMap(config), batches, corrections, on_progress)
 
 
 class PixelBatches(Sequence[Tensor]):

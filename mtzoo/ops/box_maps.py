@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterable
 
+CLS_EXPONENT, BOX_EXPONENT = -4, -5
+"""Of the scales of 8-bit maps: logits in steps of 1/16 within -8 ... 8, raw distances in steps of 1/32 within -4 ... 4. Their ranges
+are not observed: most places show background, whose logits and distances mean nothing, and the few objects would be clipped."""
 RAW_LIMIT = 6.0  # raw distances are clamped to +-RAW_LIMIT before exp: at most stride * 403 pixels
 
 

@@ -12,8 +12,8 @@ CHOICES = {
     "scale_mode": ("power_of_two", "float"),
     "weight_granularity": ("channel", "tensor"),
     "observer": OBSERVERS,
-    "head_output": ("accumulator", "quantized"),
-    "skip_sum": ("accumulator", "quantized"),
+    "head_output": ("quantized", "accumulator"),
+    "skip_sum": ("quantized", "accumulator"),
 }
 OP_TYPES = ("conv2d", "group_conv2d")
 
@@ -36,9 +36,9 @@ class QConfig:
         op_types: The convolutions that are quantized: `"conv2d"` (one group), `"group_conv2d"` (several). Others stay in float.
         not_quant_pattern: fnmatch patterns of module paths that stay in float, e.g. `"nodes.seg_head.blocks.*"`.
         int16_pattern: fnmatch patterns of module paths with 16-bit weights and activations. Float takes precedence.
-        head_output: The last convolution of a head keeps its 32-bit sum (`"accumulator"`), or is rounded to 8 bits (`"quantized"`).
-        skip_sum: A skip is added to a convolution's 32-bit sum (`"accumulator"`), or to its result rounded to 8 bits (`"quantized"`).
-            With that and 8-bit heads no float leaves a convolution, and OpenVINO's default precision gives the same answers.
+        head_output: The last convolution of a head is rounded to 8 bits (`"quantized"`), or keeps its 32-bit sum (`"accumulator"`).
+        skip_sum: A skip is added to a convolution's result rounded to 8 bits (`"quantized"`), or to its 32-bit sum (`"accumulator"`).
+            With both `"quantized"` no float leaves a convolution, and runtimes that compute floats in bf16 give the same answers.
         max_lost_bits: The bits that the weights of a wide layer may lose, on average over its channels, so that its sum stays exact.
             Beyond that, the layer is computed in parts.
 
@@ -57,8 +57,8 @@ class QConfig:
     op_types: tuple[str, ...] = OP_TYPES
     not_quant_pattern: tuple[str, ...] = ()
     int16_pattern: tuple[str, ...] = ()
-    head_output: str = "accumulator"
-    skip_sum: str = "accumulator"
+    head_output: str = "quantized"
+    skip_sum: str = "quantized"
     max_lost_bits: float = 0.0
 
     def __post_init__(self) -> None:

@@ -154,12 +154,13 @@ def load_integer_state(net: nn.Module, state: IntegerState) -> None:
 
 
 def _stored_qconfigs(program: Program, state: IntegerState) -> QConfigMap:
-    """Of the nodes that differ from the default in what is rounded."""
+    """What is rounded in each node."""
+    nodes = {node_of(call.name) for call in program.convs}
     heads = {node_of(call.name) for call in program.convs
              if call.module.output == "accumulator" and f"{call.name}.output_exponent" in state}
     sums = _nodes_with_rounded_sums(program.convs, state)
     return QConfigMap(overrides={node: QConfig(head_output="quantized" if node in heads else "accumulator",
-                                               skip_sum="quantized" if node in sums else "accumulator") for node in heads | sums})
+                                               skip_sum="quantized" if node in sums else "accumulator") for node in nodes})
 
 
 def _nodes_with_rounded_sums(calls: Iterable[Call], state: IntegerState) -> set[str]:

@@ -14,11 +14,14 @@ from mtzoo.layers import normalize_image
 from mtzoo.models import MultiTaskNet, build_network
 from mtzoo.ops.geometry import DeployGeometry
 from mtzoo.postprocess.decoders import BoxDecoder, LabelMapDecoder
-from mtzoo.quantization import calibrate, fold_bn, freeze, prepare
+from mtzoo.quantization import QConfig, QConfigMap, calibrate, fold_bn, freeze, prepare
 from mtzoo.runtime.executors import build_executor
 from tests.quantization.helpers import images, randomize
 from tests.tiny import tiny_graphs
 
+DEFAULT = QConfigMap()
+SUMS = QConfigMap(QConfig(head_output="accumulator", skip_sum="accumulator"))
+"""Heads end in 32-bit sums, and skips are added to such."""
 RUNTIMES = ("onnxruntime", "openvino")
 NETWORK_RUNTIMES = ("onnxruntime", pytest.param("openvino", marks=pytest.mark.slow))  # compiling a network takes it seconds
 HW = (64, 96)
@@ -39,17 +42,17 @@ def float_net() -> MultiTaskNet:
     return net.eval()
 
 
-def prepared_net() -> MultiTaskNet:
+def prepared_net(qconfigs: QConfigMap = DEFAULT) -> MultiTaskNet:
     """Step 0: fake-quant, BN live."""
     net = float_net()
-    prepare(net)
+    prepare(net, qconfigs)
     calibrate(net, [normalize_image(images())])
     return net.eval()
 
 
-def frozen_net() -> MultiTaskNet:
+def frozen_net(qconfigs: QConfigMap = DEFAULT) -> MultiTaskNet:
     """Steps 2 and 3: BN folded, everything on its grid."""
-    net = prepared_net()
+    net = prepared_net(qconfigs)
     fold_bn(net, ["nodes.*"])
     freeze(net)
     return net

@@ -8,6 +8,7 @@ import pytest
 
 from mtzoo.deploy.file import read_deploy_file
 from mtzoo.errors import UserError
+from mtzoo.ops.box_maps import CLS_EXPONENT
 from tests.deploy.helpers import GEOMETRY, HW, TASKS, export, float_net, prepared_net
 
 DETECTION = {"det.boxes": ("float32", (1, 20, 4)), "det.scores": ("float32", (1, 20)), "det.classes": ("int32", (1, 20)),
@@ -54,7 +55,8 @@ def test_scales_are_told_as_exponents(model_path):
     layer = "nodes.backbone.stem"
     np.testing.assert_array_equal(tensors[f"{layer}.weight_scale"], np.exp2(file.info.exponents[layer]["weight"]))
     assert tensors[f"{layer}.output_scale"] == 2.0 ** file.info.exponents[layer]["output"]
-    assert "output" not in file.info.exponents["nodes.seg_head.classify"]
+    exponents = file.info.exponents["nodes.det_head.cls.0"]
+    assert exponents["output"] == CLS_EXPONENT
 
 
 def test_info_survives_the_file(model_path):

@@ -17,7 +17,7 @@ from mtzoo.postprocess.label_map import label_map
 from mtzoo.quantization import convert, fold_bn, freeze
 from mtzoo.runtime.model import DeployModel
 from mtzoo.runtime.verify import verify
-from tests.deploy.helpers import HW, TASKS, prepared_net, spec
+from tests.deploy.helpers import HW, SUMS, TASKS, prepared_net, spec
 from tests.quantization.helpers import images
 
 DECODER = LabelMapDecoder(upsample=4)
@@ -25,7 +25,7 @@ DECODER = LabelMapDecoder(upsample=4)
 
 def frozen_net_of_large_sums():
     """The classes' logits are all higher by the same: they are compared as before, but in numbers of 22 bits and more."""
-    net = prepared_net()
+    net = prepared_net(SUMS)
     fold_bn(net, ["nodes.*"])
     with torch.no_grad():
         net.nodes["seg_head"].classify.conv.bias.add_(2.0**12)
@@ -46,20 +46,20 @@ def path(large, tmp_path_factory):
     return path
 
 
-def test_logits_stay_within_their_bound(frozen):
-    largest, exponent = convert(frozen).bound("seg", "logits")
-    logits = network_outputs(frozen, images())["seg"]["logits"] * torch.exp2(-exponent.float()).view(-1, 1, 1)
+def test_logits_stay_within_their_bound(frozen_sums):
+    largest, exponent = convert(frozen_sums).bound("seg", "logits")
+    logits = network_outputs(frozen_sums, images())["seg"]["logits"] * torch.exp2(-exponent.float()).view(-1, 1, 1)
     assert torch.equal(logits, logits.round())
     reached = logits.abs().amax((0, 2, 3)).double()
     assert (reached > 1).all()
     assert (reached <= largest).all()
 
 
-def test_what_fits_is_not_rounded(frozen):
-    largest, _ = convert(frozen).bound("seg", "logits")
+def test_what_fits_is_not_rounded(frozen_sums):
+    largest, _ = convert(frozen_sums).bound("seg", "logits")
     assert largest.max() * 2 ** bilinear_bits(2) <= EXACT_LIMIT
     decoders = {name: task.decoder for name, task in TASKS.items()}
-    assert exact_decoders(frozen, decoders) == decoders
+    assert exact_decoders(frozen_sums, decoders) == decoders
 
 
 def test_what_does_not_fit_is_rounded_until_it_does(large):

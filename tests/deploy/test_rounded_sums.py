@@ -1,4 +1,4 @@
-"""A network of which no float leaves a convolution: 8-bit heads, and results rounded before a skip is added."""
+"""The default: no float leaves a convolution. Heads have 8 bits, and results are rounded before a skip is added."""
 
 from pathlib import Path
 
@@ -9,26 +9,19 @@ import torch
 from mtzoo.deploy.file import read_deploy_file
 from mtzoo.deploy.load import network_outputs, stored_integers
 from mtzoo.deploy.reference import reference_network
-from mtzoo.layers import ConvBNAct, normalize_image
+from mtzoo.deploy.requirements import FLOAT_MAPS
+from mtzoo.layers import ConvBNAct
 from mtzoo.models import MultiTaskNet
-from mtzoo.quantization import QConfig, QConfigMap, calibrate, fold_bn, freeze, integer_state, prepare
+from mtzoo.quantization import QConfig, QConfigMap, integer_state
 from mtzoo.runtime.every_executor import DefaultOpenVinoExecutor
 from mtzoo.runtime.executors import OnnxRuntimeExecutor
-from tests.deploy.helpers import export, float_net
+from tests.deploy.helpers import export, frozen_net
 from tests.quantization.helpers import images
-
-NO_FLOATS = QConfig(skip_sum="quantized", head_output="quantized", weight_bits=7)
-"""Weights of 7 bits, so that int8 kernels of CPUs without VNNI are exact, too."""
 
 
 @pytest.fixture(scope="module")
 def net() -> MultiTaskNet:
-    net = float_net()
-    fold_bn(net, ["nodes.*"])
-    prepare(net, QConfigMap(NO_FLOATS))
-    calibrate(net, [normalize_image(images())])
-    freeze(net)
-    return net.eval()
+    return frozen_net(QConfigMap(QConfig(weight_bits=7)))  # so that int8 kernels of CPUs without VNNI are exact, too
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +35,15 @@ def test_the_network_has_such_sums(net: MultiTaskNet) -> None:
     rounded = [name for name, layer in net.named_modules() if isinstance(layer, ConvBNAct) and layer.conv_quant is not None]
     assert len(rounded) > 4
     assert {f"{name}.conv_exponent" for name in rounded} < integer_state(net).keys()
+
+
+def test_the_file_says_what_it_needs(path: Path) -> None:
+    assert read_deploy_file(path).info.requires == ()
+
+
+@pytest.mark.parametrize("config", [QConfig(head_output="accumulator"), QConfig(skip_sum="accumulator")], ids=["heads", "skips"])
+def test_32_bit_sums_need_float32(config: QConfig, tmp_path: Path) -> None:
+    assert FLOAT_MAPS in export(frozen_net(QConfigMap(config)), tmp_path / "model.onnx", 3, postprocess=True).requires
 
 
 def test_the_file_gives_the_integers_and_the_network_back(net: MultiTaskNet, path: Path) -> None:

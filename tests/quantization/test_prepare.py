@@ -1,5 +1,4 @@
 import copy
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,7 +120,7 @@ def test_patterns_and_op_types_leave_layers_in_float(net: MultiTaskNet, x: Tenso
 
 
 def test_a_head_overrides_the_default(net: MultiTaskNet) -> None:
-    prepare(net, QConfigMap(overrides={"seg_head": replace(QConfig(), weight_bits=7, head_output="quantized")}))
+    prepare(net, QConfigMap(QConfig(head_output="accumulator"), {"seg_head": QConfig(weight_bits=7)}))
     assert net.nodes["seg_head"].classify.weight_quant.limit == 63
     assert net.nodes["seg_head"].classify.act_quant.signed
     assert net.nodes["det_head"].cls[0].weight_quant.limit == 127

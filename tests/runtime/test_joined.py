@@ -54,8 +54,8 @@ def test_neighbours_are_one_convolution(convs, more, left):
         np.testing.assert_array_equal(found, wanted)
 
 
-def test_classes_and_boxes_of_a_level_are_one(model_path):
-    model = read_deploy_file(model_path).model
+def test_classes_and_boxes_of_a_level_are_one(sums_path):
+    model = read_deploy_file(sums_path).model
     convs = [sum(node.op_type == "Conv" for node in m.graph.node) for m in (model, join_neighbours(model))]
     levels = sum(name.startswith("det.cls_s") for node in model.graph.node for name in node.output)
     assert convs[0] - convs[1] == levels > 1

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from mtzoo.layers import ConvBNAct
 from mtzoo.models.heads.select import select_levels
 from mtzoo.models.vargnet.blocks import SeparableGroupConv
+from mtzoo.ops.box_maps import BOX_EXPONENT, CLS_EXPONENT
 from mtzoo.registry import NODES
 from mtzoo.structures import FeatureSpec
 
@@ -41,8 +42,9 @@ class PerLocationDetectionHead(nn.Module):
         for channels in (spec.channels for spec in specs):
             tower = [SeparableGroupConv(channels, channels, group_base=group_base, factor=factor) for _ in range(depth)]
             self.towers.append(nn.Sequential(*tower))
-            self.cls.append(ConvBNAct(channels, num_classes, 1, activation="none", bn=False, output="accumulator"))
-            self.box.append(ConvBNAct(channels, 4, 1, activation="none", bn=False, output="accumulator"))
+            self.cls.append(ConvBNAct(channels, num_classes, 1, activation="none", bn=False, output="accumulator",
+                                      output_exponent=CLS_EXPONENT))
+            self.box.append(ConvBNAct(channels, 4, 1, activation="none", bn=False, output="accumulator", output_exponent=BOX_EXPONENT))
         self.reset_outputs()
 
     def reset_outputs(self) -> None:
