@@ -132,7 +132,7 @@ def load_network_state(net: torch.nn.Module, state: dict[str, torch.Tensor], pat
     own = net.state_dict()
     for name, value in own.items():
         if name not in state:
-            raise UserError(f"{path}: checkpoint of another network: it lacks '{name}'; use this config's checkpoint")
+            raise UserError(f"{path}: checkpoint of another network: it lacks '{name}'; {_instead(name, state)}")
         if state[name].shape != value.shape:
             raise UserError(f"{path}: checkpoint of another network: '{name}' is {tuple(state[name].shape)}, the config makes "
                             f"it {tuple(value.shape)}")
@@ -141,6 +141,15 @@ def load_network_state(net: torch.nn.Module, state: dict[str, torch.Tensor], pat
     if extra is not None:
         raise UserError(f"{path}: checkpoint of another network: the config has no '{cut(extra)}'")
     net.load_state_dict(state)
+
+
+def _instead(missing: str, state: dict[str, torch.Tensor]) -> str:
+    """What to do about a checkpoint that lacks a value: one that rounds elsewhere may be of the same network."""
+    rounds = any(".weight_quant." in name for name in state)
+    if rounds and (".conv_quant." in missing or ".act_quant." in missing):
+        return ("if an earlier version wrote it, add --cfg-options quantization.head_output=accumulator "
+                "quantization.skip_sum=accumulator")
+    return "use this config's checkpoint"
 
 
 def load_matching(net: torch.nn.Module, state: dict[str, torch.Tensor], path: Path) -> tuple[list[str], list[str]]:

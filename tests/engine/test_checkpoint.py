@@ -19,7 +19,7 @@ from mtzoo.engine.checkpoint import (
 )
 from mtzoo.errors import UserError
 from mtzoo.models import build_network
-from mtzoo.quantization import fold_bn
+from mtzoo.quantization import QConfig, QConfigMap, fold_bn, prepare
 from tests.tiny import BACKBONE, NECK, NodeSpec, segmentation_head, tiny_graphs
 
 
@@ -148,6 +148,15 @@ def test_the_same_network_loads_whole(seg):
     other = build_network({"seg": tiny_graphs()["seg"]})
     load_network_state(other, seg.state_dict(), PATH)
     assert all(torch.equal(value, other.state_dict()[name]) for name, value in seg.state_dict().items())
+
+
+@pytest.mark.parametrize("config", [QConfig(skip_sum="accumulator"), QConfig(head_output="accumulator")], ids=["skips", "heads"])
+def test_a_network_that_an_earlier_version_rounded(config):
+    earlier, net = build_network(tiny_graphs()), build_network(tiny_graphs())
+    prepare(earlier, QConfigMap(config))
+    prepare(net)
+    with pytest.raises(UserError, match=r"it lacks '.*'; if an earlier version wrote it, add --cfg-options .*skip_sum=accumulator"):
+        load_network_state(net, earlier.state_dict(), PATH)
 
 
 def test_another_network_is_told_by_its_first_difference(seg):
