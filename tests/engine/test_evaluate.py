@@ -27,7 +27,7 @@ from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image
 from mtzoo.models import build_network
 from mtzoo.postprocess.decoders import LabelMapDecoder
-from mtzoo.quantization import calibrate, fold_bn, prepare, set_observing
+from mtzoo.quantization import QConfig, calibrate, fold_bn, prepare, set_observing
 from mtzoo.recipes.models import export_spec
 from mtzoo.runtime.model import DeployModel
 from mtzoo.signals import Stop
@@ -157,7 +157,8 @@ def test_an_executor_takes_bytes_and_a_predictor_gives_original_pixels(root):
 def test_a_fake_quant_network_is_evaluated_with_the_labels_of_its_deploy_model(root, tmp_path):
     """Also where its logits are too large to be enlarged as they are."""
     config = tiny_config(root, ["seg"])
-    config = replace(config, tasks=(replace(config.tasks[0], labels=LabelMapDecoder(upsample=4)),))
+    config = replace(config, tasks=(replace(config.tasks[0], labels=LabelMapDecoder(upsample=4)),),
+                     quantization=QConfig(head_output="accumulator"))
     net = network_at(config, 0, quantized=False)
     batch = collate_eval(list(eval_sets(task_data(config, "val"), EvalPipeline(config.deploy_geometry))[0].dataset)[:2])
     randomize(net, normalize_image(batch.images))
