@@ -33,6 +33,10 @@ class GraphEdit:
         self.stored[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
         return name
 
+    def concats_of_channels(self) -> list[NodeProto]:
+        """The nodes that put maps (N, C, H, W) side by side."""
+        return [node for node in self.nodes if node.op_type == "Concat" and attribute(node, "axis") == 1]
+
     def sole_reader(self, name: str) -> NodeProto | None:
         """The only node that reads a tensor which is no output of the graph; None if there are others."""
         readers = self.readers[name]

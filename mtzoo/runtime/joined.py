@@ -13,9 +13,7 @@ from mtzoo.runtime.edit import GraphEdit, attribute
 def join_neighbours(model: onnx.ModelProto) -> onnx.ModelProto:
     """`model`, or a copy of it in which neighbours in a Concat of channels are one int8 convolution, where nothing else reads them."""
     edit, changed = GraphEdit(model), False
-    for concat in list(edit.nodes):
-        if concat.op_type != "Concat" or attribute(concat, "axis") != 1:
-            continue
+    for concat in edit.concats_of_channels():
         convs = [_conv(edit, name) for name in concat.input]
         for first in reversed(range(len(convs) - 1)):
             if _alike(convs[first], convs[first + 1]):

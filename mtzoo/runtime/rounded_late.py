@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto, helper
 
-from mtzoo.runtime.edit import GraphEdit, attribute
+from mtzoo.runtime.edit import GraphEdit
 
 PATH = (("DequantizeLinear", "QuantizeLinear", "Conv"), ("DequantizeLinear", "QuantizeLinear", "Mul", "Round", "Mul", "Conv"))
 """From a map back to its convolution; the longer one of a layer that rounds by operators of its own, see `mtzoo.layers.conv_onnx`."""
@@ -32,9 +32,7 @@ class _RoundedMap:
 def round_behind_concat(model: onnx.ModelProto) -> onnx.ModelProto:
     """`model`, or a copy of it in which the maps of a Concat of channels are rounded behind it, where nothing else reads them."""
     edit, changed = GraphEdit(model), False
-    for concat in list(edit.nodes):
-        if concat.op_type != "Concat" or attribute(concat, "axis") != 1:
-            continue
+    for concat in edit.concats_of_channels():
         maps = [_rounded_map(edit, name) for name in concat.input]
         if None not in maps and len({one.ends for one in maps}) == 1:
             _move(edit, concat, maps)
