@@ -1,6 +1,7 @@
 """Attach quantizers to a network, and switch them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 import torch
@@ -107,11 +108,16 @@ def _share(group: tuple[str, ...], modules: dict[str, Leaf], quantized: dict[str
     first, *others = group
     shared = modules[first].act_quant
     for name in others:
-        if quantized[name] != quantized[first]:
+        if _elsewhere_alike(quantized[name]) != _elsewhere_alike(quantized[first]):
             raise UserError(f"a Concat joins '{first}' and '{name}', which share one scale but have different qconfigs")
         del modules[name].act_quant
         modules[name].__dict__["act_quant"] = shared  # past nn.Module's registration: see `prepare`
     shared.observer.sources = len(group)
+
+
+def _elsewhere_alike(config: QConfig) -> QConfig:
+    """The config without what decides only where a node rounds: layers of different nodes may share a scale all the same."""
+    return replace(config, head_output=QConfig.head_output, skip_sum=QConfig.skip_sum)
 
 
 def attach_sources(program: Program) -> None:

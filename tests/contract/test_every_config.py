@@ -32,8 +32,9 @@ from tests.compression.helpers import random_removal
 LEAST_HW = (64, 96)
 SMALL = "4pe_resize/seg_lane"  # one life is lived among the fast tests
 KINDS = ("4pe_crop/multitask", "4pe_resize/det_vehicle_sign", "converted/multitask", "real_resize/pretrain",
-         "zoo/fastscnn")
-"""A window of the image with all tasks, boxes alone, labels of other data sets, the first of two trainings, a published network."""
+         "zoo/fastscnn", "zoo/fcn_hrnetw18_small")
+"""A window of the image with all tasks, boxes alone, labels of other data sets, the first of two trainings, a published network, one
+that joins maps of two nodes in one scale."""
 
 
 def shrunk(name: str) -> ExperimentConfig:
