@@ -4,7 +4,6 @@ Quantized form: int8 weights and int32 biases as initializers, standard Quantize
 Leaves that only move integers do so in 8 bits. Of the equal forms this is the one OpenVINO runs fastest (docs/deploy.md).
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from mtzoo.graph.shapes import Shape
 from mtzoo.layers.rearrange import PixelShuffle
 from mtzoo.layers.writer import Value, to_numpy
 from mtzoo.models import MultiTaskNet
+from mtzoo.ops.exact import is_power_of_two
 from mtzoo.quantization.fake_quant import ActFakeQuant, AsymmetricFakeQuant
 
 
@@ -122,4 +122,4 @@ def _before_shuffle(writer: NetworkWriter, call: Call) -> Logits:
     """The integers of a result, those in front of it where it is a PixelShuffle."""
     factor, read = (call.module.factor, call.reads[0]) if isinstance(call.module, PixelShuffle) else (1, call.name)
     scale, _ = writer.value(read).grid
-    return Logits(writer.value(read).tensor, writer.shape(read), factor, scale if math.frexp(scale)[0] == 0.5 else None)
+    return Logits(writer.value(read).tensor, writer.shape(read), factor, scale if is_power_of_two(scale) else None)

@@ -1,6 +1,5 @@
 """A convolution as ONNX: int8 weights and int32 biases as initializers, standard QuantizeLinear and DequantizeLinear around them."""
 
-import math
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mtzoo.layers.writer import Attribute, Value, Writer, to_numpy, whole_times_scale
+from mtzoo.ops.exact import is_power_of_two
 from mtzoo.ops.fixed_point import to_integers
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _in_whole_steps(writer: Writer, y: str, step: float) -> str:
     down, and some values beside them.
     """
     b = writer.builder
-    if math.frexp(step)[0] != 0.5:
+    if not is_power_of_two(step):
         return y
     return b.op("Mul", [b.op("Round", [b.op("Mul", [y, b.float(1 / step)])]), b.float(step)])
 

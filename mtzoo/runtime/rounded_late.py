@@ -4,7 +4,6 @@ Class and box maps of detection heads, each on a grid of its own, then are one c
 one pass over all of them rounds and clamps in float32. The values are the same: scales are powers of two.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto, helper
 
+from mtzoo.ops.exact import is_power_of_two
 from mtzoo.runtime.edit import GraphEdit
 
 PATH = (("DequantizeLinear", "QuantizeLinear", "Conv"), ("DequantizeLinear", "QuantizeLinear", "Mul", "Round", "Mul", "Conv"))
@@ -54,7 +54,7 @@ def _rounded_map(edit: GraphEdit, name: str) -> _RoundedMap | None:
     if weight is None or weight.op_type != "DequantizeLinear" or not all(part in edit.stored for part in stores):
         return None
     scale, zero = (edit.value(part) for part in stores)
-    if scale.size != 1 or math.frexp(float(scale))[0] != 0.5 or zero != 0:
+    if scale.size != 1 or not is_power_of_two(float(scale)) or zero != 0:
         return None
     range_of = np.iinfo(zero.dtype)
     return _RoundedMap(tuple(path), node, edit.stored[weight.input[0]].dims[0], float(scale), (range_of.min, range_of.max))
