@@ -37,6 +37,7 @@ class Stop:
 
 
 _listener: Stop | None = None
+_deferred: list[int] | None = None
 
 
 @contextmanager
@@ -73,6 +74,19 @@ def listening(notice: str = "") -> Iterator[Stop]:
 
 
 @contextmanager
+def deferred() -> Iterator[None]:
+    """Signals inside do what they do when the block ends: for what a library must not leave half done."""
+    global _deferred
+    before, _deferred = _deferred, []
+    try:
+        yield
+    finally:
+        numbers, _deferred = _deferred, before
+        for number in numbers:
+            _on_signal(number, None)
+
+
+@contextmanager
 def fatal() -> Iterator[None]:
     """Both signals end the process at once inside: for waiting in a library that would not hear of them. `listening` work goes on."""
     if threading.current_thread() is not threading.main_thread() or _listener is not None:
@@ -87,6 +101,9 @@ def fatal() -> Iterator[None]:
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
+    if _deferred is not None:
+        _deferred.append(number)
+        return
     if _listener is not None and not _listener.number:
         _listener.number = number
         if _listener.notice:
@@ -106,8 +123,11 @@ def _send_again(number: int) -> None:
 def end_with_parent(parent: int) -> None:
     """In a worker process: it ends when its parent is gone, whatever killed it, or asks it to.
 
-    Signals that somebody else sends, to a whole group of processes, are the parent's affair: it may still need its workers.
+    Signals that somebody else sends, to a whole group of processes, are the parent's affair: it may still need its workers. So is
+    the end of a connection to it: multiprocessing's thread that hands tensors over would print a traceback of that.
     """
+    hook = sys.excepthook
+    sys.excepthook = lambda kind, error, trace: None if issubclass(kind, (EOFError, ConnectionError)) else hook(kind, error, trace)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "sigtimedwait"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

@@ -1,10 +1,11 @@
 import os
 import signal
+import sys
 import time
 
 import pytest
 
-from mtzoo.signals import Interrupted, end_with_parent, fatal, handled, listening
+from mtzoo.signals import Interrupted, deferred, end_with_parent, fatal, handled, listening
 
 
 def send(number):
@@ -33,6 +34,22 @@ def test_work_that_listens_goes_on_until_the_second_signal(capfd):
                 send(signal.SIGINT)
         with pytest.raises(Interrupted):
             send(signal.SIGTERM)
+
+
+def test_a_deferred_signal_waits_for_the_end_of_the_block():
+    done = []
+    with pytest.raises(Interrupted, match="terminated"), handled(), deferred():  # noqa: PT012  # it is to go on
+        os.kill(os.getpid(), signal.SIGTERM)
+        done.append(1)
+    assert done
+
+
+def test_a_deferred_signal_reaches_the_work_that_listens():
+    with handled(), listening() as stop:
+        with deferred():
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert not stop.number
+        assert stop.number == signal.SIGTERM
 
 
 def test_an_ignored_signal_stays_ignored():
@@ -105,6 +122,19 @@ def test_a_parent_may_end_its_worker():
     os.kill(pid, signal.SIGTERM)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert time.monotonic() - begun < 3
+
+
+def test_a_worker_is_silent_of_a_lost_connection_only(capfd):
+    """multiprocessing's threads show what they meet by sys.excepthook."""
+    def work():
+        end_with_parent(parent)
+        for error in (EOFError("a"), ConnectionResetError("b"), ValueError("c")):
+            sys.excepthook(type(error), error, None)
+        sys.stderr.flush()
+
+    parent = os.getpid()
+    os.waitpid(forked(work), 0)
+    assert capfd.readouterr().err == "ValueError: c\n"
 
 
 def exists(pid):

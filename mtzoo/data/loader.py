@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
@@ -20,7 +21,7 @@ from mtzoo.data.dataset import EvalDataset, MultiTaskDataset
 from mtzoo.data.sampler import SampleIndex, WeightedEpochSampler
 from mtzoo.errors import UserError
 from mtzoo.machine import check_processes
-from mtzoo.signals import end_with_parent
+from mtzoo.signals import deferred, end_with_parent
 from mtzoo.structures import IGNORE, NO_LABEL, Batch, Sample
 
 NO_SHARED_MEMORY = ("unable to allocate shared memory", "out of shared memory", "Bus error", "unable to open shared memory object",
@@ -123,7 +124,7 @@ class Loader:
 
     def _batches(self) -> Iterator[Batch | EvalBatch | UserError]:
         try:
-            with _workers_as_asked():
+            with _workers_as_asked(), deferred():  # an iterator that is left half made prints a traceback in the end
                 batches = iter(self._loader)
             yield from batches
         except RuntimeError as error:
@@ -190,10 +191,10 @@ def _worker_options(workers: int, persistent: bool) -> dict[str, object]:
     check_processes("env.workers", workers)
     # Forked workers start in milliseconds and share the image cache; elsewhere the platform's own method serves.
     context = "fork" if sys.platform == "linux" else None
-    return {"num_workers": workers, "persistent_workers": persistent, "prefetch_factor": 2, "worker_init_fn": _init_worker,
-            "multiprocessing_context": context}
+    return {"num_workers": workers, "persistent_workers": persistent, "prefetch_factor": 2,
+            "worker_init_fn": partial(_init_worker, os.getpid()), "multiprocessing_context": context}
 
 
-def _init_worker(worker: int) -> None:
-    end_with_parent(os.getppid())
+def _init_worker(parent: int, worker: int) -> None:
+    end_with_parent(parent)  # as it was before the fork: the parent may be gone by now, and another process in its place
     cv2.setNumThreads(0)  # a worker per core: OpenCV's own threads would only fight over them

@@ -1,4 +1,6 @@
 import multiprocessing
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from mtzoo.data.pipeline import EvalPipeline, TrainPipeline
 from mtzoo.data.sampler import SampleIndex
 from mtzoo.errors import UserError
 from mtzoo.ops.geometry import DeployGeometry
+from mtzoo.signals import Interrupted, handled
 from mtzoo.structures import IGNORE
 
 PIPELINE = TrainPipeline(TrainGeometry(crop_hw=(32, 64), resize_hw=(48, 64)))
@@ -144,6 +147,30 @@ def test_another_fault_of_a_worker_keeps_its_traceback(tiny, monkeypatch):
     (eval_set,) = eval_sets([tiny.masks_task()], EvalPipeline(DeployGeometry((32, 64), (48, 64), drop_top=16)))
     with pytest.raises(RuntimeError, match="a bug"):
         list(make_eval_loader(eval_set.dataset, 2, 1))
+
+
+def test_a_worker_whose_parent_is_gone_before_it_has_begun_ends(tiny, monkeypatch):
+    """As when the parent is killed right after the fork: the worker has another parent from its first line on."""
+    monkeypatch.setattr("os.getppid", lambda: 1)
+    (eval_set,) = eval_sets([tiny.masks_task()], EvalPipeline(DeployGeometry((32, 64), (48, 64), drop_top=16)))
+    with pytest.raises(RuntimeError, match="exited unexpectedly"):
+        list(make_eval_loader(eval_set.dataset, 1, 1))
+
+
+def test_a_signal_while_workers_start_waits_for_all_of_them(tiny, monkeypatch):
+    """torch's iterator has a finalizer that prints a traceback if its __init__ was cut short."""
+    def start_amid_a_signal(process):
+        os.kill(os.getpid(), signal.SIGTERM)
+        start(process)
+        started.append(process.pid)
+
+    context, started = multiprocessing.get_context("fork").Process, []
+    start = context.start
+    monkeypatch.setattr(context, "start", start_amid_a_signal)
+    (eval_set,) = eval_sets([tiny.masks_task()], EvalPipeline(DeployGeometry((32, 64), (48, 64), drop_top=16)))
+    with pytest.raises(Interrupted, match="terminated"), handled():
+        list(make_eval_loader(eval_set.dataset, 1, 2))
+    assert len(started) == 2
 
 
 def test_more_workers_than_cpus_are_no_warning(dataset, tiny, monkeypatch, recwarn):
