@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mtzoo.evaluation.matching import MAX_DETECTIONS, comparable
 from mtzoo.structures import Prediction, Sample
 
-MAX_DETECTIONS = 100  # per image, as COCO counts
 SIZES = ("all", "small", "medium", "large")  # in the order of its tools
 
 
@@ -61,7 +61,7 @@ class CocoBoxMetric:
                 self._truths.append({"id": len(self._truths) + 1, "image_id": image_id, "category_id": label + 1,
                                      "bbox": xywh, "area": xywh[2] * xywh[3], "iscrowd": int(ignore)})
         found = prediction.detections[self.task]
-        for xywh, score, label in zip(_to_xywh(found.boxes), found.scores.tolist(), found.labels.tolist()):
+        for xywh, score, label in zip(_to_xywh(found.boxes), comparable(found.scores).tolist(), found.labels.tolist()):
             if boxes.known[label]:
                 self._results.append({"image_id": image_id, "category_id": label + 1, "bbox": xywh, "score": score})
 

@@ -12,6 +12,7 @@ MATCHED = 0.5
 """IoU from which on a detection finds a box."""
 MAX_DETECTIONS = 100
 """Of a class in an image, as COCO counts."""
+SCORE_DECIMALS = 6
 
 
 class ClassMatches(NamedTuple):
@@ -26,8 +27,14 @@ class ClassMatches(NamedTuple):
 def match_image(truth: Boxes, detections: Detections) -> dict[int, ClassMatches]:
     """Class -> its matches, for the classes that the image's source labels. Boxes and detections in the same pixels."""
     return {int(k): _match_class(truth.xyxy[truth.labels == k], truth.ignore[truth.labels == k],
-                                 detections.boxes[detections.labels == k], detections.scores[detections.labels == k])
+                                 detections.boxes[detections.labels == k], comparable(detections.scores[detections.labels == k]))
             for k in np.flatnonzero(truth.known)}
+
+
+def comparable(scores: np.ndarray) -> np.ndarray:
+    """(D,) scores as float64, equal for boxes of equal logits. A logit's sigmoid differs in its last bit from runtime to runtime,
+    and in torch from place to place; among the many equal logits of integers that would decide which box ranks first."""
+    return np.round(scores.astype(np.float64), SCORE_DECIMALS)
 
 
 def _match_class(boxes: np.ndarray, ignore: np.ndarray, detected: np.ndarray, scores: np.ndarray) -> ClassMatches:

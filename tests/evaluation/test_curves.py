@@ -22,6 +22,15 @@ def test_the_area_below_precision_is_ap50(seed):
         assert curves.ap50(name) == pytest.approx(metrics[f"AP50/{name}"], abs=1e-9)
 
 
+@pytest.mark.parametrize("last_bit", [-1e-7, 0, 1e-7])
+def test_a_last_bit_of_a_score_ranks_no_box(last_bit):
+    """Equal logits on two images, a false alarm and a hit: the image that comes first ranks first, whatever took the sigmoid."""
+    alarm, hit = (found([OTHER], [0.75 + last_bit], [0]), truth([], [])), (found([BOX], [0.75], [0]), truth([BOX], [0]))
+    assert curves_of(alarm, hit).ap50("car") == pytest.approx(50.0)
+    assert measure(alarm, hit)["AP50/car"] == pytest.approx(50.0)
+    assert measure(hit, alarm)["AP50/car"] == pytest.approx(100.0)
+
+
 def test_equal_boxes_are_found_once_each():
     pair = found([BOX, BOX, BOX], [0.9, 0.8, 0.7], [0, 0, 0]), truth([BOX, BOX], [0, 0])
     (matches,) = [match_image(pair[1].boxes[TASK], pair[0].detections[TASK])[0]]
