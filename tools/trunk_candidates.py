@@ -15,12 +15,14 @@ DATA = "camvid/multitask"
 @dataclass(frozen=True)
 class Candidate:
     """config: of the six tasks at 512x960; options: of its nodes, dotted keys; towers: whether detection tasks read one tower;
-    labels: of the segmentation tasks, None for the config's."""
+    labels: of the segmentation tasks, None for the config's; pretrained: whether the training starts from ImageNet weights of its
+    backbone."""
 
     config: str
     options: Mapping[str, Any] = field(default_factory=dict)
     towers: Literal["shared", "own"] = "shared"
     labels: Mapping[str, int] | None = None
+    pretrained: bool = False
 
 
 VARGNET, REPNET, FINE = "4pe_resize/multitask", "4pe_fast/multitask", "4pe_fast/multitask_fine"
@@ -28,6 +30,7 @@ CANDIDATES = {
     "vargnetv2-0.5": Candidate(VARGNET),
     "vargnetv2-1.0": Candidate(VARGNET, {"nodes.backbone.width": 1.0}),
     "mobilenetv2": Candidate("4pe_resize/multitask_mobilenetv2"),
+    "mobilenetv2-imagenet": Candidate("4pe_resize/multitask_mobilenetv2", pretrained=True),
     "resnet18d": Candidate("4pe_resize/multitask_resnet18"),
     "repnet-nano": Candidate("4pe_fast/multitask_nano"),
     "repnet-small": Candidate(REPNET),
@@ -39,7 +42,7 @@ CANDIDATES = {
                                    labels={"stride": 8, "upsample": 4}),
     "repnet-nano-tower1": Candidate("4pe_fast/multitask_nano", {"nodes.det_tower.depth": 1}),
 }
-"""No trunk starts from published weights: all learn the same, from noise."""
+"""All learn the same; from random weights, but for those that say otherwise."""
 
 
 def six_tasks(candidate: Candidate) -> ExperimentConfig:
@@ -48,9 +51,11 @@ def six_tasks(candidate: Candidate) -> ExperimentConfig:
     return config_from_dict(_finished(values, candidate))
 
 
-def on_camvid(candidate: Candidate, options: Mapping[str, Any]) -> ExperimentConfig:
-    """The config whose accuracy is measured: data, losses and steps are those of all candidates. options: of --epochs and the like."""
-    values = override(read_config(find_config(candidate.config)), candidate.options)
+def on_camvid(candidate: Candidate, options: Mapping[str, Any], imagenet: str = "imagenet") -> ExperimentConfig:
+    """The config whose accuracy is measured: data, losses and steps are those of all candidates. options: of --epochs and the like;
+    imagenet: the backbone's `weights` of a pretrained candidate."""
+    weights = {"nodes.backbone.weights": imagenet} if candidate.pretrained else {}
+    values = override(read_config(find_config(candidate.config)), {**candidate.options, **weights})
     data = override(read_config(find_config(DATA)), options)
     layouts = {task["kind"]: task for task in reversed(values["tasks"].values())}
     tasks = {}

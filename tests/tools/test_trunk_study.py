@@ -39,6 +39,14 @@ def test_all_candidates_are_configs_of_six_tasks_and_of_camvid_with_equal_steps(
             if task.kind == "segmentation"} == {2}
 
 
+def test_only_the_training_of_a_pretrained_candidate_needs_its_weights(tool):
+    args = tool.parser().parse_args(["train", "--out", "x", "--imagenet", "some.pt"])
+    weights = [config.resolved["nodes"]["backbone"].get("weights") for config in (
+        tool.camvid_config("mobilenetv2-imagenet", args), tool.six_tasks(tool.CANDIDATES["mobilenetv2-imagenet"]),
+        tool.camvid_config("mobilenetv2", args))]
+    assert weights == ["some.pt", None, None]
+
+
 def test_what_a_candidate_says_of_towers_and_strides(tool):
     args = tool.parser().parse_args(["train", "--out", "x"])
     own = nodes_of(tool.camvid_config("repnet-small-fine-own-towers", args))
