@@ -15,6 +15,7 @@ from mtzoo.cli.parser import Parser
 from mtzoo.errors import UserError, cut
 from mtzoo.locate import find_checkpoint, find_config
 from mtzoo.recipes.output_folder import default_folder
+from mtzoo.settings.post_training import EQUALIZE
 
 if TYPE_CHECKING:  # imported in the functions that need it: help, and tools that read no config, should not wait for torch
     from mtzoo.config import ExperimentConfig
@@ -160,6 +161,14 @@ def retraining_from_arguments(args: argparse.Namespace) -> "Retraining":
     from mtzoo.engine.retraining import Retraining
 
     return Retraining(args.iters, args.batch_size, args.learning_rate, args.workers)
+
+
+def add_correction_arguments(parser: argparse.ArgumentParser, equalize: str, biases: str) -> None:
+    """What calibration corrects besides rounding. equalize, biases: what the help says of the defaults."""
+    parser.add_argument("--equalize", choices=EQUALIZE,
+                        help=f"balance the ranges of channels of neighbouring layers, or of the whole network, first ({equalize})")
+    parser.add_argument("--bias-correction", action=argparse.BooleanOptionalAction,
+                        help=f"correct the shift of channel means by rounding; {biases}")
 
 
 def add_float_layers_argument(parser: argparse.ArgumentParser) -> None:

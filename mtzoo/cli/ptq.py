@@ -22,6 +22,7 @@ import argparse
 from mtzoo.cli.arguments import (
     add_checkpoint_argument,
     add_config_arguments,
+    add_correction_arguments,
     add_float_layers_argument,
     add_measuring_arguments,
     add_out_argument,
@@ -34,7 +35,7 @@ from mtzoo.cli.numbers import at_least
 from mtzoo.cli.onnx_source import check_one_way
 from mtzoo.cli.parser import Parser
 from mtzoo.cli.ptq_onnx import OF_CONFIG, OF_ONNX, add_onnx_arguments, run_onnx
-from mtzoo.settings.post_training import EQUALIZE, FALLBACKS, OF_FOREIGN, Corrections
+from mtzoo.settings.post_training import FALLBACKS, OF_FOREIGN, Corrections
 
 HELP = "quantize a float checkpoint without training (PTQ), export, verify, compare"
 DEFAULTS = Corrections()
@@ -46,11 +47,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), metavar="N",
                         help="training images for calibration (64, or all if there are fewer); with --onnx at most half of the folder")
     add_out_argument(parser, "a new folder; default work_dirs/CONFIG-ptq")
-    parser.add_argument("--equalize", choices=EQUALIZE,
-                        help="balance the ranges of channels of neighbouring layers, or of the whole network, first "
-                             f"({DEFAULTS.equalize}; with --onnx {OF_FOREIGN.equalize})")
-    parser.add_argument("--bias-correction", action=argparse.BooleanOptionalAction,
-                        help="correct the shift of channel means by rounding; default with --onnx")
+    add_correction_arguments(parser, f"{DEFAULTS.equalize}; with --onnx {OF_FOREIGN.equalize}", "default with --onnx")
     parser.add_argument("--max-drop", type=float, metavar="D", help="points of AP50, mIoU or top1 that a task may lose")
     parser.add_argument("--fallback", choices=tuple(FALLBACKS), default="float",
                         help="with --max-drop: the format of parts that are not quantized to 8 bits (float)")

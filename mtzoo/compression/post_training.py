@@ -21,7 +21,7 @@ def quantize(folded: nn.Module, qconfigs: QConfigMap, batches: Sequence[Tensor],
     """Copy a float network, calibrate the copy and correct it. Call `freeze` and `convert` next.
 
     Args:
-        folded: A float network without BN.
+        folded: A float network; without BN, if anything is corrected.
         qconfigs: The quantization of each node.
         batches: Normalised images (N, 3, H, W).
         corrections: What is done besides rounding.

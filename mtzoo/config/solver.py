@@ -11,6 +11,7 @@ from mtzoo.config.averaging import Ema
 from mtzoo.config.validation import Validation
 from mtzoo.config.values import MOST_ITERATIONS, check_at_most, check_name, check_positive
 from mtzoo.errors import UserError, did_you_mean, shown
+from mtzoo.settings.post_training import Corrections
 
 SOLVER_STEPS = 4
 FOLDING_STEPS = (1, 2)
@@ -144,6 +145,8 @@ class Phase:
         accumulate_grad_batches: The number of batches whose mean gradient makes an update. Iterations count updates.
         ema: Averaging of the weights. None: off.
         validation: Evaluation during the phase. None: only at its end.
+        corrections: What calibration corrects before the training, as in `ptq`. Only for step 2, and for a network that has not rounded
+            before, as in `mtzoo quant`.
     """
 
     OTHER_NAMES: ClassVar[Mapping[str, str]] = {"model_ema": "ema", "accumulative_counts": "accumulate_grad_batches",
@@ -158,6 +161,7 @@ class Phase:
     accumulate_grad_batches: int = 1
     ema: Ema | None = None
     validation: Validation | None = None
+    corrections: Corrections = Corrections()
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.iterations is None):
@@ -222,6 +226,11 @@ def check_solver(solver: Sequence[SolverStep], fusion_bn_patterns: Mapping[int, 
             raise UserError(f"solver[{step}]: 'quant_phase' is missing; add it")
     if solver[3].float_phase or solver[3].quant_phase:
         raise UserError("solver[3]: step 3 converts to integers and trains nothing; remove its phases")
+    for i, step in enumerate(solver[:FOLDING_STEPS[-1]]):
+        for key, phase in (("float_phase", step.float_phase), ("quant_phase", step.quant_phase)):
+            if phase is not None and phase.corrections != Corrections():
+                raise UserError(f"solver[{i}].{key}.corrections: only a network without BN is corrected; give them to "
+                                f"solver[{FOLDING_STEPS[-1]}].quant_phase, for `mtzoo quant`")
     for step in fusion_bn_patterns:
         if step not in FOLDING_STEPS:
             raise UserError(f"fusion_bn_patterns[{step}]: BN is folded at steps 1 and 2; use one of these keys")

@@ -30,6 +30,8 @@ class Retraining:
         epochs: The length in epochs.
         optimizer: Keys of the config's optimizer to override.
         schedule: A learning-rate schedule in place of the config's. None: as in the config.
+        equalize: How channels are balanced before a training with fake-quant, as in `Corrections`. None: as in the config.
+        bias_correction: Whether biases are corrected before it. None: as in the config.
 
     Raises:
         UserError: A value is impossible, or the length is missing.
@@ -42,6 +44,8 @@ class Retraining:
     epochs: float | None = None
     optimizer: Mapping[str, Any] = field(default_factory=dict)
     schedule: Mapping[str, Any] | None = None
+    equalize: str | None = None
+    bias_correction: bool | None = None
 
     def __post_init__(self) -> None:
         if (self.iterations is None) == (self.epochs is None):
@@ -79,6 +83,9 @@ def retraining_config(config: ExperimentConfig, retraining: Retraining, *, quant
         phase["optimizer"]["lr"] = retraining.learning_rate
     elif not quantized and config.solver[FLOAT_STEP].float_phase:
         phase["optimizer"]["lr"] = FLOAT_RATE * config.solver[FLOAT_STEP].float_phase.optimizer.lr
+    given = {"equalize": retraining.equalize, "biases": retraining.bias_correction}
+    if given := {name: value for name, value in given.items() if value is not None}:
+        phase["corrections"] = {**phase.get("corrections", {}), **given}
     values["solver"] = [*values["solver"][:step], {**solver, key: phase}, *values["solver"][step + 1:]]
     if retraining.workers is not None:
         values["env"] = {**values.get("env", {}), "workers": retraining.workers}

@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from mtzoo.compression import Sparsifier
+from mtzoo.compression import Sparsifier, quantize
 from mtzoo.config import Phase, PipelineTest
 from mtzoo.console import numbered
 from mtzoo.engine.bad_images import BadImages
@@ -25,7 +25,8 @@ from mtzoo.errors import UserError
 from mtzoo.layers import normalize_image
 from mtzoo.models import start_from_published
 from mtzoo.progress import format_seconds
-from mtzoo.quantization import calibrate, is_prepared, prepare, set_observing
+from mtzoo.quantization import calibrate, is_prepared, set_observing
+from mtzoo.settings.post_training import Corrections
 from mtzoo.signals import listening
 
 STOP_NOTICE = "stopping after this iteration; once more to stop at once, without a checkpoint"
@@ -71,7 +72,7 @@ def train(run: Run, table: Sequence[Stage], *, resume: bool, initialize: Callabl
                 state = phase_state(*held)  # None: it was cut off before its first checkpoint
             else:
                 state = None
-                enter_stage(run, stream, step, quantized)
+                enter_stage(run, stream, Stage(step, quantized, phase))
                 run_start = run.checkpoint(Position(step, quantized, 0, False))
                 path = run.work_dir.file(step, "init" if quantized else "float-init")
                 on_main(lambda path=path, start=run_start: run.work_dir.save(path, start))
@@ -168,21 +169,24 @@ def take_kept(run: Run, result: PhaseResult, validator: Validator | None, best_p
     return validator.metrics_at(kept) if validator else None
 
 
-def enter_stage(run: Run, stream: BatchStream, step: int, quantized: bool) -> None:
+def enter_stage(run: Run, stream: BatchStream, stage: Stage) -> None:
     """Give the network the structure of the stage: quantizers calibrated on training batches, BN folded, auxiliary heads gone."""
-    if not quantized:
+    if not stage.quantized:
         return
     run.criterion.auxiliary = None
-    if not is_prepared(run.net):
-        prepare(run.net, quantization_of(run.config))
-        run.net.to(run.device)
-    folded = [layer for earlier in range(1, step + 1) for layer in fold_for_step(run.net, run.config, earlier)]
+    folded = [layer for earlier in range(1, stage.step + 1) for layer in fold_for_step(run.net, run.config, earlier)]
     if folded:
-        run.console.print(f"step {step}: folded the BN of {len(folded)} convolutions")
+        run.console.print(f"step {stage.step}: folded the BN of {len(folded)} convolutions")
     batches = stream.start_at(0)
     count = run.config.env.calibration_batches if not run.pipeline_test else 2
     images = [normalize_image(next(batches).images.to(run.device)) for _ in range(count)]
-    calibrate(run.net, images)
+    corrections = stage.phase.corrections
+    if not is_prepared(run.net):
+        run.net = quantize(run.net, quantization_of(run.config), images, corrections).to(run.device)
+    else:
+        if corrections != Corrections():
+            run.console.print(f"solver.{stage.step}.quant_phase.corrections are left out: the network has learned to round already")
+        calibrate(run.net, images)
     set_observing(run.net, True)
 
 

@@ -28,7 +28,7 @@ def quant(root, *arguments, iterations=5):
 @pytest.mark.slow
 def test_one_stage_makes_verified_integers_and_resumes_exactly(root, tmp_path, capsys):
     out = tmp_path / "out"
-    options = ("--batch-size", 3, "--learning-rate", 1e-3, "--workers", 0)
+    options = ("--batch-size", 3, "--learning-rate", 1e-3, "--workers", 0, "--bias-correction")
     assert quant(root, "--out", out, *options) == 0
     values = json.loads((out / "comparison.json").read_text())
     assert values["result"]["differing"][0] == 0
@@ -38,6 +38,7 @@ def test_one_stage_makes_verified_integers_and_resumes_exactly(root, tmp_path, c
     trained = load_checkpoint(out / "fusion-bn-c2-last.pt")
     phase = trained.config["solver"][2]["quant_phase"]
     assert (phase["iterations"], phase["batch_size"], phase["optimizer"]["lr"]) == (5, 3, 1e-3)
+    assert phase["corrections"] == {"biases": True}
     assert not torch.equal(trained.network["nodes.backbone.stem.conv.weight"],
                            load_checkpoint(out / "fusion-bn-c2-init.pt").network["nodes.backbone.stem.conv.weight"])
     # cut off after its first checkpoint, and taken up again: the same network

@@ -10,6 +10,7 @@ from mtzoo.engine.retraining import FLOAT_RATE, Retraining, retrain, retraining_
 from mtzoo.engine.stages import network_at
 from mtzoo.errors import UserError
 from mtzoo.quantization import convert, freeze, layers_with_bn
+from mtzoo.settings.post_training import Corrections
 from tests.tiny import tiny_config, write_images
 
 
@@ -45,6 +46,30 @@ def test_a_plan_for_training_takes_the_place_of_the_phases(config):
         assert phase.schedule == ScheduleSpec("piecewise", boundaries=(3,), factors=(0.1,))
     with pytest.raises(UserError, match="the length of the training is missing"):
         Retraining(None)
+
+
+def test_corrections_are_for_a_network_that_learns_to_round(config):
+    asked = Retraining(7, equalize="network", bias_correction=True)
+    assert retraining_config(config, asked, quantized=True).solver[2].quant_phase.corrections == Corrections("network", biases=True)
+    assert retraining_config(config, Retraining(7), quantized=True).solver[2].quant_phase.corrections == Corrections()
+    with pytest.raises(UserError, match=r"^solver\[0\]\.float_phase\.corrections: only a network without BN is corrected"):
+        retraining_config(config, asked, quantized=False)
+
+
+@pytest.mark.slow
+def test_a_corrected_start_is_the_same_network_in_float_with_other_biases(config, tmp_path):
+    start, begun = network_at(config, 0, quantized=False), {}
+    for name, asked in (("plain", Retraining(1)), ("corrected", Retraining(1, equalize="network", bias_correction=True))):
+        retrain(retraining_config(config, asked, quantized=True), tmp_path / name, quantized=True,
+                console=PlainConsole(file=io.StringIO()), eval_limit=2,
+                initialize=lambda run: run.net.load_state_dict(start.state_dict()))
+        begun[name] = load_checkpoint(tmp_path / name / "fusion-bn-c2-init.pt").network
+    plain, corrected = begun.values()
+    assert plain.keys() == corrected.keys()
+    factors = {name: (corrected[name] / weight)[weight.abs() > 1e-6].log2() for name, weight in plain.items() if "conv.weight" in name}
+    assert all(torch.equal(exponents, exponents.round()) for exponents in factors.values())
+    assert any(exponents.count_nonzero() for exponents in factors.values())
+    assert any(not torch.equal(corrected[name], bias) for name, bias in plain.items() if name.endswith("conv.bias"))
 
 
 @pytest.mark.slow

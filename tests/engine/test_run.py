@@ -182,6 +182,15 @@ def test_a_checkpoint_of_an_older_version_is_told(images, tmp_path):
         go(config, tmp_path / "run", float_only=True, resume=True)
 
 
+def test_corrections_of_a_network_that_rounds_already_are_told_and_left_out(images, tmp_path):
+    solver = [{"prefix": "with-bn", "quant_phase": phase(1)}, {"prefix": "fusion-bn-c1", "quant_phase": phase(1)},
+              {"prefix": "fusion-bn-c2", "quant_phase": phase(1, corrections={"biases": True})}, {"prefix": "int-inference"}]
+    config, said = tiny_config(images, ["seg"], solver=solver), io.StringIO()
+    run = start_run(config, tmp_path / "run", ctx="cpu", resume=False, console=PlainConsole(file=said, width=200))
+    train(run, stages(config, False), resume=False)
+    assert "solver.2.quant_phase.corrections are left out: the network has learned to round already\n" in said.getvalue()
+
+
 def test_what_is_trained_is_the_solvers_table(images):
     def table(float_only):
         return [(step, quantized) for step, quantized, _ in stages(tiny_config(images), float_only)]
