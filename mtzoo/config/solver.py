@@ -145,8 +145,8 @@ class Phase:
         accumulate_grad_batches: The number of batches whose mean gradient makes an update. Iterations count updates.
         ema: Averaging of the weights. None: off.
         validation: Evaluation during the phase. None: only at its end.
-        corrections: What calibration corrects before the training, as in `ptq`. Only for step 2, and for a network that has not rounded
-            before, as in `mtzoo quant`.
+        corrections: What calibration corrects before the training, as in `ptq`: `equalize` and `biases` of
+            `mtzoo.compression.Corrections`. Only for step 2, and for a network that has not rounded before, as in `mtzoo quant`.
     """
 
     OTHER_NAMES: ClassVar[Mapping[str, str]] = {"model_ema": "ema", "accumulative_counts": "accumulate_grad_batches",
