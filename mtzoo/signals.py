@@ -77,6 +77,9 @@ def listening(notice: str = "") -> Iterator[Stop]:
 def deferred() -> Iterator[None]:
     """Signals inside do what they do when the block ends: for what a library must not leave half done."""
     global _deferred
+    if threading.current_thread() is not threading.main_thread():  # signals interrupt the main thread alone
+        yield
+        return
     before, _deferred = _deferred, []
     try:
         yield

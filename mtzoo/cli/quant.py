@@ -4,10 +4,10 @@
     mtzoo quant --config real_resize/multitask --checkpoint pruned-float-last.pt --iters 300 --learning-rate 2e-5
     mtzoo quant ... --resume
 
-All BN is folded at once, ranges are calibrated and, if asked for, corrected as in `ptq`, and fake-quant training follows, by the
-config's phase of step 2. `mtzoo quant-train`
-takes four steps, from float training on. If the config's `quantization` has float or 16-bit parts, or scales of any value, the
-network is written as `mixed-*`. Exit code 1: executors differ.
+All BN is folded at once, and ranges are calibrated. `--equalize` and `--bias-correction` correct the calibrated network, as in `ptq`.
+Fake-quant training follows, by the config's phase of step 2. `mtzoo quant-train` takes four steps, from float training on. If the
+config's `quantization` has float or 16-bit parts, or scales of any value, the network is written as `mixed-*`. Exit code 1: executors
+differ.
 """
 
 import argparse
