@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mtzoo.config.values import check_name, check_positive
-from mtzoo.data.sources import Source, check_source_kind
+from mtzoo.data.sources import Source, UnlabelledImages, check_source_kind
 from mtzoo.errors import UserError
 from mtzoo.graph_spec import NodeSpec
 from mtzoo.postprocess.decoders import DECODERS, BoxDecoder, ClassDecoder, Decoder, LabelMapDecoder
@@ -119,6 +119,8 @@ class TaskConfig:
         for key, sources in (("train", self.train_sources), ("val", self.val_sources)):
             for i, source in enumerate(sources):
                 check_source_kind(source, self.kind, f"{where}.{key}[{i}]")
+                if key == "val" and isinstance(source, UnlabelledImages):
+                    raise UserError(f"{where}.val[{i}]: source '{source.name}' has no labels to compare with; name one that has")
         for i, node in list(enumerate(self.nodes))[-1:]:
             check_kind(NODES, node.type, self.kind, f"{where}.nodes[{i}].type")
         check_kind(LOSSES, self.loss.type, self.kind, f"{where}.loss.type")

@@ -10,8 +10,9 @@ import numpy as np
 
 from mtzoo.data.coco import read_coco_boxes
 from mtzoo.data.image_labels import read_image_labels
+from mtzoo.data.images import IMAGE_SUFFIXES
 from mtzoo.data.mask_list import read_mask_list
-from mtzoo.data.masks import MaskFile, read_mask_folder
+from mtzoo.data.masks import MaskFile, list_stems, read_mask_folder
 from mtzoo.data.names import leaving_links, link_problem
 from mtzoo.data.rendered import ensure_rendered
 from mtzoo.data.sources import (
@@ -26,6 +27,7 @@ from mtzoo.data.sources import (
     Source,
     SyntheticScenes,
     TaskData,
+    UnlabelledImages,
     check_source_kind,
     expand_path,
 )
@@ -101,14 +103,15 @@ def _build_group(folder: Path, members: list[tuple[TaskData, Files]], faults: li
     names: dict[str, str] = {}
     for task, source in members:
         try:
-            count, found = _ADD[source.KIND](records, folder, name, task, source)
+            add = _add_images if isinstance(source, UnlabelledImages) else _ADD[source.KIND]
+            count, found = add(records, folder, name, task, source)
         except UserError as error:
             faults.append(Fault("", "", str(error)))
             continue
         faults += found
         if not count:
-            faults.append(Fault(str(folder), "", f"source '{source.name}' of task '{task.task}' is empty: no labelled image; "
-                                                 "check its paths"))
+            what = "image" if isinstance(source, UnlabelledImages) else "labelled image"
+            faults.append(Fault(str(folder), "", f"source '{source.name}' of task '{task.task}' is empty: no {what}; check its paths"))
         names[task.task] = f"{names[task.task]}+{source.name}" if task.task in names else source.name
     weight = max(source.weight for _, source in members)
     leaving = {} if all(source.follow_links for _, source in members) else leaving_links(folder, records)
@@ -125,6 +128,14 @@ def _existing(records: dict[str, Record], leaving: dict[str, Path], faults: list
         else:
             faults.append(Fault(str(record.path), "", "no such image file; restore it or drop it from the annotations"))
     return kept
+
+
+def _add_images(records: dict[str, Record], folder: Path, name: str, task: TaskData,
+                source: UnlabelledImages) -> tuple[int, list[Fault]]:
+    files, faults = list_stems(folder, IMAGE_SUFFIXES, source.name)
+    for file in files.values():
+        records.setdefault(file, Record(folder / file, name))
+    return len(files), faults
 
 
 def _add_boxes(records: dict[str, Record], folder: Path, name: str, task: TaskData, source: CocoBoxes) -> tuple[int, list[Fault]]:
@@ -167,7 +178,7 @@ def _add_image_labels(records: dict[str, Record], folder: Path, name: str, task:
 
 
 Add = Callable[[dict[str, Record], Path, str, TaskData, Any], tuple[int, list[Fault]]]
-"""(records by image file, which it adds labels to; their folder; name of its group; task; source) -> (labelled images, faults)."""
+"""(records by image file, which it adds labels to; their folder; name of its group; task; source) -> (its images, faults)."""
 _ADD: ByKind[Add] = ByKind({"detection": _add_boxes, "segmentation": _add_masks, "classification": _add_image_labels})
 
 

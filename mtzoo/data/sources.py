@@ -149,7 +149,33 @@ class MaskList:
         return self.pairs
 
 
-Files = CocoBoxes | MaskFolder | MaskList | ImageFolder | LabelList | SceneLabels
+@dataclass(frozen=True)
+class UnlabelledImages:
+    """A folder of images without labels, subfolders included. A task of any kind can train on them if it has a teacher
+    (`distillation`): it learns the teacher's outputs on them.
+
+    Attributes:
+        images: The folder of the images.
+        name: The name of the source.
+        weight: How often its images are drawn, relative to their number.
+        follow_links: Accept images that are links out of their folder.
+    """
+
+    images: str
+    name: str
+    weight: float = 1.0
+    follow_links: bool = False
+
+    def __post_init__(self) -> None:
+        check_common(self)
+
+    @property
+    def label_place(self) -> None:
+        """There are no labels."""
+        return None
+
+
+Files = CocoBoxes | MaskFolder | MaskList | ImageFolder | LabelList | SceneLabels | UnlabelledImages
 """Sources that are files on disk. KIND: of the tasks that they have labels for."""
 
 
@@ -207,11 +233,14 @@ class SyntheticScenes:
 
 
 Source = Files | SyntheticScenes
-SOURCES: dict[str, type] = {cls.__name__: cls for cls in (CocoBoxes, MaskFolder, MaskList, ImageFolder, LabelList, SyntheticScenes)}
+SOURCES: dict[str, type] = {cls.__name__: cls for cls in (CocoBoxes, MaskFolder, MaskList, ImageFolder, LabelList, UnlabelledImages,
+                                                          SyntheticScenes)}
 
 
 def check_source_kind(source: Source, kind: str, where: str) -> None:
     """Raises UserError, with what fits, for a source whose labels are not for tasks of this kind. where: the task or the key."""
+    if isinstance(source, UnlabelledImages):
+        return
     if isinstance(source, SyntheticScenes):
         found, named = SCENE_KINDS[source.labels], f"labels='{source.labels}' of source '{source.name}'"
         fitting = [f"labels='{labels}'" for labels, of in SCENE_KINDS.items() if of == kind]

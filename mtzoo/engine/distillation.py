@@ -5,9 +5,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mtzoo.config import ExperimentConfig
 from mtzoo.config.distillation import Distillation
+from mtzoo.data.sources import UnlabelledImages
 from mtzoo.engine.fingerprint import file_hash
 from mtzoo.engine.stages import load_checkpoint_network
 from mtzoo.engine.taps import tapped
@@ -33,6 +35,9 @@ def _box_distances(student: Maps, teacher: Maps, weights: Mapping[str, float], s
 
 
 def _pixel_distances(student: Maps, teacher: Maps, weights: Mapping[str, float], spec: Distillation) -> Terms:
+    """The coarser of two maps is enlarged to the other's size: teacher and student may decide at different strides."""
+    pairs = {name: _equal_sizes(student[name], teacher[name]) for name in weights}
+    student, teacher = ({name: pair[side] for name, pair in pairs.items()} for side in (0, 1))
     losses = _class_distances(student, teacher, weights, spec)
     for name, weight in weights.items() if spec.channel_weight else ():
         losses[f"{name}_channels"] = weight * spec.channel_weight, channel_divergence(student[name], teacher[name])
@@ -41,6 +46,13 @@ def _pixel_distances(student: Maps, teacher: Maps, weights: Mapping[str, float],
 
 def _class_distances(student: Maps, teacher: Maps, weights: Mapping[str, float], spec: Distillation) -> Terms:
     return {name: (weight, pixel_divergence(student[name], teacher[name], spec.temperature)) for name, weight in weights.items()}
+
+
+def _equal_sizes(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+    hw = max(tuple(student.shape[2:]), tuple(teacher.shape[2:]))
+    student, teacher = (maps if tuple(maps.shape[2:]) == hw else F.interpolate(maps, hw, mode="bilinear", align_corners=False)
+                        for maps in (student, teacher))
+    return student, teacher
 
 
 DISTANCES: ByKind[Callable[[Maps, Maps, Mapping[str, float], Distillation], Terms]] = ByKind({
@@ -111,10 +123,12 @@ def build_distiller(config: ExperimentConfig, device: torch.device) -> Distiller
     that neither network has.
     """
     spec = config.distillation
+    if spec is None or not spec.unlabelled:
+        _check_labelled(config)
     if spec is None:
         return None
     path = find_checkpoint(spec.teacher)
-    teacher, _, _ = load_checkpoint_network(path)
+    teacher, teachers_config, _ = load_checkpoint_network(path)
     torch.manual_seed(config.env.seed)  # of the projections: the same in each process
     student = build_network(config.graphs, config.channels).eval()
     features = [name for name, weight in spec.features.items() if weight]
@@ -124,18 +138,29 @@ def build_distiller(config: ExperimentConfig, device: torch.device) -> Distiller
     have, have_features = _shapes(student, features, image)
     theirs, their_features = _shapes(teacher, features, image)
     tasks = _distilled_tasks(spec, have, config.classes)
-    _check_same({name: shape for name, shape in have.items() if name.partition(".")[0] in tasks}, theirs, path)
+    kinds = {task: kind for task, kind in config.kinds.items() if task in tasks}
+    _check_same({name: shape for name, shape in have.items() if name.partition(".")[0] in tasks}, theirs, kinds, path)
+    for task in kinds:
+        _check_classes(task, config.classes[task], teachers_config.classes[task], path)
     channels = {}
     for name in features:
         if have_features[name][2:] != their_features[name][2:]:
             raise UserError(f"{path}: its '{name}' is a map of {_size(their_features[name])}, this config's of "
                             f"{_size(have_features[name])}; leave it out of {KEY}.features")
         channels[name] = have_features[name][1], their_features[name][1]
-    kinds = {task: kind for task, kind in config.kinds.items() if task in tasks}
     identity = file_hash(path)
     if not features and not is_prepared(teacher):
         fold_bn(teacher, ["*"])  # the same answers in two thirds of the time; a feature may lie before BN, rounding would move
     return Distiller(spec, kinds, teacher.to(device), identity, channels).to(device)
+
+
+def _check_labelled(config: ExperimentConfig) -> None:
+    """Raises UserError for a source without labels, of which nothing is learnt."""
+    for task in config.tasks:
+        for source in task.train_sources:
+            if isinstance(source, UnlabelledImages):
+                raise UserError(f"tasks.{task.name}.train: source '{source.name}' has no labels, so only a teacher can use it; give "
+                                f"--distill-from (with {KEY}.unlabelled=True), or leave the source out")
 
 
 def _distilled_tasks(spec: Distillation, outputs: Shapes, tasks: Sequence[str]) -> set[str]:
@@ -146,15 +171,23 @@ def _distilled_tasks(spec: Distillation, outputs: Shapes, tasks: Sequence[str]) 
     return {name.partition(".")[0] for name in outputs if spec.output_weight(*name.split(".", 1)) > 0}
 
 
-def _check_same(wanted: Shapes, theirs: Shapes, path: Path) -> None:
+def _check_same(wanted: Shapes, theirs: Shapes, kinds: Mapping[str, str], path: Path) -> None:
+    """Raises UserError for an output that the teacher lacks, or has with other channels; the size of label maps may differ."""
     for name, shape in wanted.items():
         task = name.partition(".")[0]
         if name not in theirs:
             raise UserError(f"{path}: a teacher without '{name}'{did_you_mean(name, theirs)}; take another one, or name the tasks to "
                             f"learn in {KEY}.outputs")
-        if shape != theirs[name]:
+        if shape[1] != theirs[name][1] or (shape != theirs[name] and kinds[task] != "segmentation"):
             raise UserError(f"{path}: the teacher's '{name}' has {theirs[name][1]} channels at {_size(theirs[name])}, this config's "
                             f"{shape[1]} at {_size(shape)}; take a teacher of the same '{task}'")
+
+
+def _check_classes(task: str, wanted: Sequence[str], theirs: Sequence[str], path: Path) -> None:
+    """Raises UserError for other names: as many classes in another order would be learnt as each other."""
+    if tuple(wanted) != tuple(theirs):
+        raise UserError(f"{path}: the teacher's classes of '{task}' are {', '.join(theirs)}, this config's {', '.join(wanted)}; they "
+                        f"must have the same names and order")
 
 
 def _size(shape: Sequence[int]) -> str:

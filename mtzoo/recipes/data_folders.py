@@ -27,7 +27,7 @@ def say_folders(config: ExperimentConfig, console: PlainConsole, *splits: str) -
     for split in splits:
         sources = [s for task in config.tasks for s in (task.train_sources if split == "train" else task.val_sources)]
         for images, labels in folders_of(sources).items():
-            console.print(without_middle(f"{split} images {images}, labels {', '.join(labels)}"))
+            console.print(without_middle(f"{split} images {images}, labels {', '.join(labels) or 'none'}"))
         read += sources
     texts = [text for source in read for text in vars(source).values() if isinstance(text, str)]
     for name in sorted(name for name in os.environ if name.startswith(OWN_VARIABLES) and name not in SETTINGS):
@@ -56,8 +56,8 @@ def folders_of(sources: Iterable[Source]) -> dict[str, list[str]]:
         except UserError:  # a variable that is not set: told when the folder is read
             continue
         labels = found.setdefault(_shown(files.images), [])
-        text = _shown(files.label_place)
-        if text not in labels:
+        text = _shown(files.label_place) if files.label_place else ""
+        if text and text not in labels:
             labels.append(text)
     return found
 

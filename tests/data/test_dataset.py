@@ -1,5 +1,6 @@
 import dataclasses
 import re
+import shutil
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from mtzoo.data.images import full_size, read_image
 from mtzoo.data.photometric import Photometric
 from mtzoo.data.pipeline import EvalPipeline, TrainPipeline
 from mtzoo.data.sampler import SampleIndex
-from mtzoo.data.sources import TaskData
+from mtzoo.data.sources import TaskData, UnlabelledImages
 from mtzoo.errors import UserError
 from mtzoo.ops.affine import map_boxes
 from mtzoo.ops.geometry import DeployGeometry
@@ -216,6 +217,26 @@ def test_faults_of_label_files_are_told_at_once(tiny):
     tiny.write_coco(content)
     with pytest.raises(UserError, match=r"annotations\[0\] id=10: .*\(and 1 more; `mtzoo data check` lists them\)"):
         MultiTaskDataset([tiny.boxes_task()], PIPELINE)
+
+
+def test_images_without_labels_are_samples_of_any_task(tiny, tmp_path):
+    drives = tmp_path / "drives"
+    (drives / "morning").mkdir(parents=True)
+    for name in ("a.png", "morning/b.jpg"):
+        cv2.imwrite(str(drives / name), np.zeros((48, 64, 3), np.uint8))
+    (drives / "notes.txt").write_text("")
+    source = UnlabelledImages(str(drives), "drives", weight=0.5)
+    tasks = [dataclasses.replace(task, sources=(*task.sources, source)) for task in (tiny.boxes_task(), tiny.masks_task())]
+    dataset = MultiTaskDataset(tasks, PIPELINE)
+    labelled, unlabelled = dataset.groups
+    assert (len(labelled.records), unlabelled.name, unlabelled.weight) == (4, "drives", 0.5)
+    assert [record.path.relative_to(drives).as_posix() for record in unlabelled.records] == ["a.png", "morning/b.jpg"]
+    sample = dataset[SampleIndex(0, 0, 4)]
+    assert (sample.source, sample.boxes, sample.masks) == ("drives", {}, {})
+    shutil.rmtree(drives)
+    drives.mkdir()
+    with pytest.raises(UserError, match="source 'drives' of task 'det' is empty: no image; check its paths"):
+        MultiTaskDataset(tasks, PIPELINE)
 
 
 def test_empty_sources_and_wrong_kinds(tiny):

@@ -128,6 +128,40 @@ def test_the_teacher_of_other_tasks_is_refused(teacher):
         build_distiller(config_of(teacher), CPU)
 
 
+@pytest.mark.parametrize("order", [["c1", "c0", "c2"], ["c0", "c1", "other"]])
+def test_a_teacher_of_other_classes_is_refused(teacher, order):
+    values = config_values(teacher.parent)
+    values["tasks"]["seg"]["classes"] = ["c0", "c1", "c2"]
+    save_teacher(teacher, {**values, "tasks": {**values["tasks"], "seg": {**values["tasks"]["seg"], "classes": order}}})
+    own = config_from_dict({**values, "distillation": {"teacher": str(teacher)}})
+    with pytest.raises(UserError, match=rf"the teacher's classes of 'seg' are {', '.join(order)}, this config's c0, c1, c2"):
+        build_distiller(own, CPU)
+
+
+def test_label_maps_may_have_another_stride_than_the_teachers():
+    spec = Distillation(teacher="t.pt", channel_weight=1.0)
+    fine = torch.randn(2, 3, 8, 12, generator=torch.Generator().manual_seed(0))
+    coarse = torch.randn(2, 3, 4, 6, generator=torch.Generator().manual_seed(1))
+    enlarged = torch.nn.functional.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+    for pair, same in (((coarse, fine), (enlarged, fine)), ((fine, coarse), (fine, enlarged))):
+        found, wanted = (DISTANCES["segmentation"]({"logits": student}, {"logits": teacher}, {"logits": 1.0}, spec)
+                         for student, teacher in (pair, same))
+        assert [float(value) for _, value in found.values()] == [float(value) for _, value in wanted.values()]
+        assert set(found) == {"logits", "logits_channels"}
+
+
+def test_a_teacher_that_decides_at_another_stride_teaches(teacher):
+    values = config_values(teacher.parent, ["seg"])
+    coarse = {"name": "seg_head", "type": "FCNHead", "inputs": ["backbone.mod3"], "channels": 16}
+    values["tasks"]["seg"].update(nodes=["backbone", coarse], labels={"stride": 8, "upsample": 8})
+    values["nodes"] = {"backbone": values["nodes"]["backbone"]}
+    save_teacher(teacher, values)
+    _, terms, _, student = losses(config_of(teacher, ["seg"]), unlabelled())
+    assert set(terms) == {"distil.seg.logits"}
+    assert terms["distil.seg.logits"] > 0
+    assert float(student.nodes["backbone"].stem.conv.weight.grad.abs().sum()) > 0
+
+
 def test_a_config_without_a_teacher_has_no_distiller(tmp_path):
     assert build_distiller(config_from_dict(config_values(tmp_path)), CPU) is None
 

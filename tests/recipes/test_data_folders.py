@@ -15,6 +15,14 @@ def test_each_folder_is_told_once_with_its_labels(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines() == [f"train {labels}", f"val {labels}"]
 
 
+def test_images_without_labels_are_told_as_such(tmp_path, capsys):
+    values = config_values(tmp_path, ["seg"])
+    values["sources"]["drives"] = {"type": "UnlabelledImages", "images": str(tmp_path / "drives")}
+    values["tasks"]["seg"]["train"] = ["drives"]
+    say_folders(config_from_dict(values), PlainConsole(), "train")
+    assert capsys.readouterr().out == f"train images {tmp_path}/drives, labels none\n"
+
+
 def test_variables_in_paths_are_told_as_what_they_are(tmp_path, capsys, monkeypatch):
     values = config_values(tmp_path, ["seg"])
     values["sources"]["masks"]["images"], values["sources"]["masks"]["masks"] = "$MTZOO_DATA/images", "$UNKNOWN_THING/masks"
