@@ -51,7 +51,7 @@ def camvid_config(name: str, args: argparse.Namespace) -> ExperimentConfig:
     options |= {f"{phase}.batch_size": args.batch_size for phase in epochs}
     options |= {"solver.0.float_phase.optimizer.lr": args.learning_rate, "env.workers": args.workers, "env.seed": args.seed,
                 "env.threads": args.threads_of_a_job}
-    return on_camvid(CANDIDATES[name], options, args.imagenet)
+    return on_camvid(CANDIDATES[name], options, args.imagenet or "imagenet")
 
 
 def train_one(name: str, args: argparse.Namespace) -> None:
@@ -161,7 +161,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--batch-size", type=int, default=8)
     made.add_argument("--learning-rate", type=float, default=2e-3)
     made.add_argument("--seed", type=int, default=0)
-    made.add_argument("--imagenet", default="imagenet", metavar="FILE",
+    made.add_argument("--imagenet", metavar="FILE",
                       help="weights that mobilenetv2-imagenet starts from; default: torchvision's, which are downloaded")
     made.add_argument("--ctx", default="cpu", help="cpu, or the GPU's number")
     made.add_argument("--jobs", type=int, default=1, help="trainings at a time (1)")
@@ -176,7 +176,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str]) -> int:
-    args = parser().parse_args(argv)
+    reader = parser()
+    args = reader.parse_args(argv)
+    if args.imagenet and not args.here and (args.what != "train" or not any(CANDIDATES[name].pretrained for name in args.only)):
+        reader.error(f"--imagenet {args.imagenet} changes nothing: no network that is trained here starts from it")
     args.argv = list(argv)
     args.out.mkdir(parents=True, exist_ok=True)
     if args.what == "train" and args.here:

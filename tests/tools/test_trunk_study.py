@@ -102,3 +102,11 @@ def test_a_candidate_that_has_its_file_is_not_trained_again(tool, tmp_path, monk
     assert started == ["repnet-small", "repnet-nano", "repnet-small"]  # other settings are another comparison
     assert tool.main(["table", "--out", str(tmp_path / "other")]) == 2
     assert "run `train` or `latency` first" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["latency"], ["train", "--only", "mobilenetv2"]])
+def test_weights_that_nothing_starts_from_are_told(tool, tmp_path, capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        tool.main([*arguments, "--out", str(tmp_path), "--imagenet", "some.pt"])
+    assert ended.value.code == 2
+    assert "--imagenet some.pt changes nothing" in capsys.readouterr().err
