@@ -10,6 +10,8 @@ from mtzoo.visualization.figures import STYLE, figure_bytes
 
 if TYPE_CHECKING:  # imported when something is drawn: it takes a second
     from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
     from matplotlib.figure import Figure
 
 PALETTE = ("#2f7ed8", "#e0662b", "#2a9d6f", "#c2429b", "#b58900", "#6c5ce7", "#17a2b8", "#d63949", "#7f8c8d", "#8d6e63")
@@ -17,6 +19,8 @@ MAX_POINTS = 240
 DECADES = 30
 """A y axis is logarithmic where it spans more than this factor."""
 COLUMNS = 2
+SIDES = (((6, 0), "left", "center"), ((-6, 0), "right", "center"), ((0, 6), "center", "bottom"), ((0, -6), "center", "top"))
+"""Where a name can stand beside its point: offset in points, horizontal and vertical alignment."""
 Point = tuple[float, float]
 
 
@@ -90,16 +94,39 @@ def scatter_chart(charts: Mapping[str, Mapping[str, Point]], *, x_label: str) ->
     if not names or not all(charts.values()):
         raise ValueError("a chart without points")
     own, rows = dict(zip(names, colors(len(names)))), -(-len(charts) // COLUMNS)
-    with _figure(5.6 * min(COLUMNS, len(charts)), 3.3 * rows) as figure:
+    with _figure(5.6 * min(COLUMNS, len(charts)), 4.2 * rows) as figure:
         for axes, (y_label, points) in zip(figure.subplots(rows, min(COLUMNS, len(charts)), squeeze=False).flat, charts.items()):
             axes.set(xlabel=one_line(x_label), ylabel=one_line(y_label))
             axes.margins(x=0.25, y=0.12)
             for name, (x, y) in points.items():
                 axes.plot([x], [y], "o", color=own[name])
-                axes.annotate(one_line(name), (x, y), xytext=(6, 0), textcoords="offset points", va="center", weight="bold")
+                axes.annotate(one_line(name), (x, y), xytext=SIDES[0][0], textcoords="offset points")
         for axes in figure.axes[len(charts):]:
             axes.remove()
+        figure.draw_without_rendering()  # from here on it is known where points are
+        for axes in figure.axes:
+            _place_names(axes)
         return figure_bytes(figure, "svg")
+
+
+def _place_names(axes: "Axes") -> None:
+    """Each name stands on the first of SIDES where it covers no axis, no point and no name before it, else on the first of all."""
+    from matplotlib.transforms import Bbox
+
+    names: list[Annotation] = list(axes.texts)
+    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in (axes.transData.transform(name.xy) for name in names)]
+    for i, name in enumerate(names):
+        others = taken[:i] + taken[i + 1:]
+        free = [side for side in SIDES if (place := _placed(name, side)).x0 > axes.bbox.x0 and place.y0 > axes.bbox.y0
+                and not any(place.overlaps(other) for other in others)]
+        taken.append(_placed(name, next(iter(free), SIDES[0])))
+
+
+def _placed(name: "Annotation", side: tuple[Point, str, str]) -> "Bbox":
+    """What a name covers, in pixels, once it stands on that side of its point; a viewer's font may be larger."""
+    offset, horizontal, vertical = side
+    name.set(position=offset, horizontalalignment=horizontal, verticalalignment=vertical)
+    return name.get_window_extent().expanded(1.15, 1.2)
 
 
 @contextmanager

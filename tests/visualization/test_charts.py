@@ -60,6 +60,13 @@ def test_points_side_by_side_have_their_names():
     assert written.count("a<b") == written.count("c") == written.count("ms") == 2
 
 
+def test_a_name_makes_way_for_the_points_and_names_beside_it():
+    svg = scatter_chart({"mIoU": {"near": (1.0, 1.0), "beside": (1.2, 1.0), "far": (9.0, 2.0)}}, x_label="ms")
+    anchors = {"".join(node.itertext()).strip(): node.get("style").rpartition(" ")[2]
+               for node in ElementTree.fromstring(svg).iter(f"{SPACE}text")}
+    assert (anchors["near"], anchors["beside"], anchors["far"]) == ("end", "start", "start")
+
+
 def test_no_points_are_told():
     with pytest.raises(ValueError, match="without points"):
         scatter_chart({"mIoU": {}}, x_label="ms")
