@@ -10,9 +10,9 @@ from mtzoo.visualization.figures import STYLE, figure_bytes
 
 if TYPE_CHECKING:  # imported when something is drawn: it takes a second
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.text import Annotation
     from matplotlib.transforms import Bbox
-    from matplotlib.figure import Figure
 
 PALETTE = ("#2f7ed8", "#e0662b", "#2a9d6f", "#c2429b", "#b58900", "#6c5ce7", "#17a2b8", "#d63949", "#7f8c8d", "#8d6e63")
 MAX_POINTS = 240
