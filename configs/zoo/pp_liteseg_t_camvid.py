@@ -1,6 +1,6 @@
 """PP-LiteSeg-T on CamVid, from random weights: the recipe of zoo/seg_camvid.
 
-A teacher helps: --distill-from zoo:seg_camvid_mobilenetv2.
+docs/zoo.md has a run with a teacher: --distill-from zoo:seg_camvid_mobilenetv2.
 """
 
 from mmengine.config import read_base
