@@ -28,3 +28,17 @@ def test_too_much_is_told_with_what_there_is(monkeypatch):
         machine.check_memory("env.cache_mb=7168", 7 << 30)
     with pytest.raises(UserError, match="millions of GiB"):
         machine.check_memory("a", 10 ** 40)
+
+
+def test_openmp_waits_as_the_environment_says_or_not_long(monkeypatch):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    machine.limit_spinning()
+    assert os.environ.pop("GOMP_SPINCOUNT") == str(machine.SPIN_COUNT)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    machine.limit_spinning()
+    assert "GOMP_SPINCOUNT" not in os.environ
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    machine.limit_spinning()
+    assert os.environ["GOMP_SPINCOUNT"] == "7"

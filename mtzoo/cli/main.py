@@ -23,6 +23,7 @@ from mtzoo import __version__
 from mtzoo.cli.parser import Parser
 from mtzoo.cli.streams import discard_output, output_fault, prepare_streams
 from mtzoo.errors import Caution, UserError, did_you_mean, one_line, without_middle
+from mtzoo.machine import limit_spinning
 from mtzoo.signals import Interrupted, handled
 
 RANK = int(os.environ.get("RANK", 0))  # as torchrun numbers its processes
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with handled():
             warnings.showwarning = show_warning
+            limit_spinning()
             prepare_streams()
             status = dispatch(sys.argv[1:] if argv is None else argv)
             sys.stdout.flush()

@@ -1,4 +1,5 @@
 import errno
+import os
 import subprocess
 import sys
 import types
@@ -6,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mtzoo import __version__
+from mtzoo import __version__, machine
 from mtzoo.cli import main as cli
 from mtzoo.errors import UserError
 
@@ -40,6 +41,15 @@ def test_help_lists_every_verb_and_imports_nothing_heavy():
     assert out.returncode == 0
     assert all(name in out.stdout for name in cli.discover_verbs())
     assert not [m for m in ("torch", "cv2", "mmengine", "numpy", "rich") if f"| {m}\n" in out.stderr], "--help imports a heavy package"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="torch brings GNU's OpenMP along on Linux")
+def test_openmp_reads_how_long_its_threads_wait_awake():
+    environment = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    out = subprocess.run([sys.executable, "-m", "mtzoo", "summary", "zoo/pp_humanseg_lite"], cwd=ROOT, capture_output=True, text=True,
+                         env={**environment, "OMP_DISPLAY_ENV": "verbose"})
+    assert out.returncode == 0
+    assert f"GOMP_SPINCOUNT = '{machine.SPIN_COUNT}'" in out.stderr
 
 
 def test_version(capsys):
