@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from mtzoo.data.coco import read_coco_boxes
+from mtzoo.data.folder_files import list_files
 from mtzoo.data.image_labels import read_image_labels
 from mtzoo.data.images import IMAGE_SUFFIXES
 from mtzoo.data.mask_list import read_mask_list
-from mtzoo.data.masks import MaskFile, list_stems, read_mask_folder
+from mtzoo.data.masks import MaskFile, read_mask_folder
 from mtzoo.data.names import leaving_links, link_problem
 from mtzoo.data.rendered import ensure_rendered
 from mtzoo.data.sources import (
@@ -132,8 +133,8 @@ def _existing(records: dict[str, Record], leaving: dict[str, Path], faults: list
 
 def _add_images(records: dict[str, Record], folder: Path, name: str, task: TaskData,
                 source: UnlabelledImages) -> tuple[int, list[Fault]]:
-    files, faults = list_stems(folder, IMAGE_SUFFIXES, source.name)
-    for file in files.values():
+    files, faults = list_files(folder, IMAGE_SUFFIXES, source.name)
+    for file in files:
         records.setdefault(file, Record(folder / file, name))
     return len(files), faults
 

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from mtzoo.data.folder_files import list_files
 from mtzoo.data.images import IMAGE_SUFFIXES
 from mtzoo.data.mask_list import split_row, text_rows
-from mtzoo.data.masks import list_stems, part_of_split
+from mtzoo.data.masks import part_of_split
 from mtzoo.data.names import name_problem, posix_name
 from mtzoo.data.sources import IGNORE_CATEGORY, Fault, ImageFolder, LabelList, SceneLabels, expand_path
 from mtzoo.errors import UserError, cut, did_you_mean, listed
@@ -51,9 +52,9 @@ def _as_classes(spec: ImageFolder | LabelList | SceneLabels, pairs: Sequence[tup
 def _read_folder(spec: ImageFolder) -> tuple[list[tuple[str, str]], list[Fault]]:
     """(file, its folder) of every image in a folder of a label; images beside those folders are faults."""
     root = expand_path(spec.images)
-    found, faults = list_stems(root, IMAGE_SUFFIXES, spec.name)
+    found, faults = list_files(root, IMAGE_SUFFIXES, spec.name)
     pairs = []
-    for file in found.values():
+    for file in found:
         label, slash, _ = file.partition("/")
         if slash:
             pairs.append((file, label))

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from mtzoo.data.folder_files import list_stems
 from mtzoo.data.images import IMAGE_SUFFIXES, UNMAPPED, UNREAD_SUFFIXES
 from mtzoo.data.names import leaving_links, link_problem
 from mtzoo.data.sources import Fault, ImageFolder, MaskFolder, MaskList, expand_path
@@ -100,26 +101,3 @@ def _masks_of_other_kinds(spec: MaskFolder, images: Mapping[str, str], masks: Ma
     others, _ = list_stems(root, [suffix for suffix in (*IMAGE_SUFFIXES, *UNREAD_SUFFIXES) if suffix != ".png"], spec.name)
     return [Fault(str(root / file), "", "masks must be PNG files, other formats change the values or are not read; save it as PNG")
             for stem, file in others.items() if stem in images and stem not in masks]
-
-
-def list_stems(root: Path, endings: Sequence[str], source: str) -> tuple[dict[str, str], list[Fault]]:
-    """{relative path without its ending: relative path} of the files below `root` that end so, sorted."""
-    if not root.is_dir():
-        raise UserError(f"source '{source}': no folder {root}; check its path")
-    found: dict[str, str] = {}
-    faults: list[Fault] = []
-    for folder, folders, files in os.walk(root):
-        folders.sort()
-        links = [path for name in folders if os.path.islink(path := os.path.join(folder, name))]
-        faults += [Fault(path, "", "a link to a folder is not followed; put the folder there or name it as a source") for path in links]
-        for file in sorted(files):
-            ending = next((e for e in endings if file.lower().endswith(e.lower())), None)
-            if ending is None or file.startswith("."):
-                continue
-            relative = (Path(folder) / file).relative_to(root).as_posix()
-            stem = relative[:-len(ending)]
-            if stem in found:
-                faults.append(Fault(str(root / relative), "", f"'{found[stem]}' has the same stem; remove one"))
-            else:
-                found[stem] = relative
-    return found, faults

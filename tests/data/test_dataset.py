@@ -222,7 +222,7 @@ def test_faults_of_label_files_are_told_at_once(tiny):
 def test_images_without_labels_are_samples_of_any_task(tiny, tmp_path):
     drives = tmp_path / "drives"
     (drives / "morning").mkdir(parents=True)
-    for name in ("a.png", "morning/b.jpg"):
+    for name in ("a.jpg", "a.png", "morning/b.jpg"):
         cv2.imwrite(str(drives / name), np.zeros((48, 64, 3), np.uint8))
     (drives / "notes.txt").write_text("")
     source = UnlabelledImages(str(drives), "drives", weight=0.5)
@@ -230,7 +230,7 @@ def test_images_without_labels_are_samples_of_any_task(tiny, tmp_path):
     dataset = MultiTaskDataset(tasks, PIPELINE)
     labelled, unlabelled = dataset.groups
     assert (len(labelled.records), unlabelled.name, unlabelled.weight) == (4, "drives", 0.5)
-    assert [record.path.relative_to(drives).as_posix() for record in unlabelled.records] == ["a.png", "morning/b.jpg"]
+    assert [record.path.relative_to(drives).as_posix() for record in unlabelled.records] == ["a.jpg", "a.png", "morning/b.jpg"]
     sample = dataset[SampleIndex(0, 0, 4)]
     assert (sample.source, sample.boxes, sample.masks) == ("drives", {}, {})
     shutil.rmtree(drives)

@@ -51,6 +51,13 @@ def test_folders_are_labels_and_other_folders_say_nothing(root):
     assert (set(found.labels.values()), dict(found.unused), faults) == ({0, 1}, {"dusk": 1}, [])
 
 
+def test_two_images_may_have_one_stem(root):
+    (root / "day" / "a.jpg").touch()
+    found, faults = read_image_labels(ImageFolder(str(root), "f", categories={"dusk": "night", "unclear": "ignore"}), "time", CLASSES)
+    assert {file for file in found.labels if file.startswith("day/a.")} == {"day/a.jpg", "day/a.png"}
+    assert faults == []
+
+
 def test_a_folder_can_be_split(root):
     parts = [labels(build_groups([task_of(ImageFolder(str(root), "f", split=split, val_every=2))])) for split in ("train", "val")]
     assert not parts[0].keys() & parts[1].keys()

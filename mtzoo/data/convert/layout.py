@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from mtzoo.data.convert.records import Entry, Remark
+from mtzoo.data.folder_files import list_stems
 from mtzoo.data.images import IMAGE_SUFFIXES, UNREAD_SUFFIXES, read_mask
 from mtzoo.data.json_file import read_json
-from mtzoo.data.masks import list_stems
 from mtzoo.data.names import name_problem, posix_name
 from mtzoo.errors import UserError, shown
 from mtzoo.structures import IGNORE
