@@ -8,7 +8,7 @@
     mtzoo eval --checkpoint work_dirs/4pe_resize-multitask/with-bn-float-last.pt --ctx 0,1
 
 --out draws the confusion matrix or the curves of each task, and the worst images.
---tta averages a float checkpoint over flipped and scaled images: no deploy model does that.
+--tta also shows a float checkpoint mirrored and scaled images, and makes one answer of all: no deploy model does that.
 --convert also evaluates the deploy model that a fake-quant checkpoint would become, with BN folded, run by --executor.
 """
 
@@ -35,7 +35,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--convert", action="store_true",
                         help="also evaluate the deploy model that a fake-quant checkpoint would become")
     parser.add_argument("--tta", nargs="+", metavar="flip|SCALE",
-                        help="average the label maps of a float checkpoint over flip and scales, e.g. --tta flip 0.75 1.25")
+                        help="show a float checkpoint mirrored and scaled images, too, e.g. --tta flip 0.75 1.25")
     parser.add_argument("--ctx", default="auto", metavar="cpu|cpu:N|0|0,1",
                         help="devices: one process for each GPU, or N processes on the CPU, share the images (a GPU if there is one)")
     parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="only the first N images of each folder")

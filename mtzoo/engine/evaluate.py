@@ -54,12 +54,17 @@ def raw_predictor(execute: Executor, decoders: Mapping[str, Decoder]) -> Predict
     def predict(batch: EvalBatch) -> list[Prediction]:
         affines = [sample.affine for sample in batch.samples]
         raw = execute(batch.images)
-        if wild := next((name for name, value in flatten_outputs(raw).items() if not bool(torch.isfinite(value).all())), None):
-            raise UserError(f"{batch.samples[0].path}: the network's output '{wild}' is not finite here: its training has diverged; "
-                            "lower the learning rate or use another checkpoint")
+        check_finite(raw, batch)
         return to_prediction(raw, affines, [s.original_hw for s in batch.samples], decoders)
 
     return predict
+
+
+def check_finite(raw: RawOutputs, batch: EvalBatch) -> None:
+    """Raises UserError for outputs that are not finite."""
+    if wild := next((name for name, value in flatten_outputs(raw).items() if not bool(torch.isfinite(value).all())), None):
+        raise UserError(f"{batch.samples[0].path}: the network's output '{wild}' is not finite here: its training has diverged; "
+                        "lower the learning rate or use another checkpoint")
 
 
 def task_data(config: ExperimentConfig, split: str) -> list[TaskData]:

@@ -15,11 +15,11 @@ from mtzoo.console import PlainConsole, note
 from mtzoo.deploy.export import export_model
 from mtzoo.engine.checkpoint import SUFFIX, load_checkpoint
 from mtzoo.engine.distributed import is_main, joined, process_device, run_console, world_size
-from mtzoo.engine.evaluate import Predictor, evaluate_shown, network_executor, network_predictor, raw_predictor
+from mtzoo.engine.evaluate import Predictor, evaluate_shown, network_executor, network_predictor
 from mtzoo.engine.ptq import integer_checkpoint
 from mtzoo.engine.stages import FOLDED_STEP, INTEGER_STEP, checkpoint_network, fold_for_step
-from mtzoo.engine.tta import TestTimeAugmentation, augmented_executor
-from mtzoo.errors import UserError, listed
+from mtzoo.engine.tta import TestTimeAugmentation, augmented_predictor
+from mtzoo.errors import UserError
 from mtzoo.locate import WEIGHTS_SUFFIX, ZOO, find_checkpoint
 from mtzoo.machine import cores
 from mtzoo.models import MultiTaskNet, network_stride
@@ -66,7 +66,7 @@ def evaluate(model: str | Path, *, options: Mapping[str, Any] = NO_OPTIONS, exec
             change.
         executor: What runs a deploy model.
         convert: Evaluate the deploy model that a fake-quant checkpoint would become, too.
-        tta: Test-time augmentation of a float checkpoint with segmentation: the views to average over, e.g. `["flip", "0.75"]`.
+        tta: Test-time augmentation of a float checkpoint: the views beside the image itself, e.g. `["flip", "0.75"]`.
         ctx: The device of a checkpoint: `"cpu"`, `"0"`, or `"auto"` (a GPU if there is one).
         limit: Evaluate on the first N images of each validation folder. None: on all.
         render: Render synthetic scenes that do not exist yet.
@@ -132,7 +132,7 @@ def check_form(name: str, tta: Sequence[str], convert: bool) -> None:
     if convert and not is_checkpoint(name):
         raise UserError(f"--convert {name}: an ONNX model is converted already; name the .pt checkpoint it was made of")
     if tta and (convert or not is_checkpoint(name)):
-        raise UserError(f"--tta {name}: works with a float checkpoint (.pt) without --convert: no deploy model averages views")
+        raise UserError(f"--tta {name}: works with a float checkpoint (.pt) without --convert: no deploy model looks at several views")
 
 
 def check_pictures(out: str | Path | None, worst: int | None, convert: bool) -> None:
@@ -144,17 +144,14 @@ def check_pictures(out: str | Path | None, worst: int | None, convert: bool) -> 
 
 
 def tta_predictor(net: MultiTaskNet, config: ExperimentConfig, device: torch.device, tta: Sequence[str], name: str) -> Predictor:
-    """A float network averaged over views. Raises UserError for a fake-quant one, and if no task has label maps."""
+    """A float network's answers to several views of each image. Raises UserError for a fake-quant one."""
     views = TestTimeAugmentation.parse(tta)
     if is_prepared(net):
         raise UserError(f"--tta {name}: a quantized checkpoint; test-time augmentation needs a float one")
-    tasks = list(config.mask_classes)
-    if not tasks:
-        raise UserError(f"--tta {name}: no segmentation task; boxes are not averaged")
     if is_main():
-        note(f"--tta: label maps of {listed(tasks)} are averaged over views, which no deploy model does; boxes are those of one view")
-    execute = augmented_executor(network_executor(net.to(device), device), views, tasks, network_stride(net))
-    return raw_predictor(execute, {task.name: task.decoder for task in config.tasks})
+        note("--tta: the answers to several views of each image are made one, which no deploy model does")
+    return augmented_predictor(network_executor(net.to(device), device), views, {task.name: task.decoder for task in config.tasks},
+                               network_stride(net))
 
 
 def check_data(config: ExperimentConfig, console: PlainConsole, *, render: bool) -> None:

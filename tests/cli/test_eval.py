@@ -125,8 +125,7 @@ def test_views_are_averaged_for_a_float_checkpoint_alone(tmp_path, capsys):
     plain, found = metrics_of(tmp_path / "x.pt", tmp_path), metrics_of(tmp_path / "x.pt", tmp_path, "--tta", "flip", "0.5")
     assert plain["seg/mIoU"] > found["seg/mIoU"]  # the masks are what it says of one view
     told = " ".join(capsys.readouterr().err.split())
-    assert "--tta: label maps of" in told
-    assert "are averaged over views, which no deploy model does" in told
+    assert "--tta: the answers to several views of each image are made one, which no deploy model does" in told
     write_fake_quant(tmp_path / "q.pt", config, 0)
     assert main(["eval", str(tmp_path / "q.pt"), "--tta", "flip"]) == 2
     assert "a quantized checkpoint" in capsys.readouterr().err
