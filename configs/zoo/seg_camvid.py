@@ -38,3 +38,6 @@ solver = [
     dict(prefix="int-inference"),
 ]
 fusion_bn_patterns = {1: ["nodes.backbone.*", "nodes.neck.*"], 2: ["nodes.*"]}
+
+# Ranges that cover outliers cost 5 points with MobileNetV2, on a drive that was not seen in training.
+quantization = dict(observer="mse")

@@ -24,6 +24,3 @@ tasks["seg"].update(
 tasks["seg"]["loss"].update(logit_upsample=2, class_weights=[1.0, 1.0, 3.0, 1.0, 1.2, 1.0, 3.0, 1.5, 1.0, 2.0, 2.0])
 solver[0]["float_phase"].update(
     epochs=60, optimizer=dict(_adamw, lr=2e-3, multipliers=dict(backbone=dict(lr=0.25))), validation=dict(every_epochs=10))
-
-# Ranges that cover outliers cost 5 points on a drive that was not seen in training.
-quantization = dict(observer="mse")
