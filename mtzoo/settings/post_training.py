@@ -13,7 +13,7 @@ FALLBACKS = {"float": "not_quant_pattern", "16bit": "int16_pattern"}
 
 @dataclass(frozen=True)
 class Corrections:
-    """What is done besides rounding. Neither is on by default, because 8-bit weights lose nothing measurable on networks trained here.
+    """What is done besides rounding. Neither is on by default: some networks gain by it, others lose (docs/ptq.md, docs/dashcam.md).
 
     Attributes:
         equalize: `"none"`, `"weights"`, `"activations"` (cross-layer equalization, arXiv 1906.04721), or `"network"` (a factor for each
