@@ -1,5 +1,6 @@
-"""4pe_fast_crop: the tasks and the window of 4pe_crop on RepNet. Its answers and 4pe_fast's are merged:
-`mtzoo predict --resize M1 --crop M2`.
+"""4pe_fast_crop: the tasks and the window of 4pe_crop on RepNet, the twin of 4pe_fast.
+
+Their answers are merged: `mtzoo predict --resize M1 --crop M2`.
 """
 
 from mmengine.config import read_base

@@ -15,6 +15,13 @@ def test_configs_are_listed_with_what_they_are(capsys):
     assert "four detection and two segmentation branches" in multitask
 
 
+def test_each_config_is_described_by_a_whole_sentence(capsys):
+    cli.main(["list", "--configs"])
+    heading, *lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 50
+    assert [line for line in lines if not line.endswith(".")] == []
+
+
 def test_zoo_models_are_listed_with_size_and_tasks(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(locate, "shipped_folder", lambda name: tmp_path)
     (tmp_path / "street.onnx").write_bytes(b"x" * 1_200_000)

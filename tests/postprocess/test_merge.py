@@ -12,7 +12,7 @@ from mtzoo.postprocess.merge import MergeRule, merge, merge_detections
 from mtzoo.structures import Detections, Prediction
 
 WINDOW = (100.0, 100.0, 300.0, 200.0)
-DEFAULTS = MergeRule()
+DEFAULTS = MergeRule(average=False)
 
 
 def found(*rows):
@@ -37,8 +37,28 @@ def test_of_two_boxes_of_one_thing_the_better_scored_stays(near, far, left):
 
 
 def test_the_crop_can_be_given_the_right_of_way():
-    left = merged_rows(found((*RESIZE_BOX, 0.9)), found((*CROP_BOX, 0.6)), MergeRule(crop_factor=100))
+    left = merged_rows(found((*RESIZE_BOX, 0.9)), found((*CROP_BOX, 0.6)), MergeRule(crop_factor=100, average=False))
     assert left == [pytest.approx((*CROP_BOX, 0.6))]
+
+
+@pytest.mark.parametrize(("rule", "share"), [(MergeRule(), 0.2), (MergeRule(crop_factor=2), 0.5), (MergeRule(crop_factor=0), 0.0)])
+def test_the_box_of_one_thing_is_the_mean_by_squared_score(rule, share):
+    (*box, score), = merged_rows(found((*RESIZE_BOX, 0.8)), found((*CROP_BOX, 0.4)), rule)
+    assert box == pytest.approx([a + share * (b - a) for a, b in zip(RESIZE_BOX, CROP_BOX)])
+    assert score == pytest.approx(0.4 if share == 0.5 else 0.8)
+
+
+def test_a_lost_box_counts_for_the_one_that_it_overlaps_most():
+    near = found((150, 120, 190, 160, 0.8), (160, 120, 200, 160, 0.8))
+    rows = merged_rows(near, found((151, 120, 191, 160, 0.8 * 0.999)), MergeRule())
+    assert rows == [pytest.approx((150.5, 120, 190.5, 160, 0.8), abs=1e-3), pytest.approx((160, 120, 200, 160, 0.8))]
+
+
+def test_pieces_and_boxes_within_others_move_nothing():
+    whole, piece, inner = (60, 110, 180, 190, 0.7), (100, 110, 180, 190, 0.95), (110, 115, 125, 130, 0.5)
+    assert merged_rows(found(whole, inner), found(piece, (105, 112, 170, 180, 0.9)), MergeRule())[1] == pytest.approx(whole)
+    assert merged_rows(found((150, 120, 160, 130, 0.5)), found((140, 110, 200, 180, 0.6)), MergeRule()) == [
+        pytest.approx((140, 110, 200, 180, 0.6))]
 
 
 def test_a_resize_box_within_a_crop_box_is_a_duplicate_whatever_its_iou():
@@ -69,7 +89,7 @@ def test_a_small_weak_box_that_the_crop_does_not_confirm_is_false():
     small, strong, large = (150, 120, 170, 140, 0.08), (200, 120, 220, 140, 0.8), (120, 105, 220, 195, 0.08)
     assert merged_rows(found(small, strong, large), found()) == [pytest.approx(strong), pytest.approx(large)]
     confirmed = found(small), found((152, 120, 180, 141, 0.01))
-    assert len(merged_rows(*confirmed, MergeRule(duplicate_iou=0.99, duplicate_iog=0.99))) == 2
+    assert len(merged_rows(*confirmed, MergeRule(duplicate_iou=0.99, duplicate_iog=0.99, average=False))) == 2
 
 
 boxes = st.lists(st.tuples(st.integers(0, 380), st.integers(0, 280), st.integers(1, 200), st.integers(1, 200),
@@ -77,9 +97,21 @@ boxes = st.lists(st.tuples(st.integers(0, 380), st.integers(0, 280), st.integers
 
 
 @given(boxes, boxes)
+def test_averaging_keeps_scores_and_stays_within_the_boxes_of_one_thing(near, far):
+    near, far = (found(*((x, y, x + w, y + h, s, k) for x, y, w, h, s, k in rows)) for rows in (near, far))
+    plain, moved = (merge_detections(near, far, WINDOW, rule) for rule in (DEFAULTS, MergeRule()))
+    np.testing.assert_array_equal(moved.scores, plain.scores)
+    np.testing.assert_array_equal(moved.labels, plain.labels)
+    every = np.concatenate([near.boxes, far.boxes])
+    for box, before in zip(moved.boxes, plain.boxes):
+        alike = every[pairwise_iou(torch.from_numpy(before[None]), torch.from_numpy(every))[0].numpy() >= 0.5 - 1e-6]
+        assert (box >= alike.min(axis=0) - 1e-3).all() and (box <= alike.max(axis=0) + 1e-3).all()
+
+
+@given(boxes, boxes)
 def test_what_is_left_comes_from_one_of_both_by_falling_score(near, far):
     near, far = (found(*((x, y, x + w, y + h, s, k) for x, y, w, h, s, k in rows)) for rows in (near, far))
-    result = merge_detections(near, far, WINDOW, MergeRule())
+    result = merge_detections(near, far, WINDOW, DEFAULTS)
     given_rows = [tuple(row) for part in (near, far) for row in np.column_stack([part.boxes, part.scores, part.labels]).tolist()]
     rows = [tuple(row) for row in np.column_stack([result.boxes, result.scores, result.labels]).tolist()]
     assert all(rows.count(row) <= given_rows.count(row) for row in rows)
@@ -153,7 +185,7 @@ def test_the_boxes_are_those_of_a_plain_comparison_pair_by_pair(seed):
     boxes, scores, labels = random_boxes(60)
     boxes[:40] = near.boxes[:40] + rng.normal(0, 4, (40, 4))  # things that both see
     labels[:30] = near.labels[:30]
-    far, rule = Detections(boxes, scores, labels), MergeRule(crop_factor=1.2, false_score=0.4)
+    far, rule = Detections(boxes, scores, labels), MergeRule(crop_factor=1.2, false_score=0.4, average=False)
     result, wanted = merge_detections(near, far, WINDOW, rule), plainly_merged(near, far, rule)
     assert 40 < len(wanted) < 100
     for k, values in enumerate(result):
