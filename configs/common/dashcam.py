@@ -32,9 +32,11 @@ def _masks(folder, masks, weight=1.0, **spec):
     return dict(type="MaskFolder", images=folder + "/images", masks=folder + "/" + masks, weight=weight, **spec)
 
 
-# Weights: how often an image is drawn, beside one of CamVid. Half of all crops are of dashcam frames, of which a crop shows little.
+# Weights: how often an image is drawn, beside one of CamVid. Half of all crops are of dashcam frames, of which a crop shows little. Every
+# other one of them has pedestrians pasted in: the frames alone show too few.
 sources = dict(
-    dashcam=_boxes("{data_root}/dashcam_cn/train", 12.0), dashcam_val=_boxes("{data_root}/dashcam_cn/val"),
+    dashcam=_boxes("{data_root}/dashcam_cn/train", 6.0), dashcam_val=_boxes("{data_root}/dashcam_cn/val"),
+    dashcam_pasted=_boxes("{data_root}/dashcam_pasted", 2.0),
     lights=_boxes("{data_root}/traffic_lights/train", 0.6), lights_val=_boxes("{data_root}/traffic_lights/val"),
     pedestrians=_boxes("{data_root}/penn_fudan/train"), pedestrians_val=_boxes("{data_root}/penn_fudan/val"),
     faces=_boxes("{data_root}/car_parts/train", 0.4), faces_val=_boxes("{data_root}/car_parts/val"),
@@ -59,10 +61,10 @@ def _of(classes, **names):
 
 
 _train = dict(
-    det_cyclist_light=dict(dashcam={}, camvid=_camvid_names, lights={}, signs=_sign_names, coco={}, synth={}),
-    det_person=dict(dashcam={}, camvid=_camvid_names, pedestrians={}, coco={}, synth={}),
+    det_cyclist_light=dict(dashcam={}, dashcam_pasted={}, camvid=_camvid_names, lights={}, signs=_sign_names, coco={}, synth={}),
+    det_person=dict(dashcam={}, dashcam_pasted={}, camvid=_camvid_names, pedestrians={}, coco={}, synth={}),
     det_rear=dict(faces={}, synth={}),
-    det_vehicle_sign=dict(dashcam={}, camvid=_camvid_names, signs=_sign_names, coco={}, synth={}),
+    det_vehicle_sign=dict(dashcam={}, dashcam_pasted={}, camvid=_camvid_names, signs=_sign_names, coco={}, synth={}),
 )
 _val = dict(
     det_cyclist_light=dict(dashcam_val={}, camvid_val=_camvid_names, lights_val={}, signs_val=_sign_names),
@@ -75,6 +77,7 @@ for _name in _train:
     _tasks[_name].update(train=_of(_classes, **_train[_name]), val=_of(_classes, **_val[_name]),
                          boxes=dict(_tasks[_name]["boxes"], nms_iou=0.5))
 _tasks["det_rear"]["loss"] = dict(type="DetectionLoss", weight=0.5)
+_tasks["det_person"]["loss"] = dict(type="DetectionLoss", weight=2.0)
 
 # CamVid counts traffic lights among signs, and nobody says of its lane paint whether it is solid or dashed.
 _segmentation_loss = dict(type="SegmentationLoss", logit_upsample=2)
