@@ -10,12 +10,7 @@ CamVid's frames of 480x360.
 from mmengine.config import read_base
 
 with read_base():
+    from ..common.unlabelled import _with_unlabelled
     from .seg_camvid import *
 
-# With 1,500 frames, half of all crops are of them.
-sources["unlabelled"] = dict(type="UnlabelledImages", images="$UNLABELLED", weight=0.25)
-tasks["seg"]["train"] = ["seg_train", "unlabelled"]
-
-_float = solver[0]["float_phase"]
-del _float["epochs"]
-_float.update(iterations=2600, optimizer=dict(_adamw, lr=2e-3))
+_with_unlabelled(sources, tasks, solver)
