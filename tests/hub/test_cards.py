@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mtzoo.deploy.file import read_deploy_file
+from mtzoo.deploy.requirements import FLOAT_MAPS, requirements
 from mtzoo.locate import find_config, shipped_folder
 
 ZOO = shipped_folder("zoo")
@@ -31,3 +33,11 @@ def test_a_card_says_all_that_one_has_to_know(card):
     classes = {name for task in json.loads(card.with_suffix(".json").read_text())["tasks"].values() for name in task["classes"]}
     unnamed = {name for name in classes if name not in card.read_text()}
     assert not unnamed
+
+
+@pytest.mark.parametrize("path", sorted(ZOO.glob("*.onnx")), ids=lambda path: path.stem)
+def test_a_model_says_what_it_requires(path):
+    """A runtime that computes in bf16 gives other answers of a file with 32-bit sums: the file and its card say so."""
+    file = read_deploy_file(path)
+    assert file.info.requires == requirements(file.model)
+    assert (FLOAT_MAPS in file.info.requires) == ("set OpenVINO's precision to f32" in path.with_suffix(".md").read_text())
