@@ -12,7 +12,16 @@ import numpy as np
 import onnx
 
 from mtzoo.errors import UserError
-from mtzoo.runtime.executors import Arrays, Executor, OnnxRuntimeExecutor, OpenVinoExecutor, OpenVinoModel, in_one_line
+from mtzoo.runtime.executors import (
+    Arrays,
+    Executor,
+    OnnxRuntimeExecutor,
+    OnnxRuntimeModel,
+    OpenVinoExecutor,
+    OpenVinoModel,
+    in_one_line,
+    serialized,
+)
 
 Build = Callable[[onnx.ModelProto, int], Executor]
 
@@ -45,10 +54,22 @@ class OpenCvExecutor:
             return {name: np.array(value) for name, value in zip(self.output_names, outputs)}
 
 
+class GpuExecutor(OnnxRuntimeModel):
+    """ONNX Runtime on a GPU, as its users have it: no setting; what the provider does not compute runs on the CPU."""
+
+    def __init__(self, model: onnx.ModelProto, threads: int, *, provider: str) -> None:
+        super().__init__(serialized(model), [output.name for output in model.graph.output], threads, [provider, "CPUExecutionProvider"])
+
+
+PROVIDERS = {"onnxruntime cuda": "CUDAExecutionProvider", "onnxruntime tensorrt": "TensorrtExecutionProvider"}
+"""Name -> ONNX Runtime's provider for GPUs."""
+
+
 def every_executor() -> dict[str, Build]:
     """Name -> how it is built. "onnxruntime all" and "openvino f32" are what `DeployModel` runs."""
     levels = {f"onnxruntime {level}": partial(OnnxRuntimeExecutor, level=level) for level in ("off", "basic", "extended", "all")}
-    return {**levels, "openvino f32": OpenVinoExecutor, "openvino default": DefaultOpenVinoExecutor, "opencv": OpenCvExecutor}
+    on_gpu = {name: partial(GpuExecutor, provider=provider) for name, provider in PROVIDERS.items()}
+    return {**levels, **on_gpu, "openvino f32": OpenVinoExecutor, "openvino default": DefaultOpenVinoExecutor, "opencv": OpenCvExecutor}
 
 
 MODULES = {"onnxruntime": "onnxruntime", "openvino": "openvino", "opencv": "cv2"}
@@ -60,8 +81,9 @@ def runtime_version(name: str) -> str:
     return import_module(MODULES[name.partition(" ")[0]]).__version__.partition("-")[0]
 
 
-OTHER_FORMATS = {"litert": "it reads .tflite files, no ONNX", "ncnn": "it reads .param and .bin files, no ONNX",
-                 "mnn": "it reads .mnn files, no ONNX"}
+OTHER_FORMATS = {"litert": "it reads .tflite files, no ONNX",
+                 "ncnn": "it reads no ONNX, and has no layer for the DequantizeLinear that its converter pnnx leaves",
+                 "mnn": "it reads no ONNX, and of the converted file it computes no shapes"}
 """Runtimes that no ONNX file can be given, and why."""
 
 

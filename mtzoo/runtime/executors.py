@@ -58,35 +58,54 @@ def in_one_line(runtime: str, does: str) -> Iterator[None]:
                         "again") from error
 
 
-class OnnxRuntimeExecutor:
-    """ONNX Runtime on the CPU. Where its int8 kernels saturate, layers of large weights run in float32.
+class OnnxRuntimeModel:
+    """An ONNX file in a session of ONNX Runtime. float_layers: none, unless a subclass makes them so."""
 
-    as_is: run them in int8 all the same; level: of ONNX Runtime's graph optimisations.
-    """
+    float_layers = 0
 
-    def __init__(self, model: onnx.ModelProto, threads: int, *, as_is: bool = False, level: OptimisationLevel = "all") -> None:
+    def __init__(self, content: bytes, output_names: Sequence[str], threads: int, providers: Sequence[str], *,
+                 level: OptimisationLevel = "all", disabled: Sequence[str] = ()) -> None:
+        """providers: "CPUExecutionProvider" and others, the first that can takes an operator; level, disabled: its graph
+        optimisations. Raises UserError for a provider that ONNX Runtime has not or cannot start."""
         try:
             import onnxruntime
         except ImportError as error:
             raise UserError(f"ONNX Runtime is not installed ({error}); pip install onnxruntime") from error
+        if unknown := set(providers) - set(onnxruntime.get_available_providers()):
+            raise UserError(f"the installed ONNX Runtime has no {unknown.pop()}; onnxruntime-gpu has one")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         levels = onnxruntime.GraphOptimizationLevel
         options.graph_optimization_level = {"off": levels.ORT_DISABLE_ALL, "basic": levels.ORT_ENABLE_BASIC,
                                             "extended": levels.ORT_ENABLE_EXTENDED, "all": levels.ORT_ENABLE_ALL}[level]
         options.log_severity_level = 4  # what goes wrong is an exception, and told in one line
-        unsafe = set() if as_is else _saturating("onnxruntime", model)
-        self.float_layers = len(unsafe)
+        self.output_names = tuple(output_names)
         with in_one_line("ONNX Runtime", "load"):
-            content = serialized(bake_weights(model, unsafe))
-            # they would fold BN into weights that are on their grid, and make integers of 8 bits of those in float again
-            kept = ["ConvBNFusion", "WeightBiasQuantization"] if unsafe else []
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], disabled_optimizers=kept)
-        self.output_names = tuple(output.name for output in model.graph.output)
+            self._session = onnxruntime.InferenceSession(content, options, providers=list(providers),
+                                                         disabled_optimizers=list(disabled))
+        if missing := set(providers) - set(self._session.get_providers()):
+            raise UserError(f"ONNX Runtime cannot start {missing.pop()}: this machine has no GPU for it, or its libraries are missing")
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays:
         with in_one_line("ONNX Runtime", "run"):
             return dict(zip(self.output_names, self._session.run(list(self.output_names), dict(feeds))))
+
+
+class OnnxRuntimeExecutor(OnnxRuntimeModel):
+    """ONNX Runtime on the CPU. Where its int8 kernels saturate, layers of large weights run in float32.
+
+    as_is: run them in int8 all the same; level: of ONNX Runtime's graph optimisations.
+    """
+
+    def __init__(self, model: onnx.ModelProto, threads: int, *, as_is: bool = False, level: OptimisationLevel = "all") -> None:
+        unsafe = set() if as_is else _saturating("onnxruntime", model)
+        self.float_layers = len(unsafe)
+        with in_one_line("ONNX Runtime", "load"):
+            content = serialized(bake_weights(model, unsafe))
+        # they would fold BN into weights that are on their grid, and make integers of 8 bits of those in float again
+        disabled = ["ConvBNFusion", "WeightBiasQuantization"] if unsafe else []
+        super().__init__(content, [output.name for output in model.graph.output], threads, ["CPUExecutionProvider"], level=level,
+                         disabled=disabled)
 
 
 @cache

@@ -9,7 +9,7 @@ from mtzoo.cli.verify import print_report
 from mtzoo.deploy.file import METADATA_KEY
 from mtzoo.errors import UserError
 from mtzoo.runtime import executors
-from mtzoo.runtime.every_executor import build_all
+from mtzoo.runtime.every_executor import PROVIDERS, build_all, every_executor
 from mtzoo.runtime.tally import compare_detections
 from mtzoo.runtime.verify import verify
 from mtzoo.structures import Detections
@@ -99,8 +99,10 @@ def test_every_executor(model_path, tmp_path, capsys, monkeypatch):
     cv2.imwrite(str(tmp_path / "a.png"), photo())
     report = verify(model_path, [photo()], every=True)
     levels = [f"onnxruntime {level}" for level in ("off", "basic", "extended", "all")]
-    assert [name for name in report.executors if name != "opencv"] == ["integer", *levels, "openvino f32", "openvino default"]
+    everywhere = [name for name in report.executors if name not in {"opencv", *PROVIDERS}]
+    assert everywhere == ["integer", *levels, "openvino f32", "openvino default"]
     assert {"litert", "ncnn", "mnn"} <= set(report.refused)
+    assert set(PROVIDERS) <= {*report.executors, *report.refused}
     for name in ("onnxruntime off", *(["opencv"] if "opencv" in report.executors else [])):
         assert report.mismatches[name] == 0
         assert report.executors[name].values == report.executors["onnxruntime all"].values
@@ -123,3 +125,24 @@ def test_one_that_cannot_run_the_file_is_no_reason_to_stop(model_path):
 
     builders = {"one": lambda model, threads: Refuses(), "two": cannot_load}
     assert build_all(builders, onnx.load(model_path), 1, {}) == ({}, {"one": "no such operator", "two": "cannot load"})
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_a_gpu_that_is_not_there_is_told(name, model_path, monkeypatch):
+    """A wheel without the provider, and one whose provider does not start: ONNX Runtime itself goes on with the CPU."""
+    model = onnx.load(model_path)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(UserError, match=rf"the installed ONNX Runtime has no {PROVIDERS[name]}; onnxruntime-gpu has one"):
+        every_executor()[name](model, 1)
+
+    class OnTheCpu:
+        def __init__(self, content, options, providers, **_):
+            assert providers == [PROVIDERS[name], "CPUExecutionProvider"]
+
+        def get_providers(self):
+            return ["CPUExecutionProvider"]
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [PROVIDERS[name], "CPUExecutionProvider"])
+    monkeypatch.setattr(onnxruntime, "InferenceSession", OnTheCpu)
+    with pytest.raises(UserError, match=f"ONNX Runtime cannot start {PROVIDERS[name]}"):
+        every_executor()[name](model, 1)
