@@ -1,7 +1,7 @@
 """Load-time form of a deploy model for x86 CPUs with matrix units: the same integers, arranged for the kernels there are.
 
 A 3x3 group convolution with 8 channels per group leaves most of an int8 matrix tile empty. Two groups side by side, with
-zeros where they do not meet, are the same function and run faster; measured in docs/deploy.md. The file keeps the small
+zeros where they do not meet, are the same function and run faster; measured in docs/deploy_measured.md. The file keeps the small
 form: zeros are not worth bytes. Depthwise convolutions have kernels of their own, which are faster than any wider form.
 """
 
