@@ -11,7 +11,7 @@ from mtzoo.console import note, say
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 
-CONFIG, DATA, RUN = "config.py", "data", "run"
+CONFIG, DATA, RUN, SOURCE = "config.py", "data", "run", "source.txt"
 LAYOUT_OPTIONS = ("format", "annotations", "images", "labels", "rename", "ignore", "union", "val_share", "split_by",
                   "max_bad_images")
 
@@ -20,7 +20,7 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     """--data, and how the folder is read."""
     group = parser.add_argument_group(
         "training without a config", "--data takes a folder of any layout that `mtzoo data convert` reads, or one that it wrote. "
-        "work_dirs/NAME gets data/, config.py, which you may edit, and run/.")
+        "work_dirs/NAME gets data/, config.py, which you may edit, source.txt, which names the data set, and run/.")
     group.add_argument("--data", type=Path, metavar="DIR", help="the folder of the data set, or its data.yaml; it is not changed")
     group.add_argument("--format", metavar="FORMAT", help="auto (default), or a format of `mtzoo data convert`")
     add_places_arguments(group)
@@ -47,11 +47,13 @@ def prepare_data(args: argparse.Namespace) -> None:
         raise UserError("--config and --data: a config is written for --data; take one of the two")
     source = args.data.parent if args.data.is_file() else args.data
     folder = args.out or Path("work_dirs") / (Path(os.path.abspath(source)).name or "data")
+    _check_source(folder, args.data)
     data = _converted(args, folder, given)
     config = folder / CONFIG
     if config.is_file():
         note(f"note: {config} is there already, and is trained with as it is")
     else:
+        write_whole(folder / SOURCE, f"{os.path.abspath(args.data)}\n".encode(), "choose another --out")
         write_whole(config, config_text(data).encode(), "choose another --out")
         for task in own_tasks(read_receipt(data)):
             if split := missing_split(task, data):
@@ -73,15 +75,29 @@ def _converted(args: argparse.Namespace, folder: Path, given: list[str]) -> Path
     """The folder of the converted set: --data itself, what an earlier run left, or a new one."""
     from mtzoo.config.own_data import RECEIPT
 
-    source, data = args.data / RECEIPT, folder / DATA
-    if source.is_file() or (data / RECEIPT).is_file():
+    converted, data = (args.data / RECEIPT).is_file(), folder / DATA
+    if converted or (data / RECEIPT).is_file():
         if given:
-            held = args.data if source.is_file() else data
+            held = args.data if converted else data
             raise UserError(f"{_option(given[0])}: {held} is converted already, and nothing reads this option; leave it out, or choose "
                             "another --out for the data set as it was")
-        return args.data if source.is_file() else data
+        if converted:
+            return args.data
+        note(f"note: {data} is there already, from an earlier run, and is trained on as it is")
+        return data
     convert_as_told(args, choose_layout(args), data, "own", copy_images=False, workers=None)
     return data
+
+
+def _check_source(folder: Path, asked: Path) -> None:
+    """Raises UserError if what an earlier run left in `folder` is of another data set: folders may have the same name. Runs of earlier
+    versions do not say what theirs is of."""
+    source = folder / SOURCE
+    if not source.is_file():
+        return
+    held = source.read_text().strip()
+    if held != os.path.abspath(asked):
+        raise UserError(f"--data {asked}: {folder} is for another data set, {held}; choose another --out for this one")
 
 
 def _option(dest: str) -> str:

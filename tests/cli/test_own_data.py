@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import cv2
 import pytest
@@ -38,6 +39,7 @@ def test_a_folder_trains_without_a_config_and_again_with_the_one_that_was_writte
     config.write_text(config.read_text() + "\n# mine\n")
     assert main(["train", "--data", str(yolo), *SHORT]) == 2
     told = capsys.readouterr().err
+    assert "note: work_dirs/mine/data is there already, from an earlier run, and is trained on as it is" in told
     assert "note: work_dirs/mine/config.py is there already, and is trained with as it is" in told
     assert "work_dirs/mine/run: holds a run of this config; continue with --resume" in told
     assert config.read_text().endswith("# mine\n")
@@ -73,6 +75,27 @@ def test_the_yaml_of_a_set_stands_for_its_folder(yolo, tmp_path, monkeypatch, ca
     assert main(["train", "--data", "mine/data.yaml", "--epochs", "1"]) == 0
     assert main(["train", "--data", "mine/data.yaml", "--epochs", "1", "--resume"]) == 0
     assert (tmp_path / "work_dirs" / "mine" / "config.py").is_file()
+
+
+@pytest.mark.parametrize("converted", [False, True])
+def test_another_data_set_of_the_same_name_is_refused(converted, yolo, tmp_path, monkeypatch, capsys):
+    """The first one's data and config would be trained with, whatever the second one holds."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mtzoo.cli.train.train_config", lambda args: 0)
+    for place in ("one", "other"):
+        if converted:
+            assert main(["data", "convert", "--data", str(yolo), "--out", f"{place}/mine"]) == 0
+        else:
+            shutil.copytree(yolo, tmp_path / place / "mine")
+    assert main(["train", "--data", "one/mine"]) == 0
+    config = (tmp_path / "work_dirs/mine/config.py").read_text()
+    assert main(["train", "--data", str(tmp_path / "one/mine"), "--resume"]) == 0
+    capsys.readouterr()
+    assert main(["train", "--data", "other/mine"]) == 2
+    told = capsys.readouterr().err
+    assert f"--data other/mine: work_dirs/mine is for another data set, {tmp_path / 'one/mine'}; choose another --out" in told
+    assert (tmp_path / "work_dirs/mine/config.py").read_text() == config
+    assert main(["train", "--data", "other/mine", "--out", "second"]) == 0
 
 
 def test_a_folder_of_data_without_its_option_is_told(yolo, capsys):
