@@ -53,6 +53,9 @@ def notes(summary: Summary, out: Path) -> list[str]:
     for kind, classes in summary.mask_classes.items():
         names = [name for k, name in enumerate(classes) if not summary.pixels[kind].counts[k]]
         found += [f"{kind}: not one pixel of {listed(names)}"] if names else []
+        if len(shown := [name for name in classes if name not in names]) == 1:
+            found.append(f"{kind}: {shown[0]} is all that is labelled, and the rest is unknown, not background: these masks alone teach a "
+                         f"network {shown[0]} everywhere; {_without_background(summary.classes)}")
     for task, classes in summary.image_classes.items():
         for split in summary.images:
             names = [name for name in classes if not summary.image_labels[task][name, split]]
@@ -68,6 +71,13 @@ def notes(summary: Summary, out: Path) -> list[str]:
     if own := foreign_classes(summary):
         found.append(own)
     return found
+
+
+def _without_background(classes: str) -> str:
+    """What to do about masks of a single class."""
+    if classes == "own":
+        return "label a second class, e.g. background"
+    return "train on them beside masks of other classes, or keep their background with --classes own"
 
 
 def foreign_classes(summary: Summary) -> str:

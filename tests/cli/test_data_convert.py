@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 
 from mtzoo.cli.data_convert import parse_renames
 from mtzoo.cli.main import main
 from mtzoo.errors import UserError
-from tests.data.convert.helpers import write_image, write_text
+from tests.data.convert.helpers import write_image, write_mask, write_text
 from tests.data.convert.layouts import LAYOUTS, write_coco, write_kitti
 
 
@@ -128,3 +129,20 @@ def test_bad_arguments_of_layouts(arguments, message, tmp_path, capsys):
     write_kitti(tmp_path / "src")
     assert main(["data", "convert", "--data", str(tmp_path / "src"), "--out", str(tmp_path / "out"), *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_masks_of_one_class_are_told(tmp_path, capsys):
+    """Whoever trains on them alone gets a network that says this class everywhere."""
+    for stem in "ab":
+        write_image(tmp_path / "people" / "images" / f"{stem}.jpg", (64, 96))
+        mask = np.zeros((64, 96), np.uint8)
+        mask[20:40, 30:50] = 255
+        write_mask(tmp_path / "people" / "masks" / f"{stem}.png", mask)
+    asked = ["data", "convert", "--data", str(tmp_path / "people"), "--rename", "foreground=person"]
+    told = "seg: person is all that is labelled"
+    assert main([*asked, "--out", str(tmp_path / "tasks")]) == 0
+    assert told in capsys.readouterr().err
+    assert main([*asked, "--classes", "own", "--out", str(tmp_path / "own")]) == 0
+    said = capsys.readouterr()
+    assert told not in said.err
+    assert "background" in said.out
