@@ -54,8 +54,8 @@ def notes(summary: Summary, out: Path) -> list[str]:
         names = [name for k, name in enumerate(classes) if not summary.pixels[kind].counts[k]]
         found += [f"{kind}: not one pixel of {listed(names)}"] if names else []
         if len(shown := [name for name in classes if name not in names]) == 1:
-            found.append(f"{kind}: {shown[0]} is all that is labelled, and the rest is unknown, not background: these masks alone teach "
-                         f"a network {shown[0]} everywhere; {_without_background(summary.classes)}")
+            found.append(f"{kind}: {shown[0]} is all that is labelled, and the rest is unknown, not background: these masks alone "
+                         f"teach a network {shown[0]} everywhere; {_without_background(summary.classes)}")
     for task, classes in summary.image_classes.items():
         for split in summary.images:
             names = [name for name in classes if not summary.image_labels[task][name, split]]
