@@ -47,13 +47,13 @@ def prepare_data(args: argparse.Namespace) -> None:
         raise UserError("--config and --data: a config is written for --data; take one of the two")
     source = args.data.parent if args.data.is_file() else args.data
     folder = args.out or Path("work_dirs") / (Path(os.path.abspath(source)).name or "data")
-    _check_source(folder, args.data)
+    _check_source(folder, source)
     data = _converted(args, folder, given)
     config = folder / CONFIG
     if config.is_file():
         note(f"note: {config} is there already, and is trained with as it is")
     else:
-        write_whole(folder / SOURCE, f"{os.path.abspath(args.data)}\n".encode(), "choose another --out")
+        write_whole(folder / SOURCE, f"{os.path.abspath(source)}\n".encode(), "choose another --out")
         write_whole(config, config_text(data).encode(), "choose another --out")
         for task in own_tasks(read_receipt(data)):
             if split := missing_split(task, data):

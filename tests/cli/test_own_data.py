@@ -74,6 +74,7 @@ def test_the_yaml_of_a_set_stands_for_its_folder(yolo, tmp_path, monkeypatch, ca
     monkeypatch.setattr("mtzoo.cli.train.train_config", lambda args: 0)
     assert main(["train", "--data", "mine/data.yaml", "--epochs", "1"]) == 0
     assert main(["train", "--data", "mine/data.yaml", "--epochs", "1", "--resume"]) == 0
+    assert main(["train", "--data", "mine", "--epochs", "1", "--resume"]) == 0
     assert (tmp_path / "work_dirs" / "mine" / "config.py").is_file()
 
 
