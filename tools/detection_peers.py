@@ -1,28 +1,27 @@
-"""A published detector beside ours, on the same labelled frames: AP50 and AP by class and by the size of the boxes.
+"""Published detectors beside ours, on the same labelled frames: AP50 and AP by class and by the size of the boxes.
 
-    python tools/detection_peers.py --fastestdet ../shared/weights/fastestdet/FastestDet.onnx \\
+    python tools/detection_peers.py --fastestdet ../shared/weights/fastestdet/FastestDet.onnx --nanodet nanodet.onnx \\
         --images data/dashcam/dashcam_cn/val/images --boxes data/dashcam/dashcam_cn/val/boxes.json --model MODEL.onnx
 
-FastestDet (github.com/dog-qiuqiu/FastestDet, BSD-3-Clause) knows COCO's 80 classes: car, bus and truck count as vehicle, bicycle and
-motorcycle, which it boxes without their riders, as cyclist. Frames have boxes of vehicles, persons and cyclists. With --resize and
---crop a pair of ours is judged, merged as `mtzoo predict` does.
+coco_detectors.py names the published ones and their licences. They know COCO's 80 classes: car, bus and truck count as vehicle,
+bicycle and motorcycle, which they box without their riders, as cyclist. Frames have boxes of vehicles, persons and cyclists. NanoDet
+and YOLOv5 see the whole frame, and tiles of it at half and at full size. With --resize and --crop a pair of ours is judged, merged as
+`mtzoo predict` does.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
-import onnxruntime
+from coco_detectors import Look, fastestdet, nanodet, suppressed, yolov5
 
 from mtzoo.data.groups import Record, build_groups
 from mtzoo.data.images import read_image
 from mtzoo.data.sources import CocoBoxes, TaskData
 from mtzoo.evaluation.detection import CocoBoxMetric
 from mtzoo.locate import find_model
-from mtzoo.ops.geometry import resize
 from mtzoo.runtime.model import DeployModel
 from mtzoo.runtime.pair import ModelPair
 from mtzoo.structures import Detections, Prediction, Sample
@@ -30,43 +29,18 @@ from mtzoo.structures import Detections, Prediction, Sample
 CLASSES = ("vehicle", "person", "cyclist")
 OF_COCO = {0: 1, 1: 2, 2: 0, 3: 2, 5: 0, 7: 0}
 """COCO's class id, from 0 -> place in CLASSES."""
-CELLS, SIDE = 22, 352
-SCORE_THRESHOLD, NMS_IOU = 0.02, 0.45
+SCALES = {"whole frame": None, "half size": 0.5, "full size": 1.0}
+"""At which the detectors that can be tiled are judged."""
 
+def renamed(look: Look) -> Look:
+    """Those boxes of a detector of COCO's classes that are one of CLASSES."""
 
-Look = Callable[[np.ndarray], Detections]
-"""Image (H, W, 3) uint8 BGR -> boxes xyxy in its pixels, labels as places in CLASSES."""
+    def of_ours(image: np.ndarray) -> Detections:
+        boxes, scores, labels = look(image)
+        wanted = np.isin(labels, list(OF_COCO))
+        return suppressed(boxes[wanted], scores[wanted], np.array([OF_COCO[label] for label in labels[wanted]], int))
 
-
-def fastestdet(path: Path, threads: int) -> Look:
-    """The published ONNX file: (1, 85, 22, 22) of objectness, box and class scores, decoded as its repository does."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    rows, columns = np.mgrid[:CELLS, :CELLS]
-
-    def look(image: np.ndarray) -> Detections:
-        pixels = resize(image, (SIDE, SIDE)).astype(np.float32).transpose(2, 0, 1)[None] / 255
-        found = session.run(None, {name: pixels})[0][0]
-        scores = (found[0] ** 0.6 * found[5:].max(0) ** 0.4).ravel()
-        centre = np.stack([columns + np.tanh(found[1]), rows + np.tanh(found[2])], -1).reshape(-1, 2) / CELLS
-        size = 1 / (1 + np.exp(-found[3:5].transpose(1, 2, 0).reshape(-1, 2)))
-        hw = np.array(image.shape[1::-1], np.float32)
-        boxes = np.concatenate([(centre - size / 2) * hw, (centre + size / 2) * hw], -1).astype(np.float32)
-        labels = np.array([OF_COCO.get(k, -1) for k in found[5:].argmax(0).ravel()])
-        wanted = (labels >= 0) & (scores >= SCORE_THRESHOLD)
-        return suppressed(boxes[wanted], scores[wanted], labels[wanted])
-
-    return look
-
-
-def suppressed(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> Detections:
-    """What NMS leaves, class by class."""
-    xywh = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], -1)
-    kept = np.array(cv2.dnn.NMSBoxesBatched(xywh, scores, labels, SCORE_THRESHOLD, NMS_IOU), int).ravel()
-    kept = kept[np.argsort(-scores[kept], kind="stable")]
-    return Detections(boxes[kept], scores[kept], labels[kept])
+    return of_ours
 
 
 def ours(model: DeployModel | ModelPair) -> Look:
@@ -107,7 +81,9 @@ def table(looks: Mapping[str, Look], records: Sequence[Record]) -> str:
 
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fastestdet", type=Path, required=True, help="FastestDet's ONNX file")
+    parser.add_argument("--fastestdet", type=Path, help="FastestDet's ONNX file")
+    parser.add_argument("--nanodet", type=Path, help="NanoDet's, see tfjs_to_onnx.py")
+    parser.add_argument("--yolov5", type=Path, help="YOLOv5's, see tfjs_to_onnx.py")
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--boxes", type=Path, required=True, help="COCO file of the frames, with the classes vehicle, person, cyclist")
     parser.add_argument("--model", type=Path, nargs="*", default=[], help="deploy models of ours")
@@ -119,7 +95,10 @@ def main(argv: Sequence[str]) -> int:
         parser.error("--resize and --crop go together: a pair has both")
     source = CocoBoxes(name="frames", images=str(args.images), annotations=str(args.boxes), follow_links=True)
     (frames,) = build_groups([TaskData("boxes", "detection", CLASSES, (source,))])
-    looks = {"FastestDet": fastestdet(args.fastestdet, args.threads)}
+    looks = {"FastestDet": renamed(fastestdet(args.fastestdet, args.threads))} if args.fastestdet else {}
+    for name, path, detector in (("NanoDet", args.nanodet, nanodet), ("YOLOv5s", args.yolov5, yolov5)):
+        if path is not None:
+            looks |= {f"{name}, {words}": renamed(detector(path, args.threads, scale)) for words, scale in SCALES.items()}
     looks |= {path.stem: ours(DeployModel.load(path, threads=args.threads)) for path in args.model}
     if args.resize is not None:
         pair = ModelPair.load(find_model(args.resize), find_model(args.crop), threads=args.threads)

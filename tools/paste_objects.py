@@ -1,33 +1,34 @@
 """Pastes cut-out objects into labelled frames, for a class that the frames show too rarely. Writes images and a COCO file.
 
-    python tools/paste_objects.py --images FRAMES --boxes FRAMES/boxes.json --cutouts PICTURES --masks MASKS --name person --out DIR
+    python tools/paste_objects.py --images FRAMES --boxes FRAMES/boxes.json --cutouts PICTURES MASKS each --name person --out DIR
 
-This is copy-paste (arXiv 2012.07177), made once, before the training. MASKS holds a PNG for each picture (STEM.png or STEM_mask.png)
-with 0 for background and a number for each object. The boxes of the class in the frames show how far down an object of a height stands,
-so that pasted ones stand on the ground, too. What is nearer to the camera hides a pasted object, and some are put behind a fence or a
-hedge. Its box is around all of it. No labelled object gets hidden by more than 40 %.
+This is copy-paste (arXiv 2012.07177), made once, before the training. MASKS holds a PNG for each picture (STEM.png or STEM_mask.png).
+'each' says that each of its values but 0 is an object; a number, that each connected region of this value is one.
+
+The boxes of the class in the frames show how far down an object of a height stands, so that pasted ones stand on the ground, too. What
+is nearer to the camera hides a pasted object, and some are put behind a fence or a hedge. Its box is around all of it. No labelled
+object gets hidden by more than 40 %.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
 import cv2
 import numpy as np
+from object_cutouts import Cutout, one_of, read_cutouts
 
 from mtzoo.data.coco import CocoFile, CocoImage, load_coco
-from mtzoo.data.images import read_image, read_mask
+from mtzoo.data.images import read_image
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError, did_you_mean
 
 TRIES = 30
 """Places that are tried for an object before it is left out."""
-LEAST_HEIGHT = 90
-"""Pixels of a cut-out: smaller ones are too blurred to be shown larger."""
 LEAST_SHOWN = 12
 """Pixels of a pasted object's height."""
 MOST_HIDDEN, MOST_IGNORED = 0.4, 0.3
@@ -35,47 +36,6 @@ MOST_HIDDEN, MOST_IGNORED = 0.4, 0.3
 LEAST_BOXES = 10
 """Boxes from which the ground is estimated."""
 JPEG_QUALITY = 92
-
-
-@dataclass(frozen=True)
-class Cutout:
-    """An object: image (H, W, 3) uint8 BGR and mask (H, W) uint8, 0 or 255."""
-
-    image: np.ndarray
-    mask: np.ndarray
-
-    def shown(self, height: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """At a height in pixels, every other time mirrored, a little blurred: image and opacity 0..1, float32."""
-        size = (max(round(self.image.shape[1] * height / self.image.shape[0]), 3), height)
-        image, mask = (cv2.resize(part, size, interpolation=cv2.INTER_AREA).astype(np.float32) for part in (self.image, self.mask))
-        if rng.random() < 0.5:
-            image, mask = image[:, ::-1], mask[:, ::-1]
-        blur = rng.uniform(0.3, 0.9)
-        return cv2.GaussianBlur(image, (0, 0), blur), cv2.GaussianBlur(mask, (0, 0), blur) / 255
-
-
-def read_cutouts(pictures: Path, masks: Path) -> list[Cutout]:
-    """Upright objects of at least LEAST_HEIGHT pixels. Raises UserError if there are none."""
-    stems, found = {path.stem: path for path in pictures.glob("*.*")}, []
-    for path in sorted(masks.glob("*.png")):
-        picture = stems.get(path.stem.removesuffix("_mask"))
-        if picture is not None:
-            image, mask = read_image(picture), read_mask(path)
-            if mask.shape != image.shape[:2]:
-                raise UserError(f"{path}: has {mask.shape} pixels, {picture} {image.shape[:2]}; give the mask its picture's size")
-            found += _objects(image, mask)
-    if not found:
-        raise UserError(f"{masks}: no PNG shows an upright object of {LEAST_HEIGHT} pixels or more on a picture of {pictures}; "
-                        "check --cutouts and --masks")
-    return found
-
-
-def _objects(image: np.ndarray, mask: np.ndarray) -> Iterator[Cutout]:
-    for value in np.unique(mask[mask > 0]):
-        x, y, width, height = cv2.boundingRect((mask == value).astype(np.uint8))
-        if height >= max(LEAST_HEIGHT, width):
-            part = np.s_[y:y + height, x:x + width]
-            yield Cutout(image[part].copy(), np.where(mask[part] == value, 255, 0).astype(np.uint8))
 
 
 @dataclass(frozen=True)
@@ -179,7 +139,8 @@ def crowd(scene: Scene, cutouts: Sequence[Cutout], ground: Ground, category: int
     frame_height, frame_width = scene.image.shape[:2]
     before, count = None, 0
     for share in sorted(heights):
-        part, opacity = cutouts[int(rng.integers(len(cutouts)))].shown(max(round(share * frame_height), LEAST_SHOWN), rng)
+        wanted = max(round(share * frame_height), LEAST_SHOWN)
+        part, opacity = one_of(cutouts, wanted, rng).shown(wanted, rng)
         height, width = opacity.shape
         for _ in range(TRIES):
             x = rng.uniform(0, frame_width - width) if before is None or rng.random() < 0.6 else before + 2 * width * rng.normal()
@@ -196,8 +157,8 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, required=True, help="the frames")
     parser.add_argument("--boxes", type=Path, required=True, help="their COCO file")
-    parser.add_argument("--cutouts", type=Path, required=True, help="pictures with objects to cut out")
-    parser.add_argument("--masks", type=Path, required=True, help="their masks")
+    parser.add_argument("--cutouts", nargs=3, action="append", required=True, metavar=("PICTURES", "MASKS", "VALUE"),
+                        help="pictures with objects to cut out, their masks, and a mask's value or 'each'; can be given again")
     parser.add_argument("--name", required=True, help="the category of the frames that the objects belong to")
     parser.add_argument("--out", type=Path, required=True, help="a new folder: images/ and boxes.json")
     parser.add_argument("--copies", type=int, default=3, help="how often each frame is used (3)")
@@ -228,7 +189,8 @@ def compose(args: argparse.Namespace) -> str:
         raise UserError(f"{frames.faults[0]} ({len(frames.faults)} faults in all; mend the file first)")
     if args.out.exists():
         raise UserError(f"{args.out}: exists already; name a new folder")
-    cutouts, ground = read_cutouts(args.cutouts, args.masks), Ground.of(frames, ids[args.name], args.name)
+    cutouts = [cutout for pictures, masks, value in args.cutouts for cutout in read_cutouts(Path(pictures), Path(masks), value)]
+    ground = Ground.of(frames, ids[args.name], args.name)
     ignored, rng = {ids[IGNORE_CATEGORY]} if IGNORE_CATEGORY in ids else set(), np.random.default_rng(args.seed)
     (args.out / "images").mkdir(parents=True)
     images, annotations, pasted = [], [], 0

@@ -40,9 +40,10 @@ def folder(tmp_path):
 
 
 def call(folder, out="out", **more):
-    given = {"images": folder / "frames", "boxes": folder / "boxes.json", "cutouts": folder / "pictures", "masks": folder / "masks",
-             "name": "person", "out": folder / out} | more
-    return [str(part) for name, value in given.items() for part in (f"--{name}", value)]
+    given = {"images": folder / "frames", "boxes": folder / "boxes.json", "name": "person", "out": folder / out} | more
+    masks, value = given.pop("masks", folder / "masks"), given.pop("value", "each")
+    options = [str(part) for name, value in given.items() for part in (f"--{name}", value)]
+    return [*options, "--cutouts", str(folder / "pictures"), str(masks), value]
 
 
 def written(out):
@@ -93,8 +94,10 @@ def test_what_a_user_gets_wrong_is_one_line(tool, folder, capsys):
                             (call(folder, name="persn"), "no category 'persn'; did you mean 'person'?"),
                             (call(folder, name="vehicle"), "2 boxes of 'vehicle' in the frames; 10 are needed"),
                             (call(folder, "there"), "there: exists already; name a new folder"),
-                            (call(folder, masks=folder / "frames"), "no PNG shows an upright object of 90 pixels or more"),
+                            (call(folder, masks=folder / "frames"), "no PNG shows an upright object of 36 pixels or more"),
                             (call(folder, masks=folder / "wide"), "a.png: has (100, 300) pixels"),
+                            (call(folder, value="2"), "on a picture of"),
+                            (call(folder, value="person"), "'person' is neither 'each' nor a mask's value from 1 to 255"),
                             (call(folder, boxes=folder / "none.json"), "none.json: no such annotation file")):
         assert tool.main(arguments) == 2
         error = capsys.readouterr().err
