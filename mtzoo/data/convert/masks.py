@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from mtzoo.data.convert.layout import read_lines, read_text
-from mtzoo.data.convert.listing import Listing, labels_by_split, pair_files, relative_folder, unlabelled_remarks, within
+from mtzoo.data.convert.listing import Listing, labels_by_split, pair_files, unlabelled_remarks, within
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, Places, Remark, SourceSet, Vocabulary
 from mtzoo.data.convert.surfaces import BACKGROUND, seg_classes
 from mtzoo.data.images import fit_mask, mask_size_problem, read_mask, upright_hw
@@ -31,12 +31,8 @@ NAME_LISTS = ("classes.txt", "labels.txt", "label_colors.txt")
 def open_masks(places: Places) -> SourceSet:
     """Raises UserError if no mask belongs to an image, and for values without a name where there are names."""
     listing = Listing(places.src)
-    images, masks = listing.images, listing.masks
-    if places.labels is not None:
-        folder = relative_folder(places.labels, places.src)
-        masks = [path for path in listing.of(".png") if path.is_relative_to(folder)]
-        images = [path for path in images if path not in set(masks)]
-    images = within(images, places.images, places.src)
+    masks = listing.masks if places.labels is None else within(listing.of(".png"), places.labels, places.src)
+    images = within([path for path in listing.images if path not in set(masks)], places.images, places.src)
     pairs = pair_files(images, masks)
     if not pairs:
         raise UserError(f"{places.src}: no PNG mask has the stem of an image; --data must contain {LAYOUT}")

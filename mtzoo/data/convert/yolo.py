@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from mtzoo.data.convert.layout import ALL, image_stems, inside, read_lines, read_text
-from mtzoo.data.convert.listing import Listing, base_of, by_split, relative_folder
+from mtzoo.data.convert.listing import Listing, base_of, by_split, named_folders
 from mtzoo.data.convert.records import Entry, Format, Places, Remark, SourceSet, Vocabulary
 from mtzoo.data.convert.surfaces import BACKGROUND, is_boxed, seg_classes
 from mtzoo.data.convert.yolo_labels import (
@@ -101,7 +101,7 @@ def yolo_yamls(src: Path, labels: Path | None = None) -> list[Path]:
     below = [src / path for path in Listing(src).of(".yaml", ".yml")]
     named = [path for path in below if isinstance(content := parse_yaml(read_text(path), path), Mapping) and "names" in content]
     if labels is not None:
-        beside = [path for path in named if (src / relative_folder(labels, src)).is_relative_to(path.parent)]
+        beside = [path for path in named if all((src / folder).is_relative_to(path.parent) for folder in named_folders(labels, src))]
         return beside or named
     return named
 
@@ -208,7 +208,8 @@ def _from_folders(src: Path) -> _Described:
 def _images(root: Path, place: Path) -> Iterator[Path]:
     """The images of a folder, or those that a text file lists."""
     if place.is_dir():
-        yield from image_stems(place).values()
+        masks = Listing(place).mask_like
+        yield from (image for image in image_stems(place).values() if image.relative_to(place) not in masks)
         return
     for where, line in read_lines(place):
         image = inside(root, line.removeprefix("./"), where)

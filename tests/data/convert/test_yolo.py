@@ -1,10 +1,11 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mtzoo.data.convert import Options
 from mtzoo.errors import UserError
-from tests.data.convert.helpers import converted, write_image, write_text
+from tests.data.convert.helpers import HW, converted, write_image, write_mask, write_text
 from tests.data.convert.layouts import write_yolo
 
 
@@ -217,3 +218,13 @@ def test_polygons_of_a_surface_paint_a_mask_and_the_rest_is_unknown(tmp_path):
     own = converted("yolo", tmp_path / "src", tmp_path / "own", Options(classes="own"))
     assert own.summary.mask_classes == {"seg": ["background", "road"]}
     assert own.mask("seg", "a")[[10, 40], 5].tolist() == [0, 1]
+
+
+def test_masks_below_the_folder_of_the_images_are_no_background(tmp_path):
+    for name in "abc":
+        write_image(tmp_path / "src" / "images" / f"{name}.jpg")
+        write_mask(tmp_path / "src" / "images" / "drawn" / f"{name}.png", np.eye(*HW, dtype=np.uint8))
+        write_text(tmp_path / "src" / "labels" / f"{name}.txt", "0 0.5 0.5 0.2 0.2")
+    write_text(tmp_path / "src" / "data.yaml", "train: images", "names: [car]")
+    summary = converted("yolo", tmp_path / "src", tmp_path / "out").summary
+    assert (summary.images, summary.empty) == ({"train": 2, "val": 1}, 0)
