@@ -199,6 +199,16 @@ def named_folders(folder: Path, src: Path) -> list[Path]:
     return found
 
 
+def nearest_above(files: Iterable[Path], labels: Iterable[Path]) -> list[Path]:
+    """Of `files`, which name classes, say, the one that is nearest to each label file: in its folder, or above it."""
+    found: dict[Path, None] = {}
+    for folder in sorted({label.parent for label in labels}):
+        above = [file for file in files if folder.is_relative_to(file.parent)]
+        if above:
+            found.setdefault(max(above, key=lambda file: len(file.parts)))
+    return list(found)
+
+
 def labels_by_split(src: Path, pairs: Mapping[Path, Path]) -> tuple[dict[str, list[tuple[Path, str, Path]]], list[Remark]]:
     """{split: [(image, its name in the converted set, label file)]} of relative pairs; and remarks."""
     splits, remarks = by_split(sorted(pairs))
