@@ -52,7 +52,7 @@ def convert(form: Format, places: Places, out: Path, options: Options, on_progre
     _check_strange(opened.vocabulary, translate, src)
     if opened.vocabulary.labelled is not None:
         check_names(options, translate.seen, src)
-    summary = Summary(divided=not opened.splits.get("val"), classes=translate.classes)
+    summary = Summary(divided=not opened.splits.get("val"), classes=translate.classes, notes=list(opened.notes))
     summary.note([*translate.remarks(opened.remarks), *unread])
     total, done = sum(map(len, splits.values())), 0
     left_out = LeftOut(total, options.max_bad_images, src)

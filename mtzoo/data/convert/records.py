@@ -184,12 +184,14 @@ class Entry:
 class SourceSet:
     """An opened data set. splits: "train" and "val" -> entries in order; a set without a split of its own has "all".
 
-    remarks: what was seen of the set as a whole, e.g. images that are not labelled.
+    remarks: what was seen of the set as a whole, e.g. images that are not labelled; notes: sentences for the user about the whole set,
+    each with what to do.
     """
 
     splits: Mapping[str, Sequence[Entry]]
     vocabulary: Vocabulary
     remarks: Sequence[Remark] = ()
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
