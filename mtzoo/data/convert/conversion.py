@@ -9,7 +9,7 @@
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -52,7 +52,8 @@ def convert(form: Format, places: Places, out: Path, options: Options, on_progre
     _check_strange(opened.vocabulary, translate, src)
     if opened.vocabulary.labelled is not None:
         check_names(options, translate.seen, src)
-    summary = Summary(divided=not opened.splits.get("val"), classes=translate.classes, notes=list(opened.notes))
+    summary = Summary(divided=not opened.splits.get("val"), classes=translate.classes,
+                      notes=[*opened.notes, *_shared_images(splits)])
     summary.note([*translate.remarks(opened.remarks), *unread])
     total, done = sum(map(len, splits.values())), 0
     left_out = LeftOut(total, options.max_bad_images, src)
@@ -94,6 +95,17 @@ def _split(opened: SourceSet, options: Options, remarks: Sequence[Remark], src: 
         seen = Summary()
         seen.note(remarks)
         raise UserError("; ".join([f"{src}: {error}", *seen.reasons()])) from None
+
+
+def _shared_images(splits: Mapping[str, Sequence[Entry]]) -> list[str]:
+    """A note if images of val are images of train, too."""
+    train = {entry.path for entry in splits["train"]}
+    shared = [entry.path for entry in splits["val"] if entry.path in train]
+    if not shared:
+        return []
+    count = f"{len(shared)} of the {numbered(len(splits['val']), 'image')} of val"
+    return [f"{count} are images of train, too, e.g. {shared[0]}: validation on them flatters; give val images of its own, or take val "
+            "out of the set's description: then the last images become val (--val-share)"]
 
 
 @dataclass(frozen=True)
