@@ -80,7 +80,7 @@ def convert_as_told(args: argparse.Namespace, layout: Layout, out: Path, classes
     if classes == "auto" and summary.classes == "own" and (summary.searched or summary.pixels):
         note("note: none of its classes is one of the six tasks': they keep their names, as with --classes own")
     for line in notes(summary, out):
-        note(f"note: {line}")
+        note(f"note: {line}", whole=True)  # it names all classes with what to type
     return summary
 
 

@@ -26,11 +26,13 @@ from mtzoo.data.convert.summary import Summary, Written
 from mtzoo.data.convert.translation import Options, Translation, check_names
 from mtzoo.data.images import probe, read_bytes
 from mtzoo.data.synthetic.labels import CATEGORIES
-from mtzoo.errors import UserError, listed
+from mtzoo.errors import UserError, cut, listed
 from mtzoo.structures import IGNORE
 
 OnProgress = Callable[[int, int], None]
 UNREADABLE = "unreadable image or labels"
+MOST_TOLD = 200
+"""Categories in a message; a set of more is damaged."""
 
 
 def convert(form: Format, places: Places, out: Path, options: Options, on_progress: OnProgress | None = None) -> Summary:
@@ -188,10 +190,11 @@ def _check_strange(vocabulary: Vocabulary, translate: Translation, src: Path) ->
     left = {name: strange for name, strange in vocabulary.strange.items() if name not in translate.options.rename}
     if not translate.for_tasks or not left:
         return
-    found = ", ".join(f"'{name}' ({numbered(strange.count, 'object')}, first {strange.where})" for name, strange in left.items())
+    count = "1 category" if len(left) == 1 else f"{len(left)} categories"
+    left = dict(islice(left.items(), MOST_TOLD))
+    found = ", ".join(f"'{cut(name)}' ({numbered(strange.count, 'object')}, first {strange.where})" for name, strange in left.items())
     names = " ".join(shlex.quote(name) for name in left)
     renames = " ".join(shlex.quote(f"{name}=CLASS") for name in left)
-    count = "1 category" if len(left) == 1 else f"{len(left)} categories"
     raise UserError(f"{src}: {count} that this format does not have: {found}; say what each is: --rename {renames} (CLASS is one of "
                     f"{', '.join(TASK_NAMES)}, or a name of yours), --ignore {names} for regions that do not count, or --classes own "
-                    "for all names as they are")
+                    "for all names as they are", whole=True)
