@@ -3,6 +3,7 @@ import pytest
 
 from mtzoo.cli.data_convert import parse_renames
 from mtzoo.cli.main import main
+from mtzoo.data.convert.coco_subset import HOUSEHOLD
 from mtzoo.errors import UserError
 from tests.data.convert.helpers import write_image, write_mask, write_text
 from tests.data.convert.layouts import LAYOUTS, write_coco, write_kitti
@@ -34,7 +35,7 @@ def test_a_share_without_effect_is_told(tmp_path, capsys):
 
 
 def test_what_is_left_out_is_told(tmp_path, capsys):
-    write_coco(tmp_path / "src")
+    write_coco(tmp_path / "src", *HOUSEHOLD)
     assert main(["data", "convert", "coco", "--data", str(tmp_path / "src"), "--out", str(tmp_path / "out")]) == 0
     told = capsys.readouterr()
     assert cells(told.out.splitlines(), "person") == ["boxes", "person", "4", "0", "2", "0", ""]

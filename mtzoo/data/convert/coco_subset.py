@@ -1,4 +1,4 @@
-"""COCO: the part of a COCO data set that shows roads' objects.
+"""COCO: of COCO itself the part that shows roads' objects; any other set in its format as a whole.
 
 Takes annotations/instances_{train,val}*.json with their image folders, Roboflow's {train,valid}/_annotations.coco.json,
 {train,val}/boxes.json with images/, and else any COCO files: what they are called, or their folder, makes the split. A single
@@ -25,6 +25,8 @@ SPLIT_NAMES = {"train": ("train",), "val": ("val", "valid")}
 IMAGE_FOLDERS = ("", "images", "JPEGImages", "data", "imgs")
 """Beside an annotation file."""
 KEYS = (b'"images"', b'"annotations"', b'"categories"')
+HOUSEHOLD = ("hair drier", "toothbrush")
+"""Categories of COCO itself, of whose images most show no road; another set in its format is converted whole."""
 
 
 def coco_files(listing: Listing) -> list[Path]:
@@ -55,7 +57,7 @@ def open_coco(places: Places) -> SourceSet:
         splits[split] = [Entry.of(_read, folder / image.file, image, coco.categories, str(path))
                          for image in coco.images.values()]
     whole = splits if "train" in splits else {ALL: next(iter(splits.values()))}
-    return SourceSet(whole, Vocabulary(labelled=tuple(categories)), remarks)
+    return SourceSet(whole, Vocabulary(labelled=tuple(categories)), remarks, roads_only=all(name in categories for name in HOUSEHOLD))
 
 
 def _files(places: Places) -> dict[str, tuple[Path, Path | None]]:
@@ -138,4 +140,4 @@ def _read(path: Path, image: CocoImage, categories: dict[int, str], where: str) 
     return found
 
 
-FORMAT = Format("coco", "COCO subset", LAYOUT, open_coco, ("annotations", "images"), roads_only=True)
+FORMAT = Format("coco", "COCO subset", LAYOUT, open_coco, ("annotations", "images"))

@@ -50,7 +50,7 @@ def convert(form: Format, places: Places, out: Path, options: Options, on_progre
     _check_options(form, opened.vocabulary, options)
     unread = unread_images(src)
     splits = _split(opened, options, [*opened.remarks, *unread], src)
-    translate = Translation(opened.vocabulary, options, form.roads_only)
+    translate = Translation(opened.vocabulary, options, opened.roads_only)
     _check_strange(opened.vocabulary, translate, src)
     if opened.vocabulary.labelled is not None:
         check_names(options, translate.seen, src)
