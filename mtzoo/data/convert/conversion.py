@@ -23,7 +23,7 @@ from mtzoo.data.convert.left_out import LeftOut
 from mtzoo.data.convert.output import OutFolder, SplitWriter
 from mtzoo.data.convert.records import Entry, Format, Places, Remark, SourceSet, Vocabulary
 from mtzoo.data.convert.summary import Summary, Written
-from mtzoo.data.convert.translation import Options, Translation, check_names
+from mtzoo.data.convert.translation import Options, Translation, check_names, check_targets
 from mtzoo.data.images import probe, read_bytes
 from mtzoo.data.synthetic.labels import CATEGORIES
 from mtzoo.errors import UserError, cut, listed
@@ -52,6 +52,7 @@ def convert(form: Format, places: Places, out: Path, options: Options, on_progre
     splits = _split(opened, options, [*opened.remarks, *unread], src)
     translate = Translation(opened.vocabulary, options, opened.roads_only)
     _check_strange(opened.vocabulary, translate, src)
+    check_targets(options, opened.vocabulary, translate.for_tasks)
     if opened.vocabulary.labelled is not None:
         check_names(options, translate.seen, src)
     summary = Summary(divided=not opened.splits.get("val"), classes=translate.classes,
