@@ -5,7 +5,7 @@ images/{train,val} and labels/{train,val}. An image without a text file shows no
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -74,10 +74,10 @@ def open_yolo(places: Places) -> SourceSet:
     if not described and not given:
         check_named(src)
     found = _from_yaml(src, described[0]) if described else _from_folders(src)
-    images = {split: [(image, place.base) for place in split_places for image in _images(src, place.path)]
+    remarks = list(found.remarks)
+    images = {split: [(image, place.base) for place in split_places for image in _images(src, found.root, place.path, remarks)]
               for split, split_places in found.places.items()}
     labels: dict[Path, Path] = {}
-    remarks = list(found.remarks)
     for split in images.values():
         paths = [image for image, _ in split]
         if paths:
@@ -175,22 +175,34 @@ def _place(src: Path, root: Path, text: Any, path: Path, remarks: list[Remark]) 
     its last folders are sought below the YAML's folder and `src`. None if they are not there; what is stale is told in `remarks`."""
     if not isinstance(text, str) or not text:
         raise UserError(f"{path}: path {shown(text)} is not text; write a folder of images")
-    parts = [part for part in PurePosixPath(PureWindowsPath(text).as_posix()).parts if part != "."]
-    home = bool(parts) and (parts[0].startswith("/") or parts[0].endswith((":", ":/")))
-    parts = parts[1:] if home else parts
+    home, parts = _parts(text)
     while parts and parts[0] == "..":
         parts = parts[1:]
     wanted = inside(root, "/".join(parts), str(path)) if parts else root  # "." is the folder of the YAML
-    least = 1 if home else 2  # of more than one folder: "images" could be any
-    ends = [parts[k:] for k in range(max(len(parts) - least + 1, 1))]
-    found = next((folder.joinpath(*end) for end in ends for folder in dict.fromkeys((root, src))
-                  if os.path.exists(folder.joinpath(*end))), None)
+    found = _found(parts, (root, src), least=1 if home else 2)  # of more than one folder: "images" could be any
     if found is None:
         remarks.append(Remark("", "part of the set that is not there", f"{path}: '{text}': no such folder or list in {src}"))
     elif home or found != wanted:
-        line = f"{path}: '{text}' is stale; read as {found}"
-        remarks.append(Remark("", "stale path, found below --data", line, "mended"))
+        remarks.append(_stale(str(path), text, found))
     return found
+
+
+def _parts(text: str) -> tuple[bool, Sequence[str]]:
+    """Whether a path is absolute, of this or another machine, and its parts below the root."""
+    parts = [part for part in PurePosixPath(PureWindowsPath(text).as_posix()).parts if part != "."]
+    home = bool(parts) and (parts[0].startswith("/") or parts[0].endswith((":", ":/")))
+    return home, parts[1:] if home else parts
+
+
+def _found(parts: Sequence[str], folders: Iterable[Path], least: int) -> Path | None:
+    """What is there of a path's last parts, `least` or more of them, the most first, below one of the folders."""
+    ends = [parts[k:] for k in range(max(len(parts) - least + 1, 1))]
+    places = (folder.joinpath(*end) for end in ends for folder in dict.fromkeys(folders))
+    return next((place for place in places if os.path.exists(place)), None)
+
+
+def _stale(where: str, text: str, found: Path) -> Remark:
+    return Remark("", "stale path, found below --data", f"{where}: '{text}' is stale; read as {found}", "mended")
 
 
 def _from_folders(src: Path) -> _Described:
@@ -201,15 +213,25 @@ def _from_folders(src: Path) -> _Described:
     return _Described(src, places if "train" in places else {ALL: [_Place(images, images)]})
 
 
-def _images(root: Path, place: Path) -> Iterator[Path]:
-    """The images of a folder, or those that a text file lists."""
+def _images(src: Path, root: Path, place: Path, remarks: list[Remark]) -> Iterator[Path]:
+    """The images of a folder, or those that a text file lists, relative to `src`, to the YAML's folder `root` or to the file. What lay
+    elsewhere at home is sought as in `_place`, and told in `remarks`."""
     if place.is_dir():
         masks = Listing(place).mask_like
         yield from (image for image in image_stems(place).values() if image.relative_to(place) not in masks)
         return
+    folders = dict.fromkeys(folder for folder in (src, root, place.parent) if folder.is_relative_to(src))
     for where, line in read_lines(place):
-        image = inside(root, line.removeprefix("./"), where)
-        if image.suffix.lower() in IMAGE_SUFFIXES:
+        if Path(line).suffix.lower() not in IMAGE_SUFFIXES:
+            continue
+        home, parts = _parts(line)
+        wanted = None if home else inside(src, line.removeprefix("./"), where)
+        found = _found(parts, folders, least=1 if home else len(parts))
+        if found is not None and home:
+            remarks.append(_stale(where, line, found))
+        elif found is None and home:
+            remarks.append(Remark("", "listed image that is not there", f"{where}: '{line}': no such image in {src}"))
+        if image := found or wanted:
             yield image
 
 

@@ -281,3 +281,41 @@ def test_lists_of_classes_that_differ_are_a_choice_for_the_user(tmp_path):
         converted("yolo", tmp_path / "src", tmp_path / "out")
     write_text(tmp_path / "src" / "labels" / "b" / "classes.txt", "car")
     assert converted("yolo", tmp_path / "src", tmp_path / "out").summary.objects == {"vehicle": 2}
+
+
+@pytest.mark.parametrize("home", ["/home/them/set", "C:\\them\\set"])
+def test_stale_paths_in_a_list_of_images_are_found_and_told(home, tmp_path):
+    src = tmp_path / "src"
+    write_yolo(src)
+    write_text(src / "data.yaml", "train: lists/train.txt", "val: images/val", "names: [car, light]")
+    lines = [f"{home}/images/train/{path.name}" for path in sorted((src / "images" / "train").iterdir())]
+    write_text(src / "lists" / "train.txt", *lines, f"{home}/images/train/gone.jpg")
+    summary = converted("yolo", src, tmp_path / "out").summary
+    assert summary.images == {"train": len(lines), "val": 2}
+    assert summary.whys("mended") == {"stale path, found below --data": len(lines)}
+    assert summary.whys("dropped") == {"listed image that is not there": 1}
+    found = min((src / "images" / "train").iterdir())
+    assert summary.firsts["mended"] == f"{src / 'lists' / 'train.txt'}:1: '{lines[0]}' is stale; read as {found}"
+
+
+def test_a_list_of_images_may_be_relative_to_itself(tmp_path):
+    src = tmp_path / "src"
+    write_yolo(src)
+    write_text(src / "data.yaml", "train: images/train.txt", "val: images/val", "names: [car, light]")
+    write_text(src / "images" / "train.txt", "./train/train.jpg")
+    assert converted("yolo", src, tmp_path / "out").summary.images == {"train": 1, "val": 2}
+
+
+def test_validation_on_images_of_training_is_told(tmp_path):
+    src = tmp_path / "src"
+    write_yolo(src)
+    write_text(src / "data.yaml", "train: images/train", "val: images/train", "names: [car, light]")
+    told = converted("yolo", src, tmp_path / "same").summary.notes
+    first = min((src / "images" / "train").iterdir())
+    assert told == [f"2 of the 2 images of val are images of train, too, e.g. {first}: validation on them flatters; give val images of "
+                    "its own, or take val out of the set's description: then the last images become val (--val-share)"]
+    write_text(src / "data.yaml", "train: images/train", "val: val.txt", "names: [car, light]")
+    write_text(src / "val.txt", *(f"images/{path.parent.name}/{path.name}" for path in sorted((src / "images").rglob("*.jpg"))))
+    assert converted("yolo", src, tmp_path / "lists").summary.notes[0].startswith("2 of the 4 images of val are images of train")
+    write_text(src / "data.yaml", "train: images/train", "val: images/val", "names: [car, light]")
+    assert converted("yolo", src, tmp_path / "apart").summary.notes == []
