@@ -32,7 +32,7 @@ def add_convert_arguments(parser: Parser) -> None:
 
 def add_places_arguments(parser: argparse._ActionsContainer) -> None:
     """Where the parts of a data set lie, what its categories are called, and how it is divided. parser: or a group of one."""
-    parser.add_argument("--annotations", type=Path, metavar="FILE", help="a single label file (COCO)")
+    parser.add_argument("--annotations", type=Path, metavar="FILE", help="the one file of labels (COCO) or of class names")
     parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the images; default: search in --data")
     parser.add_argument("--labels", type=Path, metavar="DIR",
                         help="the folder of the label files or masks, if --data has several; 'masks' is train/masks and val/masks")

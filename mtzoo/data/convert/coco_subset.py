@@ -7,6 +7,7 @@ annotation that is wrong becomes an ignore region, and is told; where nobody kno
 
 import mmap
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from mtzoo.data.coco import CocoImage, load_coco
@@ -53,7 +54,10 @@ def open_coco(places: Places) -> SourceSet:
         categories |= {name: None for number, name in coco.categories.items() if number in used or plain_name(name) != "background"}
         lost = {unread.line for image in coco.images.values() for unread in image.unread}
         remarks += [Remark("", "annotation of no image, or no entry", line) for line in map(str, coco.faults) if line not in lost]
-        folder = images or _images_of(path, places.src, [image.file for image in coco.images.values()])
+        names = [image.file for image in coco.images.values()]
+        if images is not None:
+            _check_images(images, path, names)
+        folder = images or _images_of(path, places.src, names)
         splits[split] = [Entry.of(_read, folder / image.file, image, coco.categories, str(path))
                          for image in coco.images.values()]
     whole = splits if "train" in splits else {ALL: next(iter(splits.values()))}
@@ -118,6 +122,18 @@ def _images_of(path: Path, src: Path, files: list[str]) -> Path:
     nearest = sorted(folders, key=lambda folder: (-len([1 for a, b in zip(folder.parts, path.parts) if a == b]), str(folder)))
     held = [folder for folder in nearest if all((folder / posix_name(file)).is_file() for file in files)]
     return (held or nearest)[0]
+
+
+def _check_images(folder: Path, path: Path, files: Sequence[str]) -> None:
+    """Raises UserError if the folder that the user names holds none of the file's images, but one in it or around it does."""
+    names = [posix_name(file) for file in files if not name_problem(file)]
+    if not names or any((folder / name).is_file() for name in names):
+        return
+    tail = Path(names[0]).parts
+    below = [folder.joinpath(*image.parts[:-len(tail)]) for image in Listing(folder).images if image.parts[-len(tail):] == tail]
+    holding = next((place for place in [*below, *list(folder.absolute().parents)[:2]] if (place / names[0]).is_file()), None)
+    if holding is not None:
+        raise UserError(f"--images {folder}: {names[0]}, which {path} names, does not lie there but in {holding}: --images {holding}")
 
 
 def _read(path: Path, image: CocoImage, categories: dict[int, str], where: str) -> LabelledImage:

@@ -195,7 +195,8 @@ def named_folders(folder: Path, src: Path) -> list[Path]:
     below = {parent for path in listing.of(*listing.endings) for parent in path.parents}
     found = sorted(place for place in below if folder.parts and place.parts[-len(folder.parts):] == folder.parts)
     if not found:
-        raise UserError(f"{folder}: no such folder in {src}; name a folder of the data set")
+        around = f", e.g. --data {os.path.commonpath([folder.absolute(), src.absolute()])}" if folder.is_dir() else ""
+        raise UserError(f"{folder}: no such folder in {src}; name a folder of the data set, or as --data one that holds both{around}")
     return found
 
 
