@@ -25,9 +25,9 @@ LAYOUT = "annotations/instances_{train,val}*.json with {train,val}*/, or {train,
 SPLIT_NAMES = {"train": ("train",), "val": ("val", "valid")}
 IMAGE_FOLDERS = ("", "images", "JPEGImages", "data", "imgs")
 """Beside an annotation file."""
-KEYS = (b'"images"', b'"annotations"', b'"categories"')
 HOUSEHOLD = ("hair drier", "toothbrush")
 """Categories of COCO itself, of whose images most show no road; another set in its format is converted whole."""
+KEYS = (b'"images"', b'"annotations"', b'"categories"')
 
 
 def coco_files(listing: Listing) -> list[Path]:
