@@ -61,6 +61,7 @@ def say(result: str | Table) -> None:
     PlainConsole().print(result)
 
 
-def note(line: str) -> None:
-    """Print one line beside the results, on stderr; of a very long one without its middle."""
-    PlainConsole(stderr=True).print(without_middle(one_line(line)))
+def note(line: str, *, whole: bool = False) -> None:
+    """Print one line beside the results, on stderr; a very long one without its middle, unless it is to be `whole`."""
+    text = one_line(line)
+    PlainConsole(stderr=True).print(text if whole else without_middle(text))

@@ -18,11 +18,12 @@ MESSAGE_CHARACTERS = 1000
 class UserError(Exception):
     """Bad input. The message is one line: the file, the row or key, the value, and what to do.
 
-    The command line prints it and exits with status 2. The middle of a message of more than MESSAGE_CHARACTERS is left out.
+    The command line prints it and exits with status 2. The middle of a message of more than MESSAGE_CHARACTERS is left out, unless
+    it is to be `whole`: a list of all that the user has to say something of.
     """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(without_middle(message))
+    def __init__(self, message: str, *, whole: bool = False) -> None:
+        super().__init__(message if whole else without_middle(message))
 
 
 class Caution(UserWarning):

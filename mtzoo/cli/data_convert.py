@@ -32,9 +32,10 @@ def add_convert_arguments(parser: Parser) -> None:
 
 def add_places_arguments(parser: argparse._ActionsContainer) -> None:
     """Where the parts of a data set lie, what its categories are called, and how it is divided. parser: or a group of one."""
-    parser.add_argument("--annotations", type=Path, metavar="FILE", help="a single label file (COCO)")
+    parser.add_argument("--annotations", type=Path, metavar="FILE", help="the one file of labels (COCO) or of class names")
     parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the images; default: search in --data")
-    parser.add_argument("--labels", type=Path, metavar="DIR", help="the folder of the label files or masks, if --data has several")
+    parser.add_argument("--labels", type=Path, metavar="DIR",
+                        help="the folder of the label files or masks, if --data has several; 'masks' is train/masks and val/masks")
     parser.add_argument("--rename", nargs="+", action="extend", default=[], metavar="OLD=NEW",
                         help="rename a category, e.g. speedlimit=sign")
     parser.add_argument("--ignore", nargs="+", action="extend", default=[], metavar="NAME",
@@ -43,7 +44,7 @@ def add_places_arguments(parser: argparse._ActionsContainer) -> None:
                         help="one box around all boxes of these categories in an image, e.g. rear=back_bumper,back_glass")
     parser.add_argument("--val-share", type=float, default=None, metavar="0..1",
                         help=f"for a set without a split: this share of the images, the last ones, becomes val ({VAL_SHARE:g})")
-    parser.add_argument("--split", dest="val_share", type=parse_split, help=argparse.SUPPRESS)
+    parser.add_argument("--split", dest="val_share", type=parse_split, metavar="val=0..1", help="the same as --val-share: val=0.2")
     parser.add_argument("--split-by", choices=("name", "folder"), default=None,
                         help="take the last images by name (default), or the last folders")
     parser.add_argument("--max-bad-images", type=float, default=None, metavar="0..1",
@@ -79,7 +80,7 @@ def convert_as_told(args: argparse.Namespace, layout: Layout, out: Path, classes
     if classes == "auto" and summary.classes == "own" and (summary.searched or summary.pixels):
         note("note: none of its classes is one of the six tasks': they keep their names, as with --classes own")
     for line in notes(summary, out):
-        note(f"note: {line}")
+        note(f"note: {line}", whole=True)  # it names all classes with what to type
     return summary
 
 

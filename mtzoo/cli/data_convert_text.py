@@ -43,7 +43,7 @@ def _image_rows(summary: Summary) -> list[ShareRow]:
 
 def notes(summary: Summary, out: Path) -> list[str]:
     """What a user should know before training on it."""
-    found = []
+    found = list(summary.notes)
     absent = [name for name in summary.categories if not summary.objects[name] and name != IGNORE_CATEGORY]
     found += [f"not one object of '{name}': all {summary.ignored[name]} are ignore regions" for name in absent if summary.ignored[name]]
     if names := [name for name in absent if not summary.ignored[name]]:

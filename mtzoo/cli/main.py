@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return status
     except UserError as error:
-        return tell_error(str(error))
+        return tell_error(str(error), whole=True)  # it is as long as it has to be
     except KeyboardInterrupt as stop:
         if RANK == 0:
             tell(str(stop) or "interrupted")
@@ -72,12 +72,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise
 
 
-def tell_error(message: str) -> int:
-    """Print what the user can mend as one line on stderr; returns the exit status.
+def tell_error(message: str, *, whole: bool = False) -> int:
+    """Print what the user can mend as one line on stderr; returns the exit status. whole: a long one, too.
 
     A process that torchrun has started for us leaves the line to the one that did: all processes may find the same.
     """
-    line = f"error: {without_middle(one_line(message))}"
+    text = one_line(message)
+    line = f"error: {text if whole else without_middle(text)}"
     if ERROR_FILE is None:
         tell(line)
     else:

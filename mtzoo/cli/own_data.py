@@ -12,6 +12,7 @@ from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 
 CONFIG, DATA, RUN, SOURCE = "config.py", "data", "run", "source.txt"
+YAML_SUFFIXES = (".yaml", ".yml")
 LAYOUT_OPTIONS = ("format", "annotations", "images", "labels", "rename", "ignore", "union", "val_share", "split_by",
                   "max_bad_images")
 
@@ -45,8 +46,8 @@ def prepare_data(args: argparse.Namespace) -> None:
         return
     if args.config is not None:
         raise UserError("--config and --data: a config is written for --data; take one of the two")
-    source = args.data.parent if args.data.is_file() else args.data
-    folder = args.out or Path("work_dirs") / (Path(os.path.abspath(source)).name or "data")
+    source, name = _source(args.data)
+    folder = args.out or Path("work_dirs") / name
     _check_source(folder, source)
     data = _converted(args, folder, given)
     config = folder / CONFIG
@@ -87,6 +88,17 @@ def _converted(args: argparse.Namespace, folder: Path, given: list[str]) -> Path
         return data
     convert_as_told(args, choose_layout(args), data, "own", copy_images=False, workers=None)
     return data
+
+
+def _source(data: Path) -> tuple[Path, str]:
+    """What a run is of, and its name: the folder of the data set, for which its description stands, too. Of several descriptions in one
+    folder each is a data set of its own."""
+    path = Path(os.path.abspath(data))
+    if not path.is_file():
+        return data, path.name or "data"
+    kind = YAML_SUFFIXES if path.suffix.lower() in YAML_SUFFIXES else (path.suffix.lower(),)
+    alone = sum(other.suffix.lower() in kind for other in path.parent.iterdir()) == 1
+    return (data.parent, path.parent.name or "data") if alone else (data, f"{path.parent.name}-{path.stem}")
 
 
 def _check_source(folder: Path, asked: Path) -> None:

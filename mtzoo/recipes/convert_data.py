@@ -1,5 +1,6 @@
 """A data set of a published or hand-made layout -> the layout that `configs/converted` reads."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,7 +93,7 @@ def _recognised(places: Places) -> Layout:
 
 def places_of(src: Path | None, annotations: Path | None, images: Path | None, labels: Path | None) -> Places:
     """Raises UserError for what is not there."""
-    root = images if src is None else src
+    root = _folder_of(images, labels) if src is None else src
     if root is None:
         raise UserError("--data DIR is missing: the folder of the data set (or --annotations FILE --images DIR)")
     if root == src and src.is_file() and annotations is None:  # data=set/data.yaml, as ultralytics has it
@@ -100,6 +101,16 @@ def places_of(src: Path | None, annotations: Path | None, images: Path | None, l
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; name the folder of the data set")
     return Places(root, _existing(annotations, src), _existing(images, src), labels)
+
+
+def _folder_of(images: Path | None, labels: Path | None) -> Path | None:
+    """The folder of a data set of which only parts are named: that of the images, or the innermost that holds their labels, too."""
+    if images is None or labels is None or not labels.is_dir():
+        return images
+    root = Path(os.path.commonpath([os.path.abspath(images), os.path.abspath(labels)]))
+    if root == Path(root.anchor):
+        raise UserError(f"--images {images} --labels {labels}: only {root} holds both; put them into one folder: --data DIR")
+    return root
 
 
 def _existing(path: Path | None, src: Path | None) -> Path | None:

@@ -3,6 +3,7 @@ import pytest
 
 from mtzoo.cli.data_convert import parse_renames
 from mtzoo.cli.main import main
+from mtzoo.data.convert.coco_subset import HOUSEHOLD
 from mtzoo.errors import UserError
 from tests.data.convert.helpers import write_image, write_mask, write_text
 from tests.data.convert.layouts import LAYOUTS, write_coco, write_kitti
@@ -34,7 +35,7 @@ def test_a_share_without_effect_is_told(tmp_path, capsys):
 
 
 def test_what_is_left_out_is_told(tmp_path, capsys):
-    write_coco(tmp_path / "src")
+    write_coco(tmp_path / "src", *HOUSEHOLD)
     assert main(["data", "convert", "coco", "--data", str(tmp_path / "src"), "--out", str(tmp_path / "out")]) == 0
     told = capsys.readouterr()
     assert cells(told.out.splitlines(), "person") == ["boxes", "person", "4", "0", "2", "0", ""]
@@ -146,3 +147,44 @@ def test_masks_of_one_class_are_told(tmp_path, capsys):
     said = capsys.readouterr()
     assert told not in said.err
     assert "background" in said.out
+
+
+def test_all_unknown_classes_are_told_at_once(tmp_path, capsys):
+    names = [f"thing_number_{number}" for number in range(60)]
+    for image, rows in (("a", names), ("b", ["car"])):
+        write_image(tmp_path / "src" / "images" / f"{image}.jpg")
+        write_text(tmp_path / "src" / "labels" / f"{image}.txt", *(f"{name} 0 0 0 1 2 10 12 0 0 0 0 0 0 0" for name in rows))
+    assert main(["data", "convert", "--data", str(tmp_path / "src"), "--out", str(tmp_path / "out")]) == 2
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(told) == 1
+    assert "60 categories that this format does not have" in told[0]
+    assert [name for name in names if f"'{name}' (1 object, first " not in told[0] or f" {name}=CLASS" not in told[0]] == []
+
+
+def test_notes_name_all_classes_too(tmp_path, capsys):
+    names = [f"thing_number_{number}" for number in range(60)]
+    for number in range(3):
+        write_image(tmp_path / "src" / f"{number}.jpg")
+        write_text(tmp_path / "src" / f"{number}.txt", *(f"{number} 0.5 0.5 0.25 0.5" for number in range(61)))
+    write_text(tmp_path / "src" / "classes.txt", *names, "car")
+    assert main(["data", "convert", "--data", str(tmp_path / "src"), "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().err
+    assert [name for name in names if f"{name} (3 objects)" not in told or f" {name}=CLASS" not in told] == []
+
+
+@pytest.mark.parametrize("named", [["--images", "images", "--labels", "labels"], ["--data", ".", "--images", "images"]])
+def test_images_and_labels_in_folders_side_by_side_need_no_folder_around_them(named, tmp_path, monkeypatch, capsys):
+    for name in "ab":
+        write_image(tmp_path / "set" / "images" / f"{name}.jpg")
+        write_text(tmp_path / "set" / "labels" / f"{name}.txt", "Car 0 0 0 1 2 10 12 0 0 0 0 0 0 0")
+    monkeypatch.chdir(tmp_path / "set")
+    assert main(["data", "convert", *named, "--out", str(tmp_path / "out")]) == 0
+    assert "2 images (1 train, 1 val)" in capsys.readouterr().out
+    assert main(["data", "convert", "--data", "images", "--labels", "labels", "--out", str(tmp_path / "other")]) == 2
+    assert f"as --data one that holds both, e.g. --data {tmp_path / 'set'}" in capsys.readouterr().err
+
+
+def test_the_help_shows_how_a_set_is_divided(capsys):
+    assert main(["data", "convert", "--help"]) == 0
+    told = capsys.readouterr().out
+    assert all(option in told for option in ("--val-share 0..1", "--split val=0..1", "--split-by {name,folder}"))

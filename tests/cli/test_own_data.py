@@ -102,3 +102,20 @@ def test_another_data_set_of_the_same_name_is_refused(converted, yolo, tmp_path,
 def test_a_folder_of_data_without_its_option_is_told(yolo, capsys):
     assert main(["train", str(yolo)]) == 2
     assert f"is a folder; name a .py file in it, or train on a folder of data with --data {yolo}" in capsys.readouterr().err
+
+
+def test_two_descriptions_in_one_folder_are_two_data_sets(yolo, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mtzoo.cli.train.train_config", lambda args: 0)
+    write_text(yolo / "colours.yaml", "train: .", "names: [blue, yellow]")
+    write_text(yolo / "shapes.yaml", "train: .", "names: [round, square]")
+    for name, classes in (("colours", ["blue", "yellow"]), ("shapes", ["round", "square"])):
+        assert main(["train", "--data", f"mine/{name}.yaml"]) == 0
+        work = tmp_path / "work_dirs" / f"mine-{name}"
+        assert json.loads((work / "data" / "convert.json").read_text())["categories"] == classes
+        assert (work / "source.txt").read_text().strip() == str(yolo / f"{name}.yaml")
+        assert "is there already" not in capsys.readouterr().err
+    assert main(["train", "--data", "mine/shapes.yaml", "--out", "work_dirs/mine-colours"]) == 2
+    assert f"is for another data set, {yolo / 'colours.yaml'}; choose another --out" in capsys.readouterr().err
+    assert main(["train", "--data", "mine"]) == 2
+    assert "2 YAML files (colours.yaml, shapes.yaml); name one" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""COCO: the part of a COCO data set that shows roads' objects.
+"""COCO: of COCO itself the part that shows roads' objects; any other set in its format as a whole.
 
 Takes annotations/instances_{train,val}*.json with their image folders, Roboflow's {train,valid}/_annotations.coco.json,
 {train,val}/boxes.json with images/, and else any COCO files: what they are called, or their folder, makes the split. A single
@@ -7,6 +7,7 @@ annotation that is wrong becomes an ignore region, and is told; where nobody kno
 
 import mmap
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from mtzoo.data.coco import CocoImage, load_coco
@@ -24,6 +25,8 @@ LAYOUT = "annotations/instances_{train,val}*.json with {train,val}*/, or {train,
 SPLIT_NAMES = {"train": ("train",), "val": ("val", "valid")}
 IMAGE_FOLDERS = ("", "images", "JPEGImages", "data", "imgs")
 """Beside an annotation file."""
+HOUSEHOLD = ("hair drier", "toothbrush")
+"""Categories of COCO itself, of whose images most show no road; another set in its format is converted whole."""
 KEYS = (b'"images"', b'"annotations"', b'"categories"')
 
 
@@ -51,11 +54,14 @@ def open_coco(places: Places) -> SourceSet:
         categories |= {name: None for number, name in coco.categories.items() if number in used or plain_name(name) != "background"}
         lost = {unread.line for image in coco.images.values() for unread in image.unread}
         remarks += [Remark("", "annotation of no image, or no entry", line) for line in map(str, coco.faults) if line not in lost]
-        folder = images or _images_of(path, places.src, [image.file for image in coco.images.values()])
+        names = [image.file for image in coco.images.values()]
+        if images is not None:
+            _check_images(images, path, names)
+        folder = images or _images_of(path, places.src, names)
         splits[split] = [Entry.of(_read, folder / image.file, image, coco.categories, str(path))
                          for image in coco.images.values()]
     whole = splits if "train" in splits else {ALL: next(iter(splits.values()))}
-    return SourceSet(whole, Vocabulary(labelled=tuple(categories)), remarks)
+    return SourceSet(whole, Vocabulary(labelled=tuple(categories)), remarks, roads_only=all(name in categories for name in HOUSEHOLD))
 
 
 def _files(places: Places) -> dict[str, tuple[Path, Path | None]]:
@@ -118,6 +124,18 @@ def _images_of(path: Path, src: Path, files: list[str]) -> Path:
     return (held or nearest)[0]
 
 
+def _check_images(folder: Path, path: Path, files: Sequence[str]) -> None:
+    """Raises UserError if the folder that the user names holds none of the file's images, but one in it or around it does."""
+    names = [posix_name(file) for file in files if not name_problem(file)]
+    if not names or any((folder / name).is_file() for name in names):
+        return
+    tail = Path(names[0]).parts
+    below = [folder.joinpath(*image.parts[:-len(tail)]) for image in Listing(folder).images if image.parts[-len(tail):] == tail]
+    holding = next((place for place in [*below, *list(folder.absolute().parents)[:2]] if (place / names[0]).is_file()), None)
+    if holding is not None:
+        raise UserError(f"--images {folder}: {names[0]}, which {path} names, does not lie there but in {holding}: --images {holding}")
+
+
 def _read(path: Path, image: CocoImage, categories: dict[int, str], where: str) -> LabelledImage:
     """What is wrong with an annotation is an ignore region where its place is known. where: the annotation file."""
     existing(path, where)
@@ -138,4 +156,4 @@ def _read(path: Path, image: CocoImage, categories: dict[int, str], where: str) 
     return found
 
 
-FORMAT = Format("coco", "COCO subset", LAYOUT, open_coco, ("annotations", "images"), roads_only=True)
+FORMAT = Format("coco", "COCO subset", LAYOUT, open_coco, ("annotations", "images"))

@@ -9,7 +9,7 @@
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -23,14 +23,16 @@ from mtzoo.data.convert.left_out import LeftOut
 from mtzoo.data.convert.output import OutFolder, SplitWriter
 from mtzoo.data.convert.records import Entry, Format, Places, Remark, SourceSet, Vocabulary
 from mtzoo.data.convert.summary import Summary, Written
-from mtzoo.data.convert.translation import Options, Translation, check_names
+from mtzoo.data.convert.translation import Options, Translation, check_names, check_targets
 from mtzoo.data.images import probe, read_bytes
 from mtzoo.data.synthetic.labels import CATEGORIES
-from mtzoo.errors import UserError, listed
+from mtzoo.errors import UserError, cut, listed
 from mtzoo.structures import IGNORE
 
 OnProgress = Callable[[int, int], None]
 UNREADABLE = "unreadable image or labels"
+MOST_TOLD = 200
+"""Categories in a message; a set of more is damaged."""
 
 
 def convert(form: Format, places: Places, out: Path, options: Options, on_progress: OnProgress | None = None) -> Summary:
@@ -48,11 +50,13 @@ def convert(form: Format, places: Places, out: Path, options: Options, on_progre
     _check_options(form, opened.vocabulary, options)
     unread = unread_images(src)
     splits = _split(opened, options, [*opened.remarks, *unread], src)
-    translate = Translation(opened.vocabulary, options, form.roads_only)
+    translate = Translation(opened.vocabulary, options, opened.roads_only)
     _check_strange(opened.vocabulary, translate, src)
+    check_targets(options, opened.vocabulary, translate.for_tasks)
     if opened.vocabulary.labelled is not None:
         check_names(options, translate.seen, src)
-    summary = Summary(divided=not opened.splits.get("val"), classes=translate.classes)
+    summary = Summary(divided=not opened.splits.get("val"), classes=translate.classes,
+                      notes=[*opened.notes, *_shared_images(splits)])
     summary.note([*translate.remarks(opened.remarks), *unread])
     total, done = sum(map(len, splits.values())), 0
     left_out = LeftOut(total, options.max_bad_images, src)
@@ -94,6 +98,17 @@ def _split(opened: SourceSet, options: Options, remarks: Sequence[Remark], src: 
         seen = Summary()
         seen.note(remarks)
         raise UserError("; ".join([f"{src}: {error}", *seen.reasons()])) from None
+
+
+def _shared_images(splits: Mapping[str, Sequence[Entry]]) -> list[str]:
+    """A note if images of val are images of train, too."""
+    train = {entry.path for entry in splits["train"]}
+    shared = [entry.path for entry in splits["val"] if entry.path in train]
+    if not shared:
+        return []
+    count = f"{len(shared)} of the {numbered(len(splits['val']), 'image')} of val"
+    return [f"{count} are images of train, too, e.g. {shared[0]}: validation on them flatters; give val images of its own, or take val "
+            "out of the set's description: then the last images become val (--val-share)"]
 
 
 @dataclass(frozen=True)
@@ -176,10 +191,11 @@ def _check_strange(vocabulary: Vocabulary, translate: Translation, src: Path) ->
     left = {name: strange for name, strange in vocabulary.strange.items() if name not in translate.options.rename}
     if not translate.for_tasks or not left:
         return
-    found = ", ".join(f"'{name}' ({numbered(strange.count, 'object')}, first {strange.where})" for name, strange in left.items())
+    count = "1 category" if len(left) == 1 else f"{len(left)} categories"
+    left = dict(islice(left.items(), MOST_TOLD))
+    found = ", ".join(f"'{cut(name)}' ({numbered(strange.count, 'object')}, first {strange.where})" for name, strange in left.items())
     names = " ".join(shlex.quote(name) for name in left)
     renames = " ".join(shlex.quote(f"{name}=CLASS") for name in left)
-    count = "1 category" if len(left) == 1 else f"{len(left)} categories"
     raise UserError(f"{src}: {count} that this format does not have: {found}; say what each is: --rename {renames} (CLASS is one of "
                     f"{', '.join(TASK_NAMES)}, or a name of yours), --ignore {names} for regions that do not count, or --classes own "
-                    "for all names as they are")
+                    "for all names as they are", whole=True)

@@ -3,10 +3,11 @@
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from mtzoo.data.convert.drawn import are_drawn
 from mtzoo.data.convert.layout import ALL
 from mtzoo.data.convert.records import Remark
 from mtzoo.data.images import IMAGE_SUFFIXES
@@ -18,6 +19,7 @@ MASK_WORDS = re.compile(r"mask|annot|label|truth|(^|[_\W])(gt|seg)", re.IGNORECA
 MASK_ENDINGS = ("_mask", "-mask", "_gt", "_seg", "_label", "_labels", "_matte")
 UPLOAD = re.compile(r"^[0-9a-f]{8}-")
 HEAD_BYTES = 4096
+LOOKED_AT = 3  # files of a folder that may hold masks
 
 
 class Listing:
@@ -44,16 +46,38 @@ class Listing:
 
     @cached_property
     def masks(self) -> list[Path]:
-        """PNG files called like masks, themselves or their folder, that have an image of the same stem elsewhere."""
+        """PNG files called like masks, themselves or their folder, that have an image of the same stem elsewhere; where none is called
+        so, those that are drawn like masks."""
+        return self._called_masks or self._drawn_masks
+
+    @cached_property
+    def images(self) -> list[Path]:
+        """Image files but for `mask_like`."""
+        return [path for path in self.of(*IMAGE_SUFFIXES) if path not in self.mask_like]
+
+    @cached_property
+    def mask_like(self) -> frozenset[Path]:
+        """What is called or drawn like a mask, and no photo therefore, whether it is read or not."""
+        return frozenset(self._called_masks + self._drawn_masks)
+
+    @cached_property
+    def _called_masks(self) -> list[Path]:
         maybe = [path for path in self.of(".png") if MASK_WORDS.search(path.parent.as_posix()) or path.stem.endswith(MASK_ENDINGS)]
         stems = {path.stem for path in set(self.of(*IMAGE_SUFFIXES)) - set(maybe)}
         return [path for path in maybe if stems & mask_stems(path)]
 
     @cached_property
-    def images(self) -> list[Path]:
-        """Image files but for the masks."""
-        masks = set(self.masks)
-        return [path for path in self.of(*IMAGE_SUFFIXES) if path not in masks]
+    def _drawn_masks(self) -> list[Path]:
+        """PNG files called like no mask, of folders whose first ones hold a few colours, with a photo of the same stem."""
+        left = set(self.of(*IMAGE_SUFFIXES)) - set(self._called_masks)
+        counts = Counter(path.stem for path in left)
+        folders: dict[Path, list[Path]] = defaultdict(list)
+        for path in sorted(left):
+            if path.suffix.lower() == ".png" and counts[path.stem] > 1:
+                folders[path.parent].append(path)
+        drawn = [path for paths in folders.values() if are_drawn(self.src / path for path in paths[:LOOKED_AT]) for path in paths]
+        photos = {path.stem for path in left - set(drawn)}
+        return sorted(path for path in drawn if path.stem in photos)
 
     def head(self, path: Path) -> str:
         """The first characters of a file."""
@@ -153,20 +177,37 @@ def base_of(paths: Sequence[Path]) -> Path:
     return Path(os.path.commonpath([path.parent for path in paths]))
 
 
-def within(paths: Sequence[Path], folder: Path | None, src: Path) -> list[Path]:
-    """Those of the relative paths that lie below `folder`, a folder in `src` or None for all. Raises UserError if it is none."""
+def within(paths: Iterable[Path], folder: Path | None, src: Path) -> list[Path]:
+    """Those of the relative paths that lie below `folder`, as the user names it, or None for all. Raises UserError if there is none."""
     if folder is None:
         return list(paths)
-    below = relative_folder(folder, src)
-    return [path for path in paths if path.is_relative_to(below)]
+    folders = named_folders(folder, src)
+    return [path for path in paths if any(path.is_relative_to(below) for below in folders)]
 
 
-def relative_folder(folder: Path, src: Path) -> Path:
-    """A folder that the user names, relative to `src`: as it is, or relative to `src` already."""
+def named_folders(folder: Path, src: Path) -> list[Path]:
+    """A folder that the user names, relative to `src`: as it is, or relative to `src` already. Where `src` has none, every folder below
+    that ends so: "masks" is train/masks and val/masks."""
     for place in (src / folder, folder):
         if place.is_dir() and place.resolve().is_relative_to(src.resolve()):
-            return place.resolve().relative_to(src.resolve())
-    raise UserError(f"{folder}: no such folder in {src}; name a folder of the data set")
+            return [place.resolve().relative_to(src.resolve())]
+    listing = Listing(src)
+    below = {parent for path in listing.of(*listing.endings) for parent in path.parents}
+    found = sorted(place for place in below if folder.parts and place.parts[-len(folder.parts):] == folder.parts)
+    if not found:
+        around = f", e.g. --data {os.path.commonpath([folder.absolute(), src.absolute()])}" if folder.is_dir() else ""
+        raise UserError(f"{folder}: no such folder in {src}; name a folder of the data set, or as --data one that holds both{around}")
+    return found
+
+
+def nearest_above(files: Iterable[Path], labels: Iterable[Path]) -> list[Path]:
+    """Of `files`, which name classes, say, the one that is nearest to each label file: in its folder, or above it."""
+    found: dict[Path, None] = {}
+    for folder in sorted({label.parent for label in labels}):
+        above = [file for file in files if folder.is_relative_to(file.parent)]
+        if above:
+            found.setdefault(max(above, key=lambda file: len(file.parts)))
+    return list(found)
 
 
 def labels_by_split(src: Path, pairs: Mapping[Path, Path]) -> tuple[dict[str, list[tuple[Path, str, Path]]], list[Remark]]:

@@ -9,7 +9,7 @@ from mtzoo.data.convert.coco_subset import coco_files
 from mtzoo.data.convert.cvat import cvat_xmls
 from mtzoo.data.convert.image_folder import class_folders
 from mtzoo.data.convert.label_studio import label_studio_files
-from mtzoo.data.convert.listing import Listing, pair_files, relative_folder
+from mtzoo.data.convert.listing import Listing, pair_files, within
 from mtzoo.data.convert.pascal import HEADER
 from mtzoo.data.images import IMAGE_SUFFIXES
 from mtzoo.data.tag_names import FILE
@@ -38,14 +38,14 @@ def recognise(src: Path, labels: Path | None = None) -> list[Sighting]:
     """
     listing = Listing(src)
     if labels is not None:
-        below = relative_folder(labels, src)
+        below = within(listing.of(".txt", ".png"), labels, src)
         if found := [*_label_files(listing, below), *_mask_files(listing, below)]:
             return found
         raise UserError(f"{labels}: no label file or mask of an image in {src} is in it; name another folder")
     published = [Sighting(name, what) for name, seen in PUBLISHED.items() if (what := seen(src))]
     if published:
         return published
-    found = [*_annotation_files(listing), *_label_files(listing), *_mask_files(listing)]
+    found = [*_annotation_files(listing), *_label_files(listing, listing.of(".txt")), *_mask_files(listing, listing.masks)]
     table = f"classes of images: {FILE}" if (src / FILE).is_file() else ""
     if found and table:
         found[0] = replace(found[0], what=f"{found[0].what}; {table}")
@@ -93,10 +93,10 @@ def _holds(listing: Listing, path: Path, *words: str) -> bool:
     return all(word.encode() in content for word in words)
 
 
-def _label_files(listing: Listing, below: Path = Path()) -> Iterator[Sighting]:
-    """Text files with the stems of images: one labelling, or several of the same images, each in a folder of its own; the one beside a
-    YAML of class names first."""
-    texts = [path for path in listing.of(".txt") if path.is_relative_to(below)]
+def _label_files(listing: Listing, files: Sequence[Path]) -> Iterator[Sighting]:
+    """Text files, of `files`, with the stems of images: one labelling, or several of the same images, each in a folder of its own; the
+    one beside a YAML of class names first."""
+    texts = [path for path in files if path.suffix.lower() == ".txt"]
     labellings: dict[Path | None, list[Path]]
     try:
         labellings = {None: list(pair_files(listing.images, texts).values())}
@@ -138,8 +138,9 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _mask_files(listing: Listing, below: Path | None = None) -> Iterator[Sighting]:
-    masks = listing.masks if below is None else [path for path in listing.of(".png") if path.is_relative_to(below)]
+def _mask_files(listing: Listing, files: Sequence[Path]) -> Iterator[Sighting]:
+    """PNG files, of `files`, with the stems of images."""
+    masks = [path for path in files if path.suffix.lower() == ".png"]
     try:
         paths = list(pair_files(listing.images, masks).values())
     except UserError:  # several kinds of masks of the same images: the user says which

@@ -184,12 +184,15 @@ class Entry:
 class SourceSet:
     """An opened data set. splits: "train" and "val" -> entries in order; a set without a split of its own has "all".
 
-    remarks: what was seen of the set as a whole, e.g. images that are not labelled.
+    remarks: what was seen of the set as a whole, e.g. images that are not labelled; notes: sentences for the user about the whole set,
+    each with what to do; roads_only: a set of everything: images that show none of the tasks' objects, only others, are left out.
     """
 
     splits: Mapping[str, Sequence[Entry]]
     vocabulary: Vocabulary
     remarks: Sequence[Remark] = ()
+    notes: Sequence[str] = ()
+    roads_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -198,7 +201,6 @@ class Format:
 
     open: where a data set lies -> SourceSet; raises UserError naming the file that is missing or wrong.
     reads: those of "annotations", "images" and "labels" that the user may name.
-    roads_only: a set of everything: images that show none of the tasks' objects, only others, are left out.
     class_folders: a folder is a class, so whole folders cannot be the val part.
     """
 
@@ -207,7 +209,6 @@ class Format:
     layout: str
     open: Callable[[Places], SourceSet]
     reads: tuple[str, ...] = ()
-    roads_only: bool = False
     class_folders: bool = False
 
 

@@ -67,6 +67,7 @@ class Summary:
         image_labels: Task -> (class of the whole image, part) -> number of images.
         remarks: (category, reason, what was done) -> number of labels that were not taken as they are.
         lines: The first of these labels, one line each.
+        notes: Sentences about the data set as a whole, each with what to do.
         firsts: What was done -> the line of the first label.
         divided: Whether the data set had no split, so that the conversion made one.
         classes: `"tasks"` or `"own"`.
@@ -87,6 +88,7 @@ class Summary:
     image_labels: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
     remarks: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     lines: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     firsts: dict[str, str] = field(default_factory=dict)
     divided: bool = False
     classes: str = "tasks"
@@ -153,5 +155,5 @@ class Summary:
         return {"images": dict(self.images), "categories": self.categories, "boxes": dict(sorted(self.objects.items())),
                 "ignored": dict(sorted(self.ignored.items())), "masks": masks, "mask_classes": self.mask_classes,
                 "image_classes": self.image_classes, "tasks": self.tasks,
-                "dropped": dict(self.whys("dropped")), "mended": dict(self.whys("mended")), "remarks": self.lines,
+                "dropped": dict(self.whys("dropped")), "mended": dict(self.whys("mended")), "remarks": self.lines, "notes": self.notes,
                 "foreign_images": self.foreign, "unlabelled_images": self.unlabelled}

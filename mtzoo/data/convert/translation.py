@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,8 @@ from mtzoo.errors import UserError, did_you_mean, listed
 
 VAL_SHARE = 0.1
 MAX_BAD_IMAGES = 0.1
+NEAR = 0.75
+"""Likeness (0 to 1) of a word to a class from which on it is taken for a slip: "sing" is "sign"."""
 Classes = Literal["tasks", "own", "auto"]
 
 
@@ -140,4 +143,24 @@ def check_names(options: Options, seen: set[str], src: Path) -> None:
     missing = [name for name in dict.fromkeys([*options.rename, *parts]) if name not in seen]
     if missing:
         told = ", ".join(f"'{name}'{did_you_mean(name, seen).replace(';', ',', 1)}" for name in missing)
-        raise UserError(f"--rename, --ignore, --union: {src} has no category {told}; it has {listed(seen)}")
+        raise UserError(f"--rename, --ignore, --union: {src} has no category {told}; it has {listed(seen)}", whole=True)
+
+
+def check_targets(options: Options, vocabulary: Vocabulary, for_tasks: bool) -> None:
+    """Raises UserError for a new name of --rename that looks like a class of the six tasks and is none, and for one that a mask of the
+    tasks' classes cannot have. A box may have any other name, and a class of whole images any at all."""
+    if options.classes == "own":
+        return
+    of_images = {name for own in vocabulary.image_classes.values() for name in own}
+    for old, new in options.rename.items():
+        kinds = [kind for kind, own in vocabulary.masks.items() if old in own and for_tasks]
+        known = [*CATEGORIES, *(name for kind in kinds for name in MASK_CLASSES[kind])]
+        if old in of_images or new in (*known, IGNORE_CATEGORY):
+            continue
+        nearest = common_class(new) or next(iter(get_close_matches(new, known, n=1, cutoff=NEAR)), None)
+        if nearest is not None:
+            raise UserError(f"--rename {old}={new}: '{new}' is no class of the six tasks; did you mean '{nearest}'? --classes own "
+                            "keeps all names as they are")
+        if kinds and old not in (vocabulary.labelled or ()):
+            raise UserError(f"--rename {old}={new}: '{new}' is no class of the masks; known: {listed(set(known) - set(CATEGORIES))}; "
+                            "--classes own keeps all names as they are")

@@ -5,13 +5,13 @@ images/{train,val} and labels/{train,val}. An image without a text file shows no
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from mtzoo.data.convert.layout import ALL, image_stems, inside, read_lines, read_text
-from mtzoo.data.convert.listing import Listing, base_of, by_split, relative_folder
+from mtzoo.data.convert.listing import Listing, base_of, by_split, nearest_above
 from mtzoo.data.convert.records import Entry, Format, Places, Remark, SourceSet, Vocabulary
 from mtzoo.data.convert.surfaces import BACKGROUND, is_boxed, seg_classes
 from mtzoo.data.convert.yolo_labels import (
@@ -20,15 +20,22 @@ from mtzoo.data.convert.yolo_labels import (
     find_label_files,
     has_polygons,
 )
+from mtzoo.data.convert.yolo_names import (
+    LAYOUT,
+    YAML_SUFFIXES,
+    check_named,
+    foreign_names,
+    list_names,
+    names_beside,
+    yolo_yamls,
+)
 from mtzoo.data.convert.yolo_rows import read_yolo
 from mtzoo.data.images import IMAGE_SUFFIXES
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError, shown
 from mtzoo.plain_yaml import parse_yaml
 
-LAYOUT = "data.yaml (path, train, val, names), or classes.txt with images/ and labels/"
 MOST_CLASSES = 10_000
-NAME_LISTS = ("classes.txt", "obj.names")
 KEYPOINTS, DIMS = "kpt_shape", (2, 3)  # x, y and, if there are three, visibility
 
 
@@ -42,43 +49,51 @@ class _Place:
 
 @dataclass(frozen=True)
 class _Described:
-    """What the YAML, or the folders, say of a set. root: the folder of the YAML; places: split -> where its images are; keypoints:
-    numbers that follow the box in a row, 0 for none, None where nobody says; file: the one that could; remarks: stale paths."""
+    """What the YAML, or the folders, say of a set. root: the folder of the YAML; places: split -> where its images are; names: by class
+    id, None where lists beside the label files say them; keypoints: numbers that follow the box in a row, 0 for none, None where nobody
+    says; file: the one that could; remarks: stale paths; sure: it says itself where the images are, and they are there."""
 
     root: Path
     places: Mapping[str, list[_Place]]
-    names: tuple[str, ...]
-    keypoints: int | None
-    file: str
+    names: tuple[str, ...] | None = None
+    keypoints: int | None = None
+    file: str = "a data.yaml"
     remarks: tuple[Remark, ...] = ()
+    sure: bool = True
 
 
 def open_yolo(places: Places) -> SourceSet:
     """Raises UserError for a set without class names or without label files, for lists that leave the folder, and for rows that could
     be two things."""
     src = places.src
-    described = [places.annotations] if places.annotations else yolo_yamls(src, places.labels)
+    given = places.annotations
+    described = [given] if given and given.suffix.lower() in YAML_SUFFIXES else [] if given else yolo_yamls(src, places.labels)
     if len(described) > 1:
         names = ", ".join(path.relative_to(src).as_posix() for path in described)
-        raise UserError(f"{src}: {len(described)} YAML files ({names}); leave the data set's own")
+        raise UserError(f"{src}: {len(described)} YAML files ({names}); name one: --annotations FILE")
+    if not described and not given:
+        check_named(src)
     found = _from_yaml(src, described[0]) if described else _from_folders(src)
-    images = {split: [(image, place.base) for place in split_places for image in _images(src, place.path)]
+    remarks = list(found.remarks)
+    images = {split: [(image, place.base) for place in split_places for image in _images(src, found.root, place.path, remarks)]
               for split, split_places in found.places.items()}
     labels: dict[Path, Path] = {}
-    remarks = list(found.remarks)
     for split in images.values():
         paths = [image for image, _ in split]
         if paths:
             labels |= find_label_files(src, paths, found.root, places.labels)
             remarks += background_remarks(paths, labels)
+    named = found.names or (list_names(given) if given else names_beside(src, labels.values()))
+    if not given and described and not found.sure and not nearest_above(described, labels.values()):
+        raise UserError(foreign_names(src, described, labels.values()))
     if found.keypoints is None:
         check_long_rows(labels.values(), found.file)
     painted = not found.keypoints and has_polygons(labels.values())
-    names = tuple(name for name in found.names if name)
+    names = tuple(name for name in named if name)
     boxed = tuple(name for name in names if is_boxed(name)) if painted else names
     masks = {"seg": _areas(names)} if painted else {}
     splits: dict[str, list[Entry]] = {
-        split: [Entry.of(read_yolo, image, image.relative_to(base).as_posix(), labels.get(image), found.names, found.keypoints or 0,
+        split: [Entry.of(read_yolo, image, image.relative_to(base).as_posix(), labels.get(image), named, found.keypoints or 0,
                          painted) for image, base in pairs] for split, pairs in images.items()}
     return SourceSet(splits, Vocabulary(labelled=boxed, masks=masks), remarks)
 
@@ -90,22 +105,6 @@ def _areas(names: tuple[str, ...]) -> dict[str, str]:
     return seg_classes(own) if any(not is_boxed(name) for name in names) else dict.fromkeys(own, IGNORE_CATEGORY)
 
 
-def yolo_yamls(src: Path, labels: Path | None = None) -> list[Path]:
-    """The YAML that describes a set: in `src`; else those further below that name classes, of several the one beside the label files.
-
-    labels: the folder of the label files, if the user names it.
-    """
-    found = sorted(path for suffix in ("*.yaml", "*.yml") for path in src.glob(suffix))
-    if found:
-        return found
-    below = [src / path for path in Listing(src).of(".yaml", ".yml")]
-    named = [path for path in below if isinstance(content := parse_yaml(read_text(path), path), Mapping) and "names" in content]
-    if labels is not None:
-        beside = [path for path in named if (src / relative_folder(labels, src)).is_relative_to(path.parent)]
-        return beside or named
-    return named
-
-
 def _from_yaml(src: Path, path: Path) -> _Described:
     content = parse_yaml(read_text(path), path)
     if not isinstance(content, Mapping):
@@ -115,22 +114,23 @@ def _from_yaml(src: Path, path: Path) -> _Described:
     places: dict[str, list[_Place]] = {}
     remarks: list[Remark] = []
     for split in ("train", "val"):
-        listed = content.get(split) or []
-        if isinstance(listed, Mapping):  # a YAML of masks, of which only the classes count
+        value = content.get(split) or []
+        if isinstance(value, Mapping):  # a YAML of masks, of which only the classes count
             continue
-        found = [place for text in (listed if isinstance(listed, list) else [listed])
+        found = [place for text in (value if isinstance(value, list) else [value])
                  if (place := _place(src, root, text, path, remarks))]
         base = found[0] if len(found) == 1 and found[0].is_dir() else src
         if found:
             places[split] = [_Place(place, base) for place in found]
-    if not any(isinstance(content.get(split), str | list) for split in ("train", "val")):
+    listed = any(isinstance(content.get(split), str | list) for split in ("train", "val"))
+    if not listed:
         places = _split_folders(src)
     if not places:
         stale = f"; {remarks[0].line}" if remarks else ""
         raise UserError(f"{path}: 'train' and 'val' do not exist{stale}; name their folders of images or lists, relative to --data")
     if len(places) == 1:
         places = {ALL: next(iter(places.values()))}
-    return _Described(path.parent, places, names, _keypoints(content, path), path.name, tuple(remarks))
+    return _Described(path.parent, places, names, _keypoints(content, path), path.name, tuple(remarks), listed and not remarks)
 
 
 def _split_folders(src: Path) -> dict[str, list[_Place]]:
@@ -175,44 +175,63 @@ def _place(src: Path, root: Path, text: Any, path: Path, remarks: list[Remark]) 
     its last folders are sought below the YAML's folder and `src`. None if they are not there; what is stale is told in `remarks`."""
     if not isinstance(text, str) or not text:
         raise UserError(f"{path}: path {shown(text)} is not text; write a folder of images")
-    parts = [part for part in PurePosixPath(PureWindowsPath(text).as_posix()).parts if part != "."]
-    home = bool(parts) and (parts[0].startswith("/") or parts[0].endswith((":", ":/")))
-    parts = parts[1:] if home else parts
+    home, parts = _parts(text)
     while parts and parts[0] == "..":
         parts = parts[1:]
     wanted = inside(root, "/".join(parts), str(path)) if parts else root  # "." is the folder of the YAML
-    least = 1 if home else 2  # of more than one folder: "images" could be any
-    ends = [parts[k:] for k in range(max(len(parts) - least + 1, 1))]
-    found = next((folder.joinpath(*end) for end in ends for folder in dict.fromkeys((root, src))
-                  if os.path.exists(folder.joinpath(*end))), None)
+    found = _found(parts, (root, src), least=1 if home else 2)  # of more than one folder: "images" could be any
     if found is None:
         remarks.append(Remark("", "part of the set that is not there", f"{path}: '{text}': no such folder or list in {src}"))
     elif home or found != wanted:
-        line = f"{path}: '{text}' is stale; read as {found}"
-        remarks.append(Remark("", "stale path, found below --data", line, "mended"))
+        remarks.append(_stale(str(path), text, found))
     return found
 
 
+def _parts(text: str) -> tuple[bool, Sequence[str]]:
+    """Whether a path is absolute, of this or another machine, and its parts below the root."""
+    parts = [part for part in PurePosixPath(PureWindowsPath(text).as_posix()).parts if part != "."]
+    home = bool(parts) and (parts[0].startswith("/") or parts[0].endswith((":", ":/")))
+    return home, parts[1:] if home else parts
+
+
+def _found(parts: Sequence[str], folders: Iterable[Path], least: int) -> Path | None:
+    """What is there of a path's last parts, `least` or more of them, the most first, below one of the folders."""
+    ends = [parts[k:] for k in range(max(len(parts) - least + 1, 1))]
+    places = (folder.joinpath(*end) for end in ends for folder in dict.fromkeys(folders))
+    return next((place for place in places if os.path.exists(place)), None)
+
+
+def _stale(where: str, text: str, found: Path) -> Remark:
+    return Remark("", "stale path, found below --data", f"{where}: '{text}' is stale; read as {found}", "mended")
+
+
 def _from_folders(src: Path) -> _Described:
-    lists = [path for path in Listing(src).of(".txt", ".names") if path.name in NAME_LISTS]
-    if not lists:
-        raise UserError(f"{src}: no class names; --data must contain {LAYOUT}")
-    names = tuple(line for _, line in read_lines(src / lists[0]))
     images = src / "images"
     if not images.is_dir():
-        return _Described(src, {ALL: [_Place(src, src)]}, names, None, "a data.yaml")
+        return _Described(src, {ALL: [_Place(src, src)]})
     places = {split: [_Place(images / split, images / split)] for split in ("train", "val") if (images / split).is_dir()}
-    return _Described(src, places if "train" in places else {ALL: [_Place(images, images)]}, names, None, "a data.yaml")
+    return _Described(src, places if "train" in places else {ALL: [_Place(images, images)]})
 
 
-def _images(root: Path, place: Path) -> Iterator[Path]:
-    """The images of a folder, or those that a text file lists."""
+def _images(src: Path, root: Path, place: Path, remarks: list[Remark]) -> Iterator[Path]:
+    """The images of a folder, or those that a text file lists, relative to `src`, to the YAML's folder `root` or to the file. What lay
+    elsewhere at home is sought as in `_place`, and told in `remarks`."""
     if place.is_dir():
-        yield from image_stems(place).values()
+        masks = Listing(place).mask_like
+        yield from (image for image in image_stems(place).values() if image.relative_to(place) not in masks)
         return
+    folders = dict.fromkeys(folder for folder in (src, root, place.parent) if folder.is_relative_to(src))
     for where, line in read_lines(place):
-        image = inside(root, line.removeprefix("./"), where)
-        if image.suffix.lower() in IMAGE_SUFFIXES:
+        if Path(line).suffix.lower() not in IMAGE_SUFFIXES:
+            continue
+        home, parts = _parts(line)
+        wanted = None if home else inside(src, line.removeprefix("./"), where)
+        found = _found(parts, folders, least=1 if home else len(parts))
+        if found is not None and home:
+            remarks.append(_stale(where, line, found))
+        elif found is None and home:
+            remarks.append(Remark("", "listed image that is not there", f"{where}: '{line}': no such image in {src}"))
+        if image := found or wanted:
             yield image
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mtzoo.data.convert.layout import numbers, read_lines
-from mtzoo.data.convert.listing import Listing, pair_files, relative_folder
+from mtzoo.data.convert.listing import Listing, pair_files, within
 from mtzoo.data.convert.records import Remark
 from mtzoo.errors import UserError
 
@@ -28,7 +28,7 @@ def find_label_files(root: Path, images: Sequence[Path], beside: Path, folder: P
     Raises UserError naming the places if no image has one.
     """
     if folder is not None:
-        return _by_stem(root, images, root / relative_folder(folder, root))
+        return _by_stem(root, images, within(Listing(root).of(".txt"), folder, root))
     relative = [image.relative_to(root) for image in images]
     sought: dict[Path, None] = {}
     for place in _places(max((len(path.parts) - 1 for path in relative), default=0)):
@@ -42,8 +42,9 @@ def find_label_files(root: Path, images: Sequence[Path], beside: Path, folder: P
                     found[image] = root / label
         if found:
             return found
+    texts = Listing(root).of(".txt")
     for place_below in dict.fromkeys((beside, root)):
-        if by_stem := _by_stem(root, images, place_below):
+        if by_stem := _by_stem(root, images, [path for path in texts if (root / path).is_relative_to(place_below)]):
             return by_stem
     places = ", ".join(map(str, list(sought)[:LISTED_PLACES]))
     raise UserError(f"{root}: none of the label files of the {len(images)} images in {relative[0].parent} was found; "
@@ -51,8 +52,8 @@ def find_label_files(root: Path, images: Sequence[Path], beside: Path, folder: P
                     "these, or take the split out")
 
 
-def _by_stem(root: Path, images: Sequence[Path], folder: Path) -> dict[Path, Path]:
-    texts = [path for path in Listing(root).of(".txt") if (root / path).is_relative_to(folder)]
+def _by_stem(root: Path, images: Sequence[Path], texts: Sequence[Path]) -> dict[Path, Path]:
+    """texts: relative to `root`."""
     pairs = pair_files([image.relative_to(root) for image in images], texts)
     return {root / image: root / label for image, label in pairs.items()}
 

@@ -131,8 +131,10 @@ def write_culane(root: Path) -> None:
         write_text(root / "list" / f"{split}.txt", f"/driver_1/{split}.MP4/00000.jpg")
 
 
-def write_coco(root: Path) -> None:
-    categories = [{"id": number, "name": name} for number, name in ((1, "person"), (3, "car"), (10, "traffic light"), (59, "pizza"))]
+def write_coco(root: Path, *others: str) -> None:
+    """others: further categories, of which nothing is labelled."""
+    names = {1: "person", 3: "car", 10: "traffic light", 59: "pizza", **dict(enumerate(others, start=100))}
+    categories = [{"id": number, "name": name} for number, name in names.items()]
     for split in ("train2017", "val2017"):
         images = [{"id": k, "file_name": f"{name}.jpg", "width": 64, "height": 48} for k, name in enumerate(("road", "table", "empty"))]
         annotations = [{"id": 1, "image_id": 0, "category_id": 3, "bbox": [4, 4, 20, 10], "iscrowd": 0},

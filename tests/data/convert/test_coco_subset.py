@@ -1,9 +1,12 @@
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mtzoo.data.coco import read_coco_boxes
 from mtzoo.data.convert import FORMATS, Options, Places, convert
+from mtzoo.data.convert.coco_subset import HOUSEHOLD
 from mtzoo.data.sources import CocoBoxes
 from mtzoo.errors import UserError
 from tests.data.convert.helpers import converted, write_image, write_json
@@ -14,15 +17,34 @@ def files(result) -> list[str]:
     return [image["file_name"] for image in result.coco()["images"]]
 
 
-def test_images_of_other_things_only_are_left_out(tmp_path):
-    write_coco(tmp_path / "src")
+def test_of_coco_itself_images_of_other_things_only_are_left_out(tmp_path):
+    write_coco(tmp_path / "src", *HOUSEHOLD)
     result = converted("coco", tmp_path / "src", tmp_path / "out")
     assert files(result) == ["empty.jpg", "road.jpg"], "an image without any object is a negative and stays"
     assert result.boxes() == [("road.jpg", "vehicle", [4, 4, 20, 10], 0), ("road.jpg", "pizza", [4, 4, 2, 2], 0),
                               ("road.jpg", "person", [4, 4, 1, 10], 1)], "without an area: an ignore region, not background"
-    assert result.categories() == ["traffic_light", "person", "vehicle", "pizza"]
+    assert result.categories() == ["traffic_light", "person", "vehicle", "hair drier", "pizza", "toothbrush"]
     assert result.summary.foreign == 2
     assert "annotations[3] id=4: bbox [4, 4, 0, 10] has no area" in result.summary.lines[0]
+
+
+def test_any_other_set_is_converted_whole(tmp_path):
+    write_coco(tmp_path / "src")
+    result = converted("coco", tmp_path / "src", tmp_path / "out")
+    assert files(result) == ["empty.jpg", "road.jpg", "table.jpg"]
+    assert (result.summary.foreign, result.summary.images) == (0, {"train": 3, "val": 3})
+
+
+@pytest.mark.parametrize(("given", "right"), [(".", "val2017"), ("val2017/low", "val2017")])
+def test_a_folder_of_images_beside_the_right_one_is_told_with_the_right_one(given, right, tmp_path):
+    write_coco(tmp_path / "src")
+    (tmp_path / "src" / "val2017" / "low").mkdir()
+    shutil.rmtree(tmp_path / "src" / "train2017")
+    places = Places(tmp_path / "src", tmp_path / "src" / "annotations" / "instances_val2017.json", images=tmp_path / "src" / given)
+    with pytest.raises(UserError, match=f"road.jpg, which .*json names, does not lie there but in .*: --images .*{right}$"):
+        convert(FORMATS["coco"], places, tmp_path / "out", Options())
+    mended = replace(places, images=tmp_path / "src" / right)
+    assert convert(FORMATS["coco"], mended, tmp_path / "out", Options()).images == {"train": 2, "val": 1}
 
 
 def test_own_classes_keep_everything(tmp_path):
@@ -33,7 +55,7 @@ def test_own_classes_keep_everything(tmp_path):
 
 
 def test_a_renamed_category_is_wanted(tmp_path):
-    write_coco(tmp_path / "src")
+    write_coco(tmp_path / "src", *HOUSEHOLD)
     result = converted("coco", tmp_path / "src", tmp_path / "out", Options(rename={"pizza": "sign"}))
     assert files(result) == ["empty.jpg", "road.jpg", "table.jpg"]
     assert "sign" in result.categories()
@@ -104,7 +126,11 @@ def test_a_category_of_its_own_is_told_with_what_to_type(tmp_path):
     src = write_annotations(tmp_path / "src", {"bbox": [30, 30, 5, 5]})
     for path in src.rglob("*.json"):
         path.write_text(path.read_text().replace('"bus"', '"pot hole"'))
-    with pytest.raises(UserError, match=r"nothing to convert: .* for: pot hole; `--classes own` .*`--rename 'pot hole=CLASS'` makes"):
+    assert converted("coco", src, tmp_path / "out").summary.objects == {"pot hole": 2}
+    names = ", ".join(f'{{"id": {number}, "name": "{name}"}}' for number, name in enumerate(HOUSEHOLD, start=8))
+    for path in src.rglob("*.json"):
+        path.write_text(path.read_text().replace('"categories": [', f'"categories": [{names}, '))
+    with pytest.raises(UserError, match=r"nothing to convert: .* for: hair drier, pot hole, toothbrush; .*`--rename 'hair"):
         converted("coco", src, tmp_path / "out")
     assert converted("coco", src, tmp_path / "out", Options(classes="own")).summary.objects == {"pot hole": 2}
     renamed = Options(rename={"pot hole": "sign"})
@@ -132,7 +158,7 @@ def test_files_called_after_their_split_with_images_far_away(tmp_path):
         (tmp_path / "old" / f"{split}2017").rename(tmp_path / "src" / f"{split}set" / "deep" / "photos")
         (tmp_path / "old" / "annotations" / f"instances_{split}2017.json").rename(tmp_path / "src" / f"{split}set" / "labels.json")
     result = converted("coco", tmp_path / "src", tmp_path / "out")
-    assert result.summary.images == {"train": 2, "val": 2}
+    assert result.summary.images == {"train": 3, "val": 3}
     assert result.coco("val")["images"][0]["file_name"] == "empty.jpg"
     (tmp_path / "src" / "trainset" / "more.json").write_bytes((tmp_path / "src" / "trainset" / "labels.json").read_bytes())
     with pytest.raises(UserError, match=r"2 COCO files of one split \(train\): trainset/labels.json, trainset/more.json; name one: "):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mtzoo.data.convert import Options
+from mtzoo.data.convert import FORMATS, Options, Places, convert
 from mtzoo.errors import UserError
 from tests.data.convert.helpers import HW, converted, write_image, write_mask, write_text
 from tests.data.convert.layouts import write_masks
@@ -56,3 +56,45 @@ def test_a_mask_with_colours_is_left_out_and_the_others_read(tmp_path):
     result = converted("masks", tmp_path / "src", tmp_path / "out", Options(classes="own", max_bad_images=0.5))
     assert result.summary.images == {"train": 1, "val": 1}
     assert "a.png: the mask has several channels" in result.summary.firsts["dropped"]
+
+
+def write_numbered(src, *tops):
+    """Images whose masks hold 0..top, each in rows of its own."""
+    for number, top in enumerate(tops):
+        write_image(src / "images" / f"{number}.jpg")
+        write_mask(src / "masks" / f"{number}.png", np.minimum(np.indices(HW)[0] // 4, top).astype(np.uint8))
+
+
+def test_masks_of_instances_are_told_with_what_to_type(tmp_path):
+    write_numbered(tmp_path / "src", 3, 1, 2)
+    told = converted("masks", tmp_path / "src", tmp_path / "out", Options(classes="own")).summary.notes
+    assert len(told) == 1
+    assert told[0].startswith("these look like masks of instances: each holds the values 1..N without a gap, N up to 3")
+    assert told[0].endswith("--rename class_0=background class_1=NAME class_2=NAME class_3=NAME")
+    people = {"class_0": "background", **{f"class_{number}": "person" for number in (1, 2, 3)}}
+    result = converted("masks", tmp_path / "src", tmp_path / "people", Options(classes="own", rename=people))
+    assert result.summary.mask_classes == {"seg": ["background", "person"]}
+    assert result.mask("seg", "0")[[0, 5, 40], 0].tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("tops", [(3, 3, 3), (2, 1, 2)])
+def test_masks_of_classes_are_not_taken_for_instances(tops, tmp_path):
+    write_numbered(tmp_path / "src", *tops)
+    assert converted("masks", tmp_path / "src", tmp_path / "out", Options(classes="own")).summary.notes == []
+    write_text(tmp_path / "src" / "classes.txt", "sky", "road", "car", "tree")
+    assert converted("masks", tmp_path / "src", tmp_path / "named", Options(classes="own")).summary.notes == []
+
+
+def test_names_of_label_files_are_not_those_of_masks_unless_the_user_says_so(tmp_path):
+    write_numbered(tmp_path / "src", 1, 1, 1)
+    write_text(tmp_path / "src" / "data.yaml", "train: images", "names: [cat, dog]")
+    write_text(tmp_path / "src" / "labels" / "0.txt", "0 0.5 0.5 0.1 0.1")
+    result = converted("masks", tmp_path / "src", tmp_path / "out", Options(classes="own")).summary
+    assert result.mask_classes == {"seg": ["class_0", "class_1"]}
+    file = tmp_path / "src" / "data.yaml"
+    assert result.notes == [f"{file} names the classes of the label files beside it; if the masks have the same: --annotations {file}"]
+    summary = convert(FORMATS["masks"], Places(tmp_path / "src", annotations=file), tmp_path / "given", Options(classes="own"))
+    assert (summary.mask_classes, summary.notes) == ({"seg": ["cat", "dog"]}, [])
+    write_text(tmp_path / "src" / "masks" / "classes.txt", "sky", "road")  # nearer to the masks
+    result = converted("masks", tmp_path / "src", tmp_path / "own", Options(classes="own")).summary
+    assert (result.mask_classes, result.notes) == ({"seg": ["sky", "road"]}, [])

@@ -3,6 +3,7 @@ import pytest
 from mtzoo.data.convert import Options
 from mtzoo.errors import UserError
 from tests.data.convert.helpers import converted, write_image, write_json
+from tests.data.convert.layouts import write_coco, write_masks
 
 PARTS = ("bumper", "glass", "light", "wheel")
 
@@ -30,7 +31,7 @@ def test_a_union_is_one_box_and_half_of_it_an_ignore_region(tmp_path):
                               ("b.jpg", "wheel", [1, 40, 5, 5], 0), ("b.jpg", "rear", [12, 4, 10, 8], 1)]
     tasks = converted("coco", src, tmp_path / "tasks", Options(union=options.union, classes="auto", val_share=0.67))
     assert tasks.categories() == ["vehicle_rear", "wheel"]
-    assert tasks.summary.foreign == 1, "an image of a wheel alone"
+    assert sum(tasks.summary.images.values()) == 3, "an image of a wheel alone shows no rear"
 
 
 def test_all_names_that_are_not_there_are_told_at_once(tmp_path):
@@ -43,3 +44,22 @@ def test_own_names_are_kept_where_none_is_a_task_s(tmp_path):
     src = write_parts(tmp_path / "src", a={"bumper": [10, 20, 20, 10], "glass": [1, 1, 9, 9]}, b={"glass": [12, 4, 10, 8]})
     assert converted("coco", src, tmp_path / "out", Options(classes="auto")).summary.classes == "own"
     assert converted("coco", src, tmp_path / "tasks", Options(classes="auto", rename={"glass": "sign"})).summary.classes == "tasks"
+
+
+@pytest.mark.parametrize(("new", "nearest"), [("sing", "sign"), ("vehicles", "vehicle"), ("pedestrian", "person")])
+@pytest.mark.parametrize("classes", ["auto", "tasks"])
+def test_a_slip_in_a_new_name_is_told_with_the_nearest_class(classes, new, nearest, tmp_path):
+    write_coco(tmp_path / "src")
+    with pytest.raises(UserError, match=f"--rename pizza={new}: '{new}' is no class of the six tasks; did you mean '{nearest}'"):
+        converted("coco", tmp_path / "src", tmp_path / "out", Options(classes, rename={"pizza": new}))
+    own = converted("coco", tmp_path / "src", tmp_path / "own", Options("own", rename={"pizza": new}))
+    assert new in own.categories()
+
+
+def test_a_new_name_of_the_user_s_own_is_kept_for_boxes_and_refused_for_masks_of_the_tasks(tmp_path):
+    write_coco(tmp_path / "src")
+    boxes = converted("coco", tmp_path / "src", tmp_path / "boxes", Options(rename={"pizza": "food"}))
+    assert "food" in boxes.categories()
+    write_masks(tmp_path / "masks")
+    with pytest.raises(UserError, match="--rename foreground=food: 'food' is no class of the masks; known: building, "):
+        converted("masks", tmp_path / "masks", tmp_path / "out", Options(rename={"foreground": "food"}))

@@ -1,10 +1,11 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from mtzoo.data.convert import Options
+from mtzoo.data.convert import FORMATS, Options, Places, convert
 from mtzoo.errors import UserError
-from tests.data.convert.helpers import converted, write_image, write_text
+from tests.data.convert.helpers import HW, converted, write_image, write_mask, write_text
 from tests.data.convert.layouts import write_yolo
 
 
@@ -217,3 +218,104 @@ def test_polygons_of_a_surface_paint_a_mask_and_the_rest_is_unknown(tmp_path):
     own = converted("yolo", tmp_path / "src", tmp_path / "own", Options(classes="own"))
     assert own.summary.mask_classes == {"seg": ["background", "road"]}
     assert own.mask("seg", "a")[[10, 40], 5].tolist() == [0, 1]
+
+
+def test_masks_below_the_folder_of_the_images_are_no_background(tmp_path):
+    for name in "abc":
+        write_image(tmp_path / "src" / "images" / f"{name}.jpg")
+        write_mask(tmp_path / "src" / "images" / "drawn" / f"{name}.png", np.eye(*HW, dtype=np.uint8))
+        write_text(tmp_path / "src" / "labels" / f"{name}.txt", "0 0.5 0.5 0.2 0.2")
+    write_text(tmp_path / "src" / "data.yaml", "train: images", "names: [car]")
+    summary = converted("yolo", tmp_path / "src", tmp_path / "out").summary
+    assert (summary.images, summary.empty) == ({"train": 2, "val": 1}, 0)
+
+
+def write_two_labellings(src):
+    """Boxes with a YAML beside them, and polygons without one, of the same images."""
+    for name in "ab":
+        write_image(src / "images" / f"{name}.jpg")
+        write_text(src / "boxes" / "labels" / f"{name}.txt", "0 0.5 0.5 0.25 0.5")
+        write_text(src / "outlines" / "labels" / f"{name}.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5")
+    write_text(src / "boxes" / "set.yaml", "names: [car]")
+
+
+@pytest.mark.parametrize("labels", ["outlines", "outlines/labels"])
+def test_class_names_of_another_labelling_are_not_taken(labels, tmp_path):
+    src, form = tmp_path / "src", FORMATS["yolo"]
+    write_two_labellings(src)
+    assert converted("yolo", src, tmp_path / "boxes").summary.objects == {"vehicle": 2}
+    with pytest.raises(UserError) as told:
+        convert(form, Places(src, labels=Path(labels)), tmp_path / "out", Options())
+    assert "no data.yaml or classes.txt lies in outlines/labels or above it" in str(told.value)
+    assert f"if they are those of boxes/set.yaml, say so: --annotations {src / 'boxes' / 'set.yaml'}; else put a" in str(told.value)
+    given = Places(src, annotations=src / "boxes" / "set.yaml", labels=Path(labels))
+    assert convert(form, given, tmp_path / "given", Options()).objects == {"vehicle": 2}
+    write_text(src / "outlines" / "classes.txt", "boat")
+    assert convert(form, Places(src, labels=Path(labels)), tmp_path / "own", Options(classes="own")).objects == {"boat": 2}
+    write_text(src / "outlines" / "own.yaml", "names: [person]")
+    assert convert(form, Places(src, labels=Path(labels)), tmp_path / "yaml", Options()).objects == {"person": 2}
+
+
+def test_a_yaml_or_list_elsewhere_is_not_taken_unless_it_says_where_the_images_are(tmp_path):
+    src = tmp_path / "src"
+    for name in "ab":
+        write_image(src / "images" / f"{name}.jpg")
+        write_text(src / "labels" / f"{name}.txt", "0 0.5 0.5 0.25 0.5")
+    for other in (("other/set.yaml", "names: [car]"), ("other/classes.txt", "car")):
+        file = write_text(src / other[0], other[1])
+        with pytest.raises(UserError, match=f"if they are those of {other[0]}, say so: --annotations {file}"):
+            converted("yolo", src, tmp_path / "out")
+        assert convert(FORMATS["yolo"], Places(src, annotations=file), tmp_path / file.name, Options()).objects == {"vehicle": 2}
+        file.unlink()
+    write_text(src / "configs" / "set.yaml", "path: ..", "train: ../images", "names: [car]")
+    with pytest.raises(UserError, match="say so: --annotations"):  # "images" is stale: it could be any
+        converted("yolo", src, tmp_path / "out")
+
+
+def test_lists_of_classes_that_differ_are_a_choice_for_the_user(tmp_path):
+    for name, classes in (("a", "car"), ("b", "boat")):
+        write_image(tmp_path / "src" / "images" / name / f"{name}.jpg")
+        write_text(tmp_path / "src" / "labels" / name / f"{name}.txt", "0 0.5 0.5 0.25 0.5")
+        write_text(tmp_path / "src" / "labels" / name / "classes.txt", classes)
+    with pytest.raises(UserError, match=r"a/classes.txt and .*b/classes.txt name different classes; name one of them: --annotations"):
+        converted("yolo", tmp_path / "src", tmp_path / "out")
+    write_text(tmp_path / "src" / "labels" / "b" / "classes.txt", "car")
+    assert converted("yolo", tmp_path / "src", tmp_path / "out").summary.objects == {"vehicle": 2}
+
+
+@pytest.mark.parametrize("home", ["/home/them/set", "C:\\them\\set"])
+def test_stale_paths_in_a_list_of_images_are_found_and_told(home, tmp_path):
+    src = tmp_path / "src"
+    write_yolo(src)
+    write_text(src / "data.yaml", "train: lists/train.txt", "val: images/val", "names: [car, light]")
+    lines = [f"{home}/images/train/{path.name}" for path in sorted((src / "images" / "train").iterdir())]
+    write_text(src / "lists" / "train.txt", *lines, f"{home}/images/train/gone.jpg")
+    summary = converted("yolo", src, tmp_path / "out").summary
+    assert summary.images == {"train": len(lines), "val": 2}
+    assert summary.whys("mended") == {"stale path, found below --data": len(lines)}
+    assert summary.whys("dropped") == {"listed image that is not there": 1}
+    found = min((src / "images" / "train").iterdir())
+    assert summary.firsts["mended"] == f"{src / 'lists' / 'train.txt'}:1: '{lines[0]}' is stale; read as {found}"
+
+
+def test_a_list_of_images_may_be_relative_to_itself(tmp_path):
+    src = tmp_path / "src"
+    write_yolo(src)
+    write_text(src / "data.yaml", "train: images/train.txt", "val: images/val", "names: [car, light]")
+    write_text(src / "images" / "train.txt", "./train/train.jpg")
+    assert converted("yolo", src, tmp_path / "out").summary.images == {"train": 1, "val": 2}
+
+
+def test_validation_on_images_of_training_is_told(tmp_path):
+    src = tmp_path / "src"
+    write_yolo(src)
+    write_text(src / "data.yaml", "train: images/train", "val: images/train", "names: [car, light]")
+    told = converted("yolo", src, tmp_path / "same").summary.notes
+    first = min((src / "images" / "train").iterdir())
+    assert told == [f"2 of the 2 images of val are images of train, too, e.g. {first}: validation on them flatters; give val images of "
+                    "its own, or take val out of the set's description: then the last images become val (--val-share)"]
+    write_text(src / "data.yaml", "train: images/train", "val: val.txt", "names: [car, light]")
+    write_text(src / "val.txt", *(f"images/{path.parent.name}/{path.name}" for path in sorted((src / "images").rglob("*.jpg"))))
+    assert converted("yolo", src, tmp_path / "lists").summary.notes[0].startswith("2 of the 4 images of val are images of train")
+    write_text(src / "data.yaml", "train: images/train", "val: images/val", "names: [car, light]")
+    assert converted("yolo", src, tmp_path / "apart").summary.notes == []
