@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from mtzoo.cli.idle import note_idle
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.other_names import add_idle_options, add_run_options
 from mtzoo.cli.outputs import output_folder
@@ -194,6 +195,8 @@ def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
 
 def measuring_from_arguments(args: argparse.Namespace) -> tuple[int | None, int | None]:
     """(images of each validation folder, threads of the latency measurement or None)."""
+    if not args.bench:
+        note_idle(args, "--no-bench measures no latency", "--threads")
     return args.limit, args.threads if args.bench else None
 
 

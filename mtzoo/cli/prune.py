@@ -24,6 +24,7 @@ from mtzoo.cli.arguments import (
     out_from_arguments,
     retraining_from_arguments,
 )
+from mtzoo.cli.idle import note_idle
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.parser import Parser
 from mtzoo.settings.pruning import CRITERIA, IMPORTANCES, SCOPES, Pruning
@@ -64,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
     pruning = Pruning(args.ratio, args.criterion, args.importance, args.scope, args.align, not args.keep_blocks)
     check_limits(pruning, args.sensitivity, args.max_drop)
     retraining = retraining_from_arguments(args) if args.iters is not None else None
+    if retraining is None:
+        note_idle(args, "without --iters nothing is trained", "--batch-size", "--learning-rate", "--workers", "--distill-from")
     config = config_from_arguments(args)
     made = prune(args.checkpoint, config, out_from_arguments(config, args, "prune"), pruning=pruning,
                  sensitivity=args.sensitivity, max_drop=args.max_drop, retraining=retraining, calib_images=args.calib_images,

@@ -31,6 +31,7 @@ from mtzoo.cli.arguments import (
     out_from_arguments,
     with_float_layers,
 )
+from mtzoo.cli.idle import note_idle
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.onnx_source import check_one_way
 from mtzoo.cli.parser import Parser
@@ -64,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
     if args.onnx is not None:
         return run_onnx(args, threads)
     check_drop(args.max_drop, "0.5")
+    if args.max_drop is None:
+        note_idle(args, "without --max-drop all parts are quantized to 8 bits", "--fallback")
     config = with_float_layers(config_from_arguments(args), args)
     made = quantize(args.checkpoint, config, out_from_arguments(config, args, "ptq"), calib_images=args.calib_images,
                     equalize=args.equalize or DEFAULTS.equalize, bias_correction=bool(args.bias_correction), max_drop=args.max_drop,
