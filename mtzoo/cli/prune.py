@@ -59,6 +59,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.config import parts
     from mtzoo.recipes.prune import check_limits, prune
 
     limit, threads = measuring_from_arguments(args)
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     retraining = retraining_from_arguments(args) if args.iters is not None else None
     if retraining is None:
         note_idle(args, "without --iters nothing is trained", "--batch-size", "--learning-rate", "--workers", "--distill-from")
-    config = config_from_arguments(args)
+    config = config_from_arguments(args, "prune", parts.delivery)
     made = prune(args.checkpoint, config, out_from_arguments(config, args, "prune"), pruning=pruning,
                  sensitivity=args.sensitivity, max_drop=args.max_drop, retraining=retraining, calib_images=args.calib_images,
                  ctx=args.ctx, resume=args.resume, limit=limit, threads=threads)

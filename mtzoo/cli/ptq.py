@@ -58,6 +58,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.config import parts
     from mtzoo.recipes.ptq import check_drop, quantize
 
     check_one_way(args, OF_CONFIG, OF_ONNX, ("checkpoint",))
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     check_drop(args.max_drop, "0.5")
     if args.max_drop is None:
         note_idle(args, "without --max-drop all parts are quantized to 8 bits", "--fallback")
-    config = with_float_layers(config_from_arguments(args), args)
+    config = with_float_layers(config_from_arguments(args, "ptq", parts.post_training), args)
     made = quantize(args.checkpoint, config, out_from_arguments(config, args, "ptq"), calib_images=args.calib_images,
                     equalize=args.equalize or DEFAULTS.equalize, bias_correction=bool(args.bias_correction), max_drop=args.max_drop,
                     fallback=args.fallback, limit=limit, threads=threads)
