@@ -52,8 +52,8 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
 def _check_no_address(text: str, kind: str) -> None:
     if "://" in text:
         name = f"{ZOO}NAME" if kind == "checkpoint" else "NAME"
-        raise UserError(f"{kind} '{text}': is an address; get the model from there first, mtzoo zoo pull NAME --from {text}, then write "
-                        f"{name}")
+        raise UserError(f"{kind} '{text}': is an address; get the model from there first, mtzoo zoo pull NAME --from {text}, then "
+                        f"write {name}")
 
 
 def list_configs() -> list[str]:
