@@ -30,20 +30,30 @@ def find_config(name_or_path: str | Path) -> Path:
 def find_model(name_or_path: str | Path) -> Path:
     """A deploy model: a path that exists (with or without .onnx), else the name of a zoo model, shipped or pulled.
 
-    Raises UserError with the nearest known name.
+    Raises UserError with the nearest known name, and for an address.
     """
+    _check_no_address(str(name_or_path), "model")
     return _find(str(name_or_path), MODEL_SUFFIX, "zoo", _in_zoo(MODEL_SUFFIX), "model")
 
 
 def find_checkpoint(name_or_path: str | Path) -> Path:
-    """The float weights of a zoo model for `zoo:NAME`; any other path as it is. Raises UserError with the nearest known name."""
+    """The float weights of a zoo model for `zoo:NAME`; any other path as it is. Raises UserError with the nearest known name, and
+    for an address."""
     text = str(name_or_path)
+    _check_no_address(text, "checkpoint")
     if not text.startswith(ZOO):
         return Path(name_or_path)
     name, known = text.removeprefix(ZOO), _in_zoo(WEIGHTS_SUFFIX)
     if name not in known:
         raise UserError(f"{text}: no zoo model with float weights of this name{did_you_mean(name, known)}; `mtzoo zoo pull` gets more")
     return known[name]
+
+
+def _check_no_address(text: str, kind: str) -> None:
+    if "://" in text:
+        name = f"{ZOO}NAME" if kind == "checkpoint" else "NAME"
+        raise UserError(f"{kind} '{text}': is an address; get the model from there first, mtzoo zoo pull NAME --from {text}, then "
+                        f"write {name}")
 
 
 def list_configs() -> list[str]:

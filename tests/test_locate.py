@@ -8,7 +8,7 @@ import pytest
 
 from mtzoo import locate
 from mtzoo.errors import UserError
-from mtzoo.locate import find_config, find_model, list_configs
+from mtzoo.locate import find_checkpoint, find_config, find_model, list_configs
 
 ROOT = Path(__file__).resolve().parents[1]
 MULTITASK = ROOT / "configs" / "4pe_resize" / "multitask.py"
@@ -102,3 +102,9 @@ def test_an_installed_wheel_finds_and_loads_its_configs(tmp_path):
     assert out[0] == str(tmp_path / "site" / "mtzoo" / "configs" / "4pe_resize" / "multitask.py")
     assert out[1:3] == ["6", "tasks"]
     assert int(out[3]) == len(list_configs())
+
+
+@pytest.mark.parametrize(("find", "written"), [(find_model, "NAME"), (find_checkpoint, "zoo:NAME")])
+def test_an_address_is_told_how_to_get_the_model(find, written):
+    with pytest.raises(UserError, match=f"'hf://a/b': is an address; .* mtzoo zoo pull NAME --from hf://a/b, then write {written}$"):
+        find("hf://a/b")

@@ -3,11 +3,12 @@
 import argparse
 import ast
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from mtzoo.cli.idle import note_idle
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.other_names import add_idle_options, add_run_options
 from mtzoo.cli.outputs import output_folder
@@ -44,16 +45,20 @@ def add_override_argument(parser: argparse.ArgumentParser, of: str) -> None:
                         help=f"override keys of {of}")
 
 
-def config_from_arguments(args: argparse.Namespace, more: Mapping[str, Any] = MappingProxyType({})) -> "ExperimentConfig":
+def config_from_arguments(args: argparse.Namespace, verb: str, part: "Callable[[ExperimentConfig], object]",
+                          more: Mapping[str, Any] = MappingProxyType({}), *, carried: bool = False) -> "ExperimentConfig":
     """The config of `config_and_network`."""
-    return config_and_network(args, more)[0]
+    return config_and_network(args, verb, part, more, carried=carried)[0]
 
 
-def config_and_network(args: argparse.Namespace,
-                       more: Mapping[str, Any] = MappingProxyType({})) -> "tuple[ExperimentConfig, MultiTaskNet]":
+def config_and_network(args: argparse.Namespace, verb: str, part: "Callable[[ExperimentConfig], object]",
+                       more: Mapping[str, Any] = MappingProxyType({}), *,
+                       carried: bool = False) -> "tuple[ExperimentConfig, MultiTaskNet]":
     """The resolved config that the arguments ask for, --config's or the one in the checkpoint, and its fresh network.
 
-    The network can be quantized and folded. more: keys of the config that the verb's own options set, after --cfg-options.
+    The network can be quantized and folded. Overrides of what the verb does not read are told. verb: as the user calls it; part: what
+    it reads, one of `mtzoo.config.parts`; more: keys of the config that the verb's own options set, after --cfg-options; carried: the
+    verb writes a checkpoint with the whole config for other verbs.
     """
     from mtzoo.config import config_from_dict
     from mtzoo.config.overrides import override, select_tasks
@@ -67,7 +72,8 @@ def config_and_network(args: argparse.Namespace,
     try:
         config = config_from_dict(select_tasks(override(values, {**options, **own}), args.tasks))
         net = check_network(config)
-        note_idle_overrides(override(values, own), {k: v for k, v in options.items() if k not in own}, args.tasks)
+        told = {k: v for k, v in options.items() if k not in own}
+        note_idle_overrides(override(values, own), told, args.tasks, part=part, verb=verb, carried=carried)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     return config, net
@@ -194,6 +200,8 @@ def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
 
 def measuring_from_arguments(args: argparse.Namespace) -> tuple[int | None, int | None]:
     """(images of each validation folder, threads of the latency measurement or None)."""
+    if not args.bench:
+        note_idle(args, "--no-bench measures no latency", "--threads")
     return args.limit, args.threads if args.bench else None
 
 

@@ -35,6 +35,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mtzoo.cli.bench_data_table import print_speed
+    from mtzoo.config import parts
     from mtzoo.data.bench import bench_input, scaling
     from mtzoo.data.dataset import MultiTaskDataset
     from mtzoo.engine.distributed import run_console
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from mtzoo.recipes.data_folders import say_folders
 
     workers = cores() if args.workers is None else args.workers
-    config = config_from_arguments(args)
+    config = config_from_arguments(args, "bench-data", parts.loading)
     say_folders(config, run_console(), "train")
     dataset = MultiTaskDataset(task_data(config, "train"), train_pipeline(config), seed=config.env.seed)
     with show_progress("measuring") as on_progress:

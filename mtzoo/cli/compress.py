@@ -69,6 +69,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.config import parts
     from mtzoo.recipes.compress import compress
 
     check_one_way(args, OF_CONFIG, OF_SOURCE, ("checkpoint",))
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         return run_onnx(args, args.threads if args.bench else None)
     target = Target(args.deploy_hardware, args.strategy, args.target_speedup, args.max_drop)
     training = Training(args.iters, args.batch_size, args.learning_rate, args.workers, args.distill_from, args.ctx)
-    config = config_from_arguments(args)
+    config = config_from_arguments(args, "compress", parts.delivery)
     result = compress(args.checkpoint, config, out_from_arguments(config, args, "compress"), target=target, training=training,
                       strategy_config=args.strategy_config, dataset_config=args.dataset_config, calib_images=args.calib_images,
                       resume=args.resume, limit=args.limit, threads=args.threads, bench=args.bench)

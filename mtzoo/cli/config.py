@@ -20,9 +20,9 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from mtzoo.config import config_hash
+    from mtzoo.config import config_hash, parts
 
-    config = config_from_arguments(args)
+    config = config_from_arguments(args, "config", parts.whole)
     text = strict_json({**config.resolved, "hash": config_hash(config)}, indent=2, ascii_only=False)
     for line in text.split("\n"):
         say("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line))

@@ -20,11 +20,12 @@ def add_check_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_check(args: argparse.Namespace) -> int:
+    from mtzoo.config import parts
     from mtzoo.engine.distributed import run_console
     from mtzoo.engine.evaluate import task_data
     from mtzoo.recipes.data_folders import say_folders
 
-    config = config_from_arguments(args)
+    config = config_from_arguments(args, "data check", parts.labels)
     say_folders(config, run_console(), "train", "val")
     found: dict[str, Checked] = {}
     for split in ("train", "val"):

@@ -88,7 +88,8 @@ def foreign_classes(summary: Summary) -> str:
     counted = ", ".join(f"{name} ({numbered(summary.objects[name], 'object')})" for name in names)
     renames = " ".join(shlex.quote(f"{name}=CLASS") for name in names)
     return (f"no class of the six tasks, and background for these: {counted}; if one of them is, say so: --rename {renames} (CLASS: "
-            f"{', '.join(TASK_NAMES)}), or --ignore {' '.join(map(shlex.quote, names))}")
+            f"{', '.join(TASK_NAMES)}), or --ignore {' '.join(map(shlex.quote, names))}; "
+            "--classes own keeps all names, and outlines as masks")
 
 
 def next_commands(summary: Summary, out: Path) -> list[str]:

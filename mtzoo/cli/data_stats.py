@@ -34,6 +34,7 @@ def add_stats_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_stats(args: argparse.Namespace) -> int:
+    from mtzoo.config import parts
     from mtzoo.engine.distributed import run_console
     from mtzoo.engine.evaluate import task_data
     from mtzoo.recipes.data_folders import say_folders
@@ -42,7 +43,7 @@ def run_stats(args: argparse.Namespace) -> int:
         raise UserError(f"--out {args.out}: the picture is a PNG; name it so")
     if args.out and args.out.exists():
         raise UserError(f"--out {args.out}: exists already; name another file, nothing is overwritten")
-    config = config_from_arguments(args)
+    config = config_from_arguments(args, "data stats", parts.train_labels if args.split == "train" else parts.val_labels)
     say_folders(config, run_console(), args.split)
     with show_progress(f"counting {args.split}") as on_progress:
         stats = count_sources(task_data(config, args.split), on_progress, args.workers)

@@ -33,11 +33,12 @@ def add_view_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_view(args: argparse.Namespace) -> int:
+    from mtzoo.config import parts
     from mtzoo.engine.distributed import run_console
     from mtzoo.recipes.data_folders import say_folders
 
     check_new_folder(args.out)
-    config = config_from_arguments(args)
+    config = config_from_arguments(args, "data view", parts.training_samples)
     say_folders(config, run_console(), "train")
     pictures = draw_samples(config, args.num_images, args.seed)
     rows = [pictures[i:i + args.columns] for i in range(0, len(pictures), args.columns)]

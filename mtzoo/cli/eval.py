@@ -15,6 +15,7 @@
 import argparse
 
 from mtzoo.cli.arguments import add_override_argument, parse_options
+from mtzoo.cli.idle import note_idle
 from mtzoo.cli.launch import in_processes_of_ctx
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.other_names import CARRIED, add_idle_options
@@ -58,8 +59,10 @@ def evaluate_model(args: argparse.Namespace) -> int:
     """Evaluate, in this process or with others."""
     from mtzoo.engine.distributed import is_main
     from mtzoo.evaluation.table import format_table, side_by_side
-    from mtzoo.recipes.evaluate import evaluate
+    from mtzoo.recipes.evaluate import evaluate, is_checkpoint
 
+    if is_checkpoint(args.model) and not args.convert:
+        note_idle(args, "torch runs a checkpoint; --convert also runs the deploy model that it would become", "--executor")
     result = evaluate(args.model, options=parse_options(args.cfg_options), executor=args.executor, convert=args.convert,
                       tta=args.tta or (), ctx=args.ctx, limit=args.limit, render=args.render, out=args.out, worst=args.worst)
     if not is_main():

@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or output_file("--out")(str(args.checkpoint.with_suffix(".onnx")))
 
     from mtzoo.cli.arguments import parse_options
+    from mtzoo.config.parts import delivery
     from mtzoo.console import say
     from mtzoo.recipes.export import export
     from mtzoo.recipes.idle_options import note_idle_overrides
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     options = parse_options(args.cfg_options)
     result = export(args.checkpoint, out, options=options, input_format=args.input_format, layout=args.layout, batch=args.batch,
                     weight_bits=args.weight_bits, raw=args.raw, keep_raw=args.keep_raw)
-    note_idle_overrides(result.config, options)
+    note_idle_overrides(result.config, options, part=delivery, verb="export")
     print_summary(result.info, result.model)
     if args.weight_bits:
         say(f"weights of {args.weight_bits} bits: `mtzoo eval {out}` tells what that costs, `mtzoo verify` that every executor agrees")

@@ -10,6 +10,7 @@
 import argparse
 
 from mtzoo.cli.arguments import add_override_argument, parse_options
+from mtzoo.cli.idle import note_idle
 from mtzoo.cli.numbers import at_least, processes
 from mtzoo.cli.outputs import output_file
 from mtzoo.cli.parser import Parser
@@ -38,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
     for option, given in (("--config", args.config), ("--deploy-hardware", args.deploy_hardware), ("--cfg-options", args.cfg_options)):
         if given and not args.check:
             raise UserError(f"{option} goes with --check")
+    if not args.check:
+        note_idle(args, "it goes with --check", "--runs", *(() if args.calibrate else ("--threads",)))
     from mtzoo.cli.hardware_tables import profile_table, ranking_table
     from mtzoo.recipes.hardware import calibrate_hardware, check_hardware
 

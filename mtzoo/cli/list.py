@@ -9,6 +9,7 @@ import ast
 import json
 from pathlib import Path
 
+from mtzoo.cli.columns import two_columns
 from mtzoo.console import say
 from mtzoo.errors import UserError
 from mtzoo.files import read_whole
@@ -31,15 +32,9 @@ def run(args: argparse.Namespace) -> int:
     if not args.configs:
         sections.append(("zoo models", {name: describe_model(find_model(name)) for name in list_models()}))
     for number, (title, rows) in enumerate(sections):
-        for line in [""] * bool(number) + table(title, rows):
+        for line in [*[""] * bool(number), f"{title}:", *two_columns(rows or {"none": ""})]:
             say(line)
     return 0
-
-
-def table(title: str, rows: dict[str, str]) -> list[str]:
-    """Lines with name and description in two columns, the title above."""
-    width = max(map(len, rows), default=0)
-    return [f"{title}:", *(f"  {name:{width}}  {text}".rstrip() for name, text in rows.items() or [("none", "")])]
 
 
 def first_doc_line(path: Path) -> str:

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import TextIO
 
 from mtzoo import __version__
+from mtzoo.cli.columns import two_columns
 from mtzoo.cli.parser import Parser
 from mtzoo.cli.streams import discard_output, output_fault, prepare_streams
 from mtzoo.errors import Caution, UserError, did_you_mean, one_line, without_middle
@@ -173,9 +174,7 @@ def discover_verbs() -> dict[str, str]:
 
 def overview(verbs: dict[str, str]) -> str:
     """What `mtzoo --help` prints."""
-    width = max(map(len, verbs), default=0)
-    lines = [f"  {verb:{width}}  {text}" for verb, text in verbs.items()]
-    return "\n".join(["usage: mtzoo VERB ...", "", "verbs:", *lines, "", "mtzoo VERB --help shows the options of a verb."])
+    return "\n".join(["usage: mtzoo VERB ...", "", "verbs:", *two_columns(verbs), "", "mtzoo VERB --help shows the options of a verb."])
 
 
 def import_verb(verb: str) -> ModuleType:

@@ -40,8 +40,12 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Sequence[str],
                          namespace: argparse.Namespace | None = None) -> tuple[argparse.Namespace, list[str]]:
-        """As argparse. The parser of a sub-verb comes here, too, with the arguments that are its own."""
-        found, left = super().parse_known_args(self.with_main_names(args), namespace)
+        """As argparse, with `given`: the long options that the user wrote, spelt as they are here. The parser of a sub-verb comes here,
+        too, with the arguments that are its own."""
+        own = self.with_main_names(args)
+        found, left = super().parse_known_args(own, namespace)
+        words = {word.partition("=")[0] for word in own}
+        found.given = getattr(found, "given", frozenset()) | words & self._option_string_actions.keys()
         return found, self._take_subject(found, left)
 
     def with_main_names(self, args: Sequence[str]) -> list[str]:

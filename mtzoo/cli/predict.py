@@ -12,7 +12,7 @@ Unreadable files are named and skipped; the exit code is then 2.
 import argparse
 from pathlib import Path
 
-from mtzoo.cli.min_score import DEFAULT, MinScore, parse_min_score
+from mtzoo.cli.min_score import DEFAULT, parse_min_score
 from mtzoo.cli.numbers import processes
 from mtzoo.cli.outputs import output_folder
 from mtzoo.errors import UserError
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--executor", choices=("openvino", "onnxruntime"), default="openvino",
                         help="the runtime (openvino)")
     parser.add_argument("--threads", type=processes("--threads"), help="CPU threads; default: the runtime's")
-    parser.add_argument("--min-score", type=parse_min_score, default=MinScore(DEFAULT), metavar="0..1[,CLASS=0..1]",
+    parser.add_argument("--min-score", type=parse_min_score, metavar="0..1[,CLASS=0..1]",
                         help=f"leave out boxes with lower scores ({DEFAULT:g}), e.g. 0.3 or 0.3,person=0.5")
     parser.add_argument("--save-labels", choices=FORMS, metavar="FORMAT",
                         help=f"also write the predictions as a data set to OUT/{DATASET}, for labelling tools and `mtzoo data "

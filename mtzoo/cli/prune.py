@@ -24,6 +24,7 @@ from mtzoo.cli.arguments import (
     out_from_arguments,
     retraining_from_arguments,
 )
+from mtzoo.cli.idle import note_idle
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.parser import Parser
 from mtzoo.settings.pruning import CRITERIA, IMPORTANCES, SCOPES, Pruning
@@ -58,13 +59,16 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.config import parts
     from mtzoo.recipes.prune import check_limits, prune
 
     limit, threads = measuring_from_arguments(args)
     pruning = Pruning(args.ratio, args.criterion, args.importance, args.scope, args.align, not args.keep_blocks)
     check_limits(pruning, args.sensitivity, args.max_drop)
     retraining = retraining_from_arguments(args) if args.iters is not None else None
-    config = config_from_arguments(args)
+    if retraining is None:
+        note_idle(args, "without --iters nothing is trained", "--batch-size", "--learning-rate", "--workers", "--distill-from")
+    config = config_from_arguments(args, "prune", parts.delivery)
     made = prune(args.checkpoint, config, out_from_arguments(config, args, "prune"), pruning=pruning,
                  sensitivity=args.sensitivity, max_drop=args.max_drop, retraining=retraining, calib_images=args.calib_images,
                  ctx=args.ctx, resume=args.resume, limit=limit, threads=threads)

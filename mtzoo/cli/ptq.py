@@ -31,6 +31,7 @@ from mtzoo.cli.arguments import (
     out_from_arguments,
     with_float_layers,
 )
+from mtzoo.cli.idle import note_idle
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.onnx_source import check_one_way
 from mtzoo.cli.parser import Parser
@@ -57,6 +58,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.config import parts
     from mtzoo.recipes.ptq import check_drop, quantize
 
     check_one_way(args, OF_CONFIG, OF_ONNX, ("checkpoint",))
@@ -64,7 +66,9 @@ def run(args: argparse.Namespace) -> int:
     if args.onnx is not None:
         return run_onnx(args, threads)
     check_drop(args.max_drop, "0.5")
-    config = with_float_layers(config_from_arguments(args), args)
+    if args.max_drop is None:
+        note_idle(args, "without --max-drop all parts are quantized to 8 bits", "--fallback")
+    config = with_float_layers(config_from_arguments(args, "ptq", parts.post_training), args)
     made = quantize(args.checkpoint, config, out_from_arguments(config, args, "ptq"), calib_images=args.calib_images,
                     equalize=args.equalize or DEFAULTS.equalize, bias_correction=bool(args.bias_correction), max_drop=args.max_drop,
                     fallback=args.fallback, limit=limit, threads=threads)

@@ -47,11 +47,12 @@ def add_arguments(parser: Parser) -> None:
 
 @in_processes_of_ctx
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.config import parts
     from mtzoo.recipes.quant import quant
 
     limit, threads = measuring_from_arguments(args)
     retraining = replace(retraining_from_arguments(args), equalize=args.equalize, bias_correction=args.bias_correction)
-    config = with_float_layers(config_from_arguments(args), args)
+    config = with_float_layers(config_from_arguments(args, "quant", parts.delivery), args)
     made = quant(args.checkpoint, config, out_from_arguments(config, args, "quant"), retraining=retraining, ctx=args.ctx,
                  resume=args.resume, limit=limit, threads=threads)
     return 0 if made is None or made.passed else 1

@@ -23,9 +23,10 @@ def add_arguments(parser: Parser) -> None:
 
 @in_processes_of_ctx
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.config import parts
     from mtzoo.recipes.quant_train import quant_train
 
-    config = config_from_arguments(args)
+    config = config_from_arguments(args, "quant-train", parts.whole if args.pipeline_test else parts.delivery)
     result = quant_train(config, run_folder_from_arguments(config, args), checkpoint=args.checkpoint, from_scratch=args.from_scratch,
                          ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test,
                          command="mtzoo " + shlex.join(sys.argv[1:]))

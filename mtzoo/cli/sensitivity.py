@@ -37,10 +37,12 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.config import parts
     from mtzoo.recipes.sensitivity import check_ratios, measure_sensitivity
 
     shares = joined(args.ratios)
     check_ratios(args.out, shares)
-    result = measure_sensitivity(args.checkpoint, config_from_arguments(args), out=args.out, ratios=shares, limit=args.limit,
+    config = config_from_arguments(args, "sensitivity", parts.delivery)
+    result = measure_sensitivity(args.checkpoint, config, out=args.out, ratios=shares, limit=args.limit,
                                  importance=args.importance, align=args.align, compare_scratch=args.compare_scratch)
     return 0 if result.same else 1

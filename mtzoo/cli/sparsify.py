@@ -46,11 +46,12 @@ def add_arguments(parser: Parser) -> None:
 
 @in_processes_of_ctx
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.config import parts
     from mtzoo.recipes.sparsify import sparsify, sparsity_options
 
     limit, threads = measuring_from_arguments(args)
     retraining = retraining_from_arguments(args)
-    config = config_from_arguments(args, sparsity_options(args.ratio, args.pattern))
+    config = config_from_arguments(args, "sparsify", parts.delivery, sparsity_options(args.ratio, args.pattern))
     made = sparsify(args.checkpoint, config, out_from_arguments(config, args, "sparsify"), retraining=retraining,
                     calib_images=args.calib_images, ctx=args.ctx, resume=args.resume, limit=limit, threads=threads)
     return 0 if made is None or made.integers.passed else 1

@@ -20,12 +20,13 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mtzoo.config import parts
     from mtzoo.engine.auxiliary import auxiliary_costs, build_auxiliary
     from mtzoo.engine.stages import quantization_of
     from mtzoo.models.costs import node_costs
     from mtzoo.quantization import expected_parts
 
-    config, net = config_and_network(args)
+    config, net = config_and_network(args, "summary", parts.network)
     input_hw = config.deploy_geometry.input_hw
     costs = node_costs(net, input_hw)
     params, macs = sum(c.params for c in costs), sum(c.macs for c in costs)

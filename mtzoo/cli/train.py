@@ -30,11 +30,13 @@ def run(args: argparse.Namespace) -> int:
 @in_processes_of_ctx
 def train_config(args: argparse.Namespace) -> int:
     """Train what --config says."""
+    from mtzoo.config import parts
     from mtzoo.engine.distributed import is_main, run_console
     from mtzoo.evaluation.table import format_table
     from mtzoo.recipes.train import train
 
-    config, console = config_from_arguments(args), run_console()
+    part = parts.float_pipeline_test if args.pipeline_test else parts.float_training
+    config, console = config_from_arguments(args, "train", part, carried=True), run_console()
     result = train(config, run_folder_from_arguments(config, args), checkpoint=args.checkpoint, from_scratch=args.from_scratch,
                    ctx=args.ctx, resume=args.resume, pipeline_test=args.pipeline_test, console=console)
     if is_main():

@@ -10,6 +10,7 @@ nothing else run during --bench; on a CPU without VNNI add --weight-bits 7.
 
 import argparse
 
+from mtzoo.cli.idle import note_idle
 from mtzoo.cli.numbers import at_least, joined, processes, ratios, size
 from mtzoo.cli.outputs import output_file
 from mtzoo.console import say
@@ -35,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if not args.bench:
+        note_idle(args, "no latency is measured without --bench", "--ratios", "--runs", *(() if args.check else ("--threads",)))
     from mtzoo.cli.zoo_table_text import markdown
     from mtzoo.recipes.zoo_row import Measuring
     from mtzoo.recipes.zoo_table import measure_zoo

@@ -2,7 +2,7 @@
 
 import fnmatch
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from mtzoo.config.plain import plain
 from mtzoo.errors import UserError, cut, did_you_mean, shown
@@ -17,7 +17,9 @@ TOP_KEYS = (*TABLES, "data_root", "tasks", "train_geometry", "deploy_geometry", 
             "augmentation", "merge", "distillation", "sparsity", "channels")
 IMAGES = ("type", "images", "num", "seed")
 """Keys of a source that say which images it has."""
+CARRIED = ", though its checkpoint carries it to verbs that do"
 _ABSENT = object()
+Config = TypeVar("Config")
 
 
 def override(values: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,28 +215,32 @@ def _without_metrics(values: Any, gone: Collection[str]) -> Any:
 
 
 def idle_overrides(values: Mapping[str, Any], options: Mapping[str, Any], tasks: Sequence[str] = (), *,
-                   read: Callable[[dict[str, Any]], object], verb: str = "mtzoo") -> list[str]:
+                   build: Callable[[dict[str, Any]], Config], part: Callable[[Config], object], verb: str,
+                   carried: bool = False) -> list[str]:
     """A line for each override that changes nothing, with the reason.
 
-    values: the config before; read: plain config data -> what the verb takes from it, comparable; verb: for the message.
+    values: the config before; build: plain config data -> the config; part: what the verb takes from it, comparable; verb: as the user
+    calls it; carried: whether it writes a checkpoint, with the whole config for other verbs.
     """
     whole = override(values, options)
-    found, lines = read(select_tasks(whole, tasks)), []
+    config, lines = build(select_tasks(whole, tasks)), []
     for key in options:
         try:
             others = override(values, {k: v for k, v in options.items() if k != key})
-            same = read(select_tasks(others, tasks)) == found
+            without = build(select_tasks(others, tasks))
         except UserError:
             continue  # the config needs this one to be whole
-        if same:
-            lines.append(f"--cfg-options {cut(key)}: changes nothing; {_reason(key, others, whole, tasks, verb)}")
+        if without == config:
+            lines.append(f"--cfg-options {cut(key)}: changes nothing; {_reason(key, others, whole, tasks)}")
+        elif part(without) == part(config):
+            lines.append(f"--cfg-options {cut(key)}: changes nothing; {verb} does not read it{CARRIED if carried else ''}")
     known = values.get("tasks")
     if tasks and isinstance(known, Mapping) and set(tasks) >= set(known):
         lines.append("--tasks: changes nothing; it names all tasks of the config")
     return lines
 
 
-def _reason(key: str, others: Mapping[str, Any], whole: Mapping[str, Any], tasks: Sequence[str], verb: str) -> str:
+def _reason(key: str, others: Mapping[str, Any], whole: Mapping[str, Any], tasks: Sequence[str]) -> str:
     top, _, rest = key.partition(".")
     name = rest.partition(".")[0]
     if others == whole:
@@ -246,4 +252,4 @@ def _reason(key: str, others: Mapping[str, Any], whole: Mapping[str, Any], tasks
         return f"no task uses {top}.{cut(name)}"
     if top == "tasks" and tasks and name not in tasks:
         return f"--tasks leaves {cut(name)} out"
-    return f"that is the default, or {verb} does not read it"
+    return "that is the default"

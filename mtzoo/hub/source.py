@@ -61,12 +61,19 @@ class HuggingFace(Source):
         try:
             from huggingface_hub import hf_hub_download
             from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+            from huggingface_hub.utils.logging import get_verbosity, set_verbosity, set_verbosity_error
         except ImportError as error:
             raise UserError(f"{self.name}: needs the package huggingface_hub; pip install mtzoo[hf]") from error
+        verbosity = get_verbosity()
+        set_verbosity_error()  # each of its attempts would be told in two lines
         try:
             path = Path(hf_hub_download(self.name.removeprefix(HUGGING_FACE), file))
-        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        except LocalEntryNotFoundError as error:
+            raise UserError(f"{self.name}: cannot be reached; check the network") from error
+        except (HfHubHTTPError, HFValidationError, OSError) as error:
             raise UserError(f"{self.name}: {file} cannot be read ({type(error).__name__}); check the name and the network") from error
+        finally:
+            set_verbosity(verbosity)
         return read_whole(path, "file of a zoo", limit, "name another repository")
 
 

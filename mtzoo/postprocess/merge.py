@@ -22,7 +22,9 @@ class MergeRule:
         duplicate_iou: Two boxes with at least this IoU are the same object. The one with the higher score stays.
         average: The box that stays becomes the mean of all that are the same object, weighted by the square of the score. Its score
             stays.
-        duplicate_iog: A resize box is also a duplicate if a crop box covers this share of its area.
+        duplicate_iog: A resize box is also a duplicate if a crop box covers this share of its area. A resize box of which the window
+            shows less is an object that the crop network cannot see whole: it stays, and crop boxes with an IoU of `duplicate_iou` with
+            what the window shows of it are removed.
         crop_factor: The score of a crop box counts this many times in the comparison and in the mean, because the crop network sees
             more pixels.
         border: A crop box this close (in pixels) to the border of the window was cut by it. It removes nothing, and is removed if a
@@ -123,11 +125,12 @@ def merge_detections(resize: Detections, crop: Detections, window: Xyxy, rule: M
     """Boxes of one task: those of both, less one of each two that are duplicates, false resize boxes and cut pieces."""
     near, far, common = _meeting(resize, crop)
     overlap, covered, piece = _shares(common, _areas(resize.boxes)[near], _areas(crop.boxes)[far])
-    cut = _touches_border(crop.boxes, window, rule.border)[far]
+    part = _seen_in_part(resize.boxes[near], crop.boxes[far], window, rule)
+    cut = _touches_border(crop.boxes, window, rule.border)[far] | part
     better = rule.crop_factor * crop.scores[far] >= resize.scores[near]
     same_thing = (overlap >= rule.duplicate_iou) & ~cut
     worse_resize = (same_thing | (covered >= rule.duplicate_iog) & ~cut) & better
-    worse_crop = same_thing & ~better | cut & (piece >= rule.duplicate_iog)
+    worse_crop = same_thing & ~better | cut & (piece >= rule.duplicate_iog) | part
 
     small = (resize.boxes[:, 2:] - resize.boxes[:, :2]).max(axis=1, initial=0) < rule.false_side
     left = ~(_inside(resize.boxes, window) & small & (resize.scores < rule.false_score))
@@ -166,6 +169,15 @@ def _meeting(resize: Detections, crop: Detections) -> tuple[np.ndarray, np.ndarr
     width, height = (np.minimum(first[i + 2][near], second[i + 2][far]) - np.maximum(first[i][near], second[i][far]) for i in (0, 1))
     meet = (width > 0) & (height > 0)
     return near[meet], far[meet], width[meet] * height[meet]
+
+
+def _seen_in_part(resize: np.ndarray, crop: np.ndarray, window: Xyxy, rule: MergeRule) -> np.ndarray:
+    """(P,) whether the crop's box is what the window shows of the resize box, less than `duplicate_iog` of it. resize, crop: (P, 4)."""
+    corners = np.array(window, resize.dtype)
+    shown = np.clip(resize.reshape(-1, 2, 2), corners[:2], corners[2:]).reshape(-1, 4)
+    common = _areas(np.concatenate([np.maximum(shown[:, :2], crop[:, :2]), np.minimum(shown[:, 2:], crop[:, 2:])], axis=1))
+    overlap, _, _ = _shares(common, _areas(shown), _areas(crop))
+    return (_areas(shown) < rule.duplicate_iog * _areas(resize)) & (overlap >= rule.duplicate_iou)
 
 
 def _areas(boxes: np.ndarray) -> np.ndarray:

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import torch
 
-from mtzoo.config import ExperimentConfig, config_from_dict
+from mtzoo.config import ExperimentConfig
+from mtzoo.config.parts import evaluation
 from mtzoo.console import PlainConsole, note
 from mtzoo.deploy.export import export_model
 from mtzoo.engine.checkpoint import SUFFIX, load_checkpoint
@@ -109,7 +110,7 @@ def evaluate_checkpoint(name: str, options: Mapping[str, Any], converted_by: Exe
     net, config, step = checkpoint_network(checkpoint, path, options)
     if converted_by and not is_prepared(net):
         raise UserError(f"--convert {path}: a float checkpoint cannot be converted; quantize it with `mtzoo ptq` or `mtzoo quant`")
-    note_idle_overrides(checkpoint.config, options, read=lambda values: evaluated_part(config_from_dict(values)), verb="eval")
+    note_idle_overrides(checkpoint.config, options, part=evaluation, verb="eval")
     check_data(config, show.console, render=render)
     predict = tta_predictor(net, config, device, tta, name) if tta else network_predictor(net.to(device), config, device)
     metrics = evaluate_and_draw(predict, config, show, batch_size=BATCH_SIZE)
@@ -158,13 +159,6 @@ def check_data(config: ExperimentConfig, console: PlainConsole, *, render: bool)
     """Tell what is read. Raises UserError for scenes that would have to be rendered unasked."""
     say_folders(config, console, "val")
     check_rendered(config, render)
-
-
-def evaluated_part(config: ExperimentConfig) -> tuple[object, ...]:
-    """The parts of a config that an evaluation depends on."""
-    tasks = [(t.name, t.kind, t.classes, t.nodes, t.val_sources, t.decoder, t.quantization) for t in config.tasks]
-    return (tasks, config.deploy_geometry, config.quantization, config.fusion_bn_patterns, config.channels, config.env.workers,
-            config.int_inference_export_input_shape)
 
 
 def evaluate_converted(net: MultiTaskNet, config: ExperimentConfig, step: int, executor: ExecutorName,

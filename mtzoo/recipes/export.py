@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from mtzoo.console import note
 from mtzoo.deploy.export import export_model
 from mtzoo.deploy.info import DeployInfo
 from mtzoo.engine.checkpoint import load_checkpoint
@@ -67,6 +68,8 @@ def export(checkpoint: CheckpointLike, out: str | Path | None = None, *, options
     whole = step == INTEGER_STEP or bool(weight_bits)
     if keep_raw and not whole:
         raise UserError(f"{path}: a checkpoint of step {step}, whose export has raw maps only; leave --keep-raw out")
+    if raw and not whole:
+        note(f"--raw: changes nothing; the export of a checkpoint of step {step} has raw maps only")
     spec = replace(export_spec(config, step), batch=batch)
     info = export_model(net, spec, out, postprocess=whole and not raw, keep_raw=keep_raw)
     return ExportResult(out, out.stat().st_size, info, held.config)

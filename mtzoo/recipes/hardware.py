@@ -10,6 +10,7 @@ from mtzoo.compression.hardware_profile import HardwareProfile, load_profile, pr
 from mtzoo.compression.latency import unmeasured_kinds, unmeasured_line
 from mtzoo.config import load_config
 from mtzoo.config.load import read_config
+from mtzoo.config.parts import deployment
 from mtzoo.console import PlainConsole
 from mtzoo.engine.hardware import calibrate_host
 from mtzoo.engine.latency_check import Ranked, rank_variants, spearman, variant_networks
@@ -63,7 +64,7 @@ def check_hardware(config: str | Path, profile: str | Path | None = None, *, opt
     """
     console, path = console or PlainConsole(stderr=True), find_config(config)
     found = load_config(path, options)
-    note_idle_overrides(read_config(path), options)
+    note_idle_overrides(read_config(path), options, part=deployment, verb="hardware")
     loaded = load_profile(profile) if profile else measured_profile(threads)
     nets = {name: (net, export_spec(own, 3)) for name, (net, own) in variant_networks(found, console.print).items()}
     if kinds := unmeasured_kinds([read_program(net) for net, _ in nets.values()], loaded):

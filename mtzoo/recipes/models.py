@@ -42,8 +42,7 @@ def with_data_of(config: ExperimentConfig, other: ExperimentConfig) -> Experimen
 def note_idle_model_options(model: DeployModel, options: Mapping[str, Any], verb: str) -> None:
     """Tell which of --cfg-options change nothing of a deploy model's evaluation."""
     config = config_from_dict(model.info.config)
-    note_idle_overrides(model.info.config, options, read=lambda values: with_data_of(config, config_from_dict(values)),
-                        verb=f"{verb} of an exported file")
+    note_idle_overrides(model.info.config, options, part=lambda other: with_data_of(config, other), verb=f"{verb} of an exported file")
 
 
 def model_predictor(model: DeployModel) -> Predictor:

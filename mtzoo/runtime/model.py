@@ -77,6 +77,11 @@ class DeployModel:
         """Task -> class names. A class id is an index into them."""
         return {name: task.classes for name, task in self.info.tasks.items()}
 
+    @property
+    def box_classes(self) -> dict[str, tuple[str, ...]]:
+        """The same of the detection tasks alone."""
+        return {name: task.classes for name, task in self.info.tasks.items() if task.kind == "detection"}
+
     def window(self, original_hw: tuple[int, int]) -> Xyxy | None:
         """The part of an image that a crop model sees.
 

@@ -81,6 +81,11 @@ class ModelPair:
         """Task -> class names, of both models."""
         return {**self.crop.classes, **self.resize.classes}
 
+    @property
+    def box_classes(self) -> dict[str, tuple[str, ...]]:
+        """The same of the detection tasks alone."""
+        return {**self.crop.box_classes, **self.resize.box_classes}
+
     def predict_each(self, image: np.ndarray) -> PairPrediction:
         """Predict with each model and merge.
 

@@ -14,6 +14,7 @@ class FakeModel:
     """Sees one strong and one weak person, and a road below the middle."""
 
     classes = {"det_person": ("person",), "seg_default": ("sky", "road")}
+    box_classes = {"det_person": ("person",)}
 
     def window(self, original_hw):
         return None
@@ -32,6 +33,7 @@ class ClassifyingModel(FakeModel):
 
     def __init__(self, alone=False):
         self.alone = alone
+        self.box_classes = {} if alone else super().box_classes
         self.classes = {**({} if alone else super().classes), "cls_time": ("day", "night")}
 
     def predict(self, image):

@@ -44,7 +44,7 @@ def test_check_lists_faults_of_train_and_val_once(tmp_path, monkeypatch, capsys)
     source = CocoBoxes(str(tmp_path / "images"), str(tmp_path / "boxes.json"), "own")
     task = task_of("det", "detection", ("car",), source)
     monkeypatch.setattr("mtzoo.cli.data_check.config_from_arguments",
-                        lambda args: SimpleNamespace(tasks=(task,), classes={"det": ("car",)}))
+                        lambda *_: SimpleNamespace(tasks=(task,), classes={"det": ("car",)}))
     assert main(["data", "check", "own"]) == 2
     lines = capsys.readouterr().out.splitlines()
     folders, (fault, summary) = lines[:2], lines[2:4]
@@ -74,7 +74,7 @@ def test_check_ends_with_a_table_and_warns_of_masks_of_0_and_255(tmp_path, monke
         source = MaskFolder(str(tmp_path / "images"), str(tmp_path / "masks"), "own", label_map=label_map)
         task = task_of("seg", "segmentation", ("bg", "fg"), source)
         config = SimpleNamespace(tasks=(task,), classes={"seg": ("bg", "fg")})
-        monkeypatch.setattr("mtzoo.cli.data_check.config_from_arguments", lambda args: config)
+        monkeypatch.setattr("mtzoo.cli.data_check.config_from_arguments", lambda *_: config)
         assert main(["data", "check", "own"]) == 0
         return capsys.readouterr().out.splitlines()
 
@@ -93,6 +93,6 @@ def test_a_folder_of_images_that_is_not_there_is_a_fault_like_others(tmp_path, m
     source = MaskFolder(str(tmp_path / "images"), str(tmp_path / "masks"), "own")
     task = task_of("seg", "segmentation", ("bg", "fg"), source)
     monkeypatch.setattr("mtzoo.cli.data_check.config_from_arguments",
-                        lambda args: SimpleNamespace(tasks=(task,), classes={"seg": ("bg", "fg")}))
+                        lambda *_: SimpleNamespace(tasks=(task,), classes={"seg": ("bg", "fg")}))
     assert main(["data", "check", "own"]) == 2
     assert "1 fault; 0 images checked" in capsys.readouterr().out

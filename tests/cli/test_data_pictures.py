@@ -14,7 +14,7 @@ from tests.tiny import tiny_config, write_images
 def config(tmp_path, monkeypatch) -> ExperimentConfig:
     config = tiny_config(write_images(tmp_path / "data"))
     for verb in ("view", "stats"):
-        monkeypatch.setattr(f"mtzoo.cli.data_{verb}.config_from_arguments", lambda args: config)
+        monkeypatch.setattr(f"mtzoo.cli.data_{verb}.config_from_arguments", lambda *_: config)
     return config
 
 

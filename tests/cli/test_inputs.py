@@ -42,3 +42,13 @@ def test_several_cfg_options_add_up(config, capsys):
     out = capsys.readouterr().out
     assert '"workers": 1' in out
     assert '"seed": 7' in out
+
+
+@pytest.mark.parametrize(("verb", "read", "idle"), [
+    (["summary"], "nodes.backbone.width=0.5", "env.workers=3"),
+    (["data", "check"], "tasks.seg.classes=['a','b']", "photometric.brightness=0.5"),
+])
+def test_overrides_that_a_verb_does_not_read_are_told(verb, read, idle, config, capsys):
+    main([*verb, str(config), "--cfg-options", read, idle])
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("--cfg-options")]
+    assert told == [f"--cfg-options {idle.partition('=')[0]}: changes nothing; {' '.join(verb)} does not read it"]

@@ -7,6 +7,7 @@ import pytest
 from mtzoo.cli.arguments import config_from_arguments, with_float_layers
 from mtzoo.cli.main import discover_verbs, import_verb, main, verb_parser
 from mtzoo.cli.parser import Parser
+from mtzoo.config.parts import whole
 from mtzoo.errors import UserError
 from tests.tiny import config_values, write_config, write_images
 
@@ -113,16 +114,17 @@ def test_the_options_of_train_py_become_keys_of_the_config(config):
     args = parse("train", "--config", str(config), "--iters", "7", "--batch_size", "3", "--learning_rate", "0.01", "--save_interval",
                  "11", "--num_workers", "0", "--seed", "5", "--log_iters", "2", "--keep_checkpoint_max", "4", "--save_dir", "out")
     assert str(args.out) == "out"
-    made = config_from_arguments(args)
+    made = config_from_arguments(args, "train", whole)
     phase, env = made.solver[0].float_phase, made.env
     assert (phase.iterations, phase.epochs, phase.batch_size, phase.optimizer.lr) == (7, None, 3, 0.01)
     assert (env.checkpoint_interval, env.workers, env.seed, env.log_interval, env.keep_checkpoints) == (11, 0, 5, 2, 4)
-    assert config_from_arguments(parse("train", "--config", str(config))).env.seed == 0  # nothing is kept from one to the next
+    again = config_from_arguments(parse("train", "--config", str(config)), "train", whole)
+    assert again.env.seed == 0, "nothing is kept from one to the next"
 
 
 def test_the_options_of_ultralytics_become_keys_of_the_config(config):
-    made = config_from_arguments(parse("train", "--config", str(config), "--epochs", "7", "--batch", "3", "--lr0", "0.01",
-                                       "--freeze", "backbone", "*eck"))
+    args = parse("train", "--config", str(config), "--epochs", "7", "--batch", "3", "--lr0", "0.01", "--freeze", "backbone", "*eck")
+    made = config_from_arguments(args, "train", whole)
     phase = made.solver[0].float_phase
     assert (phase.iterations, phase.epochs, phase.batch_size, phase.optimizer.lr) == (None, 7, 3, 0.01)
     assert {name: factor.lr for name, factor in phase.optimizer.multipliers.items()} == {"backbone": 0, "*eck": 0}
@@ -152,4 +154,5 @@ def test_what_is_called_otherwise_here_is_one_line(arguments, said, config, caps
 def test_a_name_of_layers_in_float_is_looked_for_anywhere(config):
     args = parse("quant", "--config", str(config), "--checkpoint", "a.pt", "--iters", "1", "--not_quant_pattern", "seg_head",
                  "nodes.neck.*")
-    assert with_float_layers(config_from_arguments(args), args).quantization.not_quant_pattern == ("*seg_head*", "nodes.neck.*")
+    quantization = with_float_layers(config_from_arguments(args, "quant", whole), args).quantization
+    assert quantization.not_quant_pattern == ("*seg_head*", "nodes.neck.*")

@@ -180,3 +180,18 @@ def test_labels_that_may_have_been_corrected_are_kept(model, tmp_path, capsys):
     label.unlink()
     (tmp_path / "out" / "dataset" / "data.yaml").unlink()
     assert run(model, tmp_path / "in", "--save-labels", "yolo", out=tmp_path / "out") == 0
+
+
+def test_scores_without_boxes_are_told_to_change_nothing(monkeypatch, tmp_path, capsys):
+    model = use_fake_model(monkeypatch, tmp_path, ClassifyingModel(alone=True))
+    write_image(tmp_path / "a.jpg")
+    assert run(model, tmp_path / "a.jpg", "--min-score", "0.5", out=tmp_path / "out") == 0
+    assert capsys.readouterr().err.count(f"--min-score: changes nothing; {Path(model).name} finds no boxes\n") == 1
+    assert run(model, tmp_path / "a.jpg", out=tmp_path / "plain") == 0
+    assert "--min-score" not in capsys.readouterr().err
+
+
+def test_a_class_without_boxes_has_no_score(model, tmp_path, capsys):
+    write_image(tmp_path / "a.jpg")
+    assert run(model, tmp_path / "a.jpg", "--min-score", "road=0.5", out=tmp_path / "out") == 2
+    assert "--min-score road=0.5: the model finds no boxes of the class 'road'" in capsys.readouterr().err

@@ -119,8 +119,9 @@ def test_scores_by_class(predicted, tmp_path, capsys):
     assert results["min_score"] == {"": 0.5, "person": 0.05}
 
 
-@pytest.mark.parametrize(("score", "message"), [("0.3,persn=0.5", "the model has no class 'persn'; did you mean 'person'?"),
-                                                ("person=2", "'2' is not a score from 0 to 1")])
+@pytest.mark.parametrize(("score", "message"), [
+    ("0.3,persn=0.5", "the model finds no boxes of the class 'persn'; did you mean 'person'?"),
+    ("person=2", "'2' is not a score from 0 to 1")])
 def test_bad_scores(score, message, tmp_path, monkeypatch, capsys):
     model = use_fake_model(monkeypatch, tmp_path)
     image = write_image(tmp_path / "a.png")

@@ -2,6 +2,7 @@ import pytest
 
 from mtzoo.config import config_from_dict
 from mtzoo.config.overrides import idle_overrides, override
+from mtzoo.config.parts import whole
 from mtzoo.errors import UserError
 from tests.tiny import config_values
 
@@ -74,7 +75,7 @@ def test_a_node_of_another_type_takes_the_place_of_the_one_that_is_there(values)
 
 
 def idle(values, options, tasks=()):
-    return idle_overrides(values, options, tasks, read=config_from_dict)
+    return idle_overrides(values, options, tasks, build=config_from_dict, part=whole, verb="config")
 
 
 @pytest.mark.parametrize(("key", "value", "reason"), [

@@ -3,6 +3,7 @@ import pytest
 from mtzoo.config import config_from_dict
 from mtzoo.config.load import read_config
 from mtzoo.config.overrides import idle_overrides, override, select_tasks
+from mtzoo.config.parts import whole
 from mtzoo.config.solver import Multiplier, ScheduleSpec
 from mtzoo.config.validation import Validation
 from mtzoo.errors import UserError
@@ -98,7 +99,7 @@ def test_an_override_reaches_a_multiplier_and_a_node_of_the_table_an_auxiliary_h
     assert config.solver[0].float_phase.optimizer.multiplier("backbone").lr == 0.5
     assert [head.node.params["channels"] for head in config.tasks[1].auxiliary] == [16, 16]
     assert config.tasks[1].auxiliary[0].node.params["num_classes"] == 3
-    assert idle_overrides(values, options, read=config_from_dict) == []
+    assert idle_overrides(values, options, build=config_from_dict, part=whole, verb="config") == []
 
 
 @pytest.mark.parametrize(("ema", "message"), [

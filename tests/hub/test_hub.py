@@ -130,5 +130,20 @@ def test_addresses_of_other_kinds_are_refused(address):
         open_source("http://127.0.0.1:1/zoo").read("zoo.json", 100)
     with pytest.raises(UserError):
         open_source(f"{address}/moved").read("zoo.json", 100)
-    with pytest.raises(UserError, match="hf://nobody/nothing: needs the package huggingface_hub|cannot be read"):
+
+
+def test_hugging_face_without_a_network_is_one_line(monkeypatch, capfd):
+    hub = pytest.importorskip("huggingface_hub")
+    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.utils.logging import get_logger, get_verbosity
+
+    def fail(repository, file):
+        get_logger("huggingface_hub.utils._http").warning("Retrying in 1s [Retry 1/5].")
+        raise LocalEntryNotFoundError("no network")
+
+    monkeypatch.setattr(hub, "hf_hub_download", fail)
+    before = get_verbosity()
+    with pytest.raises(UserError, match=r"^hf://nobody/nothing: cannot be reached; check the network$"):
         open_source("hf://nobody/nothing").read("zoo.json", 100)
+    assert capfd.readouterr().err == ""
+    assert get_verbosity() == before

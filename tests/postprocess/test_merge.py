@@ -56,7 +56,7 @@ def test_a_lost_box_counts_for_the_one_that_it_overlaps_most():
 
 def test_pieces_and_boxes_within_others_move_nothing():
     whole, piece, inner = (60, 110, 180, 190, 0.7), (100, 110, 180, 190, 0.95), (110, 115, 125, 130, 0.5)
-    assert merged_rows(found(whole, inner), found(piece, (105, 112, 170, 180, 0.9)), MergeRule())[1] == pytest.approx(whole)
+    assert merged_rows(found(whole, inner), found(piece, (105, 112, 140, 150, 0.9)), MergeRule())[1] == pytest.approx(whole)
     assert merged_rows(found((150, 120, 160, 130, 0.5)), found((140, 110, 200, 180, 0.6)), MergeRule()) == [
         pytest.approx((140, 110, 200, 180, 0.6))]
 
@@ -79,6 +79,21 @@ def test_outside_of_the_window_nothing_is_dropped():
 def test_a_piece_cut_by_the_border_gives_way_to_the_whole():
     whole, piece = (60, 110, 180, 190, 0.7), (100, 110, 180, 190, 0.95)
     assert merged_rows(found(whole), found(piece)) == [pytest.approx(whole)]
+
+
+@pytest.mark.parametrize("rule", [DEFAULTS, MergeRule()])
+def test_a_rough_box_of_what_the_window_shows_gives_way_to_the_whole(rule):
+    """The window's lower border at 200 cuts the object. The crop's box ends 20 pixels above it, and has an IoU of 0.3 with the whole,
+    0.58 with what the window shows."""
+    whole, shown = (150, 110, 250, 300, 0.5), (160, 106, 270, 180, 0.9)
+    assert merged_rows(found(whole), found(shown), rule) == [pytest.approx(whole)]
+    inside = (150, 110, 250, 199, 0.5)
+    assert merged_rows(found(inside), found(shown), DEFAULTS) == [pytest.approx(shown)], "nothing is cut: the better one stays"
+
+
+def test_another_thing_before_one_that_the_window_cuts_stays():
+    whole, other = (150, 110, 250, 300, 0.5), (160, 120, 190, 150, 0.9)
+    assert merged_rows(found(whole), found(other)) == [pytest.approx(other), pytest.approx(whole)]
 
 
 def test_a_piece_nobody_else_sees_stays():
@@ -152,6 +167,10 @@ def plainly_merged(resize, crop, rule):
     overlap, covered, piece = pairwise_iou(near, far), pairwise_ioa(near, far), pairwise_ioa(far, near).T
     x1, y1, x2, y2 = (edge + inward for edge, inward in zip(WINDOW, (rule.border, rule.border, -rule.border, -rule.border)))
     cut = [bool(a <= x1 or b <= y1 or c >= x2 or d >= y2) for a, b, c, d in crop.boxes]
+    shown = torch.cat([near[:, :2].clamp(min=torch.tensor(WINDOW[:2])), near[:, 2:].clamp(max=torch.tensor(WINDOW[2:]))], 1)
+    shown[(shown[:, 2:] <= shown[:, :2]).any(1)] = 0
+    in_part = pairwise_ioa(near, torch.tensor([WINDOW]))[:, 0] < rule.duplicate_iog
+    shown_overlap = pairwise_iou(shown, far)
     goes, crop_goes = [False] * len(near), [False] * len(far)
     for i, (a, b, c, d) in enumerate(resize.boxes):
         touched = False
@@ -160,7 +179,9 @@ def plainly_merged(resize, crop, rule):
                 continue
             touched |= bool(overlap[i, j] >= 0.1)
             better = rule.crop_factor * crop.scores[j] >= resize.scores[i]
-            if cut[j]:
+            if in_part[i] and shown_overlap[i, j] >= rule.duplicate_iou:
+                crop_goes[j] = True
+            elif cut[j]:
                 crop_goes[j] |= bool(piece[i, j] >= rule.duplicate_iog)
             elif overlap[i, j] >= rule.duplicate_iou:
                 goes[i], crop_goes[j] = goes[i] or better, crop_goes[j] or not better

@@ -1,24 +1,40 @@
-"""CVAT for images 1.1: one XML with an <image> for each image, and boxes, polygons, polylines in it.
+"""CVAT: one XML. "CVAT for images 1.1" has an <image> for each image with its shapes, "CVAT for video 1.1" a <track> for each object
+with its shape in each frame.
 
-Shapes are taken as LabelMe's are. A box that is `outside` is none; of a mask the box around it is kept. Tags are classes of the whole
-image.
+What becomes of shapes is told in `shapes`. One that is `outside` is none. Tags are classes of the whole image. The image of a frame is
+the one whose name ends with its number, as CVAT exports it: frame_000012.png.
 """
 
-from collections.abc import Iterator
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+from mtzoo.data.convert.drawing import Points
 from mtzoo.data.convert.image_labels import add_tags
-from mtzoo.data.convert.labelme import MASK_CLASSES_OF_SHAPES, Shape, shapes_image
 from mtzoo.data.convert.layout import numbers
-from mtzoo.data.convert.listing import ImageFinder, Listing, by_split
-from mtzoo.data.convert.records import Entry, Format, LabelledImage, Places, SourceSet, Vocabulary
+from mtzoo.data.convert.listing import ImageFinder, Listing, by_split, unlabelled_remarks
+from mtzoo.data.convert.records import Entry, Format, LabelledImage, Places, Remark, SourceSet
 from mtzoo.data.convert.safe_xml import read_xml
+from mtzoo.data.convert.shapes import (
+    Shape,
+    ellipse,
+    mask_shape,
+    painted_names,
+    rotated,
+    runs_to_pixels,
+    shapes_image,
+    shapes_vocabulary,
+)
 from mtzoo.errors import UserError
+from mtzoo.structures import MAX_PIXELS
 
-LAYOUT = "one XML of \"CVAT for images 1.1\" (annotations.xml), and the images it names"
+LAYOUT = "one XML of \"CVAT for images 1.1\" or \"CVAT for video 1.1\" (annotations.xml), and the images it names, or the frames"
 CORNERS = ("xtl", "ytl", "xbr", "ybr")
-KINDS = {"polygon": "polygon", "polyline": "linestrip", "points": "point"}
+OUTLINED = ("polygon", "ellipse", "mask")
+FRAME = re.compile(r"(\d+)$")
 
 
 def cvat_xmls(listing: Listing) -> list[Path]:
@@ -33,20 +49,72 @@ def open_cvat(places: Places) -> SourceSet:
     if len(found) != 1:
         raise UserError(f"{places.src}: {len(found)} XML files of CVAT; --data must contain {LAYOUT}, or name it: --annotations FILE")
     (path,) = found
-    images = ImageFinder(listing)
-    entries: dict[Path, Entry] = {}
-    for image in read_xml(path).iter("image"):
+    root, finder = read_xml(path), ImageFinder(listing)
+    labelled: dict[Path, tuple[Element, str]] = {}
+    for image in root.iter("image"):
         where = f"{path}: image '{image.get('name')}'"
-        file = images.find(image.get("name") or "", where)
-        entries[file] = Entry.of(_read, places.src / file, file.as_posix(), image, where)
-    splits, remarks = by_split(sorted(entries))
-    return SourceSet({split: [entries[file] for file in files] for split, files in splits.items()},
-                     Vocabulary(labelled=None, masks=MASK_CLASSES_OF_SHAPES), remarks)
+        labelled[finder.find(image.get("name") or "", where)] = image, where
+    frames, remarks = _frames(root, listing, path)
+    labelled |= frames
+    names = painted_names(shape.get("label") or "" for image, _ in labelled.values() for shape in image if shape.tag in OUTLINED)
+    remarks += unlabelled_remarks(listing.images, labelled, "image that the XML does not name")
+    splits, more = by_split(sorted(labelled))
+    entries = {split: [Entry.of(_read, places.src / file, file.as_posix(), *labelled[file], names) for file in files]
+               for split, files in splits.items()}
+    return SourceSet(entries, shapes_vocabulary(names), [*remarks, *more])
 
 
-def _read(path: Path, name: str, image: Element, where: str) -> LabelledImage:
+def _frames(root: Element, listing: Listing, path: Path) -> tuple[dict[Path, tuple[Element, str]], list[Remark]]:
+    """{image: its shapes as CVAT for images has them, its place in messages} of a video's frames; and a remark for each labelled frame
+    without an image. A frame in which no track is seen shows no object."""
+    tracks = list(root.iter("track"))
+    if not tracks:
+        return {}, []
+    _check_numbering(root, tracks, path)
+    images, stop = _numbered_images(listing), root.findtext("meta//stop_frame")
+    last = numbers([stop], f"{path}: stop_frame")[0] if stop else math.inf
+    frames = {number: Element("image") for number in images if number <= last}
+    missing: set[int] = set()
+    for row, track in enumerate(tracks):
+        for shape in track:
+            number = int(numbers([shape.get("frame")], f"{path}: track[{row}]: {shape.tag}: frame")[0])
+            if number in images:
+                shape.set("label", track.get("label") or "")
+                frames.setdefault(number, Element("image")).append(shape)
+            else:
+                missing.add(number)
+    if missing and not any(len(frame) for frame in frames.values()):
+        raise UserError(f"{path}: frame {min(missing)} is labelled, and no image in {listing.src} is called so; take the frames out of "
+                        "the video: ffmpeg -i VIDEO -start_number 0 frame_%06d.png")
+    lost = [Remark("", "labelled frame without an image", f"{path}: frame {number}: no image is called so, e.g. frame_{number:06d}.png")
+            for number in sorted(missing)]
+    return {images[number]: (frame, f"{path}: frame {number}") for number, frame in frames.items()}, lost
+
+
+def _check_numbering(root: Element, tracks: Sequence[Element], path: Path) -> None:
+    """Raises UserError where a frame's number does not say which image it is."""
+    if len({track.get("task_id") for track in tracks}) > 1:
+        raise UserError(f"{path}: tracks of several tasks, whose frames have the same numbers; export each task by itself")
+    if root.findtext("meta//start_frame", "0").strip() != "0" or root.findtext("meta//frame_filter", "").strip():
+        raise UserError(f"{path}: the task is a part of its video (start_frame, frame_filter), so that a frame's number does not say "
+                        "which image it is; export it as \"CVAT for images 1.1\"")
+
+
+def _numbered_images(listing: Listing) -> dict[int, Path]:
+    """{number that its name ends with: image}. Raises UserError for two of one number."""
+    found: dict[int, list[Path]] = defaultdict(list)
+    for image in listing.images:
+        if number := FRAME.search(image.stem):
+            found[int(number[1])].append(image)
+    if twice := next((images for images in found.values() if len(images) > 1), None):
+        raise UserError(f"{listing.src}: {twice[0]} and {twice[1]} end with the same number; keep the frames of one video")
+    return {number: images[0] for number, images in found.items()}
+
+
+def _read(path: Path, name: str, image: Element, where: str, names: tuple[str, ...]) -> LabelledImage:
     told = [int(numbers([image.get(side) or "0"], where)[0]) for side in ("height", "width")]
-    found = shapes_image(path, name, list(_shapes(image, where)), (told[0], told[1]) if all(told) else None, where)
+    shapes = list(_shapes(image, where))
+    found = shapes_image(path, name, shapes, names, (told[0], told[1]) if all(told) else None, where)
     add_tags(found, _tags(image, where), where)
     return found
 
@@ -64,27 +132,47 @@ def _label(element: Element, where: str) -> str:
 
 
 def _shapes(image: Element, where: str) -> Iterator[Shape]:
-    for row, shape in enumerate(image):
-        place = f"{where}: {shape.tag}[{row}]"
-        if shape.tag == "tag" or shape.get("outside") == "1":
-            continue
-        label = _label(shape, place)
-        if shape.tag == "box":
-            x1, y1, x2, y2 = numbers((shape.get(corner) for corner in CORNERS), place)
-            yield Shape(label, "rectangle", [(x1, y1), (x2, y2)], place)
-        elif shape.tag in KINDS:
-            yield Shape(label, KINDS[shape.tag], _points(shape.get("points") or "", place), place)
-        elif shape.tag == "mask":
-            x, y, w, h = numbers((shape.get(key) for key in ("left", "top", "width", "height")), place)
-            yield Shape(label, "rectangle", [(x, y), (x + w, y + h)], place)
-        elif shape.tag == "ellipse":
-            x, y, rx, ry = numbers((shape.get(key) for key in ("cx", "cy", "rx", "ry")), place)
-            yield Shape(label, "rectangle", [(x - rx, y - ry), (x + rx, y + ry)], place)
-        else:
-            yield Shape(label, shape.tag, [], place)
+    """From the bottom to the top, as they lie over each other."""
+    rows = [(shape, f"{where}: {shape.tag}[{row}]") for row, shape in enumerate(image) if shape.tag != "tag"]
+    seen = [(shape, place) for shape, place in rows if shape.get("outside") != "1"]
+    for shape, place in sorted(seen, key=lambda row: numbers([row[0].get("z_order") or "0"], row[1])[0]):
+        yield _shape(shape, _label(shape, place), place)
 
 
-def _points(text: str, where: str) -> list[tuple[float, float]]:
+def _shape(shape: Element, label: str, where: str) -> Shape:
+    if shape.tag == "box":
+        x1, y1, x2, y2 = _numbers(shape, CORNERS, where)
+        corners = [(x1, y1), (x2, y1), (x2, y2), (x1, y2)]
+        return Shape(label, "rectangle", rotated(corners, ((x1 + x2) / 2, (y1 + y2) / 2), _rotation(shape, where)), where)
+    if shape.tag == "ellipse":
+        x, y, rx, ry = _numbers(shape, ("cx", "cy", "rx", "ry"), where)
+        return Shape(label, "polygon", ellipse((x, y), (rx, ry), _rotation(shape, where)), where)
+    if shape.tag == "mask":
+        return _mask(shape, label, where)
+    if shape.tag in ("polygon", "polyline"):
+        return Shape(label, {"polyline": "linestrip"}.get(shape.tag, shape.tag), _points(shape.get("points") or "", where), where)
+    return Shape(label, {"points": "point"}.get(shape.tag, shape.tag), [], where)
+
+
+def _mask(shape: Element, label: str, where: str) -> Shape:
+    """CVAT's runs go along the rows of the mask's rectangle."""
+    x, y, width, height = (int(value) for value in _numbers(shape, ("left", "top", "width", "height"), where))
+    if min(width, height) < 1 or width * height > MAX_PIXELS:
+        raise UserError(f"{where}: a mask of {width}x{height}; export it again")
+    runs = [int(run) for run in numbers((shape.get("rle") or "").split(","), f"{where}: rle")]
+    return mask_shape(label, runs_to_pixels(runs, (height, width), where), (x, y), where)
+
+
+def _numbers(shape: Element, keys: Iterable[str], where: str) -> list[float]:
+    return numbers((shape.get(key) for key in keys), where)
+
+
+def _rotation(shape: Element, where: str) -> float:
+    """Degrees, clockwise, around the centre."""
+    return numbers([shape.get("rotation") or "0"], where)[0]
+
+
+def _points(text: str, where: str) -> Points:
     """ "1,2;3,4" -> [(1, 2), (3, 4)]."""
     found = []
     for pair in filter(None, text.split(";")):
@@ -95,4 +183,4 @@ def _points(text: str, where: str) -> list[tuple[float, float]]:
     return found
 
 
-FORMAT = Format("cvat", "CVAT for images", LAYOUT, open_cvat, ("annotations",))
+FORMAT = Format("cvat", "CVAT for images or video", LAYOUT, open_cvat, ("annotations",))

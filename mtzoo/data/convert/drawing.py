@@ -39,6 +39,16 @@ def draw_polyline(mask: np.ndarray, line: Points, value: int, width: int) -> Non
         cv2.circle(mask, _pixels(line)[0, 0].tolist(), width, IGNORE, cv2.FILLED)
 
 
+def draw_pixels(mask: np.ndarray, pixels: np.ndarray, corner: tuple[float, float], value: int) -> None:
+    """Set those of a rectangle of pixels that are true in place, clipped to the mask. mask: (H, W) uint8; pixels: (h, w) bool; corner:
+    x, y of its first pixel in the mask."""
+    x, y = round(corner[0]), round(corner[1])
+    part = mask[max(y, 0):max(y + pixels.shape[0], 0), max(x, 0):max(x + pixels.shape[1], 0)]
+    dx, dy = max(-x, 0), max(-y, 0)
+    if part.size:
+        part[pixels[dy:dy + part.shape[0], dx:dx + part.shape[1]]] = value
+
+
 def bounding_box(corners: Points) -> tuple[float, float, float, float]:
     """xyxy around at least one point."""
     xs, ys = [x for x, _ in corners], [y for _, y in corners]

@@ -93,10 +93,14 @@ class ImageFinder:
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         for path in listing.images:
             self._by_name[path.name].append(path)
+            self._by_name[path.stem].append(path)
 
     def find(self, name: str, where: str) -> Path:
         """The image, relative to the folder, whose folders end most as those of `name` do. "0a1b2c3d-a.jpg", as Label Studio calls an
-        upload, is a.jpg. Raises UserError if there is none, or two that fit equally."""
+        upload, is a.jpg; "frame_000001", as CVAT calls a frame, is frame_000001.png.
+
+        Raises UserError if there is none, or two that fit equally.
+        """
         wanted = Path(name.replace("\\", "/"))
         found = self._by_name.get(wanted.name) or self._by_name.get(UPLOAD.sub("", wanted.name)) or []
         scored = sorted(((_same_tail(path, wanted), path) for path in found), reverse=True)

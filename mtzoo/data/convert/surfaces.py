@@ -29,3 +29,11 @@ def is_boxed(label: str) -> bool:
 def seg_classes(names: Iterable[str]) -> dict[str, str]:
     """Own class of an area -> class of seg_default, or "ignore"."""
     return {name: surface(name) or IGNORE_CATEGORY for name in names}
+
+
+def painted_classes(names: Iterable[str]) -> dict[str, str]:
+    """The same for the classes of masks that polygons paint, "background" among them. Where all others are things, a mask would be
+    unlabelled almost everywhere: no class is taken."""
+    own = dict.fromkeys(names)
+    surfaces = any(not is_boxed(name) for name in own if name != BACKGROUND)
+    return seg_classes(own) if surfaces else dict.fromkeys(own, IGNORE_CATEGORY)

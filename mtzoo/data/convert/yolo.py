@@ -13,7 +13,7 @@ from typing import Any
 from mtzoo.data.convert.layout import ALL, image_stems, inside, read_lines, read_text
 from mtzoo.data.convert.listing import Listing, base_of, by_split, nearest_above
 from mtzoo.data.convert.records import Entry, Format, Places, Remark, SourceSet, Vocabulary
-from mtzoo.data.convert.surfaces import BACKGROUND, is_boxed, seg_classes
+from mtzoo.data.convert.surfaces import BACKGROUND, is_boxed, painted_classes
 from mtzoo.data.convert.yolo_labels import (
     background_remarks,
     check_long_rows,
@@ -31,7 +31,6 @@ from mtzoo.data.convert.yolo_names import (
 )
 from mtzoo.data.convert.yolo_rows import read_yolo
 from mtzoo.data.images import IMAGE_SUFFIXES
-from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError, shown
 from mtzoo.plain_yaml import parse_yaml
 
@@ -91,18 +90,11 @@ def open_yolo(places: Places) -> SourceSet:
     painted = not found.keypoints and has_polygons(labels.values())
     names = tuple(name for name in named if name)
     boxed = tuple(name for name in names if is_boxed(name)) if painted else names
-    masks = {"seg": _areas(names)} if painted else {}
+    masks = {"seg": painted_classes((BACKGROUND, *names))} if painted else {}
     splits: dict[str, list[Entry]] = {
         split: [Entry.of(read_yolo, image, image.relative_to(base).as_posix(), labels.get(image), named, found.keypoints or 0,
                          painted) for image, base in pairs] for split, pairs in images.items()}
     return SourceSet(splits, Vocabulary(labelled=boxed, masks=masks), remarks)
-
-
-def _areas(names: tuple[str, ...]) -> dict[str, str]:
-    """Own class of the masks that polygons paint, "background" first, -> class of seg_default. Where all of them are things, a mask
-    would be unlabelled almost everywhere: no class is taken."""
-    own = (BACKGROUND, *names)
-    return seg_classes(own) if any(not is_boxed(name) for name in names) else dict.fromkeys(own, IGNORE_CATEGORY)
 
 
 def _from_yaml(src: Path, path: Path) -> _Described:

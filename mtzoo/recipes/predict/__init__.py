@@ -57,7 +57,7 @@ def predict_paths(models: Roles, inputs: list[Path], out: Path, *, window: Path 
     from mtzoo.recipes.output_folder import claim_folder
     from mtzoo.recipes.predict.output import Output, check_earlier
 
-    console, min_score = console or PlainConsole(stderr=True), min_score or MinScore(DEFAULT)
+    console = console or PlainConsole(stderr=True)
     files, left_out = list_inputs(inputs, out)
     _lock = claim_folder(out, "--out", may_hold=None)
     check_earlier(out, out / DATASET if save_labels else None)
@@ -66,6 +66,11 @@ def predict_paths(models: Roles, inputs: list[Path], out: Path, *, window: Path 
     paths = {role: find_model(name) for role, name in models.items()}
     model = load_models(paths, window, executor, threads)
     saved = SavedLabels(out / DATASET, save_labels, model.classes) if save_labels else None
+    if min_score is not None and not model.box_classes:
+        console.print(f"--min-score: changes nothing; {' and '.join(path.name for path in paths.values())} finds no boxes")
+        min_score = None
+    min_score = min_score or MinScore(DEFAULT)
+    min_score.check(model.box_classes)
     output = Output(out, model.classes, min_score, saved)
     head = {**{role: path.name for role, path in paths.items()}, "executor": executor, "min_score": min_score.plain()}
     with shown_if(not console.quiet):

@@ -20,11 +20,12 @@ class MinScore:
     of: Mapping[str, float] = field(default_factory=dict)
 
     def check(self, classes: Mapping[str, Sequence[str]]) -> None:
-        """Raises UserError for a class that no task has."""
+        """Raises UserError for a class that no detection task has. classes: those of detection tasks."""
         known = [name for names in classes.values() for name in names]
         for name in self.of:
             if name not in known:
-                raise UserError(f"--min-score {name}={self.of[name]:g}: the model has no class '{name}'{did_you_mean(name, known)}")
+                raise UserError(f"--min-score {name}={self.of[name]:g}: the model finds no boxes of the class "
+                                f"'{name}'{did_you_mean(name, known)}")
 
     def kept(self, prediction: "Prediction", classes: Mapping[str, Sequence[str]]) -> "Prediction":
         """The prediction without the boxes that are weaker."""

@@ -50,10 +50,8 @@ class Output:
     def __init__(self, root: Path, classes: Mapping[str, Sequence[str]], min_score: MinScore, saved: SavedLabels | None = None) -> None:
         """saved: the data set that the answers to images are written as, too.
 
-        Raises UserError for a task whose name leads elsewhere, label maps stand in folders of the tasks' names, and for a class of
-        `min_score` that no task has.
+        Raises UserError for a task whose name leads elsewhere: label maps stand in folders of the tasks' names.
         """
-        min_score.check(classes)
         for task in classes:
             if name_problem(task) or Path(task).name != task:
                 raise UserError(f"the model's task {shown(task)}: no name of a folder; use a model of your own, or export it again")

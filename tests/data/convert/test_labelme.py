@@ -1,6 +1,9 @@
+import base64
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from mtzoo.data.convert import Options
@@ -86,10 +89,33 @@ def test_a_shape_without_extent_makes_its_class_unknown_in_the_image(tmp_path):
     assert result.coco()["images"][0]["not_exhaustive_category_ids"] == [ids["vehicle"]]
 
 
-def test_a_shape_given_as_a_mask_is_boxed(tmp_path):
-    shape = CAR | {"shape_type": "mask", "mask": "iVBORw0KGgo="}
+def test_a_mask_of_pixels_is_boxed_and_paints(tmp_path):
+    """A PNG of 5x4 pixels at (10, 20), the first column of which is not set."""
+    pixels = np.full((4, 5), 255, np.uint8)
+    pixels[:, 0] = 0
+    png = base64.b64encode(cv2.imencode(".png", pixels)[1]).decode()
+    mask = {"label": "puddle", "shape_type": "mask", "points": [[10, 20], [14, 23]], "mask": png}
+    result = converted("labelme", write_one(tmp_path / "src", mask), tmp_path / "out", Options(classes="own"))
+    assert result.boxes() == [("images/a.jpg", "puddle", [11, 20, 4, 4], 0)]
+    painted = result.mask("seg", "images/a")
+    assert painted[20:24, 11:15].all()
+    assert painted.sum() == 16
+    with pytest.raises(UserError, match=r"a.json: shapes\[0\]: 'mask' is 'no PNG'; expected a PNG in base64"):
+        converted("labelme", write_one(tmp_path / "bad", mask | {"mask": "no PNG"}), tmp_path / "other")
+
+
+def test_a_mask_without_its_pixels_is_boxed(tmp_path):
+    shape = CAR | {"shape_type": "mask", "mask": None}
     assert converted("labelme", write_one(tmp_path / "src", shape), tmp_path / "out").boxes() == [
         ("images/a.jpg", "vehicle", [4, 4, 20, 10], 0)]
+
+
+def test_a_box_of_a_surface_is_told_and_is_no_background(tmp_path):
+    road = {"label": "road", "points": [[0, 30], [63, 30], [63, 47], [0, 47]]}
+    boxed = {"label": "road", "points": [[0, 10], [20, 20]], "shape_type": "rectangle"}
+    result = converted("labelme", write_one(tmp_path / "src", road, boxed), tmp_path / "out", Options(classes="own"))
+    assert result.summary.whys("dropped") == {"box of a surface, which has no outline": 2}
+    assert result.mask("seg", "images/a")[[40, 15, 15], [5, 5, 50]].tolist() == [1, 255, 0]
 
 
 def test_a_line_of_no_lane_class_is_no_background_among_lanes(tmp_path):
