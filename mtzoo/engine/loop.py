@@ -66,14 +66,15 @@ class PhaseResult:
 class BatchStream:
     """Batches without end, epoch after epoch, starting at any iteration of the run.
 
-    accumulated: batches of an iteration; sizes: that `augmentation.multi_scale` draws from, the largest last; bad_images: counts what
-    is skipped, when the batch is taken and not when a worker has read it: resume counts alike.
+    batch_size: images that this process takes of each batch; accumulated: batches of an iteration; sizes: those that
+    `augmentation.multi_scale` draws from, the largest last; bad_images: counts what is skipped, when the batch is taken and not when a
+    worker has read it: resume counts alike.
     """
 
     def __init__(self, config: ExperimentConfig, dataset: MultiTaskDataset, batch_size: int, bad_images: BadImages, *,
                  accumulated: int = 1, rank: int = 0, world_size: int = 1, pin_memory: bool = False,
                  sizes: Sequence[tuple[int, int]] = ()) -> None:
-        self.bad_images, self.accumulated = bad_images, accumulated
+        self.bad_images, self.batch_size, self.accumulated = bad_images, batch_size, accumulated
         self.sampler = dataset.sampler(config.samples_per_epoch, rank, world_size, config.env.shuffle_chunk_size)
         self.global_batch = batch_size * world_size
         self.crop_hw, workers = sizes[-1] if sizes else dataset.pipeline.geometry.crop_hw, config.env.workers
@@ -185,7 +186,7 @@ def train_phase(net: MultiTaskNet, criterion: MultiTaskLoss, phase: Phase, strea
     net.train()
     with frozen(node for name, node in trained_nodes(net, criterion).items() if phase.optimizer.multiplier(name).lr == 0), \
             synchronized_bn([net, criterion] if sync_bn else [], device):
-        check_batch_size(net, stream.crop_hw, stream.global_batch if sync_bn else phase.batch_size)
+        check_batch_size(net, stream.crop_hw, stream.global_batch if sync_bn else stream.batch_size)
         training = PhaseTraining(net, criterion, phase, progress, validator, sparse_weights, on_checkpoint)
         if resume is not None:
             training.load_state(resume)

@@ -297,6 +297,7 @@ def optimizer_with(change):
     ("criterion", lambda criterion: {"x": torch.ones(1)}, r"0001\.pt: training\.criterion of the checkpoint does not fit"),
     ("rng", lambda rng: torch.ones(3), r"0001\.pt: training\.rng of the checkpoint does not fit"),
     ("bad_images", lambda bad: {"draws": "x", "paths": []}, "draws='x': expected int"),
+    ("processes", lambda processes: 0, r"0001\.pt: training\.processes=0: expected 1 or more"),
 ])
 def test_a_training_state_that_does_not_fit_is_one_line(halfway, tmp_path, key, change, message):
     config, path = halfway
