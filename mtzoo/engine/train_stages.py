@@ -18,7 +18,7 @@ from mtzoo.engine.loop import BatchStream, PhaseResult, PhaseState, train_phase
 from mtzoo.engine.progress import Progress
 from mtzoo.engine.resume import phase_state, restore
 from mtzoo.engine.run import Run, Stage
-from mtzoo.engine.stages import INTEGER_STEP, fold_for_step, network_at, quantization_of
+from mtzoo.engine.stages import FLOAT_STEP, INTEGER_STEP, fold_for_step, network_at, quantization_of
 from mtzoo.engine.training_data import training_set, training_sizes
 from mtzoo.engine.validation import Validator, build_validator
 from mtzoo.errors import UserError
@@ -120,9 +120,9 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
     with listening(STOP_NOTICE if is_main() else "") as stop:
         validator = build_validator(run.net, config, phase, stream.per_epoch, progress, run.device, run.eval_limit, stop)
         result = train_phase(run.net, run.criterion, phase, stream, progress, checkpoint_interval=config.env.checkpoint_interval,
-                             device=run.device, bf16=run.bf16, sync_bn=config.env.sync_bn, resume=resume, validator=validator,
-                             sparse_weights=sparsifier.weights.values() if sparsifier else (), before_step=before_step,
-                             after_step=after_step, on_checkpoint=on_checkpoint, stop=stop)
+                             device=run.device, bf16=run.bf16, sync_bn=config.env.sync_bn, learn_statistics=step == FLOAT_STEP,
+                             resume=resume, validator=validator, sparse_weights=sparsifier.weights.values() if sparsifier else (),
+                             before_step=before_step, after_step=after_step, on_checkpoint=on_checkpoint, stop=stop)
     if quantized:
         set_observing(run.net, False)
     early = f", {total} were planned, no better validation in the last {validator.waited}" if result.iterations < total else ""

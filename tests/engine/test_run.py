@@ -111,6 +111,9 @@ def test_an_interrupted_run_ends_as_the_uninterrupted_one(images, tmp_path, monk
     assert names == {*LAST, "with-bn-float-init", "with-bn-init", "fusion-bn-c1-init", "fusion-bn-c2-init", *NUMBERED}
     bn = {name: sum(".bn." in key for key in load_checkpoint(tmp_path / "whole" / f"{name}.pt").network) for name in LAST}
     assert bn["with-bn-float-last"] == bn["with-bn-last"] > bn["fusion-bn-c1-last"] > bn["fusion-bn-c2-last"] == 0
+    before, after = (load_checkpoint(tmp_path / "whole" / f"{name}.pt").network for name in ("with-bn-last", "fusion-bn-c1-last"))
+    assert all(torch.equal(before[name], value) for name, value in after.items() if ".bn.running_" in name)
+    assert any(not torch.equal(before[name], value) for name, value in after.items() if ".bn.weight" in name)
 
 
 def break_image(root, number):
