@@ -209,6 +209,14 @@ def test_a_pipeline_test_starts_from_the_weights_that_the_config_names(root, fin
     assert "lr 2.00e-03" in shown
     assert "of another network" in (shown := told(other, "c", "--pipeline-test"))
     assert "starting from random weights" in shown
+    start_of_all = write_config(tmp_path / "all.py", values(root, load_from=str(start)))
+    assert f"{start}: " in (shown := told(start_of_all, "e"))
+    assert "lr 1.71e-03" in shown
+    assert "lr 1.71e-05" in told(start_of_all, "f", "--pipeline-test")
+    assert "tensors loaded" not in told(start_of_all, "g", "--from-scratch")
+    unknown = write_config(tmp_path / "unknown.py", values(root))
+    shown = told(unknown, "h", "--pipeline-test")
+    assert "the zoo has no float weights for this config: the pipeline test starts from random ones" in shown
     shown = told(config, "d", "--from-scratch")
     assert "tensors loaded" not in shown
     assert "--from-scratch changes nothing" in shown
