@@ -6,6 +6,8 @@ import shlex
 from itertools import groupby
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from mtzoo.deploy.file import read_deploy_file
@@ -45,6 +47,19 @@ def test_a_model_says_what_it_requires(path):
     file = read_deploy_file(path)
     assert file.info.requires == requirements(file.model)
     assert (FLOAT_MAPS in file.info.requires) == ("set OpenVINO's precision to f32" in path.with_suffix(".md").read_text())
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.stem)
+def test_a_card_shows_a_scene_or_says_why_not(card):
+    """A small picture in the repository, its own one."""
+    text = card.read_text()
+    shown = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
+    assert bool(shown) != ("\nNo picture: " in text)
+    for path in shown:
+        assert path == f"../docs/images/zoo/{card.stem}.jpg"
+        picture = (card.parent / path).read_bytes()
+        assert len(picture) <= 60_000
+        assert cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR).shape == (450, 800, 3)
 
 
 def recipe(commands):
