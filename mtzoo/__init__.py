@@ -1,6 +1,6 @@
 """A zoo of multi-task road-scene networks, deployed as the integer network that was validated.
 
-    model = mtzoo.DeployModel("real_resize")                      a zoo model on images, folders, videos, a camera
+    model = mtzoo.DeployModel("dashcam_resize_mobilenetv2")       a zoo model on images, folders, videos, a camera
     model.predict("photo.jpg").save("seen.jpg")
 
     run = mtzoo.quant_train("real_resize/multitask")              trained, quantized, exported, verified, measured

@@ -56,6 +56,17 @@ def _check_no_address(text: str, kind: str) -> None:
                         f"write {name}")
 
 
+def checkpoint_name(path: Path) -> str:
+    """What `find_checkpoint` finds a checkpoint by from any folder: `zoo:NAME`, or its absolute path."""
+    name = next((name for name, weights in _in_zoo(WEIGHTS_SUFFIX).items() if weights == path), None)
+    return os.path.abspath(path) if name is None else f"{ZOO}{name}"
+
+
+def list_zoo_weights() -> dict[str, Path]:
+    """Name -> file of the float weights in the zoo, shipped and pulled."""
+    return dict(sorted(_in_zoo(WEIGHTS_SUFFIX).items()))
+
+
 def list_configs() -> list[str]:
     """List the shipped configs that can be run.
 

@@ -45,9 +45,8 @@ class Training:
     def runs(self) -> bool:
         return self.process is not None
 
-    def command(self) -> list[str]:
-        """The next one, as it would be typed."""
-        command = self.commands[self.done]
+    def command(self, command: Sequence[str]) -> list[str]:
+        """One of them as it would be typed."""
         folder = next(Path(value) for option, value in zip(command, command[1:]) if option in FOLDERS)
         resume = ["--resume"] if folder.is_dir() and any(folder.iterdir()) else []
         given = {option.partition("=")[0] for option in self.args.cfg_options}
@@ -58,7 +57,7 @@ class Training:
     def start(self) -> None:
         if self.failed or self.done == len(self.commands):
             return
-        command = self.command()
+        command = self.command(self.commands[self.done])
         with open(self.log, "a") as log:
             print(f"$ {shlex.join(command)}", file=log, flush=True)
             self.process = subprocess.Popen([sys.executable, "-m", *command], stdout=log, stderr=subprocess.STDOUT,
@@ -132,7 +131,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes that read images, of each training (1)")
     parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="for every command")
     parser.add_argument("--max-mb", type=float, default=15.0, help="of one packed file (15)")
-    parser.add_argument("--dry-run", action="store_true", help="print the next command of each and do nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print the commands that are left and do nothing")
     args = parser.parse_args(argv)
     try:
         trainings = read_trainings(args)
@@ -141,7 +140,10 @@ def main(argv: Sequence[str]) -> int:
         return 2
     if args.dry_run:
         for training in trainings:
-            print(shlex.join(training.command()) if training.done < len(training.commands) else f"# {training.name} is through")
+            left = training.commands[training.done:]
+            print(f"# {training.name}" + (" is through" if not left else ""))
+            for command in left:
+                print(shlex.join(training.command(command)))
         return 0
     args.runs.mkdir(parents=True, exist_ok=True)
     train_all(trainings, 60 * args.minutes)

@@ -9,5 +9,3 @@ with read_base():
     from ..common.window import *  # behind resize, whose geometry it takes the place of
 
 nodes["neck"]["group_base"] = 4
-
-pipeline_test.update(load_from="zoo:scenes_resize", learning_rate=2e-5)

@@ -6,5 +6,3 @@ with read_base():
     from ..common.resize import *
     from ..common.synthetic import data_root, sources
     from ..common.tasks import *
-
-pipeline_test.update(load_from="zoo:scenes_resize", learning_rate=2e-5)

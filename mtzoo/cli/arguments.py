@@ -139,11 +139,13 @@ def add_training_arguments(parser: Parser, *, config_required: bool = True) -> N
     add_out_argument(parser, "where the run is kept; default work_dirs/CONFIG")
     add_ctx_argument(parser)
     parser.add_argument("--resume", action="store_true", default=_was_restarted(), help="continue from the last checkpoint")
-    parser.add_argument("--checkpoint", type=find_checkpoint, metavar="CKPT",
-                        help="start from the weights of a float checkpoint or of zoo:NAME")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--checkpoint", type=find_checkpoint, metavar="CKPT",
+                       help="start from the weights of a float checkpoint or of zoo:NAME; default: load_from of the config")
+    start.add_argument("--from-scratch", action="store_true", help="start from random weights, though the config names others, or "
+                       "the zoo has some for a pipeline test")
     parser.add_argument("--pipeline-test", action="store_true", help="a short run of everything on the validation set; starts from "
-                        "pipeline_test.load_from of the config, if that is set")
-    parser.add_argument("--from-scratch", action="store_true", help="with --pipeline-test: start from random weights")
+                        "pipeline_test.load_from of the config, or from what the zoo has for its network")
     add_run_options(parser)
     add_idle_options(parser)
 

@@ -3,9 +3,9 @@
   mtzoo demo
   mtzoo demo photo.jpg drive/ --open
 
-scenes_resize, trained on rendered scenes, predicts the scenes. real_resize, trained on photos, predicts photos and videos. --out gets
-scenes/ with the rendered images and their labels, and seen/scenes/ and seen/photos/ with overlays/, labels/ and results.json, as
-`mtzoo predict` writes them.
+scenes_resize, trained on rendered scenes, predicts the scenes. dashcam_resize_mobilenetv2, trained on photos of streets, predicts
+photos and videos. --out gets scenes/ with the rendered images and their labels, and seen/scenes/ and seen/photos/ with overlays/,
+labels/ and results.json, as `mtzoo predict` writes them.
 """
 
 import argparse

@@ -10,9 +10,13 @@ from mtzoo.cli.parser import Parser
 from mtzoo.console import note, say
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
+from mtzoo.locate import checkpoint_name
 
 CONFIG, DATA, RUN, SOURCE = "config.py", "data", "run", "source.txt"
 YAML_SUFFIXES = (".yaml", ".yml")
+START = "zoo:dashcam_resize_mobilenetv2"
+"""Whose network and weights a training on own data starts from unless others are asked for."""
+START_LICENCE = "research use only; --checkpoint zoo:scenes_resize is free, and --from-scratch needs none"
 LAYOUT_OPTIONS = ("format", "annotations", "images", "labels", "rename", "ignore", "union", "val_share", "split_by",
                   "max_bad_images")
 
@@ -21,7 +25,8 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     """--data, and how the folder is read."""
     group = parser.add_argument_group(
         "training without a config", "--data takes a folder of any layout that `mtzoo data convert` reads, or one that it wrote. "
-        "work_dirs/NAME gets data/, config.py, which you may edit, source.txt, which names the data set, and run/.")
+        "work_dirs/NAME gets data/, config.py, which you may edit, source.txt, which names the data set, and run/. The network is that "
+        f"of --checkpoint (default {START}), whose weights are the start; with --from-scratch it is a VarGNetV2 of random weights.")
     group.add_argument("--data", type=Path, metavar="DIR", help="the folder of the data set, or its data.yaml; it is not changed")
     group.add_argument("--format", metavar="FORMAT", help="auto (default), or a format of `mtzoo data convert`")
     add_places_arguments(group)
@@ -32,7 +37,7 @@ def prepare_data(args: argparse.Namespace) -> None:
 
     Raises UserError for --data with --config, for neither, and for options of layouts that nothing reads.
     """
-    from mtzoo.config.own_data import config_text, missing_split, own_tasks, read_receipt
+    from mtzoo.config.own_data import missing_split, own_tasks, read_receipt
 
     given = [option for option in LAYOUT_OPTIONS if getattr(args, option)]
     if args.data is None:
@@ -55,13 +60,30 @@ def prepare_data(args: argparse.Namespace) -> None:
         note(f"note: {config} is there already, and is trained with as it is")
     else:
         write_whole(folder / SOURCE, f"{os.path.abspath(source)}\n".encode(), "choose another --out")
-        write_whole(config, config_text(data).encode(), "choose another --out")
+        write_whole(config, _config_text(args, data).encode(), "choose another --out")
         for task in own_tasks(read_receipt(data)):
             if split := missing_split(task, data):
                 note(f"note: {task.labels}: {split} has none, so it is not trained; divide the set otherwise (--split-by) to train it")
         say(f"config: {config}; edit it as you like, and train again with --config {config}")
     args.config, args.out = str(config), folder / (f"{RUN}-pipeline-test" if args.pipeline_test else RUN)
     args.argv = [*_without_data(args.argv), "--config", args.config, "--out", str(args.out)]
+
+
+def _config_text(args: argparse.Namespace, data: Path) -> str:
+    """A config for the converted set in `data`, of the network that --checkpoint and --from-scratch ask for.
+
+    Raises UserError for a checkpoint that cannot be read, and for a network that cannot have the set's tasks.
+    """
+    from mtzoo.config import config_from_dict
+    from mtzoo.config.own_data import config_text
+    from mtzoo.engine.checkpoint import load_checkpoint
+
+    if args.from_scratch:
+        return config_text(data)
+    load_from = START if args.checkpoint is None else checkpoint_name(args.checkpoint)
+    text = config_text(data, load_from, config_from_dict(load_checkpoint(Path(load_from)).config).resolved)
+    say(f"network and weights: {load_from}" + (f" ({START_LICENCE})" if args.checkpoint is None else ""))
+    return text
 
 
 def _without_data(argv: Sequence[str]) -> list[str]:

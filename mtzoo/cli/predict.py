@@ -79,7 +79,7 @@ def split_paths(args: argparse.Namespace) -> tuple[dict[str, str], list[Path]]:
     elif args.model or words:
         models = {"model": args.model or words.pop(0)}
     else:
-        raise UserError("no model and no image; e.g. mtzoo predict real_resize photos/ --out seen")
+        raise UserError("no model and no image; e.g. mtzoo predict dashcam_resize_mobilenetv2 photos/ --out seen")
     inputs = [Path(text) for text in (*words, *args.images)]
     if not inputs:
         raise UserError(f"no image to run {' and '.join(models.values())} on; name image or video files, or folders of them")

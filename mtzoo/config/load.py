@@ -87,7 +87,7 @@ def config_from_dict(values: Mapping[str, Any]) -> ExperimentConfig:
     used["tasks"] = tuple(_task(name, task, values) for name, task in tasks.items())
     defaults = {"int_inference_export_input_shape": {},
                 "photometric": {}, "quantization": {}, "env": {}, "loss_balance": "fixed", "samples_per_epoch": None,
-                "pipeline_test": {}, "merge": {}, "channels": {},
+                "load_from": None, "pipeline_test": {}, "merge": {}, "channels": {},
                 "resolved": values}
     config = build(ExperimentConfig, {**defaults, **used}, "")
     return replace(config, int_inference_export_input_shape=config.export_input)

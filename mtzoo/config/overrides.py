@@ -13,8 +13,8 @@ TABLES = {"nodes": ("nodes",), "sources": ("train", "val")}
 """Table of named specs -> the keys of a task that refer to it, by name or with a copy."""
 BOX_INPUTS = ("im_hw", "crop_xy")
 TOP_KEYS = (*TABLES, "data_root", "tasks", "train_geometry", "deploy_geometry", "int_inference_export_input_shape", "solver",
-            "fusion_bn_patterns", "photometric", "quantization", "env", "loss_balance", "samples_per_epoch", "pipeline_test",
-            "augmentation", "merge", "distillation", "sparsity", "channels")
+            "fusion_bn_patterns", "photometric", "quantization", "env", "loss_balance", "samples_per_epoch", "load_from",
+            "pipeline_test", "augmentation", "merge", "distillation", "sparsity", "channels")
 IMAGES = ("type", "images", "num", "seed")
 """Keys of a source that say which images it has."""
 CARRIED = ", though its checkpoint carries it to verbs that do"

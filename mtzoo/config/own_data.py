@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mtzoo.config.own_network import SCRATCH, OwnNetwork, own_network, python_text
 from mtzoo.data.images import IMAGE_SUFFIXES, upright_hw
 from mtzoo.data.json_file import read_json
 from mtzoo.data.sources import IGNORE_CATEGORY
@@ -22,13 +23,14 @@ SIZED_IMAGES = 200
 ITERATIONS, BATCH_SIZE = 4000, 8
 LEAST_EPOCHS, MOST_EPOCHS = 20, 300
 BOXES, MASKS = "boxes", ("seg", "lane", "drivable")
-BACKBONE = '    backbone=dict(type="VarGNetV2", width=0.5, group_base=8),\n'
-NECK = '    neck=dict(type="UnetNeck", inputs=["backbone"], group_base=8),\n'
+SCRATCH_RATE = "lr=2e-3"
+TRAINED_RATE = "lr=1e-3, multipliers=dict(backbone=dict(lr=0.25))"
+"""Of the float phase's optimizer, from random and from trained weights."""
 SOLVER = """_adamw = dict(type="AdamW", lr=2e-3, weight_decay=0.02)
 _cosine = dict(type="cosine", warmup_iterations=100)
 solver = [
     dict(prefix="with-bn",
-         float_phase=dict(epochs={epochs}, batch_size={batch_size}, optimizer=_adamw, schedule=_cosine),
+         float_phase=dict(epochs={epochs}, batch_size={batch_size}, optimizer=dict(_adamw, {rate}), schedule=_cosine),
          quant_phase=dict(epochs={fine}, batch_size={batch_size}, optimizer=dict(_adamw, lr=2e-4), schedule=_cosine)),
     dict(prefix="fusion-bn-c1",
          quant_phase=dict(epochs={fine}, batch_size={batch_size}, optimizer=dict(_adamw, lr=1e-4), schedule=_cosine)),
@@ -36,7 +38,7 @@ solver = [
          quant_phase=dict(epochs={fine}, batch_size={batch_size}, optimizer=dict(_adamw, lr=5e-5), schedule=_cosine)),
     dict(prefix="int-inference"),
 ]
-quantization = dict(weight_bits=8, activation_bits=8, scale_mode="power_of_two")
+quantization = {quantization}
 fusion_bn_patterns = {{1: {first}, 2: ["nodes.*"]}}
 loss_balance = "fixed"
 env = dict(default_ctx="auto", workers=2, seed=0, amp="auto")
@@ -46,23 +48,20 @@ pipeline_test = dict(iterations=6, batch_size=2)
 
 @dataclass(frozen=True)
 class Written:
-    """How a task of one kind stands in the config. source: its type; labels_key: of the source, what names the labels; head: its
-    arguments beside name, type and inputs; further: lines of the task; separator: of the source's rows; neck: whether the head reads
-    the neck, else the backbone."""
+    """How the data of a task of one kind stand in the config. source: their type; labels_key: of the source, what names the labels;
+    further: lines of the task; separator: of the source's rows."""
 
     source: str
     labels_key: str
-    head: str
     further: str = ""
     separator: str = ""
-    neck: bool = True
 
 
 WRITTEN = ByKind({
-    "detection": Written("CocoBoxes", "annotations", "strides=[8, 16, 32]",
+    "detection": Written("CocoBoxes", "annotations",
                          "        boxes=dict(score_threshold=0.05, pre_nms_top_k=200, nms_iou=0.6, top_k=100),\n"),
-    "segmentation": Written("MaskFolder", "masks", "strides=[4, 8], channels=32"),
-    "classification": Written("LabelList", "pairs", "strides=[32]", separator="\t", neck=False),
+    "segmentation": Written("MaskFolder", "masks"),
+    "classification": Written("LabelList", "pairs", separator="\t"),
 })
 """Kind of task -> how one stands there."""
 
@@ -85,17 +84,21 @@ def read_receipt(data: Path) -> Mapping[str, Any]:
     return receipt
 
 
-def config_text(data: Path) -> str:
+def config_text(data: Path, load_from: str | None = None, trained: Mapping[str, Any] = SCRATCH) -> str:
     """Python text of a config that trains on the converted set in `data`; it holds all that can be changed.
 
-    Raises UserError for a folder that no conversion wrote, and for a set without a class to learn.
+    load_from: the float weights that it starts from, random ones if None; trained: the config, as plain data, of their network.
+    Raises UserError for a folder that no conversion wrote, for a set without a class to learn, and for a network that cannot have the
+    set's tasks.
     """
     receipt = read_receipt(data)
     tasks = [task for task in own_tasks(receipt) if not missing_split(task, data)]
     if not tasks:
         raise UserError(f"{data}: no class with a labelled object, and neither masks nor images of two classes or more, in both train "
                         "and val; there is nothing to train")
-    return "\n".join([_head(data), _sources(tasks), _nodes(tasks), _tasks(tasks), _geometry(data), _solver(receipt, tasks)])
+    network = own_network(trained, [task.kind for task in tasks], load_from or "")
+    return "\n".join([_head(data, load_from), _sources(tasks), _nodes(network), _tasks(tasks, network), _geometry(data),
+                      _solver(receipt, network, load_from)])
 
 
 def own_tasks(receipt: Mapping[str, Any]) -> list[OwnTask]:
@@ -114,11 +117,12 @@ def missing_split(task: OwnTask, data: Path) -> str:
     return next((split for split in ("train", "val") if not (data / split / task.labels).exists()), "")
 
 
-def _head(data: Path) -> str:
+def _head(data: Path, load_from: str | None) -> str:
+    start = f"load_from = {json.dumps(load_from)}  # its licence is that of the images it was trained on\n" if load_from else ""
     return f'''"""Written by `mtzoo train --data`: edit it, and train with it again: mtzoo train --config THIS_FILE."""
 
 data_root = {json.dumps(str(data.resolve()))}
-'''
+{start}'''
 
 
 def _sources(tasks: Sequence[OwnTask]) -> str:
@@ -131,26 +135,22 @@ def _sources(tasks: Sequence[OwnTask]) -> str:
     return "sources = dict(\n" + "\n".join(rows) + "\n)\n"
 
 
-def _nodes(tasks: Sequence[OwnTask]) -> str:
-    return "nodes = dict(\n" + BACKBONE + NECK * _has_neck(tasks) + ")\n"
+def _nodes(network: OwnNetwork) -> str:
+    return "nodes = dict(\n" + "".join(f"    {name}={python_text(spec)},\n" for name, spec in network.nodes.items()) + ")\n"
 
 
-def _has_neck(tasks: Sequence[OwnTask]) -> bool:
-    return any(WRITTEN[task.kind].neck for task in tasks)
-
-
-def _tasks(tasks: Sequence[OwnTask]) -> str:
+def _tasks(tasks: Sequence[OwnTask], network: OwnNetwork) -> str:
     texts = []
     for task in tasks:
-        kind, own = task_kind(task.kind), WRITTEN[task.kind]
-        read = '"backbone", "neck"' if own.neck else '"backbone"'
+        kind, head = task_kind(task.kind), network.heads[task.kind]
+        labels = f"        labels={python_text(head.labels)},\n" if head.labels else ""
         texts.append(f'''    {task.name}=dict(
         kind="{task.kind}",
         classes={json.dumps(list(task.classes), ensure_ascii=False)},
-        nodes=[{read},
-               dict(name="{task.name}_head", type="{kind.head}", inputs=["{'neck' if own.neck else 'backbone'}"], {own.head})],
-        train=["{task.name}_train"], val=["{task.name}_val"], loss=dict(type="{kind.loss}", weight=1.0),
-{own.further}    ),''')
+        nodes=[{', '.join(map(python_text, head.shared))},
+               {python_text({"name": f"{task.name}_head", **head.spec})}],
+        train=["{task.name}_train"], val=["{task.name}_val"], loss={python_text({"type": kind.loss, "weight": 1.0, **head.loss})},
+{labels}{WRITTEN[task.kind].further}    ),''')
     return "tasks = dict(\n" + "\n".join(texts) + "\n)\n"
 
 
@@ -174,8 +174,9 @@ def seen_hw(hw: tuple[int, int]) -> tuple[int, int]:
     return max(int(hw[0] * scale), 1), max(int(hw[1] * scale), 1)
 
 
-def _solver(receipt: Mapping[str, Any], tasks: Sequence[OwnTask]) -> str:
+def _solver(receipt: Mapping[str, Any], network: OwnNetwork, load_from: str | None) -> str:
     images = max(int((receipt.get("images") or {}).get("train", 1)), 1)
     epochs = min(max(math.ceil(ITERATIONS * BATCH_SIZE / images), LEAST_EPOCHS), MOST_EPOCHS)
-    first = ["nodes.backbone.*", *["nodes.neck.*"] * _has_neck(tasks)]
-    return SOLVER.format(first=json.dumps(first), epochs=epochs, fine=max(epochs // 8, 1), batch_size=min(images, BATCH_SIZE))
+    return SOLVER.format(first=python_text(network.first_fold), epochs=epochs, fine=max(epochs // 8, 1),
+                         batch_size=min(images, BATCH_SIZE), rate=TRAINED_RATE if load_from else SCRATCH_RATE,
+                         quantization=python_text(network.quantization))

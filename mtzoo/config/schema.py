@@ -59,6 +59,7 @@ class ExperimentConfig:
         env: Devices, processes, checkpoints, logs.
         loss_balance: `"fixed"` weights of the tasks, or learnt ones: `"uncertainty"` (arXiv 1705.07115).
         samples_per_epoch: The images of an epoch. None: the number of training images.
+        load_from: Float weights that a training starts from: a checkpoint, or `zoo:NAME`. None: random or published weights.
         pipeline_test: The length of a pipeline test, and the weights that it starts from.
         merge: How predictions of this crop network and a resize network are merged.
         augmentation: Mosaic, mixup, copy-paste and other augmentations.
@@ -80,6 +81,7 @@ class ExperimentConfig:
     env: Env
     loss_balance: Literal["fixed", "uncertainty"]
     samples_per_epoch: int | None
+    load_from: str | None
     pipeline_test: PipelineTest
     merge: MergeRule
     augmentation: Augmentation = Augmentation()

@@ -178,8 +178,8 @@ class PipelineTest:
     Attributes:
         iterations: The length in iterations.
         batch_size: Images of a batch.
-        load_from: Float weights to start from: a checkpoint, or `zoo:NAME`. None: random weights.
-        learning_rate: The largest learning rate of any phase. None: that of the phase.
+        load_from: Float weights to start from: a checkpoint, or `zoo:NAME`. None: the config's, or what the zoo has for the network.
+        learning_rate: The largest learning rate of any phase. None: that of the phase, but 2e-5 from trained weights.
     """
 
     iterations: int = 4

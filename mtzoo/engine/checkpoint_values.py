@@ -19,7 +19,7 @@ LARGEST = 1e15
 TABLES = ("nodes", "sources", "tasks", "channels")
 TRAINING: dict[str, tuple[Any, str]] = {
     "criterion": (Mapping, "a dict"), "phase": (Mapping | None, "a dict or None"), "rng": (Tensor, "a tensor"),
-    "bad_images": (Mapping, "a dict"), "teacher": (str | None, "a text or None"),
+    "bad_images": (Mapping, "a dict"), "teacher": (str | None, "a text or None"), "processes": (int, "a whole number"),
 }
 """Key -> its type, and that in words."""
 MOST_VALUES = 10_000_000

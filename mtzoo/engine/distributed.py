@@ -86,6 +86,19 @@ def unwrapped(net: nn.Module) -> nn.Module:
     return net.module if isinstance(net, DistributedDataParallel) else net
 
 
+def share_of_batch(batch_size: int, processes: int) -> int:
+    """Images that each of the present processes takes of the batch that `processes` of them took `batch_size` each of.
+
+    Raises UserError where they cannot take equally many.
+    """
+    images, share = batch_size * processes, batch_size * processes // world_size()
+    if share * world_size() != images:
+        fitting = ", ".join(str(count) for count in range(1, images + 1) if images % count == 0)
+        raise UserError(f"{world_size()} processes cannot share the batches of {images} images that the run to resume has; "
+                        f"start one of {fitting}")
+    return share
+
+
 def average_gradients(module: nn.Module) -> None:
     """Average the gradients of a module outside of `wrap`: the learnt weights of a loss balance, which every process has."""
     if world_size() == 1:

@@ -1,4 +1,4 @@
-"""Nodes that a phase of training leaves as they are."""
+"""Nodes, and statistics of BN, that a phase of training leaves as they are."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,3 +21,20 @@ def frozen(nodes: Iterable[nn.Module]) -> Iterator[None]:
             parameter.requires_grad_(True)
         for module in training:
             module.training = True
+
+
+@contextmanager
+def frozen_statistics(net: nn.Module) -> Iterator[None]:
+    """BN normalises by its running statistics inside the block, and keeps them; its factors are learnt.
+
+    Behind layers that normalise each batch no longer, the statistics of single batches vary widely, and a running mean of the last ones
+    is worse than what training has left.
+    """
+    norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d) and m.training]
+    try:
+        for norm in norms:
+            norm.training = False
+        yield
+    finally:
+        for norm in norms:
+            norm.training = True

@@ -20,7 +20,7 @@ from mtzoo.engine.bad_images import BadImages
 from mtzoo.engine.checkpoint_values import restoring
 from mtzoo.engine.checks import check_batch_size
 from mtzoo.engine.distributed import average_gradients, largest, without_exchange, wrap
-from mtzoo.engine.freezing import frozen
+from mtzoo.engine.freezing import frozen, frozen_statistics
 from mtzoo.engine.losses import MultiTaskLoss, compute_loss
 from mtzoo.engine.optim import build_optimizer, build_schedule, load_optimizer_state, load_schedule_state
 from mtzoo.engine.progress import Progress
@@ -66,14 +66,15 @@ class PhaseResult:
 class BatchStream:
     """Batches without end, epoch after epoch, starting at any iteration of the run.
 
-    accumulated: batches of an iteration; sizes: that `augmentation.multi_scale` draws from, the largest last; bad_images: counts what
-    is skipped, when the batch is taken and not when a worker has read it: resume counts alike.
+    batch_size: images that this process takes of each batch; accumulated: batches of an iteration; sizes: those that
+    `augmentation.multi_scale` draws from, the largest last; bad_images: counts what is skipped, when the batch is taken and not when a
+    worker has read it: resume counts alike.
     """
 
     def __init__(self, config: ExperimentConfig, dataset: MultiTaskDataset, batch_size: int, bad_images: BadImages, *,
                  accumulated: int = 1, rank: int = 0, world_size: int = 1, pin_memory: bool = False,
                  sizes: Sequence[tuple[int, int]] = ()) -> None:
-        self.bad_images, self.accumulated = bad_images, accumulated
+        self.bad_images, self.batch_size, self.accumulated = bad_images, batch_size, accumulated
         self.sampler = dataset.sampler(config.samples_per_epoch, rank, world_size, config.env.shuffle_chunk_size)
         self.global_batch = batch_size * world_size
         self.crop_hw, workers = sizes[-1] if sizes else dataset.pipeline.geometry.crop_hw, config.env.workers
@@ -168,24 +169,26 @@ class PhaseTraining:
 
 
 def train_phase(net: MultiTaskNet, criterion: MultiTaskLoss, phase: Phase, stream: BatchStream, progress: Progress, *,
-                checkpoint_interval: int, device: torch.device, bf16: bool, sync_bn: bool, resume: PhaseState | None,
-                validator: Validator | None, sparse_weights: Iterable[Tensor], before_step: Callable[[int], None],
-                after_step: Callable[[int], None], on_checkpoint: Callable[[PhaseState, bool], Path | None], stop: Stop) -> PhaseResult:
+                checkpoint_interval: int, device: torch.device, bf16: bool, sync_bn: bool, learn_statistics: bool,
+                resume: PhaseState | None, validator: Validator | None, sparse_weights: Iterable[Tensor],
+                before_step: Callable[[int], None], after_step: Callable[[int], None],
+                on_checkpoint: Callable[[PhaseState, bool], Path | None], stop: Stop) -> PhaseResult:
     """Train `net`, and what `criterion` learns, in place for one phase.
 
-    Nodes that the phase's multipliers freeze stay as they are. sync_bn: whether BN takes its statistics over all processes; validator:
-    evaluates in between, and may end the phase; sparse_weights: those whose zeros stay; before_step, after_step: called with the
-    iteration about to run (observers are frozen there), and with the one whose update is done (zero weights are kept there);
-    on_checkpoint: called every `checkpoint_interval` iterations and after the last one, with True for the best so far, gives what was
-    written; stop: asked after each iteration. Where the phase averages its weights, the network has the average in `on_checkpoint`, in
-    validations and in the end.
+    Nodes that the phase's multipliers freeze stay as they are. sync_bn: whether BN takes its statistics over all processes;
+    learn_statistics: whether it takes any, or normalises by those that it has; validator: evaluates in between, and may end the phase;
+    sparse_weights: those whose zeros stay; before_step, after_step: called with the iteration about to run (observers are frozen
+    there), and with the one whose update is done (zero weights are kept there); on_checkpoint: called every `checkpoint_interval`
+    iterations and after the last one, with True for the best so far, gives what was written; stop: asked after each iteration. Where
+    the phase averages its weights, the network has the average in `on_checkpoint`, in validations and in the end.
     Raises UserError when BN would see too few values or the loss is no longer a number, Interrupted when it stops with a checkpoint.
     """
     total, iteration = progress.total, resume.iteration if resume else 0
     net.train()
     with frozen(node for name, node in trained_nodes(net, criterion).items() if phase.optimizer.multiplier(name).lr == 0), \
+            nullcontext() if learn_statistics else frozen_statistics(net), \
             synchronized_bn([net, criterion] if sync_bn else [], device):
-        check_batch_size(net, stream.crop_hw, stream.global_batch if sync_bn else phase.batch_size)
+        check_batch_size(net, stream.crop_hw, stream.global_batch if sync_bn else stream.batch_size)
         training = PhaseTraining(net, criterion, phase, progress, validator, sparse_weights, on_checkpoint)
         if resume is not None:
             training.load_state(resume)

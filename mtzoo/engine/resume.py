@@ -7,6 +7,7 @@ import torch
 
 from mtzoo.engine.checkpoint import Checkpoint, load_checkpoint, load_matching, load_network_state
 from mtzoo.engine.checkpoint_values import StageRecord, restoring
+from mtzoo.engine.distributed import world_size
 from mtzoo.engine.loop import PhaseState
 from mtzoo.engine.run import Run
 from mtzoo.engine.stages import network_at
@@ -44,7 +45,7 @@ def restore(run: Run, path: Path, checkpoint: Checkpoint) -> None:
     Raises UserError for a checkpoint without all that training needs, of an older version.
     """
     position, training = checkpoint.progress, checkpoint.training
-    if missing := sorted({"criterion", "phase", "rng", "bad_images"} - training.keys()):
+    if missing := sorted({"criterion", "phase", "rng", "bad_images", "processes"} - training.keys()):
         raise UserError(f"{path}: training cannot continue from it: an older version wrote it without '{missing[0]}'; "
                         "start anew in another --out")
     if training.get("teacher") != run.criterion.teacher:  # the path may differ, the file may not
@@ -62,7 +63,11 @@ def restore(run: Run, path: Path, checkpoint: Checkpoint) -> None:
     set_observing(run.net, position.quantized and not position.done)
     run.net.to(run.device)
     run.history = [StageRecord(**record) for record in checkpoint.history]
-    run.console.print(f"resumed from {path}")
+    run.processes = training["processes"]
+    if run.processes < 1:
+        raise UserError(f"{path}: training.processes={shown(run.processes)}: expected 1 or more; start from another checkpoint")
+    others = f"; {run.processes} processes began it, {world_size()} share its batches now" if run.processes != world_size() else ""
+    run.console.print(f"resumed from {path}{others}")
 
 
 def phase_state(path: Path, checkpoint: Checkpoint) -> PhaseState | None:

@@ -17,7 +17,7 @@ from mtzoo.engine.checkpoint import Progress as Position
 from mtzoo.engine.checkpoint_values import StageRecord
 from mtzoo.engine.device import use_bf16
 from mtzoo.engine.distillation import build_distiller
-from mtzoo.engine.distributed import join, on_main, process_device
+from mtzoo.engine.distributed import join, on_main, process_device, world_size
 from mtzoo.engine.loggers import Loggers
 from mtzoo.engine.loop import PhaseState
 from mtzoo.engine.losses import MultiTaskLoss
@@ -40,7 +40,8 @@ class Stage(NamedTuple):
 @dataclass
 class Run:
     """State of a run in memory. eval_limit: images of each validation folder; criterion: the losses, whose learnt balance lives
-    through all stages; history: finished stages, oldest first; bad_images: those of its training set."""
+    through all stages; history: finished stages, oldest first; bad_images: those of its training set; processes: so many take a phase's
+    batch_size each, those of its first start: a run that goes on with others shares the same batches among them."""
 
     config: ExperimentConfig
     work_dir: WorkDir
@@ -53,6 +54,7 @@ class Run:
     net: MultiTaskNet | None = None
     history: list[StageRecord] = field(default_factory=list)
     bad_images: BadImages = field(default_factory=lambda: BadImages(0, 0.0))
+    processes: int = field(default_factory=world_size)
 
     @property
     def bf16(self) -> bool:
@@ -65,7 +67,7 @@ class Run:
         """The present state as a checkpoint. phase: how far the optimizer is, None before and after a phase."""
         network = {k: v.detach().cpu() for k, v in self.net.state_dict().items()}
         training = {"criterion": self.criterion.state_dict(), "phase": vars(phase) if phase else None, "rng": torch.get_rng_state(),
-                    "bad_images": self.bad_images.state(), "teacher": self.criterion.teacher}
+                    "bad_images": self.bad_images.state(), "teacher": self.criterion.teacher, "processes": self.processes}
         return Checkpoint(dict(self.config.resolved), position, network, training, [asdict(h) for h in self.history])
 
 

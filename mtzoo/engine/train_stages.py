@@ -12,13 +12,13 @@ from mtzoo.engine.bad_images import BadImages
 from mtzoo.engine.checkpoint import Progress as Position
 from mtzoo.engine.checkpoint import load_checkpoint, load_network_state
 from mtzoo.engine.checkpoint_values import StageRecord, restoring
-from mtzoo.engine.distributed import copy_from_main, from_main, is_main, on_main, rank, world_size
+from mtzoo.engine.distributed import copy_from_main, from_main, is_main, on_main, rank, share_of_batch, world_size
 from mtzoo.engine.evaluate import evaluate_shown, network_predictor
 from mtzoo.engine.loop import BatchStream, PhaseResult, PhaseState, train_phase
 from mtzoo.engine.progress import Progress
 from mtzoo.engine.resume import phase_state, restore
 from mtzoo.engine.run import Run, Stage
-from mtzoo.engine.stages import INTEGER_STEP, fold_for_step, network_at, quantization_of
+from mtzoo.engine.stages import FLOAT_STEP, INTEGER_STEP, fold_for_step, network_at, quantization_of
 from mtzoo.engine.training_data import training_set, training_sizes
 from mtzoo.engine.validation import Validator, build_validator
 from mtzoo.errors import UserError
@@ -60,13 +60,15 @@ def train(run: Run, table: Sequence[Stage], *, resume: bool, initialize: Callabl
             on_main(lambda: on_stage_end(run, position.step, position.quantized))
     else:
         begin(run, initialize)
+    if run.pipeline_test:
+        table = [stage._replace(phase=shortened(stage.phase, config.pipeline_test)) for stage in table]
+    shares = [share_of_batch(phase.batch_size, run.processes) for _, _, phase in table]
     with closing(run.loggers):
-        for step, quantized, phase in table:
+        for (step, quantized, phase), share in zip(table, shares):
             begun = position is not None and (step, quantized) == (position.step, position.quantized)
             if position is not None and ((step, quantized) < (position.step, position.quantized) or begun and position.done):
                 continue
-            phase = shortened(phase, config.pipeline_test) if run.pipeline_test else phase
-            stream = BatchStream(config, dataset, phase.batch_size, run.bad_images, accumulated=phase.accumulate_grad_batches,
+            stream = BatchStream(config, dataset, share, run.bad_images, accumulated=phase.accumulate_grad_batches,
                                  rank=rank(), world_size=world_size(), pin_memory=run.device.type == "cuda", sizes=sizes)
             if begun:
                 state = phase_state(*held)  # None: it was cut off before its first checkpoint
@@ -118,9 +120,9 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
     with listening(STOP_NOTICE if is_main() else "") as stop:
         validator = build_validator(run.net, config, phase, stream.per_epoch, progress, run.device, run.eval_limit, stop)
         result = train_phase(run.net, run.criterion, phase, stream, progress, checkpoint_interval=config.env.checkpoint_interval,
-                             device=run.device, bf16=run.bf16, sync_bn=config.env.sync_bn, resume=resume, validator=validator,
-                             sparse_weights=sparsifier.weights.values() if sparsifier else (), before_step=before_step,
-                             after_step=after_step, on_checkpoint=on_checkpoint, stop=stop)
+                             device=run.device, bf16=run.bf16, sync_bn=config.env.sync_bn, learn_statistics=step == FLOAT_STEP,
+                             resume=resume, validator=validator, sparse_weights=sparsifier.weights.values() if sparsifier else (),
+                             before_step=before_step, after_step=after_step, on_checkpoint=on_checkpoint, stop=stop)
     if quantized:
         set_observing(run.net, False)
     early = f", {total} were planned, no better validation in the last {validator.waited}" if result.iterations < total else ""

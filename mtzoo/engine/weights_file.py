@@ -61,6 +61,23 @@ def read_weights(path: Path) -> dict[str, Any]:
 
     Raises UserError naming the file and what is wrong with it.
     """
+    config = read_weights_config(path)
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+    steps = {name.removesuffix(STEP): tensors.pop(name) for name in list(tensors) if name.endswith(STEP)}
+    network = {name: value.float() if value.dtype == torch.float16 else value for name, value in tensors.items()}
+    for name, step in steps.items():
+        if name not in network or network[name].dtype != torch.int8 or step.shape != network[name].shape[:1]:
+            raise UserError(f"{path}: the steps of '{name}' do not belong to it; {ADVICE}")
+        network[name] = network[name] * _along(step, network[name])
+    return {"config": config, "network": network, "training": {}, "history": [],
+            "progress": {"step": 0, "quantized": False, "iteration": 0, "done": True}}
+
+
+def read_weights_config(path: Path) -> Any:
+    """The config that the file holds, without its tensors. Raises UserError as `read_weights` does."""
     if not path.is_file():
         raise UserError(f"{path}: no such file of weights")
     if path.stat().st_size > MAX_BYTES:
@@ -68,20 +85,16 @@ def read_weights(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-        tensors = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{path}: truncated or no safetensors file ({error}); {ADVICE}") from error
+        raise _damaged(path, error) from error
     if metadata.get("format") != FORMAT:
         raise UserError(f"{path}: no weights of a network of mtzoo with their config; name them in the config, e.g. "
                         f"nodes.backbone.weights={path.name}")
-    steps = {name.removesuffix(STEP): tensors.pop(name) for name in list(tensors) if name.endswith(STEP)}
-    network = {name: value.float() if value.dtype == torch.float16 else value for name, value in tensors.items()}
-    for name, step in steps.items():
-        if name not in network or network[name].dtype != torch.int8 or step.shape != network[name].shape[:1]:
-            raise UserError(f"{path}: the steps of '{name}' do not belong to it; {ADVICE}")
-        network[name] = network[name] * _along(step, network[name])
-    return {"config": _config(metadata.get("config", ""), path), "network": network, "training": {}, "history": [],
-            "progress": {"step": 0, "quantized": False, "iteration": 0, "done": True}}
+    return _config(metadata.get("config", ""), path)
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: truncated or no safetensors file ({error}); {ADVICE}")
 
 
 def _config(text: str, path: Path) -> object:

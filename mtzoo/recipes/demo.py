@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # imported when the recipe runs: --help should not wait for O
 
 SCENES, SEED = 3, 3
 """The scenes' seed; trainings have seed 1, validations seed 2."""
-SCENES_MODEL, PHOTOS_MODEL = "scenes_resize", "real_resize"
+SCENES_MODEL, PHOTOS_MODEL = "scenes_resize", "dashcam_resize_mobilenetv2"
 MOST_NAMED = 6
 """Overlays that are named, of scenes and of photos."""
 

@@ -21,8 +21,8 @@ def quant_train(config: ConfigLike, out: str | Path | None = None, *, checkpoint
     Args:
         config: A config, the name of a shipped config, or a config file.
         out: The folder of the run. Default: `work_dirs/CONFIG`.
-        checkpoint: Start from the weights of this float checkpoint, or of `zoo:NAME`.
-        from_scratch: With `pipeline_test`: start from random weights, although the config names others.
+        checkpoint: Start from the weights of this float checkpoint, or of `zoo:NAME`. Default: `load_from` of the config.
+        from_scratch: Start from random weights, although the config names others, or the zoo has some for a pipeline test.
         ctx: The devices, as for `train`.
         resume: Continue from the last checkpoint in `out`.
         pipeline_test: A short run of everything on the validation images.

@@ -41,8 +41,8 @@ def train(config: ConfigLike, out: str | Path | None = None, *, checkpoint: Chec
         config: A config, the name of a shipped config, or a config file.
         out: The folder of the run. Default: `work_dirs/CONFIG`.
         checkpoint: Start from the weights of this float checkpoint, or of `zoo:NAME`. Tensors are matched by name and shape; all
-            others are initialised anew.
-        from_scratch: With `pipeline_test`: start from random weights, although the config names others.
+            others are initialised anew. Default: `load_from` of the config.
+        from_scratch: Start from random weights, although the config names others, or the zoo has some for a pipeline test.
         ctx: The devices: `"cpu"`, `"0"`, or `"auto"` (a GPU if there is one). For several devices, start your script with torchrun
             and name them all, e.g. `"0,1"`. Default: `env.default_ctx`.
         resume: Continue from the last checkpoint in `out`.

@@ -27,7 +27,7 @@ from mtzoo.structures import Prediction, Xyxy
 class DeployModel:
     """A deploy model: an ONNX file that `mtzoo export` wrote, with boxes and label maps inside (step 3) or raw maps (steps 0 to 2).
 
-        model = DeployModel("real_resize")
+        model = DeployModel("dashcam_resize_mobilenetv2")
         model.predict("photo.jpg").save("seen.jpg")
     """
 

@@ -35,9 +35,9 @@ def test_three_scenes_and_the_photos_are_looked_at_and_named(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "scenes_resize, 2 tasks, 3 of 3 files:"
     assert lines[2] == "  work_dirs/demo/seen/scenes/overlays/000000.jpg: 1 person"
-    assert lines[5] == "real_resize, 2 tasks, 1 of 1 file:"
+    assert lines[5] == "dashcam_resize_mobilenetv2, 2 tasks, 1 of 1 file:"
     results = json.loads((out / "seen" / "photos" / "results.json").read_text())
-    assert results["model"] == "real_resize.onnx"
+    assert results["model"] == "dashcam_resize_mobilenetv2.onnx"
     assert cli.main(["demo", "mine"]) == 0, "a second time into the same folder"
 
 

@@ -3,13 +3,16 @@ import shutil
 
 import cv2
 import pytest
+import torch
 
 from mtzoo.cli.main import main
+from mtzoo.engine.checkpoint import load_checkpoint
+from mtzoo.locate import find_checkpoint
 from tests.data.convert.helpers import write_text
 from tests.tiny import write_images
 
-SHORT = ["--cfg-options", "solver.0.float_phase.iterations=1", "solver.0.float_phase.epochs=None", "solver.0.float_phase.batch_size=2",
-         "nodes.backbone.blocks=[1,1,2,1]", "nodes.backbone.width=0.25", "env.workers=0"]
+SHORT = ["--from-scratch", "--cfg-options", "solver.0.float_phase.iterations=1", "solver.0.float_phase.epochs=None",
+         "solver.0.float_phase.batch_size=2", "nodes.backbone.blocks=[1,1,2,1]", "nodes.backbone.width=0.25", "env.workers=0"]
 
 
 @pytest.fixture
@@ -43,6 +46,36 @@ def test_a_folder_trains_without_a_config_and_again_with_the_one_that_was_writte
     assert "note: work_dirs/mine/config.py is there already, and is trained with as it is" in told
     assert "work_dirs/mine/run: holds a run of this config; continue with --resume" in told
     assert config.read_text().endswith("# mine\n")
+
+
+@pytest.mark.slow
+def test_a_training_starts_from_the_network_and_weights_of_the_zoo_and_freezes_its_backbone(yolo, tmp_path, monkeypatch, capsys):
+    """By default, with --data, and again with the config that was written: its head alone is new."""
+    monkeypatch.chdir(tmp_path)
+    short = ["--freeze", "backbone", "--iters", "2", "--batch-size", "2", "--workers", "0"]
+    start = load_checkpoint(find_checkpoint("zoo:dashcam_resize_mobilenetv2")).network
+    for command, run in ((["--data", str(yolo)], "work_dirs/mine/run"), (["--config", "work_dirs/mine/config.py", "--out", "b"], "b")):
+        assert main(["train", *command, *short]) == 0
+        told = " ".join(capsys.readouterr().out.split())
+        assert ("network and weights: zoo:dashcam_resize_mobilenetv2 (research use only" in told) == ("--data" in command)
+        assert "zoo/dashcam_resize_mobilenetv2.safetensors: " in told
+        begun, done = (load_checkpoint(tmp_path / run / f"with-bn-float-{tag}.pt").network for tag in ("init", "last"))
+        assert {name.split(".")[1] for name in done} == {"backbone", "neck", "det_tower", "det_head"}
+        assert all(torch.equal(begun[name], start[name]) for name in begun if ".det_head." not in name)
+        moved = {name.split(".")[1] for name in done if not torch.equal(begun[name], done[name])}
+        assert moved == {"neck", "det_tower", "det_head"}
+
+
+def test_a_checkpoint_chooses_the_network(yolo, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mtzoo.cli.train.train_config", lambda args: 0)
+    assert main(["train", "--data", str(yolo), "--checkpoint", "zoo:scenes_resize"]) == 0
+    assert "network and weights: zoo:scenes_resize\n" in capsys.readouterr().out
+    config = (tmp_path / "work_dirs/mine/config.py").read_text()
+    assert 'load_from = "zoo:scenes_resize"' in config
+    assert 'backbone=dict(type="VarGNetV2", width=0.5, group_base=8)' in config
+    assert main(["train", "--data", str(yolo), "--checkpoint", "zoo:deeplabv3p_mobilenetv2_camvid", "--out", "other"]) == 2
+    assert "zoo:deeplabv3p_mobilenetv2_camvid: its network has no detection task, and no node 'neck'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

@@ -5,6 +5,9 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -206,6 +209,40 @@ def test_a_pipeline_test_starts_from_the_weights_that_the_config_names(root, fin
     assert "lr 2.00e-03" in shown
     assert "of another network" in (shown := told(other, "c", "--pipeline-test"))
     assert "starting from random weights" in shown
+    start_of_all = write_config(tmp_path / "all.py", values(root, load_from=str(start)))
+    assert f"{start}: " in (shown := told(start_of_all, "e"))
+    assert "lr 1.71e-03" in shown
+    assert "lr 1.71e-05" in told(start_of_all, "f", "--pipeline-test")
+    assert "tensors loaded" not in told(start_of_all, "g", "--from-scratch")
+    unknown = write_config(tmp_path / "unknown.py", values(root))
+    shown = told(unknown, "h", "--pipeline-test")
+    assert "the zoo has no float weights for this config: the pipeline test starts from random ones" in shown
     shown = told(config, "d", "--from-scratch")
     assert "tensors loaded" not in shown
     assert "--from-scratch changes nothing" in shown
+
+
+@pytest.mark.parametrize(("first", "then", "batch_size"), [("cpu", "cpu:2", 4), ("cpu:2", "cpu", 2)])
+def test_other_processes_go_on_with_the_same_batches(root, tmp_path, first, then, batch_size):
+    """With weights that hardly move, the first BN's mean tells which images the processes have seen together."""
+    solver = [{"prefix": "with-bn", "float_phase": phase(6, batch_size=batch_size, optimizer={"type": "SGD", "lr": 1e-9})}]
+    env = {**values(root)["env"], "checkpoint_interval": 1}
+    config = write_config(tmp_path / "shared.py", values(root, solver=[*solver, *values(root)["solver"][1:]], env=env))
+    run = tmp_path / "run"
+
+    def trained(ctx, *more):
+        command = [sys.executable, "-m", "mtzoo", "train", "--config", str(config), "--out", str(run), "--ctx", ctx, *more]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False,
+                             env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).resolve().parents[2])})
+        assert ran.returncode == 0, ran.stderr[-2000:]
+        return ran.stdout, load_checkpoint(run / "with-bn-float-last.pt").network["nodes.backbone.stem.bn.running_mean"]
+
+    _, whole = trained(first)
+    halfway = load_checkpoint(run / "with-bn-0003.pt").network["nodes.backbone.stem.bn.running_mean"]
+    for path in (*run.glob("with-bn-000[456].pt"), run / "with-bn-float-last.pt"):
+        path.unlink()
+    told, resumed = trained(then, "--resume")
+    counts = "1 processes began it, 2 share" if then == "cpu:2" else "2 processes began it, 1 share"
+    assert f"with-bn-0003.pt; {counts} its batches now" in told
+    torch.testing.assert_close(resumed, whole, rtol=1e-4, atol=1e-6)
+    assert (halfway - whole).abs().max() > 1e-3

@@ -40,7 +40,8 @@ def doubled(times):
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
     path = tmp_path_factory.mktemp("good") / "good.pt"
-    training = {"criterion": {}, "phase": None, "rng": torch.get_rng_state(), "bad_images": {"paths": [], "draws": 0}, "teacher": None}
+    training = {"criterion": {}, "phase": None, "rng": torch.get_rng_state(), "bad_images": {"paths": [], "draws": 0}, "teacher": None,
+                "processes": 1}
     save_checkpoint(path, Checkpoint({"name": "a", "tasks": {}}, Progress(0, False, 2, False), {"w": torch.ones(3)}, training,
                                      [{"name": "with-bn", "metrics": {"a": math.nan}}]))
     return path
@@ -84,6 +85,7 @@ def good(tmp_path_factory):
     ("training", {"phase": "x"}, r"training\.phase='x': expected a dict or None"),
     ("training", {"rng": [1]}, r"training\.rng=\[1\]: expected a tensor"),
     ("training", {"bad_images": 3}, r"training\.bad_images=3: expected a dict"),
+    ("training", {"processes": "2"}, r"training\.processes='2': expected a whole number"),
     ("format", "mtzoo-checkpoint-9", f"of format mtzoo-checkpoint-9, written by mtzoo '{__version__}'; this is mtzoo {__version__}"),
     ("format", 7, "not a checkpoint of mtzoo"),
 ])

@@ -4,7 +4,7 @@ import pytest
 import torch.distributed as dist
 
 from mtzoo.engine import distributed
-from mtzoo.engine.distributed import local_rank, on_main
+from mtzoo.engine.distributed import local_rank, on_main, share_of_batch
 from mtzoo.errors import UserError
 from mtzoo.signals import Interrupted
 
@@ -44,6 +44,18 @@ def test_the_others_wait_and_end_like_the_first(statuses, monkeypatch):
     with pytest.raises(SystemExit) as caught:
         on_main(lambda: fail(AssertionError))
     assert caught.value.code == 143
+
+
+@pytest.mark.parametrize(("batch_size", "processes", "now", "share"), [(8, 1, 1, 8), (8, 1, 2, 4), (4, 2, 1, 8), (3, 4, 6, 2)])
+def test_other_processes_share_the_same_batch(monkeypatch, batch_size, processes, now, share):
+    monkeypatch.setenv("WORLD_SIZE", str(now))
+    assert share_of_batch(batch_size, processes) == share
+
+
+def test_a_batch_that_cannot_be_shared_is_told(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    with pytest.raises(UserError, match="4 processes cannot share the batches of 6 images .*; start one of 1, 2, 3, 6$"):
+        share_of_batch(3, 2)
 
 
 def test_processes_of_a_second_machine_count_from_0(monkeypatch):

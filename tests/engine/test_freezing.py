@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from mtzoo.engine.freezing import frozen
+from mtzoo.engine.freezing import frozen, frozen_statistics
 
 
 def test_a_frozen_node_keeps_its_weights_and_statistics_and_is_itself_again():
@@ -28,3 +28,17 @@ def test_it_ends_with_an_error_too():
     except KeyboardInterrupt:
         assert node.training
         assert all(p.requires_grad for p in node.parameters())
+
+
+def test_bn_learns_its_factors_by_the_statistics_that_it_has():
+    net = nn.Sequential(nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2), nn.Sequential(nn.BatchNorm2d(2).eval())).train()
+    net[2].eval()
+    images = torch.randn(4, 2, 3, 3) + 5
+    with frozen_statistics(net):
+        assert net.training
+        result = net(images)
+        torch.testing.assert_close(result, net[0](images), rtol=1e-4, atol=1e-4)  # statistics of 0 and 1
+        result.square().sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
+    assert int(net[1].num_batches_tracked) == 0
+    assert [net[1].training, net[2][0].training] == [True, False]

@@ -64,6 +64,20 @@ def test_several_batches_are_one_iteration_and_resume_finds_its_place(images):
         batches(images, 0, 1, accumulated=7)
 
 
+@pytest.mark.parametrize("accumulated", [1, 3])
+def test_processes_that_share_a_batch_draw_what_one_draws(images, accumulated):
+    """From the same iteration on, across the end of an epoch: batches of 4 in one process, of 2 in each of two."""
+    def drawn(batch_size, world_size, start):
+        config = tiny_config(images, ["seg"])
+        dataset = MultiTaskDataset(task_data(config, "train"), train_pipeline(config))
+        streams = [BatchStream(config, dataset, batch_size, BadImages(12, 0.0), accumulated=accumulated, rank=rank,
+                               world_size=world_size).start_at(start) for rank in range(world_size)]
+        return [sorted(path.stem for stream in streams for path in next(stream).paths) for _ in range(6)]
+
+    assert drawn(2, 2, 1) == drawn(4, 1, 1) == drawn(1, 4, 1)
+    assert drawn(4, 1, 1) != drawn(4, 1, 0)
+
+
 def test_an_update_takes_the_mean_gradient_of_its_batches(images):
     config = tiny_config(images, ["seg"])
     dataset = MultiTaskDataset(task_data(config, "train"), TrainPipeline(config.train_geometry, config.photometric))

@@ -111,6 +111,9 @@ def test_an_interrupted_run_ends_as_the_uninterrupted_one(images, tmp_path, monk
     assert names == {*LAST, "with-bn-float-init", "with-bn-init", "fusion-bn-c1-init", "fusion-bn-c2-init", *NUMBERED}
     bn = {name: sum(".bn." in key for key in load_checkpoint(tmp_path / "whole" / f"{name}.pt").network) for name in LAST}
     assert bn["with-bn-float-last"] == bn["with-bn-last"] > bn["fusion-bn-c1-last"] > bn["fusion-bn-c2-last"] == 0
+    before, after = (load_checkpoint(tmp_path / "whole" / f"{name}.pt").network for name in ("with-bn-last", "fusion-bn-c1-last"))
+    assert all(torch.equal(before[name], value) for name, value in after.items() if ".bn.running_" in name)
+    assert any(not torch.equal(before[name], value) for name, value in after.items() if ".bn.weight" in name)
 
 
 def break_image(root, number):
@@ -297,6 +300,7 @@ def optimizer_with(change):
     ("criterion", lambda criterion: {"x": torch.ones(1)}, r"0001\.pt: training\.criterion of the checkpoint does not fit"),
     ("rng", lambda rng: torch.ones(3), r"0001\.pt: training\.rng of the checkpoint does not fit"),
     ("bad_images", lambda bad: {"draws": "x", "paths": []}, "draws='x': expected int"),
+    ("processes", lambda processes: 0, r"0001\.pt: training\.processes=0: expected 1 or more"),
 ])
 def test_a_training_state_that_does_not_fit_is_one_line(halfway, tmp_path, key, change, message):
     config, path = halfway
