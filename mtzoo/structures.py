@@ -160,16 +160,44 @@ class Classification(NamedTuple):
         return float(self.probabilities[self.label])
 
 
-Part = tuple[slice, slice]
-"""Rows and columns of an image."""
-WHOLE: Part = (slice(None), slice(None))
+class DistinctRows(NamedTuple):
+    """A label map of cells larger than a pixel, each of its rows once: what is done to `rows` need not be done to every pixel.
+
+    rows: (n, W) uint8; index: (H,) int64, which of them the original's row y shows.
+    """
+
+    rows: np.ndarray
+    index: np.ndarray
+
+    @property
+    def whole(self) -> bool:
+        """Whether these are all rows of the original, one after another."""
+        return len(self.rows) == len(self.index) and bool((np.diff(self.index) == 1).all())
+
+    def enlarged(self) -> np.ndarray:
+        """(H, W) uint8; `rows` itself where they are whole."""
+        return self.rows if self.whole else self.rows.take(self.index, axis=0)
+
+    def in_order(self) -> "DistinctRows":
+        """The same map, its rows as they follow one another from the top: `index` never falls, and leaves none out."""
+        if self.whole:
+            return self
+        starts = np.diff(self.index, prepend=-1) != 0
+        return DistinctRows(self.rows.take(self.index[starts], axis=0), np.cumsum(starts) - 1)
 
 
 class Enlargeable(Protocol):
     """A label map that has not its original's size yet: `mtzoo.ops.label_maps.SmallLabelMap`, or two that are merged."""
 
-    def enlarged(self, part: Part = WHOLE) -> np.ndarray:
-        """These rows and columns of the original's, uint8."""
+    def distinct_rows(self) -> DistinctRows:
+        """The map in the original's columns, without the rows that repeat."""
+
+
+def distinct_rows(label_map: "np.ndarray | Enlargeable") -> DistinctRows:
+    """Of a small map its own; an array of the original size (H, W) is taken as it is, row by row."""
+    if isinstance(label_map, np.ndarray):
+        return DistinctRows(label_map, np.arange(len(label_map)))
+    return label_map.distinct_rows()
 
 
 class LabelMaps(MutableMapping[str, np.ndarray]):
@@ -191,7 +219,7 @@ class LabelMaps(MutableMapping[str, np.ndarray]):
         if isinstance(source, np.ndarray):
             return source
         if task not in self._enlarged:
-            self._enlarged[task] = source.enlarged()
+            self._enlarged[task] = source.distinct_rows().enlarged()
         return self._enlarged[task]
 
     def __setitem__(self, task: str, source: np.ndarray | Enlargeable) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mtzoo.structures import WHOLE, LabelMaps, Prediction
+from mtzoo.structures import DistinctRows, LabelMaps, Prediction, distinct_rows
 
 
 class Small:
@@ -10,9 +10,9 @@ class Small:
     def __init__(self, value):
         self.value, self.times = value, 0
 
-    def enlarged(self, part=WHOLE):
+    def distinct_rows(self):
         self.times += 1
-        return np.full((4, 6), self.value, np.uint8)[part]
+        return DistinctRows(np.full((1, 6), self.value, np.uint8), np.zeros(4, np.int64))
 
 
 def test_a_map_is_enlarged_once_and_only_when_it_is_read():
@@ -46,3 +46,14 @@ def test_a_copy_has_maps_of_its_own():
     second["lane"] = Small(1)
     assert list(first) == ["seg"]
     assert second.sources["seg"].times == 0
+
+
+def test_distinct_rows_in_order_are_the_same_map():
+    rows, index = np.arange(15, dtype=np.uint8).reshape(5, 3), np.array([4, 4, 0, 0, 0, 1, 3, 4])
+    ordered = DistinctRows(rows, index).in_order()
+    np.testing.assert_array_equal(ordered.index, [0, 0, 1, 1, 1, 2, 3, 4])
+    np.testing.assert_array_equal(ordered.rows, rows[[4, 0, 1, 3, 4]])
+    np.testing.assert_array_equal(ordered.enlarged(), rows[index])
+    whole = distinct_rows(rows)
+    assert whole.in_order() is whole
+    assert whole.enlarged().tolist() == rows.tolist()

@@ -1,10 +1,11 @@
 """A training step of a network in float and with fake-quant, beside plain PyTorch of the same network: ms, images/s, peak memory.
 
     python tools/training_speed.py 4pe_resize/multitask --hw 256x512 --batch 4 --threads 2
+    python tools/training_speed.py 4pe_fast/multitask --forms plain bf16 fake-quant fake-quant-bf16 compiled-bf16
 
 A step is forward, backward and the optimizer on noise; the loss is the mean square of all outputs, so what is measured is the
 network. With fake-quant, quantizers observe and round, as in `quant-train`. Steps of all forms are taken in turns; the memory is that
-of a process for each form, beyond what the libraries take (Linux).
+of a process for each form, beyond what the libraries take (Linux; of compiled forms it is the compiler's). Compiling takes minutes.
 """
 
 import argparse
@@ -25,8 +26,10 @@ from mtzoo.layers import normalize_image
 from mtzoo.locate import find_config
 from mtzoo.quantization import fold_bn, prepare, set_fake_quant, set_observing
 
-PLAIN, FLOAT, BF16, FAKE, FOLDED = FORMS = ("plain", "float", "bf16", "fake-quant", "folded")
-"""fp32 with channels first; as mtzoo trains in float, channels last; the same under bf16 autocast; with fake-quant; BN folded, too."""
+PLAIN, FLOAT, BF16, FAKE, FOLDED, FAKE_BF16, COMPILED, COMPILED_BF16 = FORMS = (
+    "plain", "float", "bf16", "fake-quant", "folded", "fake-quant-bf16", "compiled", "compiled-bf16")
+"""fp32 with channels first; as mtzoo trains in float, channels last; the same under bf16 autocast; with fake-quant; BN folded, too;
+fake-quant under autocast; float and bf16 with `torch.compile`, which mtzoo does not use."""
 Step = Callable[[], None]
 
 
@@ -34,7 +37,7 @@ def make_step(net: nn.Module, form: str, images: torch.Tensor) -> Step:
     """One training step of a network of its own."""
     layout = torch.contiguous_format if form == PLAIN else torch.channels_last
     net, x = deepcopy(net).train().to(memory_format=layout), normalize_image(images).contiguous(memory_format=layout)
-    if form in (FAKE, FOLDED):
+    if form in (FAKE, FOLDED, FAKE_BF16):
         prepare(net)
         set_observing(net, True)
         net(x.clone())  # a quantizer rounds only what it has seen
@@ -42,10 +45,11 @@ def make_step(net: nn.Module, form: str, images: torch.Tensor) -> Step:
     if form == FOLDED:
         fold_bn(net, ["nodes.*"])
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9)
+    forward = torch.compile(net) if form in (COMPILED, COMPILED_BF16) else net
 
     def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=form == BF16):
-            outputs = net(x.clone())
+        with torch.autocast("cpu", torch.bfloat16, enabled=form in (BF16, FAKE_BF16, COMPILED_BF16)):
+            outputs = forward(x.clone())
         loss = sum(value.float().square().mean() for maps in outputs.values() for value in maps.values())
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -87,7 +91,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4, help="images of a step (4)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
     parser.add_argument("--rounds", type=int, default=10, help="steps of each form (10)")
-    parser.add_argument("--forms", nargs="+", choices=FORMS, default=FORMS, metavar="FORM", help=f"of {', '.join(FORMS)}; default: all")
+    parser.add_argument("--forms", nargs="+", choices=FORMS, default=FORMS[:5], metavar="FORM",
+                        help=f"of {', '.join(FORMS)}; default: the first five")
     args = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)  # OpenMP's threads do not survive a fork: a child would wait for them for ever

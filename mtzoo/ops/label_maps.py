@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from mtzoo.ops import affine
-from mtzoo.structures import WHOLE, Part
+from mtzoo.structures import DistinctRows
 
 NEAREST = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
 
@@ -24,24 +24,32 @@ class SmallLabelMap:
     to_input: np.ndarray
     original_hw: tuple[int, int]
 
-    def enlarged(self, part: Part = WHOLE) -> np.ndarray:
-        """(H, W) uint8 in original pixels, or a part of them; those that the input does not show are 0."""
-        return label_map_to_original(self.cells, self.map_stride, self.to_input, self.original_hw, part=part)
+    def enlarged(self) -> np.ndarray:
+        """(H, W) uint8 in original pixels; those that the input does not show are 0."""
+        return self.distinct_rows().enlarged()
+
+    def distinct_rows(self) -> DistinctRows:
+        """The same, each row once."""
+        return _distinct_rows(self.cells, self.map_stride, self.to_input, self.original_hw)
 
 
 def label_map_to_original(label_map: np.ndarray, map_stride: int, to_input: np.ndarray, original_hw: tuple[int, int],
-                          fill: int = 0, part: Part = WHOLE) -> np.ndarray:
+                          fill: int = 0) -> np.ndarray:
     """A label map (h, w) at `map_stride` of the input -> (H, W) uint8 in original pixels, nearest; equal to OpenCV's warpAffine.
 
     to_input: (2, 3) original -> input pixels, without rotation or shear (else ValueError). Pixels the input does not show (dropped
-    rows) take `fill`. part: rows and columns of the original that are wanted. Whole rows are copied, first of the transposed map,
-    then of the widened one: a tenth of the time of warpAffine.
+    rows) take `fill`. Whole rows are copied, first of the transposed map, then of the widened one: a tenth of the time of warpAffine.
     """
+    return _distinct_rows(label_map, map_stride, to_input, original_hw, fill).enlarged()
+
+
+def _distinct_rows(label_map: np.ndarray, map_stride: int, to_input: np.ndarray, original_hw: tuple[int, int],
+                   fill: int = 0) -> DistinctRows:
     h, w = label_map.shape
     rows, columns = _shown_cells((h, w), map_stride, to_input, original_hw)
     by_columns = np.full((w + 1, h + 1), fill, dtype=np.uint8)
     by_columns[:w, :h] = label_map.T
-    return cv2.transpose(by_columns.take(columns[part[1]], axis=0)).take(rows[part[0]], axis=0)
+    return DistinctRows(cv2.transpose(by_columns.take(columns, axis=0)), rows)
 
 
 def label_map_cells(map_hw: tuple[int, int], map_stride: int, to_input: np.ndarray, original_hw: tuple[int, int]) -> np.ndarray:

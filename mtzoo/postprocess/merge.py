@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtzoo.errors import UserError
-from mtzoo.structures import WHOLE, Detections, Enlargeable, LabelMaps, Part, Prediction, Xyxy
+from mtzoo.structures import Detections, DistinctRows, Enlargeable, LabelMaps, Prediction, Xyxy, distinct_rows
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,15 @@ class MergedLabelMap:
     crop: np.ndarray | Enlargeable
     window: Xyxy
 
-    def enlarged(self, part: Part = WHOLE) -> np.ndarray:
-        """(H, W) uint8 in original pixels: the larger label of both inside the window, the resize network's outside."""
-        merged = self.resize.copy() if isinstance(self.resize, np.ndarray) else self.resize.enlarged()
+    def distinct_rows(self) -> DistinctRows:
+        """Every row of the original, since those of the two networks rarely begin together: the larger label of both inside the window,
+        the resize network's outside."""
+        merged = self.resize.copy() if isinstance(self.resize, np.ndarray) else self.resize.distinct_rows().enlarged()
+        far = distinct_rows(self.crop)
         x1, y1, x2, y2 = (round(v) for v in self.window)
-        inside = slice(y1, y2), slice(x1, x2)
-        crop = self.crop[inside] if isinstance(self.crop, np.ndarray) else self.crop.enlarged(inside)
-        np.maximum(merged[inside], crop, out=merged[inside])
-        return merged[part]
+        inside = merged[y1:y2, x1:x2]
+        np.maximum(inside, far.rows[:, x1:x2].take(far.index[y1:y2], axis=0), out=inside)
+        return distinct_rows(merged)
 
 
 def _merge_tasks(resize: Sequence[Detections], crop: Sequence[Detections], tasks: Sequence[str], window: Xyxy,

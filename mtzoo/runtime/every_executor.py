@@ -81,7 +81,7 @@ def runtime_version(name: str) -> str:
     return import_module(MODULES[name.partition(" ")[0]]).__version__.partition("-")[0]
 
 
-OTHER_FORMATS = {"litert": "it reads .tflite files, no ONNX",
+OTHER_FORMATS = {"litert": "it reads .tflite files, no ONNX, and its converter has no shifts of integers",
                  "ncnn": "it reads no ONNX, and has no layer for the DequantizeLinear that its converter pnnx leaves",
                  "mnn": "it reads no ONNX, and of the converted file it computes no shapes"}
 """Runtimes that no ONNX file can be given, and why."""

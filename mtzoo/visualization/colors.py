@@ -2,6 +2,7 @@
 
 import colorsys
 import zlib
+from functools import cache
 
 ColorBGR = tuple[int, int, int]
 
@@ -23,6 +24,7 @@ SAME_AS = {
 """Other data sets' names of the same things."""
 
 
+@cache
 def class_color(name: str) -> ColorBGR:
     """(b, g, r) of a class; an unknown name gets a vivid colour from its checksum, the same on every machine."""
     rgb = RGB_OF_CLASS.get(SAME_AS.get(name, name))

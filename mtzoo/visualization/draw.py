@@ -1,23 +1,25 @@
 """Pictures of what a network says and of what the labels say, in the image's own size. Pure: the input image stays as it is."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from mtzoo.structures import Prediction, Sample, Xyxy
+from mtzoo.structures import DistinctRows, Enlargeable, Prediction, Sample, Xyxy, distinct_rows
 from mtzoo.visualization.colors import ColorBGR, class_color
 from mtzoo.visualization.text import Rect, TextStyle, draw_label, draw_legend, place_label
 
 BACKGROUND = "background"
 """A class of this name is not painted; a map that has it marks thin things (lanes), which are painted strongly."""
 
-STRIP = 256
-"""Rows that are painted at a time: of a large image copies would take more memory than the image."""
+STRIP = 128
+"""Rows that are painted at a time: what one step writes, the next finds in the cache."""
 DENSE_ALPHA, SPARSE_ALPHA = 0.45, 0.85
 IGNORED_COLOR: ColorBGR = (160, 160, 160)
 WINDOW_COLOR: ColorBGR = (255, 255, 255)
 Classes = Mapping[str, Sequence[str]]
+Maps = Mapping[str, DistinctRows]  # task -> label map of the image's size
 Box = tuple[np.ndarray, str, ColorBGR]  # xyxy, text, colour
 
 
@@ -28,7 +30,8 @@ def draw_prediction(image: np.ndarray, prediction: Prediction, classes: Classes,
     image: (H, W, 3) uint8 BGR; prediction: boxes and maps in its pixels; classes: task -> class names;
     min_score: weaker boxes are left out; window: what a crop model saw, framed. Returns (H, W, 3) uint8 BGR.
     """
-    out = paint_label_maps(image, prediction.label_maps, classes)
+    label_maps = _in_order(prediction.label_maps.sources)
+    out = paint_label_maps(image, label_maps, classes)
     if window is not None:
         x1, y1, x2, y2 = _corners(np.array(window))
         cv2.rectangle(out, (x1, y1), (x2 - 1, y2 - 1), WINDOW_COLOR, TextStyle.for_image(image.shape[:2]).thickness)
@@ -43,7 +46,7 @@ def draw_prediction(image: np.ndarray, prediction: Prediction, classes: Classes,
     _draw_captions(out, {task: (classes[task][found.label], f" {100 * found.score:.0f}")
                          for task, found in prediction.classifications.items()})
     if legend:
-        _draw_present(out, prediction.label_maps, classes, [text.rsplit(" ", 1)[0] for _, text, _ in boxes])
+        _draw_present(out, label_maps, classes, [text.rsplit(" ", 1)[0] for _, text, _ in boxes])
     return out
 
 
@@ -53,7 +56,8 @@ def draw_ground_truth(sample: Sample, classes: Classes, *, legend: bool = True) 
     Labels have to be in the image's pixels: a sample as read or as trained on, not one whose image alone went through the
     deploy geometry.
     """
-    out = paint_label_maps(sample.image, sample.masks, classes)
+    label_maps = _in_order(sample.masks)
+    out = paint_label_maps(sample.image, label_maps, classes)
     boxes: list[Box] = []
     for task, truth in sample.boxes.items():
         for xyxy, label, ignore in zip(truth.xyxy, truth.labels, truth.ignore):
@@ -63,42 +67,72 @@ def draw_ground_truth(sample: Sample, classes: Classes, *, legend: bool = True) 
     _draw_boxes(out, boxes)
     _draw_captions(out, {task: (classes[task][label], "") for task, label in sample.image_labels.items()})
     if legend:
-        _draw_present(out, sample.masks, classes, [text for _, text, color in boxes if color != IGNORED_COLOR])
+        _draw_present(out, label_maps, classes, [text for _, text, color in boxes if color != IGNORED_COLOR])
     return out
 
 
-def paint_label_maps(image: np.ndarray, label_maps: Mapping[str, np.ndarray], classes: Classes) -> np.ndarray:
+def _in_order(label_maps: Mapping[str, np.ndarray | Enlargeable]) -> dict[str, DistinctRows]:
+    return {task: distinct_rows(label_map).in_order() for task, label_map in label_maps.items()}
+
+
+def paint_label_maps(image: np.ndarray, label_maps: Maps, classes: Classes) -> np.ndarray:
     """A copy of `image` with label maps blended over it: dense ones first, then those of thin things.
 
-    label_maps: task -> (H, W) uint8; IGNORE and the background class stay unpainted.
+    label_maps: rows in order. IGNORE and the background class stay unpainted. Colours are looked up for each distinct row of a small
+    map, not for each pixel.
     """
-    out = image.copy()
-    for task in sorted(label_maps, key=lambda t: BACKGROUND in classes[t]):
-        names = classes[task]
-        alpha = SPARSE_ALPHA if BACKGROUND in names else DENSE_ALPHA
-        table = np.zeros((256, 1, 3), dtype=np.uint8)
-        painted = np.zeros(256, dtype=np.uint8)
-        for k, name in enumerate(names):
-            table[k, 0], painted[k] = class_color(name), name != BACKGROUND
-        for top in range(0, out.shape[0], STRIP):
-            _paint(out[top:top + STRIP], label_maps[task][top:top + STRIP], table, painted, alpha)
+    coats = [_Coat.of(classes[task], label_maps[task]) for task in sorted(label_maps, key=lambda t: BACKGROUND in classes[t])]
+    out = np.empty_like(image)
+    for top in range(0, image.shape[0], STRIP):
+        strip = slice(top, top + STRIP)
+        below = image[strip]
+        for coat in coats:
+            coat.paint(below, strip, out[strip])
+            below = out[strip]
+        if not coats:
+            out[strip] = below
     return out
 
 
-def _paint(image: np.ndarray, labels: np.ndarray, table: np.ndarray, painted: np.ndarray, alpha: float) -> None:
-    """Blend the colours of labels (h, w) over an image (h, w, 3), in place. table: (256, 1, 3) label -> colour; painted: (256,) 1 for
-    those that are painted at all: what lies around all of them is left out, since lanes are thin."""
-    highest = int(cv2.minMaxLoc(labels)[1])
-    if painted[:highest + 1].all():  # a mask takes as long as the rest
-        cv2.addWeighted(image, 1 - alpha, cv2.applyColorMap(labels, table), alpha, 0, dst=image)
-        return
-    mask = cv2.LUT(labels, painted)
-    x, y, width, height = cv2.boundingRect(mask)
-    rows, columns = slice(y, y + height), slice(x, x + width)
-    if width and height:
-        colors = cv2.applyColorMap(labels[rows, columns], table)
-        cv2.addWeighted(image[rows, columns], 1 - alpha, colors, alpha, 0, dst=colors)
-        cv2.copyTo(colors, mask[rows, columns], image[rows, columns])
+@dataclass(frozen=True)
+class _Coat:
+    """One label map as paint. table: (256, 1, 3) label -> colour; painted: (256,) 1 for labels that are painted at all."""
+
+    labels: DistinctRows
+    table: np.ndarray
+    painted: np.ndarray
+    alpha: float
+
+    @classmethod
+    def of(cls, names: Sequence[str], labels: DistinctRows) -> "_Coat":
+        table, painted = np.zeros((256, 1, 3), dtype=np.uint8), np.zeros(256, dtype=np.uint8)
+        for k, name in enumerate(names):
+            table[k, 0], painted[k] = class_color(name), name != BACKGROUND
+        return cls(labels, table, painted, SPARSE_ALPHA if BACKGROUND in names else DENSE_ALPHA)
+
+    def paint(self, below: np.ndarray, strip: slice, out: np.ndarray) -> None:
+        """Blend the colours over these rows of an image, (h, W, 3), into `out`, which may be `below` itself. What lies around all
+        painted pixels is only copied, since lanes are thin."""
+        index = self.labels.index[strip]
+        labels = self.labels.rows[index[0]:index[-1] + 1]
+        index = index - index[0]
+        if self.painted[:int(cv2.minMaxLoc(labels)[1]) + 1].all():  # a mask takes as long as the rest
+            self._blend(below, labels, index, out)
+            return
+        if out is not below:
+            out[:] = below
+        mask = cv2.LUT(labels, self.painted)
+        x, y, width, height = cv2.boundingRect(mask)
+        rows, columns = slice(*np.searchsorted(index, (y, y + height))), slice(x, x + width)
+        if width and height:
+            box = out[rows, columns]
+            blended = np.empty_like(box)
+            self._blend(box, labels[y:y + height, columns], index[rows] - y, blended)
+            cv2.copyTo(blended, mask[y:y + height, columns].take(index[rows] - y, axis=0), box)
+
+    def _blend(self, below: np.ndarray, labels: np.ndarray, index: np.ndarray, out: np.ndarray) -> None:
+        colors = cv2.applyColorMap(labels, self.table).take(index, axis=0)
+        cv2.addWeighted(below, 1 - self.alpha, colors, self.alpha, 0, dst=out)
 
 
 def _draw_captions(image: np.ndarray, labels: Mapping[str, tuple[str, str]]) -> None:
@@ -136,12 +170,12 @@ def _area(box: Box) -> float:
     return float((x2 - x1) * (y2 - y1))
 
 
-def _draw_present(image: np.ndarray, label_maps: Mapping[str, np.ndarray], classes: Classes, box_names: Sequence[str]) -> None:
-    """A legend of the classes that this picture shows, without those that are nowhere two pixels wide and high: every fourth pixel is
-    counted, which takes a quarter of the time."""
+def _draw_present(image: np.ndarray, label_maps: Maps, classes: Classes, box_names: Sequence[str]) -> None:
+    """A legend of the classes that this picture shows, without those that are nowhere two pixels wide and high: every second column of
+    every second row is counted."""
     present: dict[str, ColorBGR] = {}
-    for task, labels in label_maps.items():
-        counted = np.ascontiguousarray(labels[::2, ::2])
+    for task, (rows, index) in label_maps.items():
+        counted = np.ascontiguousarray(rows[np.unique(index[::2]), ::2])
         counts = cv2.calcHist([counted], [0], None, [256], [0, 256]).ravel()  # NumPy would make 64 bit numbers of the whole map
         names = [name for k, name in enumerate(classes[task]) if counts[k] and name != BACKGROUND]
         present |= {name: class_color(name) for name in names}

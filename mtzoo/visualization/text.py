@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -36,15 +37,20 @@ class TextStyle:
 
     def size(self, text: str) -> tuple[int, int]:
         """(width, height) of a text with its padding, in pixels; the height is the same for every text."""
-        width = cv2.getTextSize(one_line(text), FONT, self.scale, self.thickness)[0][0]
-        (_, height), baseline = cv2.getTextSize(TALL_TEXT, FONT, self.scale, self.thickness)
-        return width + 2 * self.pad, height + baseline + 2 * self.pad
+        return _size(text, self)
 
     def write(self, image: np.ndarray, text: str, corner: tuple[int, int], color: ColorBGR) -> None:
         """Put a text where its padded rectangle has the top left `corner`, in place."""
         ascent = cv2.getTextSize(TALL_TEXT, FONT, self.scale, self.thickness)[0][1]
         place = corner[0] + self.pad, corner[1] + self.pad + ascent
         cv2.putText(image, one_line(text), place, FONT, self.scale, color, self.thickness, cv2.LINE_AA)
+
+
+@lru_cache(maxsize=4096)
+def _size(text: str, style: TextStyle) -> tuple[int, int]:
+    width = cv2.getTextSize(one_line(text), FONT, style.scale, style.thickness)[0][0]
+    (_, height), baseline = cv2.getTextSize(TALL_TEXT, FONT, style.scale, style.thickness)
+    return width + 2 * style.pad, height + baseline + 2 * style.pad
 
 
 def draw_label(image: np.ndarray, text: str, corner: tuple[int, int], color: ColorBGR, style: TextStyle) -> Rect:
@@ -67,8 +73,10 @@ def place_label(box: Rect, size: tuple[int, int], taken: Sequence[Rect], hw: tup
     right = min(max(x2 - width, 0), max(hw[1] - width, 0))
     above = (x, y1 - height) if y1 >= height else (x, max(y1, 0))
     for corner in (above, (x, y2), (right, y1 - height), (right, y2), (x, y1)):
-        inside = corner[1] >= 0 and corner[1] + height <= hw[0]
-        if inside and not any(_overlap((*corner, corner[0] + width, corner[1] + height), other) for other in taken):
+        left, top = corner
+        inside = top >= 0 and top + height <= hw[0]
+        if inside and not any(left < other[2] and other[0] < left + width and top < other[3] and other[1] < top + height
+                              for other in taken):
             return corner
     return above
 
@@ -109,7 +117,3 @@ def _legend_lines(entries: Sequence[tuple[str, ColorBGR]], style: TextStyle, swa
         lines[-1].append((name, color, x))
         x += wide
     return lines
-
-
-def _overlap(a: Rect, b: Rect) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

@@ -32,8 +32,6 @@ def test_enlarged_as_opencv_looks_pixels_up(view, stride, fill, seed):
     wanted = by_warping(labels, stride, view.affine, view.original_hw, fill)
     found = label_map_to_original(labels, stride, view.affine, view.original_hw, fill)
     np.testing.assert_array_equal(found, wanted)
-    part = slice(1, 50), slice(2, 40)
-    np.testing.assert_array_equal(label_map_to_original(labels, stride, view.affine, view.original_hw, fill, part), wanted[part])
     cells = label_map_cells(labels.shape, stride, view.affine, view.original_hw)
     np.testing.assert_array_equal(np.where(cells < 0, fill, labels.ravel()[cells]), wanted)
 

@@ -3,10 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtzoo.structures import IGNORE, Boxes, Classification, Detections, Prediction, Sample
+from mtzoo.structures import IGNORE, Boxes, Classification, Detections, DistinctRows, Prediction, Sample, distinct_rows
 from mtzoo.visualization.colors import class_color
 from mtzoo.visualization.draw import (
     DENSE_ALPHA,
+    SPARSE_ALPHA,
     draw_ground_truth,
     draw_prediction,
     paint_label_maps,
@@ -28,7 +29,7 @@ def detections(scores):
 def test_label_maps_are_blended_and_ignored_pixels_kept(image):
     labels = np.full((120, 200), IGNORE, dtype=np.uint8)
     labels[:60] = 1
-    out = paint_label_maps(image, {"seg": labels}, CLASSES)
+    out = paint_label_maps(image, {"seg": distinct_rows(labels)}, CLASSES)
     expected = np.round((1 - DENSE_ALPHA) * 100 + DENSE_ALPHA * np.array(class_color("road")))
     assert np.abs(out[10, 10] - expected).max() <= 1
     assert (out[60:] == 100).all()
@@ -38,10 +39,34 @@ def test_label_maps_are_blended_and_ignored_pixels_kept(image):
 def test_background_is_not_painted_and_lanes_lie_over_the_road(image):
     seg, lane = np.ones((120, 200), np.uint8), np.zeros((120, 200), np.uint8)
     lane[:, 100:104] = 1
-    alone = paint_label_maps(image, {"lane": lane}, CLASSES)
+    alone = paint_label_maps(image, {"lane": distinct_rows(lane)}, CLASSES)
     assert (alone[:, :100] == 100).all()
-    both = paint_label_maps(image, {"lane": lane, "seg": seg}, CLASSES)
+    both = paint_label_maps(image, {"lane": distinct_rows(lane), "seg": distinct_rows(seg)}, CLASSES)
     assert np.abs(both[50, 101].astype(int) - class_color("solid")).max() < 40
+
+
+def test_a_map_of_distinct_rows_is_painted_as_the_enlarged_one():
+    """Of 300 rows, so that strips end within a row of cells; rows that the network did not see lie at both ends."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (300, 90, 3), dtype=np.uint8)
+    small = {}
+    for task, classes in (("seg", 2), ("lane", 2)):
+        rows = np.repeat(rng.integers(0, classes, (37, 45), dtype=np.uint8), 2, axis=1)
+        rows[-1], rows[:, :20] = 0, 0
+        small[task] = DistinctRows(rows, np.concatenate([np.full(8, 36), np.arange(280) // 8, np.full(12, 36)]))
+
+    class Small:
+        def __init__(self, rows):
+            self.distinct_rows = lambda: rows
+
+    lazy = draw_prediction(image, Prediction(label_maps={task: Small(rows) for task, rows in small.items()}), CLASSES)
+    whole = draw_prediction(image, Prediction(label_maps={task: rows.enlarged() for task, rows in small.items()}), CLASSES)
+    np.testing.assert_array_equal(lazy, whole)
+    lane = small["lane"].enlarged() == 1
+    over = np.where(small["seg"].enlarged()[..., None] == 1, class_color("road"), class_color("sky")) * DENSE_ALPHA
+    over = np.round(image * (1 - DENSE_ALPHA) + over)
+    over[lane] = np.round(over[lane] * (1 - SPARSE_ALPHA) + np.array(class_color("solid")) * SPARSE_ALPHA)
+    assert np.abs(whole[:250].astype(int) - over[:250]).max() <= 1, "rows above the legend"
 
 
 def test_boxes_keep_the_size_of_the_image_and_weak_ones_are_left_out(image):
@@ -72,7 +97,7 @@ def test_a_legend_names_what_is_seen(image):
 def test_a_legend_of_many_names_leaves_a_small_picture_free(image):
     names = tuple(f"class_{k}" for k in range(19))
     labels = np.arange(120 * 200, dtype=np.int64).reshape(120, 200) % 19
-    painted = paint_label_maps(image, {"seg": labels.astype(np.uint8)}, {"seg": names})
+    painted = paint_label_maps(image, {"seg": distinct_rows(labels.astype(np.uint8))}, {"seg": names})
     seen = draw_prediction(image, Prediction(label_maps={"seg": labels.astype(np.uint8)}), {"seg": names})
     assert (seen[:-18] == painted[:-18]).all(), "0.15 of 120 rows"
     assert (seen[-3:] != painted[-3:]).any()
