@@ -43,8 +43,9 @@ def add_places_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--union", nargs="+", action="extend", default=[], metavar="NEW=A,B",
                         help="one box around all boxes of these categories in an image, e.g. rear=back_bumper,back_glass")
     parser.add_argument("--val-share", type=float, default=None, metavar="0..1",
-                        help=f"for a set without a split: this share of the images, the last ones, becomes val ({VAL_SHARE:g})")
-    parser.add_argument("--split", dest="val_share", type=parse_split, metavar="val=0..1", help="the same as --val-share: val=0.2")
+                        help=f"for a set without a split: this share of the images, the last ones, becomes val ({VAL_SHARE:g}); "
+                             "--split val=0.2 is the same as --val-share 0.2")
+    parser.add_argument("--split", dest="val_share", type=parse_split, help=argparse.SUPPRESS)  # a part's name in other verbs
     parser.add_argument("--split-by", choices=("name", "folder"), default=None,
                         help="take the last images by name (default), or the last folders")
     parser.add_argument("--max-bad-images", type=float, default=None, metavar="0..1",
