@@ -71,5 +71,5 @@ def compress(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
     named = (strategy.distillation or {}).get("teacher")
     teacher = training.distill_from or (Path(named) if named else path)
     work = Work(replace(workspace, threads=threads if bench else None), strategy, path, teacher, retraining, training.ctx,
-                strategy.calibration_images or calib_images)
+                calib_images or strategy.calibration_images)
     return apply_strategy(work, load_float_network(config, path))
