@@ -54,7 +54,7 @@ def convert(form: Format, places: Places, out: Path, options: Options, on_progre
     translate = Translation(opened.vocabulary, options, opened.roads_only)
     _check_strange(opened.vocabulary, translate, src)
     check_targets(options, opened.vocabulary, translate.for_tasks)
-    if opened.vocabulary.labelled is not None:
+    if not opened.vocabulary.tagged:
         check_names(options, translate.seen, src)
     summary = Summary(divided=not opened.splits.get("val"), classes=translate.classes,
                       notes=[*opened.notes, *_shared_images(splits)])
