@@ -6,7 +6,7 @@ from mtzoo.cli.arguments import config_from_arguments
 from mtzoo.cli.data_tables import stats_tables
 from mtzoo.cli.numbers import processes
 from mtzoo.console import numbered, say
-from mtzoo.data.check import Checked, check_sources, unlabelled_images
+from mtzoo.data.check import Checked, check_sources, images_of_both, unlabelled_images
 from mtzoo.data.stats import classes_without_labels
 from mtzoo.errors import shown
 from mtzoo.progress import show_progress
@@ -46,4 +46,6 @@ def run_check(args: argparse.Namespace) -> int:
     for split, checked in found.items():
         for line in classes_without_labels(checked.stats, config.classes):
             say(f"warning: {split}: {line}")
+    for line in images_of_both(found["train"], found["val"]):
+        say(f"warning: {line}")
     return FAULTY if faults else 0

@@ -23,6 +23,7 @@ from mtzoo.cli.arguments import (
     add_checkpoint_argument,
     add_config_arguments,
     add_correction_arguments,
+    add_ctx_argument,
     add_float_layers_argument,
     add_measuring_arguments,
     add_out_argument,
@@ -53,6 +54,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--fallback", choices=tuple(FALLBACKS), default="float",
                         help="with --max-drop: the format of parts that are not quantized to 8 bits (float)")
     add_float_layers_argument(parser)
+    add_ctx_argument(parser, several=False)
     add_measuring_arguments(parser)
     add_onnx_arguments(parser)
 
@@ -71,5 +73,5 @@ def run(args: argparse.Namespace) -> int:
     config = with_float_layers(config_from_arguments(args, "ptq", parts.post_training), args)
     made = quantize(args.checkpoint, config, out_from_arguments(config, args, "ptq"), calib_images=args.calib_images,
                     equalize=args.equalize or DEFAULTS.equalize, bias_correction=bool(args.bias_correction), max_drop=args.max_drop,
-                    fallback=args.fallback, limit=limit, threads=threads)
+                    fallback=args.fallback, limit=limit, threads=threads, ctx=args.ctx)
     return 0 if made.passed else 1

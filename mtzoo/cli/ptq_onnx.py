@@ -9,7 +9,7 @@ from mtzoo.settings.post_training import OBSERVER_OF_FOREIGN, OBSERVERS, OF_FORE
 OF_CONFIG = {"config": None, "checkpoint": None, "max_drop": None, "fallback": "float", "tasks": [], "cfg_options": [],
              "not_quant_pattern": []}
 """Options of `ptq --config` -> their value when they are not given."""
-OF_ONNX = {**OF_SOURCE, "observer": None, "iters": None, "learning_rate": None, "ctx": None}
+OF_ONNX = {**OF_SOURCE, "observer": None, "iters": None, "learning_rate": None}
 
 
 def add_onnx_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,6 @@ def add_onnx_arguments(parser: argparse.ArgumentParser) -> None:
                        help="N iterations of distillation from the float network on the same images; default: none")
     group.add_argument("--learning-rate", type=float, metavar="LR",
                        help="learning rate of --iters, as a share of the size of each layer's weights (1e-4)")
-    group.add_argument("--ctx", metavar="cpu|0", help="device of calibration and training (auto: a GPU if there is one)")
     group.add_argument("--observer", choices=OBSERVERS, help=f"how ranges are found ({OBSERVER_OF_FOREIGN})")
 
 

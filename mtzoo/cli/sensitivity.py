@@ -10,7 +10,7 @@ Exit code 1: with --compare-scratch, a point measured from scratch has other met
 
 import argparse
 
-from mtzoo.cli.arguments import add_checkpoint_argument, add_config_arguments, config_from_arguments
+from mtzoo.cli.arguments import add_checkpoint_argument, add_config_arguments, add_ctx_argument, config_from_arguments
 from mtzoo.cli.numbers import at_least, joined, ratios
 from mtzoo.cli.outputs import output_file
 from mtzoo.cli.parser import Parser
@@ -34,6 +34,7 @@ def add_arguments(parser: Parser) -> None:
                         help=f"see mtzoo prune ({DEFAULTS.align})")
     parser.add_argument("--compare-scratch", type=at_least(0, "--compare-scratch"), default=0, metavar="K",
                         help="also measure K of the points from scratch, and compare metrics and time")
+    add_ctx_argument(parser, several=False)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,5 +45,5 @@ def run(args: argparse.Namespace) -> int:
     check_ratios(args.out, shares)
     config = config_from_arguments(args, "sensitivity", parts.delivery)
     result = measure_sensitivity(args.checkpoint, config, out=args.out, ratios=shares, limit=args.limit,
-                                 importance=args.importance, align=args.align, compare_scratch=args.compare_scratch)
+                                 importance=args.importance, align=args.align, compare_scratch=args.compare_scratch, ctx=args.ctx)
     return 0 if result.same else 1

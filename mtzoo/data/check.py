@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from mtzoo.data.images import (
     unmapped_message,
 )
 from mtzoo.data.masks import images_without_mask
+from mtzoo.data.shared_images import shared_images
 from mtzoo.data.sources import CocoBoxes, Fault, ImageFolder, LabelList, MaskFolder, TaskData, expand_path
 from mtzoo.data.stats import DataStats
 from mtzoo.errors import UserError
@@ -32,10 +33,11 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Checked:
-    """faults: none twice, label files first; stats: counts of what could be read."""
+    """faults: none twice, label files first; stats: counts of what could be read; images: task -> images with a label of it."""
 
     faults: list[Fault]
     stats: DataStats
+    images: Mapping[str, Collection[Path]]
 
 
 def check_sources(tasks: Sequence[TaskData], on_progress: OnProgress | None = None, workers: int | None = None) -> Checked:
@@ -54,7 +56,8 @@ def check_sources(tasks: Sequence[TaskData], on_progress: OnProgress | None = No
             stats.add(record, values)
             if on_progress:
                 on_progress(done, len(records))
-    return Checked(list(dict.fromkeys(faults)), stats)
+    images = {task.task: [record.path for record in records if task.task in record.tasks] for task in tasks}
+    return Checked(list(dict.fromkeys(faults)), stats, images)
 
 
 def count_sources(tasks: Sequence[TaskData], on_progress: OnProgress | None = None, workers: int | None = None) -> DataStats:
@@ -64,6 +67,12 @@ def count_sources(tasks: Sequence[TaskData], on_progress: OnProgress | None = No
         more = f" (and {len(checked.faults) - 1} more; `mtzoo data check` lists them)" if len(checked.faults) > 1 else ""
         raise UserError(f"{checked.faults[0]}{more}")
     return checked.stats
+
+
+def images_of_both(train: Checked, val: Checked) -> list[str]:
+    """A line for each task some of whose images of val are images of train, too."""
+    told = {task: shared_images(train.images[task], images) for task, images in val.images.items()}
+    return [f"task '{task}': {line}" for task, line in told.items() if line]
 
 
 def unlabelled_images(tasks: Sequence[TaskData]) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ import numpy as np
 from mtzoo.data.coco_shapes import XYXY, segmentation_box
 from mtzoo.data.images import MAX_PIXELS
 from mtzoo.data.json_file import read_json
-from mtzoo.data.names import name_problem, posix_name
+from mtzoo.data.names import is_absolute, name_problem, posix_name
 from mtzoo.data.sources import IGNORE_CATEGORY, CocoBoxes, Fault, expand_path
 from mtzoo.errors import UserError, did_you_mean, listed, shown
 from mtzoo.structures import Boxes
@@ -55,17 +55,18 @@ class CocoFile:
     faults: list[Fault]
 
 
-def load_coco(path: Path) -> CocoFile:
-    """Parse once per content: several tasks read the same file. Raises UserError if it is no COCO JSON at all."""
+def load_coco(path: Path, *, absolute_names: bool = False) -> CocoFile:
+    """Parse once per content: several tasks read the same file. absolute_names: keep images whose file_name is an absolute path, for
+    who knows where they lie now. Raises UserError if it is no COCO JSON at all."""
     try:
         stat = path.stat()
     except OSError:
         raise UserError(f"{path}: no such annotation file; {_ADVICE}") from None
-    return _load_coco(path, stat.st_mtime_ns, stat.st_size)
+    return _load_coco(path, stat.st_mtime_ns, stat.st_size, absolute_names)
 
 
 @lru_cache(maxsize=8)
-def _load_coco(path: Path, mtime_ns: int, size: int) -> CocoFile:
+def _load_coco(path: Path, mtime_ns: int, size: int, absolute_names: bool) -> CocoFile:
     content = read_json(path, "annotation file", _ADVICE, _without_outline)
     if not isinstance(content, dict):
         raise UserError(f"{path}: JSON, but not COCO: the top level is not an object; {_ADVICE}")
@@ -74,7 +75,7 @@ def _load_coco(path: Path, mtime_ns: int, size: int) -> CocoFile:
             raise UserError(f"{path}: JSON, but not COCO: no list '{key}'; {_ADVICE}")
     faults: list[Fault] = []
     categories = _categories(content["categories"], path, faults)
-    images = _images(content["images"], path, faults)
+    images = _images(content["images"], path, faults, absolute_names)
     seen: set[int] = set()
     entries = content["annotations"]
     for row in range(len(entries)):
@@ -110,11 +111,11 @@ def _categories(entries: list, path: Path, faults: list[Fault]) -> dict[int, str
     return categories
 
 
-def _images(entries: list, path: Path, faults: list[Fault]) -> dict[int, CocoImage]:
+def _images(entries: list, path: Path, faults: list[Fault], absolute_names: bool) -> dict[int, CocoImage]:
     images: dict[int, CocoImage] = {}
     files: set[str] = set()
     for row, entry in enumerate(entries):
-        problem = _entry_problem(entry, "file_name") or _image_problem(entry, images, files)
+        problem = _entry_problem(entry, "file_name") or _image_problem(entry, images, files, absolute_names)
         if problem:
             faults.append(Fault(str(path), f"images[{row}]", problem))
             continue
@@ -134,9 +135,9 @@ def _entry_problem(entry: object, text: str) -> str | None:
     return f"needs an integer 'id' and a '{text}', not {shown(entry.get('id'))} and {shown(entry.get(text))}; fix the entry"
 
 
-def _image_problem(entry: dict, images: dict[int, CocoImage], files: set[str]) -> str | None:
+def _image_problem(entry: dict, images: dict[int, CocoImage], files: set[str], absolute_names: bool) -> str | None:
     file_name = shown(entry["file_name"])
-    if problem := name_problem(entry["file_name"]):
+    if not (absolute_names and is_absolute(entry["file_name"])) and (problem := name_problem(entry["file_name"])):
         return f"file_name {file_name} {problem}"
     width, height = entry.get("width"), entry.get("height")
     if not (_is_id(width) and _is_id(height) and width > 0 and height > 0):

@@ -48,6 +48,11 @@ class Record:
     masks: dict[str, MaskFile] = field(default_factory=dict)
     image_labels: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def tasks(self) -> set[str]:
+        """Those that it has a label of."""
+        return {*self.boxes, *self.masks, *self.image_labels}
+
 
 @dataclass(frozen=True)
 class Group:

@@ -10,12 +10,17 @@ def posix_name(text: str) -> str:
     return str(PurePosixPath(text.replace("\\", "/")))
 
 
+def is_absolute(text: str) -> bool:
+    """Whether it is a path from the root on, or from a drive, of this or another machine: "/data/a.png", "C:\\data\\a.png"."""
+    return PurePosixPath(posix_name(text)).is_absolute() or bool(PureWindowsPath(text).drive)
+
+
 def name_problem(text: str) -> str | None:
     """What is wrong with a name that has to stay below its folder, and what to do; None for a good one."""
     name = PurePosixPath(posix_name(text))
     if not name.parts:
         return "is empty; name the file"
-    if name.is_absolute() or ".." in name.parts or PureWindowsPath(text).drive:
+    if is_absolute(text) or ".." in name.parts:
         return "leaves its folder; write it relative to the folder, without '..'"
     try:
         encoded = os.fsencode(text)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mtzoo.compression import ChannelGroup, removed_channels
 from mtzoo.compression.partial_run import PartialProgram, Results, needed_calls, pruned_part, run_calls
@@ -104,8 +104,8 @@ class MaskCounts:
 
 
 def measure_original(config: ExperimentConfig, folded: MultiTaskNet, limit: int | None) -> TaskMetrics:
-    """The main metrics of the network as it is. limit: at most so many images of each folder."""
-    predict = network_predictor(folded, config, torch.device("cpu"))
+    """The main metrics of the network as it is, on its device. limit: at most so many images of each folder."""
+    predict = network_predictor(folded, config, device_of(folded))
     return _main(evaluate_shown("evaluating", predict, config, batch_size=BATCH_SIZE, limit=limit), config)
 
 
@@ -120,15 +120,17 @@ def measure_points(config: ExperimentConfig, folded: MultiTaskNet, groups: Mappi
                    original: TaskMetrics, limit: int | None = None,
                    on_batch: Callable[[Results], None] = lambda results: None,
                    on_progress: Callable[[int, int], None] = lambda done, total: None) -> dict[Point, TaskMetrics]:
-    """Main metrics at each point, in one pass. folded: the float network without BN; original: its own metrics, which tasks keep
-    that a group does not reach; on_batch: shown the feature maps that a batch's points share; on_progress(done, total): images."""
+    """Main metrics at each point, in one pass. folded: the float network without BN, on the device that runs it; original: its own
+    metrics, which tasks keep that a group does not reach; on_batch: shown the feature maps that a batch's points share;
+    on_progress(done, total): images."""
     plain, packed = read_program(folded), {}
     program = pack(plain, packed)
     parts = [PartialProgram(pack(pruned_part(plain, _removed(groups, point)).program, packed)) for point in points]
     scores = [Score(config, part.program.outputs) for part in parts]
-    with exact_float32(), _one_thread_each() as pool:
+    device = device_of(folded)
+    with exact_float32(), _workers(device) as pool:
         for batch, tasks in _batches(config, limit, on_progress):
-            shared = _shared_results(program, parts, tasks, batch.images)
+            shared = _shared_results(program, parts, tasks, batch.images.to(device))
             on_batch(shared)
             add = partial(_add_batch, shared, tasks, batch, MaskCounts(config, batch.samples))
             for done in [pool.submit(add, part, score) for part, score in zip(parts, scores)]:
@@ -141,9 +143,19 @@ def _add_batch(shared: Results, tasks: Collection[str], batch: EvalBatch, counts
     score.add(part.outputs(shared, tasks), batch.samples, counts)
 
 
+def device_of(net: nn.Module) -> torch.device:
+    """Where its parameters are."""
+    return next(net.parameters()).device
+
+
 @contextmanager
-def _one_thread_each() -> Iterator[ThreadPoolExecutor]:
-    """As many workers as torch has threads, one thread each: points side by side leave no core idle, layers split in two do."""
+def _workers(device: torch.device) -> Iterator[ThreadPoolExecutor]:
+    """On the CPU as many workers as torch has threads, one thread each: points side by side leave no core idle, layers split in two
+    do. A GPU runs one point after another."""
+    if device.type != "cpu":
+        with ThreadPoolExecutor(1) as pool:
+            yield pool
+        return
     threads = torch.get_num_threads()
     try:
         with ThreadPoolExecutor(threads, initializer=lambda: torch.set_num_threads(1)) as pool:
@@ -165,7 +177,7 @@ def _batches(config: ExperimentConfig, limit: int | None,
 
 
 def _shared_results(program: Program, parts: Collection[PartialProgram], tasks: Collection[str], images: Tensor) -> Results:
-    """The original's feature maps that some part reads, for the outputs of `tasks`."""
+    """The original's feature maps that some part reads, for the outputs of `tasks`. images: (N, 3, H, W) uint8 on its device."""
     read = set().union(*(part.reads(tasks) for part in parts))
     inputs = normalize_image(images).contiguous(memory_format=torch.channels_last)
     calls = needed_calls(program, {"": {name: name for name in read}})

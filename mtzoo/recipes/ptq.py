@@ -7,6 +7,7 @@ from typing import Literal
 
 from mtzoo.console import PlainConsole
 from mtzoo.engine.calibration import Batches, calibration_images
+from mtzoo.engine.device import single_device
 from mtzoo.engine.distributed import run_console
 from mtzoo.engine.ptq import PtqInputs, fold_all, left_inexact, load_float_network
 from mtzoo.errors import UserError
@@ -27,7 +28,7 @@ from mtzoo.settings.post_training import Corrections
 def quantize(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str | Path | None = None, *,
              calib_images: int | None = None, equalize: str = Corrections().equalize, bias_correction: bool = False,
              max_drop: float | None = None, fallback: Literal["float", "16bit"] = "float", limit: int | None = None,
-             threads: int | None = 2, console: PlainConsole | None = None) -> Compressed:
+             threads: int | None = 2, ctx: str | None = None, console: PlainConsole | None = None) -> Compressed:
     """Quantize a float checkpoint without training (PTQ), and export, verify, evaluate and compare the result.
 
     Args:
@@ -43,6 +44,8 @@ def quantize(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
         fallback: What these parts become: `"float"`, or `"16bit"`.
         limit: Evaluate on the first N images of each validation folder. None: on all.
         threads: The CPU threads of the latency measurement. None: latency is not measured.
+        ctx: The device that evaluates the float network: `"cpu"`, `"0"`, or `"auto"` (a GPU if there is one). Default:
+            `env.default_ctx`. The quantized network is calibrated and runs on the CPU.
         console: Where progress and tables are printed. Default: stdout.
 
     Returns:
@@ -55,9 +58,10 @@ def quantize(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
     check_drop(max_drop, "0.5")
     path, console = find_checkpoint(checkpoint), console or run_console()
     config = config_for(path, config)
+    device = single_device(ctx or config.env.default_ctx)
     out = default_folder(config, "ptq") if out is None else Path(out)
     with new_folder(out, "--out", KEPT_FILES) as place:
-        workspace = Workspace(adopt_checkpoint(config, path, console), out, limit, threads, console, place)
+        workspace = Workspace(adopt_checkpoint(config, path, console), out, limit, threads, console, place, device)
         return quantize_into(workspace, path, calib_images, Corrections(equalize, bias_correction), max_drop, fallback)
 
 

@@ -50,6 +50,6 @@ def quant(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str
                       console=console, ctx=ctx, resume=resume, eval_limit=limit)
     if not is_main():
         return None
-    workspace = Workspace(config, out, limit, threads, console)
+    workspace = Workspace(config, out, limit, threads, console, device=trained.device)
     base = measure_base(workspace, net, fold_all(net, config))
     return export_quantized(workspace, base, "quant", trained.net, config)

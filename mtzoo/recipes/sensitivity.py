@@ -26,6 +26,7 @@ from mtzoo.engine.channel_sensitivity_table import (
     new_table,
     sensitivity_rows,
 )
+from mtzoo.engine.device import single_device
 from mtzoo.engine.distributed import run_console
 from mtzoo.engine.pruning import importance_scores
 from mtzoo.engine.ptq import fold_all, load_float_network
@@ -64,7 +65,7 @@ class SensitivityResult:
 @follows_console
 def measure_sensitivity(checkpoint: CheckpointLike, config: ConfigLike | None = None, *, out: str | Path,
                         ratios: Sequence[float] = RATIOS, limit: int | None = None, importance: str = TAYLOR, align: int = ALIGN,
-                        compare_scratch: int = 0, console: PlainConsole | None = None) -> SensitivityResult:
+                        compare_scratch: int = 0, ctx: str | None = None, console: PlainConsole | None = None) -> SensitivityResult:
     """Measure how many points each task loses if a single channel group of a float checkpoint gets narrower.
 
     Args:
@@ -76,6 +77,7 @@ def measure_sensitivity(checkpoint: CheckpointLike, config: ConfigLike | None = 
         importance: The order in which channels are removed, as in `Pruning`.
         align: The widths that layers keep, as in `Pruning`.
         compare_scratch: Measure this many points from scratch, too, and compare.
+        ctx: The device that evaluates: `"cpu"`, `"0"`, or `"auto"` (a GPU if there is one). Default: `env.default_ctx`.
         console: Where progress and tables are printed. Default: stdout.
 
     Raises:
@@ -85,6 +87,7 @@ def measure_sensitivity(checkpoint: CheckpointLike, config: ConfigLike | None = 
     check_ratios(out, ratios)
     Pruning(None, importance=importance, align=align)  # checks both
     config = adopt_checkpoint(config_for(path, config), path, console)
+    device = single_device(ctx or config.env.default_ctx)
     say_folders(config, console, "val")
     net = load_float_network(config, path)
     origin = Origin.of(config, path, importance, align, limit)
@@ -94,7 +97,7 @@ def measure_sensitivity(checkpoint: CheckpointLike, config: ConfigLike | None = 
     points = points_of(list(groups.values()), ratios)
     if all(groups[point.group].kind == "block" for point in points):
         raise UserError(f"--ratios {','.join(map(str, ratios))}, --align {align}: no group can lose that little; give larger ratios")
-    folded = fold_all(net, config)
+    folded = fold_all(net, config).to(device)
     table = held or new_table(origin, measure_original(config, folded, limit))
     seconds = measure(config, folded, groups, points, table, out, console)
     console.print(sensitivity_rows(table))

@@ -33,6 +33,7 @@ from mtzoo.settings.post_training import Corrections
 VERIFY_IMAGES = 8
 ORIGINAL = "original, int8"
 BENCH_RUNS = 30
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Workspace:
     """The folder of results, and how they are measured.
 
     config: that of the base; limit: images of each validation folder; threads: those of the latency measurement, None without one;
-    place: that of `new_folder`, where results lie until all of them are there, None for `out`.
+    place: that of `new_folder`, where results lie until all of them are there, None for `out`; device: evaluates torch networks.
     """
 
     config: ExperimentConfig
@@ -49,6 +50,7 @@ class Workspace:
     threads: int | None
     console: PlainConsole
     place: Path | None = None
+    device: torch.device = CPU
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -62,8 +64,12 @@ class Workspace:
         self.console.print(text)
 
     def evaluate_network(self, net: nn.Module) -> dict[str, float]:
-        """Metrics of a torch network."""
-        return evaluate_shown("evaluating", network_predictor(net, self.config, torch.device("cpu")), self.config, limit=self.limit)
+        """Metrics of a torch network, which is on the CPU before and afterwards."""
+        try:
+            predict = network_predictor(net.to(self.device), self.config, self.device)
+            return evaluate_shown("evaluating", predict, self.config, limit=self.limit)
+        finally:
+            net.cpu()
 
     def evaluate_file(self, path: Path) -> dict[str, float]:
         """Metrics of a deploy model, with its own post-processing."""

@@ -141,11 +141,12 @@ def test_a_gpu_that_is_not_there_is_told_before_anything_is_started(torchrun, mo
         called("0,1")
 
 
-@pytest.mark.parametrize("command", [["prune", "--config", "x", "--model-path", "y"], ["compress", "--config", "x"]])
+@pytest.mark.parametrize("command", [["prune", "--config", "x", "--model-path", "y"], ["compress", "--config", "x"],
+                                     ["ptq", "--config", "x"], ["sensitivity", "--config", "x", "--model-path", "y"]])
 def test_verbs_of_one_process_take_one_device(command, tmp_path, capsys):
     (tmp_path / "y").touch()
     command = [str(tmp_path / "y") if arg == "y" else arg for arg in command]
-    assert main([*command, "--retraining-iters", "1", "--ctx", "cpu:2"]) == 2
+    assert main([*command, "--ctx", "cpu:2"]) == 2
     assert capsys.readouterr().err == ("error: --ctx cpu:2: names several devices, and this command works on one; name one, e.g. "
                                        "--ctx cpu\n")
 

@@ -71,10 +71,11 @@ def parser():
     return parser
 
 
-@pytest.mark.parametrize("typed", [["a", "--limit", "3"], ["--limit", "3", "a"], ["--config", "a", "--limit", "3"],
-                                   ["--cfg=a", "--limit", "3"]])
-def test_the_subject_needs_no_name(parser, typed):
-    assert vars(parser.parse_args(typed)) == {"config": "a", "limit": 3, "quiet": False}
+@pytest.mark.parametrize(("typed", "given"), [
+    (["a", "--limit", "3"], {"--limit"}), (["--limit", "3", "a"], {"--limit"}),
+    (["--config", "a", "--limit", "3"], {"--config", "--limit"}), (["--cfg=a", "--limit", "3"], {"--config", "--limit"})])
+def test_the_subject_needs_no_name(parser, typed, given):
+    assert vars(parser.parse_args(typed)) == {"config": "a", "limit": 3, "quiet": False, "given": given}
 
 
 @pytest.mark.parametrize(("typed", "said"), [

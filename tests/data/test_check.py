@@ -1,3 +1,4 @@
+import json
 import os
 
 import cv2
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtzoo.data.check import check_sources
+from mtzoo.data.check import check_sources, images_of_both
 
 
 def test_good_data_has_no_fault(tiny):
@@ -117,3 +118,23 @@ def test_labels_made_on_the_unturned_image_are_told(tiny, kind):
     assert str(fault) == {
         "boxes": f"{tiny.root}/images/a.png: the image is 48x64, its annotations say 64x48{turned}; fix one of them",
         "masks": f"{tiny.root}/masks/a.png: the mask is 64x48, its image 48x64{turned}; make them equal"}[kind]
+
+
+def test_images_of_both_train_and_val_are_counted_by_task(tiny, tmp_path):
+    """A link to an image of train is that image. d.png, which only masks label, is none of the boxes' train."""
+    images, masks = tmp_path / "val" / "images", tmp_path / "val" / "masks"
+    images.mkdir(parents=True)
+    masks.mkdir()
+    for name in ("d.png", "new.png"):
+        cv2.imwrite(str(masks / name), np.zeros((48, 64), np.uint8))
+    cv2.imwrite(str(images / "new.png"), np.zeros((48, 64, 3), np.uint8))
+    (images / "d.png").symlink_to(tiny.root / "images" / "d.png")
+    boxes = tmp_path / "val" / "boxes.json"
+    boxes.write_text(json.dumps({"images": [{"id": 0, "file_name": "d.png", "width": 64, "height": 48}], "annotations": [],
+                                 "categories": [{"id": 1, "name": "car"}]}))
+    of_val = {"images": str(images), "follow_links": True}
+    val = check_sources([tiny.masks_task(masks=str(masks), **of_val), tiny.boxes_task(annotations=str(boxes), **of_val)])
+    assert val.faults == []
+    assert images_of_both(check_sources([tiny.masks_task(), tiny.boxes_task()]), val) == [
+        f"task 'seg': 1 of the 2 images of val are images of train, too, e.g. {images}/d.png: validation on them flatters; give val "
+        "images of its own"]

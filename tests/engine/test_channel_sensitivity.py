@@ -1,4 +1,6 @@
 import math
+import threading
+from copy import deepcopy
 
 import pytest
 import torch
@@ -6,6 +8,7 @@ import torch
 from mtzoo.compression import channel_groups, weight_scores
 from mtzoo.engine.channel_sensitivity import (
     Point,
+    Score,
     measure_from_scratch,
     measure_original,
     measure_points,
@@ -22,6 +25,7 @@ from mtzoo.engine.channel_sensitivity_table import (
 from mtzoo.engine.ptq import fold_all
 from mtzoo.errors import UserError
 from mtzoo.graph import read_program
+from mtzoo.structures import flatten_outputs
 from tests.cli.ptq_helpers import write_checkpoint, write_own_masks
 from tests.tiny import tiny_config, write_images
 
@@ -57,6 +61,23 @@ def test_equal_to_evaluating_each_pruned_network_by_itself(world):
     limited = measure_points(config, folded, groups, chosen[:1], original, limit=4)
     alone = measure_from_scratch(config, folded, groups, chosen[0], 4)
     assert limited[chosen[0]] == pytest.approx(alone, abs=A_FEW_PIXELS, nan_ok=True)
+
+
+def test_another_device_runs_the_points_one_after_another(world, monkeypatch):
+    """The meta device computes shapes alone; images or layers left on the CPU would be an error there as on a GPU."""
+    config, folded, groups = world
+    devices, threads = set(), set()
+
+    def look(score, outputs, samples, counts):
+        devices.update(value.device.type for value in flatten_outputs(outputs).values())
+        threads.add(threading.get_ident())
+
+    monkeypatch.setattr(Score, "add", look)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    points = points_of(list(groups.values()), [0.5])[::6]
+    assert measure_points(config, deepcopy(folded).to("meta"), groups, points, {}).keys() == set(points)
+    assert devices == {"meta"}
+    assert len(threads) == 1
 
 
 def test_points_are_what_a_ratio_lets_go(world):

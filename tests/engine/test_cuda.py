@@ -10,11 +10,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import mtzoo
 from mtzoo.cli.main import main
+from mtzoo.console import PlainConsole
 from mtzoo.layers import normalize_image
 from mtzoo.ops.exact import EXACT_LIMIT
 from mtzoo.ops.precision import exact_float32
 from mtzoo.quantization import calibrate, convert, fold_bn, freeze, prepare
+from tests.cli.ptq_helpers import write_project
+from tests.engine.test_channel_sensitivity import A_FEW_PIXELS
 from tests.engine.test_sync_bn import images as bn_images
 from tests.engine.test_sync_bn import one_step, small_net
 from tests.quantization.conftest import net, x  # noqa: F401 the fixtures
@@ -95,3 +99,14 @@ def test_a_whole_training_ends_in_the_same_integers_everywhere(tmp_path, capsys)
     path = write_config(tmp_path / "config.py", config_values(write_images(tmp_path)))
     assert main(["quant-train", "--config", str(path), "--out", str(tmp_path / "run"), "--ctx", "0"]) == 0
     assert "differing: {'integer': 0, 'onnxruntime': 0, 'openvino': 0}" in capsys.readouterr().out
+
+
+def test_sensitivity_measures_what_it_measures_on_a_cpu(tmp_path):
+    root = write_project(tmp_path / "data", own_masks=True)
+    options = {"ratios": [0.5], "limit": 2, "importance": "l1", "align": 4, "console": PlainConsole(quiet=True)}
+    on_cpu, on_gpu = (mtzoo.measure_sensitivity(root / "float.pt", out=tmp_path / f"{ctx}.json", ctx=ctx, **options).table
+                      for ctx in ("cpu", "0"))
+    assert on_gpu.original == pytest.approx(on_cpu.original, abs=A_FEW_PIXELS, nan_ok=True)
+    for one, other in zip(on_gpu.points, on_cpu.points, strict=True):
+        assert (one.group, one.count) == (other.group, other.count)
+        assert one.metrics["seg"] == pytest.approx(other.metrics["seg"], abs=A_FEW_PIXELS)

@@ -28,6 +28,7 @@ def test_a_checkpoint_alone_is_enough_also_after_an_interrupt(project, tmp_path,
 
 @pytest.mark.parametrize(("options", "said"), [
     ({"max_drop": -1.0}, "--max-drop -1.0"), ({"config": "gone"}, "config 'gone'"), ({"equalize": "much"}, "much"),
+    ({"ctx": "0,1"}, "--ctx 0,1: names several devices"),
 ])
 def test_options_that_cannot_be_are_told(project, tmp_path, quiet, options, said):
     with pytest.raises(mtzoo.UserError, match=said):

@@ -6,8 +6,10 @@ annotation that is wrong becomes an ignore region, and is told; where nobody kno
 """
 
 import mmap
-from collections import defaultdict
-from collections.abc import Sequence
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mtzoo.data.coco import CocoImage, load_coco
@@ -15,8 +17,9 @@ from mtzoo.data.convert.classes import plain_name
 from mtzoo.data.convert.layout import ALL, existing
 from mtzoo.data.convert.listing import TEST, Listing, split_of
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, Places, Remark, SourceSet, Vocabulary
+from mtzoo.data.convert.stale_paths import found_below, path_parts, stale
 from mtzoo.data.images import image_size_problem, upright_hw
-from mtzoo.data.names import name_problem, posix_name
+from mtzoo.data.names import is_absolute
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError
 
@@ -49,7 +52,7 @@ def open_coco(places: Places) -> SourceSet:
     categories: dict[str, None] = {}
     remarks: list[Remark] = []
     for split, (path, images) in files.items():
-        coco = load_coco(path)
+        coco = load_coco(path, absolute_names=True)
         used = {category for image in coco.images.values() for category, *_ in image.boxes}
         categories |= {name: None for number, name in coco.categories.items() if number in used or plain_name(name) != "background"}
         lost = {unread.line for image in coco.images.values() for unread in image.unread}
@@ -59,7 +62,7 @@ def open_coco(places: Places) -> SourceSet:
             _check_images(images, path, names)
         folder = images or _images_of(path, places.src, names)
         splits[split] = [Entry.of(_read, folder / image.file, image, coco.categories, str(path))
-                         for image in coco.images.values()]
+                         for image in _lying_in(folder, coco.images.values(), path, remarks)]
     whole = splits if "train" in splits else {ALL: next(iter(splits.values()))}
     return SourceSet(whole, Vocabulary(labelled=tuple(categories)), remarks, roads_only=all(name in categories for name in HOUSEHOLD))
 
@@ -108,25 +111,51 @@ def _find(src: Path, names: tuple[str, ...]) -> tuple[Path, Path] | None:
 
 def _images_of(path: Path, src: Path, files: list[str]) -> Path:
     """The folder that an annotation file's names are relative to: beside the file, or any in `src`, the nearest first."""
-    first = next((posix_name(file) for file in files if not name_problem(file)), None)
-    if first is None:
+    if not files:
         raise UserError(f"{path}: no image in it; give a COCO annotation file with images")
-    for name in IMAGE_FOLDERS:
-        if (path.parent / name / first).is_file():
-            return path.parent / name
-    depth = len(Path(first).parts)
-    images = [image for image in Listing(src).images if image.as_posix().endswith(first) and image.parts[-depth:] == Path(first).parts]
-    folders = {src.joinpath(*image.parts[:-depth]) for image in images}
-    if not folders:
-        raise UserError(f"{path}: no image {first} anywhere in {src}; name the folder of the images with --images DIR")
-    nearest = sorted(folders, key=lambda folder: (-len([1 for a, b in zip(folder.parts, path.parts) if a == b]), str(folder)))
-    held = [folder for folder in nearest if all((folder / posix_name(file)).is_file() for file in files)]
-    return (held or nearest)[0]
+    first = next((file for file in files if not is_absolute(file)), files[0])
+    parts = tuple(path_parts(first))
+    listed = Listing(src).images
+    for end in [parts[k:] for k in range(len(parts) if is_absolute(first) else 1)]:
+        for name in IMAGE_FOLDERS:
+            if path.parent.joinpath(name, *end).is_file():
+                return path.parent / name
+        folders = {src.joinpath(*image.parts[:-len(end)]) for image in listed if image.parts[-len(end):] == end}
+        if folders:
+            nearest = sorted(folders, key=lambda folder: (-len([1 for a, b in zip(folder.parts, path.parts) if a == b]), str(folder)))
+            return next((folder for folder in nearest if all(_name_in(folder, file) for file in files)), nearest[0])
+    raise UserError(f"{path}: no image {first} anywhere in {src}; name the folder of the images with --images DIR")
+
+
+def _name_in(folder: Path, file: str) -> str | None:
+    """The image's name relative to a folder, of an absolute one the longest end that is there; None if there is no such file."""
+    found = found_below(path_parts(file), (folder,), least=1) if is_absolute(file) else folder / file
+    return found.relative_to(folder).as_posix() if found is not None and os.path.isfile(found) else None
+
+
+def _lying_in(folder: Path, images: Iterable[CocoImage], where: Path, remarks: list[Remark]) -> Iterator[CocoImage]:
+    """The images with their names relative to the folder. Absolute names are those of the machine where the file was made: what they
+    have become is told in `remarks`. An image of such a name that is not there, or that other names lead to as well, is left out."""
+    images = list(images)
+    names = {image.file: _name_in(folder, image.file) if is_absolute(image.file) else image.file for image in images}
+    taken = Counter(names.values())
+    for image in images:
+        name = names[image.file]
+        if name == image.file:
+            yield image
+        elif name is None:
+            remarks.append(Remark("", "listed image that is not there", f"{where}: '{image.file}': no such image in {folder}"))
+        elif taken[name] > 1:
+            remarks.append(Remark("", "several names of one image", f"{where}: '{image.file}': of its folders {folder} has none, and "
+                                  f"{name} there may be that of another entry; put the images into these folders"))
+        else:
+            remarks.append(stale(str(where), image.file, folder / name))
+            yield replace(image, file=name)
 
 
 def _check_images(folder: Path, path: Path, files: Sequence[str]) -> None:
     """Raises UserError if the folder that the user names holds none of the file's images, but one in it or around it does."""
-    names = [posix_name(file) for file in files if not name_problem(file)]
+    names = [file for file in files if not is_absolute(file)]
     if not names or any((folder / name).is_file() for name in names):
         return
     tail = Path(names[0]).parts

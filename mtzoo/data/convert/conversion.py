@@ -25,6 +25,7 @@ from mtzoo.data.convert.records import Entry, Format, Places, Remark, SourceSet,
 from mtzoo.data.convert.summary import Summary, Written
 from mtzoo.data.convert.translation import Options, Translation, check_names, check_targets
 from mtzoo.data.images import probe, read_bytes
+from mtzoo.data.shared_images import shared_images
 from mtzoo.data.synthetic.labels import CATEGORIES
 from mtzoo.errors import UserError, cut, listed
 from mtzoo.structures import IGNORE
@@ -53,7 +54,7 @@ def convert(form: Format, places: Places, out: Path, options: Options, on_progre
     translate = Translation(opened.vocabulary, options, opened.roads_only)
     _check_strange(opened.vocabulary, translate, src)
     check_targets(options, opened.vocabulary, translate.for_tasks)
-    if opened.vocabulary.labelled is not None:
+    if not opened.vocabulary.tagged:
         check_names(options, translate.seen, src)
     summary = Summary(divided=not opened.splits.get("val"), classes=translate.classes,
                       notes=[*opened.notes, *_shared_images(splits)])
@@ -102,13 +103,8 @@ def _split(opened: SourceSet, options: Options, remarks: Sequence[Remark], src: 
 
 def _shared_images(splits: Mapping[str, Sequence[Entry]]) -> list[str]:
     """A note if images of val are images of train, too."""
-    train = {entry.path for entry in splits["train"]}
-    shared = [entry.path for entry in splits["val"] if entry.path in train]
-    if not shared:
-        return []
-    count = f"{len(shared)} of the {numbered(len(splits['val']), 'image')} of val"
-    return [f"{count} are images of train, too, e.g. {shared[0]}: validation on them flatters; give val images of its own, or take val "
-            "out of the set's description: then the last images become val (--val-share)"]
+    told = shared_images(*([entry.path for entry in splits[split]] for split in ("train", "val")))
+    return [f"{told}, or take val out of the set's description: then the last images become val (--val-share)"] if told else []
 
 
 @dataclass(frozen=True)

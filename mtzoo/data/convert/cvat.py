@@ -33,7 +33,8 @@ from mtzoo.structures import MAX_PIXELS
 
 LAYOUT = "one XML of \"CVAT for images 1.1\" or \"CVAT for video 1.1\" (annotations.xml), and the images it names, or the frames"
 CORNERS = ("xtl", "ytl", "xbr", "ybr")
-OUTLINED = ("polygon", "ellipse", "mask")
+KINDS = {"box": "rectangle", "ellipse": "polygon", "polyline": "linestrip", "points": "point"}
+"""Their tag -> our kind of shape, where the two differ."""
 FRAME = re.compile(r"(\d+)$")
 
 
@@ -56,12 +57,14 @@ def open_cvat(places: Places) -> SourceSet:
         labelled[finder.find(image.get("name") or "", where)] = image, where
     frames, remarks = _frames(root, listing, path)
     labelled |= frames
-    names = painted_names(shape.get("label") or "" for image, _ in labelled.values() for shape in image if shape.tag in OUTLINED)
+    named = {(KINDS.get(shape.tag, shape.tag), shape.get("label") or "") for image, _ in labelled.values() for shape in image
+             if shape.get("outside") != "1"}
+    names = painted_names(named)
     remarks += unlabelled_remarks(listing.images, labelled, "image that the XML does not name")
     splits, more = by_split(sorted(labelled))
     entries = {split: [Entry.of(_read, places.src / file, file.as_posix(), *labelled[file], names) for file in files]
                for split, files in splits.items()}
-    return SourceSet(entries, shapes_vocabulary(names), [*remarks, *more])
+    return SourceSet(entries, shapes_vocabulary(named), [*remarks, *more])
 
 
 def _frames(root: Element, listing: Listing, path: Path) -> tuple[dict[Path, tuple[Element, str]], list[Remark]]:
@@ -150,8 +153,8 @@ def _shape(shape: Element, label: str, where: str) -> Shape:
     if shape.tag == "mask":
         return _mask(shape, label, where)
     if shape.tag in ("polygon", "polyline"):
-        return Shape(label, {"polyline": "linestrip"}.get(shape.tag, shape.tag), _points(shape.get("points") or "", where), where)
-    return Shape(label, {"points": "point"}.get(shape.tag, shape.tag), [], where)
+        return Shape(label, KINDS.get(shape.tag, shape.tag), _points(shape.get("points") or "", where), where)
+    return Shape(label, KINDS.get(shape.tag, shape.tag), [], where)
 
 
 def _mask(shape: Element, label: str, where: str) -> Shape:

@@ -29,7 +29,7 @@ from mtzoo.data.convert.shapes import (
 from mtzoo.data.images import IMAGE_SUFFIXES
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.data.tag_names import TASK, is_task
-from mtzoo.errors import UserError
+from mtzoo.errors import UserError, shown
 from mtzoo.structures import MAX_PIXELS
 
 LAYOUT = "one JSON or JSON-MIN export of Label Studio, and the images it names"
@@ -90,12 +90,13 @@ def open_label_studio(places: Places) -> SourceSet:
             if file in rows:
                 remarks.append(Remark("", REPLACED, f"{rows[file].where}: {row.where} is of the same image, and counts"))
             rows[file] = row
-    names = painted_names(label for row in rows.values() for label in _painted_labels(row))
+    named = {shape for row in rows.values() for shape in _named(row)}
+    names = painted_names(named)
     remarks += unlabelled_remarks(listing.images, rows, "image without an annotation")
     splits, more = by_split(sorted(rows))
     entries = {split: [Entry.of(_read, places.src / file, file.as_posix(), rows[file], names) for file in files]
                for split, files in splits.items()}
-    return SourceSet(entries, shapes_vocabulary(names), [*remarks, *more])
+    return SourceSet(entries, shapes_vocabulary(named), [*remarks, *more])
 
 
 def _row(task: Any, where: str, remarks: list[Remark]) -> _Row | None:
@@ -143,6 +144,7 @@ def _image_name(data: Mapping[str, Any], where: str) -> str:
 
 
 def _read(path: Path, name: str, row: _Row, names: tuple[str, ...]) -> LabelledImage:
+    _check_view(row)
     sized = [(r["original_height"], r.get("original_width")) for r in row.results if r.get("original_height")]
     regions = _regions(row)
     shapes = [_shape(region) for region in regions.values()]
@@ -150,6 +152,15 @@ def _read(path: Path, name: str, row: _Row, names: tuple[str, ...]) -> LabelledI
     found.remarks += _unread(row, regions)
     add_tags(found, _choices(row, regions), row.where)
     return found
+
+
+def _check_view(row: _Row) -> None:
+    """Raises UserError for a region drawn on a turned image: whether its coordinates are those of the image differs from version to
+    version of Label Studio."""
+    for number, result in enumerate(row.results):
+        if turn := result.get("image_rotation"):
+            raise UserError(f"{row.where}: result[{number}]: image_rotation is {shown(turn)}: drawn on a turned image, so that its "
+                            "place is not known; turn the image file itself and label it anew")
 
 
 def _regions(row: _Row) -> dict[object, _Region]:
@@ -166,10 +177,10 @@ def _regions(row: _Row) -> dict[object, _Region]:
     return found
 
 
-def _painted_labels(row: _Row) -> set[str]:
-    """Labels that paint masks; none of a row that cannot be read, which is told with its image."""
+def _named(row: _Row) -> set[tuple[str, str]]:
+    """(kind, label) of its regions; none of a row that cannot be read, which is told with its image."""
     try:
-        return {_label_of(region) for region in _regions(row).values() if _kind(region) in ("mask", "polygon", "ellipse")}
+        return {("polygon" if _kind(region) == "ellipse" else _kind(region), _label_of(region)) for region in _regions(row).values()}
     except UserError:
         return set()
 

@@ -18,7 +18,6 @@ from mtzoo.data.convert.image_labels import add_tags
 from mtzoo.data.convert.layout import ALL, existing, inside, member, points, read_labels
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, published
 from mtzoo.data.convert.shapes import (
-    PAINTED,
     Shape,
     ellipse,
     mask_shape,
@@ -38,7 +37,8 @@ KINDS = {"circle": "polygon", "oriented_rectangle": "rectangle"}
 def open_labelme(src: Path) -> SourceSet:
     """Raises UserError if there is no JSON."""
     paths = sorted(src.rglob("*.json"))
-    names = painted_names(label for path in paths for label in _painted_labels(path))
+    named = {shape for path in paths for shape in _named(path)}
+    names = painted_names(named)
     splits: dict[str, list[Entry]] = {}
     for path in paths:
         top = path.relative_to(src).parts[0]
@@ -48,14 +48,14 @@ def open_labelme(src: Path) -> SourceSet:
         raise UserError(f"{src}: no JSON in it; --data must contain {LAYOUT}")
     if ALL in splits and len(splits) > 1:
         splits = {ALL: [entry for entries in splits.values() for entry in entries]}
-    return SourceSet(splits, shapes_vocabulary(names))
+    return SourceSet(splits, shapes_vocabulary(named))
 
 
-def _painted_labels(path: Path) -> set[str]:
-    """Labels of a file's polygons and masks; none of a file that cannot be read, which is told with its image."""
+def _named(path: Path) -> set[tuple[str, str]]:
+    """(kind, label) of a file's shapes; none of a file that cannot be read, which is told with its image."""
     try:
         shapes = member(read_labels(path), "shapes", list, str(path))
-        return {member(shape, "label", str, str(path)) for shape in shapes if _kind(shape) in PAINTED}
+        return {(_kind(shape), member(shape, "label", str, str(path))) for shape in shapes}
     except UserError:
         return set()
 

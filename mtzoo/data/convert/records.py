@@ -149,22 +149,24 @@ class Vocabulary:
     """What a format calls things, and which class of the six tasks each of them is.
 
     boxes: own category -> class of a detection task, or "ignore"; a category that is not here keeps its name.
-    labelled: the own categories that are labelled in every image; None: those that occur (a format of free names).
+    labelled: the own categories that are labelled in every image; of a format of free names those that occur.
     masks: kind -> {own class, in the order of its ids: class of the tasks, or "ignore"}.
     strange: own categories that the format does not have; the user has to say what they are.
     image_classes: task -> classes of whole images that occur.
+    tagged: images may have further classes, which are known when their labels are read.
     """
 
     boxes: Mapping[str, str] = field(default_factory=dict)
-    labelled: tuple[str, ...] | None = ()
+    labelled: tuple[str, ...] = ()
     masks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     strange: Mapping[str, Strange] = field(default_factory=dict)
     image_classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tagged: bool = False
 
     @property
     def boxed(self) -> bool:
         """Whether the format has boxes."""
-        return self.labelled is None or bool(self.labelled)
+        return bool(self.labelled)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ class a lane mask. A surface, such as a road, has no box.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from mtzoo.data.convert.drawing import Points, bounding_box, draw_pixels, draw_p
 from mtzoo.data.convert.records import LabelledImage, Remark, Vocabulary
 from mtzoo.data.convert.surfaces import BACKGROUND, is_boxed, painted_classes
 from mtzoo.data.images import upright_hw
+from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError
 from mtzoo.structures import IGNORE
 
@@ -69,17 +70,25 @@ def rotated(corners: Points, center: tuple[float, float], degrees: float) -> lis
     return [(center[0] + x * cos - y * sin, center[1] + x * sin + y * cos) for x, y in relative]
 
 
-def painted_names(labels: Iterable[str]) -> tuple[str, ...]:
-    """The classes of the seg masks in the order of their ids: the background first. labels: of all polygons and masks of the set."""
-    names = (BACKGROUND, *sorted(set(labels) - {BACKGROUND}))
+Named = Collection[tuple[str, str]]
+"""(kind, label) of all shapes of a set."""
+
+
+def painted_names(shapes: Named) -> tuple[str, ...]:
+    """The classes of the seg masks in the order of their ids: the background first."""
+    names = (BACKGROUND, *sorted({label for kind, label in shapes if kind in PAINTED} - {BACKGROUND}))
     if len(names) > IGNORE:
         raise UserError(f"{len(names) - 1} names of polygons and masks; a PNG mask holds at most {IGNORE - 1} and the background")
     return names
 
 
-def shapes_vocabulary(names: Sequence[str]) -> Vocabulary:
-    """Of a set whose seg masks have the classes `names`, see `painted_names`."""
-    return Vocabulary(labelled=None, masks={"seg": painted_classes(names), "lane": {name: name for name in LANES}})
+def shapes_vocabulary(shapes: Named) -> Vocabulary:
+    """The set's objects, the classes of its seg masks, see `painted_names`, and of its lane masks, if there is a lane."""
+    objects = {label for kind, label in shapes if kind in (*PAINTED, "rectangle") and is_boxed(label)} - {IGNORE_CATEGORY}
+    masks = {"seg": painted_classes(painted_names(shapes))}
+    if any(kind in LINES and plain_name(label) in LANE_NAMES for kind, label in shapes):
+        masks["lane"] = {name: name for name in LANES}
+    return Vocabulary(labelled=tuple(sorted(objects)), masks=masks, tagged=True)
 
 
 def shapes_image(image: Path, name: str, shapes: Sequence[Shape], names: Sequence[str], told: tuple[int, int] | None,

@@ -56,13 +56,13 @@ class Translation:
     def __init__(self, vocabulary: Vocabulary, options: Options, roads_only: bool) -> None:
         self.vocabulary, self.options = vocabulary, options
         self.parts = {part: name for name, parts in options.union.items() for part in parts}
-        known = [name for name in vocabulary.labelled or () if name not in self.parts]
+        known = [name for name in vocabulary.labelled if name not in self.parts]
         self.labelled = tuple(dict.fromkeys([*known, *options.union]))
         self.classes: Literal["tasks", "own"] = self._classes()
         self.for_tasks = self.classes == "tasks"
         self.roads_only = roads_only and self.for_tasks
         self.tables = {kind: self._table(kind) for kind in vocabulary.masks}
-        self.seen: set[str] = {*(vocabulary.labelled or ()), *options.union, *(n for own in vocabulary.masks.values() for n in own),
+        self.seen: set[str] = {*vocabulary.labelled, *options.union, *(n for own in vocabulary.masks.values() for n in own),
                                *(n for own in vocabulary.image_classes.values() for n in own)}
 
     def _classes(self) -> Literal["tasks", "own"]:
@@ -71,7 +71,7 @@ class Translation:
         self.for_tasks = True  # asked by `category`
         boxed = any(self.category(name) in CATEGORIES for name in self.labelled)
         masked = (self._target(kind, name) != IGNORE_CATEGORY for kind, own in self.vocabulary.masks.items() for name in own)
-        return "tasks" if boxed or any(masked) or self.vocabulary.labelled is None else "own"
+        return "tasks" if boxed or any(masked) else "own"
 
     def category(self, name: str) -> str:
         """What an own category is called in the converted set."""
@@ -79,7 +79,7 @@ class Translation:
             return self.options.rename[name]
         if not self.for_tasks:
             return IGNORE_CATEGORY if common_class(name) == IGNORE_CATEGORY else name
-        free = self.vocabulary.labelled is None or not self.vocabulary.boxes or name in self.options.union
+        free = not self.vocabulary.boxes or name in self.options.union
         return self.vocabulary.boxes.get(name) or (common_class(name) if free else None) or name
 
     def _target(self, kind: str, name: str) -> str:
@@ -161,6 +161,6 @@ def check_targets(options: Options, vocabulary: Vocabulary, for_tasks: bool) -> 
         if nearest is not None:
             raise UserError(f"--rename {old}={new}: '{new}' is no class of the six tasks; did you mean '{nearest}'? --classes own "
                             "keeps all names as they are")
-        if kinds and old not in (vocabulary.labelled or ()):
+        if kinds and old not in vocabulary.labelled:
             raise UserError(f"--rename {old}={new}: '{new}' is no class of the masks; known: {listed(set(known) - set(CATEGORIES))}; "
                             "--classes own keeps all names as they are")

@@ -11,6 +11,7 @@ from mtzoo.data.convert.records import SWAPPED, Entry, Format, LabelledImage, Re
 from mtzoo.data.convert.safe_xml import read_xml, text_of
 from mtzoo.data.images import upright_hw
 from mtzoo.data.masks import no_image
+from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError
 
 LAYOUT = "Annotations/*.xml and JPEGImages/ or images/, with ImageSets/Main/{train,val}.txt if there are"
@@ -23,7 +24,8 @@ def open_voc(src: Path) -> SourceSet:
     folder = find_folder(src, ("JPEGImages", "images"), LAYOUT)
     images = image_stems(folder)
     entries: dict[str, Entry] = {}
-    for path in sorted(annotations.rglob("*.xml")):
+    paths = sorted(annotations.rglob("*.xml"))
+    for path in paths:
         stem = path.relative_to(annotations).with_suffix("").as_posix()
         if stem not in images:
             raise UserError(f"{path}: {no_image(folder, stem, 'XML')}")
@@ -31,7 +33,16 @@ def open_voc(src: Path) -> SourceSet:
     lists = {split: src / "ImageSets" / "Main" / f"{split}.txt" for split in ("train", "val")}
     remarks = [Remark("", "image without an XML", f"{image}: no XML in {annotations}: not labelled")
                for stem, image in images.items() if stem not in entries]
-    return SourceSet(listed_splits(entries, lists), Vocabulary(labelled=None), remarks)
+    names = {name for path in paths for name in _names(path)} - {IGNORE_CATEGORY}
+    return SourceSet(listed_splits(entries, lists), Vocabulary(labelled=tuple(sorted(names))), remarks)
+
+
+def _names(path: Path) -> set[str]:
+    """Those of a file's objects; none of a file that cannot be read, which is told with its image."""
+    try:
+        return {text_of(thing, "name", str(path)) for thing in read_xml(path).iter("object")}
+    except UserError:
+        return set()
 
 
 def _read(image: Path, path: Path, name: str) -> LabelledImage:

@@ -5,14 +5,15 @@ images/{train,val} and labels/{train,val}. An image without a text file shows no
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 from mtzoo.data.convert.layout import ALL, image_stems, inside, read_lines, read_text
 from mtzoo.data.convert.listing import Listing, base_of, by_split, nearest_above
 from mtzoo.data.convert.records import Entry, Format, Places, Remark, SourceSet, Vocabulary
+from mtzoo.data.convert.stale_paths import found_below, path_parts, stale
 from mtzoo.data.convert.surfaces import BACKGROUND, is_boxed, painted_classes
 from mtzoo.data.convert.yolo_labels import (
     background_remarks,
@@ -31,6 +32,7 @@ from mtzoo.data.convert.yolo_names import (
 )
 from mtzoo.data.convert.yolo_rows import read_yolo
 from mtzoo.data.images import IMAGE_SUFFIXES
+from mtzoo.data.names import is_absolute
 from mtzoo.errors import UserError, shown
 from mtzoo.plain_yaml import parse_yaml
 
@@ -167,34 +169,16 @@ def _place(src: Path, root: Path, text: Any, path: Path, remarks: list[Remark]) 
     its last folders are sought below the YAML's folder and `src`. None if they are not there; what is stale is told in `remarks`."""
     if not isinstance(text, str) or not text:
         raise UserError(f"{path}: path {shown(text)} is not text; write a folder of images")
-    home, parts = _parts(text)
+    home, parts = is_absolute(text), path_parts(text)
     while parts and parts[0] == "..":
         parts = parts[1:]
     wanted = inside(root, "/".join(parts), str(path)) if parts else root  # "." is the folder of the YAML
-    found = _found(parts, (root, src), least=1 if home else 2)  # of more than one folder: "images" could be any
+    found = found_below(parts, (root, src), least=1 if home else 2)  # of more than one folder: "images" could be any
     if found is None:
         remarks.append(Remark("", "part of the set that is not there", f"{path}: '{text}': no such folder or list in {src}"))
     elif home or found != wanted:
-        remarks.append(_stale(str(path), text, found))
+        remarks.append(stale(str(path), text, found))
     return found
-
-
-def _parts(text: str) -> tuple[bool, Sequence[str]]:
-    """Whether a path is absolute, of this or another machine, and its parts below the root."""
-    parts = [part for part in PurePosixPath(PureWindowsPath(text).as_posix()).parts if part != "."]
-    home = bool(parts) and (parts[0].startswith("/") or parts[0].endswith((":", ":/")))
-    return home, parts[1:] if home else parts
-
-
-def _found(parts: Sequence[str], folders: Iterable[Path], least: int) -> Path | None:
-    """What is there of a path's last parts, `least` or more of them, the most first, below one of the folders."""
-    ends = [parts[k:] for k in range(max(len(parts) - least + 1, 1))]
-    places = (folder.joinpath(*end) for end in ends for folder in dict.fromkeys(folders))
-    return next((place for place in places if os.path.exists(place)), None)
-
-
-def _stale(where: str, text: str, found: Path) -> Remark:
-    return Remark("", "stale path, found below --data", f"{where}: '{text}' is stale; read as {found}", "mended")
 
 
 def _from_folders(src: Path) -> _Described:
@@ -216,11 +200,11 @@ def _images(src: Path, root: Path, place: Path, remarks: list[Remark]) -> Iterat
     for where, line in read_lines(place):
         if Path(line).suffix.lower() not in IMAGE_SUFFIXES:
             continue
-        home, parts = _parts(line)
+        home, parts = is_absolute(line), path_parts(line)
         wanted = None if home else inside(src, line.removeprefix("./"), where)
-        found = _found(parts, folders, least=1 if home else len(parts))
+        found = found_below(parts, folders, least=1 if home else len(parts))
         if found is not None and home:
-            remarks.append(_stale(where, line, found))
+            remarks.append(stale(where, line, found))
         elif found is None and home:
             remarks.append(Remark("", "listed image that is not there", f"{where}: '{line}': no such image in {src}"))
         if image := found or wanted:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mtzoo.console import PlainConsole
 from mtzoo.engine.compress_state import STATE
+from mtzoo.engine.device import single_device
 from mtzoo.engine.distributed import run_console
 from mtzoo.engine.pruning_record import RECORD
 from mtzoo.engine.ptq import load_float_network
@@ -61,7 +62,7 @@ def compress(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
     retraining = retraining_of(training, strategy, dataset)
     config = config_of_files(adopt_checkpoint(config_for(path, config), path, console), strategy, dataset)
     out = default_folder(config, "compress") if out is None else Path(out)
-    workspace = Workspace(config, out, limit, threads, console)
+    workspace = Workspace(config, out, limit, threads, console, device=single_device(training.ctx or config.env.default_ctx))
     task = search_of(workspace, path, target, retraining, calib_images=calib_images, ctx=training.ctx, resume=resume)
     say_folders(config, console, "train", "val")
     _lock = claim_folder(out, "--out", None if resume else (), {STATE, RECORD, *FOLDERS})
@@ -70,5 +71,5 @@ def compress(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
     named = (strategy.distillation or {}).get("teacher")
     teacher = training.distill_from or (Path(named) if named else path)
     work = Work(replace(workspace, threads=threads if bench else None), strategy, path, teacher, retraining, training.ctx,
-                strategy.calibration_images or calib_images)
+                calib_images or strategy.calibration_images)
     return apply_strategy(work, load_float_network(config, path))

@@ -1,4 +1,5 @@
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from mtzoo.data.convert import FORMATS, Options, Places, convert
 from mtzoo.data.convert.coco_subset import HOUSEHOLD
 from mtzoo.data.sources import CocoBoxes
 from mtzoo.errors import UserError
-from tests.data.convert.helpers import converted, write_image, write_json
+from tests.data.convert.helpers import Converted, converted, write_image, write_json
 from tests.data.convert.layouts import write_coco
 
 
@@ -163,3 +164,43 @@ def test_files_called_after_their_split_with_images_far_away(tmp_path):
     (tmp_path / "src" / "trainset" / "more.json").write_bytes((tmp_path / "src" / "trainset" / "labels.json").read_bytes())
     with pytest.raises(UserError, match=r"2 COCO files of one split \(train\): trainset/labels.json, trainset/more.json; name one: "):
         converted("coco", tmp_path / "src", tmp_path / "out")
+
+
+HOMES = ["/home/joe/set", "C:\\sets\\mine", "C:/sets/mine", "/home/joe/set/../set"]
+
+
+def write_absolute(src: Path, *names: str, files: Sequence[str] = ("left/a.jpg", "left/b.jpg", "right/a.jpg")) -> Path:
+    """Image files, and a COCO file with an image and a box for each of the names."""
+    for file in files:
+        write_image(src / "photos" / file)
+    write_json(src / "labels.json", {
+        "images": [{"id": k, "file_name": name, "width": 64, "height": 48} for k, name in enumerate(names)],
+        "categories": [{"id": 1, "name": "bus"}],
+        "annotations": [{"id": k, "image_id": k, "category_id": 1, "bbox": [4 + k, 4, 20, 10]} for k in range(len(names))]})
+    return src
+
+
+@pytest.mark.parametrize("home", HOMES)
+@pytest.mark.parametrize("named", [False, True])
+def test_absolute_names_of_another_machine_are_found_by_their_end(home, named, tmp_path):
+    src = write_absolute(tmp_path / "src", *(f"{home}/{file}" for file in ("left/a.jpg", "left/b.jpg", "right/a.jpg")))
+    places = Places(src, annotations=src / "labels.json", images=src / "photos" if named else None)
+    summary = convert(FORMATS["coco"], places, tmp_path / "out", Options(classes="own", val_share=0.34))
+    result = Converted(tmp_path / "out", summary)
+    assert sorted(result.boxes("train") + result.boxes("val")) == [
+        ("left/a.jpg", "bus", [4, 4, 20, 10], 0), ("left/b.jpg", "bus", [5, 4, 20, 10], 0), ("right/a.jpg", "bus", [6, 4, 20, 10], 0)]
+    assert summary.remarks[("", "stale path, found below --data", "mended")] == 3
+    assert summary.lines[0].endswith(f"left/a.jpg' is stale; read as {src}/photos/left/a.jpg")
+
+
+def test_an_absolute_name_that_is_not_there_or_not_alone_is_left_out_and_told(tmp_path):
+    src = write_absolute(tmp_path / "src", "/home/left/a.jpg", "right/a.jpg", "/gone/c.jpg", "/x/b.jpg", "/y/b.jpg", "left/b.jpg",
+                         files=("left/a.jpg", "left/b.jpg", "right/a.jpg", "b.jpg"))
+    result = converted("coco", src, tmp_path / "out")
+    assert sorted(result.boxes("train") + result.boxes("val")) == [
+        ("left/a.jpg", "vehicle", [4, 4, 20, 10], 0), ("left/b.jpg", "vehicle", [9, 4, 20, 10], 0),
+        ("right/a.jpg", "vehicle", [5, 4, 20, 10], 0)]
+    assert result.summary.remarks == {("", "stale path, found below --data", "mended"): 1,
+                                      ("", "listed image that is not there", "dropped"): 1,
+                                      ("", "several names of one image", "dropped"): 2}
+    assert f"{src}/labels.json: '/gone/c.jpg': no such image in {src}/photos" in result.summary.lines

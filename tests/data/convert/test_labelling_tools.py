@@ -189,6 +189,8 @@ def test_polygons_of_own_classes_paint_masks_of_own_classes(tool, tmp_path):
     assert own.mask("seg", "a")[[18, 18], [20, 50]].tolist() == [1, 0]
     assert own.boxes() == [("a.jpg", "puddle", [8, 12, 24, 12], 0)]
     assert converted(tool, src, tmp_path / "tasks").summary.mask_classes == {}, "no task has a puddle"
+    auto = converted(tool, src, tmp_path / "auto", Options(classes="auto")).summary
+    assert (auto.classes, auto.categories, auto.mask_classes) == ("own", ["puddle"], {"seg": ["background", "puddle"]})
 
 
 BRUSH = [0, 0, 0, 96, 57, 27, 254, 31, 0, 183, 255, 108, 2, 223, 254, 27, 0, 0]
@@ -273,3 +275,17 @@ def test_a_turned_rectangle_of_label_studio_is_boxed_around_its_corners(tmp_path
               "value": {"x": 50, "y": 25, "width": 100 / 3, "height": 25, "rotation": 90, "rectanglelabels": ["car"]}}
     result = converted("label_studio", write_small(tmp_path / "src", turned), tmp_path / "out")
     assert np.round(result.boxes()[0][2], 2).tolist() == [2, 1, 1, 2]
+
+
+@pytest.mark.parametrize("turn", [90, 180, -45.5])
+def test_an_image_that_was_turned_for_labelling_is_left_out_and_told(turn, tmp_path):
+    car = {"type": "rectanglelabels", "original_width": 6, "original_height": 4,
+           "value": {"x": 0, "y": 25, "width": 50, "height": 25, "rectanglelabels": ["car"]}}
+    for name in "abc":
+        write_image(tmp_path / "src" / f"{name}.png", (4, 6))
+    write_json(tmp_path / "src" / "export.json", [
+        studio_task("a.png", {**car, "image_rotation": 0}), studio_task("b.png", {**car, "image_rotation": turn}),
+        studio_task("c.png", car)])
+    result = converted("label_studio", tmp_path / "src", tmp_path / "out", Options(max_bad_images=0.5))
+    assert [name for split in ("train", "val") for name, *_ in result.boxes(split)] == ["a.png", "c.png"]
+    assert [line for line in result.summary.lines if f"task 1: result[0]: image_rotation is {turn}: drawn on a turned image" in line]

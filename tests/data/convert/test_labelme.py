@@ -125,3 +125,19 @@ def test_a_line_of_no_lane_class_is_no_background_among_lanes(tmp_path):
     lane = result.mask("lane", "images/a")
     assert (lane[10, 10], lane[20, 40], lane[40, 40]) == (1, 255, 0)
     assert result.summary.whys("dropped", "wire") == {"line that is not a lane class": 2}
+
+
+@pytest.mark.parametrize(("shapes", "classes", "masks"), [
+    ([("cat", "rectangle")], "own", {}), ([("cat", "polygon")], "own", {"seg": ["background", "cat"]}),
+    ([("cat", "rectangle"), ("car", "rectangle")], "tasks", {}), ([("cat", "rectangle"), ("lane", "line")], "tasks", None),
+    ([("cat", "rectangle"), ("scratch", "line")], "own", {}), ([("road", "polygon")], "tasks", None)])
+def test_names_are_kept_by_themselves_where_none_is_a_task_s(shapes, classes, masks, tmp_path):
+    for name in "ab":
+        write_image(tmp_path / "src" / f"{name}.jpg")
+        write_json(tmp_path / "src" / f"{name}.json", {"imagePath": f"{name}.jpg", "shapes": [
+            {"label": label, "shape_type": kind, "points": [[8, 12], [32, 12], [32, 24]][:2 if kind in ("rectangle", "line") else 3]}
+            for label, kind in shapes]})
+    summary = converted("labelme", tmp_path / "src", tmp_path / "out", Options(classes="auto")).summary
+    assert summary.classes == classes
+    assert masks is None or summary.mask_classes == masks
+    assert ("cat" in summary.categories) == ("cat" in dict(shapes))

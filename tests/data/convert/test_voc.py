@@ -71,3 +71,12 @@ def test_boxes_outside_of_the_image_are_dropped_and_told(tmp_path):
     assert result.summary.whys("dropped", "vehicle") == {"outside the image": 1}
     assert result.summary.whys("mended", "speedlimit") == {"clipped to the image": 1}
     assert result.summary.whys("dropped", "") == {"image without an XML": 1}
+
+
+@pytest.mark.parametrize(("name", "classes"), [("car", "tasks"), ("cat", "own")])
+def test_names_are_kept_by_themselves_where_none_is_a_task_s(name, classes, tmp_path):
+    write_voc(tmp_path / "src")
+    for path in (tmp_path / "src" / "Annotations").iterdir():
+        path.write_text(path.read_text().replace("<name>car<", f"<name>{name}<"))
+    summary = converted("voc", tmp_path / "src", tmp_path / "out", Options(classes="auto")).summary
+    assert (summary.classes, summary.categories) == (classes, ["vehicle" if name == "car" else name, "speedlimit"])
