@@ -1,9 +1,10 @@
 """The six tasks on dashcam frames: image sets that label some of the tasks each, and synthetic scenes for what they lack.
 
-    bash tools/dashcam_data.sh SETS data/dashcam
+    bash tools/dashcam_data.sh SETS data/dashcam nanodet.onnx
 
-Set MTZOO_DATA to SETS, which CamVid and the road signs are read from; data_root is what the script has written. What a set does not label
-is unknown there, not background.
+Set MTZOO_DATA to SETS, which CamVid and the signs to validate on are read from; data_root is what the script has written. What a set
+does not label is unknown there, not background. Sets that label no vehicles, persons and cyclists have boxes of them that NanoDet has
+found (`pseudo_*`).
 """
 
 from mmengine.config import read_base
@@ -36,13 +37,14 @@ def _masks(folder, masks, weight=1.0, **spec):
 # other one of them has pedestrians pasted in: the frames alone show too few.
 sources = dict(
     dashcam=_boxes("{data_root}/dashcam_cn/train", 6.0), dashcam_val=_boxes("{data_root}/dashcam_cn/val"),
-    dashcam_pasted=_boxes("{data_root}/dashcam_pasted", 2.0),
-    lights=_boxes("{data_root}/traffic_lights/train", 0.6), lights_val=_boxes("{data_root}/traffic_lights/val"),
+    dashcam_pasted=_boxes("{data_root}/dashcam_pasted", 1.6),
+    idd=_boxes("{data_root}/pseudo_idd", 0.3), road_boxes=_boxes("{data_root}/pseudo_road", 0.3),
+    lights=_boxes("{data_root}/pseudo_lights", 0.6), lights_val=_boxes("{data_root}/traffic_lights/val"),
     pedestrians=_boxes("{data_root}/penn_fudan/train"), pedestrians_val=_boxes("{data_root}/penn_fudan/val"),
     faces=_boxes("{data_root}/car_parts/train", 0.4), faces_val=_boxes("{data_root}/car_parts/val"),
     coco=_boxes("{data_root}/coco_road/train", 2.0),
     camvid=_boxes("$MTZOO_DATA/camvid/train"), camvid_val=_boxes("$MTZOO_DATA/camvid/test_seen_drive"),
-    signs=_boxes("$MTZOO_DATA/roadsigns/train", 0.3), signs_val=_boxes("$MTZOO_DATA/roadsigns/val"),
+    signs=_boxes("{data_root}/pseudo_signs", 0.35), signs_val=_boxes("$MTZOO_DATA/roadsigns/val"),
     synth=dict(_scenes, labels="boxes"), synth_val=dict(_scenes, num=60, seed=2, labels="boxes"),
     road=_masks("{data_root}/road_seg/train", "seg", 0.2, follow_links=True),
     camvid_seg=_masks("$MTZOO_DATA/camvid/train", "masks", ignore_value=11),
@@ -60,11 +62,12 @@ def _of(classes, **names):
             if renamed else dict(sources[name], name=name) for name, renamed in names.items()]
 
 
+_frames = dict(dashcam={}, dashcam_pasted={}, camvid=_camvid_names, signs={}, lights={}, idd={}, road_boxes={})
 _train = dict(
-    det_cyclist_light=dict(dashcam={}, dashcam_pasted={}, camvid=_camvid_names, lights={}, signs=_sign_names, coco={}, synth={}),
-    det_person=dict(dashcam={}, dashcam_pasted={}, camvid=_camvid_names, pedestrians={}, coco={}, synth={}),
+    det_cyclist_light=dict(_frames, coco={}, synth={}),
+    det_person=dict(_frames, pedestrians={}, coco={}, synth={}),
     det_rear=dict(faces={}, synth={}),
-    det_vehicle_sign=dict(dashcam={}, dashcam_pasted={}, camvid=_camvid_names, signs=_sign_names, coco={}, synth={}),
+    det_vehicle_sign=dict(_frames, coco={}, synth={}),
 )
 _val = dict(
     det_cyclist_light=dict(dashcam_val={}, camvid_val=_camvid_names, lights_val={}, signs_val=_sign_names),
@@ -89,4 +92,4 @@ _tasks["seg_default"].update(
 _tasks["seg_lane"].update(
     classes=["background", "paint"],
     train=["camvid_lane", "synth_lane"], val=["camvid_lane_val", "synth_lane_val"], labels=dict(upsample=2),
-    loss=dict(_segmentation_loss, weight=0.5, lovasz_weight=0.5, class_weights=[1.0, 3.0]))
+    loss=dict(_segmentation_loss, weight=1.0, lovasz_weight=1.0, class_weights=[1.0, 3.0]))

@@ -1,6 +1,6 @@
 """dashcam_crop: the tasks but for seg_default on a window of the camera's full resolution, where far objects are; the twin of dashcam_resize.
 
-    bash tools/dashcam_data.sh SETS data/dashcam
+    bash tools/dashcam_data.sh SETS data/dashcam nanodet.onnx
     mtzoo quant-train --config dashcam_crop/multitask --checkpoint zoo:dashcam_resize
 """
 

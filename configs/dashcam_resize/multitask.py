@@ -1,6 +1,6 @@
 """dashcam_resize: the six tasks on whole dashcam frames at half size.
 
-    bash tools/dashcam_data.sh SETS data/dashcam
+    bash tools/dashcam_data.sh SETS data/dashcam nanodet.onnx
     mtzoo train --config dashcam_resize/multitask --checkpoint zoo:seg_camvid
 """
 
