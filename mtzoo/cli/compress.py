@@ -35,8 +35,8 @@ from mtzoo.cli.arguments import (
     measuring_from_arguments,
     out_from_arguments,
 )
+from mtzoo.cli.compress_idle import note_idle_measuring
 from mtzoo.cli.compress_onnx import OF_CONFIG, run_onnx
-from mtzoo.cli.idle import note_idle
 from mtzoo.cli.numbers import at_least
 from mtzoo.cli.onnx_source import OF_SOURCE, add_source_arguments, check_one_way
 from mtzoo.cli.parser import Parser
@@ -85,20 +85,3 @@ def run(args: argparse.Namespace) -> int:
                       strategy_config=args.strategy_config, dataset_config=args.dataset_config, calib_images=args.calib_images,
                       resume=args.resume, limit=args.limit, threads=args.threads, bench=args.bench)
     return 0 if result.passed else 1
-
-
-def note_idle_measuring(args: argparse.Namespace) -> None:
-    """Tell of options of calibration and measurement for which the search, or the methods of a strategy file, have no use."""
-    from mtzoo.config.strategy import read_strategy
-
-    strategy = None if args.strategy_config is None else read_strategy(args.strategy_config)
-    if strategy is not None and strategy.names_methods:
-        if not args.bench:
-            note_idle(args, "--no-bench measures no latency", "--threads")
-        if not strategy.calibrated:
-            note_idle(args, f"{strategy.path} does not quantize by calibration", "--calib-images")
-        return
-    note_idle(args, "the search ranks candidates by their latency", "--no-bench")
-    hardware = strategy.hardware if strategy is not None and args.deploy_hardware == HOST else args.deploy_hardware
-    if hardware not in (None, HOST):
-        note_idle(args, f"the latency on {hardware} is predicted", "--threads")

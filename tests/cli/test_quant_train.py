@@ -1,6 +1,7 @@
 """The main job from its command line: alone, with one task, and in two processes."""
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -73,10 +74,13 @@ def test_a_finished_run_resumes_into_its_report(finished, config, capsys):
     assert json.loads((finished / "report.json").read_text())["verify"]["mismatches"]["openvino"] == 0
 
 
-def test_one_task_alone_has_no_boxes(config, tmp_path):
+def test_a_pipeline_test_of_one_task_is_told_on_one_screen_and_has_no_boxes(config, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)  # for paths of a usual length
     options = ["--cfg-options", "int_inference_export_input_shape={'image': (1, 3, 64, 96)}"]
-    assert main(["quant-train", "--config", str(config), "--tasks", "seg", "--pipeline-test",
-                 "--out", str(tmp_path / "run"), *options]) == 0
+    assert main(["quant-train", "--config", str(config), "--tasks", "seg", "--pipeline-test", "--out", "run", *options]) == 0
+    told = [line for text in capsys.readouterr() for line in text.splitlines()]
+    assert 20 < sum(max(1, math.ceil(len(line) / 80)) for line in told) <= 60  # as many with six tasks: they share lines
     info = read_deploy_file(tmp_path / "run" / "int-inference-export-last.onnx").info
     assert [value.name for value in info.inputs] == ["image"]
     assert [value.name for value in info.outputs] == ["seg.labels"]

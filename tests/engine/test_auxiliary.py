@@ -29,7 +29,7 @@ from mtzoo.losses import SegmentationLoss
 from mtzoo.models.costs import node_costs
 from mtzoo.structures import Batch
 from tests.compression.helpers import random_removal
-from tests.tiny import HW, config_values, phase, write_images
+from tests.tiny import HW, config_values, phase
 
 HEAD = {"name": "seg_aux", "type": "DenseSegmentationHead", "inputs": ["backbone.mod3"], "strides": [8], "channels": 8}
 
@@ -173,11 +173,6 @@ def test_one_that_cannot_be_is_one_line(tmp_path, heads, message):
     values["tasks"]["seg"]["auxiliary"] = heads
     with pytest.raises(UserError, match=message):
         check_network(config_from_dict(values))
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return write_images(tmp_path_factory.mktemp("auxiliary") / "data")
 
 
 def short_solver():

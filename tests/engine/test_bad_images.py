@@ -1,10 +1,14 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from mtzoo.config import config_from_dict
 from mtzoo.engine.bad_images import BadImages
 from mtzoo.errors import UserError
 from mtzoo.structures import BadImage
+from tests.engine.tiny_runs import Interrupter, float_solver, go
+from tests.tiny import config_values, write_images
 
 A, B, C = (BadImage(Path(f"{name}.png"), f"{name}.png: cannot be decoded; fix it") for name in "abc")
 
@@ -40,3 +44,49 @@ def test_a_resumed_run_goes_on_counting_but_forgives_what_was_mended():
     assert second.state() == {"paths": ["b.png"], "draws": 3}
     second.add([B, C])
     assert second.paths == {B.path, C.path}
+
+
+def break_image(root, number):
+    (root / "images" / f"{number}.png").write_bytes(b"junk")
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """Six training images, the second of them bad; the others, good, for validation."""
+    root = write_images(tmp_path / "damaged")
+    values = config_values(root, ["seg"], solver=float_solver(iterations=6))
+    good = write_images(tmp_path / "good")
+    values["sources"]["val"] = {"type": "MaskFolder", "images": str(good / "images"), "masks": str(good / "masks")}
+    values["tasks"]["seg"]["val"] = ["val"]
+    values["env"]["max_bad_images"] = 0.2
+    break_image(root, 1)
+    return root, values
+
+
+@pytest.mark.slow
+def test_a_bad_image_is_told_once_skipped_and_counted_and_resume_is_exact(damaged, tmp_path, monkeypatch, capsys):
+    _, values = damaged
+    config = config_from_dict(values)
+    whole = go(config, tmp_path / "whole", float_only=True)
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1
+    assert told[0].startswith(f"skipped: {tmp_path}/damaged/images/1.png: no JPEG, PNG")
+    assert whole.bad_images.draws >= 2  # six iterations of two images are two epochs
+    interrupter = Interrupter(monkeypatch)
+    interrupter.left = 5
+    with pytest.raises(KeyboardInterrupt):
+        go(config, tmp_path / "parts", float_only=True)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    interrupter.left = None
+    resumed = go(config, tmp_path / "parts", resume=True, float_only=True)
+    assert capsys.readouterr().err == ""  # the checkpoint knows what has been told
+    assert all(torch.equal(v, resumed.net.state_dict()[k]) for k, v in whole.net.state_dict().items())
+    assert resumed.bad_images.state() == whole.bad_images.state()
+
+
+def test_too_many_bad_images_stop_in_one_line(damaged, tmp_path):
+    root, values = damaged
+    break_image(root, 4)
+    with pytest.raises(UserError, match=r"images/[14].png: no JPEG.* \(2 of 6 training images are bad so far, and "
+                                        r"env.max_bad_images=0.2 is the share that may be; `mtzoo data check` lists all\)$"):
+        go(config_from_dict(values), tmp_path / "run", float_only=True)

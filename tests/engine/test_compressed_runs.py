@@ -9,15 +9,10 @@ from mtzoo.config import config_from_dict
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.errors import UserError
 from tests.engine.test_distillation import save_teacher
-from tests.engine.test_run import Interrupter, go
-from tests.tiny import config_values, write_images
+from tests.engine.tiny_runs import Interrupter, go
+from tests.tiny import config_values
 
 LAST = ("with-bn-float-last", "with-bn-last", "fusion-bn-c1-last", "fusion-bn-c2-last")
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return write_images(tmp_path_factory.mktemp("compressed") / "data")
 
 
 @pytest.fixture(scope="module")

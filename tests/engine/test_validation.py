@@ -17,15 +17,10 @@ from mtzoo.engine.train_stages import train
 from mtzoo.engine.validation import Validator
 from mtzoo.errors import UserError
 from mtzoo.signals import handled
-from tests.engine.test_run import Interrupter, float_solver, go
-from tests.tiny import phase, tiny_config, write_images
+from tests.engine.tiny_runs import Interrupter, float_solver, go
+from tests.tiny import phase, tiny_config
 
 WEIGHTS = {"seg/mIoU": 3.0, "det/AP50": 1.0}
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return write_images(tmp_path_factory.mktemp("tiny") / "data")
 
 
 def validator(tmp_path, found, since=0, **spec):

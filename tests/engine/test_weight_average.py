@@ -15,13 +15,8 @@ from mtzoo.engine.run import stages, start_run
 from mtzoo.engine.train_stages import train
 from mtzoo.engine.weight_average import WeightAverage
 from mtzoo.errors import UserError
-from tests.engine.test_run import Interrupter, float_solver
-from tests.tiny import phase, tiny_config, write_images
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return write_images(tmp_path_factory.mktemp("tiny") / "data")
+from tests.engine.tiny_runs import Interrupter, float_solver
+from tests.tiny import phase, tiny_config
 
 
 @pytest.mark.parametrize("warmup", [0, 5])
