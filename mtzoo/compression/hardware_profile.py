@@ -22,6 +22,9 @@ LEAF_KINDS = ("move", "elementwise", "window", "resize", "table")
 """Kinds of all other layers, as their classes state them: values that only move (Concat, nearest, ...); sums and products; pools and
 means; bilinear resizing; functions by table."""
 
+RATES = ("throughput_gmac_s", "conv_gvalues_s", "skip_gvalues_s", "leaf_gvalues_s", "image_gvalues_s", "sparse_speedup")
+"""What a profile says of each precision."""
+
 
 @dataclass(frozen=True)
 class HardwareProfile:
@@ -51,22 +54,17 @@ class HardwareProfile:
     sparse_speedup: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.precisions, tuple):
+            raise UserError(f"precisions={self.precisions!r}: expected a list, e.g. [fp32, int8]")
         if not self.precisions:
             raise UserError("precisions is empty; name those that the hardware computes in, e.g. [fp32, int8]")
+        for name in RATES:
+            if not isinstance(rates := getattr(self, name), Mapping):
+                raise UserError(f"{name}={rates!r}: expected a value for each precision, e.g. {{{self.precisions[0]}: ...}}")
         for precision in self.precisions:
             if precision not in PRECISIONS:
                 raise UserError(f"precisions: '{precision}' is not one of {', '.join(PRECISIONS)}{did_you_mean(precision, PRECISIONS)}")
-            for name in ("throughput_gmac_s", "conv_gvalues_s"):
-                rates = getattr(self, name).get(precision)
-                if not isinstance(rates, Mapping) or set(rates) - {STEM} != set(KINDS):
-                    raise UserError(f"{name}.{precision}: expected a rate for each of {', '.join(KINDS)}, got {rates!r}; "
-                                    "`mtzoo hardware --calibrate` measures all of them")
-                for kind, rate in rates.items():
-                    _positive(f"{name}.{precision}.{kind}", rate)
-            if (STEM in self.throughput_gmac_s[precision]) != (STEM in self.conv_gvalues_s[precision]):
-                raise UserError(f"throughput_gmac_s.{precision} and conv_gvalues_s.{precision}: only one has a rate for {STEM}; "
-                                "give both or none")
-            _positive(f"skip_gvalues_s.{precision}", self.skip_gvalues_s.get(precision))
+            self._check_convolutions(precision)
         for name in ("sparse_speedup", "leaf_gvalues_s", "image_gvalues_s"):
             if set(getattr(self, name)) - set(self.precisions):
                 raise UserError(f"{name}={dict(getattr(self, name))}: only of its own precisions {', '.join(self.precisions)}")
@@ -81,6 +79,19 @@ class HardwareProfile:
             _positive(name, getattr(self, name))
         if not isinstance(self.sparse_ratio, float) or not 0 < self.sparse_ratio < 1:
             raise UserError(f"sparse_ratio={self.sparse_ratio!r}: expected a share between 0 and 1")
+
+    def _check_convolutions(self, precision: str) -> None:
+        for name in ("throughput_gmac_s", "conv_gvalues_s"):
+            rates = getattr(self, name).get(precision)
+            if not isinstance(rates, Mapping) or set(rates) - {STEM} != set(KINDS):
+                raise UserError(f"{name}.{precision}: expected a rate for each of {', '.join(KINDS)}, got {rates!r}; "
+                                "`mtzoo hardware --calibrate` measures all of them")
+            for kind, rate in rates.items():
+                _positive(f"{name}.{precision}.{kind}", rate)
+        if (STEM in self.throughput_gmac_s[precision]) != (STEM in self.conv_gvalues_s[precision]):
+            raise UserError(f"throughput_gmac_s.{precision} and conv_gvalues_s.{precision}: only one has a rate for {STEM}; "
+                            "give both or none")
+        _positive(f"skip_gvalues_s.{precision}", self.skip_gvalues_s.get(precision))
 
     def unmeasured(self) -> list[str]:
         """STEM and LEAF_KINDS, as far as one of its precisions has no rate of them."""

@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mtzoo.compression.hardware_profile import KINDS, LEAF_KINDS, STEM, known_profiles, load_profile, profile_text
+from mtzoo.compression.hardware_profile import (
+    KINDS,
+    LEAF_KINDS,
+    RATES,
+    STEM,
+    known_profiles,
+    load_profile,
+    profile_text,
+)
 from mtzoo.errors import UserError
 
 ARM = "generic-arm-a75"
@@ -52,6 +60,8 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
     ({"overhead_us": None}, r"mine\.yaml: .*overhead_us"),
     ({"bandwith_gb_s": 3}, r"mine\.yaml: bandwith_gb_s: unknown key.*bandwidth_gb_s"),
     ({"precisions": ["int8", "int4"]}, r"'int4' is not one of fp32, bf16, int8"),
+    ({"precisions": 3}, r"mine\.yaml: precisions=3: expected a list, e\.g\. \[fp32, int8\]"),
+    ({"precisions": "fp32"}, r"precisions='fp32': expected a list"),
     ({"precisions": []}, "precisions is empty"),
     ({"throughput_gmac_s": {"fp32": {"pointwise": 1}}}, r"throughput_gmac_s\.fp32: expected a rate for each of pointwise, dense"),
     ({"throughput_gmac_s": stem_rates()}, r"throughput_gmac_s\.fp32 and conv_gvalues_s\.fp32: only one has a rate for stem"),
@@ -68,6 +78,12 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 def test_what_does_not_fit_is_named(tmp_path, changes, message):
     with pytest.raises(UserError, match=message):
         load_profile(write(tmp_path / "mine.yaml", **changes))
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_one_number_for_all_precisions_is_refused(tmp_path, name):
+    with pytest.raises(UserError, match=rf"mine\.yaml: {name}=3: expected a value for each precision, e\.g\. {{fp32: "):
+        load_profile(write(tmp_path / "mine.yaml", **{name: 3}))
 
 
 @pytest.mark.parametrize("text", ["- a list", "a: [", "!!python/object/apply:os.system ['true']", "just text"])
