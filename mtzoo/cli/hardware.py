@@ -41,11 +41,13 @@ def run(args: argparse.Namespace) -> int:
             raise UserError(f"{option} goes with --check")
     if not args.check:
         note_idle(args, "it goes with --check", "--runs", *(() if args.calibrate else ("--threads",)))
-    from mtzoo.cli.hardware_tables import profile_table, ranking_table
+    from mtzoo.cli.hardware_tables import profile_table, ranking_table, stem_table
     from mtzoo.recipes.hardware import calibrate_hardware, check_hardware
 
     if args.calibrate is not None:
-        say(profile_table({args.calibrate.name: calibrate_hardware(args.calibrate, args.threads)}))
+        measured = {args.calibrate.name: calibrate_hardware(args.calibrate, args.threads)}
+        say(profile_table(measured))
+        say(stem_table(measured))
     if args.check:
         found = check_hardware(args.config, args.deploy_hardware, options=parse_options(args.cfg_options), threads=args.threads,
                                runs=args.runs)

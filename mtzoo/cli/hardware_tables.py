@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from mtzoo.compression.hardware_profile import LEAF_KINDS, HardwareProfile
+from mtzoo.compression.hardware_profile import LEAF_KINDS, STEM, HardwareProfile
+from mtzoo.compression.latency import operator_seconds, read_operators
+from mtzoo.engine.hardware_stems import IMAGE_HW, STEMS, stem_network
 from mtzoo.engine.latency_check import Ranked
 
 
@@ -20,15 +22,32 @@ def ranking_table(name: str, ranked: Sequence[Ranked]) -> Table:
 
 def profile_table(profiles: Mapping[str, HardwareProfile]) -> Table:
     """A row for each kind of layer, a column for each profile and precision."""
-    convolutions = {"pointwise": "1x1", "dense": "3x3", "group": "group", "depthwise": "depthwise"}
-    table = Table("layers", title="GMAC/s of convolutions, giga values/s of other layers")
-    columns = [(profile, precision) for profile in profiles.values() for precision in profile.precisions]
+    convolutions = {"pointwise": "1x1", "dense": "3x3", "group": "group", "depthwise": "depthwise", STEM: STEM}
+    table, columns = _table_of("layers", "GMAC/s of convolutions, giga values/s of other layers", profiles)
+    rates = {title: [profile.throughput_gmac_s[precision].get(kind) for profile, precision in columns]
+             for kind, title in convolutions.items()}
+    for kind in LEAF_KINDS:
+        rates[kind] = [profile.leaf_gvalues_s.get(precision, {}).get(kind) for profile, precision in columns]
+    rates["image"] = [profile.image_gvalues_s.get(precision) for profile, precision in columns]
+    for title, row in rates.items():
+        table.add_row(title, *("-" if rate is None else f"{rate:g}" for rate in row))
+    return table
+
+
+def stem_table(profiles: Mapping[str, HardwareProfile]) -> Table:
+    """A row for each form of a first layer: the predicted time of the image and of it."""
+    table, columns = _table_of("stem", f"ms of image and stem, {IMAGE_HW[0]}x{IMAGE_HW[1]} pixels, predicted", profiles)
+    for title, stem in STEMS.items():
+        operators = read_operators(stem_network(stem), IMAGE_HW)[:2]
+        table.add_row(title, *(f"{1e3 * sum(operator_seconds(o, profile, precision) for o in operators):.2f}"
+                               for profile, precision in columns))
+    return table
+
+
+def _table_of(first: str, title: str, profiles: Mapping[str, HardwareProfile]) -> tuple[Table, list[tuple[HardwareProfile, str]]]:
+    """An empty table, and the profile and the precision of each of its columns behind the first."""
+    table = Table(first, title=title)
     for name, profile in profiles.items():
         for precision in profile.precisions:
             table.add_column(f"{name} {precision}", justify="right")
-    for kind, title in convolutions.items():
-        table.add_row(title, *(f"{profile.throughput_gmac_s[precision][kind]:g}" for profile, precision in columns))
-    for kind in LEAF_KINDS:
-        rates = [profile.leaf_gvalues_s.get(precision, {}).get(kind) for profile, precision in columns]
-        table.add_row(kind, *("-" if rate is None else f"{rate:g}" for rate in rates))
-    return table
+    return table, [(profile, precision) for profile in profiles.values() for precision in profile.precisions]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mtzoo.compression.hardware_profile import LEAF_KINDS
 from mtzoo.deploy.builder import GraphBuilder
 from mtzoo.deploy.network import emit_network
-from mtzoo.graph import result_shapes
+from mtzoo.graph import read_program, result_shapes
 from mtzoo.layers import (
     AvgPool,
     Chunk,
@@ -150,13 +150,18 @@ def chain_network(kind: str, channels: int, length: int) -> MultiTaskNet:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         chain = Chain(kind, channels, length)
-    net = MultiTaskNet({"chain": chain}, {"chain": ("image",)}, {"probe": "chain"}, {"chain": ("probe",)}).eval()
+    return probe_network(chain)
+
+
+def probe_network(node: nn.Module) -> MultiTaskNet:
+    """A node that reads the image as a float network without BN."""
+    net = MultiTaskNet({"node": node}, {"node": ("image",)}, {"probe": "node"}, {"node": ("probe",)}).eval()
     fold_bn(net, ["nodes.*"])
     return net
 
 
-def chain_model(net: MultiTaskNet, hw: Sequence[int], precision: str) -> onnx.ModelProto:
-    """A chain as ONNX, of integers where `precision` is int8: then the network is quantized in place."""
+def probe_model(net: MultiTaskNet, hw: Sequence[int], precision: str) -> onnx.ModelProto:
+    """A `probe_network` as ONNX, of integers where `precision` is int8: then it is quantized in place."""
     if precision == "int8":
         prepare(net)
         with exact_float32():
@@ -164,6 +169,7 @@ def chain_model(net: MultiTaskNet, hw: Sequence[int], precision: str) -> onnx.Mo
         freeze(net)
     builder = GraphBuilder()
     image = builder.add_input("image", np.uint8, (1, 3, *hw))
-    for name in emit_network(builder, net, image, result_shapes(net, tuple(hw)), quantized=precision == "int8").floats:
-        builder.add_output(name, np.float32, (1, net.nodes["chain"].channels, *hw))
+    shapes, made = result_shapes(net, tuple(hw)), read_program(net).outputs["probe"]["out"]
+    for name in emit_network(builder, net, image, shapes, quantized=precision == "int8").floats:
+        builder.add_output(name, np.float32, shapes[made])
     return builder.model("probe")

@@ -4,8 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from mtzoo.compression.hardware_profile import KINDS, LEAF_KINDS, load_profile
-from mtzoo.compression.latency import leaf_kind, predict_latency, unmeasured_kinds, unmeasured_line
+from mtzoo.compression.hardware_profile import KINDS, LEAF_KINDS, STEM, load_profile
+from mtzoo.compression.latency import (
+    leaf_kind,
+    predict_latency,
+    read_operators,
+    stems_of,
+    unmeasured_kinds,
+    unmeasured_line,
+)
 from mtzoo.errors import UserError
 from mtzoo.graph import IMAGES, read_program, result_shapes
 from mtzoo.graph_spec import NodeSpec
@@ -128,10 +135,54 @@ def test_kinds_that_were_not_measured_cost_their_bytes(enlarged, precision, size
 
 def test_it_is_told_which_of_a_networks_kinds_were_not_measured(enlarged):
     both = [read_program(enlarged)]
-    assert unmeasured_kinds(both, ARM) == ["move", "table"]
+    assert unmeasured_kinds(both, ARM) == ["stem", "move", "table"]
     half = replace(ARM, leaf_gvalues_s={"fp32": {"move": 1.0, "table": 1.0}, "int8": {"move": 1.0}})
-    assert unmeasured_kinds(both, half) == ["table"]
-    assert unmeasured_line("arm.yaml", ["table"]).startswith("arm.yaml: no leaf_gvalues_s for layers of kind table; ")
+    assert unmeasured_kinds(both, half) == ["stem", "table"]
+    assert unmeasured_line("arm.yaml", ["table"]).startswith("arm.yaml: no leaf_gvalues_s for layers of kind table, which ")
+    assert unmeasured_line("arm.yaml", ["stem"]) == ("arm.yaml: no rates for stems, which are predicted as fast as other convolutions. "
+                                                     "`mtzoo hardware --calibrate` measures them")
+    assert "convolutions; no leaf_gvalues_s for layers of kind move, table, which" in unmeasured_line("a", ["stem", "move", "table"])
+
+
+STEM_MACS, STEM_VALUES, IMAGE_VALUES = 3 * VALUES, 3 * HW[0] * HW[1] + VALUES, 3 * HW[0] * HW[1]
+
+
+def with_stems(arithmetic, movement, image):
+    """ARM with rates for stems, of float alone."""
+    return replace(ARM, image_gvalues_s={"fp32": image},
+                   throughput_gmac_s={**ARM.throughput_gmac_s, "fp32": {**ARM.throughput_gmac_s["fp32"], STEM: arithmetic}},
+                   conv_gvalues_s={**ARM.conv_gvalues_s, "fp32": {**ARM.conv_gvalues_s["fp32"], STEM: movement}})
+
+
+def test_the_first_convolution_and_the_image_take_the_rates_of_stems(enlarged):
+    """Of three channels, that are padded to no alignment; precisions without these rates are predicted as before."""
+    free = predict_latency(enlarged, HW, with_stems(1e12, 1e12, 1e12), "fp32")
+
+    def extra(*rates):
+        return predict_latency(enlarged, HW, with_stems(*rates), "fp32") - free
+
+    assert extra(0.5, 1e12, 1e12) == pytest.approx(1e3 * STEM_MACS / 0.5e9, rel=1e-6)
+    assert extra(1e12, 0.5, 1e12) == pytest.approx(1e3 * STEM_VALUES / 0.5e9, rel=1e-6)
+    assert extra(1e12, 1e12, 0.5) == pytest.approx(1e3 * IMAGE_VALUES / 0.5e9, rel=1e-6)
+    assert predict_latency(enlarged, HW, with_stems(0.1, 0.1, 0.1), "int8") == predict_latency(enlarged, HW, ARM, "int8")
+
+
+def test_only_convolutions_of_the_image_are_stems():
+    net = chain(ConvBNAct(3, 16, 3, stride=2), ConvBNAct(16, 3, 3), ConvBNAct(3, 16, 1))
+    assert [call.module.conv.stride for call in stems_of(read_program(net))] == [(2, 2)]
+    assert [o.stem for o in read_operators(net, HW) if o.conv is not None] == [True, False, False, False]
+    depthwise = chain(ConvBNAct(3, 3, 3, groups=3), ConvBNAct(3, 16, 1))
+    assert stems_of(read_program(depthwise)) == []
+
+
+def test_two_convolutions_of_one_image_pay_for_it_once():
+    """BiSeNetV2's branches both read it."""
+    graph = {"seg": (NodeSpec("backbone", "BiSeNetV2"),
+                     NodeSpec("head", "FCNHead", ("backbone.semantic",), {"num_classes": 2, "depth": 0}))}
+    net = build_network(graph).eval()
+    assert len(stems_of(read_program(net))) == 2
+    slow, fast = (predict_latency(net, (64, 64), with_stems(1.0, 1.0, rate), "fp32") for rate in (0.5, 1e12))
+    assert slow - fast == pytest.approx(1e3 * 3 * 64 * 64 / 0.5e9, rel=1e-6)
 
 
 def test_every_leaf_has_a_kind_and_a_latency():

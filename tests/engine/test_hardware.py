@@ -5,14 +5,23 @@ import warnings
 import numpy as np
 import pytest
 
-from mtzoo.cli.hardware_tables import profile_table, ranking_table
-from mtzoo.compression.hardware_profile import KINDS, LEAF_KINDS, HardwareProfile, load_profile, profile_text
+from mtzoo.cli.hardware_tables import profile_table, ranking_table, stem_table
+from mtzoo.compression.hardware_profile import KINDS, LEAF_KINDS, STEM, HardwareProfile, load_profile, profile_text
 from mtzoo.compression.latency import leaf_kind, predict_latency
 from mtzoo.config import config_from_dict
 from mtzoo.console import PlainConsole
 from mtzoo.engine import hardware, latency_check
-from mtzoo.engine.hardware import SIZES, calibrate_host, fit_rates, layer_macs, leaf_rates, rounds_within
-from mtzoo.engine.hardware_chains import SKIP, chain_model, chain_network, leaf_step
+from mtzoo.engine.hardware import (
+    SIZES,
+    calibrate_host,
+    fit_rates,
+    fit_stem_rates,
+    layer_macs,
+    leaf_rates,
+    rounds_within,
+)
+from mtzoo.engine.hardware_chains import SKIP, chain_network, leaf_step, probe_model
+from mtzoo.engine.hardware_stems import IMAGE_HW, STEMS, stem_network
 from mtzoo.engine.latency_check import Ranked, rank_variants, spearman, variant_networks
 from mtzoo.errors import Caution
 from mtzoo.graph import read_program
@@ -37,6 +46,24 @@ def test_a_term_that_explains_nothing_stays_positive():
     macs, values = fit_rates("dense", times)
     assert 0 < macs < 1e12
     assert values > 0
+
+
+def stem_time(stem, macs, values, image):
+    return stem.macs / macs + (3 * math.prod(IMAGE_HW) + stem.made) / values + 3 * math.prod(IMAGE_HW) / image
+
+
+def test_rates_of_stems_are_found_from_times():
+    times = {stem: stem_time(stem, 90e9, 8e9, 3e9) for stem in STEMS.values()}
+    assert fit_stem_rates(times) == pytest.approx((90e9, 8e9, 3e9), rel=1e-6)
+
+
+def test_an_image_that_costs_nothing_leaves_the_rates_of_stems_positive():
+    """As where pixels are computed with as they lie."""
+    times = {stem: stem.macs / 90e9 + stem.made / 8e9 for stem in STEMS.values()}
+    rates = fit_stem_rates(times)
+    assert all(0 < rate < math.inf for rate in rates)
+    assert 3 * math.prod(IMAGE_HW) / rates[2] < 0.05 * max(times.values())
+    assert [stem_time(stem, *rates) for stem in times] == pytest.approx(list(times.values()), rel=0.2)
 
 
 def test_layers_as_wide_as_a_resnet50s_are_measured():
@@ -75,7 +102,7 @@ def test_every_chain_is_a_model_of_its_leaves(kind, precision):
     if kind in LEAF_KINDS:
         assert kind in kinds
         assert set(kinds) <= {"image", "conv", kind, *(["table"] if kind == "elementwise" else [])}
-    model = chain_model(chain_network(kind, 16, 2), (8, 16), precision)
+    model = probe_model(chain_network(kind, 16, 2), (8, 16), precision)
     out = OpenVinoExecutor(model, 1).run({"image": np.full((1, 3, 8, 16), 200, np.uint8)})
     assert [value.shape for value in out.values()] == [(1, 16, 8, 16)]
     assert any(node.op_type == "QuantizeLinear" for node in model.graph.node) == (precision == "int8")
@@ -94,9 +121,12 @@ def test_slow_layers_are_measured_in_fewer_rounds(milliseconds, rounds, monkeypa
     assert rounds_within(0.2401, [lambda: None, lambda: None]) == rounds
 
 
+FEW_STEMS = tuple(STEMS[name] for name in ("3x3, stride 2, to 16", "4x4 patches, to 32"))
+
+
 def few_small_layers(monkeypatch):
     monkeypatch.setattr(hardware, "SIZES", {**dict.fromkeys((*KINDS, SKIP), ((8, 16, 16), (16, 16, 16))),
-                                            **dict.fromkeys(LEAF_KINDS, ((8, 16, 16),))})
+                                            **dict.fromkeys(LEAF_KINDS, ((8, 16, 16),)), STEM: FEW_STEMS})
     monkeypatch.setattr(hardware, "TINY", (8, 8, 8))
 
 
@@ -107,13 +137,17 @@ def test_times_become_a_profile(monkeypatch, tmp_path):
 
     few_small_layers(monkeypatch)
     monkeypatch.setattr(hardware, "step_seconds", seconds)
+    monkeypatch.setattr(hardware, "stem_seconds", lambda stem, precision, threads: stem_time(stem, 50e9, 4e9, 1e12))
     seen = []
     profile = calibrate_host(1, lambda done, total: seen.append((done, total)))
-    assert seen == [(i + 1, 60) for i in range(60)]
+    assert seen == [(i + 1, 66) for i in range(66)]
     assert profile.overhead_us == pytest.approx(2.51)  # three digits of that of 512 values
     for kind in LEAF_KINDS:  # one size, so that the rate fits it in full
         long, short = (predict_latency(chain_network(kind, 8, n), (16, 16), profile, "int8") for n in (4, 2))
         assert (long - short) / 2 == pytest.approx(40.48e-3, rel=0.01)  # ms
+    for stem in FEW_STEMS:
+        took = predict_latency(stem_network(stem), IMAGE_HW, profile, "int8")
+        assert took == pytest.approx(1e3 * stem_time(stem, 50e9, 4e9, 1e12), rel=0.05)  # beside it a small layer and overheads
     path = tmp_path / "mine.yaml"
     path.write_text(profile_text(path.name, profile))
     assert load_profile(str(path)) == profile
@@ -123,14 +157,20 @@ def test_times_become_a_profile(monkeypatch, tmp_path):
     window = next(row for row in rows if row[0].strip() == "window")
     assert [float(cell) for cell in window[1:1 + len(profile.precisions)]] == [profile.leaf_gvalues_s[p]["window"]
                                                                                 for p in profile.precisions]
-    assert sum(row[-1].strip() == "-" for row in rows) == len(LEAF_KINDS)
+    assert sum(row[-1].strip() == "-" for row in rows) == len(LEAF_KINDS) + 2  # and stem, image
+    out = io.StringIO()
+    PlainConsole(file=out, width=100).print(stem_table({"mine": profile}))
+    patches = next(line for line in out.getvalue().splitlines() if "4x4 patches, to 32" in line)
+    expected = 1e3 * (stem_time(FEW_STEMS[1], 50e9, 4e9, 1e12) + 2 * 2.51e-6)
+    assert [float(cell) for cell in patches.strip("│ ").split("│")[1:]] == [pytest.approx(expected, abs=0.01)] * 3
 
 
 def test_a_disturbed_measurement_is_told(monkeypatch):
     """Where a long chain took no longer than a short one, something else ran."""
     few_small_layers(monkeypatch)
     monkeypatch.setattr(hardware, "step_seconds", lambda kind, precision, size, threads: 1e-7 if kind == "window" else 1e-5)
-    with pytest.warns(Caution, match="3 of 60 probes were disturbed.*measure again"):
+    monkeypatch.setattr(hardware, "stem_seconds", lambda stem, precision, threads: 1e-3)
+    with pytest.warns(Caution, match="3 of 66 probes were disturbed.*measure again"):
         calibrate_host(1)
 
 
