@@ -96,7 +96,7 @@ def test_what_a_user_gets_wrong_is_one_line(tool, folder, capsys):
                             (call(folder, "there"), "there: exists already; name a new folder"),
                             (call(folder, masks=folder / "frames"), "no PNG shows an upright object of 36 pixels or more"),
                             (call(folder, masks=folder / "wide"), "a.png: has (100, 300) pixels"),
-                            (call(folder, value="2"), "on a picture of"),
+                            (call(folder, value="2"), "as '2' on"),
                             (call(folder, value="person"), "'person' is neither 'each' nor a mask's value from 1 to 255"),
                             (call(folder, boxes=folder / "none.json"), "none.json: no such annotation file")):
         assert tool.main(arguments) == 2
