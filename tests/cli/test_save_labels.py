@@ -134,5 +134,5 @@ def test_what_was_predicted_trains(predicted, tmp_path):
     folder = predicted("--save-labels", "yolo")
     short = ["solver.0.float_phase.iterations=1", "solver.0.float_phase.epochs=None", "solver.0.float_phase.batch_size=2",
              "nodes.backbone.blocks=[1,1,2,1]", "nodes.backbone.width=0.25", "env.workers=0"]
-    assert main(["train", "--data", str(folder), "--out", str(tmp_path / "work"), "--cfg-options", *short]) == 0
+    assert main(["train", "--data", str(folder), "--out", str(tmp_path / "work"), "--from-scratch", "--cfg-options", *short]) == 0
     assert (tmp_path / "work" / "run" / "with-bn-float-last.pt").is_file()
