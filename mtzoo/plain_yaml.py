@@ -7,6 +7,8 @@ import yaml
 
 from mtzoo.errors import UserError
 
+YAML_SUFFIXES = (".yaml", ".yml")
+
 
 class _PlainLoader(yaml.SafeLoader):
     """Without aliases: a few lines of them stand for billions of values."""

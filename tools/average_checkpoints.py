@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from mtzoo.cli.main import tell_error
 from mtzoo.engine.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mtzoo.errors import UserError
 
@@ -51,8 +52,7 @@ def main(argv: Sequence[str]) -> int:
         mean = averaged([load_checkpoint(Path(name)) for name in args.checkpoints], args.checkpoints)
         save_checkpoint(args.out, mean, "choose another --out")
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return tell_error(str(error))
     print(f"{args.out}: the mean of {len(args.checkpoints)} checkpoints; mtzoo eval --checkpoint {args.out}")
     return 0
 

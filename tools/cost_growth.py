@@ -24,6 +24,7 @@ from growth_memory import peak_of_model, predict_memory
 from growth_networks import AREAS, HEADS, Point, file_of, points_of, write_model
 from growth_pictures import draw_all
 
+from mtzoo.cli.main import tell_error
 from mtzoo.cli.numbers import at_least, processes, size
 from mtzoo.cli.outputs import output_folder
 from mtzoo.console import say
@@ -78,8 +79,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         measure(args)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return tell_error(str(error))
     return 0
 
 

@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 from object_cutouts import Cutout, one_of, read_cutouts
 
+from mtzoo.cli.main import tell_error
 from mtzoo.data.coco import CocoFile, CocoImage, load_coco
 from mtzoo.data.images import read_image
 from mtzoo.data.sources import IGNORE_CATEGORY
@@ -170,8 +171,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         print(compose(args))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return tell_error(str(error))
     return 0
 
 
@@ -181,12 +181,10 @@ def compose(args: argparse.Namespace) -> str:
                             ("--heights", 0.001, args.heights[0]), ("--heights", *args.heights), ("--heights", args.heights[1], 1)):
         if low > high:
             raise UserError(f"{name}: {low} is more than {high}; copies and objects are at least 1, heights 0.001 to 1, MIN before MAX")
-    frames = load_coco(args.boxes)
+    frames = load_coco(args.boxes).faultless()
     ids = {name: number for number, name in frames.categories.items()}
     if args.name not in ids:
         raise UserError(f"{args.boxes}: no category '{args.name}'{did_you_mean(args.name, ids)}")
-    if frames.faults:
-        raise UserError(f"{frames.faults[0]} ({len(frames.faults)} faults in all; mend the file first)")
     if args.out.exists():
         raise UserError(f"{args.out}: exists already; name a new folder")
     cutouts = [cutout for pictures, masks, value in args.cutouts for cutout in read_cutouts(Path(pictures), Path(masks), value)]

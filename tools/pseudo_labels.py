@@ -19,10 +19,12 @@ from typing import NamedTuple
 import numpy as np
 from coco_detectors import Look, nanodet
 
+from mtzoo.cli.main import tell_error
 from mtzoo.data.coco import load_coco
 from mtzoo.data.images import IMAGE_SUFFIXES, read_image
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError
+from mtzoo.progress import counted, show_progress
 from mtzoo.structures import Detections
 
 VEHICLE, PERSON, CYCLIST = "vehicle", "person", "cyclist"
@@ -74,9 +76,7 @@ def _label(name: str, xyxy: np.ndarray) -> Label:
 
 def read_labels(path: Path, renamed: Mapping[str, str]) -> dict[str, list[Label]]:
     """File name -> labels of a COCO file. Raises UserError for a faulty file and for a category to rename that it has not."""
-    known = load_coco(path)
-    if known.faults:
-        raise UserError(f"{known.faults[0]} ({len(known.faults)} faults in all; mend the file first)")
+    known = load_coco(path).faultless()
     missing = sorted(set(renamed) - set(known.categories.values()))
     if missing:
         raise UserError(f"--rename {missing[0]}: {path} has no such category, but {', '.join(known.categories.values())}")
@@ -96,12 +96,11 @@ def write_labelled(args: argparse.Namespace, look: Look) -> str:
     args.out.mkdir(parents=True)
     (args.out / "images").symlink_to(args.images.resolve())
     images, labels = [], []
-    for number, path in enumerate(paths):
-        image, name = read_image(path), path.relative_to(args.images).as_posix()
-        images.append({"id": number, "file_name": name, "height": image.shape[0], "width": image.shape[1]})
-        labels += [(number, label) for label in (*labels_of(look(image), image.shape[:2]), *kept.get(name, ()))]
-        if sys.stderr.isatty():
-            print(f"\r{number + 1} of {len(paths)} images", end="", file=sys.stderr)
+    with show_progress("labelling") as on_progress:
+        for number, path in enumerate(counted(paths, on_progress)):
+            image, name = read_image(path), path.relative_to(args.images).as_posix()
+            images.append({"id": number, "file_name": name, "height": image.shape[0], "width": image.shape[1]})
+            labels += [(number, label) for label in (*labels_of(look(image), image.shape[:2]), *kept.get(name, ()))]
     names = list(dict.fromkeys([VEHICLE, PERSON, CYCLIST, IGNORE_CATEGORY, *(label.name for of in kept.values() for label in of)]))
     annotations = [{"id": number, "image_id": image, "category_id": names.index(label.name) + 1, "bbox": label.xywh,
                     "area": label.xywh[2] * label.xywh[3], "iscrowd": 0} for number, (image, label) in enumerate(labels, 1)]
@@ -131,8 +130,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         print(write_labelled(args, nanodet(args.nanodet, args.threads, args.scale)))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return tell_error(str(error))
     return 0
 
 

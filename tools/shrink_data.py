@@ -14,6 +14,7 @@ from pathlib import Path
 
 import cv2
 
+from mtzoo.cli.main import tell_error
 from mtzoo.data.images import read_image
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
@@ -62,8 +63,7 @@ def main(argv: Sequence[str]) -> int:
             size = sum((args.out / path.relative_to(args.data)).stat().st_size for path in files)
             print(f"{name}: {len(files)} files, {size / 1e6:.1f} MB", flush=True)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return tell_error(str(error))
     return 0
 
 

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mtzoo.cli.main import tell_error
 from mtzoo.errors import UserError
 
 SIDES = (1, 2)
@@ -185,11 +186,9 @@ def main(argv: Sequence[str]) -> int:
     try:
         graph = TfjsGraph(args.model).eval()
     except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return tell_error(str(error))
     except (ValueError, KeyError) as error:
-        print(f"error: {args.model}: no graph model ({error!r}); give the model.json of one", file=sys.stderr)
-        return 2
+        return tell_error(f"{args.model}: no graph model ({error!r}); give the model.json of one")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # sizes become constants, which is meant
         torch.onnx.export(graph, (torch.zeros(graph.input_shape),), args.onnx, input_names=["image"], opset_version=17, dynamo=False)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from zoo_results import pack
 
+from mtzoo.cli.main import tell_error
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 from mtzoo.plain_yaml import parse_yaml
@@ -136,8 +137,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         trainings = read_trainings(args)
     except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return tell_error(str(error))
     if args.dry_run:
         for training in trainings:
             left = training.commands[training.done:]

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 import cv2
 
 from mtzoo import DeployModel, list_models
+from mtzoo.cli.main import tell_error
 from mtzoo.data.synthetic import write_dataset
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
@@ -57,8 +58,7 @@ def main(argv: Sequence[str]) -> int:
                 draw(name, image, path)
                 print(f"{path}: {path.stat().st_size:,} bytes")
     except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return tell_error(str(error))
     return 0
 
 

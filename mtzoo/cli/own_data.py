@@ -13,7 +13,6 @@ from mtzoo.files import write_whole
 from mtzoo.locate import checkpoint_name
 
 CONFIG, DATA, RUN, SOURCE = "config.py", "data", "run", "source.txt"
-YAML_SUFFIXES = (".yaml", ".yml")
 START = "zoo:dashcam_resize_mobilenetv2"
 """Whose network and weights a training on own data starts from unless others are asked for."""
 START_LICENCE = "research use only; --checkpoint zoo:scenes_resize is free, and --from-scratch needs none"
@@ -115,6 +114,8 @@ def _converted(args: argparse.Namespace, folder: Path, given: list[str]) -> Path
 def _source(data: Path) -> tuple[Path, str]:
     """What a run is of, and its name: the folder of the data set, for which its description stands, too. Of several descriptions in one
     folder each is a data set of its own."""
+    from mtzoo.plain_yaml import YAML_SUFFIXES
+
     path = Path(os.path.abspath(data))
     if not path.is_file():
         return data, path.name or "data"

@@ -8,7 +8,7 @@ import yaml
 
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.files import read_whole
-from mtzoo.plain_yaml import parse_yaml
+from mtzoo.plain_yaml import YAML_SUFFIXES, parse_yaml
 from mtzoo.settings.target import HOST
 
 FOLDER = Path(__file__).parent / "hardware"
@@ -111,7 +111,7 @@ def load_profile(name_or_path: str) -> HardwareProfile:
     Raises UserError with the known names, or naming the file and the key that does not fit. Nothing in the file is executed.
     """
     path = Path(name_or_path)
-    if path.suffix not in (".yaml", ".yml"):
+    if path.suffix not in YAML_SUFFIXES:
         path = FOLDER / f"{name_or_path}.yaml"
         if name_or_path not in known_profiles():
             names = [HOST, *known_profiles()]

@@ -54,6 +54,12 @@ class CocoFile:
     categories: dict[int, str]
     faults: list[Fault]
 
+    def faultless(self) -> "CocoFile":
+        """The same, for who can leave nothing out. Raises UserError with the first fault."""
+        if self.faults:
+            raise UserError(f"{self.faults[0]} ({len(self.faults)} faults in all; mend the file first)")
+        return self
+
 
 def load_coco(path: Path, *, absolute_names: bool = False) -> CocoFile:
     """Parse once per content: several tasks read the same file. absolute_names: keep images whose file_name is an absolute path, for

@@ -115,16 +115,21 @@ def _images_of(path: Path, src: Path, files: list[str]) -> Path:
         raise UserError(f"{path}: no image in it; give a COCO annotation file with images")
     first = next((file for file in files if not is_absolute(file)), files[0])
     parts = tuple(path_parts(first))
-    listed = Listing(src).images
+    listing = Listing(src)
     for end in [parts[k:] for k in range(len(parts) if is_absolute(first) else 1)]:
         for name in IMAGE_FOLDERS:
             if path.parent.joinpath(name, *end).is_file():
                 return path.parent / name
-        folders = {src.joinpath(*image.parts[:-len(end)]) for image in listed if image.parts[-len(end):] == end}
+        folders = set(_holding(listing, end))
         if folders:
             nearest = sorted(folders, key=lambda folder: (-len([1 for a, b in zip(folder.parts, path.parts) if a == b]), str(folder)))
             return next((folder for folder in nearest if all(_name_in(folder, file) for file in files)), nearest[0])
     raise UserError(f"{path}: no image {first} anywhere in {src}; name the folder of the images with --images DIR")
+
+
+def _holding(listing: Listing, parts: tuple[str, ...]) -> list[Path]:
+    """The folders below which an image of this relative path lies, `parts`."""
+    return [listing.src.joinpath(*image.parts[:-len(parts)]) for image in listing.images if image.parts[-len(parts):] == parts]
 
 
 def _name_in(folder: Path, file: str) -> str | None:
@@ -158,8 +163,7 @@ def _check_images(folder: Path, path: Path, files: Sequence[str]) -> None:
     names = [file for file in files if not is_absolute(file)]
     if not names or any((folder / name).is_file() for name in names):
         return
-    tail = Path(names[0]).parts
-    below = [folder.joinpath(*image.parts[:-len(tail)]) for image in Listing(folder).images if image.parts[-len(tail):] == tail]
+    below = _holding(Listing(folder), Path(names[0]).parts)
     holding = next((place for place in [*below, *list(folder.absolute().parents)[:2]] if (place / names[0]).is_file()), None)
     if holding is not None:
         raise UserError(f"--images {folder}: {names[0]}, which {path} names, does not lie there but in {holding}: --images {holding}")

@@ -7,11 +7,10 @@ from typing import Any
 from mtzoo.data.convert.layout import read_lines, read_text
 from mtzoo.data.convert.listing import Listing, nearest_above
 from mtzoo.errors import UserError
-from mtzoo.plain_yaml import parse_yaml
+from mtzoo.plain_yaml import YAML_SUFFIXES, parse_yaml
 
 KEYS = ("classes", "names")
 LISTS = ("classes.txt", "labels.txt", "label_colors.txt")
-YAML_SUFFIXES = (".yaml", ".yml")
 
 
 def mask_names(listing: Listing, masks: Sequence[Path], given: Path | None) -> tuple[dict[int, str], list[str]]:

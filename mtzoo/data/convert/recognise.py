@@ -14,6 +14,7 @@ from mtzoo.data.convert.pascal import HEADER
 from mtzoo.data.images import IMAGE_SUFFIXES
 from mtzoo.data.tag_names import FILE
 from mtzoo.errors import UserError, listed
+from mtzoo.plain_yaml import YAML_SUFFIXES
 
 LISTED = 3
 SAMPLED = 50
@@ -101,7 +102,7 @@ def _label_files(listing: Listing, files: Sequence[Path]) -> Iterator[Sighting]:
     try:
         labellings = {None: list(pair_files(listing.images, texts).values())}
     except UserError:  # two label files of one image
-        described = {path.parent.parts[0] for path in listing.of(".yaml", ".yml") if path.parent.parts}
+        described = {path.parent.parts[0] for path in listing.of(*YAML_SUFFIXES) if path.parent.parts}
         folders = sorted({Path(path.parts[0]) for path in texts if len(path.parts) > 1}, key=lambda f: (f.name not in described, f))
         labellings = {folder: list(pair_files(listing.images, [p for p in texts if p.is_relative_to(folder)]).values())
                       for folder in folders}

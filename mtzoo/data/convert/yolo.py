@@ -23,7 +23,6 @@ from mtzoo.data.convert.yolo_labels import (
 )
 from mtzoo.data.convert.yolo_names import (
     LAYOUT,
-    YAML_SUFFIXES,
     check_named,
     foreign_names,
     list_names,
@@ -34,7 +33,7 @@ from mtzoo.data.convert.yolo_rows import read_yolo
 from mtzoo.data.images import IMAGE_SUFFIXES
 from mtzoo.data.names import is_absolute
 from mtzoo.errors import UserError, shown
-from mtzoo.plain_yaml import parse_yaml
+from mtzoo.plain_yaml import YAML_SUFFIXES, parse_yaml
 
 MOST_CLASSES = 10_000
 KEYPOINTS, DIMS = "kpt_shape", (2, 3)  # x, y and, if there are three, visibility

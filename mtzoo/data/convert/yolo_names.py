@@ -6,11 +6,10 @@ from pathlib import Path
 from mtzoo.data.convert.layout import read_lines, read_text
 from mtzoo.data.convert.listing import Listing, nearest_above, within
 from mtzoo.errors import UserError
-from mtzoo.plain_yaml import parse_yaml
+from mtzoo.plain_yaml import YAML_SUFFIXES, parse_yaml
 
 LAYOUT = "data.yaml (path, train, val, names), or classes.txt with images/ and labels/"
 NAME_LISTS = ("classes.txt", "obj.names")
-YAML_SUFFIXES = (".yaml", ".yml")
 
 
 def yolo_yamls(src: Path, labels: Path | None = None) -> list[Path]:
