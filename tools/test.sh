@@ -17,7 +17,7 @@ if [ $# -gt 0 ]; then
 fi
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
-export logs
+export logs TMPDIR="$logs" # whatever the tests leave behind goes with it
 
 run_tests() { # name, folders and files; what they say comes in one piece, when they are through
     local name="$1" begun=$SECONDS status
