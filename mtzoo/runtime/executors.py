@@ -1,5 +1,6 @@
 """ONNX Runtime and OpenVINO behind one call: feeds by name in, outputs by name out."""
 
+import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -131,9 +132,10 @@ class OpenVinoModel:
         self.output_names = tuple(output_names)
         with in_one_line("OpenVINO", "load"):
             self._request = compile_model(openvino_core(), content, options, cache_folder).create_infer_request()
+        self._lock = threading.Lock()
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> Arrays:
-        with in_one_line("OpenVINO", "run"):
+        with self._lock, in_one_line("OpenVINO", "run"):  # the request's tensors hold one inference at a time
             self._request.infer(dict(feeds), share_inputs=True)
             return {name: self._request.get_tensor(name).data.copy() for name in self.output_names}
 

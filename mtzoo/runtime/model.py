@@ -29,6 +29,8 @@ class DeployModel:
 
         model = DeployModel("dashcam_resize_mobilenetv2")
         model.predict("photo.jpg").save("seen.jpg")
+
+    Threads may share it. In OpenVINO their inferences take turns.
     """
 
     def __init__(self, model: str | Path, executor: str = "openvino", threads: int | None = None, *, cache: bool = True) -> None:

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from google.protobuf.message import EncodeError
 from onnx import numpy_helper
 
+from mtzoo.deploy.builder import GraphBuilder
 from mtzoo.deploy.file import read_deploy_file
 from mtzoo.errors import Caution, UserError
 from mtzoo.runtime import executors
@@ -33,6 +35,23 @@ def test_a_handled_signal_survives_the_executors(model_path):
                           cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.returncode
     assert done.stdout.splitlines()[-1] == "survived"
+
+
+@pytest.mark.parametrize("name", executors.EXECUTORS)
+def test_threads_may_share_an_executor(name):
+    builder = GraphBuilder()
+    builder.add_input("x", np.float32, (64, 64, 64))
+    builder.op("Exp", ["x"], "y")
+    builder.add_output("y", np.float32, (64, 64, 64))
+    executor = build_executor(name, builder.model("exp"), 1)
+    values = np.arange(4, dtype=np.float32)
+
+    def found(value):
+        return np.unique([executor.run({"x": np.full((64, 64, 64), value)})["y"] for _ in range(25)])
+
+    with ThreadPoolExecutor(len(values)) as threads:
+        for answers, value in zip(threads.map(found, values), values):
+            np.testing.assert_allclose(answers, np.exp(value), rtol=1e-6)
 
 
 def test_an_unknown_executor(model_path):
