@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from mtzoo.errors import UserError
-from mtzoo.files import read_whole, write_whole
+from mtzoo.files import read_whole, remove_leftovers_in, write_whole
 
 if TYPE_CHECKING:
     import openvino
@@ -86,6 +86,7 @@ def _load(core: "openvino.Core", path: Path, options: Options) -> "openvino.Comp
 
 def _store(path: Path, compiled: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    remove_leftovers_in(path.parent)
     write_whole(path, DIGEST(compiled).digest() + compiled, "nothing is kept")
     kept = sorted(path.parent.glob(f"*{SUFFIX}"), key=lambda file: file.stat().st_mtime, reverse=True)
     for old in kept[MOST_FILES:]:

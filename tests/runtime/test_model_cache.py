@@ -106,6 +106,14 @@ def test_the_least_recently_used_files_go(compiled_now, tmp_path, monkeypatch):
     assert len(calls) == 3
 
 
+def test_what_a_killed_process_left_goes_with_the_next_file(compiled_now, tmp_path):
+    core, _ = compiled_now
+    (tmp_path / ".0123.compiled.host-1-00000000.part").write_bytes(b"half")
+    compile_model(core, doubling(), OPTIONS, tmp_path)
+    kept, = tmp_path.iterdir()
+    assert kept.suffix == model_cache.SUFFIX
+
+
 def test_where_models_are_kept(monkeypatch, tmp_path):
     monkeypatch.setenv(VARIABLE, "off")
     assert cache_folder() is None
