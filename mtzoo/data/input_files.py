@@ -9,8 +9,8 @@ from mtzoo.console import note
 from mtzoo.data.images import IMAGE_SUFFIXES
 from mtzoo.errors import UserError, listed
 
-OTHER_KINDS = {stat.S_IFIFO: "pipe", stat.S_IFCHR: "device", stat.S_IFBLK: "device", stat.S_IFSOCK: "socket"}
-"""What is no file and no folder: reading a pipe would wait for ever."""
+OTHER_KINDS = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFCHR: "device", stat.S_IFBLK: "device", stat.S_IFSOCK: "socket"}
+"""What is no file: reading a pipe would wait for ever."""
 
 
 class FileFailed(Exception):
@@ -75,16 +75,18 @@ def _left_out_as(path: Path, suffixes: Sequence[str]) -> str:
 
 
 def check_file(path: Path, suffixes: Sequence[str]) -> None:
-    """Raises UserError for a path that is not there, no file, or one of another ending."""
+    """Raises UserError for a path that is not there, no file, or one of another ending. suffixes: of images, or of videos, too."""
+    videos = not set(suffixes) <= set(IMAGE_SUFFIXES)
     try:
         kind = stat.S_IFMT(path.stat().st_mode)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = "" if isinstance(error, FileNotFoundError) else f" ({getattr(error, 'strerror', None) or error})"
         raise UserError(f"{path}: no such file or folder{why}; check the path") from None
     if kind != stat.S_IFREG:
-        raise UserError(f"{path}: not an image or video file but a {OTHER_KINDS.get(kind, 'special file')}; name a file or a folder")
+        raise UserError(f"{path}: not an image {'or video ' * videos}file but a {OTHER_KINDS.get(kind, 'special file')}; "
+                        f"name {'a file or a folder' if videos else 'an image file'}")
     if path.suffix.lower() not in suffixes:
-        raise UserError(f"{path}: neither an image nor a video by its ending; known: {listed(suffixes)}")
+        raise UserError(f"{path}: {'neither an image nor a video' if videos else 'no image'} by its ending; known: {listed(suffixes)}")
 
 
 def is_folder(path: Path) -> bool:

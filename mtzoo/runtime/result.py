@@ -127,14 +127,17 @@ class Result(Prediction):
             The path.
 
         Raises:
-            UserError: The suffix is no image format, or the file cannot be written.
+            UserError: The suffix is no image format, the format cannot hold the picture, or the file cannot be written.
         """
         path = Path(path)
         try:
-            data = cv2.imencode(path.suffix, self.plot(min_score=min_score))[1].tobytes()
+            encoded, data = cv2.imencode(path.suffix, self.plot(min_score=min_score))
         except cv2.error as error:
             raise UserError(f"{path}: expected an image file, e.g. {path.with_suffix('.jpg')}") from error
-        write_whole(path, data, "choose another place")
+        if not encoded:
+            height, width = self.image.shape[:2]
+            raise UserError(f"{path}: this format cannot hold a colour picture of {width}x{height}; use {path.with_suffix('.png')}")
+        write_whole(path, data.tobytes(), "choose another place")
         return path
 
     def to_coco(self, *, min_score: float = 0.0) -> dict[str, Any]:

@@ -82,6 +82,8 @@ def _frames_of_file(path: Path) -> Iterator[Frame]:
 
 def open_camera(number: int) -> cv2.VideoCapture:
     """Raises UserError if there is none that gives frames."""
+    if number < 0:  # OpenCV 5 would end the process
+        raise UserError(f"camera {number}: expected a number from 0 on")
     capture = cv2.VideoCapture(number)
     if not capture.isOpened():
         capture.release()

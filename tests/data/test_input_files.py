@@ -50,8 +50,10 @@ def test_what_is_no_file_is_told(folder):
     (folder / "linked").symlink_to(folder / "a")
     assert names(find_files(folder, SUFFIXES)[0], folder) == ["a/c.PNG", "b.jpg"]
     assert find_files(folder, SUFFIXES)[1].endswith("1 link to a folder (linked), 1 link to nothing (n.png), 1 pipe (p.png)")
-    with pytest.raises(UserError, match=r"p.png: not an image or video file but a pipe"):
+    with pytest.raises(UserError, match=r"p.png: not an image file but a pipe; name an image file"):
         check_file(folder / "p.png", SUFFIXES)
+    with pytest.raises(UserError, match=r"p.png: not an image or video file but a pipe; name a file or a folder"):
+        check_file(folder / "p.png", (*SUFFIXES, ".mp4"))
 
 
 def test_odd_paths_are_no_folder(folder):

@@ -65,6 +65,15 @@ def test_a_picture_leaves_the_image_as_it_is(model, photo, tmp_path):
         result.save(tmp_path / "seen.txt")
 
 
+@pytest.mark.parametrize(("name", "hw"), [("grey.pgm", (4, 6)), ("wide.jpg", (1, 65_501)), ("wide.webp", (1, 16_384))])
+def test_a_format_that_cannot_hold_the_picture_is_told(name, hw, tmp_path):
+    result = Result(image=np.zeros((*hw, 3), np.uint8), classes={})
+    with pytest.raises(UserError, match=rf"{name}: this format cannot hold a colour picture of {hw[1]}x{hw[0]}; use .*\.png"):
+        result.save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+    assert cv2.imread(str(result.save(tmp_path / "seen.png"))).shape == (*hw, 3)
+
+
 def test_coco_has_every_box_and_is_plain_data(model, folder):
     result = model.predict(str(folder / "a.png"))
     coco = json.loads(json.dumps(result.to_coco()))
@@ -94,8 +103,16 @@ def test_a_list_may_hold_files_and_tells_their_paths(model, photo, folder):
     first, second = model.predict([folder / "a.png", photo])
     assert (first.path, second.path) == (folder / "a.png", None)
     assert first.boxes == second.boxes
-    with pytest.raises(UserError, match="nope.png: no such file"):
-        model.predict([photo, str(folder / "nope.png")])
+
+
+@pytest.mark.parametrize(("name", "said"), [
+    ("nope.png", "no such file"), ("below", "not an image file but a folder; name an image file"),
+    ("clip.mp4", "no image by its ending; known: .bmp, .jpeg, .jpg, .png, .webp")])
+def test_what_is_no_image_in_a_list_is_told(model, photo, folder, name, said):
+    (folder / "clip.mp4").write_bytes(b"a video, by its ending")
+    with pytest.raises(UserError, match=f"{name}: {said}"):
+        model.predict([photo, str(folder / name)])
+    (folder / "clip.mp4").unlink()
 
 
 def test_a_result_and_a_model_tell_what_they_are_without_arrays(model, folder):
@@ -143,6 +160,8 @@ def test_a_camera_gives_frames_until_it_ends(model, photo, monkeypatch):
     assert Camera.released
     with pytest.raises(UserError, match="camera 7: cannot be opened"):
         model.predict(7)
+    with pytest.raises(UserError, match="camera -1: expected a number from 0 on"):
+        model.predict(-1)
 
 
 @pytest.mark.parametrize(("name", "said"), [("gone.jpg", "no such file"), ("c.txt", "neither an image nor a video"),
