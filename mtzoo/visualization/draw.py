@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -20,7 +21,15 @@ IGNORED_COLOR: ColorBGR = (160, 160, 160)
 WINDOW_COLOR: ColorBGR = (255, 255, 255)
 Classes = Mapping[str, Sequence[str]]
 Maps = Mapping[str, DistinctRows]  # task -> label map of the image's size
-Box = tuple[np.ndarray, str, ColorBGR]  # xyxy, text, colour
+
+
+class _Box(NamedTuple):
+    """xyxy: of the image's pixels; name: of its class; note: what follows it."""
+
+    xyxy: np.ndarray
+    name: str
+    note: str
+    color: ColorBGR
 
 
 def draw_prediction(image: np.ndarray, prediction: Prediction, classes: Classes, *, min_score: float = 0.3,
@@ -35,22 +44,20 @@ def draw_prediction(image: np.ndarray, prediction: Prediction, classes: Classes,
     if window is not None:
         x1, y1, x2, y2 = _corners(np.array(window))
         cv2.rectangle(out, (x1, y1), (x2 - 1, y2 - 1), WINDOW_COLOR, TextStyle.for_image(image.shape[:2]).thickness)
-    boxes: list[Box] = []
+    boxes: list[_Box] = []
     for task, found in prediction.detections.items():
         for xyxy, score, label in zip(found.boxes, found.scores, found.labels):
             if score >= min_score:
                 name = classes[task][int(label)]
-                boxes.append((xyxy, f"{name} {100 * score:.0f}", class_color(name)))
-    boxes.sort(key=_area, reverse=True)  # small ones last, so that they stay visible
-    _draw_boxes(out, boxes)
-    _draw_captions(out, {task: (classes[task][found.label], f" {100 * found.score:.0f}")
-                         for task, found in prediction.classifications.items()})
+                boxes.append(_Box(xyxy, name, f" {100 * score:.0f}", class_color(name)))
+    _draw_answers(out, boxes, {task: (classes[task][found.label], f" {100 * found.score:.0f}")
+                               for task, found in prediction.classifications.items()})
     if legend:
-        _draw_present(out, label_maps, classes, [text.rsplit(" ", 1)[0] for _, text, _ in boxes])
+        _draw_present(out, label_maps, classes, boxes)
     return out
 
 
-def draw_ground_truth(sample: Sample, classes: Classes, *, legend: bool = True) -> np.ndarray:
+def draw_ground_truth(sample: Sample, classes: Classes) -> np.ndarray:
     """The labels of a sample over its image, ignore regions in grey. (H, W, 3) uint8 BGR.
 
     Labels have to be in the image's pixels: a sample as read or as trained on, not one whose image alone went through the
@@ -58,16 +65,13 @@ def draw_ground_truth(sample: Sample, classes: Classes, *, legend: bool = True) 
     """
     label_maps = _in_order(sample.masks)
     out = paint_label_maps(sample.image, label_maps, classes)
-    boxes: list[Box] = []
+    boxes: list[_Box] = []
     for task, truth in sample.boxes.items():
         for xyxy, label, ignore in zip(truth.xyxy, truth.labels, truth.ignore):
             name = classes[task][int(label)]
-            boxes.append((xyxy, f"ignore {name}" if ignore else name, IGNORED_COLOR if ignore else class_color(name)))
-    boxes.sort(key=_area, reverse=True)
-    _draw_boxes(out, boxes)
-    _draw_captions(out, {task: (classes[task][label], "") for task, label in sample.image_labels.items()})
-    if legend:
-        _draw_present(out, label_maps, classes, [text for _, text, color in boxes if color != IGNORED_COLOR])
+            boxes.append(_Box(xyxy, f"ignore {name}", "", IGNORED_COLOR) if ignore else _Box(xyxy, name, "", class_color(name)))
+    _draw_answers(out, boxes, {task: (classes[task][label], "") for task, label in sample.image_labels.items()})
+    _draw_present(out, label_maps, classes, boxes)
     return out
 
 
@@ -135,29 +139,38 @@ class _Coat:
         cv2.addWeighted(below, 1 - self.alpha, colors, self.alpha, 0, dst=out)
 
 
-def _draw_captions(image: np.ndarray, labels: Mapping[str, tuple[str, str]]) -> None:
-    """Labels of the whole image below one another at its upper right, where no sheet has its titles. labels: task -> (class, what
-    follows it)."""
-    style, y = TextStyle.for_image(image.shape[:2]), 0
-    for task, (name, rest) in labels.items():
-        text = f"{task}: {name}{rest}"
-        width, height = style.size(text)
-        draw_label(image, text, (max(image.shape[1] - width, 0), y), class_color(name), style)
-        y += height
+def _draw_answers(image: np.ndarray, boxes: Sequence[_Box], captions: Mapping[str, tuple[str, str]]) -> None:
+    """Rectangles, small ones last, so that they stay visible; then labels, so that no line crosses a text.
 
-
-def _draw_boxes(image: np.ndarray, boxes: Sequence[Box]) -> None:
-    """Rectangles, then labels, so that no line crosses a text."""
+    captions: of the whole image, task -> (class, what follows it).
+    """
     style = TextStyle.for_image(image.shape[:2])
-    corners = [_corners(xyxy) for xyxy, _, _ in boxes]
-    for (x1, y1, x2, y2), (_, _, color) in zip(corners, boxes):
+    boxes = sorted(boxes, key=_area, reverse=True)
+    corners = [_corners(box.xyxy) for box in boxes]
+    for (x1, y1, x2, y2), box in zip(corners, boxes):
         if style.thickness > 1:  # a dark rim sets the line off; small images have no room for it
             cv2.rectangle(image, (x1, y1), (x2, y2), (0, 0, 0), style.thickness + 3)
-        cv2.rectangle(image, (x1, y1), (x2, y2), color, style.thickness + 1)
-    taken: list[Rect] = []
-    for box, (_, text, color) in zip(corners, boxes):
-        corner = place_label(box, style.size(text), taken, image.shape[:2])
-        taken.append(draw_label(image, text, corner, color, style))
+        cv2.rectangle(image, (x1, y1), (x2, y2), box.color, style.thickness + 1)
+    labels = _place_captions(captions, style, image.shape[1])
+    taken: list[Rect] = [(x, y, image.shape[1], y + style.size(text)[1]) for text, (x, y), _ in labels]
+    for place, box in zip(corners, boxes):
+        text = style.fitted(box.name, box.note, image.shape[1])
+        corner = place_label(place, style.size(text), taken, image.shape[:2])
+        taken.append(draw_label(image, text, corner, box.color, style))
+    for text, corner, color in labels:
+        draw_label(image, text, corner, color, style)
+
+
+def _place_captions(captions: Mapping[str, tuple[str, str]], style: TextStyle,
+                    width: int) -> list[tuple[str, tuple[int, int], ColorBGR]]:
+    """(text, top left corner, colour) of the labels of the whole image, below one another at its upper right."""
+    placed, y = [], 0
+    for task, (name, note) in captions.items():
+        text = style.fitted(f"{task}: {name}", note, width)
+        own_width, height = style.size(text)
+        placed.append((text, (max(width - own_width, 0), y), class_color(name)))
+        y += height
+    return placed
 
 
 def _corners(xyxy: np.ndarray) -> Rect:
@@ -165,19 +178,19 @@ def _corners(xyxy: np.ndarray) -> Rect:
     return x1, y1, x2, y2
 
 
-def _area(box: Box) -> float:
-    x1, y1, x2, y2 = box[0]
+def _area(box: _Box) -> float:
+    x1, y1, x2, y2 = box.xyxy
     return float((x2 - x1) * (y2 - y1))
 
 
-def _draw_present(image: np.ndarray, label_maps: Maps, classes: Classes, box_names: Sequence[str]) -> None:
-    """A legend of the classes that this picture shows, without those that are nowhere two pixels wide and high: every second column of
-    every second row is counted."""
+def _draw_present(image: np.ndarray, label_maps: Maps, classes: Classes, boxes: Sequence[_Box]) -> None:
+    """A legend of the classes that this picture shows, without ignore regions and classes that are nowhere two pixels wide and high:
+    every second column of every second row is counted."""
     present: dict[str, ColorBGR] = {}
     for task, (rows, index) in label_maps.items():
         counted = np.ascontiguousarray(rows[np.unique(index[::2]), ::2])
         counts = cv2.calcHist([counted], [0], None, [256], [0, 256]).ravel()  # NumPy would make 64 bit numbers of the whole map
         names = [name for k, name in enumerate(classes[task]) if counts[k] and name != BACKGROUND]
         present |= {name: class_color(name) for name in names}
-    present |= {name: class_color(name) for name in dict.fromkeys(box_names)}
+    present |= {box.name: box.color for box in boxes if box.color != IGNORED_COLOR}
     draw_legend(image, list(present.items()), TextStyle.for_image(image.shape[:2]))

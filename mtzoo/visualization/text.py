@@ -1,5 +1,6 @@
 """Labels that stay readable: text on its own background, laid out so that labels do not cover one another."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -38,6 +39,13 @@ class TextStyle:
     def size(self, text: str) -> tuple[int, int]:
         """(width, height) of a text with its padding, in pixels; the height is the same for every text."""
         return _size(text, self)
+
+    def fitted(self, name: str, note: str, width: int) -> str:
+        """`name` and `note`; where they are wider than `width` pixels, dots for the end of the name: the note is to be read."""
+        if self.size(name + note)[0] <= width:
+            return name + note
+        fit = bisect_right(range(1, len(name)), width, key=lambda length: self.size(f"{name[:length]}...{note}")[0])
+        return f"{name[:max(fit, 1)]}...{note}"
 
     def write(self, image: np.ndarray, text: str, corner: tuple[int, int], color: ColorBGR) -> None:
         """Put a text where its padded rectangle has the top left `corner`, in place."""
@@ -110,6 +118,7 @@ def _legend_lines(entries: Sequence[tuple[str, ColorBGR]], style: TextStyle, swa
     lines: list[list[tuple[str, ColorBGR | None, int]]] = []
     x = width
     for name, color in entries:
+        name = style.fitted(name, "", width - swatch - 3 * style.pad)
         wide = swatch + style.size(name)[0] + 3 * style.pad
         if not lines or x + wide > width:
             lines.append([])

@@ -86,6 +86,16 @@ def test_classes_of_the_image_stand_at_its_upper_right(image):
         assert (out[:, :60] == 100).all()
 
 
+def test_a_label_of_a_box_makes_way_for_a_class_of_the_image(image):
+    classes = {**CLASSES, "time": ("day", "night")}
+    box = Detections(np.array([[140, 20, 199, 100]], np.float32), np.array([0.9], np.float32), np.zeros(1, np.int64))
+    found = Prediction({"det": box}, classifications={"time": Classification(1, np.array([0.1, 0.9], np.float32))})
+    alone, both = (draw_prediction(image, prediction, classes, legend=False) for prediction in (Prediction({"det": box}), found))
+    below = (slice(103, None), slice(140, 199))
+    assert (alone[below] == 100).all(), "the label stands above its box"
+    assert (both[below] == class_color("person")).all(axis=2).any(), "where the class of the image stands, so it goes below"
+
+
 def test_a_legend_names_what_is_seen(image):
     seen = draw_prediction(image, Prediction(label_maps={"lane": np.zeros((120, 200), np.uint8)}), CLASSES)
     assert (seen == image).all(), "only background: nothing to name"
@@ -112,7 +122,7 @@ def test_boxes_over_the_edge_and_empty_predictions_are_drawn(image):
 def test_ground_truth_shows_ignore_regions_in_grey(image):
     boxes = Boxes(detections([1, 1]).boxes, np.zeros(2, np.int64), np.array([False, True]), np.ones(1, bool))
     sample = Sample(image, Path("a.jpg"), "s", (120, 200), np.eye(2, 3), {"det": boxes})
-    out = draw_ground_truth(sample, CLASSES, legend=False)
+    out = draw_ground_truth(sample, CLASSES)
     assert (out[100, 30] == class_color("person")).all()
     assert (out[100, 120] == 160).all()
 

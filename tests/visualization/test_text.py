@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtzoo.visualization.text import TextStyle, place_label
+from mtzoo.visualization.text import TextStyle, draw_legend, place_label
 
 
 @given(st.tuples(*[st.integers(-50, 250)] * 4), st.lists(st.tuples(*[st.integers(0, 150)] * 4), max_size=4))
@@ -31,6 +31,23 @@ def test_control_characters_are_drawn_as_escapes(name, drawn):
     assert pictures[0].any()
     assert (pictures[0] == pictures[1]).all()
     assert style.size(name) == style.size(drawn)
+
+
+def test_a_name_too_long_for_the_picture_ends_in_dots_before_its_note():
+    style = TextStyle.for_image((96, 160))
+    assert style.fitted("car", " 75", 160) == "car 75"
+    text = style.fitted("a very long name of a class, longer than the picture", " 75", 160)
+    assert text.startswith("a very long ")
+    assert text.endswith("... 75")
+    assert style.size(text)[0] <= 160 < style.size(text.replace("...", "mmmm"))[0]
+    assert style.fitted("car", " 75", 1) == "c... 75"
+
+
+def test_a_legend_of_a_name_that_is_too_long_stays_in_the_picture():
+    picture = np.full((96, 160, 3), 100, np.uint8)
+    draw_legend(picture, [("a very long name of a class, longer than the picture", (0, 0, 255))], TextStyle.for_image((96, 160)))
+    assert (picture == (0, 0, 255)).all(axis=2).any(), "its colour"
+    assert (picture[:, -1] == 100).all(), "nothing runs over the edge"
 
 
 def test_all_texts_are_of_one_height():
