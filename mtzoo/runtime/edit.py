@@ -15,7 +15,6 @@ class GraphEdit:
         self._model = onnx.ModelProto()
         self._model.CopyFrom(model)
         self.nodes = list(self._model.graph.node)
-        self.inputs = {value.name: tuple(d.dim_value for d in value.type.tensor_type.shape.dim) for value in model.graph.input}
         self.stored = {tensor.name: tensor for tensor in self._model.graph.initializer}
         self.made_by = {name: node for node in self.nodes for name in node.output}
         self.readers: dict[str, list[NodeProto]] = defaultdict(list)
@@ -86,11 +85,3 @@ def attribute(node: NodeProto, name: str) -> object:
     if found is None:
         return None
     return tuple(found.ints) if found.type == onnx.AttributeProto.INTS else helper.get_attribute_value(found)
-
-
-def set_attributes(node: NodeProto, **values: int | Sequence[int]) -> None:
-    """Replace attributes of a node, or add them."""
-    kept = [a for a in node.attribute if a.name not in values]
-    added = [helper.make_attribute(name, value) for name, value in values.items()]
-    del node.attribute[:]
-    node.attribute.extend([*kept, *added])

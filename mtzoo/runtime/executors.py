@@ -15,7 +15,6 @@ from google.protobuf.message import EncodeError
 from mtzoo.deploy.requirements import largest_weights, unsafe_weights
 from mtzoo.errors import Caution, UserError, did_you_mean
 from mtzoo.runtime.baked import bake_weights
-from mtzoo.runtime.columns import image_in_columns
 from mtzoo.runtime.joined import join_neighbours
 from mtzoo.runtime.model_cache import Options, compile_model
 from mtzoo.runtime.regroup import regroup
@@ -158,13 +157,12 @@ class OpenVinoExecutor(OpenVinoModel):
     int8 kernels saturate, layers of large weights run in float32.
 
     sparse_rate: layers with more than this share of zero weights may be stored compressed, which OpenVINO does where it can; 1: none.
-    count: keep the time of each operator, for `operator_times`. as_is: run every layer in int8 all the same. columns: read an NHWC
-    image in columns, see `mtzoo.runtime.columns`; off, since it was no faster where it was measured. cache_folder: of compiled models;
-    None: nothing is kept.
+    count: keep the time of each operator, for `operator_times`. as_is: run every layer in int8 all the same. cache_folder: of compiled
+    models; None: nothing is kept.
     """
 
     def __init__(self, model: onnx.ModelProto, threads: int, precision: Precision = "f32", sparse_rate: float = 1.0, *,
-                 count: bool = False, as_is: bool = False, columns: bool = False, cache_folder: Path | None = None) -> None:
+                 count: bool = False, as_is: bool = False, cache_folder: Path | None = None) -> None:
         # Precision is stated because the default on CPUs with bf16 units is bf16, also for the float ends of an integer
         # network. Dynamic quantization would round activations once more. The rate is text because 2024.x takes no number.
         options = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY",
@@ -172,8 +170,7 @@ class OpenVinoExecutor(OpenVinoModel):
                    "PERF_COUNT": count}
         unsafe = set() if as_is else _saturating("openvino", model)
         self.float_layers = len(unsafe)
-        form = bake_weights(model, unsafe)
-        form = shuffles_in_weights(image_in_columns(form) if columns else form)
+        form = shuffles_in_weights(bake_weights(model, unsafe))
         form = wide_integers_as_floats(regroup(join_neighbours(round_behind_concat(form))))
         super().__init__(serialized(form), [output.name for output in model.graph.output], options, cache_folder)
 

@@ -5,7 +5,7 @@ import pytest
 from mtzoo.deploy.builder import GraphBuilder
 from mtzoo.deploy.file import read_deploy_file
 from mtzoo.runtime.joined import join_neighbours
-from tests.runtime.test_columns import run
+from tests.runtime.helpers import run
 
 
 def side_by_side(*convs, named=(), outputs=("z",)):

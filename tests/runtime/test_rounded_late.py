@@ -6,7 +6,7 @@ from mtzoo.deploy.builder import GraphBuilder
 from mtzoo.deploy.file import read_deploy_file
 from mtzoo.runtime.joined import join_neighbours
 from mtzoo.runtime.rounded_late import round_behind_concat
-from tests.runtime.test_columns import run
+from tests.runtime.helpers import run
 
 
 def two_rounded_maps(second: float = 2.0, *, zero: int = 0, kind: type = np.int8, apart: bool = False,

@@ -5,7 +5,7 @@ import pytest
 from mtzoo.deploy.builder import GraphBuilder
 from mtzoo.runtime.executors import OpenVinoExecutor
 from mtzoo.runtime.shuffles import shuffles_in_weights
-from tests.runtime.test_columns import run
+from tests.runtime.helpers import run
 
 SIZE = (4, 6)
 
