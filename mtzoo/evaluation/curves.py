@@ -24,10 +24,6 @@ class DetectionCurves:
         """Where the mean F1 over classes is best; 0 without ground truth."""
         return float(STEPS[np.mean(list(self.f1.values()), axis=0).argmax()]) if self.f1 else 0.0
 
-    def ap50(self, name: str) -> float:
-        """Percent."""
-        return 100 * float(self.precision[name].mean())
-
 
 def detection_curves(images: Sequence[Mapping[int, ClassMatches]], classes: Sequence[str]) -> DetectionCurves:
     """images: of each what `match_image` says."""

@@ -30,8 +30,8 @@ def widen_groups(weight: np.ndarray, groups: int, channels: int) -> tuple[np.nda
     return wide.reshape(c_out, joined * per_group, kh, kw), groups // joined
 
 
-def regroup(model: onnx.ModelProto, channels: int = CHANNELS_PER_GROUP) -> onnx.ModelProto:
-    """A copy of `model` whose int8 group convolutions, depthwise ones apart, have up to `channels` inputs per group."""
+def regroup(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy of `model` whose int8 group convolutions, depthwise ones apart, have up to CHANNELS_PER_GROUP inputs per group."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     tensors = {tensor.name: tensor for tensor in copy.graph.initializer}
@@ -49,6 +49,6 @@ def regroup(model: onnx.ModelProto, channels: int = CHANNELS_PER_GROUP) -> onnx.
             continue
         if node.input[0] not in eight_bits:  # runs in float, where the zeros would only cost
             continue
-        weight, group.i = widen_groups(numpy_helper.to_array(stored), group.i, channels)
+        weight, group.i = widen_groups(numpy_helper.to_array(stored), group.i, CHANNELS_PER_GROUP)
         stored.CopyFrom(numpy_helper.from_array(weight, stored.name))
     return copy

@@ -5,24 +5,16 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from mtzoo.visualization.text import TextStyle, draw_label
-
 GAP = 6
 PAPER = 245
 
 
-def contact_sheet(rows: Sequence[Sequence[np.ndarray]], *, cell_width: int = 480, column_titles: Sequence[str] = (),
-                  row_titles: Sequence[str] = ()) -> np.ndarray:
+def contact_sheet(rows: Sequence[Sequence[np.ndarray]], *, cell_width: int) -> np.ndarray:
     """Pictures in a grid, each fitted to `cell_width`; a row is as high as its highest picture.
 
-    rows: rows of (h, w, 3) uint8 BGR of any size. Titles stand in the first picture of their column (left) or row (right).
-    Returns one (H, W, 3) uint8 BGR.
+    rows: rows of (h, w, 3) uint8 BGR of any size. Returns one (H, W, 3) uint8 BGR.
     """
     cells = [[_fit(image, cell_width) for image in row] for row in rows]
-    for column, title in enumerate(column_titles):
-        _title(cells[0][column], title, right=False)
-    for row, title in zip(cells, row_titles):
-        _title(row[0], title, right=True)
     columns = max(map(len, cells), default=0)
     width = columns * (cell_width + GAP) + GAP
     height = sum(max(c.shape[0] for c in row) + GAP for row in cells) + GAP
@@ -40,9 +32,3 @@ def _fit(image: np.ndarray, width: int) -> np.ndarray:
     height = max(1, round(image.shape[0] * width / image.shape[1]))
     shrinks = width < image.shape[1]
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-
-
-def _title(cell: np.ndarray, title: str, *, right: bool) -> None:
-    style = TextStyle.for_image(cell.shape[:2])
-    x = cell.shape[1] - style.size(title)[0] if right else 0
-    draw_label(cell, title, (max(x, 0), 0), (40, 40, 40), style)
