@@ -22,6 +22,7 @@ from time import perf_counter
 import numpy as np
 import torch
 from foreign_table import Subject, as_batches, camvid_miou, espnetv2, spread
+from one_line_errors import one_line_errors
 from torch import Tensor, nn
 
 from mtzoo.cli.numbers import size
@@ -120,6 +121,7 @@ def write(source: Foreign, net: nn.Module, frames: Sequence[Path], path: Path) -
     print(f"{path}: {file.size:,} bytes, differing {report.mismatches} of {report.values:,}, mIoU {found:.2f} through ONNX Runtime")
 
 
+@one_line_errors
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, required=True, help="folder of published weights")

@@ -18,12 +18,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from one_line_errors import one_line_errors
 from torch import Tensor, nn
 
 import mtzoo
 from mtzoo.data.images import read_image
 from mtzoo.deploy.file import read_deploy_file
 from mtzoo.engine.device import single_device
+from mtzoo.errors import UserError
 from mtzoo.foreign import Foreign
 from mtzoo.foreign.compare import compare_outputs
 from mtzoo.foreign.distil import LEARNING_RATE
@@ -74,9 +76,12 @@ def as_batches(paths: Sequence[Path], source: Foreign, together: int = 4) -> lis
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Images, without what else is in such a folder."""
+    """Images, without what else is in such a folder. Raises UserError if there are none."""
     found = [path for path in folder.rglob("*") if path.suffix in (".jpg", ".png")]
-    return sorted(path for path in found if not any(word in str(path.relative_to(folder)) for word in ("mask", "lanes", "label")))
+    found = sorted(path for path in found if not any(word in str(path.relative_to(folder)) for word in ("mask", "lanes", "label")))
+    if not found:
+        raise UserError(f"{folder}: holds no image; check the folder")
+    return found
 
 
 def normalized(paths: Sequence[Path], hw: tuple[int, int]) -> list[Tensor]:
@@ -221,6 +226,7 @@ def cells_of(row: dict) -> list[str]:
             times[0], ms.get("openvino bf16", "-"), times[1]]
 
 
+@one_line_errors
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, required=True, help="folder of published weights")

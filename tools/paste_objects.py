@@ -21,8 +21,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from object_cutouts import Cutout, one_of, read_cutouts
+from one_line_errors import one_line_errors
 
-from mtzoo.cli.main import tell_error
 from mtzoo.data.coco import CocoFile, CocoImage, load_coco
 from mtzoo.data.images import read_image
 from mtzoo.data.sources import IGNORE_CATEGORY
@@ -154,6 +154,7 @@ def crowd(scene: Scene, cutouts: Sequence[Cutout], ground: Ground, category: int
     return count
 
 
+@one_line_errors
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, required=True, help="the frames")
@@ -167,11 +168,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--heights", type=float, nargs=2, default=(0.014, 0.13), metavar=("MIN", "MAX"),
                         help="of the objects, as shares of the frame's height (0.014 0.13)")
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args(argv)
-    try:
-        print(compose(args))
-    except UserError as error:
-        return tell_error(str(error))
+    print(compose(parser.parse_args(argv)))
     return 0
 
 
