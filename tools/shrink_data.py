@@ -1,6 +1,6 @@
 """Image sets made small enough to be carried to another machine: JPEGs encoded anew, everything else copied.
 
-    python tools/shrink_data.py --data ../shared/data --out pack --sets camvid human_seg:640 --quality 88
+    python tools/shrink_data.py --data DATA --out pack --sets camvid human_seg:640 --quality 88
 
 SET:SIDE shrinks the pictures of a set to SIDE pixels on their longer side, too; only for sets whose masks may have another size than
 the image (`resize_masks`), and that have no boxes. What is there already is left. Scores on such pictures are near those of the
