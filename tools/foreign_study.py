@@ -5,10 +5,10 @@
         --only-camvid --distil-iters 640 --distil-images 367 --distil-batch 2 --soft-labels --learning-rates 4e-4 \\
         --out work_dirs/espnetv2.onnx
 
-WEIGHTS and DATA are those of foreign_table.py. Ranges come from CamVid's training drives, Chinese dashcams and Indian streets, in equal parts (--only-camvid: from CamVid alone);
-CamVid's val frames are scored. Each row: mIoU, pixels with the class of the float network, ratio of its logits to their error. With
---learning-rates the defaults are trained on with each, from the same start; --out gets the integer file of the closest, verified,
-scored through ONNX Runtime.
+WEIGHTS and DATA are those of foreign_table.py. Ranges come from CamVid's training drives, Chinese dashcams and Indian streets, in equal
+parts (--only-camvid: from CamVid alone); CamVid's val frames are scored. Each row: mIoU, pixels with the class of the float network,
+ratio of its logits to their error. With --learning-rates the defaults are trained on with each, from the same start; --out gets the
+integer file of the closest, verified, scored through ONNX Runtime.
 """
 
 import argparse
