@@ -1,5 +1,5 @@
-"""Every `mtzoo VERB ...` in README.md, docs/ and the model cards has options and configs that exist; every `python tools/NAME.py ...` there,
-and in the scripts themselves, has options of that script."""
+"""Every `mtzoo VERB ...` in README.md, docs/ and the model cards has options and configs that exist; every `python tools/NAME.py ...`
+there, and in the scripts themselves, has options of that script."""
 
 import argparse
 import re
