@@ -84,7 +84,7 @@ def class_ious(peer: Peer, images: Sequence[Path]) -> dict[str, float]:
         for c in range(CAMVID_CLASSES):
             both[c] += ((found == c) & (mask == c)).sum()
             either[c] += (((found == c) | (mask == c)) & known).sum()
-    return {NAMES[c]: float(100 * both[c] / either[c]) for c in range(CAMVID_CLASSES) if c in peer.table[:32] and either[c]}
+    return {NAMES[c]: float(100 * both[c] / either[c]) for c in range(CAMVID_CLASSES) if c in peer.table and either[c]}
 
 
 def table(peers: Sequence[Peer], images: Sequence[Path], runs: int) -> str:

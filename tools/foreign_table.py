@@ -123,7 +123,7 @@ def espnetv2(args: argparse.Namespace, hw: tuple[int, int] = (512, 1024)) -> Sub
 
 
 def camvid_miou(run: Run, paths: Sequence[Path], hw: tuple[int, int]) -> float:
-    """Mean IoU in percent over CamVid's 11 classes. hw: what the network reads."""
+    """Mean IoU in percent over those of CamVid's 11 classes that are labelled or found. hw: what the network reads."""
     classes = np.array(CAMVID_OF_CITYSCAPES)
     both, either = np.zeros(CAMVID_CLASSES), np.zeros(CAMVID_CLASSES)
     for path in paths:
@@ -134,7 +134,7 @@ def camvid_miou(run: Run, paths: Sequence[Path], hw: tuple[int, int]) -> float:
             known = mask < CAMVID_CLASSES
             both[c] += ((found == c) & (mask == c)).sum()
             either[c] += (((found == c) | (mask == c)) & known).sum()
-    return float(100 * (both / either).mean())
+    return float(100 * (both[either > 0] / either[either > 0]).mean())
 
 
 def fastestdet(args: argparse.Namespace) -> Subject:

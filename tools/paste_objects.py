@@ -184,6 +184,9 @@ def compose(args: argparse.Namespace) -> str:
         raise UserError(f"{args.boxes}: no category '{args.name}'{did_you_mean(args.name, ids)}")
     if args.out.exists():
         raise UserError(f"{args.out}: exists already; name a new folder")
+    names = [_name(labels.file) for labels in frames.images.values()]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UserError(f"{args.boxes}: two frames would be written as '{twice}.jpg'; rename one")
     cutouts = [cutout for pictures, masks, value in args.cutouts for cutout in read_cutouts(Path(pictures), Path(masks), value)]
     ground = Ground.of(frames, ids[args.name], args.name)
     ignored, rng = {ids[IGNORE_CATEGORY]} if IGNORE_CATEGORY in ids else set(), np.random.default_rng(args.seed)
@@ -193,7 +196,7 @@ def compose(args: argparse.Namespace) -> str:
         scene = Scene.of(read_image(args.images / labels.file), labels, ignored)
         count = int(rng.integers(args.objects[0], args.objects[1] + 1))
         pasted += crowd(scene, cutouts, ground, ids[args.name], np.exp(rng.uniform(*np.log(args.heights), count)), rng)
-        name = f"{copy}_{Path(labels.file).stem}.jpg"
+        name = f"{copy}_{_name(labels.file)}.jpg"
         pixels = scene.image.clip(0, 255).round().astype(np.uint8)
         cv2.imwrite(str(args.out / "images" / name), pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         images.append({"id": len(images), "file_name": name, "height": labels.hw[0], "width": labels.hw[1]})
@@ -202,6 +205,11 @@ def compose(args: argparse.Namespace) -> str:
     content = {"images": images, "annotations": annotations, "categories": categories}
     (args.out / "boxes.json").write_text(json.dumps(content), encoding="utf-8")
     return f"{args.out}: {len(images)} frames with {pasted} pasted objects of {len(cutouts)} cut-outs"
+
+
+def _name(file: str) -> str:
+    """Of a frame, without suffix, with its folders."""
+    return "_".join(Path(file).with_suffix("").parts)
 
 
 def _annotations(scene: Scene, labels: CocoImage, image: int, first: int) -> list[dict]:
