@@ -86,3 +86,8 @@ def test_tools_in_the_docs_exist_and_have_the_options():
     faults += [f"{page}: {tool} has no {option}" for page, tool, words in found if (ROOT / tool).is_file()
                for option in re.findall(r" (--[a-z][\w-]*)", words) if f'"{option}"' not in (ROOT / tool).read_text("utf-8")]
     assert not faults, "\n".join(faults)
+
+
+def test_every_script_of_tools_is_listed():
+    listed = set(re.findall(r"`(\w+\.(?:py|sh|yaml))`", (ROOT / "docs" / "contributing.md").read_text("utf-8")))
+    assert {path.name for path in (ROOT / "tools").glob("*.*")} <= listed
