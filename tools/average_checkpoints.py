@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from one_line_errors import one_line_errors
 
-from mtzoo.cli.main import tell_error
 from mtzoo.engine.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mtzoo.errors import UserError
 
@@ -39,20 +39,18 @@ def averaged(checkpoints: Sequence[Checkpoint], names: Sequence[str]) -> Checkpo
     return replace(last, network=network, training={}, history=[])
 
 
+@one_line_errors
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoints", nargs="+", help="two or more, or zoo:NAME")
     parser.add_argument("--out", type=Path, required=True, help="the checkpoint to write")
     args = parser.parse_args(argv)
-    try:
-        if len(args.checkpoints) < 2:
-            raise UserError(f"{args.checkpoints[0]}: is only one checkpoint; name two or more")
-        if args.out.exists():
-            raise UserError(f"{args.out}: exists already; name a new file")
-        mean = averaged([load_checkpoint(Path(name)) for name in args.checkpoints], args.checkpoints)
-        save_checkpoint(args.out, mean, "choose another --out")
-    except UserError as error:
-        return tell_error(str(error))
+    if len(args.checkpoints) < 2:
+        raise UserError(f"{args.checkpoints[0]}: is only one checkpoint; name two or more")
+    if args.out.exists():
+        raise UserError(f"{args.out}: exists already; name a new file")
+    mean = averaged([load_checkpoint(Path(name)) for name in args.checkpoints], args.checkpoints)
+    save_checkpoint(args.out, mean, "choose another --out")
     print(f"{args.out}: the mean of {len(args.checkpoints)} checkpoints; mtzoo eval --checkpoint {args.out}")
     return 0
 

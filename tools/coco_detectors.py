@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import onnxruntime
 
+from mtzoo.errors import UserError
 from mtzoo.ops.geometry import resize
 from mtzoo.structures import Detections
 
@@ -28,6 +29,8 @@ Look = Callable[[np.ndarray], Detections]
 
 
 def session_of(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give the ONNX file of a published detector")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -23,8 +23,8 @@ from typing import Any
 from growth_memory import peak_of_model, predict_memory
 from growth_networks import AREAS, HEADS, Point, file_of, points_of, write_model
 from growth_pictures import draw_all
+from one_line_errors import one_line_errors
 
-from mtzoo.cli.main import tell_error
 from mtzoo.cli.numbers import at_least, processes, size
 from mtzoo.cli.outputs import output_folder
 from mtzoo.console import say
@@ -74,12 +74,9 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
-    args = parser().parse_args(argv)
-    try:
-        measure(args)
-    except UserError as error:
-        return tell_error(str(error))
+@one_line_errors
+def main(argv: Sequence[str]) -> int:
+    measure(parser().parse_args(argv))
     return 0
 
 
@@ -136,4 +133,4 @@ def latencies(args: argparse.Namespace, points: list[Point]) -> Mapping[str, flo
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

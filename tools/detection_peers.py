@@ -1,6 +1,6 @@
 """Published detectors beside ours, on the same labelled frames: AP50 and AP by class and by the size of the boxes.
 
-    python tools/detection_peers.py --fastestdet ../shared/weights/fastestdet/FastestDet.onnx --nanodet nanodet.onnx \\
+    python tools/detection_peers.py --fastestdet WEIGHTS/fastestdet/FastestDet.onnx --nanodet nanodet.onnx \\
         --images data/dashcam/dashcam_cn/val/images --boxes data/dashcam/dashcam_cn/val/boxes.json --model MODEL.onnx
 
 coco_detectors.py names the published ones and their licences. They know COCO's 80 classes: car, bus and truck count as vehicle,
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from coco_detectors import Look, fastestdet, nanodet, suppressed, yolov5
+from one_line_errors import one_line_errors
 
 from mtzoo.data.groups import Record, build_groups
 from mtzoo.data.images import read_image
@@ -31,6 +32,7 @@ OF_COCO = {0: 1, 1: 2, 2: 0, 3: 2, 5: 0, 7: 0}
 """COCO's class id, from 0 -> place in CLASSES."""
 SCALES = {"whole frame": None, "half size": 0.5, "full size": 1.0}
 """At which the detectors that can be tiled are judged."""
+
 
 def renamed(look: Look) -> Look:
     """Those boxes of a detector of COCO's classes that are one of CLASSES."""
@@ -79,6 +81,7 @@ def table(looks: Mapping[str, Look], records: Sequence[Record]) -> str:
     return "\n".join(lines)
 
 
+@one_line_errors
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fastestdet", type=Path, help="FastestDet's ONNX file")

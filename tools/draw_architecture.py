@@ -17,6 +17,7 @@ import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
+from one_line_errors import one_line_errors
 
 from mtzoo.config import load_config
 from mtzoo.locate import find_config
@@ -123,6 +124,7 @@ def draw(edges: Edges, path: Path, labels: Mapping[str, str] | None = None, bott
     plt.close(figure)
 
 
+@one_line_errors
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the pictures")

@@ -1,6 +1,6 @@
 """Integer networks of others beside ours, on the same pictures: IoU of the classes that each knows, latency, size.
 
-    python tools/foreign_peers.py --peers ../shared/weights/coral_int8 --camvid ../shared/data/camvid/val --model deeplab.onnx
+    python tools/foreign_peers.py --peers WEIGHTS/coral_int8 --camvid DATA/camvid/val --model deeplab.onnx
 
 The peers are integer TFLite DeepLabs with the argmax inside (github.com/google-coral/test_data, Apache-2.0); they need
 `pip install ai-edge-litert`. Ours is any deploy model with a segmentation task of CamVid's classes. Latency needs a quiet machine
@@ -16,8 +16,10 @@ from pathlib import Path
 
 import numpy as np
 from foreign_table import CAMVID_CLASSES, CAMVID_OF_CITYSCAPES, image_files
+from one_line_errors import one_line_errors
 
 from mtzoo.data.images import read_image
+from mtzoo.errors import UserError
 from mtzoo.ops.geometry import resize
 from mtzoo.runtime.model import DeployModel
 from mtzoo.runtime.timing import interleaved
@@ -43,8 +45,10 @@ class Peer:
 
 def litert(path: Path, table: Mapping[int, int], threads: int) -> Peer:
     """A TFLite file that reads uint8 RGB and gives a label map."""
-    from ai_edge_litert.interpreter import Interpreter
-
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ModuleNotFoundError as error:
+        raise UserError("the published networks need LiteRT; pip install ai-edge-litert") from error
     interpreter = Interpreter(str(path), num_threads=threads)
     interpreter.allocate_tensors()
     read, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
@@ -65,7 +69,9 @@ def litert(path: Path, table: Mapping[int, int], threads: int) -> Peer:
 def ours(path: Path, threads: int) -> Peer:
     """A deploy model whose first segmentation task has CamVid's classes, in its order."""
     model = DeployModel.load(path, threads=threads)
-    task = next(task for task, classes in model.classes.items() if tuple(classes) == NAMES)
+    task = next((task for task, classes in model.classes.items() if tuple(classes) == NAMES), None)
+    if task is None:
+        raise UserError(f"--model {path}: has no segmentation task with CamVid's classes {', '.join(NAMES)}")
     return Peer(path.stem, lambda image: model.predict(image).label_maps[task], np.arange(256, dtype=np.uint8), path.stat().st_size)
 
 
@@ -78,7 +84,7 @@ def class_ious(peer: Peer, images: Sequence[Path]) -> dict[str, float]:
         for c in range(CAMVID_CLASSES):
             both[c] += ((found == c) & (mask == c)).sum()
             either[c] += (((found == c) | (mask == c)) & known).sum()
-    return {NAMES[c]: float(100 * both[c] / either[c]) for c in range(CAMVID_CLASSES) if c in peer.table[:32] and either[c]}
+    return {NAMES[c]: float(100 * both[c] / either[c]) for c in range(CAMVID_CLASSES) if c in peer.table and either[c]}
 
 
 def table(peers: Sequence[Peer], images: Sequence[Path], runs: int) -> str:
@@ -94,6 +100,7 @@ def table(peers: Sequence[Peer], images: Sequence[Path], runs: int) -> str:
     return "\n".join(lines)
 
 
+@one_line_errors
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", type=Path, required=True, help="folder of the TFLite files")

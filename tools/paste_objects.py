@@ -21,8 +21,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from object_cutouts import Cutout, one_of, read_cutouts
+from one_line_errors import one_line_errors
 
-from mtzoo.cli.main import tell_error
 from mtzoo.data.coco import CocoFile, CocoImage, load_coco
 from mtzoo.data.images import read_image
 from mtzoo.data.sources import IGNORE_CATEGORY
@@ -154,6 +154,7 @@ def crowd(scene: Scene, cutouts: Sequence[Cutout], ground: Ground, category: int
     return count
 
 
+@one_line_errors
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, required=True, help="the frames")
@@ -167,11 +168,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--heights", type=float, nargs=2, default=(0.014, 0.13), metavar=("MIN", "MAX"),
                         help="of the objects, as shares of the frame's height (0.014 0.13)")
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args(argv)
-    try:
-        print(compose(args))
-    except UserError as error:
-        return tell_error(str(error))
+    print(compose(parser.parse_args(argv)))
     return 0
 
 
@@ -187,6 +184,9 @@ def compose(args: argparse.Namespace) -> str:
         raise UserError(f"{args.boxes}: no category '{args.name}'{did_you_mean(args.name, ids)}")
     if args.out.exists():
         raise UserError(f"{args.out}: exists already; name a new folder")
+    names = [_name(labels.file) for labels in frames.images.values()]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UserError(f"{args.boxes}: two frames would be written as '{twice}.jpg'; rename one")
     cutouts = [cutout for pictures, masks, value in args.cutouts for cutout in read_cutouts(Path(pictures), Path(masks), value)]
     ground = Ground.of(frames, ids[args.name], args.name)
     ignored, rng = {ids[IGNORE_CATEGORY]} if IGNORE_CATEGORY in ids else set(), np.random.default_rng(args.seed)
@@ -196,7 +196,7 @@ def compose(args: argparse.Namespace) -> str:
         scene = Scene.of(read_image(args.images / labels.file), labels, ignored)
         count = int(rng.integers(args.objects[0], args.objects[1] + 1))
         pasted += crowd(scene, cutouts, ground, ids[args.name], np.exp(rng.uniform(*np.log(args.heights), count)), rng)
-        name = f"{copy}_{Path(labels.file).stem}.jpg"
+        name = f"{copy}_{_name(labels.file)}.jpg"
         pixels = scene.image.clip(0, 255).round().astype(np.uint8)
         cv2.imwrite(str(args.out / "images" / name), pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         images.append({"id": len(images), "file_name": name, "height": labels.hw[0], "width": labels.hw[1]})
@@ -205,6 +205,11 @@ def compose(args: argparse.Namespace) -> str:
     content = {"images": images, "annotations": annotations, "categories": categories}
     (args.out / "boxes.json").write_text(json.dumps(content), encoding="utf-8")
     return f"{args.out}: {len(images)} frames with {pasted} pasted objects of {len(cutouts)} cut-outs"
+
+
+def _name(file: str) -> str:
+    """Of a frame, without suffix, with its folders."""
+    return "_".join(Path(file).with_suffix("").parts)
 
 
 def _annotations(scene: Scene, labels: CocoImage, image: int, first: int) -> list[dict]:

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 from coco_detectors import Look, nanodet
+from one_line_errors import one_line_errors
 
-from mtzoo.cli.main import tell_error
 from mtzoo.data.coco import load_coco
 from mtzoo.data.images import IMAGE_SUFFIXES, read_image
 from mtzoo.data.sources import IGNORE_CATEGORY
@@ -117,6 +117,7 @@ def _pair(text: str) -> tuple[str, str]:
     return old, new
 
 
+@one_line_errors
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nanodet", type=Path, required=True, help="NanoDet's ONNX file, see tfjs_to_onnx.py")
@@ -127,10 +128,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, required=True, help="a new folder")
     args = parser.parse_args(argv)
-    try:
-        print(write_labelled(args, nanodet(args.nanodet, args.threads, args.scale)))
-    except UserError as error:
-        return tell_error(str(error))
+    print(write_labelled(args, nanodet(args.nanodet, args.threads, args.scale)))
     return 0
 
 

@@ -1,6 +1,6 @@
 """Image sets made small enough to be carried to another machine: JPEGs encoded anew, everything else copied.
 
-    python tools/shrink_data.py --data ../shared/data --out pack --sets camvid human_seg:640 --quality 88
+    python tools/shrink_data.py --data DATA --out pack --sets camvid human_seg:640 --quality 88
 
 SET:SIDE shrinks the pictures of a set to SIDE pixels on their longer side, too; only for sets whose masks may have another size than
 the image (`resize_masks`), and that have no boxes. What is there already is left. Scores on such pictures are near those of the
@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+from one_line_errors import one_line_errors
 
-from mtzoo.cli.main import tell_error
 from mtzoo.data.images import read_image
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
@@ -45,6 +45,7 @@ def parse_set(text: str) -> tuple[str, int | None]:
     return name, int(side) if side else None
 
 
+@one_line_errors
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of image sets")
@@ -52,18 +53,14 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--sets", nargs="+", required=True, metavar="SET[:SIDE]")
     parser.add_argument("--quality", type=int, default=88, help="of JPEG, 1 to 100 (88)")
     args = parser.parse_args(argv)
-    try:
-        sets = [parse_set(text) for text in args.sets]
-        for name, side in sets:
-            files = sorted(path for path in (args.data / name).rglob("*") if path.is_file())
-            if not files:
-                raise UserError(f"--sets {name}: no file in {args.data / name}")
-            for path in files:
-                shrink(path, args.out / path.relative_to(args.data), side, args.quality)
-            size = sum((args.out / path.relative_to(args.data)).stat().st_size for path in files)
-            print(f"{name}: {len(files)} files, {size / 1e6:.1f} MB", flush=True)
-    except UserError as error:
-        return tell_error(str(error))
+    for name, side in [parse_set(text) for text in args.sets]:
+        files = sorted(path for path in (args.data / name).rglob("*") if path.is_file())
+        if not files:
+            raise UserError(f"--sets {name}: no file in {args.data / name}")
+        for path in files:
+            shrink(path, args.out / path.relative_to(args.data), side, args.quality)
+        size = sum((args.out / path.relative_to(args.data)).stat().st_size for path in files)
+        print(f"{name}: {len(files)} files, {size / 1e6:.1f} MB", flush=True)
     return 0
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from one_line_errors import one_line_errors
 from torch import Tensor, nn
 
-from mtzoo.cli.main import tell_error
 from mtzoo.errors import UserError
 
 SIDES = (1, 2)
@@ -178,6 +178,7 @@ OPERATORS: dict[str, Callable[..., Tensor | tuple[Tensor, ...]]] = {
 }
 
 
+@one_line_errors
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="model.json of a graph model")
@@ -185,10 +186,8 @@ def main(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     try:
         graph = TfjsGraph(args.model).eval()
-    except (UserError, OSError) as error:
-        return tell_error(str(error))
     except (ValueError, KeyError) as error:
-        return tell_error(f"{args.model}: no graph model ({error!r}); give the model.json of one")
+        raise UserError(f"{args.model}: no graph model ({error!r}); give the model.json of one") from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # sizes become constants, which is meant
         torch.onnx.export(graph, (torch.zeros(graph.input_shape),), args.onnx, input_names=["image"], opset_version=17, dynamo=False)

@@ -17,9 +17,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from one_line_errors import one_line_errors
 from zoo_results import pack
 
-from mtzoo.cli.main import tell_error
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 from mtzoo.plain_yaml import parse_yaml
@@ -36,7 +36,7 @@ class Training:
 
     def __init__(self, name: str, commands: Sequence[str], args: argparse.Namespace) -> None:
         self.name, self.args = name, args
-        self.commands = [shlex.split(command.format(runs=args.runs, data=os.environ.get("MTZOO_DATA", "data"))) for command in commands]
+        self.commands = [words_of(command, args) for command in commands]
         self.kept, self.log = args.runs / f"{name}.done", args.runs / f"{name}.log"
         self.done = int(self.kept.read_text()) if self.kept.is_file() else 0
         self.process: subprocess.Popen | None = None
@@ -111,6 +111,17 @@ def stop(trainings: Sequence[Training]) -> None:
         print(f"{training.name}: stopped; {training.last_line()}", flush=True)
 
 
+def words_of(command: str, args: argparse.Namespace) -> list[str]:
+    """A command of --trainings with {runs} and {data} filled in. Raises UserError for other places, and without a folder of results."""
+    try:
+        words = shlex.split(command.format(runs=args.runs, data=os.environ.get("MTZOO_DATA", "data")))
+    except (KeyError, IndexError, ValueError) as error:
+        raise UserError(f"{args.trainings}: '{command}' cannot be filled in ({error!r}); write {{runs}} and {{data}} only") from error
+    if not set(FOLDERS) & set(words[:-1]):
+        raise UserError(f"{args.trainings}: '{command}' names no folder for its results; add --out DIR")
+    return words
+
+
 def read_trainings(args: argparse.Namespace) -> list[Training]:
     values = parse_yaml(args.trainings.read_text(), args.trainings)
     rows = list(values.values()) if isinstance(values, dict) else [None]
@@ -121,6 +132,7 @@ def read_trainings(args: argparse.Namespace) -> list[Training]:
     return [Training(name, row, args) for name, row in values.items() if not args.only or name in args.only]
 
 
+@one_line_errors
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs; what is in it is gone on with")
@@ -134,10 +146,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--max-mb", type=float, default=15.0, help="of one packed file (15)")
     parser.add_argument("--dry-run", action="store_true", help="print the commands that are left and do nothing")
     args = parser.parse_args(argv)
-    try:
-        trainings = read_trainings(args)
-    except (UserError, OSError) as error:
-        return tell_error(str(error))
+    trainings = read_trainings(args)
     if args.dry_run:
         for training in trainings:
             left = training.commands[training.done:]

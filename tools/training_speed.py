@@ -10,12 +10,14 @@ of a process for each form, beyond what the libraries take (Linux; of compiled f
 
 import argparse
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from multiprocessing import get_context
 
 import torch
+from one_line_errors import one_line_errors
 from torch import nn
 
 from mtzoo.cli.numbers import size
@@ -84,7 +86,8 @@ def peak_memory(net: nn.Module, form: str, images: torch.Tensor) -> int:
     return found
 
 
-def main() -> None:
+@one_line_errors
+def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", help="a shipped config's name, or a config file")
     parser.add_argument("--hw", type=size("--hw"), default=(256, 512), metavar="HxW", help="of the images (256x512)")
@@ -93,7 +96,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10, help="steps of each form (10)")
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=FORMS[:5], metavar="FORM",
                         help=f"of {', '.join(FORMS)}; default: the first five")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     torch.manual_seed(0)
     torch.set_num_threads(1)  # OpenMP's threads do not survive a fork: a child would wait for them for ever
     net = config_network(load_config(find_config(args.config)))
@@ -109,6 +112,7 @@ def main() -> None:
             if i:
                 times[form].append(time.perf_counter() - start)
     print_table(times, memory, args)
+    return 0
 
 
 def print_table(times: dict[str, list[float]], memory: dict[str, int], args: argparse.Namespace) -> None:
@@ -126,4 +130,4 @@ def print_table(times: dict[str, list[float]], memory: dict[str, int], args: arg
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

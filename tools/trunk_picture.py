@@ -8,8 +8,13 @@ the comma; of two rows with one name the later counts.
 """
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from one_line_errors import one_line_errors
+
+from mtzoo.errors import UserError
 from mtzoo.visualization.charts import scatter_chart
 
 SCORES = {"mIoU val / test": ("mIoU, val", "mIoU, test_seen_drive"), "AP50 val / test": ("AP50, val", "AP50, test_seen_drive")}
@@ -20,7 +25,9 @@ Rows = list[list[str]]
 def table(text: str) -> Rows:
     """The cells of the table of trunks, its head first."""
     lines = text.splitlines()
-    first = next(i for i, line in enumerate(lines) if line.startswith("|") and all(column in line for column in SCORES))
+    first = next((i for i, line in enumerate(lines) if line.startswith("|") and all(column in line for column in SCORES)), None)
+    if first is None:
+        raise UserError(f"the page has no table with the columns {' and '.join(SCORES)}; give docs/backbones.md")
     rows = []
     for line in lines[first:]:
         if not line.startswith("|"):
@@ -47,15 +54,17 @@ def charts(rows: Rows, without: list[str]) -> dict[str, dict[str, tuple[float, f
     return found
 
 
-def main() -> None:
+@one_line_errors
+def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("page", type=Path, help="the page with the table, in Markdown")
     parser.add_argument("out", type=Path, help="the picture, .svg")
     parser.add_argument("--without", nargs="+", default=[], metavar="TRUNK", help="trunks that are left out")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     found = charts(table(args.page.read_text()), args.without)
     args.out.write_bytes(scatter_chart(found, x_label="int8, ms, 2 threads, 512x960, six tasks"))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

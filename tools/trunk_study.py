@@ -21,6 +21,7 @@ from statistics import fmean, median
 
 import numpy as np
 import torch
+from one_line_errors import one_line_errors
 from trunk_candidates import CANDIDATES, on_camvid, six_tasks
 from trunk_table import latency_path, report, result_path
 
@@ -92,11 +93,12 @@ def costs(name: str) -> dict[str, int]:
 
 
 def train_all(args: argparse.Namespace) -> int:
-    """Each candidate in a process of its own, `--jobs` at a time; returns how many failed."""
+    """Each candidate in a process of its own, `--jobs` at a time; returns 1 if one failed."""
     todo = [name for name in args.only if not finished_alike(name, args)]
     print(f"to train: {', '.join(todo) or 'nothing'}", flush=True)
     with ThreadPoolExecutor(args.jobs) as pool:
-        return sum(pool.map(lambda name: in_own_process(name, args), todo))
+        failed = list(pool.map(lambda name: in_own_process(name, args), todo))
+    return int(any(failed))
 
 
 def finished_alike(name: str, args: argparse.Namespace) -> bool:
@@ -175,6 +177,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+@one_line_errors
 def main(argv: Sequence[str]) -> int:
     reader = parser()
     args = reader.parse_args(argv)

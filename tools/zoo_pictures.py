@@ -13,11 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import cv2
+from one_line_errors import one_line_errors
 
 from mtzoo import DeployModel, list_models
-from mtzoo.cli.main import tell_error
 from mtzoo.data.synthetic import write_dataset
-from mtzoo.errors import UserError
 from mtzoo.files import write_whole
 
 SEED, SIZE = 3, (1080, 1920)
@@ -43,22 +42,20 @@ def draw(name: str, image: Path, path: Path) -> None:
     write_whole(path, data, "choose another --out")
 
 
+@one_line_errors
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the pictures, NAME.jpg")
     parser.add_argument("--models", nargs="+", default=None, metavar="NAME", help="of the zoo; default: all")
     parser.add_argument("--seed", type=int, default=SEED, help=f"of the scene ({SEED})")
     args = parser.parse_args(argv)
-    try:
-        args.out.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory() as folder:
-            image = render(Path(folder) / "scene", args.seed)
-            for name in args.models or list_models():
-                path = args.out / f"{name}.jpg"
-                draw(name, image, path)
-                print(f"{path}: {path.stat().st_size:,} bytes")
-    except (UserError, OSError) as error:
-        return tell_error(str(error))
+    args.out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as folder:
+        image = render(Path(folder) / "scene", args.seed)
+        for name in args.models or list_models():
+            path = args.out / f"{name}.jpg"
+            draw(name, image, path)
+            print(f"{path}: {path.stat().st_size:,} bytes")
     return 0
 
 

@@ -12,20 +12,22 @@ NUMBERED = "*-[0-9][0-9][0-9][0-9].pt"
 
 
 def pack(runs: Path, out: Path, max_mb: float) -> list[str]:
-    """Write logs.tar.gz and at most MOST_TARS tars of at most `max_mb` each into `out`; what was left out, in words."""
+    """Write logs.tar.gz and at most MOST_TARS tars of at most `max_mb` each into `out`; every file that was left out, in words."""
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("results*.tar"):
         old.unlink()
+    records = [path for path in sorted(runs.rglob("*")) if path.is_file() and path.suffix in RECORDS]
+    large = [path for path in records if path.stat().st_size >= MAX_RECORD_BYTES]
     with tarfile.open(out / "logs.tar.gz", "w:gz") as tar:
-        for path in sorted(runs.rglob("*")):
-            if path.is_file() and path.suffix in RECORDS and path.stat().st_size < MAX_RECORD_BYTES:
+        for path in records:
+            if path not in large:
                 tar.add(path, path.relative_to(runs))
     bins, left = into_bins(kept_files(runs), int(1e6 * max_mb))
     for number, paths in enumerate(bins, 1):
         with tarfile.open(out / f"results{number}.tar", "w") as tar:
             for path in paths:
                 tar.add(path, path.relative_to(runs))
-    return [f"left out: {path.relative_to(runs)}, {path.stat().st_size / 1e6:.1f} MB" for path in left]
+    return [f"left out: {path.relative_to(runs)}, {path.stat().st_size / 1e6:.1f} MB" for path in [*large, *left]]
 
 
 def kept_files(runs: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from mmengine.config import read_base
 with read_base():
     from ..common.camvid import _seg, _test, _train, _val, data_root, sources
     from ..common.resize import fusion_bn_patterns, loss_balance, nodes, pipeline_test, quantization, solver
+    from ..common.tasks import _boxes
 
 sources.update(
     boxes_train=dict(type="CocoBoxes", images=_train + "/images", annotations=_train + "/boxes.json"),
@@ -16,7 +17,6 @@ sources.update(
 )
 
 # Masks merge traffic lights with signs, and so do the boxes made of them. Metrics call a folder by its first source's name.
-_boxes = dict(score_threshold=0.05, pre_nms_top_k=200, nms_iou=0.6, top_k=100)
 tasks = {
     name: dict(
         kind="detection",

@@ -7,6 +7,7 @@ from mmengine.config import read_base
 
 with read_base():
     from ..common.resize import fusion_bn_patterns, loss_balance, nodes, pipeline_test, quantization
+    from ..common.tasks import _boxes
     from .schedule import solver
 
 data_root = "$MTZOO_DATA"
@@ -41,5 +42,4 @@ deploy_geometry = dict(resized_hw=[360, 480], drop_top=0, input_hw=[384, 480])
 env = dict(default_ctx="auto", workers=2, seed=0, amp="auto", cache_mb=1200, checkpoint_interval=100)
 samples_per_epoch = 1000
 
-_boxes = dict(score_threshold=0.05, pre_nms_top_k=200, nms_iou=0.6, top_k=100)
 _detection_loss = dict(type="DetectionLoss", weight=0.5)

@@ -9,5 +9,5 @@ with read_base():
 
 tasks["seg"].update(_seg)
 solver = _sgd_poly(iterations=3_000, lr=0.02, weight_decay=1e-4, warmup_iterations=100)
-# Calibration that clips outliers loses least: docs/zoo.md.
+# Calibration that clips outliers loses least: docs/zoo_measured.md.
 quantization = dict(observer="mse")

@@ -39,5 +39,5 @@ solver = [
 ]
 fusion_bn_patterns = {1: ["nodes.backbone.*", "nodes.neck.*"], 2: ["nodes.*"]}
 
-# Ranges that cover outliers cost 5 points with MobileNetV2, on a drive that was not seen in training.
+# Ranges that cover outliers cost 5 points with MobileNetV2 on test_seen_drive.
 quantization = dict(observer="mse")

@@ -1,4 +1,5 @@
-"""Every `mtzoo VERB ...` in README.md, docs/ and the model cards has options and configs that exist."""
+"""Every `mtzoo VERB ...` in README.md, docs/ and the model cards has options and configs that exist; every `python tools/NAME.py ...`
+there, and in the scripts themselves, has options of that script."""
 
 import argparse
 import re
@@ -15,6 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "zoo").glob("*.md"))]
 INLINE = re.compile(r"`(?:mtzoo|\.venv/bin/mtzoo) ([^`]+)`")
 LINE = re.compile(r"^\s*(?:\.venv/bin/)?mtzoo (.+?)(?:\s+#.*)?$")
+TOOL = re.compile(r"python (tools/\w+\.py)((?: +[^\s`#]+)*)")
+PADDLE, TORCHRUN = {"coming_from.md", "from_paddle.md"}, "tools/torchrun_mtzoo.py"
+"""Pages that name scripts of PaddleSeg's tools/, too; a script whose options are torchrun's."""
 BLOCK = re.compile(r"^```.*?^```$|^(?: {4}[^\n]*\n)+", re.MULTILINE | re.DOTALL)
 
 
@@ -71,3 +75,19 @@ def test_commands_in_the_docs_have_options_and_configs_that_exist():
     assert len(commands) > 200
     faults = [f"{page}: {fault}" for page, command in commands for fault in faults_of(command, verbs, configs)]
     assert not faults, "\n".join(faults)
+
+
+def test_tools_in_the_docs_exist_and_have_the_options():
+    pages = [page for page in PAGES if page.name not in PADDLE] + sorted((ROOT / "tools").glob("*.*"))
+    text = {page.name: re.sub(r"\\{1,2}\n\s*", " ", page.read_text("utf-8")) for page in pages}
+    found = [(name, *match.groups()) for name in text for match in TOOL.finditer(text[name]) if match[1] != TORCHRUN]
+    assert len(found) > 50
+    faults = [f"{page}: no {tool}" for page, tool, _ in found if not (ROOT / tool).is_file()]
+    faults += [f"{page}: {tool} has no {option}" for page, tool, words in found if (ROOT / tool).is_file()
+               for option in re.findall(r" (--[a-z][\w-]*)", words) if f'"{option}"' not in (ROOT / tool).read_text("utf-8")]
+    assert not faults, "\n".join(faults)
+
+
+def test_every_script_of_tools_is_listed():
+    listed = set(re.findall(r"`(\w+\.(?:py|sh|yaml))`", (ROOT / "docs" / "contributing.md").read_text("utf-8")))
+    assert {path.name for path in (ROOT / "tools").glob("*.*")} <= listed

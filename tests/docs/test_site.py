@@ -1,5 +1,6 @@
 """The site of docs/: every page can be reached, and it builds without a warning."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,3 +38,7 @@ def test_the_site_builds_strictly(tmp_path):
     reference = (tmp_path / "reference" / "index.html").read_text()
     assert "quant_train" in reference
     assert 'title="mtzoo.UserError (mtzoo.errors.UserError)"' in reference, "errors are links to what they are"
+    measured = (tmp_path / "deploy_measured" / "index.html").read_text()
+    folded = re.search(r"<details.*?</details>", measured, re.DOTALL)[0]
+    assert '<a href="../results/">' in folded, "what is folded away is Markdown, too"
+    assert "<code>" in folded

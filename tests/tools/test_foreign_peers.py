@@ -7,6 +7,7 @@ import pytest
 
 from mtzoo.cli.main import main
 from mtzoo.config import config_from_dict
+from mtzoo.errors import UserError
 from tests.checkpoints import write_checkpoint
 from tests.tiny import HW, config_values, write_images
 
@@ -58,3 +59,9 @@ def test_ours_is_measured_from_the_picture_to_its_labels(tool, tmp_path, monkeyp
     assert (name, size) == ("tiny", f"{model.stat().st_size / 1e6:.2f}")
     assert float(ms) > 0
     assert 0 <= float(mean) <= 100
+
+
+def test_a_model_of_other_classes_is_told(tool, tmp_path, monkeypatch):
+    monkeypatch.setattr(tool.DeployModel, "load", lambda path, threads: type("Model", (), {"classes": {"seg": ("road",)}})())
+    with pytest.raises(UserError, match="no segmentation task with CamVid's classes"):
+        tool.ours(tmp_path / "x.onnx", 1)

@@ -2,6 +2,8 @@
 
 import json
 
+import cv2
+import numpy as np
 import pytest
 
 import mtzoo
@@ -43,3 +45,14 @@ def test_a_row_is_measured_after_it_was_made(tool, tmp_path, capsys):
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("| tiny | 16x24 | 2.00 / 2.00 |")
     assert f"| {row['latency_ms']['openvino bf16']:.1f} |" in last
+
+
+def test_a_class_that_no_frame_has_is_left_out_of_the_mean(load_tool, tmp_path):
+    """Sky (train id 10) is found on 2 of its 3 pixels, and road (0) on a pixel too many: 2/3 and 0/1."""
+    for name, image in (("images", np.zeros((2, 2, 3), np.uint8)), ("masks", np.array([[0, 0], [0, 11]], np.uint8))):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "0.png"), image)
+    logits = np.zeros((1, 19, 2, 2), np.float32)
+    logits[0, 10], logits[0, 0, 0, 1] = 1, 2
+    found = load_tool("foreign_table").camvid_miou(lambda image: {"output": logits}, [tmp_path / "images" / "0.png"], (2, 2))
+    assert found == pytest.approx(100 * (2 / 3 + 0) / 2)

@@ -80,6 +80,17 @@ def test_the_same_seed_gives_the_same_frames(tool, folder):
     assert all((a == b).all() for (a, _), (b, _) in zip(written(folder / "one"), written(folder / "again")))
 
 
+def test_frames_of_one_name_in_two_folders_are_two(tool, folder):
+    content = json.loads((folder / "boxes.json").read_text())
+    for image, day in zip(content["images"], ("monday", "tuesday")):
+        (folder / "frames" / day).mkdir()
+        (folder / "frames" / image["file_name"]).rename(folder / "frames" / day / "0.png")
+        image["file_name"] = f"{day}/0.png"
+    (folder / "boxes.json").write_text(json.dumps(content))
+    assert tool.main([*call(folder), "--copies", "1"]) == 0
+    assert sorted(path.name for path in (folder / "out" / "images").iterdir()) == ["0_monday_0.jpg", "0_tuesday_0.jpg"]
+
+
 def test_what_a_user_gets_wrong_is_one_line(tool, folder, capsys):
     (folder / "there").mkdir()
     (folder / "wide").mkdir()
@@ -87,10 +98,14 @@ def test_what_a_user_gets_wrong_is_one_line(tool, folder, capsys):
     content = json.loads((folder / "boxes.json").read_text())
     content["annotations"][0]["bbox"] = [0, 0, -5, 5]
     (folder / "damaged.json").write_text(json.dumps(content))
+    content = json.loads((folder / "boxes.json").read_text())
+    content["images"][1]["file_name"] = "0.jpg"
+    (folder / "twice.json").write_text(json.dumps(content))
     for arguments, line in (([*call(folder), "--copies", "0"], "--copies: 1 is more than 0"),
                             ([*call(folder), "--objects", "5", "2"], "--objects: 5 is more than 2"),
                             ([*call(folder), "--heights", "0.1", "10"], "--heights: 10.0 is more than 1"),
                             (call(folder, boxes=folder / "damaged.json"), "annotations[0] id=1"),
+                            (call(folder, boxes=folder / "twice.json"), "two frames would be written as '0.jpg'; rename one"),
                             (call(folder, name="persn"), "no category 'persn'; did you mean 'person'?"),
                             (call(folder, name="vehicle"), "2 boxes of 'vehicle' in the frames; 10 are needed"),
                             (call(folder, "there"), "there: exists already; name a new folder"),

@@ -36,7 +36,9 @@ def test_every_command_of_the_shipped_file_is_one_that_mtzoo_takes(tool, tmp_pat
 def test_mistakes_are_one_line(tool, tmp_path, capsys):
     trainings = tmp_path / "trainings.yaml"
     call = ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--trainings", str(trainings)]
-    for text, more, message in (("a: [1]", [], "a table of names"), ("[", [], "not YAML"), ("a: []", ["--only", "b"], "--only b")):
+    for text, more, message in (("a: [1]", [], "a table of names"), ("[", [], "not YAML"), ("a: []", ["--only", "b"], "--only b"),
+                                ("a: ['train --config {x} --out {runs}']", [], "write {runs} and {data} only"),
+                                ("a: ['train --config x']", [], "names no folder for its results; add --out DIR")):
         trainings.write_text(text)
         assert tool.main([*call, *more]) == 2
         error = capsys.readouterr().err

@@ -1,4 +1,7 @@
+"""tools/zoo_results.py: what a set of trainings leaves, in few files."""
+
 import os
+import tarfile
 
 import pytest
 
@@ -31,3 +34,12 @@ def test_every_file_is_in_one_tar_or_told(tool, tmp_path):
     assert [path.name for path in left] == ["4"]
     bins, left = tool.into_bins([write(tmp_path / f"x{i}", 10) for i in range(9)], 10)
     assert (len(bins), len(left)) == (tool.MOST_TARS, 2)
+
+
+def test_records_are_packed_and_a_log_that_is_too_large_is_told(tool, tmp_path):
+    write(tmp_path / "runs" / "a.log", 10)
+    write(tmp_path / "runs" / "b.log", tool.MAX_RECORD_BYTES)
+    write(tmp_path / "runs" / "a" / "with-bn-float-last.pt", 10)
+    assert tool.pack(tmp_path / "runs", tmp_path / "out", 1.0) == ["left out: b.log, 1.0 MB"]
+    with tarfile.open(tmp_path / "out" / "logs.tar.gz") as tar:
+        assert tar.getnames() == ["a.log"]
