@@ -189,15 +189,15 @@ class DistinctRows(NamedTuple):
 class Enlargeable(Protocol):
     """A label map that has not its original's size yet: `mtzoo.ops.label_maps.SmallLabelMap`, or two that are merged."""
 
-    def distinct_rows(self) -> DistinctRows:
-        """The map in the original's columns, without the rows that repeat."""
+    def distinct_rows(self, unseen: int = 0) -> DistinctRows:
+        """The map in the original's columns, without the rows that repeat. unseen: the label of pixels that no network was shown."""
 
 
-def distinct_rows(label_map: "np.ndarray | Enlargeable") -> DistinctRows:
+def distinct_rows(label_map: "np.ndarray | Enlargeable", unseen: int = 0) -> DistinctRows:
     """Of a small map its own; an array of the original size (H, W) is taken as it is, row by row."""
     if isinstance(label_map, np.ndarray):
         return DistinctRows(label_map, np.arange(len(label_map)))
-    return label_map.distinct_rows()
+    return label_map.distinct_rows(unseen)
 
 
 class LabelMaps(MutableMapping[str, np.ndarray]):

@@ -28,9 +28,9 @@ class SmallLabelMap:
         """(H, W) uint8 in original pixels; those that the input does not show are 0."""
         return self.distinct_rows().enlarged()
 
-    def distinct_rows(self) -> DistinctRows:
-        """The same, each row once."""
-        return _distinct_rows(self.cells, self.map_stride, self.to_input, self.original_hw)
+    def distinct_rows(self, unseen: int = 0) -> DistinctRows:
+        """The same, each row once. unseen: the label of pixels that the input does not show."""
+        return _distinct_rows(self.cells, self.map_stride, self.to_input, self.original_hw, unseen)
 
 
 def label_map_to_original(label_map: np.ndarray, map_stride: int, to_input: np.ndarray, original_hw: tuple[int, int],

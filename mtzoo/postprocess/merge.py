@@ -93,14 +93,16 @@ class MergedLabelMap:
     crop: np.ndarray | Enlargeable
     window: Xyxy
 
-    def distinct_rows(self) -> DistinctRows:
+    def distinct_rows(self, unseen: int = 0) -> DistinctRows:
         """Every row of the original, since those of the two networks rarely begin together: the larger label of both inside the window,
-        the resize network's outside."""
-        merged = self.resize.copy() if isinstance(self.resize, np.ndarray) else self.resize.distinct_rows().enlarged()
-        far = distinct_rows(self.crop)
+        the resize network's outside. unseen: the label of pixels that neither network was shown."""
+        merged = self.resize.copy() if isinstance(self.resize, np.ndarray) else self.resize.distinct_rows(unseen).enlarged()
+        far = distinct_rows(self.crop, unseen)
         x1, y1, x2, y2 = (round(v) for v in self.window)
-        inside = merged[y1:y2, x1:x2]
-        np.maximum(inside, far.rows[:, x1:x2].take(far.index[y1:y2], axis=0), out=inside)
+        inside, least = merged[y1:y2, x1:x2], np.uint8(unseen)
+        inside -= least  # modulo 256, so that any label is larger than that of unseen pixels
+        np.maximum(inside, (far.rows[:, x1:x2] - least).take(far.index[y1:y2], axis=0), out=inside)
+        inside += least
         return distinct_rows(merged)
 
 

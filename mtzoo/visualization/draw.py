@@ -7,7 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mtzoo.structures import DistinctRows, Enlargeable, Prediction, Sample, Xyxy, distinct_rows
+from mtzoo.structures import IGNORE, DistinctRows, Enlargeable, Prediction, Sample, Xyxy, distinct_rows
 from mtzoo.visualization.colors import ColorBGR, class_color
 from mtzoo.visualization.text import Rect, TextStyle, draw_label, draw_legend, place_label
 
@@ -76,7 +76,7 @@ def draw_ground_truth(sample: Sample, classes: Classes) -> np.ndarray:
 
 
 def _in_order(label_maps: Mapping[str, np.ndarray | Enlargeable]) -> dict[str, DistinctRows]:
-    return {task: distinct_rows(label_map).in_order() for task, label_map in label_maps.items()}
+    return {task: distinct_rows(label_map, unseen=IGNORE).in_order() for task, label_map in label_maps.items()}
 
 
 def paint_label_maps(image: np.ndarray, label_maps: Maps, classes: Classes) -> np.ndarray:

@@ -8,8 +8,8 @@ from mtzoo.errors import UserError
 from mtzoo.ops.boxes import pairwise_ioa, pairwise_iou
 from mtzoo.ops.geometry import CropWindow, DeployGeometry
 from mtzoo.ops.label_maps import SmallLabelMap
-from mtzoo.postprocess.merge import MergeRule, merge, merge_detections
-from mtzoo.structures import Detections, Prediction
+from mtzoo.postprocess.merge import MergedLabelMap, MergeRule, merge, merge_detections
+from mtzoo.structures import IGNORE, Detections, Prediction
 
 WINDOW = (100.0, 100.0, 300.0, 200.0)
 DEFAULTS = MergeRule(average=False)
@@ -226,3 +226,16 @@ def test_small_maps_are_merged_when_they_are_read():
     expected[y1:y2, x1:x2] = np.maximum(expected, far.enlarged())[y1:y2, x1:x2]
     assert result.label_maps.sources["seg"] is near
     np.testing.assert_array_equal(result.label_maps["lane"], expected)
+
+
+def test_pixels_that_neither_network_was_shown_can_be_told_apart():
+    """The resize network is not shown the upper 60 rows, the crop network is shown rows 40 to 120."""
+    near = SmallLabelMap(np.full((24, 40), 2, np.uint8), 10, np.array([[1.0, 0, 0], [0, 1, -60]]), (300, 400))
+    far = SmallLabelMap(np.full((8, 10), 1, np.uint8), 10, np.array([[1.0, 0, -100], [0, 1, -40]]), (300, 400))
+    merged = MergedLabelMap(near, far, (100.0, 40.0, 200.0, 120.0))
+    told = merged.distinct_rows(IGNORE).enlarged()
+    assert (told[:40] == IGNORE).all()
+    assert (told[40:60, 100:200] == 1).all()
+    assert (told[40:60, :100] == IGNORE).all()
+    assert (told[60:] == 2).all()
+    np.testing.assert_array_equal(merged.distinct_rows().enlarged(), np.where(told == IGNORE, 0, told))

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mtzoo.ops.label_maps import SmallLabelMap
 from mtzoo.structures import IGNORE, Boxes, Classification, Detections, DistinctRows, Prediction, Sample, distinct_rows
 from mtzoo.visualization.colors import class_color
 from mtzoo.visualization.draw import (
@@ -57,7 +58,7 @@ def test_a_map_of_distinct_rows_is_painted_as_the_enlarged_one():
 
     class Small:
         def __init__(self, rows):
-            self.distinct_rows = lambda: rows
+            self.distinct_rows = lambda unseen: rows
 
     lazy = draw_prediction(image, Prediction(label_maps={task: Small(rows) for task, rows in small.items()}), CLASSES)
     whole = draw_prediction(image, Prediction(label_maps={task: rows.enlarged() for task, rows in small.items()}), CLASSES)
@@ -127,3 +128,12 @@ def test_ground_truth_shows_ignore_regions_in_grey(image):
     assert (out[100, 120] == 160).all()
 
 
+
+
+def test_what_the_network_was_not_shown_stays_unpainted(image):
+    """A map of the lower 60 rows, as after `drop_top`."""
+    lower = SmallLabelMap(np.zeros((6, 20), np.uint8), 10, np.array([[1.0, 0, 0], [0, 1, -60]]), (120, 200))
+    out = draw_prediction(image, Prediction(label_maps={"seg": lower}), CLASSES, legend=False)
+    assert (out[:60] == 100).all()
+    assert (out[60:] != 100).any(axis=2).all()
+    assert (lower.enlarged()[:60] == 0).all(), "for whoever reads the map it has a label"
