@@ -92,7 +92,8 @@ class MovingAverageObserver(RangeObserver):
 
 
 class MSEObserver(nn.Module):
-    """The power of two with the least squared rounding and clipping error over all batches seen."""
+    """The power of two with the least squared rounding and clipping error over all batches seen; where the coarsest has it, that which
+    holds all values."""
 
     def __init__(self, qmin: int, qmax: int) -> None:
         super().__init__()
@@ -100,14 +101,18 @@ class MSEObserver(nn.Module):
         finer = (qmax - qmin + 1).bit_length() - 9  # 8 with 16 bits, which cover the same ranges in finer steps
         self.exponents = [e - finer for e in MSE_EXPONENTS]
         self.register_buffer("errors", torch.zeros(len(MSE_EXPONENTS)))
+        self.register_buffer("largest", torch.zeros(()), persistent=False)  # |value|
 
     def observe(self, x: Tensor) -> Tensor:
         """One more batch; returns the scale () with the least error so far."""
         values = sample(x, signed=self.qmin < 0)
+        self.largest.copy_(torch.maximum(self.largest, values.abs().amax()))
         scales = [torch.tensor(2.0**e, device=x.device) for e in self.exponents]
         self.errors += torch.stack([(fake_quantize(values, s, self.qmin, self.qmax) - values).square().mean()
                                     for s in scales])
-        return torch.stack(scales)[self.errors.argmin()]
+        best = self.errors.argmin()
+        holds_all = torch.maximum(scale_for(self.largest, self.qmax, power_of_two=True), scales[-1])
+        return torch.where(best == len(scales) - 1, holds_all, torch.stack(scales)[best])
 
 
 def build_observer(config: QConfig, qmin: int, qmax: int, *, symmetric: bool = True) -> nn.Module:

@@ -41,6 +41,13 @@ def test_mse_prefers_fine_steps_to_a_lone_outlier() -> None:
     assert float(build_observer(QConfig(observer="mse"), 0, 255).observe(x)) == 2.0**-8
 
 
+def test_mse_holds_values_beyond_its_coarsest_scale() -> None:
+    """As of a network that reads pixels 0 ... 255 and has no BN. What a checkpoint holds is as before."""
+    built, x = build_observer(QConfig(observer="mse"), 0, 255), torch.rand(1, 8, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert [float(built.observe(1e5 * share * x)) for share in (1, 0.4)] == [2.0**9, 2.0**9]
+    assert {name: tuple(value.shape) for name, value in built.state_dict().items()} == {"errors": (21,)}
+
+
 def test_sample_is_bounded_and_spread() -> None:
     x = torch.arange(3 * 2 * 200 * 200, dtype=torch.float32).view(3, 2, 200, 200)
     values = sample(x, signed=True)
