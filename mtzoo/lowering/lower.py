@@ -66,11 +66,13 @@ def parts_of(module: nn.Module, traced: Traced, *, features: Sequence[str] | Non
         steps = ending_in_sums(steps, fused)
     renamed = dict(zip(nodes, fused, strict=True))
     result = pytree.tree_map_only(fx.Node, lambda node: renamed[node], _plain(returned))
-    return assemble(module, steps, [r.name for r in _as_list(inputs)], not isinstance(inputs, Result), result)
+    return assemble(module, steps, [r.name for r in _as_list(inputs)], not isinstance(inputs, Result), result, traced.constants)
 
 
-def assemble(module: nn.Module, steps: Sequence[Step], inputs: Sequence[str], reads_list: bool, result: Any) -> Parts:
-    """The leaves of all steps, with the module's values. result: what forward returns, names of steps in place of maps."""
+def assemble(module: nn.Module, steps: Sequence[Step], inputs: Sequence[str], reads_list: bool, result: Any,
+             constants: Mapping[str, Tensor]) -> Parts:
+    """The leaves of all steps, with the module's values. result: what forward returns, names of steps in place of maps; constants: what
+    the forward reads and the module's state dict has not. Only what the module learns is learnt."""
     paths = dict.fromkeys(inputs, "") | free_paths((step.name for step in steps), RESERVED)
     paths |= {name: name for name in inputs}
     leaves: dict[str, nn.Module] = {}
@@ -88,10 +90,13 @@ def assemble(module: nn.Module, steps: Sequence[Step], inputs: Sequence[str], re
             taken[origin.name].append(origin)
     runs = [Run(paths[step.name], tuple(paths[name] for name in step.reads)) for step in steps]
     result = pytree.tree_map_only(str, lambda name: Output(paths[name]), result)
-    state = module.state_dict()
-    own = {f"{path}.{name}": value for path, leaf in leaves.items() for name, value in leaf.state_dict().items()}
-    take_values(own, origins, state)
-    return Parts(leaves, runs, inputs, reads_list, result, origins, {name: value.shape for name, value in state.items()})
+    state, learnt = module.state_dict(), {name for name, _ in module.named_parameters()}
+    own = {f"{path}.{name}": value for path, leaf in leaves.items() for name, value in leaf.state_dict(keep_vars=True).items()}
+    take_values(own, origins, {**state, **constants})
+    for name, origin in origins.items():
+        if learnt.isdisjoint(origin.names):
+            own[name].requires_grad_(False)
+    return Parts(leaves, runs, inputs, reads_list, result, origins, {name: value.shape for name, value in state.items()}, constants)
 
 
 def shapes_of(traced: Traced) -> Mapping[str, tuple[int, ...]]:
