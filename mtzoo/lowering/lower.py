@@ -12,12 +12,13 @@ from mtzoo.lowering.build import make_leaf
 from mtzoo.lowering.concats import norms_before_concats
 from mtzoo.lowering.dilate import with_output_stride
 from mtzoo.lowering.fuse import ending_in_sums, fuse
+from mtzoo.lowering.in_place import needed
 from mtzoo.lowering.lowered import RESERVED, Lowered, Output, Parts, Run
 from mtzoo.lowering.meta import examples
 from mtzoo.lowering.names import free_paths
 from mtzoo.lowering.operators import OPERATORS
 from mtzoo.lowering.published import Origin, take_values
-from mtzoo.lowering.read import Reader, Result, needed
+from mtzoo.lowering.read import Reader, Result
 from mtzoo.lowering.steps import Step
 from mtzoo.lowering.trace import Traced, trace
 
@@ -82,7 +83,7 @@ def assemble(module: nn.Module, steps: Sequence[Step], inputs: Sequence[str], re
         leaf, its = make_leaf(step, module)
         shared = [origin.name for origin in its.values() if any(origin.shares(other) for other in taken[origin.name])]
         if shared:
-            raise UserError(f"module '{step.within}': runs twice in one pass, with the weights {min(shared)}; "
+            raise UserError(f"{step.place}: runs twice in one pass, with the weights {min(shared)}; "
                             "give each place its own module")
         leaves[paths[step.name]] = leaf
         origins |= {f"{paths[step.name]}.{own}": origin for own, origin in its.items()}

@@ -12,9 +12,10 @@ from torch.utils import _pytree as pytree
 from mtzoo.errors import UserError
 from mtzoo.layers import Leaf, Spread
 from mtzoo.lowering.advice import advice, is_out_of_reach
+from mtzoo.lowering.in_place import is_in_place, wholes
 from mtzoo.lowering.names import free_name
 from mtzoo.lowering.published import Origin
-from mtzoo.lowering.steps import Activation, Kept, Operation, Padding, Simple, Step
+from mtzoo.lowering.steps import Activation, Kept, Operation, Padding, Simple, Step, place_of
 from mtzoo.lowering.trace import Extent
 
 
@@ -102,7 +103,7 @@ class Site:
         if self.module is not None:
             return type(self.module).__name__
         target = self.node.target
-        return target.strip("_") if isinstance(target, str) else getattr(target, "__name__", str(target))
+        return (target if isinstance(target, str) else getattr(target, "__name__", str(target))).strip("_")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -153,8 +154,7 @@ class Site:
 
     def fault(self, why: str | None = None) -> UserError:
         """The error for this operator: module path, operator, what to use instead."""
-        place = f"module '{self.path}'" if self.path else "the network"
-        return UserError(f"{place}: {self.operator} {why or advice(self.operator)}")
+        return UserError(f"{place_of(self.path)}: {self.operator} {why or advice(self.operator)}")
 
 
 Handler = Callable[..., Any]
@@ -231,6 +231,8 @@ class Reader:
         first = next((a for a in node.args if isinstance(a, fx.Node)), None)
         if first is None or not (is_in_place(node, site.module) or value is self.value(first)):
             return Cell(value)
+        if is_in_place(node, site.module) and any(node < reader for whole in wholes(first) for reader in whole.users):
+            raise site.fault("overwrites a part of a map that is read afterwards; make a new map of it, and join parts with cat")
         self.cells[first].value = value
         return self.cells[first]
 
@@ -243,17 +245,6 @@ def kept(site: Site, *inputs: Any, **named: Any) -> Result:
     """A leaf that the module already uses."""
     read = signature(site.module.forward).bind(*inputs, **named).args
     return site.emit(Kept(site.path), *(value for value in read if value is not None))
-
-
-def is_in_place(node: fx.Node, module: nn.Module | None) -> bool:
-    """Whether the operator overwrites its first input."""
-    if module is not None:
-        return bool(getattr(module, "inplace", False))
-    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
-    return bool(node.kwargs.get("inplace", False)) or (name.endswith("_") and not name.endswith("__")) or name in IN_PLACE
-
-
-IN_PLACE = ("iadd", "isub", "imul", "itruediv")
 
 
 def computed_weights(node: fx.Node, args: Any, kwargs: Any) -> Weights:
@@ -284,24 +275,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
         return type(value)(map(_plain, value)) if type(value) in (list, tuple) else list(map(_plain, value))
     return {key: _plain(item) for key, item in value.items()} if isinstance(value, dict) else value
-
-
-def needed(graph: fx.Graph, modules: Mapping[str, nn.Module], outputs: Sequence[fx.Node]) -> list[fx.Node]:
-    """The nodes that `outputs` depend on, be it for a size, in order, and what overwrites one of those in place."""
-    wanted: set[fx.Node] = set()
-    _want(outputs, wanted)
-    for node in graph.nodes:
-        module = modules[str(node.target)] if node.op == "call_module" else None
-        if node.op.startswith("call") and node.args and node.args[0] in wanted and is_in_place(node, module):
-            _want([node], wanted)
-    return [node for node in graph.nodes if node in wanted]
-
-
-def _want(nodes: Sequence[fx.Node], wanted: set[fx.Node]) -> None:
-    todo = list(nodes)
-    while todo:
-        node = todo.pop()
-        if node not in wanted:
-            wanted.add(node)
-            todo += node.all_input_nodes
-            todo += [size.of for size in pytree.tree_leaves((node.args, node.kwargs)) if isinstance(size, Extent)]

@@ -85,6 +85,9 @@ class ShapedProxy(fx.Proxy):
     def __iter__(self) -> Iterator[fx.Proxy]:
         return iter([self[i] for i in range(len(self.value))])
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise UserError("its forward assigns to a part of a map, x[...] = y; join parts with torch.cat")
+
     def __bool__(self) -> bool:
         if isinstance(self.value, Tensor):
             raise UserError(NO_TENSOR_VALUES)

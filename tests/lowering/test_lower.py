@@ -150,6 +150,15 @@ def test_constants_of_the_module_are_not_learnt():
     assert_close(net, module, torch.randn(1, 3, 16, 24))
 
 
+def test_parts_that_are_overwritten_may_be_joined():
+    class Halves(nn.Module):
+        def forward(self, x):
+            one, other = torch.cat([x, -x], 1).chunk(2, 1)
+            return torch.cat([F.relu(one, inplace=True), other], 1)
+
+    lowered_parity(Halves().eval())
+
+
 def test_the_lowered_network_is_traced_again_copied_and_trained():
     net = lower(trained(Net())).train()
     twin = copy.deepcopy(net)
@@ -219,6 +228,10 @@ class Refused(nn.Module):
     (Refused(lambda body, x: x / x.mean((2, 3), keepdim=True)), "the network: truediv by a map has no exact integer form"),
     (Refused(lambda body, x: x / torch.ones(1, 1, 384)), "the network: truediv of a map .* with weights .*: expected one value"),
     (Refused(lambda body, x: torch.div(x, 2, rounding_mode="floor")), "the network: div .*'rounding_mode': .* write it without"),
+    (Refused(lambda body, x: (F.relu_(x[:, :2]), x)[1]), "the network: relu overwrites a part of a map that is read afterwards"),
+    (Refused(lambda body, x: (x.narrow(1, 0, 2)[:, 1:].add_(1), x)[1]), "the network: add overwrites a part of a map that is read"),
+    (Refused(lambda body, x: x.__setitem__(slice(2), x)), "module Refused: its forward assigns to a part of a map, x.* = y; join"),
+    (Refused(lambda body, x: F.leaky_relu(x, 0.3)), "the network: function='leaky_relu_0.3': expected one of"),
     (Refused(lambda body, x: torch.max(x, -x)), "the network: max of two maps has no exact integer form here"),
     (Refused(lambda body, x: F.avg_pool2d(x, (x.shape[2], 1))), "the network: avg_pool2d has a window .*; use AdaptiveAvgPool2d"),
     (Refused(lambda body, x: F.interpolate(x, scale_factor=1.01, mode="bilinear")),
