@@ -14,6 +14,8 @@ from mtzoo.ops.grid import Grid
 
 STEPS = 128
 """Weights are multiples of 1 / STEPS: along both axes they add 14 bits to 8."""
+NOISE = 1e-6
+"""Of a number of cells: 1.1 * 10 is a little more than 11."""
 
 
 class Enlarge(Homogeneous):
@@ -56,7 +58,7 @@ class Enlarge(Homogeneous):
         """(H, W) of the result. shape: of x; like: that of another map."""
         if self.factor is not None:
             sizes = [factor * cells for factor, cells in zip(self.factor, shape[2:])]
-            if any(size != int(size) for size in sizes):
+            if any(size - int(size) > NOISE for size in sizes):
                 raise ValueError(f"Enlarge by {self.factor} makes {sizes} cells of a map of {tuple(shape[2:])}: expected whole numbers")
             return int(sizes[0]), int(sizes[1])
         if self.size is None and like is None:

@@ -64,7 +64,8 @@ class MovingAverageObserver(RangeObserver):
     """Moving average of each batch's range, or of one that leaves out what lies beyond a percentile.
 
     sources: how many layers share this observer. A batch's range is the widest of theirs, so the average moves once all
-    of them have been seen.
+    of them have been seen. counted: how many batches a calibration has seen, None outside of one. While they are few, their average is
+    their mean: at a rate of 0.9, the first of ten batches would count for 39 %.
     """
 
     def __init__(self, qmin: int, qmax: int, *, power_of_two: bool, symmetric: bool, rate: float,
@@ -72,14 +73,17 @@ class MovingAverageObserver(RangeObserver):
         super().__init__(qmin, qmax, power_of_two=power_of_two, symmetric=symmetric)
         self.rate, self.percentile = rate, percentile
         self.sources, self._seen, self._largest = 1, 0, torch.zeros(())
+        self.counted: int | None = None
 
     def follow(self, x: Tensor) -> Tensor:
         found = self.batch_range(x)
         self._largest = found if self._seen == 0 else torch.maximum(self._largest, found)
         self._seen = (self._seen + 1) % self.sources
-        value = torch.where(self.value == 0, self._largest, torch.lerp(self._largest, self.value, self.rate))
+        rate = self.rate if self.counted is None else min(self.rate, self.counted / (self.counted + 1))
+        value = torch.where(self.value == 0, self._largest, torch.lerp(self._largest, self.value, rate))
         if self._seen == 0:
             self.value.copy_(value)
+            self.counted = None if self.counted is None else self.counted + 1
         return value
 
     def batch_range(self, x: Tensor) -> Tensor:

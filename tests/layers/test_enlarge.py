@@ -32,6 +32,7 @@ def test_floats_are_those_of_torch(size, align):
 
 @ALIGN
 def test_a_factor_follows_the_map(align):
+    assert Enlarge(factor=(1.1, 1.1))(torch.zeros(1, 1, 10, 20)).shape == (1, 1, 11, 22)  # 11.000000000000002
     leaf = Enlarge(factor=(3, 1.5), align_corners=align)
     for hw in ((5, 4), (7, 10)):
         x = torch.randn(2, 3, *hw)

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mtzoo.layers import Enlarge, PixelShuffle, Spread, UpsampleBilinear, UpsampleNearest
+from mtzoo.layers.enlarge import NOISE
 from mtzoo.lowering.operators.table import by_image, operator
 from mtzoo.lowering.read import Padded, Result, Site
 from mtzoo.lowering.steps import Simple
@@ -45,7 +46,7 @@ def interpolate(site: Site, input: Any, size: Any = None, scale_factor: Any = No
     if mode not in ("nearest", "nearest-exact", "bilinear") or antialias:
         raise site.fault(f"in mode '{mode}'{' with antialias' * antialias}; use 'nearest' or 'bilinear'")
     scales = None if scale_factor is None else tuple(map(float, _both(scale_factor)))
-    if scales is not None and after != tuple(scale * cells for scale, cells in zip(scales, before, strict=True)):
+    if scales is not None and any(scale * cells - whole > NOISE for scale, cells, whole in zip(scales, before, after, strict=True)):
         raise site.fault(f"by {scale_factor} makes no whole number of cells of a map of {before[0]}x{before[1]}; give the size")
     if before == after:
         return source
