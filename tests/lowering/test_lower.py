@@ -232,6 +232,8 @@ class Refused(nn.Module):
     (Refused(lambda body, x: (x.narrow(1, 0, 2)[:, 1:].add_(1), x)[1]), "the network: add overwrites a part of a map that is read"),
     (Refused(lambda body, x: x.__setitem__(slice(2), x)), "module Refused: its forward assigns to a part of a map, x.* = y; join"),
     (Refused(lambda body, x: F.leaky_relu(x, 0.3)), "the network: function='leaky_relu_0.3': expected one of"),
+    (Refused(lambda body, x: x[:, [2, 1, 0]]), r"the network: getitem takes \[:, \[2, 1, 0\], :, :\] of a map .*: expected ranges of"),
+    (Refused(lambda body, x: x[..., 1:-1]), "the network: getitem cuts cells 1:-1 out of 384: expected every n-th cell from the first"),
     (Refused(lambda body, x: torch.max(x, -x)), "the network: max of two maps has no exact integer form here"),
     (Refused(lambda body, x: F.avg_pool2d(x, (x.shape[2], 1))), "the network: avg_pool2d has a window .*; use AdaptiveAvgPool2d"),
     (Refused(lambda body, x: F.interpolate(x, scale_factor=1.01, mode="bilinear")),

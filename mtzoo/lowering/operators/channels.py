@@ -52,7 +52,8 @@ def getitem(site: Site, value: Any, index: Any) -> Any:
     if len(source.shape) == 2 and index == (slice(None), slice(None), None, None):
         return Result(source.name, site.shape)
     if len(source.shape) != 4 or not all(isinstance(i, slice) for i in index):
-        raise site.fault(f"takes {index} of a map {source.shape}: expected ranges of channels, or every n-th cell")
+        raise site.fault(f"takes [{', '.join(map(_written, index))}] of a map {source.shape}: expected ranges of channels, or every "
+                         "n-th cell")
     rows = _every(site, index[2], source.shape[2]), _every(site, index[3], source.shape[3])
     start, stop, step = index[1].indices(source.shape[1])
     if step != 1:
@@ -168,5 +169,13 @@ def _without_ellipsis(index: tuple[Any, ...], count: int) -> tuple[Any, ...]:
 def _every(site: Site, index: slice, size: int) -> int:
     start, stop, step = index.indices(size)
     if start != 0 or stop < size or size % step:
-        raise site.fault(f"cuts cells {index} out of {size}: expected every n-th cell from the first")
+        raise site.fault(f"cuts cells {_written(index)} out of {size}: expected every n-th cell from the first")
     return step
+
+
+def _written(index: Any) -> str:
+    """As it stands in brackets, e.g. "1:-1"."""
+    if not isinstance(index, slice):
+        return str(index)
+    ends = f"{'' if index.start is None else index.start}:{'' if index.stop is None else index.stop}"
+    return ends if index.step is None else f"{ends}:{index.step}"
