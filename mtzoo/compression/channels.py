@@ -1,9 +1,9 @@
 """Which channels can only go together: the units of structured pruning (DepGraph's idea, arXiv 2301.12900, on our programs).
 
 A channel is an output of one convolution. A skip ties an output to the one it is added to, an identity branch to the input that it
-passes on; a group convolution ties the inputs of
-one group to each other and to that group's outputs, so that groups go whole; concatenation and upsampling only pass on. What hangs
-together is one unit, however many nodes and tasks it runs through. Channels that meet the image or are outputs of the network stay.
+passes on; a group convolution ties the inputs of one group to each other and to that group's outputs, so that groups go whole;
+concatenation and upsampling only pass on. What hangs together is one unit, however many nodes and tasks it runs through. Channels that
+meet the image, or that an output of the network is made of, stay.
 
 A second kind of unit lies inside of group convolutions: one output of every group, the same number in each, which only the 1x1
 convolution behind it notices. A third kind is the inside of a residual block: with it goes the block.
@@ -101,8 +101,6 @@ def _units(program: Program) -> list[ChannelUnit]:
         conv, outputs, inputs = call.module.conv, results[call.name], results[call.inputs[0]]
         for channel in outputs:
             ties.add(channel)
-            if call.module.output == "accumulator":
-                ties.join(channel, PROTECTED)
         if call.skip is not None:
             for channel, other in zip(outputs, results[call.skip], strict=True):
                 ties.join(channel, other)
@@ -141,7 +139,7 @@ def _slice_groups(program: Program, scores: Scores, align: int) -> list[ChannelG
     groups = []
     for call in program.convs:
         conv = call.module.conv
-        if conv.groups > 1 and call.name not in bound and call.module.output == "quantized":
+        if conv.groups > 1 and call.name not in bound:
             per_group = conv.out_channels // conv.groups
             ranked = np.argsort(scores[call.name].reshape(conv.groups, per_group), axis=1, kind="stable")
             channels = ranked + np.arange(conv.groups)[:, None] * per_group

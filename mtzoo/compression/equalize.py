@@ -37,7 +37,8 @@ def equalizable_pairs(program: Program) -> list[Pair]:
     readers.update(name for maps in program.outputs.values() for name in maps.values())
     convs = {call.name: call for call in program.convs}
     pairs = [Pair(convs[call.inputs[0]], call) for call in program.convs if call.inputs[0] in convs]
-    return [p for p in pairs if p.first.module.activation == "relu" and p.first.skip is None and readers[p.first.name] == 1]
+    return [p for p in pairs if p.first.module.activation == "relu" and p.first.module.fixed_exponent is None and p.first.skip is None
+            and readers[p.first.name] == 1]
 
 
 @torch.no_grad()

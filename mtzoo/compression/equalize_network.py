@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mtzoo.compression.channel_ranges import channel_ranges
 from mtzoo.compression.channels import PROTECTED, Channel, own_channels
+from mtzoo.compression.equalize import LARGEST_EXPONENT, input_ranges
 from mtzoo.compression.union_find import UnionFind
 from mtzoo.errors import UserError
 from mtzoo.graph import Program, read_program, sharing_groups
@@ -20,7 +21,6 @@ from mtzoo.graph.channels import result_channels
 from mtzoo.layers import ConvBNAct
 from mtzoo.quantization import is_prepared, layers_with_bn
 
-LARGEST_EXPONENT = 8  # of a factor: a dead channel must not blow up what stands beside it
 NOTHING = 1e-12
 SHARE = 0.75
 """How much of what a channel lacks of its map's range is made up. More than half: a feature map has one scale for all channels, while
@@ -95,7 +95,7 @@ def balancing_exponents(program: Program, sets: Mapping[str, Tensor], count: int
     for call in program.convs:
         conv = call.module.conv
         if conv.weight.shape[1] > 1:
-            reads = conv.weight.abs().unflatten(0, (conv.groups, -1)).amax((1, 3, 4))  # (G, C_in / G)
+            reads = input_ranges(conv).view(conv.groups, -1)  # (G, C_in / G)
             reads = reads / reads.amax(1, keepdim=True).clamp_min(NOTHING)
             weight_share.scatter_reduce_(0, sets[call.inputs[0]], reads.flatten(), "amax")
     missing = -torch.log2(torch.where(range_share > 0, range_share, 1))

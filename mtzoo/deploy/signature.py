@@ -134,9 +134,9 @@ class Signature:
         return dict(zip((output.name for output in self.outputs), values))
 
 
-def three(values: Sequence[float], what: str) -> tuple[float, float, float]:
+def three(values: float | Sequence[float], what: str) -> tuple[float, float, float]:
     """One number for all channels, or three. Raises UserError for any other count."""
-    numbers = tuple(float(value) for value in values)
+    numbers = (float(values),) if isinstance(values, int | float) else tuple(float(value) for value in values)
     if len(numbers) not in (1, 3):
         raise UserError(f"{what} {', '.join(f'{n:g}' for n in numbers)}: expected one number, or three, one for each channel")
     first, second, third = numbers * 3 if len(numbers) == 1 else numbers

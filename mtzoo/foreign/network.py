@@ -168,7 +168,7 @@ class QuantizedForeign:
         return exactness_lines(self.net, info)
 
 
-def from_torch(module: nn.Module, example: Tensor, *, mean: Sequence[float], std: Sequence[float], order: Order = "rgb",
+def from_torch(module: nn.Module, example: Tensor, *, mean: float | Sequence[float], std: float | Sequence[float], order: Order = "rgb",
                input_name: str = "input", output_names: Sequence[str] | None = None) -> Foreign:
     """Read a PyTorch network that was not trained with mtzoo.
 
@@ -203,7 +203,7 @@ def from_torch(module: nn.Module, example: Tensor, *, mean: Sequence[float], std
     return Foreign(net, three(mean, "mean"), three(std, "std"), order)
 
 
-def from_onnx(path: str | Path, *, mean: Sequence[float], std: Sequence[float], order: Order = "rgb",
+def from_onnx(path: str | Path, *, mean: float | Sequence[float], std: float | Sequence[float], order: Order = "rgb",
               input_hw: Hw | None = None) -> Foreign:
     """Read a float ONNX file that was not trained with mtzoo.
 

@@ -49,7 +49,7 @@ class Reader:
             if not self._lost.isdisjoint(node.input):
                 self._lost.update(node.output)
                 if node.op_type not in (*FOLDED, "Shape", "Size") and _handler(node) is None:
-                    self._lose(node, index, _unknown(node))
+                    self._lose(node, index, advice(node.op_type))
                 continue
             try:
                 for name, value in zip(node.output, self._results(node, index)):
@@ -77,7 +77,7 @@ class Reader:
             return folded(node, inputs, self.opset)
         handler = _handler(node)
         if handler is None:
-            raise UserError(_unknown(node))
+            raise UserError(advice(node.op_type))
         results = handler(Site(self, node, self._free_name(node, index)))
         views = results if isinstance(results, list) else [results]
         if self._readers[node.output[0]] == 1 and views[0].order is None:
@@ -191,7 +191,3 @@ class _Range:
 def _handler(node: onnx.NodeProto) -> Handler | None:
     """What reads an operator; None for one that cannot be lowered, whatever it reads."""
     return OPERATORS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
-
-
-def _unknown(node: onnx.NodeProto) -> str:
-    return advice(node.op_type if node.op_type != "LayerNormalization" else "LayerNorm")

@@ -20,6 +20,7 @@ def result_channels(program: Program, own: Callable[[Call], list[T]], fixed: T) 
 
 
 def tied_channels(program: Program, channels: dict[str, list[T]], fixed: T) -> list[tuple[T, T]]:
-    """Pairs that the leaves other than convolutions tie; channels: of `result_channels`."""
-    return [pair for call in program.calls if not isinstance(call.module, ConvBNAct)
+    """Pairs that the leaves other than convolutions tie, and each channel of an output with `fixed`; channels: of `result_channels`."""
+    ties = [pair for call in program.calls if not isinstance(call.module, ConvBNAct)
             for pair in call.module.ties([channels.get(name, []) for name in call.inputs], fixed)]
+    return ties + [(channel, fixed) for maps in program.outputs.values() for name in maps.values() for channel in channels[name]]

@@ -8,6 +8,7 @@ leaf's class states can run the network on integers, write it down or cut it.
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 from torch import fx, nn
@@ -138,12 +139,11 @@ def _read_call(node: fx.Node, module: Leaf, names: Mapping[fx.Node, str], run: i
         raise UserError(f"layer '{node.target}' runs twice in one pass; its two inputs would need one scale: "
                         "give each place its own layer")
     name = node.target if run == 1 else f"{node.target}#{run}"
-    within = _within(node)
-    reads = [*node.args, *node.kwargs.values()]
+    given = signature(module.forward).bind(*node.args, **node.kwargs).args  # by position or by name
+    reads = tuple(names[read] for read in given if read is not None)
     if isinstance(module, ConvBNAct):
-        x, skip = (*node.args, node.kwargs.get("skip"))[:2]  # the skip by position, by name, or None
-        return Call(name, module, (names[x],), names.get(skip), within)
-    return Call(name, module, tuple(names[read] for read in reads if read is not None), within=within)
+        return Call(name, module, reads[:1], reads[1] if len(reads) > 1 else None, _within(node))
+    return Call(name, module, reads, within=_within(node))
 
 
 def _within(node: fx.Node) -> tuple[str, ...]:

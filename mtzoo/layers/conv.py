@@ -196,7 +196,7 @@ def pruned_conv(old: nn.Conv2d, rows: Tensor, columns: Tensor, groups: int) -> n
                      bias=old.bias is not None, padding_mode=old.padding_mode, device=weight.device)
     made.weight = nn.Parameter(weight, requires_grad=old.weight.requires_grad)
     if old.bias is not None:
-        made.bias = nn.Parameter(old.bias[rows])
+        made.bias = nn.Parameter(old.bias[rows], requires_grad=old.bias.requires_grad)
     return made
 
 
@@ -204,4 +204,6 @@ def pruned_norm(old: nn.BatchNorm2d, rows: Tensor) -> nn.BatchNorm2d:
     """BN of some of the channels."""
     made = nn.BatchNorm2d(len(rows), old.eps, old.momentum, device=old.running_mean.device)
     made.load_state_dict({key: value[rows] if value.ndim else value for key, value in old.state_dict().items()})
+    for new, kept in zip(made.parameters(), old.parameters(), strict=True):
+        new.requires_grad_(kept.requires_grad)
     return made

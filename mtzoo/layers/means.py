@@ -88,28 +88,32 @@ class GlobalMean(Mean):
 
 class BinMean(Mean):
     """(N, C, H, W) -> (N, C, *bins): adaptive average pooling. Bins overlap where they do not divide the map, and repeat cells where
-    there are more of them than cells, as in PyTorch. Raises ValueError for a number of bins below 1."""
+    there are more of them than cells, as in PyTorch; None: one for each cell. Raises ValueError for a number of bins below 1."""
 
-    def __init__(self, bins: tuple[int, int]) -> None:
+    def __init__(self, bins: tuple[int | None, int | None]) -> None:
         super().__init__()
-        if min(bins) < 1:
+        if any(count is not None and count < 1 for count in bins):
             raise ValueError(f"bins={bins}: height and width must be 1 or more")
         self.bins = bins
 
     def sums(self, x: Tensor) -> Tensor:
         # Not by slices: the gradient of each would be a map of its own, hundreds of them for small bins.
-        rows, columns = (x.new_tensor(members(size, bins)) for size, bins in zip(x.shape[2:], self.bins))
+        rows, columns = (x.new_tensor(members(size, bins)) for size, bins in self._sides(x.shape))
         with nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False):  # "meta" knows no autocast
             return rows @ x @ columns.T
 
     def cells(self, shape: Sequence[int]) -> Tensor:
-        height, width = (torch.tensor([stop - start for start, stop in ends(size, bins)]) for size, bins in zip(shape[2:], self.bins))
+        height, width = (torch.tensor([stop - start for start, stop in ends(size, bins)]) for size, bins in self._sides(shape))
         return height[:, None] * width
 
+    def _sides(self, shape: Sequence[int]) -> list[tuple[int, int]]:
+        """(cells, bins) along height and width. shape: (N, C, H, W) of the input."""
+        return [(size, size if bins is None else bins) for size, bins in zip(shape[2:], self.bins)]
+
     def emit_sums(self, writer: Writer, read: str, factors: np.ndarray) -> str:
-        b, (height, width) = writer.builder, writer.shape(read)[2:]
-        y = b.op("MatMul", [b.constant(members(height, self.bins[0])), writer.as_float(read)])
-        return times(writer, b.op("MatMul", [y, b.constant(members(width, self.bins[1]).T)]), factors)
+        b, (height, width) = writer.builder, self._sides(writer.shape(read))
+        y = b.op("MatMul", [b.constant(members(*height)), writer.as_float(read)])
+        return times(writer, b.op("MatMul", [y, b.constant(members(*width).T)]), factors)
 
 
 def ends(size: int, bins: int) -> list[tuple[int, int]]:

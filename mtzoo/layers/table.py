@@ -11,10 +11,9 @@ from torch.nn import functional as F
 
 from mtzoo.layers.leaf import Channelwise
 from mtzoo.layers.straight_through import straight_through
-from mtzoo.layers.writer import Builder, Value, Writer
+from mtzoo.layers.writer import INT32, Builder, Value, Writer
 from mtzoo.ops.grid import Grid
 
-INT32 = 6  # ONNX's number of the type
 SQRT_2_PI = math.sqrt(2 / math.pi)
 
 

@@ -4,7 +4,8 @@ NO_EXACT_FORM = "has no exact integer form here"
 
 OUT_OF_REACH = {
     ("LayerNorm", "layer_norm", "LayerNorm2d", "GroupNorm", "group_norm", "InstanceNorm2d", "instance_norm", "LocalResponseNorm",
-     "RMSNorm", "rms_norm", "normalize"): "divides by values of the image; use BatchNorm2d, which is folded into the convolution",
+     "RMSNorm", "rms_norm", "normalize", "LayerNormalization", "GroupNormalization", "InstanceNormalization", "LRN"):
+        "divides by values of the image; use BatchNorm2d, which is folded into the convolution",
     ("softmax", "Softmax", "Softmax2d", "log_softmax", "matmul", "bmm", "einsum", "MultiheadAttention",
      "scaled_dot_product_attention", "baddbmm"): "is attention; use convolutions, or a gate: x * torch.sigmoid(conv(x))",
     ("Conv1d", "conv1d", "Conv3d", "conv3d"): "is not a convolution over height and width; use Conv2d",

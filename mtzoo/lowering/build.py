@@ -23,7 +23,7 @@ def make_leaf(step: Step, module: nn.Module) -> tuple[nn.Module, Origins]:
     try:
         return MAKERS[type(step.operation)](step, module)
     except ValueError as error:
-        raise UserError(f"module '{step.within}': {error}") from error
+        raise UserError(f"{step.place}: {error}") from error
 
 
 def _conv(step: Step, _: nn.Module) -> tuple[nn.Module, Origins]:

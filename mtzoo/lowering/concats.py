@@ -11,6 +11,7 @@ from itertools import accumulate, pairwise
 
 from mtzoo.layers import Concat
 from mtzoo.lowering.fuse import IN_A_LEAF
+from mtzoo.lowering.names import free_name
 from mtzoo.lowering.published import Origin
 from mtzoo.lowering.steps import Activation, Norm, Simple, Step
 
@@ -26,6 +27,7 @@ def norms_before_concats(steps: Sequence[Step], outputs: Sequence[str]) -> list[
         for name in step.reads:
             readers[name].append(step)
     instead: dict[str, list[Step]] = {}
+    taken = set(made)
     for step in steps:
         concat = made.get(step.inputs[0]) if isinstance(step.operation, Norm) else None
         if concat is None or not _may_move(concat, made, readers, outputs):
@@ -34,7 +36,7 @@ def norms_before_concats(steps: Sequence[Step], outputs: Sequence[str]) -> list[
         behind = readers[step.name]
         if len(behind) == 1 and step.name not in outputs and isinstance(behind[0].operation, Activation):
             tail += behind if behind[0].operation.function in IN_A_LEAF else []
-        instead |= {concat.name: [], **{gone.name: [] for gone in tail[:-1]}, tail[-1].name: _moved(concat, tail, made)}
+        instead |= {concat.name: [], **{gone.name: [] for gone in tail[:-1]}, tail[-1].name: _moved(concat, tail, made, taken)}
     return [new for step in steps for new in instead.get(step.name, [step])]
 
 
@@ -44,8 +46,8 @@ def _may_move(concat: Step, made: Mapping[str, Step], readers: Mapping[str, Sequ
             and all(name in made for name in concat.inputs))
 
 
-def _moved(concat: Step, tail: Sequence[Step], made: Mapping[str, Step]) -> list[Step]:
-    """For each map its part of `tail`; then the Concat."""
+def _moved(concat: Step, tail: Sequence[Step], made: Mapping[str, Step], taken: set[str]) -> list[Step]:
+    """For each map its part of `tail`; then the Concat. taken: names of all steps, to which those of the parts are added."""
     new: list[Step] = []
     ends = []
     shapes = [made[name].shape for name in concat.inputs]
@@ -53,8 +55,9 @@ def _moved(concat: Step, tail: Sequence[Step], made: Mapping[str, Step]) -> list
     for i, (name, shape, (start, stop)) in enumerate(zip(concat.inputs, shapes, bounds, strict=True)):
         for step in tail:
             operation = part_of(step.operation, start, stop) if isinstance(step.operation, Norm) else step.operation
-            new.append(replace(step, name=f"{step.name}_{i}", operation=operation, inputs=(name,), shape=shape))
+            new.append(replace(step, name=free_name(f"{step.name}_{i}", taken), operation=operation, inputs=(name,), shape=shape))
             name = new[-1].name
+            taken.add(name)
         ends.append(name)
     return [*new, replace(concat, name=tail[-1].name, inputs=tuple(ends))]
 

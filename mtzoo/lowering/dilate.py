@@ -27,7 +27,7 @@ def with_output_stride(steps: Sequence[Step], inputs: Mapping[str, int], output_
         if isinstance(step.operation, Conv | Pool):
             step, rate, stride = _finer(step, rate, stride, output_stride)
         elif rate != (1, 1) and step.shape[2] * step.shape[3] > cells[source] > 1:
-            raise UserError(f"output_stride={output_stride}: module '{step.within}' enlarges a map whose stride would "
+            raise UserError(f"output_stride={output_stride}: {step.place} enlarges a map whose stride would "
                             "change; leave it out")
         cells[step.name] = step.shape[2] * step.shape[3]
         strides[step.name], rates[step.name] = stride, (1, 1) if cells[step.name] == 1 else rate
@@ -58,7 +58,7 @@ def _mean_as_conv(pool: Pool, step: Step) -> Conv:
     """A mean over cells with holes between them: a depthwise convolution with constant weights."""
     channels = step.shape[1]
     if pool.padding != NO_PADDING and not pool.options.get("count_include_pad"):
-        raise UserError(f"module '{step.within}': output_stride would need an average pool with holes whose windows differ at the "
+        raise UserError(f"{step.place}: output_stride would need an average pool with holes whose windows differ at the "
                         "border; use a larger output_stride")
     weight = torch.full((channels, 1, *pool.kernel), 1 / (pool.kernel[0] * pool.kernel[1]))
     return Conv(channels, channels, pool.kernel, weight, torch.zeros(channels), pool.stride, pool.padding, groups=channels)

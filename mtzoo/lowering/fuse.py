@@ -11,12 +11,14 @@ from dataclasses import replace
 import torch
 
 from mtzoo.lowering.published import Origin
-from mtzoo.lowering.steps import Activation, Add, Affine, Blend, Conv, Multiply, Norm, Step
+from mtzoo.lowering.steps import Activation, Add, Affine, Blend, Conv, Multiply, Norm, Pool, Simple, Step
 
 IN_A_LEAF = ("relu", "relu6")
 """Activations that ConvBNAct and Sum have inside."""
 GATED = {"sigmoid": "silu", "hardsigmoid": "hardswish"}
 """gate(x) -> the name of x * gate(x)."""
+SHARES = tuple(Activation(gate) for gate in GATED)
+"""What gives values within 0 ... 1."""
 
 
 class Fuser:
@@ -206,7 +208,7 @@ def _gate_of_itself(fuser: Fuser, step: Step) -> Step | None:
 
 
 def _blend(fuser: Fuser, step: Step) -> Step | None:
-    """x * a + y * (1 - a)."""
+    """x * a + y * (1 - a), where a is a share: Mix takes it to be one."""
     made = [fuser.source(step, index) for index in range(len(step.inputs))]
     if step.operation.activation != "none" or len(made) != 2 or any(m is None or m.operation != Multiply() for m in made):
         return None
@@ -216,12 +218,22 @@ def _blend(fuser: Fuser, step: Step) -> Step | None:
             if rest is None or rest.operation != Affine(-1.0, 1.0) or rest.inputs[0] not in one.inputs:
                 continue
             gate = rest.inputs[0]
+            if not _is_share(fuser, gate):
+                continue
             x = one.inputs[1 - one.inputs.index(gate)]
             for gone in (one, other, rest):
                 fuser.absorb(gone)
             fuser.readers[gate] -= 1
             return replace(step, operation=Blend(), inputs=(x, other.inputs[1 - index], gate))
     return None
+
+
+def _is_share(fuser: Fuser, name: str) -> bool:
+    """Whether a result lies within 0 ... 1: that of a gate, or what was resized, pooled or cut out of it."""
+    step = fuser.done.get(name)
+    while step is not None and isinstance(step.operation, Simple | Pool) and len(step.inputs) == 1:
+        step = fuser.done.get(step.inputs[0])
+    return step is not None and step.operation in SHARES
 
 
 def as_conv(norm: Norm) -> Conv:

@@ -12,12 +12,13 @@ from mtzoo.lowering.build import make_leaf
 from mtzoo.lowering.concats import norms_before_concats
 from mtzoo.lowering.dilate import with_output_stride
 from mtzoo.lowering.fuse import ending_in_sums, fuse
+from mtzoo.lowering.in_place import needed
 from mtzoo.lowering.lowered import RESERVED, Lowered, Output, Parts, Run
 from mtzoo.lowering.meta import examples
 from mtzoo.lowering.names import free_paths
 from mtzoo.lowering.operators import OPERATORS
 from mtzoo.lowering.published import Origin, take_values
-from mtzoo.lowering.read import Reader, Result, needed
+from mtzoo.lowering.read import Reader, Result
 from mtzoo.lowering.steps import Step
 from mtzoo.lowering.trace import Traced, trace
 
@@ -66,11 +67,13 @@ def parts_of(module: nn.Module, traced: Traced, *, features: Sequence[str] | Non
         steps = ending_in_sums(steps, fused)
     renamed = dict(zip(nodes, fused, strict=True))
     result = pytree.tree_map_only(fx.Node, lambda node: renamed[node], _plain(returned))
-    return assemble(module, steps, [r.name for r in _as_list(inputs)], not isinstance(inputs, Result), result)
+    return assemble(module, steps, [r.name for r in _as_list(inputs)], not isinstance(inputs, Result), result, traced.constants)
 
 
-def assemble(module: nn.Module, steps: Sequence[Step], inputs: Sequence[str], reads_list: bool, result: Any) -> Parts:
-    """The leaves of all steps, with the module's values. result: what forward returns, names of steps in place of maps."""
+def assemble(module: nn.Module, steps: Sequence[Step], inputs: Sequence[str], reads_list: bool, result: Any,
+             constants: Mapping[str, Tensor]) -> Parts:
+    """The leaves of all steps, with the module's values. result: what forward returns, names of steps in place of maps; constants: what
+    the forward reads and the module's state dict has not. Only what the module learns is learnt."""
     paths = dict.fromkeys(inputs, "") | free_paths((step.name for step in steps), RESERVED)
     paths |= {name: name for name in inputs}
     leaves: dict[str, nn.Module] = {}
@@ -80,7 +83,7 @@ def assemble(module: nn.Module, steps: Sequence[Step], inputs: Sequence[str], re
         leaf, its = make_leaf(step, module)
         shared = [origin.name for origin in its.values() if any(origin.shares(other) for other in taken[origin.name])]
         if shared:
-            raise UserError(f"module '{step.within}': runs twice in one pass, with the weights {min(shared)}; "
+            raise UserError(f"{step.place}: runs twice in one pass, with the weights {min(shared)}; "
                             "give each place its own module")
         leaves[paths[step.name]] = leaf
         origins |= {f"{paths[step.name]}.{own}": origin for own, origin in its.items()}
@@ -88,10 +91,13 @@ def assemble(module: nn.Module, steps: Sequence[Step], inputs: Sequence[str], re
             taken[origin.name].append(origin)
     runs = [Run(paths[step.name], tuple(paths[name] for name in step.reads)) for step in steps]
     result = pytree.tree_map_only(str, lambda name: Output(paths[name]), result)
-    state = module.state_dict()
-    own = {f"{path}.{name}": value for path, leaf in leaves.items() for name, value in leaf.state_dict().items()}
-    take_values(own, origins, state)
-    return Parts(leaves, runs, inputs, reads_list, result, origins, {name: value.shape for name, value in state.items()})
+    state, learnt = module.state_dict(), {name for name, _ in module.named_parameters()}
+    own = {f"{path}.{name}": value for path, leaf in leaves.items() for name, value in leaf.state_dict(keep_vars=True).items()}
+    take_values(own, origins, {**state, **constants})
+    for name, origin in origins.items():
+        if learnt.isdisjoint(origin.names):
+            own[name].requires_grad_(False)
+    return Parts(leaves, runs, inputs, reads_list, result, origins, {name: value.shape for name, value in state.items()}, constants)
 
 
 def shapes_of(traced: Traced) -> Mapping[str, tuple[int, ...]]:

@@ -26,8 +26,8 @@ class Output:
     name: str
 
 
-RESERVED = {*dir(nn.Module()), "runs", "inputs", "reads_list", "result", "origins", "shapes", "published", "outputs", "load_published",
-            "place", "drop_block", "out_specs", "original", "needs_stride"}
+RESERVED = {*dir(nn.Module()), "runs", "inputs", "reads_list", "result", "origins", "shapes", "constants", "published", "outputs",
+            "load_published", "place", "drop_block", "out_specs", "original", "needs_stride"}
 """Attributes of a lowered network: no module of it can have such a name."""
 
 
@@ -37,7 +37,7 @@ class Parts:
 
     leaves: by path; runs: in order; inputs: names of what forward reads, one map (N, C, H, W), or a list of maps; result: what forward
     returns, a structure of lists and dicts with an `Output` where a map stands; origins: own parameter or buffer -> where its values
-    come from; shapes: of all tensors of the original's state dict, in its order.
+    come from; shapes: of all tensors of the original's state dict, in its order; constants: tensors that are not in it, by name.
     """
 
     leaves: Mapping[str, nn.Module]
@@ -47,6 +47,7 @@ class Parts:
     result: Any
     origins: Mapping[str, Origin]
     shapes: Mapping[str, torch.Size]
+    constants: Mapping[str, Tensor]
 
 
 class Lowered(nn.Module):
@@ -56,7 +57,7 @@ class Lowered(nn.Module):
         super().__init__()
         self.runs = list(parts.runs)
         self.inputs, self.reads_list, self.result = tuple(parts.inputs), parts.reads_list, parts.result
-        self.origins, self.shapes = dict(parts.origins), dict(parts.shapes)
+        self.origins, self.shapes, self.constants = dict(parts.origins), dict(parts.shapes), dict(parts.constants)
         for path, leaf in parts.leaves.items():
             self.place(path, leaf)
 
@@ -100,10 +101,10 @@ class Lowered(nn.Module):
         naming what is missing or has another shape; nothing is changed then.
         """
         needed = {name: self.shapes[name] for origin in self.origins.values() for name in origin.names
-                  if not name.endswith("num_batches_tracked")}
+                  if name not in self.constants and not name.endswith("num_batches_tracked")}
         state = matched(state, self.shapes, set(needed))
         check_state(state, needed, source)
-        take_values(dict(self.named_parameters()) | dict(self.named_buffers()), self.origins, state)
+        take_values(dict(self.named_parameters()) | dict(self.named_buffers()), self.origins, {**state, **self.constants})
 
     def drop_block(self, path: str) -> None:
         """Leave out the residual block at module path `path`: what reads its result reads its input instead.

@@ -1,6 +1,6 @@
-"""Paths for the leaves: those of the original where they are free."""
+"""Names of steps, and paths for their leaves: those of the original where they are free."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 
 
 def free_paths(names: Iterable[str], reserved: Collection[str]) -> dict[str, str]:
@@ -20,6 +20,15 @@ def free_paths(names: Iterable[str], reserved: Collection[str]) -> dict[str, str
         parents.update(_parents(path))
         paths[name] = path
     return paths
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """`name`, with a number behind it if it is taken."""
+    free, count = name, 1
+    while free in taken:
+        count += 1
+        free = f"{name}_{count}"
+    return free
 
 
 def _parents(path: str) -> list[str]:

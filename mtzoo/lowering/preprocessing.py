@@ -48,9 +48,9 @@ def fold_preprocessing(net: Lowered, reads: Preprocessing) -> None:
     image = net.inputs[0]
     first = [(run.path, net.get_submodule(run.path)) for run in net.runs if image in run.inputs]
     for path, leaf in first:
-        if not isinstance(leaf, ConvBNAct) or leaf.conv.in_channels != len(reads.mean):
-            raise UserError(f"module '{path}' reads the image and is not a convolution of {len(reads.mean)} channels: mean and "
-                            "standard deviation cannot be folded into it; start without published weights")
+        if not isinstance(leaf, ConvBNAct) or leaf.conv.weight.shape[1] != len(reads.mean):
+            raise UserError(f"module '{path}' reads the image and is not a convolution of {len(reads.mean)} channels in one group: "
+                            "mean and standard deviation cannot be folded into it; start without published weights")
     for _, leaf in first:
         fold_into(leaf, reads)
 

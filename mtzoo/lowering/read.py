@@ -1,7 +1,8 @@
 """From a traced graph to steps: each operator is looked up in one table and says which steps it is."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Any
 
 import torch
@@ -9,10 +10,12 @@ from torch import Tensor, fx, nn
 from torch.utils import _pytree as pytree
 
 from mtzoo.errors import UserError
-from mtzoo.layers import Leaf
+from mtzoo.layers import Leaf, Spread
 from mtzoo.lowering.advice import advice, is_out_of_reach
+from mtzoo.lowering.in_place import is_in_place, wholes
+from mtzoo.lowering.names import free_name
 from mtzoo.lowering.published import Origin
-from mtzoo.lowering.steps import Activation, Kept, Operation, Padding, Step
+from mtzoo.lowering.steps import Activation, Kept, Operation, Padding, Simple, Step, place_of
 from mtzoo.lowering.trace import Extent
 
 
@@ -50,11 +53,25 @@ class Flat:
 
 
 @dataclass(frozen=True)
+class Expanded:
+    """A map of one cell at every place of another, or of one channel for several: sums and products broadcast by themselves. shape: as
+    PyTorch sees it; like: the other map, None where its shape was not read of one."""
+
+    base: Result
+    shape: tuple[int, ...]
+    like: str | None
+
+
+@dataclass(frozen=True)
 class Weights:
     """Learnt values, or what is computed from such alone. shape: as PyTorch sees them."""
 
     origin: Origin
     shape: tuple[int, ...]
+
+    def then(self, step: Callable[[Tensor], Tensor]) -> "Weights":
+        """These values, and then an elementwise `step`."""
+        return replace(self, origin=self.origin.then(step))
 
 
 @dataclass
@@ -86,7 +103,7 @@ class Site:
         if self.module is not None:
             return type(self.module).__name__
         target = self.node.target
-        return target.strip("_") if isinstance(target, str) else getattr(target, "__name__", str(target))
+        return (target if isinstance(target, str) else getattr(target, "__name__", str(target))).strip("_")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -105,11 +122,28 @@ class Site:
         """`value` if it is a map or vector. Raises UserError for anything that only some operators can take in."""
         if isinstance(value, Result):
             return value
+        if isinstance(value, Expanded):
+            return self._spread(value)
         if isinstance(value, Padded):
             raise self.fault("reads a padded map: only a convolution or a pool can follow the padding")
         if isinstance(value, Grouped | Flat):
             raise self.fault("reads a reshaped map: only a channel shuffle, or a mean over height and width, may reshape")
         raise self.fault("reads a constant where a map is expected")
+
+    def _spread(self, value: Expanded) -> Result:
+        if value.like is None or value.base.shape[2:] != (1, 1) or value.base.shape[1] != value.shape[1]:
+            raise self.fault("reads an expanded map: expand a map of one cell to the size of another, x.expand(-1, -1, *y.shape[2:]); "
+                             "sums and products need no expand")
+        return self.emit(Simple(Spread), value.base, name=".".join(filter(None, (self.path, "spread"))), like=value.like,
+                         shape=value.shape)
+
+    def like(self, size: Any) -> str | None:
+        """The map whose height and width `size` is, if the forward read them from one."""
+        if not isinstance(size, list | tuple) or len(size) != 2 or not all(isinstance(n, Extent) for n in size):
+            return None
+        nodes = {n.of for n in size}
+        value = self.reader.value(nodes.pop()) if len(nodes) == 1 else None
+        return value.name if isinstance(value, Result) and len(value.shape) == 4 and value.shape[2:] == tuple(map(int, size)) else None
 
     def plane(self, value: Any) -> Result:
         """`value` if it is a map (N, C, H, W)."""
@@ -120,8 +154,7 @@ class Site:
 
     def fault(self, why: str | None = None) -> UserError:
         """The error for this operator: module path, operator, what to use instead."""
-        place = f"module '{self.path}'" if self.path else "the network"
-        return UserError(f"{place}: {self.operator} {why or advice(self.operator)}")
+        return UserError(f"{place_of(self.path)}: {self.operator} {why or advice(self.operator)}")
 
 
 Handler = Callable[..., Any]
@@ -141,10 +174,7 @@ class Reader:
     def add(self, name: str, operation: Operation, inputs: Sequence[str], shape: tuple[int, ...], like: str | None,
             within: str) -> Result:
         """Append a step under a name that is free."""
-        unique, count = name, 1
-        while unique in self._names:
-            count += 1
-            unique = f"{name}_{count}"
+        unique = free_name(name, self._names)
         self._names.add(unique)
         self.steps.append(Step(unique, operation, tuple(inputs), (*shape, 1, 1)[:4], like, within))
         return Result(unique, shape)
@@ -192,28 +222,29 @@ class Reader:
         args, kwargs = pytree.tree_map_only(fx.Node, self.value, (_plain(node.args), _plain(node.kwargs)))
         if site.module is None and _only_weights(args, kwargs):
             return Cell(computed_weights(node, args, kwargs))
-        value = self._handler(site)(site, *args, **kwargs)
+        handler = self._handler(site)
+        try:
+            bound = signature(handler).bind(site, *args, **{NUMPY_NAMES.get(name, name): value for name, value in kwargs.items()})
+        except TypeError as error:
+            raise site.fault(f"{error}: that has no exact integer form here; write it without") from error
+        value = handler(*bound.args, **bound.kwargs)
         first = next((a for a in node.args if isinstance(a, fx.Node)), None)
         if first is None or not (is_in_place(node, site.module) or value is self.value(first)):
             return Cell(value)
+        if is_in_place(node, site.module) and any(node < reader for whole in wholes(first) for reader in whole.users):
+            raise site.fault("overwrites a part of a map that is read afterwards; make a new map of it, and join parts with cat")
         self.cells[first].value = value
         return self.cells[first]
 
 
-def kept(site: Site, *inputs: Any) -> Result:
+NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
+"""What PyTorch takes for its own names of arguments."""
+
+
+def kept(site: Site, *inputs: Any, **named: Any) -> Result:
     """A leaf that the module already uses."""
-    return site.emit(Kept(site.path), *inputs)
-
-
-def is_in_place(node: fx.Node, module: nn.Module | None) -> bool:
-    """Whether the operator overwrites its first input."""
-    if module is not None:
-        return bool(getattr(module, "inplace", False))
-    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
-    return bool(node.kwargs.get("inplace", False)) or (name.endswith("_") and not name.endswith("__")) or name in IN_PLACE
-
-
-IN_PLACE = ("iadd", "isub", "imul", "itruediv")
+    read = signature(site.module.forward).bind(*inputs, **named).args
+    return site.emit(Kept(site.path), *(value for value in read if value is not None))
 
 
 def computed_weights(node: fx.Node, args: Any, kwargs: Any) -> Weights:
@@ -235,7 +266,7 @@ def computed_weights(node: fx.Node, args: Any, kwargs: Any) -> Weights:
 
 def _only_weights(args: Any, kwargs: Any) -> bool:
     kinds = [type(leaf) for leaf in pytree.tree_leaves((args, kwargs))]
-    maps = (Result, Padded, Grouped, Flat)
+    maps = (Result, Padded, Grouped, Flat, Expanded)
     return Weights in kinds and not any(kind in maps for kind in kinds)
 
 
@@ -244,24 +275,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
         return type(value)(map(_plain, value)) if type(value) in (list, tuple) else list(map(_plain, value))
     return {key: _plain(item) for key, item in value.items()} if isinstance(value, dict) else value
-
-
-def needed(graph: fx.Graph, modules: Mapping[str, nn.Module], outputs: Sequence[fx.Node]) -> list[fx.Node]:
-    """The nodes that `outputs` depend on, be it for a size, in order, and what overwrites one of those in place."""
-    wanted: set[fx.Node] = set()
-    _want(outputs, wanted)
-    for node in graph.nodes:
-        module = modules[str(node.target)] if node.op == "call_module" else None
-        if node.op.startswith("call") and node.args and node.args[0] in wanted and is_in_place(node, module):
-            _want([node], wanted)
-    return [node for node in graph.nodes if node in wanted]
-
-
-def _want(nodes: Sequence[fx.Node], wanted: set[fx.Node]) -> None:
-    todo = list(nodes)
-    while todo:
-        node = todo.pop()
-        if node not in wanted:
-            wanted.add(node)
-            todo += node.all_input_nodes
-            todo += [size.of for size in pytree.tree_leaves((node.args, node.kwargs)) if isinstance(size, Extent)]

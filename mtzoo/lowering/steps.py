@@ -132,7 +132,17 @@ class Step:
     def reads(self) -> tuple[str, ...]:
         return self.inputs if self.like is None else (*self.inputs, self.like)
 
+    @property
+    def place(self) -> str:
+        """Where it stands, for messages."""
+        return place_of(self.within)
+
     def renamed(self, names: Mapping[str, str]) -> "Step":
         """The same step, which reads other results."""
         like = None if self.like is None else names.get(self.like, self.like)
         return replace(self, inputs=tuple(names.get(n, n) for n in self.inputs), like=like)
+
+
+def place_of(path: str) -> str:
+    """A module's path as messages begin with it; that of the network itself is empty."""
+    return f"module '{path}'" if path else "the network"

@@ -5,8 +5,8 @@ while the forward runs, and what it decides by sizes is decided.
 """
 
 import operator
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -85,6 +85,9 @@ class ShapedProxy(fx.Proxy):
     def __iter__(self) -> Iterator[fx.Proxy]:
         return iter([self[i] for i in range(len(self.value))])
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise UserError("its forward assigns to a part of a map, x[...] = y; join parts with torch.cat")
+
     def __bool__(self) -> bool:
         if isinstance(self.value, Tensor):
             raise UserError(NO_TENSOR_VALUES)
@@ -100,18 +103,34 @@ class ShapeTracer(fx.Tracer):
         super().__init__()
         self.example = example
         self.results: dict[str, fx.Node] = {}
-        self._running = False
+        self._running, self._has_input = False, False
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, Leaf) or super().is_leaf_module(m, module_qualified_name)
 
-    def proxy(self, node: fx.Node) -> ShapedProxy:
+    def proxy(self, node: fx.Node) -> Any:
+        """As fx does. Further arguments of the forward are what they are by default."""
+        if node.op == "placeholder" and self._has_input:
+            if not node.args:
+                raise UserError(f"its forward reads a second argument, '{node.target}'; let it read one map, or one list of maps")
+            return node.args[0]
+        self._has_input = True
+        self._shape(node)
+        return ShapedProxy(node, self)
+
+    def create_node(self, kind: str, *args: Any, **kwargs: Any) -> fx.Node:
+        """As fx does; a tensor that the forward makes, or finds in an attribute, gets no proxy, and its shape here."""
+        node = super().create_node(kind, *args, **kwargs)
+        if kind == "get_attr":
+            self._shape(node)
+        return node
+
+    def _shape(self, node: fx.Node) -> None:
         self._running = True
         try:
             node.meta["value"] = self._run(node)
         finally:
             self._running = False
-        return ShapedProxy(node, self)
 
     def _run(self, node: fx.Node) -> Any:
         args, kwargs = fx.map_arg((node.args, node.kwargs), lambda n: n.meta["value"])
@@ -166,11 +185,13 @@ class blamed:
 @dataclass(frozen=True)
 class Traced:
     """graph: every node has its meta["value"]; output: what forward returned, with nodes for tensors; results: module path -> its
-    result, "path[0]", "path[1]" for a module that returns several."""
+    result, "path[0]", "path[1]" for a module that returns several; constants: name of a tensor that the graph reads and that is not in
+    the module's state dict -> its value."""
 
     graph: fx.Graph
     output: Any
-    results: dict[str, fx.Node] = field(default_factory=dict)
+    results: Mapping[str, fx.Node]
+    constants: Mapping[str, Tensor]
 
 
 def trace(module: nn.Module, example: Any) -> Traced:
@@ -187,7 +208,9 @@ def trace(module: nn.Module, example: Any) -> Traced:
         _tell_what_is_out_of_reach(module)
         raise
     output = next(node for node in reversed(graph.nodes) if node.op == "output")
-    return Traced(graph, output.args[0], tracer.results)
+    stored, read = module.state_dict(), [str(node.target) for node in graph.nodes if node.op == "get_attr"]
+    constants = {name: _attribute(twin, name) for name in read if name not in stored}
+    return Traced(graph, output.args[0], tracer.results, constants)
 
 
 def _tell_what_is_out_of_reach(module: nn.Module) -> None:

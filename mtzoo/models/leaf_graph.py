@@ -46,7 +46,7 @@ class LeafGraph(Lowered):
             raise UserError(f"outputs: no leaf {shown(strange[0])}")
         made = {path: _leaf(path, leaves[path]) for path in order}
         result = {name: Output(path) for name, path in outputs.items()}
-        super().__init__(Parts(made, runs, [INPUT], False, result, {}, {}))
+        super().__init__(Parts(made, runs, [INPUT], False, result, {}, {}, {}))
 
 
 def describe_leaves(lowered: Lowered) -> dict[str, dict[str, Any]]:

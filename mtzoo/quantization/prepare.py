@@ -11,6 +11,7 @@ from mtzoo.errors import UserError, did_you_mean
 from mtzoo.graph import Call, Program, producers, read_program, rounding_calls, sharing_groups, signs
 from mtzoo.layers import IMAGE_GRID, ConvBNAct, Leaf
 from mtzoo.quantization.fake_quant import ActFakeQuant, ImageScale, build_act_quant
+from mtzoo.quantization.observers import MovingAverageObserver
 from mtzoo.quantization.qconfig import QConfig, QConfigMap, node_of
 from mtzoo.quantization.weight_quant import Accumulator, BiasFakeQuant, WeightFakeQuant
 
@@ -191,14 +192,19 @@ def calibrate(net: nn.Module, batches: Iterable[Tensor]) -> None:
     """
     training, device = net.training, next(net.parameters()).device
     net.eval()
+    averages = [module for module in net.modules() if isinstance(module, MovingAverageObserver)]
     for module in net.modules():
         if isinstance(module, ActFakeQuant):
             module.train()
+    for average in averages:
+        average.counted = 0
     set_observing(net, True)
     set_fake_quant(net, False)
     with torch.autocast(device.type, enabled=False):
         for batch in batches:
             net(batch.to(device))
+    for average in averages:
+        average.counted = None
     set_observing(net, False)
     set_fake_quant(net, True)
     net.train(training)

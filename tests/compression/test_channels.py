@@ -1,8 +1,11 @@
 import pytest
+import torch
+from torch import nn
 
 from mtzoo.compression.channels import ChannelGroup, channel_groups, removed_channels
 from mtzoo.compression.importance import weight_scores
 from mtzoo.compression.pruning import prune
+from mtzoo.foreign import from_torch
 from mtzoo.graph import read_program
 from mtzoo.graph_spec import NodeSpec
 from mtzoo.layers import ConvBNAct
@@ -110,3 +113,17 @@ def test_every_choice_of_groups_can_go(seed, neck_base, wide_net):
     for name in one:
         assert float((one[name] - other[name]).abs().max()) <= 1e-4 * max(1.0, float(other[name].abs().max()))
     assert differing(one, outputs(wide_net(graphs(neck_base)), x)) > 0
+
+
+@pytest.mark.parametrize("end", [
+    nn.Identity(), nn.Upsample(scale_factor=4, mode="bilinear"), nn.Sigmoid(), nn.ReLU(), nn.PixelShuffle(2),
+    nn.Sequential(nn.Conv2d(16, 16, 3, padding=1, groups=2), nn.Hardswish())], ids=lambda end: type(end).__name__)
+def test_channels_of_outputs_stay_whatever_makes_them(end):
+    module = nn.Sequential(nn.Conv2d(3, 32, 3, 2, 1), nn.ReLU(), nn.Conv2d(32, 16, 1), end)
+    net = from_torch(module, torch.zeros(1, 3, 16, 24), mean=0.5, std=0.25).folded
+    groups = groups_of(net, align=1)
+    assert set(groups) == {"nodes.net.net.0"}
+    x = images(1)[:, :, :16, :24] / 128 - 1
+    wanted = {name: value.shape for name, value in outputs(net, x).items()}
+    prune(net, removed_channels({name: group.counts[-1] for name, group in groups.items()}, list(groups.values())))
+    assert {name: value.shape for name, value in outputs(net, x).items()} == wanted

@@ -100,6 +100,11 @@ CASES = {
     "a mean of a flat map": ([conv(), op("Reshape", ["x", "f"], "r"), op("ReduceMean", ["r"], "m", axes=[2], keepdims=0),
                               op("MatMul", ["m", "k"], "g"), op("Add", ["g", "o"], "out")],
                              {"f": int64(1, 8, -1), "k": weights(8, 5), "o": weights(5)}),
+    "a bias with one row": ([conv(), op("GlobalAveragePool", ["x"], "p"), op("Flatten", ["p"], "f"),
+                             op("Gemm", ["f", "k", "o"], "out", beta=2.0)], {"k": weights(8, 5), "o": weights(1, 5)}),
+    "casts between floats": ([conv(), op("Cast", ["x"], "h", to=onnx.TensorProto.DOUBLE),
+                              op("Cast", ["h"], "out", to=onnx.TensorProto.FLOAT)], {}),
+    "enlarged by a scale": ([conv(), op("Resize", ["x", "", "s"], "out", mode="linear")], {"s": np.float32([1, 1, 1.5, 1.25])}),
     "one less the image": ([op("Sub", ["one", "image"], "i"), op("Conv", ["i", "w", "b"], "out", kernel_shape=[3, 3])],
                            {"one": np.float32(1)}),
 }
@@ -147,6 +152,21 @@ def test_every_kind_of_operator_that_does_not_lower_is_named_once_with_its_place
     assert message.count("Erf at") == 1
     assert "Erf at Erf_e " in message
     assert "Clip at Clip_c to -1.0 ... 1.0: only to 0 ... 6" in message
+
+
+@pytest.mark.parametrize(("node", "constants", "message"), [
+    (op("Resize", ["x", "", "s"], "out", mode="linear"), {"s": np.float32([1, 1, 1.3, 1.3])},
+     r"Resize at Resize_out of a map \(16, 24\) by \[1.3, 1.3\]: makes no whole number of cells; export it with a size"),
+    (op("Resize", ["x", "", "s"], "out", mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"),
+     {"s": np.float32([1, 1, 2.04, 2.02])}, "makes no whole number of cells"),
+    (op("Resize", ["x", "", "s"], "out", mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="ceil"),
+     {"s": np.float32([1, 1, 2, 2])}, "'asymmetric', 'ceil': expected a whole factor, and 'asymmetric' with 'floor', or 'half_pixel'"),
+    (op("Cast", ["x"], "out", to=onnx.TensorProto.INT32), {}, "Cast at Cast_out to INT32: a map is of floats; leave it out"),
+    (op("InstanceNormalization", ["x", "b", "b"], "out"), {}, "InstanceNormalization at .* divides by values of the image"),
+], ids=["a scale", "a nearest scale", "upwards", "integers", "statistics of the image"])
+def test_what_would_give_other_values_is_refused(node, constants, message):
+    with pytest.raises(UserError, match=message):
+        from_model(model([conv(), node, op("Relu", ["out"], "y")], {**CONV, **constants}, ["y"]), None)
 
 
 @pytest.mark.parametrize(("shape", "hw", "message"), [

@@ -9,7 +9,7 @@ from mtzoo.compression.channels import channel_groups
 from mtzoo.compression.pruning import kept_channels
 from mtzoo.errors import UserError
 from mtzoo.graph import Program, grids, producers, read_program, sharing_groups, trace
-from mtzoo.layers import IMAGE_GRID, Concat, ConvBNAct, ImageQuant, Leaf, UpsampleNearest
+from mtzoo.layers import IMAGE_GRID, Concat, ConvBNAct, Enlarge, ImageQuant, Leaf, UpsampleNearest
 from mtzoo.models import MultiTaskNet
 from mtzoo.quantization.integer import IntegerLeaf
 
@@ -47,6 +47,16 @@ def test_concat_joins_producers_through_upsampling(net: MultiTaskNet) -> None:
     program = read_program(net)
     assert ("nodes.seg_head.spatial", "nodes.seg_head.context") in sharing_groups(program)
     assert producers(program)["nodes.seg_head.concat"] == ("nodes.seg_head.spatial", "nodes.seg_head.context")
+
+
+def test_arguments_by_name_are_read_in_their_order() -> None:
+    class Named(OneTask):
+        def run(self, images: Tensor, a: nn.Module, b: nn.Module, c: nn.Module) -> Tensor:
+            return c(like=a(images), x=b(skip=a(images), x=images))
+
+    net = Named(a=UpsampleNearest(2), b=ConvBNAct(3, 3, 1), c=Enlarge())
+    assert [(call.inputs, call.skip) for call in read_program(net).calls if call.name in ("layers.b", "layers.c")] == [
+        (("images",), "layers.a#2"), (("layers.b", "layers.a"), None)]
 
 
 class Block(nn.Module):

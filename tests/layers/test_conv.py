@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mtzoo.layers import ConvBNAct
+from mtzoo.layers import ConvBNAct, prune_channels
 
 
 def test_skip_is_added_after_bn_and_before_relu():
@@ -37,3 +37,14 @@ def test_inference_does_not_overwrite_its_input():
         layer(x, skip)
     assert torch.equal(x, kept[0])
     assert torch.equal(skip, kept[1])
+
+
+def test_what_is_not_learnt_is_not_learnt_in_a_pruned_layer():
+    layer = ConvBNAct(4, 4, 1, weight=torch.ones(4, 4))
+    layer.bn.weight.requires_grad_(False)
+    prune_channels(layer, torch.tensor([0, 2]), torch.tensor([1, 2, 3]), 1)
+    assert [name for name, parameter in layer.named_parameters() if parameter.requires_grad] == ["bn.bias"]
+    biased = ConvBNAct(4, 4, 1, bn=False)
+    biased.conv.bias.requires_grad_(False)
+    prune_channels(biased, torch.tensor([0]), torch.arange(4), 1)
+    assert [name for name, parameter in biased.named_parameters() if parameter.requires_grad] == ["conv.weight"]

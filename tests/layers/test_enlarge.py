@@ -30,6 +30,26 @@ def test_floats_are_those_of_torch(size, align):
     assert torch.equal(Enlarge(align_corners=align)(x, like=torch.empty(1, 1, *size)), wanted)
 
 
+@ALIGN
+def test_a_factor_follows_the_map(align):
+    assert Enlarge(factor=(1.1, 1.1))(torch.zeros(1, 1, 10, 20)).shape == (1, 1, 11, 22)  # 11.000000000000002
+    leaf = Enlarge(factor=(3, 1.5), align_corners=align)
+    for hw in ((5, 4), (7, 10)):
+        x = torch.randn(2, 3, *hw)
+        wanted = F.interpolate(x, scale_factor=(3.0, 1.5), mode="bilinear", align_corners=align, recompute_scale_factor=True)
+        assert torch.equal(leaf(x), wanted)
+        assert torch.equal(quantized(leaf, -4)(x), quantized(Enlarge((wanted.shape[2], wanted.shape[3]), align_corners=align), -4)(x))
+        leaf.strip()
+    with pytest.raises(ValueError, match=r"Enlarge by \(3, 1.5\) makes \[15, 7.5\] cells of a map of \(5, 5\): expected whole numbers"):
+        leaf(torch.zeros(1, 1, 5, 5))
+
+
+@pytest.mark.parametrize("options", [{"factor": (0, 1)}, {"factor": (2,)}, {"factor": (2, 2), "size": (4, 4)}])
+def test_a_factor_that_is_none(options):
+    with pytest.raises(ValueError, match="expected those of height and width, above 0, and no size"):
+        Enlarge(**options)
+
+
 @SIZES
 @ALIGN
 @pytest.mark.parametrize("bins", [(1, 1), (2, 3), (6, 6)])

@@ -50,6 +50,18 @@ def test_bn_and_relu_join_the_convolutions_before_the_concat(relu):
         ["relu" if relu else "none"] * 3
 
 
+def test_names_of_the_parts_are_none_of_other_modules():
+    class Named(Pyramid):
+        def __init__(self):
+            super().__init__()
+            self.bn_0, self.bn_1 = nn.BatchNorm2d(18), nn.BatchNorm2d(18)
+
+        def forward(self, x):
+            return self.bn_1(F.avg_pool2d(self.bn_0(F.avg_pool2d(super().forward(x), 2)), 2))
+
+    lowered_parity(trained(Named()))
+
+
 @pytest.mark.parametrize("module", [Pyramid(maps=5), Pyramid(again=True)], ids=["many maps", "read twice"])
 def test_others_stay_behind_the_concat(module):
     net = lowered_parity(trained(module))

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from mtzoo.errors import UserError
 from mtzoo.graph.program import LeafTracer
-from mtzoo.layers import ConvBNAct, Leaf
+from mtzoo.layers import ConvBNAct, Enlarge, Leaf
 from mtzoo.lowering import lower
 from tests.lowering.parity import assert_close, lowered_parity, trained
 
@@ -101,6 +101,64 @@ def test_an_operation_in_place_changes_what_was_kept_of_its_input():
     lowered_parity(InPlace().eval())
 
 
+def test_a_clone_is_kept_as_it_was():
+    class Cloned(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.act = nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True)
+
+        def forward(self, x):
+            y = self.conv(x)
+            before = y.clone()
+            return self.act(y) + before
+
+    lowered_parity(Cloned().eval())
+
+
+def test_arguments_with_defaults_have_these():
+    class Optional(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x, mask=None, rectified=True):
+            y = self.conv(x) if mask is None else self.conv(x) * mask
+            return F.relu(y) if rectified else y
+
+    assert leaves(lowered_parity(Optional().eval())) == {"conv": "ConvBNAct"}
+
+
+def test_constants_of_the_module_are_not_learnt():
+    """A filter that is no part of the state dict, a buffer that is, and a plain tensor."""
+    class Blur(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.shift = nn.Conv2d(3, 4, 3, padding=1), torch.full((4, 1, 1), 0.3)
+            self.register_buffer("filter", torch.rand(4, 1, 3, 3), persistent=False)
+            self.register_buffer("scale", torch.rand(4, 1, 1))
+
+        def forward(self, x):
+            return F.conv2d(self.conv(x), self.filter, padding=1, groups=4) * self.scale + self.shift
+
+    module, other = Blur().eval(), Blur()
+    net = lowered_parity(module)
+    learnt = {name: parameter.requires_grad for name, parameter in net.named_parameters()}
+    constant = {"filter.conv.weight", "mul.conv.weight", "add.conv.weight", "add.conv.bias"}
+    assert {name for name, is_learnt in learnt.items() if not is_learnt} == constant
+    net.load_published(other.state_dict())
+    module.load_state_dict(other.state_dict())
+    assert_close(net, module, torch.randn(1, 3, 16, 24))
+
+
+def test_parts_that_are_overwritten_may_be_joined():
+    class Halves(nn.Module):
+        def forward(self, x):
+            one, other = torch.cat([x, -x], 1).chunk(2, 1)
+            return torch.cat([F.relu(one, inplace=True), other], 1)
+
+    lowered_parity(Halves().eval())
+
+
 def test_the_lowered_network_is_traced_again_copied_and_trained():
     net = lower(trained(Net())).train()
     twin = copy.deepcopy(net)
@@ -117,13 +175,15 @@ def test_a_leaf_of_the_library_in_an_ordinary_module_stays_what_it_is():
         def __init__(self):
             super().__init__()
             self.unit, self.conv = ConvBNAct(3, 4, 3, stride=2), nn.Conv2d(4, 4, 1)
+            self.adds, self.enlarge = ConvBNAct(4, 4, 3), Enlarge()
 
         def forward(self, x):
-            return F.relu(self.conv(self.unit(x)))
+            y = self.unit(x, None)
+            return self.enlarge(self.adds(x=y, skip=F.relu(self.conv(y))), like=x)
 
     module = trained(Mixed())
     net = lowered_parity(module)
-    assert leaves(net) == {"unit": "ConvBNAct", "conv": "ConvBNAct"}
+    assert leaves(net) == {"unit": "ConvBNAct", "conv": "ConvBNAct", "adds": "ConvBNAct", "enlarge": "Enlarge"}
     assert net.published["unit.conv.weight"] == "unit.conv.weight"
 
 
@@ -166,6 +226,20 @@ class Refused(nn.Module):
     (Refused(lambda body, x: x.flatten(1)), "the network: flatten reshapes in a way that is not a channel shuffle"),
     (Refused(lambda body, x: torch.fft.fft2(x).real), "the network: .*fft2 has no exact integer form here; use convolutions"),
     (Refused(lambda body, x: x / x.mean((2, 3), keepdim=True)), "the network: truediv by a map has no exact integer form"),
+    (Refused(lambda body, x: x / torch.ones(1, 1, 384)), "the network: truediv of a map .* with weights .*: expected one value"),
+    (Refused(lambda body, x: torch.div(x, 2, rounding_mode="floor")), "the network: div .*'rounding_mode': .* write it without"),
+    (Refused(lambda body, x: (F.relu_(x[:, :2]), x)[1]), "the network: relu overwrites a part of a map that is read afterwards"),
+    (Refused(lambda body, x: (x.narrow(1, 0, 2)[:, 1:].add_(1), x)[1]), "the network: add overwrites a part of a map that is read"),
+    (Refused(lambda body, x: x.__setitem__(slice(2), x)), "module Refused: its forward assigns to a part of a map, x.* = y; join"),
+    (Refused(lambda body, x: F.leaky_relu(x, 0.3)), "the network: function='leaky_relu_0.3': expected one of"),
+    (Refused(lambda body, x: x[:, [2, 1, 0]]), r"the network: getitem takes \[:, \[2, 1, 0\], :, :\] of a map .*: expected ranges of"),
+    (Refused(lambda body, x: x[..., 1:-1]), "the network: getitem cuts cells 1:-1 out of 384: expected every n-th cell from the first"),
+    (Refused(lambda body, x: torch.max(x, -x)), "the network: max of two maps has no exact integer form here"),
+    (Refused(lambda body, x: F.avg_pool2d(x, (x.shape[2], 1))), "the network: avg_pool2d has a window .*; use AdaptiveAvgPool2d"),
+    (Refused(lambda body, x: F.interpolate(x, scale_factor=1.01, mode="bilinear")),
+     "the network: interpolate by 1.01 makes no whole number of cells of a map of 256x384; give the size"),
+    (Refused(lambda body, x: body.conv(x.mean((2, 3), True).expand(2, 3, 8, 8)), conv=nn.Conv2d(3, 3, 3)),
+     "module 'body.conv': Conv2d reads an expanded map: expand a map of one cell to the size of another"),
     (Refused(lambda body, x: F.interpolate(x, scale_factor=1.5)), "the network: interpolate from .* the factor is not a whole number"),
     (Refused(lambda body, x: F.interpolate(x, scale_factor=2, mode="bicubic")), "the network: interpolate in mode 'bicubic'"),
     (Refused(lambda body, x: F.max_pool2d(F.pad(x, (1, 1), value=1.0), 2)),
@@ -180,6 +254,15 @@ def test_what_cannot_be_lowered_is_one_line_with_module_operator_and_cure(module
     with pytest.raises(UserError, match=message) as caught:
         lower(module)
     assert "\n" not in str(caught.value)
+
+
+def test_a_second_map_is_to_come_in_a_list():
+    class Two(nn.Module):
+        def forward(self, x, y):
+            return x + y
+
+    with pytest.raises(UserError, match="module Two: its forward reads a second argument, 'y'; let it read one map, or one list"):
+        lower(Two())
 
 
 def test_decisions_by_shapes_are_taken_while_tracing():

@@ -94,6 +94,17 @@ def test_a_map_may_be_read_for_its_size_alone():
     assert_close(lowered, SizedByAnother(), [torch.randn(2, 4, 16, 24), torch.randn(2, 8, 8, 12)])
 
 
+def test_a_size_that_a_forward_computes_is_refused():
+    class Doubled(PlainBackbone):
+        def forward(self, x):
+            y = self.stem(x)
+            return [F.interpolate(y, (2 * y.shape[2], 2 * y.shape[3]), mode="bilinear", align_corners=True)]
+
+    with pytest.raises(UserError, match="Doubled: an image of 384x256 gives maps of 192x128, and lowered 128x192: a size that its "
+                                        "forward computes became a constant; use scale_factor"):
+        as_leaves(Doubled(IMAGE), IMAGE, reads_image=True)
+
+
 def test_a_node_of_leaves_stays_itself():
     node = VarGNetV2(IMAGE, width=0.25)
     assert as_leaves(node, IMAGE, reads_image=True) is node

@@ -34,6 +34,8 @@ CASES = [
     ("transposed conv and BN", lambda m, y, x: F.relu(m.b(m.t(y))), {"t": nn.ConvTranspose2d(8, 6, 2, 2), "b": nn.BatchNorm2d(6)},
      "ZeroInsert ConvBNAct"),
     ("conv with bias and BN", lambda m, y, x: m.b(m.c(y)), {"c": nn.Conv2d(8, 4, 1), "b": nn.BatchNorm2d(4)}, "ConvBNAct"),
+    ("transposed conv to the size of the image", lambda m, y, x: m.t(y, output_size=x.shape[-2:]),
+     {"t": nn.ConvTranspose2d(8, 6, 3, 2, 1)}, "ZeroInsert ConvBNAct"),
     ("BN alone", lambda m, y, x: F.relu(m.b(F.max_pool2d(y, 2))), {"b": nn.BatchNorm2d(8)}, "MaxPool ConvBNAct"),
     ("BN without scale", lambda m, y, x: m.b(y), {"b": nn.BatchNorm2d(8, affine=False)}, ""),
     ("functional conv", lambda m, y, x: F.conv2d(y, m.c.weight * 2, stride=2), {"c": nn.Conv2d(8, 4, 3)}, "ConvBNAct"),
@@ -41,6 +43,10 @@ CASES = [
      {"b": nn.BatchNorm2d(8)}, ""),
     ("layer scale", lambda m, y, x: y * m.c.weight.view(1, 8, 1, 1), {"c": nn.Conv2d(1, 8, 1)}, "ConvBNAct"),
     ("learnt term", lambda m, y, x: m.c.bias.view(8, 1, 1) + y, {"c": nn.Conv2d(1, 8, 1)}, "ConvBNAct"),
+    ("normalised by buffers", lambda m, y, x: (y - m.b.running_mean.view(8, 1, 1)) / m.b.running_var.view(1, 8, 1, 1),
+     {"b": nn.BatchNorm2d(8)}, "ConvBNAct ConvBNAct"),
+    ("constants made in the forward", lambda m, y, x: y * torch.linspace(0.5, 2, 8).view(8, 1, 1) + torch.tensor(0.5), {},
+     "ConvBNAct ConvBNAct"),
     ("one learnt factor", lambda m, y, x: y * m.p.weight, {"p": nn.PReLU()}, "ConvBNAct"),
     ("learnt slopes", lambda m, y, x: m.p(y), {"p": nn.PReLU(8, init=0.3)}, "ConvBNAct ConvBNAct"),
     ("one learnt slope", lambda m, y, x: F.prelu(F.max_pool2d(y, 2), m.p.weight), {"p": nn.PReLU()}, "MaxPool ConvBNAct ConvBNAct"),
@@ -52,11 +58,23 @@ CASES = [
      "GlobalMean ConvBNAct Table Product"),
     ("expanded gate", lambda m, y, x: m.c(y.mean((2, 3), True)).expand_as(y) * y, {"c": nn.Conv2d(8, 8, 1)},
      "GlobalMean ConvBNAct Product"),
+    ("one cell expanded beside a map", lambda m, y, x: torch.cat([y, y.mean((2, 3), True).expand(-1, -1, *y.shape[2:])], 1), {},
+     "GlobalMean Spread Concat"),
+    ("a convolution of one cell expanded", lambda m, y, x: m.c(y.mean((2, 3), True).expand_as(y)), {"c": nn.Conv2d(8, 8, 3, padding=1)},
+     "GlobalMean Spread ConvBNAct"),
+    ("a sum of two cells expanded", lambda m, y, x: y.mean((2, 3), True).expand_as(y) + m.c(y.mean((2, 3), True)).expand_as(y),
+     {"c": nn.Conv2d(8, 8, 1)}, "GlobalMean GlobalMean ConvBNAct Spread Spread Sum"),
+    ("a place expanded to all channels", lambda m, y, x: y * m.c(y).sigmoid().expand_as(y), {"c": nn.Conv2d(8, 1, 1)},
+     "ConvBNAct Table Product"),
     ("relu alone", lambda m, y, x: F.relu(F.max_pool2d(y, 3, 2, 1)), {}, "MaxPool Rescale"),
     ("relu of a sum", lambda m, y, x: F.relu(F.max_pool2d(y, 3, 1, 1) + F.avg_pool2d(y, 3, 1, 1)), {}, "MaxPool AvgPool Sum"),
     ("a sum of three", lambda m, y, x: F.max_pool2d(y, 3, 1, 1) + F.avg_pool2d(y, 3, 1, 1) + y, {}, "MaxPool AvgPool Sum"),
     ("clamp", lambda m, y, x: y.clamp(0, 6) + y.clamp(min=0), {}, "Rescale Rescale Sum"),
     ("difference", lambda m, y, x: F.max_pool2d(y, 3, 1, 1) - y, {}, "MaxPool ConvBNAct Sum"),
+    ("difference the other way", lambda m, y, x: torch.rsub(F.max_pool2d(y, 3, 1, 1), y), {}, "MaxPool ConvBNAct Sum"),
+    ("a number less a map", lambda m, y, x: torch.rsub(y, 1), {}, "ConvBNAct"),
+    ("dimensions by NumPy's names", lambda m, y, x: torch.cat([y, y.mean(axis=(2, 3), keepdims=True) * y], axis=1), {},
+     "GlobalMean Product Concat"),
     ("constants", lambda m, y, x: (2 * y + 1) / 4 - 3, {}, "ConvBNAct"),
     ("written SiLU", lambda m, y, x: y * y.sigmoid(), {}, "Table"),
     ("written hard-swish", lambda m, y, x: y * F.relu6(y + 3) / 6, {}, "Table"),
@@ -65,6 +83,11 @@ CASES = [
     ("not quite hard-swish", lambda m, y, x: y * F.relu6(y + 2) / 6, {}, "ConvBNAct Rescale Product ConvBNAct"),
     ("blend", lambda m, y, x: (lambda a: y * a + F.max_pool2d(y, 3, 1, 1) * (1 - a))(torch.sigmoid(m.c(y))), {"c": nn.Conv2d(8, 8, 1)},
      "MaxPool ConvBNAct Table Mix"),
+    ("a sum with weights of any size", lambda m, y, x: (lambda a: y * a + F.max_pool2d(y, 3, 1, 1) * (1 - a))(F.relu(m.c(y))),
+     {"c": nn.Conv2d(8, 8, 1)}, "MaxPool ConvBNAct Product ConvBNAct Product Sum"),
+    ("blend by an enlarged gate", lambda m, y, x: (lambda a: y * a + F.max_pool2d(y, 3, 1, 1) * (1 - a))(
+        F.interpolate(torch.sigmoid(m.c(y)), scale_factor=2)), {"c": nn.Conv2d(8, 8, 3, 2, 1)},
+     "MaxPool ConvBNAct Table UpsampleNearest Mix"),
     ("average pool of all", lambda m, y, x: F.avg_pool2d(y, (16, 24)), {}, "GlobalMean"),
     ("average pool", lambda m, y, x: m.p(y), {"p": nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False)}, "AvgPool"),
     ("padded max pool", lambda m, y, x: F.max_pool2d(F.pad(y, (0, 1, 0, 1), value=float("-inf")), 3, 2), {}, "MaxPool"),
@@ -121,6 +144,18 @@ def test_the_size_of_another_map_is_followed_at_other_sizes():
     module = trained(Small(*CASES[[case[0] for case in CASES].index("to the size of another")][1:3]))
     net = lower(module, example_hw=(32, 48))
     assert_close(net, module, torch.randn(1, 3, 50, 70))
+
+
+@pytest.mark.parametrize("function", [
+    lambda m, y, x: F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=True),
+    lambda m, y, x: F.interpolate(y, scale_factor=(3, 1.5), mode="bilinear"),
+    lambda m, y, x: F.adaptive_avg_pool2d(y, (None, 1)) * y,
+    lambda m, y, x: torch.cat([y, y.mean((2, 3), True).expand_as(y)], 1)],
+    ids=["aligned corners", "by any factor", "means of rows", "one cell expanded"])
+def test_sizes_follow_those_of_the_image(function):
+    module = trained(Small(function, {}))
+    net = lower(module, example_hw=(32, 48))
+    assert_close(net, module, torch.randn(1, 3, 72, 56))
 
 
 def test_the_table_names_operators_that_are_there():

@@ -25,7 +25,8 @@ def test_bgr_from_128_gives_what_the_published_input_gave_but_at_the_padded_bord
     assert difference[:, :, 0].max() > 1e-2  # zeros of the padding are the mean colour there, grey here: docs/backbones.md
 
 
-def test_an_image_that_anything_else_reads_first_is_refused():
-    net = lower(nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(3, 4, 1)))
+@pytest.mark.parametrize("first", [nn.MaxPool2d(2), nn.Conv2d(3, 3, 3, groups=3)])
+def test_an_image_that_anything_else_reads_first_is_refused(first):
+    net = lower(nn.Sequential(first, nn.Conv2d(3, 4, 1)))
     with pytest.raises(UserError, match="module '0' reads the image and is not a convolution of 3 channels"):
         fold_preprocessing(net, IMAGENET)

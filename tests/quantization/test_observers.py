@@ -34,11 +34,33 @@ def test_shared_average_moves_once_per_pass_by_the_largest_source() -> None:
     assert float(built.value) == pytest.approx(0.9 * 3 + 0.1 * 5)
 
 
+def test_a_calibration_averages_a_few_batches_in_any_order() -> None:
+    for peaks in ((1.0, 3.0, 8.0), (8.0, 1.0, 3.0)):
+        built = build_observer(QConfig(), 0, 255)
+        built.counted = 0
+        for peak in peaks:
+            built.observe(feature(peak))
+        assert float(built.value) == pytest.approx(4)
+    for _ in range(6):
+        built.observe(feature(4.0))
+    built.observe(feature(14.0))
+    assert float(built.value) == pytest.approx(5)  # the mean of ten
+    built.observe(feature(15.0))
+    assert float(built.value) == pytest.approx(0.9 * 5 + 0.1 * 15)
+
+
 def test_mse_prefers_fine_steps_to_a_lone_outlier() -> None:
     x = torch.rand(1, 8, 64, 64, generator=torch.Generator().manual_seed(0))
     x[0, 0, 0, 0] = 1.1  # abs max asks for 2^-7
     assert float(build_observer(QConfig(observer="abs_max"), 0, 255).observe(x)) == 2.0**-7
     assert float(build_observer(QConfig(observer="mse"), 0, 255).observe(x)) == 2.0**-8
+
+
+def test_mse_holds_values_beyond_its_coarsest_scale() -> None:
+    """As of a network that reads pixels 0 ... 255 and has no BN. What a checkpoint holds is as before."""
+    built, x = build_observer(QConfig(observer="mse"), 0, 255), torch.rand(1, 8, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert [float(built.observe(1e5 * share * x)) for share in (1, 0.4)] == [2.0**9, 2.0**9]
+    assert {name: tuple(value.shape) for name, value in built.state_dict().items()} == {"errors": (21,)}
 
 
 def test_sample_is_bounded_and_spread() -> None:

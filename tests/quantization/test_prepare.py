@@ -136,6 +136,17 @@ def test_names_that_fit_nothing_are_errors(net: MultiTaskNet, qconfigs: QConfigM
         prepare(net, qconfigs)
 
 
+def test_a_few_batches_calibrate_alike_in_any_order(net: MultiTaskNet, x: Tensor) -> None:
+    prepare(net)
+    other, batches = copy.deepcopy(net), [0.1 * x, x, 0.5 * x]
+    calibrate(net, batches)
+    calibrate(other, batches[::-1])
+    averages = {name: value for name, value in net.state_dict().items() if name.endswith("observer.value")}
+    assert averages
+    for name, value in averages.items():
+        torch.testing.assert_close(other.state_dict()[name], value)
+
+
 def test_preparing_twice_and_calibrating_on_nothing_are_errors(net: MultiTaskNet) -> None:
     prepare(net)
     with pytest.raises(UserError, match="at least one image"):

@@ -50,10 +50,11 @@ def gemm(site: Site) -> View:
     if site.number("transA", 0):
         raise site.fault("reads a transposed map; only its weights may be transposed")
     weight = site.weights(1) * np.float32(site.attribute("alpha", 1.0))
+    weight = weight if site.number("transB", 0) else weight.T
     bias = site.optional(2)
     if bias is not None:
-        bias = np.broadcast_to(bias * np.float32(site.attribute("beta", 1.0)), (weight.shape[0 if site.number("transB", 0) else 1],))
-    return _matrix(site, weight if site.number("transB", 0) else weight.T, bias)
+        bias = np.broadcast_to(bias * np.float32(site.attribute("beta", 1.0)), (1, len(weight)))[0]
+    return _matrix(site, weight, bias)
 
 
 @operator("MatMul")

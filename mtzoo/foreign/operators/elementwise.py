@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import onnx
 import torch
 from torch import nn
 
@@ -13,6 +14,7 @@ from mtzoo.foreign.operators.table import operator
 from mtzoo.foreign.site import Site
 from mtzoo.foreign.views import View
 
+FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE)
 SIXTH = 1e-4
 """How far the written-out 1 / 6 of a hard sigmoid may be from it."""
 PLAIN: dict[str, Callable[[], nn.Module]] = {
@@ -152,8 +154,16 @@ def _shaped(result: View, like: View) -> View:
     return result.moved(lambda order: order.reshape(order.shape[:2]))
 
 
-@operator("Identity", "Dropout", "Cast")
+@operator("Identity", "Dropout")
 def identity(site: Site) -> View:
+    return site.view(0)
+
+
+@operator("Cast")
+def cast(site: Site) -> View:
+    to = site.number("to", onnx.TensorProto.FLOAT)
+    if to not in FLOATS:
+        raise site.fault(f"to {onnx.TensorProto.DataType.Name(to)}: a map is of floats; leave it out")
     return site.view(0)
 
 

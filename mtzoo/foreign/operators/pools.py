@@ -62,7 +62,7 @@ def reduced(site: Site) -> View:
         if keeps and len(view.shape) == 4:
             return result
         return as_vector(result.source).moved(lambda order: order[..., None]) if keeps else as_vector(result.source)
-    if dims == (1,) and keeps:
+    if dims == (1,) and keeps and len(view.shape) == 4:
         function = partial(torch.mean, dim=1, keepdim=True) if kind == "ReduceMean" else partial(torch.amax, dim=1, keepdim=True)
         return site.add(Function(function), site.plane(0))
     raise site.fault(f"over dimensions {dims} of {view.shape}: expected height and width, or channels with keepdims")

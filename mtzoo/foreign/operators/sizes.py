@@ -47,8 +47,8 @@ def resize(site: Site) -> View:
         rounding = "floor" if upsample else site.attribute("nearest_mode", b"round_prefer_floor").decode()
         whole = all(a % b == 0 for a, b in zip(after, source.shape[2:]))
         if not whole or (placed, rounding) not in NEAREST:
-            raise site.fault(f"from {source.shape[2:]} to {after}, '{placed}', '{rounding}': a whole factor, and 'asymmetric' with "
-                             "expected 'floor' or 'half_pixel'")
+            raise site.fault(f"from {source.shape[2:]} to {after}, '{placed}', '{rounding}': expected a whole factor, and 'asymmetric' "
+                             "with 'floor', or 'half_pixel'")
         return site.add(Function(partial(F.interpolate, size=after, mode="nearest")), source)
     pixel = source.shape[2:] == (1, 1)  # all ways are one
     if mode != "linear" or placed not in BILINEAR and not pixel or site.number("antialias", 0):
@@ -75,7 +75,11 @@ def _target(site: Site, shape: tuple[int, ...]) -> tuple[int, int]:
     if sizes is not None and np.size(sizes):
         target = [int(n) for n in np.ravel(sizes)]
     else:
-        target = [int(np.floor(n * float(s))) for n, s in zip(shape, np.ravel(scales))]
+        scaled = [n * float(s) for n, s in zip(shape, np.ravel(scales))]
+        target = [round(n) for n in scaled]
+        if any(abs(n - whole) > 1e-3 for n, whole in zip(scaled, target)):  # scales are float32
+            raise site.fault(f"of a map {shape[2:]} by {[round(float(s), 4) for s in np.ravel(scales)[2:]]}: makes no whole number of "
+                             "cells; export it with a size")
     if len(target) != 4 or tuple(target[:2]) != shape[:2] or min(target) < 1:
         raise site.fault(f"from {shape} to {tuple(target)}: only height and width may change")
     return target[2], target[3]

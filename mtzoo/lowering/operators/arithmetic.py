@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from mtzoo.lowering.operators.table import elementwise
-from mtzoo.lowering.read import Result, Site, Weights
+from mtzoo.lowering.read import Expanded, Result, Site, Weights
 from mtzoo.lowering.steps import Add, Affine, Conv, Multiply
 
 
@@ -21,19 +21,26 @@ def add(site: Site, input: Any, other: Any, *, alpha: float = 1) -> Any:
         raise site.fault("has an alpha; multiply first")
     if isinstance(input, Weights) or isinstance(other, Weights):
         return _by_channel(site, *_map_and_weights(input, other), is_sum=True)
-    return site.emit(Add(), input, other)
+    return site.emit(Add(), *_maps(site, input, other))
 
 
-@elementwise(python.sub, python.isub, torch.sub, torch.rsub, "sub", "sub_")
+@elementwise(python.sub, python.isub, torch.sub, "sub", "sub_")
 def subtract(site: Site, input: Any, other: Any, *, alpha: float = 1) -> Any:
     if _is_number(other):
         return _affine(site, input, offset=-alpha * other)
-    if alpha != 1 or isinstance(input, Weights) or isinstance(other, Weights):
-        raise site.fault("of weights, or with an alpha; write it as a sum")
+    if alpha != 1 or isinstance(input, Weights):
+        raise site.fault("from weights, or with an alpha; write it as a sum")
+    if isinstance(other, Weights):
+        return _by_channel(site, input, other.then(torch.neg), is_sum=True)
     if _is_number(input):
         return _affine(site, other, -1.0, input)
-    negative = site.emit(Affine(-1.0), other, shape=site.result(other).shape)
-    return site.emit(Add(), input, negative)
+    input, other = _maps(site, input, other)
+    return site.emit(Add(), input, site.emit(Affine(-1.0), other, shape=other.shape))
+
+
+@elementwise(torch.rsub)
+def subtract_from(site: Site, input: Any, other: Any, *, alpha: float = 1) -> Any:
+    return subtract(site, other, input, alpha=alpha)
 
 
 @elementwise(python.neg, torch.neg, "neg")
@@ -49,12 +56,14 @@ def multiply(site: Site, input: Any, other: Any) -> Any:
         return _affine(site, input, other)
     if isinstance(input, Weights) or isinstance(other, Weights):
         return _by_channel(site, *_map_and_weights(input, other), is_sum=False)
-    x, gate = sorted((input, other), key=lambda read: -math.prod(site.result(read).shape))  # the gate may stand first
+    x, gate = sorted(_maps(site, input, other), key=lambda read: -math.prod(read.shape))  # the gate may stand first
     return site.emit(Multiply(), x, gate)
 
 
 @elementwise(python.truediv, python.itruediv, torch.div, "div", "div_")
 def divide(site: Site, input: Any, other: Any) -> Any:
+    if isinstance(other, Weights) and not isinstance(input, Weights | int | float):
+        return _by_channel(site, input, other.then(torch.reciprocal), is_sum=False)
     if not _is_number(other):
         raise site.fault("by a map has no exact integer form; multiply by a gate instead")
     return _affine(site, input, 1 / other)
@@ -68,6 +77,12 @@ def _affine(site: Site, value: Any, factor: float = 1.0, offset: float = 0.0) ->
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float)
+
+
+def _maps(site: Site, *values: Any) -> list[Result]:
+    """What a sum or product reads. Expanded maps broadcast, if the other one has the shape of the result."""
+    broadcasts = any(isinstance(value, Result) and value.shape == site.shape for value in values)
+    return [site.result(value.base if broadcasts and isinstance(value, Expanded) else value) for value in values]
 
 
 def _map_and_weights(a: Any, b: Any) -> tuple[Any, Weights]:

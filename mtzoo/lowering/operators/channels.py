@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from mtzoo.layers import Chunk, Concat, MaxPool, Shuffle, Slice
+from mtzoo.layers import Chunk, Concat, Shuffle, Slice
 from mtzoo.lowering.operators.table import by_image, operator
-from mtzoo.lowering.read import Flat, Grouped, Result, Site, Weights
-from mtzoo.lowering.steps import Simple
+from mtzoo.lowering.read import Expanded, Flat, Grouped, Result, Site, Weights
+from mtzoo.lowering.steps import Pool, Simple
 
 
 @by_image(torch.cat, torch.concat)
@@ -52,14 +52,15 @@ def getitem(site: Site, value: Any, index: Any) -> Any:
     if len(source.shape) == 2 and index == (slice(None), slice(None), None, None):
         return Result(source.name, site.shape)
     if len(source.shape) != 4 or not all(isinstance(i, slice) for i in index):
-        raise site.fault(f"takes {index} of a map {source.shape}: expected ranges of channels, or every n-th cell")
+        raise site.fault(f"takes [{', '.join(map(_written, index))}] of a map {source.shape}: expected ranges of channels, or every "
+                         "n-th cell")
     rows = _every(site, index[2], source.shape[2]), _every(site, index[3], source.shape[3])
     start, stop, step = index[1].indices(source.shape[1])
     if step != 1:
         raise site.fault(f"takes every {step}th channel: expected ranges without a step")
     if rows != (1, 1):
         n, c, h, w = source.shape
-        source = site.emit(Simple(lambda: MaxPool(1, stride=rows)), source, shape=(n, c, *site.shape[2:]))
+        source = site.emit(Pool("max", (1, 1), rows), source, shape=(n, c, *site.shape[2:]))
     if (start, stop) == (0, source.shape[1]):
         return source
     return site.emit(Simple(lambda: Slice(start, stop)), source)
@@ -123,13 +124,16 @@ def permute(site: Site, input: Any, *dims: Any) -> Any:
 
 @operator("expand", "expand_as")
 def expand(site: Site, input: Any, *args: Any) -> Any:
-    """Sums and products broadcast by themselves."""
     if isinstance(input, Weights):
         return input
     source = site.plane(input)
-    if any(have not in (1, want) for have, want in zip(source.shape, site.shape, strict=True)):
+    if len(site.shape) != 4:
         raise site.fault()
-    return source
+    if source.shape == site.shape:
+        return source
+    wanted = args[0] if len(args) == 1 else args
+    like = wanted.name if isinstance(wanted, Result) else site.like(tuple(wanted)[-2:])
+    return Expanded(source, site.shape, like)
 
 
 def _parts(site: Site, value: Any, sizes: Sequence[int], dim: int) -> tuple[Result, ...]:
@@ -165,5 +169,13 @@ def _without_ellipsis(index: tuple[Any, ...], count: int) -> tuple[Any, ...]:
 def _every(site: Site, index: slice, size: int) -> int:
     start, stop, step = index.indices(size)
     if start != 0 or stop < size or size % step:
-        raise site.fault(f"cuts cells {index} out of {size}: expected every n-th cell from the first")
+        raise site.fault(f"cuts cells {_written(index)} out of {size}: expected every n-th cell from the first")
     return step
+
+
+def _written(index: Any) -> str:
+    """As it stands in brackets, e.g. "1:-1"."""
+    if not isinstance(index, slice):
+        return str(index)
+    ends = f"{'' if index.start is None else index.start}:{'' if index.stop is None else index.stop}"
+    return ends if index.step is None else f"{ends}:{index.step}"

@@ -36,7 +36,7 @@ def conv2d(site: Site, input: Any, weight: Any, bias: Any = None, stride: Any = 
 
 
 @operator(nn.ConvTranspose2d)
-def transposed(site: Site, input: Any) -> Result:
+def transposed(site: Site, input: Any, output_size: Any = None) -> Result:
     """Zeros between the cells, then a convolution with the turned weights (arXiv 1603.07285, section 4)."""
     conv: nn.ConvTranspose2d = site.module
     source = site.plane(input)
@@ -48,9 +48,10 @@ def transposed(site: Site, input: Any) -> Result:
         stride = conv.stride[0]
         spread = site.emit(Simple(lambda: ZeroInsert(stride)), source, name=f"{site.path}_zeros",
                            shape=(n, c, (h - 1) * stride + 1, (w - 1) * stride + 1))
-    around = [d * (k - 1) - p for d, k, p in zip(conv.dilation, conv.kernel_size, conv.padding, strict=True)]
-    behind = [a + more for a, more in zip(around, conv.output_padding, strict=True)]
-    if min(around) < 0:
+    reach = [d * (k - 1) for d, k in zip(conv.dilation, conv.kernel_size, strict=True)]
+    around = [r - p for r, p in zip(reach, conv.padding, strict=True)]
+    behind = [out - have + r - a for out, have, r, a in zip(site.shape[2:], spread.shape[2:], reach, around, strict=True)]
+    if min(*around, *behind) < 0:
         raise site.fault("cuts off more than its kernel reaches; use a smaller padding")
     weight, bias = _parameters(site.path, conv, "weight", "bias")
     operation = Conv(conv.in_channels, conv.out_channels, conv.kernel_size,

@@ -12,6 +12,7 @@ from mtzoo.lowering.operators.convolutions import added
 from mtzoo.lowering.operators.table import by_image, operator, pair
 from mtzoo.lowering.read import Flat, Padded, Result, Site
 from mtzoo.lowering.steps import NO_PADDING, Conv, Padding, Pool, Simple
+from mtzoo.lowering.trace import Extent
 
 LOWEST = float("-inf")
 
@@ -55,6 +56,8 @@ def avg_pool2d(site: Site, input: Any, kernel_size: Any, stride: Any = None, pad
     options = {"ceil_mode": ceil_mode, "count_include_pad": count_include_pad or around != NO_PADDING}
     if source.shape[2:] == pair(kernel_size) and added(around, own) == NO_PADDING:
         return site.emit(Simple(GlobalMean), source)
+    if any(isinstance(side, Extent) for side in (kernel_size if isinstance(kernel_size, list | tuple) else [kernel_size])):
+        raise site.fault("has a window as large as its map along one side; use AdaptiveAvgPool2d((1, None)) or ((None, 1))")
     return site.emit(Pool("mean", pair(kernel_size), pair(stride or kernel_size), added(around, own), options=options), source)
 
 
@@ -66,9 +69,8 @@ def adaptive_module(site: Site, input: Any) -> Any:
 @by_image(F.adaptive_avg_pool2d)
 def adaptive_avg_pool2d(site: Site, input: Any, output_size: Any) -> Any:
     source = site.plane(input)
-    bins = output_size if isinstance(output_size, list | tuple) else (output_size, output_size)
-    bins = tuple(int(have if want is None else want) for want, have in zip(bins, source.shape[2:], strict=True))
-    if bins == source.shape[2:]:
+    bins = tuple(output_size) if isinstance(output_size, list | tuple) else (output_size, output_size)
+    if site.shape[2:] == source.shape[2:]:
         return source
     return site.emit(Simple(GlobalMean if bins == (1, 1) else lambda: BinMean(bins)), source)
 
@@ -89,6 +91,8 @@ def mean(site: Site, input: Any, dim: Any = None, keepdim: bool = False, *, dtyp
 @operator(torch.max, torch.amax, "max", "amax")
 def maximum(site: Site, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     source = site.plane(input)
+    if isinstance(dim, Result):
+        raise site.fault("of two maps has no exact integer form here; use their sum, or a gate")
     if dim is None or _dims(dim, 4) != (1,) or not keepdim:
         raise site.fault(f"over dimensions {dim}: expected channels, with keepdim; use MaxPool2d over height and width")
     gives_indices = not isinstance(site.node.meta["value"], torch.Tensor)

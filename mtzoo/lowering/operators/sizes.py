@@ -7,10 +7,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from mtzoo.layers import Enlarge, PixelShuffle, Spread, UpsampleBilinear, UpsampleNearest
+from mtzoo.layers.enlarge import NOISE
 from mtzoo.lowering.operators.table import by_image, operator
 from mtzoo.lowering.read import Padded, Result, Site
 from mtzoo.lowering.steps import Simple
-from mtzoo.lowering.trace import Extent
 
 BILINEAR_FACTORS = (2, 4, 8, 16)
 
@@ -45,9 +45,12 @@ def interpolate(site: Site, input: Any, size: Any = None, scale_factor: Any = No
     before, after = source.shape[2:], site.shape[2:]
     if mode not in ("nearest", "nearest-exact", "bilinear") or antialias:
         raise site.fault(f"in mode '{mode}'{' with antialias' * antialias}; use 'nearest' or 'bilinear'")
+    scales = None if scale_factor is None else tuple(map(float, _both(scale_factor)))
+    if scales is not None and any(scale * cells - whole > NOISE for scale, cells, whole in zip(scales, before, after, strict=True)):
+        raise site.fault(f"by {scale_factor} makes no whole number of cells of a map of {before[0]}x{before[1]}; give the size")
     if before == after:
         return source
-    like = _like(site, size)
+    like = site.like(size)
     if before == (1, 1) and like is not None:
         return site.emit(Simple(Spread), source, like=like)
     factors = {a // b if a % b == 0 else None for a, b in zip(after, before, strict=True)}
@@ -61,6 +64,8 @@ def interpolate(site: Site, input: Any, size: Any = None, scale_factor: Any = No
     if min(a - b for a, b in zip(after, before, strict=True)) < 0:
         raise site.fault(f"from {before} to {after} makes the map smaller; use AvgPool2d")
     corners = bool(align_corners)
+    if scales is not None:
+        return site.emit(Simple(lambda: Enlarge(factor=scales, align_corners=corners)), source)
     fixed = None if like is not None else after
     return site.emit(Simple(lambda: Enlarge(fixed, align_corners=corners)), source, like=like)
 
@@ -75,10 +80,6 @@ def pixel_shuffle(site: Site, input: Any, upscale_factor: int) -> Result:
     return site.emit(Simple(lambda: PixelShuffle(upscale_factor)), site.plane(input))
 
 
-def _like(site: Site, size: Any) -> str | None:
-    """The map whose height and width `size` is, if the forward read them from one."""
-    if not isinstance(size, list | tuple) or len(size) != 2 or not all(isinstance(n, Extent) for n in size):
-        return None
-    nodes = {n.of for n in size}
-    value = site.reader.value(nodes.pop()) if len(nodes) == 1 else None
-    return value.name if isinstance(value, Result) and len(value.shape) == 4 and value.shape[2:] == tuple(map(int, size)) else None
+def _both(value: Any) -> Any:
+    """One number for height and width, or both -> both."""
+    return value if isinstance(value, list | tuple) else (value, value)
