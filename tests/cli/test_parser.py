@@ -143,6 +143,18 @@ def test_the_options_of_ultralytics_become_keys_of_the_config(config):
     assert {name: factor.lr for name, factor in phase.optimizer.multipliers.items()} == {"backbone": 0, "*eck": 0}
 
 
+@pytest.mark.parametrize(("options", "said"), [
+    (["--epochs", "3", "--iters", "7"], "argument --iters: not allowed with argument --epochs"),
+    (["--seed", "3", "--cfg-options", "env.seed=4"], "--cfg-options env.seed: another option of this command sets it, too"),
+    (["--epochs", "3", "--cfg-options", "solver.0.float_phase.iterations=4"], "another option of this command sets it, too"),
+    (["--distill-from", "a.pt", "--cfg-options", "distillation.teacher=b.pt"], "another option of this command sets it, too"),
+])
+def test_what_two_options_say_is_an_error(config, options, said, tmp_path, capsys):
+    assert main(["train", str(config), "--out", str(tmp_path / "run"), *options]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_changes_nothing_is_told(config, capsys):
     parse("train", "--cfg", str(config), "--do_eval", "--use_vdl")
     lines = capsys.readouterr().err.splitlines()
