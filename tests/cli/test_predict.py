@@ -38,6 +38,17 @@ def test_answers_inside_the_input_folder_are_no_input_of_the_next_run(model, tmp
     assert len(json.loads((tmp_path / "in" / "out" / "results.json").read_text())["images"]) == 1
 
 
+def test_answers_may_stand_above_the_input_folder_but_not_in_its_place(model, tmp_path, capsys):
+    image = write_image(tmp_path / "drive" / "in" / "a.jpg")
+    assert run(model, image.parent, out=tmp_path / "drive") == 0
+    assert len(json.loads((tmp_path / "drive" / "results.json").read_text())["images"]) == 1
+    capsys.readouterr()
+    assert run(model, image.parent, out=image.parent) == 2
+    assert capsys.readouterr().err == (f"error: --out {image.parent}: is the folder of the images; choose another one, e.g. "
+                                       f"{image.parent / 'seen'}\n")
+    assert os.listdir(image.parent) == ["a.jpg"]
+
+
 def test_unreadable_files_are_named_and_the_others_done(model, tmp_path, capsys):
     write_image(tmp_path / "in" / "a.jpg")
     (tmp_path / "in" / "broken.jpg").write_bytes(b"\xff\xd8 no image")
