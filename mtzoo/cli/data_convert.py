@@ -1,6 +1,7 @@
 """`mtzoo data convert`: its arguments, and the conversion."""
 
 import argparse
+import shlex
 import time
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def choose_layout(args: argparse.Namespace) -> Layout:
     if layout.what:
         say(f"recognised: {layout.what}")
     for other in layout.others:
-        folder = f" --labels {other.labels}" if other.labels else ""
+        folder = f" --labels {shlex.quote(str(other.labels))}" if other.labels else ""
         note(f"note: also seen, and not read: {other.what}; to read that instead: --format {other.format}{folder}")
     return layout
 

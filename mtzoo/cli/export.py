@@ -12,6 +12,7 @@ weights run in float32. `mtzoo eval` shows the cost in accuracy.
 """
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
     note_idle_overrides(result.config, options, part=delivery, verb="export")
     print_summary(result.info, result.model)
     if args.weight_bits:
-        say(f"weights of {args.weight_bits} bits: `mtzoo eval {result.model}` tells what that costs, `mtzoo verify` that every "
-            "executor agrees")
+        say(f"weights of {args.weight_bits} bits: `mtzoo eval {shlex.quote(str(result.model))}` tells what that costs, `mtzoo verify` "
+            "that every executor agrees")
     return 0
 
 
