@@ -151,10 +151,10 @@ def add_training_arguments(parser: Parser, *, config_required: bool = True) -> N
     add_idle_options(parser)
 
 
-def add_retraining_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
-    """What the tools share that train a finished network on."""
-    parser.add_argument("--iters", type=at_least(1, "--iters"), metavar="N", required=required,
-                        help="training iterations")
+def add_retraining_arguments(parser: argparse.ArgumentParser, *, default_iters: str = "") -> None:
+    """What the tools share that train a finished network on. default_iters: for the help; "" where --iters is required."""
+    parser.add_argument("--iters", type=at_least(1, "--iters"), metavar="N", required=not default_iters,
+                        help="training iterations" + (f"; default: {default_iters}" if default_iters else ""))
     parser.add_argument("--batch-size", type=at_least(1, "--batch-size"), metavar="N",
                         help="images per iteration; default: from the config's phase")
     parser.add_argument("--learning-rate", type=float, metavar="LR", help="initial learning rate; default: from the config's phase")
