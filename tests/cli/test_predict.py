@@ -150,9 +150,12 @@ def test_an_out_folder_that_cannot_be_written_is_told(model, tmp_path, capsys):
     assert "out: is a file; choose another --out" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("extra", [["--min-score", "2"], ["--threads", "0"]])
-def test_figures_out_of_range_are_usage_errors(model, tmp_path, extra, capsys):
-    assert cli.main(["predict", str(model), "a.jpg", "--out", str(tmp_path), *extra]) == 2
+@pytest.mark.parametrize(("option", "value", "said"), [
+    ("--min-score", "2", "'2' is not a score from 0 to 1"), ("--threads", "0", "--threads 0: must be at least 1"),
+])
+def test_figures_out_of_range_are_usage_errors(model, tmp_path, option, value, said, capsys):
+    assert cli.main(["predict", str(model), "a.jpg", "--out", str(tmp_path), option, value]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_classes_of_images_are_in_the_results(model, tmp_path, monkeypatch):
