@@ -43,6 +43,10 @@ class PlainConsole(Console):
         """What the stream takes; rich asks only streams it was given, not stdout and stderr."""
         return (getattr(self.file, "encoding", None) or "utf-8").lower()
 
+    def on_broken_pipe(self) -> None:
+        """Let the BrokenPipeError go on, which the command line has a status for: rich would exit with 1, as where executors differ."""
+        raise  # rich calls this where it has caught it
+
     def render_str(self, text: str, *, style: str | Style = "", justify: JustifyMethod | None = None,
                    overflow: OverflowMethod | None = None, emoji: bool | None = None, markup: bool | None = None,
                    highlight: bool | None = None, highlighter: HighlighterType | None = None) -> Text:

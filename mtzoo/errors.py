@@ -30,13 +30,13 @@ class Caution(UserWarning):
     """A warning about a result that is made all the same. The command line prints it as one line."""
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint for a misspelt `word`: "; did you mean 'x'?" or the list of known words."""
+def did_you_mean(word: str, known: Iterable[str], listing: str = "") -> str:
+    """A hint for a misspelt `word`: "; did you mean 'x'?", or the known words. listing: what shows them, where they are many."""
     known, word = sorted(known), word[:SHOWN_CHARACTERS]
     close = get_close_matches(word, known, n=1, cutoff=0.6)
     if close:
         return f"; did you mean '{close[0]}'?"
-    return f"; known: {listed(known)}" if known else ""
+    return f"; {listing or f'known: {listed(known)}'}" if known else ""
 
 
 def listed(words: Iterable[str]) -> str:

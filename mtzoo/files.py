@@ -205,6 +205,8 @@ def check_writable(path: Path, option: str, *, folder: bool = False) -> None:
             raise UserError(f"{option} {path}: is a {'file' if folder else 'folder'}; {advice}")
         place = path if folder else followed(path).parent
         while not place.exists():
+            if place.is_symlink():
+                raise UserError(f"{option} {path}: {place} is a link to nothing; {advice}")
             place = place.parent
         _probe(place)
     except OSError as error:

@@ -125,8 +125,8 @@ def _find(text: str, suffix: str, folder: str, known: dict[str, Path], kind: str
         raise UserError(f"{kind} '{text}': is a folder; name a {suffix} file in it")
     if text and path.exists():
         raise UserError(f"{kind} '{text}': is a pipe or device; name a {suffix} file")
-    hint = did_you_mean(name, [name for name, path in known.items() if fits(path)]) or f"; there are no shipped {kind}s"
-    raise UserError(f"{kind} '{text}': no such file, and no shipped {kind} has this name{hint}")
+    hint = did_you_mean(name, [name for name, path in known.items() if fits(path)], "`mtzoo list` shows them")
+    raise UserError(f"{kind} '{text}': no such file, and no shipped {kind} has this name{hint or f'; there are no shipped {kind}s'}")
 
 
 def _has_tasks(path: Path) -> bool:

@@ -39,5 +39,12 @@ def test_a_long_message_keeps_its_subject_and_its_cure():
     assert str(UserError("a.json: drop it")) == "a.json: drop it"
 
 
+def test_a_hint_is_the_nearest_word_or_all_or_what_shows_them():
+    assert did_you_mean("trian", ["train", "eval"]) == "; did you mean 'train'?"
+    assert did_you_mean("x", ["train", "eval"]) == "; known: eval, train"
+    assert did_you_mean("x", ["train", "eval"], "`mtzoo --help` shows them") == "; `mtzoo --help` shows them"
+    assert did_you_mean("x", [], "`mtzoo --help` shows them") == ""
+
+
 def test_a_hint_for_a_long_word_is_short():
     assert len(did_you_mean("x" * 10**7, ["train", "eval"])) < 100

@@ -181,6 +181,15 @@ def test_a_place_is_tried_and_nothing_is_left(tmp_path):
             check_writable(path, "--x", folder=folder)
 
 
+@pytest.mark.parametrize(("place", "folder"), [("gone", True), ("loop", True), ("gone/a/b", True), ("gone/c.json", False)])
+def test_a_folder_that_is_a_link_to_nothing_is_told(tmp_path, place, folder):
+    """As where a disk is not mounted: the folder cannot be made in the link's place."""
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere" / "x")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UserError, match=f"^--x {tmp_path / place}: .*(gone|loop) is a link to nothing; choose another --x$"):
+        check_writable(tmp_path / place, "--x", folder=folder)
+
+
 @pytest.mark.parametrize(("call", "number", "reason"),
                          [("fsync", 28, "No space left on device"), ("open", 30, "Read-only file system")])
 def test_a_place_that_cannot_be_written_is_told_before(tmp_path, monkeypatch, call, number, reason):

@@ -57,8 +57,8 @@ def config_and_network(args: argparse.Namespace, verb: str, part: "Callable[[Exp
     """The resolved config that the arguments ask for, --config's or the one in the checkpoint, and its fresh network.
 
     The network can be quantized and folded. Overrides of what the verb does not read are told. verb: as the user calls it; part: what
-    it reads, one of `mtzoo.config.parts`; more: keys of the config that the verb's own options set, after --cfg-options; carried: the
-    verb writes a checkpoint with the whole config for other verbs.
+    it reads, one of `mtzoo.config.parts`; more: keys of the config that the verb's own options set; carried: the verb writes a
+    checkpoint with the whole config for other verbs. Raises UserError for a key that --cfg-options and another option set.
     """
     from mtzoo.config import config_from_dict
     from mtzoo.config.overrides import override, select_tasks
@@ -69,11 +69,12 @@ def config_and_network(args: argparse.Namespace, verb: str, part: "Callable[[Exp
     options, own = parse_options(args.cfg_options), {**args.config_keys, **more}
     if args.distill_from is not None:
         own["distillation.teacher"] = str(args.distill_from)
+    if twice := sorted(options.keys() & own.keys()):
+        raise UserError(f"--cfg-options {twice[0]}: another option of this command sets it, too; keep one of them")
     try:
         config = config_from_dict(select_tasks(override(values, {**options, **own}), args.tasks))
         net = check_network(config)
-        told = {k: v for k, v in options.items() if k not in own}
-        note_idle_overrides(override(values, own), told, args.tasks, part=part, verb=verb, carried=carried)
+        note_idle_overrides(override(values, own), options, args.tasks, part=part, verb=verb, carried=carried)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     return config, net
@@ -150,10 +151,10 @@ def add_training_arguments(parser: Parser, *, config_required: bool = True) -> N
     add_idle_options(parser)
 
 
-def add_retraining_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
-    """What the tools share that train a finished network on."""
-    parser.add_argument("--iters", type=at_least(1, "--iters"), metavar="N", required=required,
-                        help="training iterations")
+def add_retraining_arguments(parser: argparse.ArgumentParser, *, default_iters: str = "") -> None:
+    """What the tools share that train a finished network on. default_iters: for the help; "" where --iters is required."""
+    parser.add_argument("--iters", type=at_least(1, "--iters"), metavar="N", required=not default_iters,
+                        help="training iterations" + (f"; default: {default_iters}" if default_iters else ""))
     parser.add_argument("--batch-size", type=at_least(1, "--batch-size"), metavar="N",
                         help="images per iteration; default: from the config's phase")
     parser.add_argument("--learning-rate", type=float, metavar="LR", help="initial learning rate; default: from the config's phase")
@@ -235,6 +236,8 @@ def _task_names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     if not all(names):
         raise UserError(f"--tasks '{cut(text)}': expected names of tasks with commas between, e.g. det_person,seg_lane")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(f"--tasks {cut(text)}: '{cut(twice[0])}' is there twice; name it once")
     return names
 
 

@@ -64,7 +64,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--calib-images", type=at_least(1, "--calib-images"), metavar="N",
                         help="training images for calibration (64, or all if there are fewer); with --onnx at most half of the folder")
     add_out_argument(parser, "a new folder; default work_dirs/CONFIG-compress")
-    add_retraining_arguments(parser, required=False)
+    add_retraining_arguments(parser, default_iters="those of --strategy-config; with --onnx no training")
     add_ctx_argument(parser, several=False)
     add_measuring_arguments(parser)
     add_source_arguments(parser)

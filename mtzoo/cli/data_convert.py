@@ -1,6 +1,7 @@
 """`mtzoo data convert`: its arguments, and the conversion."""
 
 import argparse
+import shlex
 import time
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def choose_layout(args: argparse.Namespace) -> Layout:
     if layout.what:
         say(f"recognised: {layout.what}")
     for other in layout.others:
-        folder = f" --labels {other.labels}" if other.labels else ""
+        folder = f" --labels {shlex.quote(str(other.labels))}" if other.labels else ""
         note(f"note: also seen, and not read: {other.what}; to read that instead: --format {other.format}{folder}")
     return layout
 
@@ -108,13 +109,15 @@ def parse_split(text: str) -> float:
 
 
 def parse_unions(pairs: list[str]) -> dict[str, tuple[str, ...]]:
-    """["rear=a,b"] -> {"rear": ("a", "b")}. Raises UserError for a category that is in two unions."""
+    """["rear=a,b"] -> {"rear": ("a", "b")}. Raises UserError for a union that is there twice, and a category that is in two."""
     unions: dict[str, tuple[str, ...]] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         parts = tuple(part.strip() for part in text.split(","))
         if not (name and equals and all(parts)):
             raise UserError(f"--union {pair}: expected NEW=A,B")
+        if name in unions:
+            raise UserError(f"--union {pair}: '{name}' is a union already; name all its categories in one")
         for part in parts:
             if other := next((other for other, held in unions.items() if part in held), None):
                 raise UserError(f"--union {pair}: '{part}' is in the union '{other}' already; leave it out of one")
@@ -123,11 +126,13 @@ def parse_unions(pairs: list[str]) -> dict[str, tuple[str, ...]]:
 
 
 def parse_renames(pairs: list[str]) -> dict[str, str]:
-    """["stop sign=sign"] -> {"stop sign": "sign"}."""
-    renames = {}
+    """["stop sign=sign"] -> {"stop sign": "sign"}. Raises UserError for a category with two new names."""
+    renames: dict[str, str] = {}
     for pair in pairs:
         old, equals, new = pair.partition("=")
         if not (old and equals and new):
             raise UserError(f"--rename {pair}: expected OLD=NEW")
+        if old in renames:
+            raise UserError(f"--rename {pair}: '{old}' has the new name '{renames[old]}' already; keep one of them")
         renames[old] = new
     return renames

@@ -57,11 +57,13 @@ def run(args: argparse.Namespace) -> int:
 
 def evaluate_model(args: argparse.Namespace) -> int:
     """Evaluate, in this process or with others."""
-    from mtzoo.engine.distributed import is_main
+    from mtzoo.engine.distributed import is_main, world_size
     from mtzoo.evaluation.table import format_table, side_by_side
     from mtzoo.recipes.evaluate import evaluate, is_checkpoint
 
-    if is_checkpoint(args.model) and not args.convert:
+    if not is_checkpoint(args.model):
+        note_idle(args, "a deploy model runs on the CPU", *(["--ctx"] if world_size() == 1 else []))
+    elif not args.convert:
         note_idle(args, "torch runs a checkpoint; --convert also runs the deploy model that it would become", "--executor")
     result = evaluate(args.model, options=parse_options(args.cfg_options), executor=args.executor, convert=args.convert,
                       tta=args.tta or (), ctx=args.ctx, limit=args.limit, render=args.render, out=args.out, worst=args.worst)

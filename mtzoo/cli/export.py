@@ -12,6 +12,7 @@ weights run in float32. `mtzoo eval` shows the cost in accuracy.
 """
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_subject("--checkpoint", type=find_checkpoint, metavar="CKPT",
                        help="a .pt file that train or quant-train wrote, or zoo:NAME")
     parser.add_argument("--out", type=output_file("--out"), metavar="FILE",
-                        help="the .onnx file; default: beside the checkpoint")
+                        help="the .onnx file; default: beside the checkpoint; zoo:NAME has no default")
     parser.add_argument("--input-format", metavar="bgr|rgb|yuv444|nv12",
                         help="the model's input format; default: the config's (bgr)")
     parser.add_argument("--layout", metavar="nchw|nhwc",
@@ -49,8 +50,6 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    out = args.out or output_file("--out")(str(args.checkpoint.with_suffix(".onnx")))
-
     from mtzoo.cli.arguments import parse_options
     from mtzoo.config.parts import delivery
     from mtzoo.console import say
@@ -58,12 +57,13 @@ def run(args: argparse.Namespace) -> int:
     from mtzoo.recipes.idle_options import note_idle_overrides
 
     options = parse_options(args.cfg_options)
-    result = export(args.checkpoint, out, options=options, input_format=args.input_format, layout=args.layout, batch=args.batch,
+    result = export(args.checkpoint, args.out, options=options, input_format=args.input_format, layout=args.layout, batch=args.batch,
                     weight_bits=args.weight_bits, raw=args.raw, keep_raw=args.keep_raw)
     note_idle_overrides(result.config, options, part=delivery, verb="export")
     print_summary(result.info, result.model)
     if args.weight_bits:
-        say(f"weights of {args.weight_bits} bits: `mtzoo eval {out}` tells what that costs, `mtzoo verify` that every executor agrees")
+        say(f"weights of {args.weight_bits} bits: `mtzoo eval {shlex.quote(str(result.model))}` tells what that costs, `mtzoo verify` "
+            "that every executor agrees")
     return 0
 
 

@@ -7,14 +7,14 @@ from mtzoo.recipes.predict.min_score import DEFAULT, MinScore
 
 def parse_min_score(text: str) -> MinScore:
     """ "0.3" or "0.3,person=0.5"."""
-    every, of = DEFAULT, {}
+    scores: dict[str | None, float] = {}  # None: every class that has none of its own
     for part in text.split(","):
         name, equals, value = part.rpartition("=")
-        if equals:
-            of[name.strip()] = _score(value)
-        else:
-            every = _score(value)
-    return MinScore(every, of)
+        key = name.strip() if equals else None
+        if key in scores:
+            raise argparse.ArgumentTypeError(f"'{text}' has two scores for {'all classes' if key is None else f'the class {key}'}")
+        scores[key] = _score(value)
+    return MinScore(scores.pop(None, DEFAULT), scores)
 
 
 def _score(text: str) -> float:

@@ -145,10 +145,11 @@ def add_float_phase_options(parser: argparse.ArgumentParser) -> None:
     """What others say of their one phase, which is step 0's float phase here."""
     phase = "solver.0.float_phase"
     group = parser.add_argument_group("keys of the float phase by the names of other toolkits")
-    group.add_argument("--epochs", action=ConfigKeys, keys=[f"{phase}.epochs"], none=[f"{phase}.iterations"],
-                       type=at_least(1, "--epochs"), help=f"{phase}.epochs")
-    group.add_argument("--iters", action=ConfigKeys, keys=[f"{phase}.iterations"], none=[f"{phase}.epochs"],
-                       type=at_least(1, "--iters"), help=f"{phase}.iterations")
+    length = group.add_mutually_exclusive_group()
+    length.add_argument("--epochs", action=ConfigKeys, keys=[f"{phase}.epochs"], none=[f"{phase}.iterations"],
+                        type=at_least(1, "--epochs"), help=f"{phase}.epochs")
+    length.add_argument("--iters", action=ConfigKeys, keys=[f"{phase}.iterations"], none=[f"{phase}.epochs"],
+                        type=at_least(1, "--iters"), help=f"{phase}.iterations")
     group.add_argument("--batch-size", action=ConfigKeys, keys=[f"{phase}.batch_size"], type=at_least(1, "--batch-size"),
                        help=f"{phase}.batch_size")
     group.add_argument("--learning-rate", action=ConfigKeys, keys=[f"{phase}.optimizer.lr"], type=float,

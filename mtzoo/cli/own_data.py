@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def prepare_data(args: argparse.Namespace) -> None:
         for task in own_tasks(read_receipt(data)):
             if split := missing_split(task, data):
                 note(f"note: {task.labels}: {split} has none, so it is not trained; divide the set otherwise (--split-by) to train it")
-        say(f"config: {config}; edit it as you like, and train again with --config {config}")
+        say(f"config: {config}; edit it as you like, and train again with --config {shlex.quote(str(config))}")
     args.config, args.out = str(config), folder / (f"{RUN}-pipeline-test" if args.pipeline_test else RUN)
     args.argv = [*_without_data(args.argv), "--config", args.config, "--out", str(args.out)]
 

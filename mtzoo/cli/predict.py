@@ -10,6 +10,7 @@ Unreadable files are named and skipped; the exit code is then 2.
 """
 
 import argparse
+import shlex
 from pathlib import Path
 
 from mtzoo.cli.min_score import DEFAULT, parse_min_score
@@ -52,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
                          min_score=args.min_score, save_labels=args.save_labels)
     say(f"{done.files - done.unreadable} of {numbered(done.files, 'file')} done: {done.out}")
     if done.labels is not None:
-        say(f"labels of {numbered(done.labelled, 'image')}: {done.labels}; correct them, then: mtzoo data convert --data {done.labels}"
-            f"{labels_option(done.labels)} --out DIR")
+        say(f"labels of {numbered(done.labelled, 'image')}: {done.labels}; correct them, then: mtzoo data convert --data "
+            f"{shlex.quote(str(done.labels))}{labels_option(done.labels)} --out DIR")
         if done.table is not None and args.save_labels != "csv":
             say(f"classes of the images: {done.table}, which `mtzoo data convert` reads, too; {args.save_labels} has no place for them")
         if done.videos:
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 def labels_option(dataset: Path) -> str:
     """What `mtzoo data convert` has to be told where several tasks have a folder of masks: one of them."""
     first, *others = [*sorted(path.name for path in dataset.glob("masks*") if path.is_dir()), ""]
-    return f" --labels {first}" if len(others) > 1 else ""
+    return f" --labels {shlex.quote(first)}" if len(others) > 1 else ""
 
 
 def split_paths(args: argparse.Namespace) -> tuple[dict[str, str], list[Path]]:

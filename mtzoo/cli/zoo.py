@@ -2,8 +2,8 @@
 
     mtzoo zoo list --from https://example.org/zoo
     mtzoo zoo pull seg_city --from https://example.org/zoo       # a folder or hf://user/repository, too
-    mtzoo predict seg_city photos/                               # a pulled model has a name, like a shipped one
-    mtzoo train --config my_city --checkpoint zoo:seg_city        # its float weights are a start
+    mtzoo predict seg_city photos/ --out seen                    # a pulled model has a name, like a shipped one
+    mtzoo train --config my_city --checkpoint zoo:seg_city       # its float weights are a start
     mtzoo zoo push seg_city --to zoo_folder --model int-inference-export-last.onnx --checkpoint with-bn-float-last.pt --card card.md
 
 A zoo is a folder with `zoo.json`, which holds size and sha256 of every file; any web server can serve it. Only files that cannot run
@@ -66,7 +66,7 @@ def _pull(args: argparse.Namespace) -> int:
     if any((shipped_folder("zoo") / path.name).is_file() for path in paths):
         say(f"note: mtzoo ships a model {args.name}, and that one goes by the name; name the pulled files by their paths")
     elif args.name in list_models():
-        say(f"mtzoo predict {args.name} PHOTOS")
+        say(f"mtzoo predict {args.name} PHOTOS --out DIR")
     return 0
 
 

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if not args.bench:
-        note_idle(args, "no latency is measured without --bench", "--ratios", "--runs", *(() if args.check else ("--threads",)))
+        note_idle(args, "no latency is measured without --bench", "--runs", *(() if args.check else ("--threads",)))
     from mtzoo.cli.zoo_table_text import markdown
     from mtzoo.recipes.zoo_row import Measuring
     from mtzoo.recipes.zoo_table import measure_zoo

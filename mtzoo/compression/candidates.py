@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from mtzoo.errors import UserError, did_you_mean
+from mtzoo.errors import UserError
 
 PRUNE, SPARSE = 0.3, 0.75
 """Share of the MACs that pruning removes, share of the weights that become zero: customary first steps."""
@@ -56,9 +56,7 @@ def of_strategy(candidates: Sequence[Candidate], strategy: str | None) -> list[C
     wanted = frozenset(strategy.split("+"))
     found = [c for c in candidates if c.methods == wanted]
     if not found:
-        known = strategies(candidates)
-        raise UserError(f"--strategy {strategy}: not one for this hardware{did_you_mean(strategy, known)}; there are "
-                        f"{', '.join(known)}")
+        raise UserError(f"--strategy {strategy}: not one for this hardware; there are {', '.join(strategies(candidates))}")
     return found
 
 

@@ -63,7 +63,7 @@ class HardwareProfile:
                 raise UserError(f"{name}={rates!r}: expected a value for each precision, e.g. {{{self.precisions[0]}: ...}}")
         for precision in self.precisions:
             if precision not in PRECISIONS:
-                raise UserError(f"precisions: '{precision}' is not one of {', '.join(PRECISIONS)}{did_you_mean(precision, PRECISIONS)}")
+                raise UserError(f"precisions: '{precision}' is not one of {', '.join(PRECISIONS)}")
             self._check_convolutions(precision)
         for name in ("sparse_speedup", "leaf_gvalues_s", "image_gvalues_s"):
             if set(getattr(self, name)) - set(self.precisions):
@@ -114,9 +114,8 @@ def load_profile(name_or_path: str) -> HardwareProfile:
     if path.suffix not in YAML_SUFFIXES:
         path = FOLDER / f"{name_or_path}.yaml"
         if name_or_path not in known_profiles():
-            names = [HOST, *known_profiles()]
-            raise UserError(f"hardware '{name_or_path}': not known{did_you_mean(name_or_path, names)}; there are {', '.join(names)}; "
-                            "or give a .yaml file that `mtzoo hardware --calibrate` wrote")
+            raise UserError(f"hardware '{name_or_path}': not known; there are {', '.join([HOST, *known_profiles()])}; or "
+                            "give a .yaml file that `mtzoo hardware --calibrate` wrote")
     content = read_whole(path, "hardware profile", MAX_BYTES, "name one that `mtzoo hardware --calibrate` wrote")
     return _build(path, parse_yaml(content.decode(errors="replace"), path))
 

@@ -29,7 +29,6 @@ def push(folder: Path, name: str, files: Mapping[str, Path]) -> Catalogue:
     if wrong := sorted(set(files) - set(SUFFIXES)):
         raise UserError(f"a file with the ending '{wrong[0]}' is not a part of a model ({', '.join(SUFFIXES)})")
     data = {suffix: read_whole(path, "file of a model", MAX_FILE_BYTES, "name another one") for suffix, path in files.items()}
-    folder.mkdir(parents=True, exist_ok=True)
     with lock_output(folder, ADVICE):
         held = folder / FILE
         catalogue = read_catalogue(read_whole(held, "catalogue", MAX_BYTES, ADVICE), str(held)) if held.exists() else Catalogue()

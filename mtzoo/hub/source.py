@@ -3,6 +3,7 @@
 import urllib.error
 import urllib.request
 from abc import ABC, abstractmethod
+from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -46,8 +47,8 @@ class WebServer(Source):
                 data = answer.read(limit + 1)
         except urllib.error.HTTPError as error:
             raise UserError(f"{self.name}: no {file} there ({error.code} {error.reason})") from error
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
+        except (OSError, ValueError, HTTPException) as error:
+            reason = str(getattr(error, "reason", error)).strip() or type(error).__name__
             raise UserError(f"{self.name}: cannot be reached ({reason}); check the address and the network") from error
         if len(data) > limit:
             raise self.too_large(file, limit)

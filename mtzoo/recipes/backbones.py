@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mtzoo.engine.backbones import Backbone, check, describe
 from mtzoo.engine.row_record import load_rows, save_rows
-from mtzoo.errors import UserError, did_you_mean
+from mtzoo.errors import UserError
 from mtzoo.models.timm_backbone import timm_names
 from mtzoo.models.torchvision_backbone import torchvision_names
 from mtzoo.progress import counted, format_seconds, show_progress
@@ -45,7 +45,7 @@ def list_backbones(library: str = "torchvision", names: Sequence[str] = ("*",), 
 def networks_called(library: str, patterns: Sequence[str]) -> list[tuple[str, str]]:
     """(node type, name) of every network that is asked for. Raises UserError for another library, and for a pattern that names none."""
     if library not in (*LIBRARIES, "all"):
-        raise UserError(f"--library {library}: expected {', '.join(LIBRARIES)} or all{did_you_mean(library, (*LIBRARIES, 'all'))}")
+        raise UserError(f"--library {library}: expected {', '.join(LIBRARIES)} or all")
     libraries = list(LIBRARIES) if library == "all" else [library]
     names = [(kind, name) for library in libraries for kind, list_names in (LIBRARIES[library],) for name in list_names()]
     for pattern in patterns:

@@ -14,11 +14,9 @@ from mtzoo.engine.requantize import requantized
 from mtzoo.engine.stages import INTEGER_STEP, checkpoint_network
 from mtzoo.errors import UserError
 from mtzoo.files import check_writable
-from mtzoo.locate import find_checkpoint
+from mtzoo.locate import MODEL_SUFFIX, WEIGHTS_SUFFIX, find_checkpoint
 from mtzoo.recipes.config import CheckpointLike
 from mtzoo.recipes.models import export_spec
-
-SUFFIX = ".onnx"
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def export(checkpoint: CheckpointLike, out: str | Path | None = None, *, options
 
     Args:
         checkpoint: A checkpoint (`.pt`), or `zoo:NAME` for the float weights of a zoo model.
-        out: The `.onnx` file. Default: beside the checkpoint.
+        out: The `.onnx` file. Default: beside the checkpoint. `zoo:NAME` has no default.
         options: Dotted keys of the checkpoint's config and their values.
         input_format: The format of the image that the model reads. Default: as in the config.
         layout: The memory layout of the image. Default: as in the config.
@@ -76,9 +74,16 @@ def export(checkpoint: CheckpointLike, out: str | Path | None = None, *, options
 
 
 def export_path(checkpoint: Path, out: str | Path | None) -> Path:
-    """The file that the model is written to. Raises UserError for another ending, and where nothing can be written."""
-    path = checkpoint.with_suffix(SUFFIX) if out is None else Path(out)
+    """The file that the model is written to.
+
+    Raises UserError for another ending, where nothing can be written, and for zoo weights without `out`: the zoo's own deploy model
+    lies beside them.
+    """
+    if out is None and checkpoint.suffix == WEIGHTS_SUFFIX:
+        raise UserError(f"{checkpoint}: the zoo's own deploy model lies beside it; add --out FILE, e.g. --out "
+                        f"{checkpoint.stem}{MODEL_SUFFIX}")
+    path = checkpoint.with_suffix(MODEL_SUFFIX) if out is None else Path(out)
     check_writable(path, "--out", folder=False)
-    if path.suffix != SUFFIX:
-        raise UserError(f"--out {path}: the file must end in {SUFFIX}; its sidecar gets the same name with .json")
+    if path.suffix != MODEL_SUFFIX:
+        raise UserError(f"--out {path}: the file must end in {MODEL_SUFFIX}; its sidecar gets the same name with .json")
     return path

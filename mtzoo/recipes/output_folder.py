@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtzoo.console import note
 from mtzoo.errors import UserError
 from mtzoo.files import cannot_write, check_writable, remove_leftovers_in
 from mtzoo.locks import LOCK, Lock, lock_folder
@@ -23,7 +24,7 @@ def check_new_folder(out: Path, option: str = "--out", may_hold: Collection[str]
 
     records: with one of these --resume continues; the error says so where it is there."""
     if out.exists() and (not out.is_dir() or any(path.name not in (*may_hold, LOCK, UNFINISHED) for path in out.iterdir())):
-        resume = "add --resume to continue the run in it, or " if any((out / name).exists() for name in records) else ""
+        resume = "add --resume to continue the run in it, or " if _holds(out, records) else ""
         raise UserError(f"{option} {out}: exists already and is not empty; {resume}name a new folder, nothing is overwritten")
 
 
@@ -74,6 +75,16 @@ def claim_folder(folder: Path, option: str, may_hold: Collection[str] | None = (
     if may_hold is not None:
         check_new_folder(folder, option, may_hold, records)
     return lock
+
+
+def note_new_run(out: Path, records: Collection[str]) -> None:
+    """Tell, for --resume, that the run starts anew where `out` holds none of the records that it would continue."""
+    if not _holds(out, records):
+        note(f"--resume: {out} holds no run to continue, it starts anew")
+
+
+def _holds(out: Path, records: Collection[str]) -> bool:
+    return any((out / name).exists() for name in records)
 
 
 def default_folder(config: "ExperimentConfig", *parts: str) -> Path:

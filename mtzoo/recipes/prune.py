@@ -23,7 +23,7 @@ from mtzoo.recipes.adopt import adopt_checkpoint
 from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for
 from mtzoo.recipes.data_folders import say_folders
 from mtzoo.recipes.exported import Compressed
-from mtzoo.recipes.output_folder import claim_folder, default_folder
+from mtzoo.recipes.output_folder import claim_folder, default_folder, note_new_run
 from mtzoo.recipes.prune_results import LatencyMeter, compare_pruned, show_plan, train_on
 from mtzoo.recipes.workspace import Workspace
 from mtzoo.settings.pruning import Pruning
@@ -74,6 +74,8 @@ def prune(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: str
     path, console = find_checkpoint(checkpoint), console or run_console()
     config = config_for(path, config)
     out = default_folder(config, "prune") if out is None else Path(out)
+    if resume:
+        note_new_run(out, {RECORD})
     resume = resume and (out / RECORD).exists()
     _lock = claim_folder(out, "--out", None if resume else (), {RECORD})
     config = adopt_checkpoint(config, path, console)

@@ -1,6 +1,7 @@
 """What `quantize` makes: the integer network, or one with parts in float that keeps every task's drop."""
 
 import math
+import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -61,7 +62,7 @@ def compare_mixed(workspace: Workspace, job: PtqInputs, checkpoint: Path, base: 
     mixed = keep_worst_parts(job, rank_parts(job, noise, failing), partial(evaluate_mixed, workspace), is_good, on_try, how)
     if mixed is None:
         workspace.say(f"--max-drop {max_drop:g} cannot be reached with half of the network in 8 bits; train with quantization: "
-                     f"mtzoo quant --checkpoint {checkpoint}")
+                     f"mtzoo quant --checkpoint {shlex.quote(str(checkpoint))} --iters N")
         return None
     return export_mixed(workspace, base, mixed.net, mixed.checkpoint, mixed.metrics)
 

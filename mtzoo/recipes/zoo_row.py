@@ -73,12 +73,19 @@ class ZooRow:
 @dataclass(frozen=True)
 class Measuring:
     """What is asked for. runs: rounds of the latency measurement, 0 measures none; check: whether executors are compared; ratios: of
-    the int8 latency that pruning takes away."""
+    the int8 latency that pruning takes away. Raises UserError for ratios that cannot be, or without a measurement."""
 
     threads: int
     runs: int
     check: bool
     ratios: Sequence[float] = ()
+
+    def __post_init__(self) -> None:
+        if self.ratios and not self.runs:
+            raise UserError("--ratios: pruned networks are only measured with --bench; add it")
+        for ratio in self.ratios:
+            if not 0 < ratio < 1:
+                raise UserError(f"--ratios {ratio:g}: the share of the latency to remove, between 0 and 1, e.g. 0.3")
 
 
 def adapted(config: ExperimentConfig, hw: tuple[int, int] | None, weight_bits: int | None) -> ExperimentConfig:

@@ -20,10 +20,8 @@ def measure_zoo(names: Sequence[str], asked: Measuring, *, size: tuple[int, int]
     """A row for each shipped config that a pattern of `names` names, with random weights.
 
     size: (height, width), None for each config's own; record: a JSON file to go on from and to keep the results in; console: told what
-    is done next, default stderr. Raises UserError for a pattern that names none, and for ratios without a measurement.
+    is done next, default stderr. Raises UserError for a pattern that names none.
     """
-    if asked.ratios and not asked.runs:
-        raise UserError("--ratios: pruned networks are only measured with --bench; add it")
     console = console or PlainConsole(stderr=True)
     kept = [] if record is None else load_rows(Path(record), ZooRow, "zoo-table")
     known = {(row.config, row.hw, row.weight_bits): row for row in kept}

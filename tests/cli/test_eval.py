@@ -119,6 +119,13 @@ def test_what_eval_does_not_read_is_told(tmp_path, capsys):
     assert "solver.0.float_phase.batch_size: changes nothing" in capsys.readouterr().err
 
 
+def test_a_device_for_a_deploy_model_is_told_to_change_nothing(tmp_path, capsys):
+    assert main(["eval", str(tmp_path / "gone.onnx"), "--ctx", "cpu"]) == 2
+    note, error = capsys.readouterr().err.splitlines()
+    assert note == "--ctx: changes nothing; a deploy model runs on the CPU"
+    assert error.startswith(f"error: model '{tmp_path / 'gone.onnx'}': no such file")
+
+
 def test_views_are_averaged_for_a_float_checkpoint_alone(tmp_path, capsys):
     config = tiny_config(write_images(tmp_path / "data"), ["seg"])
     write_own_masks(write_checkpoint(tmp_path / "x.pt", config), config)

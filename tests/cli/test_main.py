@@ -145,9 +145,10 @@ def test_an_interrupt_is_130_and_a_bug_keeps_its_traceback(verb):
         cli.main(["list"])
 
 
-def test_a_closed_pipe_is_quiet():
+@pytest.mark.parametrize("argument", ["--help", "list"])
+def test_a_closed_pipe_is_quiet(argument):
     code = ("import os, sys; from mtzoo.cli import main as cli; r, w = os.pipe(); os.dup2(w, 1); os.close(r); os.close(w)\n"
-            "sys.exit(cli.main(['--help']))")
+            f"sys.exit(cli.main(['{argument}']))")
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (out.returncode, out.stderr) == (141, "")
 

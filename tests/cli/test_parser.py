@@ -86,6 +86,8 @@ def test_a_usage_error_is_one_line_with_what_may_have_been_meant(capsys):
     assert main(["train", "--data", "x", "--epoch", "3"]) == 2
     help_is = "`mtzoo {} --help` shows the options\n"
     assert capsys.readouterr().err == f"error: unrecognized arguments: --epoch; did you mean --epochs? {help_is.format('train')}"
+    assert main(["data", "view", "tiny.py", "--nums", "3"]) == 2
+    assert capsys.readouterr().err == f"error: unrecognized arguments: --nums; did you mean --num-images? {help_is.format('data view')}"
     assert main(["predict", "real_resize", "x.jpg"]) == 2
     assert capsys.readouterr().err == f"error: the following arguments are required: --out; {help_is.format('predict')}"
 
@@ -94,6 +96,17 @@ def test_an_option_without_its_value_is_named_by_its_own_name(parser, capsys):
     with pytest.raises(SystemExit):
         parser.parse_args(["--save_dir"])
     assert "argument --out: expected one argument" in capsys.readouterr().err
+
+
+def test_help_is_shown_beside_an_unknown_option(capsys):
+    assert main(["predict", "--oout", "seen", "--help"]) == 0
+    assert "usage: mtzoo predict" in capsys.readouterr().out
+
+
+def test_quiet_may_stand_before_a_subverb_or_behind_it():
+    for arguments in (["--quiet", "list", "--from", "x"], ["list", "--quiet", "--from", "x"]):
+        assert parse("zoo", *arguments).quiet is True
+    assert parse("zoo", "list", "--from", "x").quiet is False
 
 
 def test_a_subverb_takes_them_too():
@@ -130,6 +143,18 @@ def test_the_options_of_ultralytics_become_keys_of_the_config(config):
     assert {name: factor.lr for name, factor in phase.optimizer.multipliers.items()} == {"backbone": 0, "*eck": 0}
 
 
+@pytest.mark.parametrize(("options", "said"), [
+    (["--epochs", "3", "--iters", "7"], "argument --iters: not allowed with argument --epochs"),
+    (["--seed", "3", "--cfg-options", "env.seed=4"], "--cfg-options env.seed: another option of this command sets it, too"),
+    (["--epochs", "3", "--cfg-options", "solver.0.float_phase.iterations=4"], "another option of this command sets it, too"),
+    (["--distill-from", "a.pt", "--cfg-options", "distillation.teacher=b.pt"], "another option of this command sets it, too"),
+])
+def test_what_two_options_say_is_an_error(config, options, said, tmp_path, capsys):
+    assert main(["train", str(config), "--out", str(tmp_path / "run"), *options]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_changes_nothing_is_told(config, capsys):
     parse("train", "--cfg", str(config), "--do_eval", "--use_vdl")
     lines = capsys.readouterr().err.splitlines()
@@ -143,12 +168,22 @@ def test_what_changes_nothing_is_told(config, capsys):
     (["quant", "--epochs", "3"], "--epochs: no such option of this verb; write --iters"),
     (["quant", "--imgsz", "320"], "--imgsz: no such option of this verb; write --cfg-options 'train_geometry.crop_hw=[H, W]'"),
     (["quant", "--log_steps", "10"], "--log_steps: no such option of this verb; write --cfg-options env.log_interval=N"),
+    (["quant", "batch=8"], "batch=8: options are not written like this; write --batch-size 8"),
 ])
 def test_what_is_called_otherwise_here_is_one_line(arguments, said, config, capsys):
     verb, *rest = arguments
     given = ["--config", str(config), "--checkpoint", "a.pt", "--iters", "1"] if verb != "eval" else []
     assert main([verb, *given, *rest]) == 2
     assert capsys.readouterr().err.startswith(f"error: {said}")
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["predict", "m.onnx", "x.jpg", "--project", "runs"], "--project: no such option of this verb; write --out DIR"),
+    (["train", "model=yolo.pt", "data=coco.yaml"], "model=yolo.pt: options are not written like this; write --checkpoint yolo.pt"),
+])
+def test_it_is_told_before_what_is_missing(arguments, said, capsys):
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == f"error: {said}\n"
 
 
 def test_a_name_of_layers_in_float_is_looked_for_anywhere(config):

@@ -38,6 +38,17 @@ def test_answers_inside_the_input_folder_are_no_input_of_the_next_run(model, tmp
     assert len(json.loads((tmp_path / "in" / "out" / "results.json").read_text())["images"]) == 1
 
 
+def test_answers_may_stand_above_the_input_folder_but_not_in_its_place(model, tmp_path, capsys):
+    image = write_image(tmp_path / "drive" / "in" / "a.jpg")
+    assert run(model, image.parent, out=tmp_path / "drive") == 0
+    assert len(json.loads((tmp_path / "drive" / "results.json").read_text())["images"]) == 1
+    capsys.readouterr()
+    assert run(model, image.parent, out=image.parent) == 2
+    assert capsys.readouterr().err == (f"error: --out {image.parent}: is the folder of the images; choose another one, e.g. "
+                                       f"{image.parent / 'seen'}\n")
+    assert os.listdir(image.parent) == ["a.jpg"]
+
+
 def test_unreadable_files_are_named_and_the_others_done(model, tmp_path, capsys):
     write_image(tmp_path / "in" / "a.jpg")
     (tmp_path / "in" / "broken.jpg").write_bytes(b"\xff\xd8 no image")
@@ -139,9 +150,12 @@ def test_an_out_folder_that_cannot_be_written_is_told(model, tmp_path, capsys):
     assert "out: is a file; choose another --out" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("extra", [["--min-score", "2"], ["--min-score", "nan"], ["--threads", "0"]])
-def test_figures_out_of_range_are_usage_errors(model, tmp_path, extra, capsys):
-    assert cli.main(["predict", str(model), "a.jpg", "--out", str(tmp_path), *extra]) == 2
+@pytest.mark.parametrize(("option", "value", "said"), [
+    ("--min-score", "2", "'2' is not a score from 0 to 1"), ("--threads", "0", "--threads 0: must be at least 1"),
+])
+def test_figures_out_of_range_are_usage_errors(model, tmp_path, option, value, said, capsys):
+    assert cli.main(["predict", str(model), "a.jpg", "--out", str(tmp_path), option, value]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_classes_of_images_are_in_the_results(model, tmp_path, monkeypatch):

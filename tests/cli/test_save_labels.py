@@ -22,8 +22,8 @@ def predicted(tmp_path, monkeypatch, capsys):
         write_image(tmp_path / "drive" / f"{name}.png")
 
     def run(*arguments: str):
-        assert main(["predict", str(model), str(tmp_path / "drive"), "--out", str(tmp_path / "seen"), *arguments]) == 0
-        return tmp_path / "seen" / "dataset"
+        assert main(["predict", str(model), str(tmp_path / "drive"), "--out", str(tmp_path / "seen it"), *arguments]) == 0
+        return tmp_path / "seen it" / "dataset"
 
     return run
 
@@ -31,7 +31,8 @@ def predicted(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize("form", ["coco", "yolo", "voc", "cvat", "labelme"])
 def test_boxes_come_back_as_they_were(form, predicted, tmp_path, capsys):
     folder = predicted("--save-labels", form)
-    assert f"labels of 3 images: {folder}; correct them, then: mtzoo data convert --data {folder} --out DIR" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"labels of 3 images: {folder}; correct them, then: mtzoo data convert --data '{folder}' --out DIR" in told
     assert main(["data", "convert", "--data", str(folder), "--out", str(tmp_path / "out"), "--classes", "own"]) == 0
     found = [json.loads((tmp_path / "out" / split / "boxes.json").read_text()) for split in ("train", "val")]
     boxes = [annotation["bbox"] for content in found for annotation in content["annotations"]]
@@ -58,9 +59,9 @@ def test_classes_of_whole_images_come_back_beside_every_format(form, tmp_path, m
     model = use_fake_model(monkeypatch, tmp_path, ClassifyingModel())
     for name in ("a", "day, late/b"):
         write_image(tmp_path / "drive" / f"{name}.png")
-    arguments = ["predict", str(model), str(tmp_path / "drive"), "--out", str(tmp_path / "seen")]
+    arguments = ["predict", str(model), str(tmp_path / "drive"), "--out", str(tmp_path / "seen it")]
     assert main([*arguments, "--save-labels", form]) == 0
-    folder = tmp_path / "seen" / "dataset"
+    folder = tmp_path / "seen it" / "dataset"
     table = folder / "image_labels.csv"
     told = f"classes of the images: {table}, which `mtzoo data convert` reads, too; {form} has no place for them"
     assert (told in capsys.readouterr().out) == (form != "csv")
@@ -86,9 +87,9 @@ def test_classes_of_whole_images_stand_in_files_that_have_a_place(form, file, ch
     model = use_fake_model(monkeypatch, tmp_path, ClassifyingModel(alone))
     for name in ("a", "day/b"):
         write_image(tmp_path / "drive" / f"{name}.png")
-    arguments = ["predict", str(model), str(tmp_path / "drive"), "--out", str(tmp_path / "seen")]
+    arguments = ["predict", str(model), str(tmp_path / "drive"), "--out", str(tmp_path / "seen it")]
     assert main([*arguments, "--save-labels", form]) == 0
-    folder = tmp_path / "seen" / "dataset"
+    folder = tmp_path / "seen it" / "dataset"
     assert not (folder / "image_labels.csv").exists()
     assert "classes of the images" not in capsys.readouterr().out
     written = (folder / file).read_text()
@@ -108,13 +109,13 @@ def test_classes_of_whole_images_stand_in_files_that_have_a_place(form, file, ch
 def test_a_format_that_has_no_place_for_any_answer_is_refused(alone, form, message, tmp_path, monkeypatch, capsys):
     model = use_fake_model(monkeypatch, tmp_path, alone and ClassifyingModel(alone=True))
     image = write_image(tmp_path / "a.png")
-    assert main(["predict", str(model), str(image), "--out", str(tmp_path / "seen"), "--save-labels", form]) == 2
+    assert main(["predict", str(model), str(image), "--out", str(tmp_path / "seen it"), "--save-labels", form]) == 2
     assert message in capsys.readouterr().err
 
 
 def test_scores_by_class(predicted, tmp_path, capsys):
     predicted("--save-labels", "coco", "--min-score", "0.5,person=0.05")
-    results = json.loads((tmp_path / "seen" / "results.json").read_text())
+    results = json.loads((tmp_path / "seen it" / "results.json").read_text())
     assert [len(image["boxes"]) for image in results["images"]] == [2, 2, 2]
     assert results["min_score"] == {"": 0.5, "person": 0.05}
 
@@ -125,7 +126,7 @@ def test_scores_by_class(predicted, tmp_path, capsys):
 def test_bad_scores(score, message, tmp_path, monkeypatch, capsys):
     model = use_fake_model(monkeypatch, tmp_path)
     image = write_image(tmp_path / "a.png")
-    assert main(["predict", str(model), str(image), "--out", str(tmp_path / "seen"), "--min-score", score]) == 2
+    assert main(["predict", str(model), str(image), "--out", str(tmp_path / "seen it"), "--min-score", score]) == 2
     assert message in capsys.readouterr().err
 
 

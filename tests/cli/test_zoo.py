@@ -28,7 +28,7 @@ def test_a_pushed_model_is_pulled_and_used_by_name(checkpoints, tmp_path, monkey
     assert main(["zoo", "list", "--from", str(zoo)]) == 0
     assert "tiny: onnx " in capsys.readouterr().out
     assert main(["zoo", "pull", "tiny", "--from", str(zoo)]) == 0
-    assert "mtzoo predict tiny PHOTOS" in capsys.readouterr().out
+    assert "mtzoo predict tiny PHOTOS --out DIR" in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "pulled").iterdir()} == {"tiny.onnx", "tiny.json", "tiny.safetensors", "tiny.md"}
     photo = tmp_path / "photo.png"
     write_image(photo)

@@ -54,10 +54,14 @@ def test_a_network_is_measured_once_and_then_read_from_the_record(tmp_path, caps
     (["--names", "zoo/nothing*"], "--names zoo/nothing*: no shipped config has this name"),
     (["--size", "512"], "--size 512: expected height x width"),
     (["--ratios", "0.3"], "--ratios: pruned networks are only measured with --bench"),
+    (["--bench", "--ratios", "0.3", "2"], "--ratios 2: the share of the latency to remove, between 0 and 1"),
+    (["--bench", "--ratios", "nan"], "--ratios nan: the share of the latency to remove, between 0 and 1"),
 ])
 def test_what_cannot_be_is_one_line(options, why, capsys):
     assert main(["zoo-table", *options]) == 2
-    assert why in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {why}")
+    assert err.count("\n") == 1
 
 
 def test_a_second_run_keeps_what_the_first_has_found():

@@ -18,7 +18,13 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
     def do_GET(self):  # noqa: N802
-        if self.path.startswith("/moved"):
+        if self.path.startswith("/cut"):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{\"fo")
+            self.close_connection = True
+        elif self.path.startswith("/other"):
+            self.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+            self.close_connection = True
+        elif self.path.startswith("/moved"):
             self.send_response(302)
             self.send_header("Location", "file:///etc/hostname")
             self.end_headers()
@@ -130,6 +136,21 @@ def test_addresses_of_other_kinds_are_refused(address):
         open_source("http://127.0.0.1:1/zoo").read("zoo.json", 100)
     with pytest.raises(UserError):
         open_source(f"{address}/moved").read("zoo.json", 100)
+
+
+@pytest.mark.parametrize(("place", "said"), [
+    ("http://localhost:abc/zoo", "nonnumeric port: 'abc'"), ("http://local host/zoo", "control characters"),
+    ("http://", "no host given"),
+])
+def test_an_address_that_is_none_is_one_line(place, said):
+    with pytest.raises(UserError, match=f"^{place}: cannot be reached .*{said}.*; check the address and the network$"):
+        open_source(place).read("zoo.json", 100)
+
+
+@pytest.mark.parametrize("path", ["cut", "other"])
+def test_an_answer_that_is_cut_off_or_not_of_the_web_is_one_line(address, path):
+    with pytest.raises(UserError, match=f"^{address}/{path}: cannot be reached .*; check the address and the network$"):
+        open_source(f"{address}/{path}").read("zoo.json", 100)
 
 
 def test_hugging_face_without_a_network_is_one_line(monkeypatch, capfd):

@@ -1,6 +1,8 @@
 import pytest
 
 import mtzoo
+from mtzoo.hub import open_source, pull
+from mtzoo.recipes.push_model import push_model
 
 
 def test_a_checkpoint_becomes_a_model(project, tmp_path):
@@ -18,3 +20,14 @@ def test_what_does_not_go_together_is_told(project, tmp_path, options, said):
     with pytest.raises(mtzoo.UserError, match=said):
         mtzoo.export(project / "float.pt", **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_weights_of_the_zoo_do_not_take_the_place_of_its_deploy_model(monkeypatch, tmp_path, project):
+    monkeypatch.setenv("MTZOO_ZOO", str(tmp_path / "pulled"))
+    push_model("own", tmp_path / "zoo", checkpoint=project / "float.pt")
+    pull(open_source(str(tmp_path / "zoo")), "own", tmp_path / "pulled")
+    (tmp_path / "pulled" / "own.onnx").write_bytes(b"the model that was pulled")
+    with pytest.raises(mtzoo.UserError, match=r"own\.safetensors: the zoo's own deploy model lies beside it; add --out FILE"):
+        mtzoo.export("zoo:own")
+    assert (tmp_path / "pulled" / "own.onnx").read_bytes() == b"the model that was pulled"
+    assert mtzoo.export("zoo:own", tmp_path / "own.onnx").model.is_file()

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from mtzoo.errors import UserError
-from mtzoo.recipes.output_folder import UNFINISHED, claim_folder, default_folder, new_folder
+from mtzoo.recipes.output_folder import UNFINISHED, claim_folder, default_folder, new_folder, note_new_run
 from tests.processes import other_process
 from tests.tiny import tiny_config
 
@@ -14,6 +14,14 @@ def test_a_folder_has_the_names_of_config_and_workflow(tmp_path):
     config = tiny_config(tmp_path, ["seg"])
     assert default_folder(config, "", "ptq").as_posix() == "work_dirs/tests-tiny-ptq"
     assert default_folder(config).as_posix() == "work_dirs/tests-tiny"
+
+
+def test_a_resumed_run_that_is_not_there_is_told(tmp_path, capsys):
+    note_new_run(tmp_path / "wrong", {"plan.json"})
+    assert capsys.readouterr().err == f"--resume: {tmp_path / 'wrong'} holds no run to continue, it starts anew\n"
+    (tmp_path / "plan.json").touch()
+    note_new_run(tmp_path, {"plan.json"})
+    assert capsys.readouterr().err == ""
 
 
 def test_a_folder_is_made_and_held(tmp_path):

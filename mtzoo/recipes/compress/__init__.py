@@ -18,7 +18,7 @@ from mtzoo.recipes.compress.strategy import FOLDERS, Work, apply_strategy
 from mtzoo.recipes.config import CheckpointLike, ConfigLike, config_for
 from mtzoo.recipes.data_folders import say_folders
 from mtzoo.recipes.exported import Compressed
-from mtzoo.recipes.output_folder import claim_folder, default_folder
+from mtzoo.recipes.output_folder import claim_folder, default_folder, note_new_run
 from mtzoo.recipes.workspace import Workspace
 from mtzoo.settings.target import Target, Training
 
@@ -62,10 +62,13 @@ def compress(checkpoint: CheckpointLike, config: ConfigLike | None = None, out: 
     retraining = retraining_of(training, strategy, dataset)
     config = config_of_files(adopt_checkpoint(config_for(path, config), path, console), strategy, dataset)
     out = default_folder(config, "compress") if out is None else Path(out)
+    records = {STATE, RECORD, *FOLDERS}
+    if resume:
+        note_new_run(out, records)
     workspace = Workspace(config, out, limit, threads, console, device=single_device(training.ctx or config.env.default_ctx))
     task = search_of(workspace, path, target, retraining, calib_images=calib_images, ctx=training.ctx, resume=resume)
     say_folders(config, console, "train", "val")
-    _lock = claim_folder(out, "--out", None if resume else (), {STATE, RECORD, *FOLDERS})
+    _lock = claim_folder(out, "--out", None if resume else (), records)
     if strategy is None or not strategy.names_methods:
         return search_candidates(task)
     named = (strategy.distillation or {}).get("teacher")

@@ -93,9 +93,9 @@ def load_models(paths: dict[str, Path], window: Path | None, executor: str, thre
 
 
 def list_inputs(inputs: list[Path], out: Path) -> tuple[Files, list[str]]:
-    """([(file, its name below `out`) of every image and video], notes); folders are searched, `out` itself is left out.
+    """([(file, its name below `out`) of every image and video], notes); folders are searched, an `out` inside of one is left out.
 
-    Raises UserError for a path that does not exist, a file of another kind, or a folder without images or videos.
+    Raises UserError for a path that does not exist, a file of another kind, a folder without images or videos, and one that is `out`.
     """
     from mtzoo.data.images import IMAGE_SUFFIXES
     from mtzoo.data.input_files import check_file, find_files, is_folder
@@ -109,7 +109,9 @@ def list_inputs(inputs: list[Path], out: Path) -> tuple[Files, list[str]]:
             check_file(item, suffixes)
             files.append((item, Path(item.name)))
             continue
-        found, left_out = find_files(item, suffixes, out)
+        if item.resolve() == out.resolve():
+            raise UserError(f"--out {out}: is the folder of the images; choose another one, e.g. {out / 'seen'}")
+        found, left_out = find_files(item, suffixes, out if out.resolve().is_relative_to(item.resolve()) else None)
         if not found:
             raise UserError(f"{left_out or item}: no image or video in it ({' '.join(suffixes)}); name another folder")
         files += [(path, path.relative_to(item)) for path in found]
