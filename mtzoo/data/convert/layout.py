@@ -78,6 +78,11 @@ def read_lines(path: Path) -> Iterator[tuple[str, str]]:
             yield f"{path}:{number}", line.strip()
 
 
+def read_names(path: Path) -> list[str]:
+    """Class names by id, one a line; "" for an empty line between others: the id has no name. Raises as `read_text`."""
+    return [line.strip() for line in read_text(path).rstrip().splitlines()]
+
+
 def read_ids(path: Path, count: int) -> np.ndarray:
     """(H, W) uint8 mask of class ids below `count`, or 255. Raises UserError naming another value."""
     ids = read_mask(path)

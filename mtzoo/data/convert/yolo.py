@@ -160,12 +160,12 @@ def _keypoints(content: Mapping[Any, Any], path: Path) -> int | None:
 
 
 def _names(value: Any, path: Path) -> tuple[str, ...]:
-    """Class names by id: a list, or a mapping {0: name, ...}; "" for ids that it leaves out."""
+    """Class names by id: a list, or a mapping {0: name, ...}; "" for ids that it leaves out or that are null."""
     if isinstance(value, Mapping) and value and all(type(key) is int and 0 <= key < MOST_CLASSES for key in value):
         value = [value.get(k, "") for k in range(max(value) + 1)]
     if not isinstance(value, list) or not value:
         raise UserError(f"{path}: names={shown(value)}; expected a list of class names, or a mapping from 0 on")
-    return tuple(str(name) for name in value)
+    return tuple("" if name is None else str(name) for name in value)
 
 
 def _root(folder: Path, given: Any) -> Path:
