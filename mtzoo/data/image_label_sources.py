@@ -33,8 +33,8 @@ class ImageFolder:
     follow_links: bool = False
 
     def __post_init__(self) -> None:
-        check_common(self)
-        check_split(self)
+        check_common(type(self).__name__, self.name, self.weight)
+        check_split(self.name, self.split, self.val_every)
 
     @property
     def label_place(self) -> str:
@@ -68,8 +68,8 @@ class LabelList:
     follow_links: bool = False
 
     def __post_init__(self) -> None:
-        check_common(self)
-        check_separator(self)
+        check_common(type(self).__name__, self.name, self.weight)
+        check_separator(self.name, self.separator)
 
     @property
     def label_place(self) -> str:

@@ -2,13 +2,8 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mtzoo.errors import UserError
-
-if TYPE_CHECKING:
-    from mtzoo.data.image_label_sources import ImageFolder, LabelList
-    from mtzoo.data.sources import MaskFolder, MaskList, Source
 
 MOST_IMAGES = LARGEST_WEIGHT = 1_000_000
 
@@ -22,29 +17,30 @@ def expand_path(text: str) -> Path:
     return Path(expanded)
 
 
-def check_common(spec: "Source") -> None:
-    if not spec.name:
-        raise UserError(f"{type(spec).__name__}: a source needs a name; set name='...'")
-    if not 0 < spec.weight <= LARGEST_WEIGHT:
-        raise UserError(f"source '{spec.name}': weight={spec.weight} must be a positive number of at most {LARGEST_WEIGHT:,}")
+def check_common(kind: str, name: str, weight: float) -> None:
+    """kind: the `type` that configs name."""
+    if not name:
+        raise UserError(f"{kind}: a source needs a name; set name='...'")
+    if not 0 < weight <= LARGEST_WEIGHT:
+        raise UserError(f"source '{name}': weight={weight} must be a positive number of at most {LARGEST_WEIGHT:,}")
 
 
-def check_split(spec: "MaskFolder | ImageFolder") -> None:
-    if spec.split not in (None, "train", "val"):
-        raise UserError(f"source '{spec.name}': split='{spec.split}' must be 'train' or 'val'")
-    if (spec.split is None) != (spec.val_every is None):
-        raise UserError(f"source '{spec.name}': 'split' and 'val_every' go together: which part of the folder, and every which "
+def check_split(name: str, split: str | None, val_every: int | None) -> None:
+    if split not in (None, "train", "val"):
+        raise UserError(f"source '{name}': split='{split}' must be 'train' or 'val'")
+    if (split is None) != (val_every is None):
+        raise UserError(f"source '{name}': 'split' and 'val_every' go together: which part of the folder, and every which "
                         "image is for validation")
-    if spec.val_every is not None and not 2 <= spec.val_every <= MOST_IMAGES:
-        raise UserError(f"source '{spec.name}': val_every={spec.val_every}: every 2nd image at most is for validation; "
+    if val_every is not None and not 2 <= val_every <= MOST_IMAGES:
+        raise UserError(f"source '{name}': val_every={val_every}: every 2nd image at most is for validation; "
                         f"expected 2 to {MOST_IMAGES:,}")
 
 
-def check_separator(spec: "MaskList | LabelList") -> None:
-    if not spec.separator:
-        raise UserError(f"source '{spec.name}': separator is empty; name the character between the two names of a row")
+def check_separator(name: str, separator: str) -> None:
+    if not separator:
+        raise UserError(f"source '{name}': separator is empty; name the character between the two names of a row")
 
 
-def check_ignore_value(spec: "MaskFolder | MaskList") -> None:
-    if not 0 <= spec.ignore_value <= 255:
-        raise UserError(f"source '{spec.name}': ignore_value={spec.ignore_value} is not a mask value (0..255)")
+def check_ignore_value(name: str, ignore_value: int) -> None:
+    if not 0 <= ignore_value <= 255:
+        raise UserError(f"source '{name}': ignore_value={ignore_value} is not a mask value (0..255)")

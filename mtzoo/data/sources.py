@@ -57,7 +57,7 @@ class CocoBoxes:
     follow_links: bool = False
 
     def __post_init__(self) -> None:
-        check_common(self)
+        check_common(type(self).__name__, self.name, self.weight)
 
     @property
     def label_place(self) -> str:
@@ -100,9 +100,9 @@ class MaskFolder:
     resize_masks: bool = False
 
     def __post_init__(self) -> None:
-        check_common(self)
-        check_split(self)
-        check_ignore_value(self)
+        check_common(type(self).__name__, self.name, self.weight)
+        check_split(self.name, self.split, self.val_every)
+        check_ignore_value(self.name, self.ignore_value)
 
     @property
     def label_place(self) -> str:
@@ -139,9 +139,9 @@ class MaskList:
     follow_links: bool = False
 
     def __post_init__(self) -> None:
-        check_common(self)
-        check_ignore_value(self)
-        check_separator(self)
+        check_common(type(self).__name__, self.name, self.weight)
+        check_ignore_value(self.name, self.ignore_value)
+        check_separator(self.name, self.separator)
 
     @property
     def label_place(self) -> str:
@@ -167,7 +167,7 @@ class UnlabelledImages:
     follow_links: bool = False
 
     def __post_init__(self) -> None:
-        check_common(self)
+        check_common(type(self).__name__, self.name, self.weight)
 
     @property
     def label_place(self) -> None:
@@ -207,7 +207,7 @@ class SyntheticScenes:
     label_map: Mapping[int, int] | None = None
 
     def __post_init__(self) -> None:
-        check_common(self)
+        check_common(type(self).__name__, self.name, self.weight)
         if not 1 <= self.num <= MOST_SCENES:
             raise UserError(f"source '{self.name}': num={self.num} scenes; ask for 1 to {MOST_SCENES:,}")
         if not 0 <= self.seed < 2**32:

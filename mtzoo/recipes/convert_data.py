@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from mtzoo.data.convert import FORMATS, VAL_SHARE, Format, Options, Places, Sighting, Summary, convert, recognise
+from mtzoo.data.convert.label_studio import is_label_studio
 from mtzoo.data.convert.translation import MAX_BAD_IMAGES, Classes
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.errors import UserError, did_you_mean
@@ -86,7 +87,8 @@ def layout_of(format: str, places: Places) -> Layout:
 
 def _recognised(places: Places) -> Layout:
     if places.annotations is not None and places.annotations.suffix.lower() == ".json":
-        return Layout(FORMATS["coco"], places, f"{FORMATS['coco'].title}: {places.annotations}")
+        form = FORMATS["label_studio" if is_label_studio(places.annotations) else "coco"]
+        return Layout(form, places, f"{form.title}: {places.annotations}")
     taken, *others = recognise(places.src, places.labels)
     return Layout(FORMATS[taken.format], replace(places, labels=places.labels or taken.labels), taken.what, tuple(others))
 

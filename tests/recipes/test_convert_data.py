@@ -17,6 +17,15 @@ def test_a_layout_is_recognised_and_converted(tmp_path):
     assert told[-1] > 0
 
 
+def test_a_json_that_is_named_is_read_as_what_it_holds(tmp_path):
+    LAYOUTS["label_studio"][1](tmp_path / "studio")
+    LAYOUTS["coco"][1](tmp_path / "coco")
+    assert mtzoo.convert_data(tmp_path / "studio" / "export.json", tmp_path / "a").objects == {"vehicle": 2}
+    coco = tmp_path / "coco" / "annotations" / "instances_train2017.json"
+    summary = mtzoo.convert_data(None, tmp_path / "b", annotations=coco, images=tmp_path / "coco" / "train2017", max_bad_images=1)
+    assert summary.objects == {"vehicle": 1, "pizza": 2}
+
+
 @pytest.mark.parametrize(("options", "said"), [
     ({"format": "kity"}, "no such format; did you mean"), ({"src": None}, "--data DIR is missing"),
     ({"annotations": "gone.json"}, "gone.json: no such file"),

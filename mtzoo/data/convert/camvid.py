@@ -63,16 +63,16 @@ def open_camvid(src: Path) -> SourceSet:
     if not pairs:
         raise UserError(f"{src}: no folders of CamVid; --data must contain {LAYOUT}")
     files = {split: list(_files(pair)) for split, pair in pairs.items()}
-    masks = [mask for found in files.values() for _, mask in found]
+    masks = [mask for found in files.values() for *_, mask in found]
     if not masks:
         raise UserError(f"{src}: images and masks do not match by name; masks are called like images, or end in _L.png or _P.png")
-    matched = {image for found in files.values() for image, _ in found}
+    matched = {image for found in files.values() for _, image, _ in found}
     remarks = [Remark("", "image without a mask", f"{image}: no mask: not labelled")
                for pair in pairs.values() for image in image_stems(pair.images).values() if image not in matched]
     fine = (src / CODES).is_file() or _is_colored(masks[0])
     if (src / CODES).is_file():
         _check_codes(src / CODES)
-    splits = {split: {image.name: Entry.of(_read, image, mask, fine) for image, mask in found} for split, found in files.items()}
+    splits = {split: {name: Entry.of(_read, image, name, mask, fine) for name, image, mask in found} for split, found in files.items()}
     lanes = {"lane": {"background": "background", PAINT: PAINT}}
     vocabulary = Vocabulary(masks={"seg": THIRTY_TWO, **lanes} if fine else {"seg": ELEVEN})
     if ALL in splits:
@@ -95,12 +95,12 @@ def _flat_pair(src: Path) -> dict[str, _Pair]:
     return {}
 
 
-def _files(pair: _Pair) -> Iterator[tuple[Path, Path]]:
-    """(image, mask) of the images that have a mask: some releases label every 30th frame only."""
+def _files(pair: _Pair) -> Iterator[tuple[str, Path, Path]]:
+    """(name below the images' folder, image, mask) of the images that have a mask: some releases label every 30th frame only."""
     for stem, image in image_stems(pair.images).items():
         mask = pair.masks / f"{stem}{pair.ending}"
         if mask.is_file():
-            yield image, mask
+            yield image.relative_to(pair.images).as_posix(), image, mask
 
 
 def _flat_splits(src: Path, entries: dict[str, Entry]) -> dict[str, list[Entry]]:
@@ -125,8 +125,8 @@ def _is_colored(mask: Path) -> bool:
     return False
 
 
-def _read(image: Path, mask: Path, fine: bool) -> LabelledImage:
-    found = LabelledImage(image, image.name, upright_hw(image))
+def _read(image: Path, name: str, mask: Path, fine: bool) -> LabelledImage:
+    found = LabelledImage(image, name, upright_hw(image))
     if not fine:
         ids = read_ids(mask, len(ELEVEN) + 1)
         found.masks["seg"] = np.where(ids == len(ELEVEN), np.uint8(IGNORE), ids)  # 11 is void

@@ -46,7 +46,7 @@ def _is_coco(path: Path) -> bool:
 
 
 def open_coco(places: Places) -> SourceSet:
-    """Raises UserError if no annotation file is found."""
+    """Raises UserError if no annotation file is found, and for one of which no image can be read."""
     files = _files(places)
     splits: dict[str, list[Entry]] = {}
     categories: dict[str, None] = {}
@@ -57,6 +57,9 @@ def open_coco(places: Places) -> SourceSet:
         categories |= {name: None for number, name in coco.categories.items() if number in used or plain_name(name) != "background"}
         lost = {unread.line for image in coco.images.values() for unread in image.unread}
         remarks += [Remark("", "annotation of no image, or no entry", line) for line in map(str, coco.faults) if line not in lost]
+        if not coco.images:
+            raise UserError(f"{coco.faults[0]}; no image of the file is left" if coco.faults else
+                            f"{path}: no image in it; give a COCO annotation file with images")
         names = [image.file for image in coco.images.values()]
         if images is not None:
             _check_images(images, path, names)
@@ -111,8 +114,6 @@ def _find(src: Path, names: tuple[str, ...]) -> tuple[Path, Path] | None:
 
 def _images_of(path: Path, src: Path, files: list[str]) -> Path:
     """The folder that an annotation file's names are relative to: beside the file, or any in `src`, the nearest first."""
-    if not files:
-        raise UserError(f"{path}: no image in it; give a COCO annotation file with images")
     first = next((file for file in files if not is_absolute(file)), files[0])
     parts = tuple(path_parts(first))
     listing = Listing(src)

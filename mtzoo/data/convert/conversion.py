@@ -125,6 +125,7 @@ def _read_all(entries: Sequence[Entry], translate: Translation, writer: SplitWri
     def work(entry: Entry) -> _Result:
         try:
             source = entry.read()
+            source.check_masks()
             probe(read_bytes(source.path), source.path)  # training would stop at one that is cut off
         except UserError as error:
             return _Result(None, False, [Remark("", UNREADABLE, str(error))], str(error))

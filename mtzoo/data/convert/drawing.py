@@ -29,7 +29,7 @@ def draw_polygon(mask: np.ndarray, corners: Points, value: int) -> None:
 
 
 def draw_polyline(mask: np.ndarray, line: Points, value: int, width: int) -> None:
-    """SampleIndex an open line of pixel coordinates in place, `width` pixels wide. mask: (H, W) uint8.
+    """Draw an open line of pixel coordinates in place, `width` pixels wide. mask: (H, W) uint8.
 
     A single point is a line of which nobody knows where it goes: ignored around the point.
     """

@@ -9,7 +9,9 @@ Sets that were labelled in the image alone hold zeros, or -1, -10 and -1000, fro
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from mtzoo.data.convert.classes import common_class
@@ -57,9 +59,9 @@ def open_kitti(places: Places) -> SourceSet:
         raise UserError(f"{src}: no text file has the stem of an image; --data must contain {LAYOUT}")
     splits, remarks = labels_by_split(src, pairs)
     rows = _rows(src / path for path in pairs.values())
-    entries = {split: [Entry.of(_read, image, name, path, _posed(rows)) for image, name, path in items]
-               for split, items in splits.items()}
-    return SourceSet(entries, _vocabulary(rows), [*remarks, *unlabelled_remarks(images, pairs, UNLABELLED)])
+    posed = _posed(rows)
+    entries = {split: [Entry.of(_read, *item, posed) for item in items] for split, items in splits.items()}
+    return SourceSet(entries, _vocabulary(rows, posed), [*remarks, *unlabelled_remarks(images, pairs, UNLABELLED)])
 
 
 def _open_benchmark(src: Path, root: Path) -> SourceSet:
@@ -70,29 +72,53 @@ def _open_benchmark(src: Path, root: Path) -> SourceSet:
         raise UserError(f"{labels}: none of the label files of {len(images)} images was found, e.g. {next(iter(images))}.txt; "
                         "restore them")
     rows = _rows(found.values())
-    entries = {stem: Entry.of(_read, images[stem], images[stem].name, path, _posed(rows)) for stem, path in found.items()}
+    posed = _posed(rows)
+    entries = {stem: Entry.of(_read, images[stem], images[stem].name, path, posed) for stem, path in found.items()}
     lists = {split: src / "ImageSets" / f"{split}.txt" for split in ("train", "val")}
     remarks = [Remark("", UNLABELLED, f"{images[stem]}: no {labels / stem}.txt: not labelled")
                for stem in images if stem not in found]
-    return SourceSet(listed_splits(entries, lists), _vocabulary(rows), remarks)
+    return SourceSet(listed_splits(entries, lists), _vocabulary(rows, posed), remarks)
 
 
-def _rows(paths: Iterable[Path]) -> list[tuple[list[str], str]]:
-    """(columns, file and row) of every row."""
-    return [(line.split(), where) for path in paths for where, line in read_lines(path)]
+@dataclass(frozen=True)
+class _Row:
+    """values: the numbers, from `truncated` on; where: file and row."""
+
+    name: str
+    values: list[float]
+    where: str
 
 
-def _posed(rows: Iterable[tuple[list[str], str]]) -> bool:
-    return any(len(row) >= COLUMNS and _is_vehicle(row[0]) and _has_pose(numbers(row[1:COLUMNS], where)) for row, where in rows)
+def _file_rows(path: Path) -> Iterator[_Row]:
+    """Raises UserError for a row of too few columns, and for one of other things than numbers."""
+    for where, line in read_lines(path):
+        row = line.split()
+        if len(row) < COLUMNS:
+            raise UserError(f"{where}: {len(row)} columns; KITTI object labels have {COLUMNS}: type truncated occluded alpha ...")
+        yield _Row(row[0], numbers(row[1:COLUMNS], where), where)
 
 
-def _vocabulary(rows: Sequence[tuple[list[str], str]]) -> Vocabulary:
+def _rows(paths: Iterable[Path]) -> list[_Row]:
+    """Those of all files. A fault ends its file: it is told with the image, which is left out."""
+    found: list[_Row] = []
+    for path in paths:
+        with suppress(UserError):
+            found += _file_rows(path)
+    return found
+
+
+def _posed(rows: Iterable[_Row]) -> bool:
+    """Whether some vehicle of the set has a pose, so that rears and fronts are known."""
+    return any(_is_vehicle(row.name) and _has_pose(row.values) for row in rows)
+
+
+def _vocabulary(rows: Sequence[_Row], posed: bool) -> Vocabulary:
     """The benchmark labels all its types in every image. Of a set with names of its own, or without a single pose, those types are
     known that occur, and without a pose neither rears nor fronts."""
     first: dict[str, str] = {}
-    for row, where in rows:
-        first.setdefault(row[0], where)
-    counts, posed = Counter(row[0] for row, _ in rows), _posed(rows)
+    for row in rows:
+        first.setdefault(row.name, row.where)
+    counts = Counter(row.name for row in rows)
     own = [name for name in first if name not in TYPES]
     boxes = {name: IGNORE_CATEGORY if name in UNSURE else common_class(name) or name for name in (*TYPES, *own)}
     labelled = TYPES if posed and not own else tuple(first)
@@ -117,37 +143,31 @@ def visible_face(alpha: float, width: float, length: float, xyxy: XYXY) -> tuple
 
 def _read(image: Path, name: str, labels: Path, posed: bool) -> LabelledImage:
     found = LabelledImage(image, name, upright_hw(image), boxes=[])
-    for where, line in read_lines(labels):
-        _add_row(found, line.split(), where, posed)
+    for row in _file_rows(labels):
+        _add_row(found, row, posed)
     return found
 
 
-def _add_row(found: LabelledImage, row: list[str], where: str, posed: bool) -> None:
-    """posed: some vehicle of the set has a pose, so that rears and fronts are known: without one, they are ignore regions."""
-    if len(row) < COLUMNS:
-        raise UserError(f"{where}: {len(row)} columns; KITTI object labels have {COLUMNS}: type truncated occluded alpha ...")
-    name, values = row[0], numbers(row[1:COLUMNS], where)
-    truncated, occluded, alpha, left, top, right, bottom, _, width, length = values[:10]
-    kept = found.add_box(name, (left, top, right, bottom), where)
-    if kept is None or not posed or not _may_be_vehicle(name):
+def _add_row(found: LabelledImage, row: _Row, posed: bool) -> None:
+    """posed: rears and fronts are known in the set: those of a vehicle without a pose are ignore regions."""
+    truncated, occluded, alpha, left, top, right, bottom, _, width, length = row.values[:10]
+    kept = found.add_box(row.name, (left, top, right, bottom), row.where)
+    if kept is None or not posed or not _may_be_vehicle(row.name):
         return
     xyxy = (min(left, right), min(top, bottom), max(left, right), max(top, bottom))
-    if kept.crowd or not _is_vehicle(name) or not _has_pose(values):
+    if kept.crowd or not _is_vehicle(row.name) or not _has_pose(row.values):
         for face in (REAR, FRONT):
-            found.add_box(face, kept.xyxy, where, crowd=True)
+            found.add_box(face, kept.xyxy, row.where, crowd=True)
         return
     face, part, share = visible_face(alpha, width, length, xyxy)
     if truncated > TRUNCATED_ABOVE or occluded >= LARGELY_OCCLUDED:
-        found.add_box(face, xyxy, where, crowd=True)
+        found.add_box(face, xyxy, row.where, crowd=True)
     else:
-        found.add_box(face, part, where, crowd=share < MIN_FACE_SHARE)
+        found.add_box(face, part, row.where, crowd=share < MIN_FACE_SHARE)
 
 
 def _has_pose(values: list[float]) -> bool:
-    """Whether somebody measured how the vehicle stands: an angle, a size, and a place that is not the camera itself.
-
-    values: the numbers of a row, from `truncated` on.
-    """
+    """Whether somebody measured how the vehicle stands: an angle, a size, and a place that is not the camera itself."""
     alpha, width, length, place = values[2], values[8], values[9], values[10:13]
     return abs(alpha) <= math.pi + ANGLE_TOLERANCE and min(width, length) > 0 and any(place)
 

@@ -5,6 +5,7 @@ an annotation is not labelled; of several annotations the last counts. JSON-MIN 
 those of the data and the controls.
 """
 
+import codecs
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from mtzoo.data.convert.image_labels import add_tags
 from mtzoo.data.convert.label_studio_brush import brush_pixels
 from mtzoo.data.convert.layout import member, numbers, points, read_labels
-from mtzoo.data.convert.listing import ImageFinder, Listing, by_split, unlabelled_remarks
+from mtzoo.data.convert.listing import HEAD_BYTES, ImageFinder, Listing, by_split, unlabelled_remarks
 from mtzoo.data.convert.records import Entry, Format, LabelledImage, Places, Remark, SourceSet
 from mtzoo.data.convert.shapes import (
     Shape,
@@ -65,9 +66,17 @@ class _Row:
 
 def label_studio_files(listing: Listing) -> list[Path]:
     """The JSON files of this format."""
-    lists = [path for path in listing.of(".json") if listing.head(path).lstrip().startswith("[")]
-    contents = {path: (listing.src / path).read_bytes() for path in lists}
-    return [path for path, content in contents.items() if any(all(key in content for key in keys) for keys in KEYS)]
+    return [path for path in listing.of(".json") if is_label_studio(listing.src / path)]
+
+
+def is_label_studio(path: Path) -> bool:
+    """Whether a JSON file is of this format: a list with an export's keys."""
+    with open(path, "rb") as file:
+        start = file.read(HEAD_BYTES)
+        if not start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):
+            return False
+        content = start + file.read()
+    return any(all(key in content for key in keys) for keys in KEYS)
 
 
 def open_label_studio(places: Places) -> SourceSet:

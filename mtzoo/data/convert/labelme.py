@@ -8,6 +8,9 @@ import binascii
 import math
 import os
 import posixpath
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from mtzoo.data.convert.image_labels import add_tags
-from mtzoo.data.convert.layout import ALL, existing, inside, member, points, read_labels
-from mtzoo.data.convert.records import Entry, Format, LabelledImage, SourceSet, published
+from mtzoo.data.convert.layout import existing, inside, member, points, read_labels
+from mtzoo.data.convert.listing import Listing, base_of, by_split, unlabelled_remarks
+from mtzoo.data.convert.records import Entry, Format, LabelledImage, Remark, SourceSet, published
 from mtzoo.data.convert.shapes import (
     Shape,
     ellipse,
@@ -34,30 +38,61 @@ KINDS = {"circle": "polygon", "oriented_rectangle": "rectangle"}
 """Their shape_type -> our kind of shape, where the two differ."""
 
 
+@dataclass(frozen=True)
+class _File:
+    """path: of a JSON; image: the one that it names, None if it is not there: both below the set's folder; named: (kind, label) of its
+    shapes. Of a JSON that cannot be read nothing more is known: it is told with its image."""
+
+    path: Path
+    image: Path | None = None
+    named: frozenset[tuple[str, str]] = frozenset()
+
+
 def open_labelme(src: Path) -> SourceSet:
-    """Raises UserError if there is no JSON."""
-    paths = sorted(src.rglob("*.json"))
-    named = {shape for path in paths for shape in _named(path)}
+    """Raises UserError if there is no JSON of this format, and for two of one image."""
+    listing = Listing(src)
+    looked = {path: _look(src, path) for path in listing.of(".json")}
+    files = {path: file for path, file in looked.items() if file is not None}
+    if not files:
+        raise UserError(f"{src}: no JSON of LabelMe in it; --data must contain {LAYOUT}")
+    named = {shape for file in files.values() for shape in file.named}
     names = painted_names(named)
-    splits: dict[str, list[Entry]] = {}
-    for path in paths:
-        top = path.relative_to(src).parts[0]
-        split = top if top in ("train", "val") else ALL
-        splits.setdefault(split, []).append(Entry(path, partial(_read, src, path, src if split == ALL else src / top, names)))
-    if not splits:
-        raise UserError(f"{src}: no JSON in it; --data must contain {LAYOUT}")
-    if ALL in splits and len(splits) > 1:
-        splits = {ALL: [entry for entries in splits.values() for entry in entries]}
-    return SourceSet(splits, shapes_vocabulary(named))
+    splits, remarks = by_split(list(files))
+    entries = {}
+    for split, paths in splits.items():
+        base = src / base_of([place for path in paths for place in (path, files[path].image) if place])
+        entries[split] = [Entry(src / (files[path].image or path), partial(_read, src, src / path, base, names)) for path in paths]
+    remarks += [Remark("", "JSON that is none of LabelMe's", f"{src / path}: neither 'shapes' nor 'imagePath' in it: not read")
+                for path in looked if path not in files]
+    remarks += unlabelled_remarks(listing.images, _by_image(src, files.values()), "image without a JSON")
+    return SourceSet(entries, shapes_vocabulary(named), remarks)
 
 
-def _named(path: Path) -> set[tuple[str, str]]:
-    """(kind, label) of a file's shapes; none of a file that cannot be read, which is told with its image."""
+def _look(src: Path, path: Path) -> _File | None:
+    """None for a JSON of something else."""
+    named: set[tuple[str, str]] = set()
+    image = None
     try:
-        shapes = member(read_labels(path), "shapes", list, str(path))
-        return {(_kind(shape), member(shape, "label", str, str(path))) for shape in shapes}
+        content = read_labels(src / path)
     except UserError:
-        return set()
+        return _File(path)
+    if not isinstance(content, dict) or not {"shapes", "imagePath"} & set(content):
+        return None
+    with suppress(UserError):
+        shapes = member(content, "shapes", list, str(path))
+        named.update((_kind(shape), member(shape, "label", str, str(path))) for shape in shapes)
+    with suppress(UserError):
+        image = _image_of(src, src / path, member(content, "imagePath", str, str(path))).relative_to(src)
+    return _File(path, image, frozenset(named))
+
+
+def _by_image(src: Path, files: Iterable[_File]) -> dict[Path, Path]:
+    """{image: its JSON}, of the images that are there."""
+    found: dict[Path, Path] = {}
+    for file in files:
+        if file.image is not None and found.setdefault(file.image, file.path) != file.path:
+            raise UserError(f"{src / file.path}: its image {file.image} is that of {src / found[file.image]}, too; keep one of them")
+    return found
 
 
 def _kind(shape: Any) -> str:
@@ -74,7 +109,7 @@ def _read(src: Path, path: Path, base: Path, names: tuple[str, ...]) -> Labelled
     told = content.get("imageHeight"), content.get("imageWidth")
     if None not in told and told != hw:
         raise UserError(f"{path}: imageHeight, imageWidth are {told[0]}, {told[1]}, the image is {hw[0]} x {hw[1]}; fix one of them")
-    name = image.relative_to(base if image.is_relative_to(base) else src).as_posix()
+    name = image.relative_to(base).as_posix()
     shapes = [_shape(shape, f"{path}: shapes[{row}]") for row, shape in enumerate(member(content, "shapes", list, str(path)))]
     found = shapes_image(image, name, shapes, names, None, str(path))
     flags = member({"flags": content.get("flags") or {}}, "flags", dict, str(path))

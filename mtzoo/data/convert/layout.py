@@ -78,6 +78,11 @@ def read_lines(path: Path) -> Iterator[tuple[str, str]]:
             yield f"{path}:{number}", line.strip()
 
 
+def read_names(path: Path) -> list[str]:
+    """Class names by id, one a line; "" for an empty line between others: the id has no name. Raises as `read_text`."""
+    return [line.strip() for line in read_text(path).rstrip().splitlines()]
+
+
 def read_ids(path: Path, count: int) -> np.ndarray:
     """(H, W) uint8 mask of class ids below `count`, or 255. Raises UserError naming another value."""
     ids = read_mask(path)
@@ -127,18 +132,19 @@ def points(values: object, where: str) -> list[tuple[float, float]]:
 
 
 def listed_splits(entries: Mapping[str, Entry], lists: Mapping[str, Path]) -> dict[str, list[Entry]]:
-    """Entries by split as text files list them, one key a line (its first word); without such files all are one."""
+    """Entries by split as text files list them, each once; without such files all are one. A key is a whole line, or its first word."""
     files = {split: path for split, path in lists.items() if path.is_file()}
     if not files:
         return {ALL: list(entries.values())}
     splits: dict[str, list[Entry]] = {}
     for split, path in files.items():
-        chosen = splits[split] = []
+        chosen: dict[str, Entry] = {}
         for where, line in read_lines(path):
-            key = line.split()[0]
+            key = line if line in entries else line.split()[0]
             if key not in entries:
-                raise UserError(f"{where}: '{key}' has no image with labels; restore it or drop the line")
-            chosen.append(entries[key])
+                raise UserError(f"{where}: '{line}' has no image with labels; restore it or drop the line")
+            chosen[key] = entries[key]
+        splits[split] = list(chosen.values())
     return splits
 
 

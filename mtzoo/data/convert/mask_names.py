@@ -1,16 +1,20 @@
 """The names of the values of masks: of a YAML or a list that belongs to the masks."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mtzoo.data.convert.layout import read_lines, read_text
+from mtzoo.data.convert.layout import read_names, read_text
 from mtzoo.data.convert.listing import Listing, nearest_above
 from mtzoo.errors import UserError
 from mtzoo.plain_yaml import YAML_SUFFIXES, parse_yaml
 
 KEYS = ("classes", "names")
-LISTS = ("classes.txt", "labels.txt", "label_colors.txt")
+COLOURS = "label_colors.txt"
+"""Has a colour, "R G B", before or after each name."""
+COLOUR = re.compile(r"^(\d+[\s,]+){3}|([\s,]+\d+){3}$")
+LISTS = ("classes.txt", "labels.txt", COLOURS)
 
 
 def mask_names(listing: Listing, masks: Sequence[Path], given: Path | None) -> tuple[dict[int, str], list[str]]:
@@ -39,12 +43,13 @@ def _label_files(listing: Listing) -> list[Path]:
 
 def _read(path: Path) -> dict[int, str]:
     if path.suffix.lower() not in YAML_SUFFIXES:
-        return dict(enumerate(line for _, line in read_lines(path)))
+        names = (COLOUR.sub("", name) if path.name == COLOURS else name for name in read_names(path))
+        return {value: name for value, name in enumerate(names) if name}
     found = _named(path)
     pairs = dict(enumerate(found)) if isinstance(found, list) else found
     if not isinstance(pairs, Mapping) or not all(type(key) is int and 0 <= key <= 255 for key in pairs):
         raise UserError(f"{path}: classes of masks are a list of names, or a mapping of values 0..255 to names")
-    return {value: str(name) for value, name in pairs.items()}
+    return {value: str(name) for value, name in pairs.items() if name is not None}
 
 
 def _named(path: Path) -> Any:

@@ -66,8 +66,7 @@ class SplitWriter:
         folder.mkdir()
 
     def write_image(self, image: LabelledImage) -> None:
-        """Link or copy the image, write its masks, remember its boxes. Raises UserError for a second image of that name, and for
-        a mask of another size."""
+        """Link or copy the image, write its masks, remember its boxes. Raises UserError for a second image of that name."""
         kept = replace(image, masks={})  # masks of thousands of images would not fit into memory
         if self._images.setdefault(image.name, kept) is not kept:
             raise UserError(f"{image.path}: a second image called '{image.name}', after {self._images[image.name].path}; rename one")
@@ -75,9 +74,6 @@ class SplitWriter:
         target.parent.mkdir(parents=True, exist_ok=True)
         self._place(image.path, target)
         for kind, mask in image.masks.items():
-            if mask.shape != image.hw:
-                raise UserError(f"{image.path}: the image is {image.hw[1]}x{image.hw[0]}, its {kind} mask "
-                                f"{mask.shape[1]}x{mask.shape[0]}; restore one")
             path = (self.folder / kind / image.name).with_suffix(".png")
             path.parent.mkdir(parents=True, exist_ok=True)
             try:

@@ -34,10 +34,18 @@ def open_pascal(places: Places) -> SourceSet:
     if not pairs:
         raise UserError(f"{places.src}: no PASCAL text of an image in it; --data must contain {LAYOUT}")
     splits, remarks = labels_by_split(places.src, pairs)
-    names = sorted({name for path in pairs.values() for name, *_ in BOX.findall(read_text(places.src / path))})
+    names = sorted({name for path in pairs.values() for name in _names(places.src / path)})
     vocabulary = Vocabulary({name: kind for name in names if (kind := common_class(plain_kind(name)))}, tuple(names))
     entries = {split: [Entry.of(_read, *item) for item in items] for split, items in splits.items()}
     return SourceSet(entries, vocabulary, [*remarks, *unlabelled_remarks(images, pairs, "image without a PASCAL text")])
+
+
+def _names(path: Path) -> list[str]:
+    """Those of a file's objects; none of a file that cannot be read, which is told with its image."""
+    try:
+        return [name for name, *_ in BOX.findall(read_text(path))]
+    except UserError:
+        return []
 
 
 def plain_kind(label: str) -> str:

@@ -11,6 +11,7 @@ from mtzoo.data.convert.image_folder import class_folders
 from mtzoo.data.convert.label_studio import label_studio_files
 from mtzoo.data.convert.listing import Listing, pair_files, within
 from mtzoo.data.convert.pascal import HEADER
+from mtzoo.data.convert.voc import voc_xmls
 from mtzoo.data.images import IMAGE_SUFFIXES
 from mtzoo.data.tag_names import FILE
 from mtzoo.errors import UserError, listed
@@ -85,7 +86,7 @@ def _annotation_files(listing: Listing) -> Iterator[Sighting]:
         yield Sighting("label_studio", f"Label Studio: {_some(studio)}")
     if cvat := cvat_xmls(listing):
         yield Sighting("cvat", f"CVAT: {_some(cvat)}")
-    if voc := [path for path in listing.of(".xml")[:SAMPLED] if _holds(listing, path, "<annotation>")]:
+    if voc := voc_xmls(listing):
         yield Sighting("voc", f"Pascal VOC XML: {_some(voc)}")
 
 

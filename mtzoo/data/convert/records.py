@@ -94,6 +94,13 @@ class LabelledImage:
         self.boxes.append(box)
         return box
 
+    def check_masks(self) -> None:
+        """Raises UserError for a mask of another size than the image."""
+        for kind, mask in self.masks.items():
+            if mask.shape != self.hw:
+                raise UserError(f"{self.path}: the image is {self.hw[1]}x{self.hw[0]}, its {kind} mask "
+                                f"{mask.shape[1]}x{mask.shape[0]}; restore one")
+
     def lose(self, name: str, why: str, line: str) -> None:
         """An object of category `name` is there, but nobody can say where."""
         self.remarks.append(Remark(name, why, line))

@@ -5,7 +5,7 @@ images/{train,val} and labels/{train,val}. An image without a text file shows no
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from mtzoo.data.images import IMAGE_SUFFIXES
 from mtzoo.data.names import is_absolute
 from mtzoo.errors import UserError, shown
 from mtzoo.plain_yaml import YAML_SUFFIXES, parse_yaml
+from mtzoo.structures import IGNORE
 
 MOST_CLASSES = 10_000
 KEYPOINTS, DIMS = "kpt_shape", (2, 3)  # x, y and, if there are three, visibility
@@ -88,14 +89,25 @@ def open_yolo(places: Places) -> SourceSet:
         raise UserError(foreign_names(src, described, labels.values()))
     if found.keypoints is None:
         check_long_rows(labels.values(), found.file)
-    painted = not found.keypoints and has_polygons(labels.values())
     names = tuple(name for name in named if name)
+    painted, notes = (), []
+    if not found.keypoints and has_polygons(labels.values()):
+        painted, notes = _painted(names)
     boxed = tuple(name for name in names if is_boxed(name)) if painted else names
-    masks = {"seg": painted_classes((BACKGROUND, *names))} if painted else {}
+    masks = {"seg": painted_classes(painted)} if painted else {}
     splits: dict[str, list[Entry]] = {
         split: [Entry.of(read_yolo, image, image.relative_to(base).as_posix(), labels.get(image), named, found.keypoints or 0,
                          painted) for image, base in pairs] for split, pairs in images.items()}
-    return SourceSet(splits, Vocabulary(labelled=boxed, masks=masks), remarks)
+    return SourceSet(splits, Vocabulary(labelled=boxed, masks=masks), remarks, notes)
+
+
+def _painted(names: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """The classes of the seg masks that polygons make, by id, each name once; none, and a note, where there are too many."""
+    classes = tuple(dict.fromkeys((BACKGROUND, *names)))
+    if len(classes) <= IGNORE:
+        return classes, []
+    return (), [f"polygons are read as boxes alone: there are {len(classes) - 1} classes, and a PNG mask holds {IGNORE - 1} and the "
+                "background; for masks, take classes out of the set"]
 
 
 def _from_yaml(src: Path, path: Path) -> _Described:
@@ -148,12 +160,12 @@ def _keypoints(content: Mapping[Any, Any], path: Path) -> int | None:
 
 
 def _names(value: Any, path: Path) -> tuple[str, ...]:
-    """Class names by id: a list, or a mapping {0: name, ...}; "" for ids that it leaves out."""
+    """Class names by id: a list, or a mapping {0: name, ...}; "" for ids that it leaves out or that are null."""
     if isinstance(value, Mapping) and value and all(type(key) is int and 0 <= key < MOST_CLASSES for key in value):
         value = [value.get(k, "") for k in range(max(value) + 1)]
     if not isinstance(value, list) or not value:
         raise UserError(f"{path}: names={shown(value)}; expected a list of class names, or a mapping from 0 on")
-    return tuple(str(name) for name in value)
+    return tuple("" if name is None else str(name) for name in value)
 
 
 def _root(folder: Path, given: Any) -> Path:

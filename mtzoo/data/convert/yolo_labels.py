@@ -1,6 +1,7 @@
 """Where the label files of a YOLO set are, and whether their long rows are polygons or poses."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mtzoo.data.convert.layout import numbers, read_lines
@@ -83,7 +84,18 @@ def background_remarks(images: Iterable[Path], labels: Mapping[Path, Path]) -> l
 
 def has_polygons(files: Iterable[Path]) -> bool:
     """Whether any row is longer than a box's."""
-    return any(len(line.split()) > BOX_COLUMNS for path in files for _, line in read_lines(path))
+    return any(True for _ in _long_rows(files))
+
+
+def _long_rows(files: Iterable[Path]) -> Iterator[tuple[str, list[float]]]:
+    """(file and row, the numbers after the class) of rows that are longer than a box's. A fault ends its file: it is told with the
+    image, which is left out."""
+    for path in files:
+        with suppress(UserError):
+            for where, line in read_lines(path):
+                row = line.split()
+                if len(row) > BOX_COLUMNS:
+                    yield where, numbers(row[1:], where)
 
 
 def check_long_rows(files: Iterable[Path], described_by: str) -> None:
@@ -93,15 +105,11 @@ def check_long_rows(files: Iterable[Path], described_by: str) -> None:
     """
     first = ""
     rows = poses = columns = 0
-    for path in files:
-        for where, line in read_lines(path):
-            row = line.split()
-            if len(row) <= BOX_COLUMNS:
-                continue
-            if columns not in (0, len(row)):
-                return
-            first, columns, rows = first or where, len(row), rows + 1
-            poses += may_be_pose(numbers(row[1:], where))
+    for where, values in _long_rows(files):
+        if columns not in (0, len(values) + 1):
+            return
+        first, columns, rows = first or where, len(values) + 1, rows + 1
+        poses += may_be_pose(values)
     if rows and poses >= POSE_SHARE * rows:
         raise UserError(f"{first}: rows of {columns} columns could be polygons, or boxes with keypoints; write kpt_shape: [number of "
                         f"keypoints, 2 or 3] into {described_by} for keypoints, kpt_shape: null for polygons")

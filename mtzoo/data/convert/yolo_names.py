@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from mtzoo.data.convert.layout import read_lines, read_text
+from mtzoo.data.convert.layout import read_names, read_text
 from mtzoo.data.convert.listing import Listing, nearest_above, within
 from mtzoo.errors import UserError
 from mtzoo.plain_yaml import YAML_SUFFIXES, parse_yaml
@@ -26,9 +26,9 @@ def yolo_yamls(src: Path, labels: Path | None = None) -> list[Path]:
 
 
 def list_names(path: Path) -> tuple[str, ...]:
-    """Class names by id: one a line. Raises UserError for a file of none."""
-    names = tuple(line for _, line in read_lines(path))
-    if not names:
+    """Class names by id, "" for one that has none. Raises UserError for a file of none."""
+    names = tuple(read_names(path))
+    if not any(names):
         raise UserError(f"{path}: no class name in it; write one a line")
     return names
 

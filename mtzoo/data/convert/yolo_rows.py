@@ -17,20 +17,21 @@ from mtzoo.structures import IGNORE
 ID_DIGITS = 9  # of a class; Python refuses to read thousands of them
 
 
-def read_yolo(image: Path, name: str, labels: Path | None, names: tuple[str, ...], keypoints: int, painted: bool) -> LabelledImage:
-    """keypoints: numbers after the box in each longer row, 0: those are polygons; painted: polygons make a seg mask, too, of ids that
-    are one more than the file's: 0 is the background.
+def read_yolo(image: Path, name: str, labels: Path | None, names: tuple[str, ...], keypoints: int,
+              painted: tuple[str, ...]) -> LabelledImage:
+    """keypoints: numbers after the box in each longer row, 0: those are polygons; painted: the classes, by id, of
+    the seg mask that polygons make, too; none: they make boxes alone.
 
     Raises UserError for a row of another length, another class, or of pixels.
     """
     found = LabelledImage(image, name, upright_hw(image), boxes=[])
     rows = [_row(line.split(), names, keypoints, where) for where, line in (read_lines(labels) if labels else ())]
     for row in rows:
-        _add_box(found, row, painted)
+        _add_box(found, row, bool(painted))
     if painted:
         if all(not is_boxed(own) for own in names):
             found.boxes = None
-        _paint(found, rows, names)
+        _paint(found, rows, painted)
     return found
 
 
@@ -70,11 +71,10 @@ def _add_box(found: LabelledImage, row: _Row, painted: bool) -> None:
         found.add_box(row.name, bounding_box(_scaled(row.corners, found.hw)), row.where)
 
 
-def _paint(found: LabelledImage, rows: list[_Row], names: tuple[str, ...]) -> None:
+def _paint(found: LabelledImage, rows: list[_Row], classes: tuple[str, ...]) -> None:
     """The seg mask of an image that has polygons: small ones over large ones, and where a box says no outline, ignore. An image without
     a polygon is not labelled."""
-    ids = {name: number for number, name in enumerate(filter(None, names), start=1)}
-    polygons = [(_scaled(row.corners, found.hw), ids[row.name]) for row in rows if row.is_polygon]
+    polygons = [(_scaled(row.corners, found.hw), classes.index(row.name)) for row in rows if row.is_polygon]
     if not polygons:
         return
     mask = np.zeros(found.hw, np.uint8)

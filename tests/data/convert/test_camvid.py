@@ -60,6 +60,16 @@ def test_colors_and_values_of_nobody_are_named(tmp_path):
         converted("camvid", tmp_path / "src11", tmp_path / "out")
 
 
+def test_images_of_one_name_in_two_folders_are_both_taken(tmp_path):
+    for split in ("train", "val"):
+        for drive, value in (("monday", 3), ("tuesday", 0)):
+            write_image(tmp_path / "src" / split / drive / "1.png")
+            write_mask(tmp_path / "src" / f"{split}annot" / drive / "1.png", np.full(HW, value, np.uint8))
+    result = converted("camvid", tmp_path / "src", tmp_path / "out", Options(classes="own"))
+    assert result.summary.images == {"train": 2, "val": 2}
+    assert [result.mask("seg", f"{drive}/1")[5, 5] for drive in ("monday", "tuesday")] == [3, 0]
+
+
 def test_real_masks_keep_their_pixels(tmp_path, shared_data):
     """The published index masks: what was labelled stays so, void becomes ignore."""
     src = tmp_path / "src"

@@ -204,3 +204,12 @@ def test_an_absolute_name_that_is_not_there_or_not_alone_is_left_out_and_told(tm
                                       ("", "listed image that is not there", "dropped"): 1,
                                       ("", "several names of one image", "dropped"): 2}
     assert f"{src}/labels.json: '/gone/c.jpg': no such image in {src}/photos" in result.summary.lines
+
+
+def test_a_file_whose_images_cannot_be_read_says_why(tmp_path):
+    write_annotations(tmp_path / "src", width=64.5)
+    with pytest.raises(UserError, match=r"images\[0\]: 'a.jpg' needs 'width' and 'height' in pixels, not 64.5 and 48.*; no image"):
+        converted("coco", tmp_path / "src", tmp_path / "out")
+    write_json(tmp_path / "empty" / "labels.json", {"images": [], "annotations": [], "categories": []})
+    with pytest.raises(UserError, match=r"labels.json: no image in it"):
+        converted("coco", tmp_path / "empty", tmp_path / "out")

@@ -82,6 +82,43 @@ def test_a_path_that_leaves_the_root_is_refused(tmp_path):
         converted("labelme", write_one(tmp_path / "src", CAR, named="..\\..\\a.jpg"), tmp_path / "out")
 
 
+def write_beside(root: Path, *places: str) -> Path:
+    """An image with a JSON beside it at each place."""
+    for place in places:
+        image = write_image(root / f"{place}.jpg")
+        write_json(image.with_suffix(".json"), {"shapes": [CAR], "imagePath": image.name})
+    return root
+
+
+def test_splits_are_called_as_in_other_formats_and_a_test_part_is_not_trained_on(tmp_path):
+    src = write_beside(tmp_path / "src", "train/a", "train/b", "valid/a", "test/a")
+    result = converted("labelme", src, tmp_path / "out")
+    assert [image["file_name"] for image in result.coco()["images"]] == ["a.jpg", "b.jpg"]
+    assert [image["file_name"] for image in result.coco("val")["images"]] == ["a.jpg"]
+    assert result.summary.whys("dropped") == {"in the test part, which is not read": 1}
+
+
+def test_other_json_files_are_told_and_hidden_ones_are_not_read(tmp_path):
+    src = write_beside(tmp_path / "src", "a", "b")
+    write_json(src / "classes.json", ["car"])
+    write_json(src / ".ipynb_checkpoints" / "a-checkpoint.json", {"shapes": [], "imagePath": "a.jpg"})
+    summary = converted("labelme", src, tmp_path / "out").summary
+    assert (summary.images, summary.whys("dropped")) == ({"train": 1, "val": 1}, {"JSON that is none of LabelMe's": 1})
+    for path in src.glob("?.json"):
+        path.unlink()
+    with pytest.raises(UserError, match="no JSON of LabelMe in it; --data must contain"):
+        converted("labelme", src, tmp_path / "none")
+
+
+def test_an_image_has_one_json_or_is_not_labelled(tmp_path):
+    src = write_beside(tmp_path / "src", "a", "b")
+    write_image(src / "c.jpg")
+    assert converted("labelme", src, tmp_path / "out").summary.whys("dropped") == {"image without a JSON": 1}
+    write_json(src / "copy" / "a.json", {"shapes": [], "imagePath": "../a.jpg"})
+    with pytest.raises(UserError, match=r"copy/a.json: its image a.jpg is that of .*src/a.json, too; keep one of them"):
+        converted("labelme", src, tmp_path / "twice")
+
+
 def test_a_shape_without_extent_makes_its_class_unknown_in_the_image(tmp_path):
     point = {"label": "truck", "points": [[30, 30]], "shape_type": "point"}
     result = converted("labelme", write_one(tmp_path / "src", CAR, point), tmp_path / "out")

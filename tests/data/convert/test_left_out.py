@@ -4,12 +4,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mtzoo.data.convert import Options
 from mtzoo.data.convert.left_out import ENOUGH, LeftOut
 from mtzoo.errors import UserError
-from tests.data.convert.helpers import Converted, converted, write_image, write_json, write_text
+from tests.data.convert.helpers import Converted, converted, write_image, write_json, write_mask, write_text
+from tests.data.convert.layouts import KITTI_ROWS, PASCAL_TEXT
 
 SOME = Options(classes="own", max_bad_images=0.5)
 
@@ -68,6 +70,48 @@ def test_a_label_file_with_a_fault_leaves_its_image_out(tmp_path):
     result = converted("yolo", tmp_path / "src", tmp_path / "out", SOME)
     assert names(result) == {"a.jpg", "b.jpg", "d.jpg"}
     assert "c.txt:2: class '7'" in result.summary.firsts["dropped"]
+
+
+def write_kitti(root: Path) -> None:
+    for name in "abcd":
+        write_image(root / "images" / f"{name}.jpg")
+        write_text(root / "labels" / f"{name}.txt", *KITTI_ROWS)
+
+
+def write_pascal(root: Path) -> None:
+    for name in "abcd":
+        write_image(root / "images" / f"{name}.jpg")
+        write_text(root / "labels" / f"{name}.txt", PASCAL_TEXT)
+
+
+POLYGONS = b"0 0.1 0.1 0.9 0.1 0.9 0.9\n0 0.1 0.1 0.9 0.1 0.9 0.9 0.1 0.9\n"
+
+
+@pytest.mark.parametrize(("form", "write", "content", "told"), [
+    ("yolo", write_yolo, b"0 0.5 0.5 0.2 0.2 \xff", "no UTF-8 text"),
+    ("yolo", write_yolo, POLYGONS + b"0 0.1 x 0.9 0.1 0.9 0.9", "a.txt:3: 'x' is not a number"),
+    ("kitti", write_kitti, b"Caf\xe9 0 0 0", "no UTF-8 text"),
+    ("kitti", write_kitti, KITTI_ROWS[0].replace("-1.57", "left").encode(), "a.txt:1: 'left' is not a number"),
+    ("kitti", write_kitti, b"Car 0 0 0 10 8 40 28", "a.txt:1: 8 columns"),
+    ("pascal", write_pascal, PASCAL_TEXT.encode() + b"# caf\xe9", "no UTF-8 text"),
+])
+def test_a_label_file_that_says_what_the_set_is_leaves_its_image_out_too(form, write, content, told, tmp_path):
+    write(tmp_path / "src")
+    (tmp_path / "src" / "labels" / "a.txt").write_bytes(content)  # the first: it is looked at before any image is read
+    result = converted(form, tmp_path / "src", tmp_path / "out", SOME)
+    assert names(result) == {"b.jpg", "c.jpg", "d.jpg"}
+    assert told in result.summary.firsts["dropped"]
+
+
+def test_a_mask_of_another_size_leaves_its_image_out(tmp_path):
+    for name in "abcd":
+        for split in ("train", "val"):
+            write_image(tmp_path / "src" / split / f"{name}.png")
+            write_mask(tmp_path / "src" / f"{split}annot" / f"{name}.png", np.full((48, 64), 3, np.uint8))
+    write_mask(tmp_path / "src" / "trainannot" / "a.png", np.full((24, 32), 3, np.uint8))
+    summary = converted("camvid", tmp_path / "src", tmp_path / "out", SOME).summary
+    assert summary.images == {"train": 3, "val": 4}
+    assert summary.firsts["dropped"].endswith("train/a.png: the image is 64x48, its seg mask 32x24; restore one")
 
 
 def test_too_many_end_the_conversion_early_with_the_first_few():

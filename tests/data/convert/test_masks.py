@@ -98,3 +98,19 @@ def test_names_of_label_files_are_not_those_of_masks_unless_the_user_says_so(tmp
     write_text(tmp_path / "src" / "masks" / "classes.txt", "sky", "road")  # nearer to the masks
     result = converted("masks", tmp_path / "src", tmp_path / "own", Options(classes="own")).summary
     assert (result.mask_classes, result.notes) == ({"seg": ["sky", "road"]}, [])
+
+
+@pytest.mark.parametrize(("file", "lines"), [
+    ("classes.txt", ("sky", "", "road")), ("set.yaml", ("names: [sky, null, road]",)),
+    ("label_colors.txt", ("64 128 64\tsky", "", "0 0 192\troad")),
+    ("label_colors.txt", ("sky 64 128 64", "", "road 0, 0, 192"))])
+def test_a_list_names_values_by_its_lines(file, lines, tmp_path):
+    write_numbered(tmp_path / "src", 2, 2)
+    write_text(tmp_path / "src" / file, *lines)
+    with pytest.raises(UserError, match="mask values 1 have no name"):
+        converted("masks", tmp_path / "src", tmp_path / "out")
+    for path in (tmp_path / "src" / "masks").iterdir():
+        write_mask(path, 2 * (np.indices(HW)[0] > 9).astype(np.uint8))
+    own = converted("masks", tmp_path / "src", tmp_path / "own", Options(classes="own"))
+    assert own.summary.mask_classes == {"seg": ["sky", "road"]}
+    assert own.mask("seg", "0")[[0, 40], 0].tolist() == [0, 1]

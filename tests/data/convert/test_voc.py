@@ -1,6 +1,6 @@
 import pytest
 
-from mtzoo.data.convert import Options
+from mtzoo.data.convert import Options, recognise
 from mtzoo.errors import UserError
 from tests.data.convert.helpers import converted, write_image, write_text
 from tests.data.convert.layouts import VOC_XML, write_voc
@@ -80,3 +80,29 @@ def test_names_are_kept_by_themselves_where_none_is_a_task_s(name, classes, tmp_
         path.write_text(path.read_text().replace("<name>car<", f"<name>{name}<"))
     summary = converted("voc", tmp_path / "src", tmp_path / "out", Options(classes="auto")).summary
     assert (summary.classes, summary.categories) == (classes, ["vehicle" if name == "car" else name, "speedlimit"])
+
+
+def test_lists_may_name_images_with_spaces_and_more_than_once(tmp_path):
+    for name in ("my car", "car 1", "car"):
+        write_image(tmp_path / "src" / "JPEGImages" / f"{name}.jpg")
+        write_text(tmp_path / "src" / "Annotations" / f"{name}.xml", VOC_XML.format(name=name))
+    write_text(tmp_path / "src" / "ImageSets" / "Main" / "train.txt", "my car", "car  -1", "my car")  # -1: of one class's list
+    write_text(tmp_path / "src" / "ImageSets" / "Main" / "val.txt", "car 1")
+    result = converted("voc", tmp_path / "src", tmp_path / "out")
+    assert [image["file_name"] for split in ("train", "val") for image in result.coco(split)["images"]] == [
+        "car.jpg", "my car.jpg", "car 1.jpg"]
+    write_text(tmp_path / "src" / "ImageSets" / "Main" / "val.txt", "your car")
+    with pytest.raises(UserError, match=r"val.txt:1: 'your car' has no image with labels"):
+        converted("voc", tmp_path / "src", tmp_path / "out2")
+
+
+def test_xml_files_beside_the_images(tmp_path):
+    for place in ("train/a", "train/b", "valid/a", "test/a"):
+        write_image(tmp_path / "src" / f"{place}.jpg")
+        write_text(tmp_path / "src" / f"{place}.xml", VOC_XML.format(name="a").replace("<annotation>", '<annotation verified="yes">'))
+    write_image(tmp_path / "src" / "train" / "nobody_looked.jpg")
+    assert [sighting.format for sighting in recognise(tmp_path / "src")] == ["voc"]
+    result = converted("voc", tmp_path / "src", tmp_path / "out")
+    assert result.boxes("val") == [("a.jpg", "vehicle", [10, 20, 20, 10], 0), ("a.jpg", "speedlimit", [39, 0, 25, 10], 1)]
+    assert result.summary.images == {"train": 2, "val": 1}
+    assert result.summary.whys("dropped") == {"in the test part, which is not read": 1, "image without an XML": 1}

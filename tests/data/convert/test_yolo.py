@@ -220,6 +220,32 @@ def test_polygons_of_a_surface_paint_a_mask_and_the_rest_is_unknown(tmp_path):
     assert own.mask("seg", "a")[[10, 40], 5].tolist() == [0, 1]
 
 
+@pytest.mark.parametrize(("names", "row", "classes"), [
+    ("[road, car, road]", "2", ["background", "road", "car"]), ("[background, road]", "1", ["background", "road"])])
+def test_ids_of_masks_are_those_of_their_classes_where_a_name_is_there_twice(names, row, classes, tmp_path):
+    src = write_set(tmp_path / "src", [f"{row} 0 0.5 1 0.5 1 1 0 1", f"{row} 0 0 0.5 0 0.5 0.2"])
+    write_text(src / "data.yaml", "train: train/images", f"names: {names}")
+    own = converted("yolo", src, tmp_path / "own", Options(classes="own"))
+    assert own.summary.mask_classes == {"seg": classes}
+    assert own.mask("seg", "0")[[20, 40], 5].tolist() == [0, classes.index("road")]
+    tasks = converted("yolo", src, tmp_path / "tasks")
+    assert tasks.mask("seg", "0")[40, 5] == tasks.summary.mask_classes["seg"].index("road")
+
+
+def test_polygons_of_more_classes_than_a_mask_holds_are_boxes_alone(tmp_path):
+    src = write_set(tmp_path / "src", ["299 0.25 0.25 0.5 0.25 0.5 0.5", "0 0.5 0.5 1 0.5 1 1 0.5 1"])
+    names = [f"c{number}" for number in range(300)]
+    write_text(src / "data.yaml", "train: train/images", f"names: [{', '.join(names)}]")
+    result = converted("yolo", src, tmp_path / "out", Options(classes="own"))
+    assert result.summary.objects == {"c299": 4, "c0": 4}
+    assert not (tmp_path / "out" / "train" / "seg").exists()
+    assert result.summary.notes == ["polygons are read as boxes alone: there are 300 classes, and a PNG mask holds 254 and the "
+                                    "background; for masks, take classes out of the set"]
+    write_set(tmp_path / "src", ["253 0.25 0.25 0.5 0.25 0.5 0.5", "0 0.5 0.5 1 0.5 1 1 0.5 1"])
+    write_text(src / "data.yaml", "train: train/images", f"names: [{', '.join(names[:254])}]")
+    assert converted("yolo", src, tmp_path / "254", Options(classes="own")).mask("seg", "0")[14, 28] == 254
+
+
 def test_masks_below_the_folder_of_the_images_are_no_background(tmp_path):
     for name in "abc":
         write_image(tmp_path / "src" / "images" / f"{name}.jpg")

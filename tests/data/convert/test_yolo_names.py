@@ -58,3 +58,16 @@ def test_lists_of_classes_that_differ_are_a_choice_for_the_user(tmp_path):
         converted("yolo", tmp_path / "src", tmp_path / "out")
     write_text(tmp_path / "src" / "labels" / "b" / "classes.txt", "car")
     assert converted("yolo", tmp_path / "src", tmp_path / "out").summary.objects == {"vehicle": 2}
+
+
+@pytest.mark.parametrize(("file", "lines"), [
+    ("classes.txt", ("person", "", "car", "")), ("data.yaml", ("train: images", "names: [person, null, car]"))])
+def test_an_id_may_have_no_name(file, lines, tmp_path):
+    for name in "ab":
+        write_image(tmp_path / "src" / "images" / f"{name}.jpg")
+        write_text(tmp_path / "src" / "labels" / f"{name}.txt", "2 0.5 0.5 0.25 0.5")
+    write_text(tmp_path / "src" / file, *lines)
+    assert converted("yolo", tmp_path / "src", tmp_path / "out").boxes() == [("a.jpg", "vehicle", [24, 12, 16, 24], 0)]
+    write_text(tmp_path / "src" / "labels" / "a.txt", "1 0.5 0.5 0.25 0.5")
+    with pytest.raises(UserError, match=r"a.txt:1: class '1'; the set has classes 0..2"):
+        converted("yolo", tmp_path / "src", tmp_path / "out2")
