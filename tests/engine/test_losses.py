@@ -76,6 +76,16 @@ def test_uncertainty_learns_a_balance_for_each_labelled_task(tmp_path):
     assert float(balances["det"].grad) == 0.0
 
 
+def test_uncertainty_leaves_the_balance_of_a_task_of_weight_zero_alone(tmp_path):
+    """exp(-s) * 0 + s would fall without end, and the loss be NaN once exp(-s) is infinite."""
+    values = config_values(tmp_path, loss_balance="uncertainty")
+    values["tasks"]["det"]["loss"]["weight"] = 0.0
+    _, _, _, criterion = run(config_from_dict(values), batch_of(boxes=True, masks=True))
+    balances = criterion.balance.log_variances
+    assert float(balances["det"].grad) == 0.0
+    assert float(balances["seg"].grad) != 0.0
+
+
 def test_losses_are_float32_under_bf16(tmp_path):
     torch.manual_seed(0)
     criterion = MultiTaskLoss(tiny_config(tmp_path))
