@@ -5,6 +5,7 @@ from torch import nn
 
 from mtzoo.config import config_from_dict
 from mtzoo.engine.losses import MultiTaskLoss, compute_loss
+from mtzoo.errors import UserError
 from mtzoo.structures import IGNORE, Batch, Boxes
 from tests.tiny import HW, config_values, tiny_config
 
@@ -92,3 +93,16 @@ def test_losses_are_float32_under_bf16(tmp_path):
     total, terms = compute_loss(Heads().bfloat16(), criterion, batch_of(masks=True), torch.zeros(1, 3, *HW), bf16=True)
     assert total.dtype == torch.float32
     assert all(value.dtype == torch.float32 for value in terms.values())
+
+
+@pytest.mark.parametrize(("task", "params", "message"), [
+    ("det", {"iou_weight": "x"}, "tasks.det.loss.iou_weight='x': expected float"),
+    ("det", {"top_k": 2.5}, "tasks.det.loss.top_k=2.5: expected int"),
+    ("seg", {"class_weights": ["a", 1, 1]}, r"tasks.seg.loss.class_weights\[0\]='a': expected float"),
+    ("seg", {"ce_weight": -1}, "tasks.seg.loss: ce_weight=-1: expected a number of 0 or more"),
+])
+def test_a_parameter_that_cannot_be_is_told_before_a_training(tmp_path, task, params, message):
+    values = config_values(tmp_path)
+    values["tasks"][task]["loss"] |= params
+    with pytest.raises(UserError, match=message):
+        MultiTaskLoss(config_from_dict(values))
