@@ -11,8 +11,8 @@ PACKAGE = ROOT / "mtzoo"
 EVERYBODY = {"errors", "console", "files", "graph_spec", "locks", "locate", "machine", "plain_data", "plain_yaml", "strict_json",
              "structures", "registry", "settings", "signals", "task_kind", "ops", "progress"}
 LEAVES = {
-    **dict.fromkeys(("console", "graph_spec", "locate", "machine", "plain_data", "plain_yaml", "registry", "settings", "task_kind"),
-                    {"errors"}),
+    **dict.fromkeys(("console", "graph_spec", "locate", "machine", "plain_data", "plain_yaml", "settings", "task_kind"), {"errors"}),
+    "registry": {"errors", "plain_data"},
     "progress": {"errors", "console"}, "locks": {"errors", "console"}, "files": {"errors", "locks"}, "errors": set(), "signals": set(),
     "strict_json": {"files"}, "structures": set(),
     "ops": {"errors", "structures"},

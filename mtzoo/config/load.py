@@ -108,7 +108,7 @@ def config_hash(config: ExperimentConfig) -> str:
 def _task(name: str, task: object, values: Mapping[str, Any]) -> TaskConfig:
     where = f"tasks.{name}"
     if not isinstance(task, Mapping):
-        raise UserError(f"{where}: expected a dict, got {task!r}")
+        raise UserError(f"{where}: expected a dict, got {shown(task)}")
     for key in task:
         if key not in TASK_KEYS:
             raise UserError(f"{where}.{key}: unknown key{did_you_mean(key, TASK_KEYS)}")
@@ -189,11 +189,11 @@ def _look_up(item: object, table: Mapping[str, Any], place: str) -> dict[str, An
         return dict(item)
     if isinstance(item, str) and item in table:
         return {"name": item, **table[item]}
-    raise UserError(f"{place}={item!r}: no such name{did_you_mean(str(item), table)}")
+    raise UserError(f"{place}={shown(item)}: no such name{did_you_mean(str(item), table)}")
 
 
 def _loss(spec: object, where: str) -> LossSpec:
     if not isinstance(spec, Mapping) or "type" not in spec:
-        raise UserError(f"{where}: expected a dict with a 'type', got {spec!r}")
+        raise UserError(f"{where}: expected a dict with a 'type', got {shown(spec)}")
     params = {k: v for k, v in spec.items() if k not in ("type", "weight")}
     return build(LossSpec, {k: v for k, v in spec.items() if k in ("type", "weight")} | {"params": params}, where)

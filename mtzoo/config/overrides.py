@@ -1,12 +1,14 @@
 """What is overridden in a config: `--cfg-options` and `--tasks`, and which of it changes nothing."""
 
 import fnmatch
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from mtzoo.config.plain import plain
 from mtzoo.errors import UserError, cut, did_you_mean, shown
 from mtzoo.models.channel_plan import node_channels
+from mtzoo.quantization.qconfig import node_of
 from mtzoo.task_kind import KINDS
 
 TABLES = {"nodes": ("nodes",), "sources": ("train", "val")}
@@ -17,6 +19,9 @@ TOP_KEYS = (*TABLES, "data_root", "tasks", "train_geometry", "deploy_geometry", 
             "pipeline_test", "augmentation", "merge", "distillation", "sparsity", "channels")
 IMAGES = ("type", "images", "num", "seed")
 """Keys of a source that say which images it has."""
+NAME_OTHERS = ("solver", "distillation", "quantization", "sparsity", "fusion_bn_patterns")
+"""Top keys that name tasks, nodes and layers."""
+LAYER_PATTERNS = ("fusion_bn_patterns", "not_quant_pattern", "int16_pattern", "not_sparse_pattern")
 CARRIED = ", though its checkpoint carries it to verbs that do"
 _ABSENT = object()
 Config = TypeVar("Config")
@@ -145,8 +150,8 @@ def _listed(value: object) -> Sequence[Any]:
 
 
 def select_tasks(values: Mapping[str, Any], tasks: Sequence[str] | None) -> dict[str, Any]:
-    """The config with only `tasks`: what is to be distilled of others goes, so do multipliers of their nodes, and without detection
-    what only boxes need of the export's inputs."""
+    """The config with only `tasks`: what is to be distilled of others goes, so do multipliers and layer patterns of their nodes, and
+    without detection what only boxes need of the export's inputs."""
     known = values.get("tasks", {})
     if not tasks or not isinstance(known, Mapping):  # refused further on
         return dict(values)
@@ -154,17 +159,14 @@ def select_tasks(values: Mapping[str, Any], tasks: Sequence[str] | None) -> dict
         if task not in known:
             raise UserError(f"--tasks {cut(task)}: the config has no such task{did_you_mean(task, known)}")
     kept = {name: task for name, task in known.items() if name in tasks}
-    selected = {**values, "tasks": kept}
-    distillation = values.get("distillation")
-    if isinstance(distillation, Mapping) and isinstance(distillation.get("outputs"), Mapping):
-        outputs = {name: weight for name, weight in distillation["outputs"].items()
-                   if name.partition(".")[0] not in known.keys() - kept}
-        selected["distillation"] = {**distillation, "outputs": outputs}
+    changes = _without_others(known, kept)
+    selected = {key: _changed({key: value}, changes)[key] if key in NAME_OTHERS else value for key, value in values.items()}
+    selected["tasks"] = {name: {**task, "quantization": _changed(task["quantization"], changes)}
+                         if isinstance(task, Mapping) and task.get("quantization") else task for name, task in kept.items()}
+    if _learns_nothing(selected.get("distillation")) and not _learns_nothing(values["distillation"]):
+        selected["distillation"] = None
     if isinstance(values.get("channels"), Mapping):
         selected["channels"] = node_channels(values["channels"], _node_names(kept))
-    if "solver" in values:
-        solver = _without_multipliers(values["solver"], _node_names(known) - _node_names(kept), _node_names(kept))
-        selected["solver"] = _without_metrics(solver, known.keys() - kept)
     if isinstance(values.get("augmentation"), Mapping):
         selected["augmentation"] = _without_pasted(values["augmentation"], known.keys() - kept)
     shape = values.get("int_inference_export_input_shape")
@@ -180,17 +182,44 @@ def _node_names(tasks: Mapping[str, Any]) -> set[str]:
     return {str(node.get("name")) if isinstance(node, Mapping) else str(node) for node in nodes}
 
 
-def _without_multipliers(values: Any, gone: Collection[str], kept: Collection[str]) -> Any:
-    """The data of `solver` without the multipliers that only match nodes that are gone."""
+def _without_others(known: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Callable[[Any], Any]]:
+    """Key -> what its value becomes without what only names tasks, nodes or layers of `known` that are not in `kept`."""
+    gone, nodes = known.keys() - kept, _node_names(kept)
+    gone_nodes = _node_names(known) - nodes
+
+    def of_task(name: str) -> bool:
+        return re.split("[./]", name)[0] not in gone
+
+    def of_node(pattern: str) -> bool:
+        return bool(fnmatch.filter(nodes, pattern)) or not fnmatch.filter(gone_nodes, pattern)
+
+    def of_layer(pattern: str) -> bool:
+        return of_node(node_of(pattern))
+
+    def patterns(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {step: patterns(own) for step, own in value.items()}
+        return [own for own in value if not isinstance(own, str) or of_layer(own)] if isinstance(value, list | tuple) else value
+
+    def factors(keep: Callable[[str], bool]) -> Callable[[Any], Any]:
+        return lambda value: {key: own for key, own in value.items() if keep(key)} if isinstance(value, Mapping) else value
+
+    return {"multipliers": factors(of_node), "metric": factors(of_task), "outputs": factors(of_task),
+            "features": factors(lambda name: of_node(name.partition(".")[0])), **dict.fromkeys(LAYER_PATTERNS, patterns)}
+
+
+def _changed(values: Any, changes: Mapping[str, Callable[[Any], Any]]) -> Any:
+    """A copy of plain data; the values of the keys in `changes`, wherever they stand, are what these make of them."""
     if isinstance(values, list | tuple):
-        return [_without_multipliers(value, gone, kept) for value in values]
+        return [_changed(value, changes) for value in values]
     if not isinstance(values, Mapping):
         return values
-    cleaned = {key: _without_multipliers(value, gone, kept) for key, value in values.items()}
-    if isinstance(multipliers := cleaned.get("multipliers"), Mapping):
-        cleaned["multipliers"] = {name: value for name, value in multipliers.items()
-                                  if fnmatch.filter(kept, name) or not fnmatch.filter(gone, name)}
-    return cleaned
+    return {key: changes[key](value) if key in changes else _changed(value, changes) for key, value in values.items()}
+
+
+def _learns_nothing(distillation: Any) -> bool:
+    """Whether its outputs and features are none."""
+    return isinstance(distillation, Mapping) and distillation.get("outputs") == {} and not distillation.get("features")
 
 
 def _without_pasted(augmentation: Mapping[str, Any], gone: Collection[str]) -> dict[str, Any]:
@@ -200,18 +229,6 @@ def _without_pasted(augmentation: Mapping[str, Any], gone: Collection[str]) -> d
         return dict(augmentation)
     classes = {task: names for task, names in pasted["classes"].items() if task not in gone}
     return {**augmentation, "copy_paste": {**pasted, "classes": classes} if classes else None}
-
-
-def _without_metrics(values: Any, gone: Collection[str]) -> Any:
-    """The data of `solver` whose validations weigh no metric of tasks that are gone."""
-    if isinstance(values, list | tuple):
-        return [_without_metrics(value, gone) for value in values]
-    if not isinstance(values, Mapping):
-        return values
-    cleaned = {key: _without_metrics(value, gone) for key, value in values.items()}
-    if isinstance(metric := cleaned.get("metric"), Mapping):
-        cleaned["metric"] = {name: value for name, value in metric.items() if name.partition("/")[0] not in gone}
-    return cleaned
 
 
 def idle_overrides(values: Mapping[str, Any], options: Mapping[str, Any], tasks: Sequence[str] = (), *,

@@ -88,7 +88,9 @@ def read_quant_post(section: Section) -> dict[str, Any]:
     if batches is None:
         section.tell(("batch_size",), "without batch_nums --calib-images says how many images are seen")
     own: dict[str, Any] = {} if algorithm is None else {"observer": OBSERVERS[algorithm]}
-    if percent is not None and algorithm in (None, "hist"):
+    if algorithm not in (None, "hist"):
+        section.tell(("hist_percent",), f"algo '{algorithm}' does not read it")
+    elif percent is not None:
         own = {"observer": "percentile", "percentile": 100 * section.fraction("hist_percent", None)}
     return {**_quantization(section, own), "calibrated": True, "bias_correction": section.take("bias_correct", bool, False),
             "calibration_images": None if batches is None else batches * size}

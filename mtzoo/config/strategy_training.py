@@ -1,5 +1,6 @@
 """TrainConfig of a strategy file: how a network is trained on."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,8 +34,8 @@ def read_train_config(section: Section) -> dict[str, Any]:
     epochs, iterations = section.take("epochs", float, None), section.count("train_iter", None)
     if epochs is not None and iterations is not None:
         raise section.fault("train_iter", "epochs are given as well; keep one of them")
-    if epochs is not None and epochs <= 0:
-        raise section.fault("epochs", "expected a number above 0")
+    if epochs is not None:
+        _positive(section, "epochs", epochs)
     if section.has("target_metric"):
         raise section.fault("target_metric", "training does not stop at a metric; remove it, --max-drop judges an automatic search")
     section.tell(("eval_iter",), "the validation images are evaluated after every phase")
@@ -62,9 +63,10 @@ def _learning_rate(section: Section) -> tuple[float | None, dict[str, Any] | Non
         found = _pieces(decay)
     else:
         rate = _positive(decay, "learning_rate", decay.take("learning_rate", float, None))
-        least = decay.take("end_lr" if kind == "PolynomialDecay" else "eta_min", float, 0.0001 if kind == "PolynomialDecay" else 0.0)
+        key, default = ("end_lr", 0.0001) if kind == "PolynomialDecay" else ("eta_min", 0.0)
+        least = decay.take(key, float, default)
         if not 0 <= least <= rate:
-            raise decay.fault("end_lr" if kind == "PolynomialDecay" else "eta_min", "must lie between 0 and learning_rate")
+            raise UserError(f"{decay.where(key)}={least}: must lie between 0 and learning_rate={rate}")
         decay.tell(("decay_steps", "T_max", "cycle", "verbose", "last_epoch"), "the curve spans the whole training")
         found = rate, {"type": "cosine" if kind == "CosineAnnealingDecay" else "poly", "min_lr_ratio": least / rate}
         if kind == "PolynomialDecay":
@@ -75,7 +77,7 @@ def _learning_rate(section: Section) -> tuple[float | None, dict[str, Any] | Non
 
 def _pieces(decay: Section) -> tuple[float, dict[str, Any]]:
     boundaries, values = decay.take("boundaries", tuple[int, ...], ()), decay.take("values", tuple[float, ...], ())
-    if not boundaries or len(values) != len(boundaries) + 1 or min(values) <= 0:
+    if not boundaries or len(values) != len(boundaries) + 1 or not all(0 < value < math.inf for value in values):
         raise decay.fault("values", f"expected rates above 0, one more than the {len(boundaries)} boundaries")
     if list(boundaries) != sorted({*boundaries}) or boundaries[0] < 1:
         raise decay.fault("boundaries", "expected rising iterations above 0")
@@ -88,19 +90,28 @@ def _optimizer(section: Section) -> dict[str, Any]:
     if builder is None:
         if older is None:
             return {}
-        options = section.child("optim_args")
-        decay = 0.0 if options is None else _decay(options)
-        return _kind(section, "optimizer", older, decay)
+        options = section.child("optim_args") or Section(section.path, f"{section.name}.optim_args", None, section.notes)
+        found = _kind(section, "optimizer", older, _decay(options)) | _momentum(options, older)
+        options.finish()
+        return found
+    if older is not None:
+        raise section.fault("optimizer", "optimizer_builder is there, too; keep one of them")
     decay, given = _decay(builder), builder.child("optimizer")
     builder.finish()
     if given is None:
         return {"weight_decay": decay}
-    found = _kind(given, "type", given.take("type", str, "SGD"), decay)
-    if given.values.get("type") == "Momentum":
-        found["momentum"] = given.take("momentum", float, 0.9)
-        given.tell(("use_nesterov",), "momentum is always Nesterov's")
+    kind = given.take("type", str, "SGD")
+    found = _kind(given, "type", kind, decay) | _momentum(given, kind)
     given.finish()
     return found
+
+
+def _momentum(section: Section, kind: str) -> dict[str, float]:
+    """Of Momentum, the one optimizer that has any."""
+    if kind != "Momentum":
+        return {}
+    section.tell(("use_nesterov",), "momentum is always Nesterov's")
+    return {"momentum": section.take("momentum", float, 0.9)}
 
 
 def _decay(section: Section) -> float:
@@ -127,6 +138,6 @@ def _kind(section: Section, key: str, kind: str, decay: float) -> dict[str, Any]
 def _positive(section: Section, key: str, value: float | None) -> float:
     if value is None:
         raise UserError(f"{section.where(key)}: is missing; add a number above 0")
-    if not value > 0:
+    if not 0 < value < math.inf:
         raise section.fault(key, "expected a number above 0")
     return value

@@ -11,13 +11,14 @@ from mtzoo.config import ExperimentConfig
 from mtzoo.config.distillation import Distillation
 from mtzoo.data.sources import UnlabelledImages
 from mtzoo.engine.fingerprint import file_hash
-from mtzoo.engine.stages import load_checkpoint_network
+from mtzoo.engine.stages import config_network, load_checkpoint_network
 from mtzoo.engine.taps import tapped
+from mtzoo.engine.training_data import check_readable, training_sizes
 from mtzoo.errors import UserError, did_you_mean
 from mtzoo.locate import find_checkpoint
 from mtzoo.losses.distillation import channel_divergence, detection_distances, feature_distance, pixel_divergence
 from mtzoo.losses.labelled import labelled_rows
-from mtzoo.models import MultiTaskNet, build_network
+from mtzoo.models import MultiTaskNet
 from mtzoo.quantization import fold_bn, is_prepared
 from mtzoo.structures import Batch, RawOutputs, flatten_outputs
 from mtzoo.task_kind import ByKind
@@ -130,7 +131,9 @@ def build_distiller(config: ExperimentConfig, device: torch.device) -> Distiller
     path = find_checkpoint(spec.teacher)
     teacher, teachers_config, _ = load_checkpoint_network(path)
     torch.manual_seed(config.env.seed)  # of the projections: the same in each process
-    student = build_network(config.graphs, config.channels).eval()
+    student = config_network(config).eval()
+    check_readable(teacher, (config.deploy_geometry.input_hw, config.train_geometry.crop_hw, *training_sizes(config)),
+                   f"{path}: a teacher that")
     features = [name for name, weight in spec.features.items() if weight]
     _check_features(student, features, f"{KEY}.features")
     _check_features(teacher, features, f"{path}: {KEY}.features")

@@ -58,7 +58,8 @@ class MultiTaskLoss(nn.Module):
                     terms[f"{task}.{head}.{name}"] = value.detach()
         if isinstance(self.balance, UncertaintyBalance):
             losses = {t: {k: v * self.weights[t] for k, v in named.items()} for t, named in losses.items()}
-        return self.balance(losses, labelled), terms
+        taught = [task for task in labelled if self.weights[task]]  # the variance of a loss times 0 would fall without end
+        return self.balance(losses, taught), terms
 
 
 def build_loss(spec: LossSpec, task: TaskConfig, where: str) -> nn.Module:

@@ -6,7 +6,7 @@ from typing import Any
 
 from mtzoo.compression import quantize
 from mtzoo.config import ExperimentConfig, config_from_dict
-from mtzoo.config.load import override
+from mtzoo.config.overrides import override
 from mtzoo.data.sources import SyntheticScenes
 from mtzoo.engine.calibration import BATCH, Batches, calibration_images
 from mtzoo.engine.checkpoint import Checkpoint

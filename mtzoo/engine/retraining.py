@@ -34,7 +34,7 @@ class Retraining:
         bias_correction: Whether biases are corrected before it. None: as in the config.
 
     Raises:
-        UserError: A value is impossible, or the length is missing.
+        UserError: A value is impossible, or the length is missing or there twice.
     """
 
     iterations: int | None
@@ -49,7 +49,8 @@ class Retraining:
 
     def __post_init__(self) -> None:
         if (self.iterations is None) == (self.epochs is None):
-            raise UserError("the length of the training is missing; give --iters, e.g. 1000")
+            raise UserError("the length of the training is missing; give --iters, e.g. 1000" if self.epochs is None else
+                            f"iterations={self.iterations} and epochs={self.epochs}: two lengths of one training; give one of them")
         for option, value in (("--iters", self.iterations), ("--batch-size", self.batch_size)):
             if value is not None and value < 1:
                 raise UserError(f"{option} {value}: must be at least 1")

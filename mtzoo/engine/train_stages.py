@@ -118,7 +118,8 @@ def run_stage(run: Run, stream: BatchStream, step: int, quantized: bool, phase: 
         return path
 
     with listening(STOP_NOTICE if is_main() else "") as stop:
-        validator = build_validator(run.net, config, phase, stream.per_epoch, progress, run.device, run.eval_limit, stop)
+        validator = build_validator(run.net, config, phase, stream.per_epoch, progress, run.device, run.eval_limit, stop,
+                                    pipeline_test=run.pipeline_test)
         result = train_phase(run.net, run.criterion, phase, stream, progress, checkpoint_interval=config.env.checkpoint_interval,
                              device=run.device, bf16=run.bf16, sync_bn=config.env.sync_bn, learn_statistics=step == FLOAT_STEP,
                              resume=resume, validator=validator, sparse_weights=sparsifier.weights.values() if sparsifier else (),

@@ -1,5 +1,7 @@
 """What a training reads: its samples, and the sizes that it sees them in."""
 
+from collections.abc import Iterable
+
 from mtzoo.config import ExperimentConfig
 from mtzoo.console import PlainConsole
 from mtzoo.data.dataset import MultiTaskDataset
@@ -8,7 +10,7 @@ from mtzoo.engine.evaluate import task_data, train_pipeline
 from mtzoo.engine.stages import config_network
 from mtzoo.errors import UserError, cut
 from mtzoo.graph import result_shapes
-from mtzoo.models import network_stride
+from mtzoo.models import MultiTaskNet, network_stride
 
 Sizes = tuple[tuple[int, int], ...]
 
@@ -23,13 +25,17 @@ def training_sizes(config: ExperimentConfig) -> Sizes:
         return ()
     net = config_network(config)
     sizes = sizes_between(config.train_geometry.crop_hw, scale.scale_range, network_stride(net))
+    check_readable(net, sizes, "augmentation.multi_scale: the network")
+    return sizes
+
+
+def check_readable(net: MultiTaskNet, sizes: Iterable[tuple[int, int]], which: str) -> None:
+    """Raises UserError naming the first size (height, width) of images that a network cannot read. which: network it is."""
     for hw in sizes:
         try:
             result_shapes(net, hw)
         except (RuntimeError, ValueError) as error:
-            raise UserError(f"augmentation.multi_scale: the network cannot read images of {hw[0]}x{hw[1]}: "
-                            f"{' '.join(str(error).split())}") from error
-    return sizes
+            raise UserError(f"{which} cannot read images of {hw[0]}x{hw[1]}: {' '.join(str(error).split())}") from error
 
 
 def training_set(config: ExperimentConfig, sizes: Sizes, console: PlainConsole, *, of_validation: bool) -> MultiTaskDataset:

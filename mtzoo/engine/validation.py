@@ -24,14 +24,15 @@ class Validator:
     """Evaluates during a phase of `total` iterations, every `interval` of them and after the last one.
 
     weights: metric -> weight in the score; evaluate: gives the metrics of the network as it is, None when a signal cut it short; since:
-    the first iteration whose network may be the best (one that is still being made sparse may not). All processes evaluate, the main
-    one records and prints; all know whether it `stops`.
+    the first iteration whose network may be the best (one that is still being made sparse may not); pipeline_test: its few images may
+    lack what a metric needs, and the score is NaN then. All processes evaluate, the main one records and prints; all know whether it
+    `stops`.
     """
 
     def __init__(self, spec: Validation, interval: int, total: int, weights: Mapping[str, float],
-                 evaluate: Callable[[], Metrics | None], progress: Progress, since: int = 0) -> None:
+                 evaluate: Callable[[], Metrics | None], progress: Progress, since: int = 0, pipeline_test: bool = False) -> None:
         self.spec, self.interval, self.total, self.weights, self.since = spec, interval, total, dict(weights), since
-        self.evaluate, self.progress = evaluate, progress
+        self.evaluate, self.progress, self.pipeline_test = evaluate, progress, pipeline_test
         self.curve: list[tuple[int, Metrics]] = []
         self.best: tuple[int, float] | None = None
         self.waited = 0  # validations since the best one
@@ -54,7 +55,8 @@ class Validator:
         return sum(weight * metrics[name] for name, weight in self.weights.items()) / sum(self.weights.values())
 
     def _record(self, iteration: int, metrics: Metrics) -> bool:
-        if name := next((name for name in self.weights if math.isnan(metrics.get(name, math.nan))), None):
+        name = next((name for name in self.weights if math.isnan(metrics.get(name, math.nan))), None)
+        if name is not None and not self.pipeline_test:
             raise UserError(f"validation.metric: '{name}' has no ground truth among the validation images; weigh others")
         score = self.score(metrics)
         self.curve.append((iteration, metrics))
@@ -88,7 +90,7 @@ class Validator:
 
 
 def build_validator(net: nn.Module, config: ExperimentConfig, phase: Phase, per_epoch: int, progress: Progress, device: torch.device,
-                    limit: int | None, stop: Stop) -> Validator | None:
+                    limit: int | None, stop: Stop, *, pipeline_test: bool) -> Validator | None:
     """What evaluates `net` during the phase, None if nothing does.
 
     per_epoch: iterations; limit: images of each validation folder; stop: a signal cuts an evaluation short.
@@ -108,7 +110,7 @@ def build_validator(net: nn.Module, config: ExperimentConfig, phase: Phase, per_
     interval = spec.every_iterations or max(1, round(spec.every_epochs * per_epoch))
     since = math.ceil(config.sparsity.end * progress.total) if config.sparsity else 0
     weights = spec.weights(config.kinds)
-    return Validator(spec, interval, progress.total, weights, evaluate_now, progress, since)
+    return Validator(spec, interval, progress.total, weights, evaluate_now, progress, since, pipeline_test)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mtzoo.losses.checks import check_not_negative
 from mtzoo.losses.labelled import attached_zero, labelled_rows
 from mtzoo.ops.assign import (
     AlignmentPolicy,
@@ -50,6 +51,7 @@ class DetectionLoss(nn.Module):
     def __init__(self, *, num_classes: int, cls_weight: float = 1.0, iou_weight: float = 2.0, gamma: float = 2.0,
                  top_k: int = 10, alpha: float = 0.5, beta: float = 6.0, center_sigma: float = 1.0) -> None:
         super().__init__()
+        check_not_negative({"cls_weight": cls_weight, "iou_weight": iou_weight, "gamma": gamma})
         self.num_classes = num_classes
         self.cls_weight, self.iou_weight, self.gamma = cls_weight, iou_weight, gamma
         self.policy = AlignmentPolicy(top_k=top_k, alpha=alpha, beta=beta, center_sigma=center_sigma)

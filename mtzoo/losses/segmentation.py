@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mtzoo.errors import UserError
+from mtzoo.losses.checks import check_not_negative
 from mtzoo.losses.hard_pixels import choose_hard_pixels
 from mtzoo.losses.labelled import attached_zero, labelled_rows
 from mtzoo.ops.bilinear import FACTORS
@@ -107,8 +108,11 @@ class SegmentationLoss(nn.Module):
                  ohem_ratio: float = 1.0, ohem_thresh: float | None = None, loss_th: float | None = None,
                  min_kept: int | float | None = None, logit_upsample: int | Literal["full"] = 2) -> None:
         super().__init__()
+        check_not_negative({"ce_weight": ce_weight, "lovasz_weight": lovasz_weight, "dice_weight": dice_weight})
         if class_weights is not None and len(class_weights) != num_classes:
             raise UserError(f"class_weights: {len(class_weights)} values for {num_classes} classes; give one per class")
+        if class_weights is not None and not (min(class_weights) >= 0 and max(class_weights) > 0):
+            raise UserError(f"class_weights={list(class_weights)}: expected numbers of 0 or more, one of them above 0")
         if not 0.0 <= label_smoothing <= 1.0:
             raise UserError(f"label_smoothing={label_smoothing}: must be in 0..1")
         if logit_upsample not in (*FACTORS, "full"):
@@ -123,11 +127,12 @@ class SegmentationLoss(nn.Module):
     def forward(self, outputs: Mapping[str, Tensor], batch: Batch, task: str) -> dict[str, Tensor]:
         """outputs: {"logits": (N, K, h, w)}; batch.masks[task]: (N, H, W) uint8 -> {"loss_ce", ...} scalars.
 
-        Samples without labels of the task add nothing; all are 0, with a graph, if none has labels.
+        Samples without labels of the task add nothing; all are 0, with a graph, if none has labels. "loss_ce" is, too, if every term
+        has the weight 0: auxiliary heads or a teacher may be all that teaches.
         """
-        rows = labelled_rows(batch, task)
-        if not rows:
-            return dict.fromkeys(self._names(), attached_zero(outputs))
+        rows, names = labelled_rows(batch, task), self._names()
+        if not rows or not names:
+            return dict.fromkeys(names or ["loss_ce"], attached_zero(outputs))
         logits, masks = outputs["logits"].float(), batch.masks[task]
         if len(rows) < len(logits):
             logits, masks = logits[rows], masks[rows]

@@ -106,6 +106,12 @@ def test_calibration_alone(tmp_path):
     assert (plain.quantization, plain.calibration_images, plain.bias_correction) == ({"observer": "mse"}, None, False)
 
 
+def test_a_percentile_that_no_histogram_is_made_for_is_told(tmp_path):
+    found = read(tmp_path, "QuantPost: {algo: abs_max, hist_percent: 0.999}")
+    assert found.quantization == {"observer": "abs_max"}
+    assert found.notes == (f"{found.path}: QuantPost: hist_percent: changes nothing; algo 'abs_max' does not read it",)
+
+
 def test_what_only_training_reads_is_told_where_nothing_is_trained(tmp_path):
     found = read(tmp_path, "QuantPost: {}\nDistillation: {}\nTrainConfig: {epochs: 2, origin_metric: 0.5}")
     assert not found.trains
@@ -146,6 +152,8 @@ def test_decays(text, rate, schedule, tmp_path):
     ("optimizer_builder: {optimizer: {type: SGD}, weight_decay: 0.1}", {"type": "SGD", "momentum": 0.0, "weight_decay": 0.1}),
     ("optimizer_builder: {optimizer: {type: AdamW}, regularizer: {type: L2Decay, coeff: 0.2}}", {"type": "AdamW", "weight_decay": 0.2}),
     ("optimizer: Adam", {"type": "AdamW", "weight_decay": 0.0}),
+    ("optimizer: Momentum\n  optim_args: {weight_decay: 0.3, momentum: 0.5}", {"type": "SGD", "momentum": 0.5, "weight_decay": 0.3}),
+    ("optimizer: Momentum", {"type": "SGD", "momentum": 0.9, "weight_decay": 0.0}),
     ("optimizer: SGD\n  optim_args: {weight_decay: 0.3}", {"type": "SGD", "momentum": 0.0, "weight_decay": 0.3}),
 ])
 def test_optimizers(text, optimizer, tmp_path):
@@ -163,6 +171,12 @@ def test_optimizers(text, optimizer, tmp_path):
     ("TrainConfig: {learning_rate: 0}", "TrainConfig.learning_rate=0: expected a number above 0"),
     ("TrainConfig: {optimizer_builder: {optimizer: {type: Adam}, weight_decay: 0.1}}", "optimizer.type='Adam': Adam adds weight decay"),
     ("TrainConfig: {optimizer_builder: {optimizer: {type: RMSProp}}}", "optimizer.type='RMSProp': expected one of SGD, Momentum"),
+    ("TrainConfig: {optimizer: SGD, optim_args: {weight_decai: 0.1}}", "TrainConfig.optim_args.weight_decai: unknown key"),
+    ("TrainConfig: {optimizer: SGD, optim_args: {momentum: 0.9}}", "TrainConfig.optim_args.momentum: unknown key"),
+    ("TrainConfig: {optimizer: SGD, optimizer_builder: {weight_decay: 0.1}}", "optimizer='SGD': optimizer_builder is there"),
+    ("TrainConfig: {epochs: .nan}", "TrainConfig.epochs=nan: expected a number above 0"),
+    ("TrainConfig: {learning_rate: .inf}", "TrainConfig.learning_rate=inf: expected a number above 0"),
+    ("TrainConfig: {learning_rate: {type: PolynomialDecay, learning_rate: 0.00005}}", "end_lr=0.0001: .* and learning_rate=5e-05"),
     ("TrainConfig: {origin_metric: 91}", "TrainConfig.origin_metric=91: expected a share in 0..1"),
     ("MultiTeacherDistillation: {}", "MultiTeacherDistillation: there is one teacher"),
     ("TransformerPrune: {pruned_ratio: 0.2}", "TransformerPrune: no network here has attention"),

@@ -162,6 +162,19 @@ def test_a_teacher_that_decides_at_another_stride_teaches(teacher):
     assert float(student.nodes["backbone"].stem.conv.weight.grad.abs().sum()) > 0
 
 
+@pytest.mark.parametrize("geometry", ["deploy_geometry", "train_geometry"])
+def test_a_teacher_that_cannot_read_the_students_images_is_told(teacher, geometry):
+    """The student's stride is 8, the teacher's 32."""
+    values = config_values(teacher.parent, ["seg"], distillation={"teacher": str(teacher)})
+    head = {"name": "seg_head", "type": "FCNHead", "inputs": ["backbone.features.6"], "channels": 16}
+    values["nodes"] = {"backbone": {"type": "Torchvision", "name": "mobilenet_v2", "features": ["features.3", "features.6"]}}
+    values["tasks"]["seg"].update(nodes=["backbone", head], labels={"stride": 8, "upsample": 8})
+    del values["int_inference_export_input_shape"]
+    values[geometry] |= {"resized_hw": [56, 88], "input_hw": [56, 88]} if geometry == "deploy_geometry" else {"crop_hw": [56, 88]}
+    with pytest.raises(UserError, match=r"teacher\.pt: a teacher that cannot read images of 56x88: "):
+        build_distiller(config_from_dict(values), CPU)
+
+
 def test_a_config_without_a_teacher_has_no_distiller(tmp_path):
     assert build_distiller(config_from_dict(config_values(tmp_path)), CPU) is None
 

@@ -5,6 +5,7 @@ from torch import nn
 
 from mtzoo.config import config_from_dict
 from mtzoo.engine.losses import MultiTaskLoss, compute_loss
+from mtzoo.errors import UserError
 from mtzoo.structures import IGNORE, Batch, Boxes
 from tests.tiny import HW, config_values, tiny_config
 
@@ -76,9 +77,32 @@ def test_uncertainty_learns_a_balance_for_each_labelled_task(tmp_path):
     assert float(balances["det"].grad) == 0.0
 
 
+def test_uncertainty_leaves_the_balance_of_a_task_of_weight_zero_alone(tmp_path):
+    """exp(-s) * 0 + s would fall without end, and the loss be NaN once exp(-s) is infinite."""
+    values = config_values(tmp_path, loss_balance="uncertainty")
+    values["tasks"]["det"]["loss"]["weight"] = 0.0
+    _, _, _, criterion = run(config_from_dict(values), batch_of(boxes=True, masks=True))
+    balances = criterion.balance.log_variances
+    assert float(balances["det"].grad) == 0.0
+    assert float(balances["seg"].grad) != 0.0
+
+
 def test_losses_are_float32_under_bf16(tmp_path):
     torch.manual_seed(0)
     criterion = MultiTaskLoss(tiny_config(tmp_path))
     total, terms = compute_loss(Heads().bfloat16(), criterion, batch_of(masks=True), torch.zeros(1, 3, *HW), bf16=True)
     assert total.dtype == torch.float32
     assert all(value.dtype == torch.float32 for value in terms.values())
+
+
+@pytest.mark.parametrize(("task", "params", "message"), [
+    ("det", {"iou_weight": "x"}, "tasks.det.loss.iou_weight='x': expected float"),
+    ("det", {"top_k": 2.5}, "tasks.det.loss.top_k=2.5: expected int"),
+    ("seg", {"class_weights": ["a", 1, 1]}, r"tasks.seg.loss.class_weights\[0\]='a': expected float"),
+    ("seg", {"ce_weight": -1}, "tasks.seg.loss: ce_weight=-1: expected a number of 0 or more"),
+])
+def test_a_parameter_that_cannot_be_is_told_before_a_training(tmp_path, task, params, message):
+    values = config_values(tmp_path)
+    values["tasks"][task]["loss"] |= params
+    with pytest.raises(UserError, match=message):
+        MultiTaskLoss(config_from_dict(values))

@@ -46,6 +46,8 @@ def test_a_plan_for_training_takes_the_place_of_the_phases(config):
         assert phase.schedule == ScheduleSpec("piecewise", boundaries=(3,), factors=(0.1,))
     with pytest.raises(UserError, match="the length of the training is missing"):
         Retraining(None)
+    with pytest.raises(UserError, match=r"iterations=5 and epochs=1\.0: two lengths of one training; give one of them"):
+        Retraining(5, epochs=1.0)
 
 
 def test_corrections_are_for_a_network_that_learns_to_round(config):

@@ -1,6 +1,7 @@
 """Evaluation while training goes on: what is best, when it stops, and that it leaves no trace."""
 
 import io
+import json
 import math
 import signal
 
@@ -18,7 +19,7 @@ from mtzoo.engine.validation import Validator
 from mtzoo.errors import UserError
 from mtzoo.signals import handled
 from tests.engine.tiny_runs import Interrupter, float_solver, go
-from tests.tiny import phase, tiny_config
+from tests.tiny import phase, tiny_config, write_images
 
 WEIGHTS = {"seg/mIoU": 3.0, "det/AP50": 1.0}
 
@@ -71,6 +72,20 @@ def test_one_that_a_signal_cut_short_is_made_up_for(tmp_path):
 def test_a_metric_without_ground_truth_is_told(tmp_path, found):
     with pytest.raises(UserError, match=r"validation\.metric: 'seg/mIoU' has no ground truth among the validation images"):
         validator(tmp_path, [found]).validate(10)
+
+
+@pytest.mark.slow
+def test_a_pipeline_test_may_lack_ground_truth_among_its_few_images(tmp_path):
+    """The first 8 images of a drive may show nobody; the whole validation set does."""
+    root = write_images(tmp_path / "data", count=10)
+    boxes = json.loads((root / "boxes.json").read_text())
+    boxes["annotations"] = [box for box in boxes["annotations"] if box["image_id"] >= 8]
+    (root / "boxes.json").write_text(json.dumps(boxes))
+    validation = {"every_iterations": 1, "keep": "best"}
+    config = tiny_config(root, ["det"], solver=float_solver(validation=validation), pipeline_test={"iterations": 2})
+    run = go(config, tmp_path / "run", float_only=True, pipeline_test=True)
+    assert [at for at, _ in run.history[0].validation] == [1, 2]
+    assert math.isnan(run.history[0].metrics["det/AP"])
 
 
 def scripted(monkeypatch, scores):

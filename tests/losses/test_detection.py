@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from mtzoo.errors import UserError
 from mtzoo.losses.detection import DetectionLoss, quality_focal_loss
 from mtzoo.ops.boxes import flatten_levels, iou
 from mtzoo.structures import Batch, Boxes
@@ -101,3 +102,10 @@ def test_weights_scale_the_terms():
     other = DetectionLoss(num_classes=K, cls_weight=3.0, iou_weight=1.0)(outputs_of(1), batch_of([ENTRY]), TASK)
     assert other["loss_cls"].item() == pytest.approx(3 * base["loss_cls"].item())
     assert other["loss_box"].item() == pytest.approx(base["loss_box"].item() / 2)
+
+
+@pytest.mark.parametrize(("params", "message"), [
+    ({"iou_weight": -2.0}, "iou_weight=-2.0: expected a number of 0 or more"), ({"gamma": -1.0}, "gamma=-1.0: expected a number of 0")])
+def test_senseless_parameters_are_refused(params, message):
+    with pytest.raises(UserError, match=message):
+        DetectionLoss(num_classes=K, **params)

@@ -178,7 +178,25 @@ def test_logits_finer_than_the_masks_are_refused():
         SegmentationLoss(num_classes=K, logit_upsample=16)({"logits": torch.zeros(1, K, 4, 4)}, batch_of(masks), TASK)
 
 
-@pytest.mark.parametrize("wrong", [{"ohem_ratio": 0.0}, {"logit_upsample": 3}, {"class_weights": [1.0]}])
+def test_terms_of_weight_zero_give_zero_with_a_graph():
+    """A teacher may be all that teaches."""
+    logits, masks = random_case()
+    losses = SegmentationLoss(num_classes=K, ce_weight=0.0, lovasz_weight=0.0)({"logits": logits}, batch_of(masks), TASK)
+    assert {k: v.item() for k, v in losses.items()} == {"loss_ce": 0.0}
+    losses["loss_ce"].backward()
+    assert logits.grad.abs().max() == 0
+
+
+def test_a_class_of_weight_zero_does_not_count():
+    logits, masks = random_case()
+    without = masks.masked_fill(masks == 2, IGNORE)
+    found, wanted = (SegmentationLoss(num_classes=K, lovasz_weight=0.0, class_weights=weights)({"logits": logits}, batch_of(m), TASK)
+                     for weights, m in (([1.0, 1.0, 0.0, 1.0], masks), (None, without)))
+    assert found["loss_ce"].item() == pytest.approx(wanted["loss_ce"].item())
+
+
+@pytest.mark.parametrize("wrong", [{"ohem_ratio": 0.0}, {"logit_upsample": 3}, {"class_weights": [1.0]}, {"ce_weight": -1.0},
+                                   {"class_weights": [1.0, -1.0, 1.0, 1.0]}, {"class_weights": [0.0] * K}])
 def test_senseless_parameters_are_refused(wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):
         SegmentationLoss(num_classes=K, **wrong)
