@@ -93,7 +93,8 @@ class BatchStream:
 
     def iterations(self, phase: Phase) -> int:
         """How many iterations the phase has."""
-        return phase.iterations or max(1, math.ceil((phase.epochs or 0) * self.per_epoch))
+        exact = round((phase.epochs or 0) * self.per_epoch, 6)  # 1.1 * 10 is a little more than 11 in floats
+        return phase.iterations or max(1, math.ceil(exact))
 
     def start_at(self, iteration: int):
         """Yield batches from `iteration` on, as an uninterrupted run would see them.

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -39,6 +40,14 @@ def test_chunks_reach_the_batches_whatever_the_workers_and_resume_inside_an_epoc
     chunks = [{names.index(stem) // 4 for files, _ in whole[i:i + 2] for stem in files} for i in range(0, 12, 2)]
     assert all(len(chunk) == 1 for chunk in chunks)
     assert [stem for files, _ in whole[:6] for stem in files] != [stem for files, _ in whole[6:] for stem in files]
+
+
+@pytest.mark.parametrize(("epochs", "iterations"), [(1.1, 11), (0.35, 4), (0.01, 1), (3, 30)])
+def test_a_begun_iteration_of_the_last_epoch_counts(images, epochs, iterations):
+    config = tiny_config(images, ["seg"])
+    stream = BatchStream(config, MultiTaskDataset(task_data(config, "train"), train_pipeline(config)), 2, BadImages(12, 0.0))
+    stream.per_epoch = 10
+    assert stream.iterations(replace(config.solver[0].float_phase, epochs=epochs, iterations=None)) == iterations
 
 
 def test_sizes_last_for_their_interval_and_resume_finds_them(images):
