@@ -124,7 +124,7 @@ def test_names_that_are_no_task_s_are_counted_with_what_to_type(tmp_path, capsys
     (["--union", "rear=a", "rear=b"], "--union rear=b: 'rear' is a union already; name all its categories in one"),
     (["--rename", "a=b", "a=c"], "--rename a=c: 'a' has the new name 'b' already; keep one of them"),
     (["--rename", "a=b", "--ignore", "a"], "--ignore a: --rename makes it b; keep one of them"),
-    (["voc", "--labels", "training"], "--labels: changes nothing for the format voc"),
+    (["cityscapes", "--labels", "training"], "--labels: changes nothing for the format cityscapes"),
     (["kitti", "--format", "voc"], "--format voc: the format is there already: kitti"),
     (["--images", "nowhere"], "nowhere: no such file or folder"),
 ])
