@@ -49,6 +49,14 @@ def build(cls: type[T], values: object, where: str) -> T:
         raise UserError(message if message.startswith(where) else _at(where, message)) from error
 
 
+def is_plain(hint: Any) -> bool:
+    """Whether `convert` knows the annotated type. Others' classes may have any: a bare `Sequence`, `Callable`, `torch.dtype`."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (Union, types.UnionType, tuple, list, Sequence, Mapping, dict):
+        return bool(args) and all(part is Ellipsis or is_plain(part) for part in args)
+    return origin is Literal or hint in (Any, object, bool, int, float, str, type(None)) or dataclasses.is_dataclass(hint)
+
+
 def convert(hint: Any, value: object, where: str) -> Any:
     """`value` as the annotated type `hint`. Raises UserError where it is not one."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)

@@ -5,7 +5,7 @@ import inspect
 from mmengine.registry import Registry
 
 from mtzoo.errors import UserError, did_you_mean
-from mtzoo.plain_data import convert
+from mtzoo.plain_data import convert, is_plain
 
 NODES = Registry("node", locations=["mtzoo.models"])
 LOSSES = Registry("loss", locations=["mtzoo.losses"])
@@ -36,16 +36,16 @@ def check_params(cls: type, params: dict[str, object], where: str, supplied: tup
     """Check config keys against a constructor's signature.
 
     `supplied` are the arguments that the builder passes itself. Raises UserError for an unknown or a missing key, and for a value that
-    is not of the annotated type.
+    is not of the annotated type, if that is one of plain data.
     """
     signature = inspect.signature(cls.__init__).parameters
     accepted = [n for n in signature if n != "self" and n not in supplied]
     for key, value in params.items():
         if key not in accepted:
             raise UserError(f"{where}.{key}: {cls.__name__} has no such parameter{did_you_mean(key, accepted)}")
-        hint = signature[key].annotation
-        if hint is not inspect.Parameter.empty and not isinstance(hint, str):
-            convert(hint, value, f"{where}.{key}")
+        parameter = signature[key]
+        if is_plain(parameter.annotation) and not (value is None and parameter.default is None):
+            convert(parameter.annotation, value, f"{where}.{key}")
     for name in accepted:
         if signature[name].default is inspect.Parameter.empty and name not in params:
             raise UserError(f"{where}: {cls.__name__} needs '{name}'; add it")

@@ -1,5 +1,5 @@
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -8,7 +8,8 @@ from mtzoo.registry import check_params
 
 
 class Part:
-    def __init__(self, spec, *, width: float, blocks: Sequence[int] = (1,), mode=None) -> None:
+    def __init__(self, spec, *, width: float, blocks: Sequence[int] = (1,), mode=None, act: Callable = abs, sizes: tuple = (),
+                 rows: Sequence = (), names: "list[str]" = (), depth: int = None) -> None:
         """spec: what the builder passes."""
 
 
@@ -25,5 +26,6 @@ def test_keys_are_checked_against_the_constructor(params, message):
         check_params(Part, params, "here", supplied=("spec",))
 
 
-def test_what_has_no_annotation_may_be_anything():
-    check_params(Part, {"width": 1, "blocks": [1, 2], "mode": object()}, "here", supplied=("spec",))
+def test_what_has_no_annotation_of_plain_data_may_be_anything():
+    values = {"width": 1, "blocks": [1, 2], "mode": object(), "act": max, "sizes": [1, 2], "rows": [3], "names": ["a"], "depth": None}
+    check_params(Part, values, "here", supplied=("spec",))
