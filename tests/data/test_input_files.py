@@ -65,6 +65,13 @@ def test_odd_paths_are_no_folder(folder):
             check_file(folder / name, SUFFIXES)
 
 
+def test_an_image_stands_for_a_folder_of_it(folder):
+    assert spread_images(folder / "b.jpg", None) == [folder / "b.jpg"]
+    for name, said in (("none", "none: no such file or folder"), ("e.txt", "e.txt: no image by its ending")):
+        with pytest.raises(UserError, match=said):
+            spread_images(folder / name, None)
+
+
 def test_verify_tells_what_it_leaves_out(folder, capsys):
     assert names(spread_images(folder, None), folder) == ["a/c.PNG", "b.jpg"]
     assert "left out: 1 .tif file (a/d.tif), 2 .txt files" in capsys.readouterr().err
