@@ -1,6 +1,7 @@
 """Images and videos that a user names: files, and folders that are searched for them."""
 
 import os
+import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,6 +84,9 @@ def check_file(path: Path, suffixes: Sequence[str]) -> None:
     try:
         kind = stat.S_IFMT(path.stat().st_mode)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        if address := re.fullmatch(r"([a-z]{2,}):/+(.+)", str(path), re.IGNORECASE):  # a path has lost a slash
+            raise UserError(f"{address[1]}://{address[2]}: an address, no file; download it, or read a stream with "
+                            "`DeployModel.stream` in Python") from None
         why = "" if isinstance(error, FileNotFoundError) else f" ({getattr(error, 'strerror', None) or error})"
         raise UserError(f"{path}: no such file or folder{why}; check the path") from None
     if kind != stat.S_IFREG:
