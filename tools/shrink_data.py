@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 from one_line_errors import one_line_errors
 
+from mtzoo.cli.numbers import at_least
 from mtzoo.data.images import read_image
 from mtzoo.errors import UserError
 from mtzoo.files import write_whole
@@ -51,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of image sets")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sets", nargs="+", required=True, metavar="SET[:SIDE]")
-    parser.add_argument("--quality", type=int, default=88, help="of JPEG, 1 to 100 (88)")
+    parser.add_argument("--quality", type=at_least(1, "--quality", 100), default=88, help="of JPEG, 1 to 100 (88)")
     args = parser.parse_args(argv)
     for name, side in [parse_set(text) for text in args.sets]:
         files = sorted(path for path in (args.data / name).rglob("*") if path.is_file())

@@ -18,11 +18,11 @@ IDLE = {
     "--use-mpio": "--workers or env.workers says how many processes read images",
 }
 """Options without a value that train.py and train_quant.py have -> why they change nothing."""
-CARRIED = {
-    "--config": "a checkpoint brings its config along",
-    "--not-quant-pattern": "a checkpoint says which of its layers are in float",
-}
-"""The same of options with one value, for verbs that read a checkpoint or a model with all it says."""
+CARRIED: Mapping[str, tuple[str, int | str]] = MappingProxyType({
+    "--config": ("a checkpoint brings its config along", 1),
+    "--not-quant-pattern": ("a checkpoint says which of its layers are in float", "+"),
+})
+"""The same of options with values, and how many (argparse's nargs), for verbs that read a checkpoint or a model with all it says."""
 RENAMED = {
     "--resume-model": "write --resume, with the folder of that run as --out",
     "--device": "write --ctx, e.g. --ctx cpu or --ctx 0",
@@ -82,7 +82,7 @@ def check_other_names(left: Sequence[str]) -> None:
 class Idle(argparse.Action):
     """An option that is taken and told to change nothing."""
 
-    def __init__(self, option_strings: Sequence[str], dest: str, *, why: str, nargs: int = 0) -> None:
+    def __init__(self, option_strings: Sequence[str], dest: str, *, why: str, nargs: int | str = 0) -> None:
         super().__init__(option_strings, argparse.SUPPRESS, nargs=nargs, metavar="VALUE", help=f"changes nothing: {why}")
         self.why = why
 
@@ -121,13 +121,13 @@ class FrozenNodes(argparse.Action):
         namespace.config_keys = {**namespace.config_keys, **frozen}
 
 
-def add_idle_options(parser: argparse.ArgumentParser, with_value: Mapping[str, str] = MappingProxyType({})) -> None:
-    """Those of IDLE, and options with one value, each with why it changes nothing."""
+def add_idle_options(parser: argparse.ArgumentParser, with_values: Mapping[str, tuple[str, int | str]] = MappingProxyType({})) -> None:
+    """Those of IDLE, and options with values, see CARRIED."""
     group = parser.add_argument_group("options of PaddleSeg's scripts that change nothing here")
     for option, why in IDLE.items():
         group.add_argument(option, action=Idle, why=why)
-    for option, why in with_value.items():
-        group.add_argument(option, action=Idle, why=why, nargs=1)
+    for option, (why, nargs) in with_values.items():
+        group.add_argument(option, action=Idle, why=why, nargs=nargs)
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:

@@ -29,7 +29,7 @@ NOT_PROMISED = "NOT an integer network: equality is not promised, the distances 
 
 def add_arguments(parser: Parser) -> None:
     parser.add_subject("--model", metavar="MODEL", help="an .onnx deploy model, or a zoo model's name")
-    parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of images of any size")
+    parser.add_argument("--images", type=Path, required=True, metavar="IMAGES", help="an image of any size, or a folder of images")
     parser.add_argument("--limit", type=at_least(1, "--limit"), metavar="N", help="at most N images, spread evenly")
     parser.add_argument("--threads", type=processes("--threads"), default=2, help="CPU threads of the runtimes (2)")
     parser.add_argument("--executors", choices=("deploy", "all"), default="deploy",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mtzoo.cli.zoo_published import PUBLISHED
 from mtzoo.console import numbered
-from mtzoo.recipes.zoo_row import ZooRow
+from mtzoo.recipes.zoo_row import PrunedRow, ZooRow
 
 
 def markdown(rows: Sequence[ZooRow]) -> str:
@@ -34,9 +34,15 @@ def _cells(row: ZooRow) -> dict[str, str]:
         if published is not None and published.quantized is not None:
             cells["published int8 / float"] = f"{published.quantized / published.base:.2f} ({published.hardware})"
     for ratio, pruned in row.pruned.items():
-        text = f"{-100 * pruned.saved('openvino fp32'):.0f} %, {-100 * pruned.saved('openvino int8'):.0f} %"
-        published = PUBLISHED.get(row.config)
-        if published is not None and ratio in published.pruned:
-            text += f" (published {100 * (published.pruned[ratio] / published.base - 1):.0f} %)"
-        cells[f"pruned {ratio}: fp32, int8"] = text
+        cells[f"pruned {ratio}: fp32, int8"] = _pruned_cell(row.config, ratio, pruned)
     return cells
+
+
+def _pruned_cell(config: str, ratio: str, pruned: PrunedRow | None) -> str:
+    if pruned is None:
+        return "out of reach"
+    text = f"{-100 * pruned.saved('openvino fp32'):.0f} %, {-100 * pruned.saved('openvino int8'):.0f} %"
+    published = PUBLISHED.get(config)
+    if published is not None and ratio in published.pruned:
+        text += f" (published {100 * (published.pruned[ratio] / published.base - 1):.0f} %)"
+    return text

@@ -1,6 +1,7 @@
 """Images and videos that a user names: files, and folders that are searched for them."""
 
 import os
+import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,21 +45,24 @@ def find_files(folder: Path, suffixes: Sequence[str], out: Path | None = None) -
     return sorted(files), f"{folder}: left out: {', '.join(counted)}" if counted else ""
 
 
-def images_below(folder: Path, option: str) -> list[Path]:
-    """Images below a folder, sorted; what else is there is told. option: that names it. Raises UserError if there is none."""
-    files, left_out = find_files(folder, IMAGE_SUFFIXES)
+def list_images(source: Path) -> list[Path]:
+    """The images of --images: one file, or all below a folder, sorted; what else is there is told.
+
+    Raises UserError for a folder without an image, and as `check_file`."""
+    if not is_folder(source):
+        check_file(source, IMAGE_SUFFIXES)
+        return [source]
+    files, left_out = find_files(source, IMAGE_SUFFIXES)
     if not files:
-        raise UserError(f"{option} {left_out or folder}: no image in it ({' '.join(IMAGE_SUFFIXES)}); name another folder")
+        raise UserError(f"--images {left_out or source}: no image in it ({' '.join(IMAGE_SUFFIXES)}); name another folder")
     if left_out:
         note(f"note: {left_out}")
     return files
 
 
-def spread_images(folder: Path, limit: int | None, option: str = "--images") -> list[Path]:
-    """`images_below` a folder, at most `limit` of them, evenly spread. Raises UserError if there is no folder or no image in it."""
-    if not is_folder(folder):
-        raise UserError(f"{option} {folder}: no such folder; name one with images")
-    files = images_below(folder, option)
+def spread_images(source: Path, limit: int | None) -> list[Path]:
+    """`list_images`, at most `limit` of them, evenly spread."""
+    files = list_images(source)
     count = min(limit or len(files), len(files))
     return [files[i * len(files) // count] for i in range(count)]
 
@@ -80,6 +84,9 @@ def check_file(path: Path, suffixes: Sequence[str]) -> None:
     try:
         kind = stat.S_IFMT(path.stat().st_mode)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        if address := re.fullmatch(r"([a-z]{2,}):/+(.+)", str(path), re.IGNORECASE):  # a path has lost a slash
+            raise UserError(f"{address[1]}://{address[2]}: an address, no file; download it, or read a stream with "
+                            "`DeployModel.stream` in Python") from None
         why = "" if isinstance(error, FileNotFoundError) else f" ({getattr(error, 'strerror', None) or error})"
         raise UserError(f"{path}: no such file or folder{why}; check the path") from None
     if kind != stat.S_IFREG:

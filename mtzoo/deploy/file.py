@@ -14,6 +14,7 @@ from mtzoo.deploy.info import DeployInfo
 from mtzoo.deploy.wire import parse_onnx
 from mtzoo.errors import UserError
 from mtzoo.files import read_whole, write_whole
+from mtzoo.locate import MODEL_SUFFIX
 from mtzoo.strict_json import strict_json
 
 METADATA_KEY, DIGEST_KEY = "mtzoo", "mtzoo-sha256"
@@ -46,6 +47,9 @@ def read_deploy_file(path: str | Path) -> DeployFile:
     that holds what no file of mtzoo's does.
     """
     path = Path(path)
+    if sidecar_path(path) == path:
+        model = path.with_suffix(MODEL_SUFFIX)
+        raise UserError(f"{path}: a JSON file, no ONNX file; {f'name {model}' if model.exists() else NAME_ONE}")
     content = read_whole(path, "model", MAX_MODEL_BYTES, NAME_ONE)
     if content.startswith(ZIP_START):
         raise UserError(f"{path}: a checkpoint or another zip file, no ONNX file; `mtzoo export CHECKPOINT` makes one of a checkpoint")
@@ -73,20 +77,34 @@ def _check_sidecar(path: Path, content: bytes) -> bool:
     sidecar = sidecar_path(path)
     if not sidecar.exists():
         return False
-    advice = f"export the model again, or remove it: {path.name} is enough"
-    data = read_whole(sidecar, "sidecar", MAX_SIDECAR_BYTES, advice)
-    try:
-        expected = json.loads(data)["sha256"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{sidecar}: unreadable; {advice}") from error
+    expected = _hash_in(sidecar, f"export the model again, or move it away: {path.name} is enough")
     if expected != hashlib.sha256(content).hexdigest():
         raise UserError(f"{path}: its sha256 is not the one in {sidecar.name}: the file was changed or the two do not belong "
                         "together; export the model again")
     return True
 
 
+def _hash_in(sidecar: Path, advice: str) -> object:
+    """The model's sha256 that a sidecar tells. Raises UserError with `advice` for a file that is none."""
+    data = read_whole(sidecar, "sidecar", MAX_SIDECAR_BYTES, advice)
+    try:
+        return json.loads(data)["sha256"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"{sidecar}: no sidecar of a model, or a damaged one; {advice}") from error
+
+
+def check_sidecar_place(path: Path, advice: str = DISK_ADVICE) -> None:
+    """Raises UserError with `advice` where the sidecar of the model `path` would overwrite a file that is no sidecar."""
+    sidecar = sidecar_path(path)
+    if sidecar.exists():
+        _hash_in(sidecar, f"it would be overwritten by that of {path.name}: {advice}")
+
+
 def write_model(model: onnx.ModelProto, info: DeployInfo, path: Path) -> None:
-    """Write the model with `info` and a hash of all it says in its metadata, and the sidecar with the file's sha256."""
+    """Write the model with `info` and a hash of all it says in its metadata, and the sidecar with the file's sha256.
+
+    Raises UserError where a file cannot be written, or the sidecar would overwrite a file that is none."""
+    check_sidecar_place(path)
     description = info.to_json()
     onnx.helper.set_model_props(model, {METADATA_KEY: description, DIGEST_KEY: content_digest(model, description)})
     content = model.SerializeToString()

@@ -1,6 +1,7 @@
 """Checkpoints: tensors and plain values only, written whole or not at all, loaded without executing anything."""
 
 import io
+import os
 import pickle
 import warnings
 from collections.abc import Mapping
@@ -93,6 +94,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 def _read(path: Path) -> object:
     """What torch.save wrote, as tensors and plain values."""
+    if path.is_dir():
+        newest = max((file for file in path.glob(f"*{SUFFIX}") if file.is_file()), key=os.path.getmtime, default=None)
+        raise UserError(f"{path}: is a folder; name a checkpoint in it{f', e.g. the newest: {newest}' if newest else ''}")
     check_archive(path)
     try:
         with warnings.catch_warnings():

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from mtzoo.data.images import IMAGE_SUFFIXES
-from mtzoo.data.input_files import check_file, images_below, is_folder
+from mtzoo.data.input_files import list_images
 from mtzoo.locate import find_model
 from mtzoo.runtime.frame_times import FrameTimes, time_frames
 from mtzoo.runtime.model import DeployModel
@@ -25,12 +24,7 @@ def bench_frames(model: str | Path | tuple[str | Path, str | Path], images: str 
     Raises:
         UserError: A file is missing, was changed, or was not written by mtzoo, or the folder has no image.
     """
-    source = Path(images)
-    if is_folder(source):
-        files = images_below(source, "--images")
-    else:
-        check_file(source, IMAGE_SUFFIXES)
-        files = [source]
+    files = list_images(Path(images))
     if isinstance(model, tuple):
         resize, crop = map(find_model, model)
         return time_frames(ModelPair.load(resize, crop, threads=threads), files, threads, runs, on_round)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from mtzoo.console import note
 from mtzoo.deploy.export import export_model
+from mtzoo.deploy.file import check_sidecar_place
 from mtzoo.deploy.info import DeployInfo
 from mtzoo.engine.checkpoint import load_checkpoint
 from mtzoo.engine.requantize import requantized
@@ -76,8 +77,8 @@ def export(checkpoint: CheckpointLike, out: str | Path | None = None, *, options
 def export_path(checkpoint: Path, out: str | Path | None) -> Path:
     """The file that the model is written to.
 
-    Raises UserError for another ending, where nothing can be written, and for zoo weights without `out`: the zoo's own deploy model
-    lies beside them.
+    Raises UserError for another ending, where nothing can be written, where the sidecar would overwrite a file that is none, and for
+    zoo weights without `out`: the zoo's own deploy model lies beside them.
     """
     if out is None and checkpoint.suffix == WEIGHTS_SUFFIX:
         raise UserError(f"{checkpoint}: the zoo's own deploy model lies beside it; add --out FILE, e.g. --out "
@@ -86,4 +87,5 @@ def export_path(checkpoint: Path, out: str | Path | None) -> Path:
     check_writable(path, "--out", folder=False)
     if path.suffix != MODEL_SUFFIX:
         raise UserError(f"--out {path}: the file must end in {MODEL_SUFFIX}; its sidecar gets the same name with .json")
+    check_sidecar_place(path, "choose another --out")
     return path

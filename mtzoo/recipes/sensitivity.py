@@ -81,7 +81,8 @@ def measure_sensitivity(checkpoint: CheckpointLike, config: ConfigLike | None = 
         console: Where progress and tables are printed. Default: stdout.
 
     Raises:
-        UserError: The ratios are too small for every group, or `out` is the table of another network.
+        UserError: The ratios are too small for every group, `out` is the table of another network, or its picture would
+            overwrite a file.
     """
     out, path, console = Path(out), find_checkpoint(checkpoint), console or run_console()
     check_ratios(out, ratios)
@@ -92,7 +93,10 @@ def measure_sensitivity(checkpoint: CheckpointLike, config: ConfigLike | None = 
     net = load_float_network(config, path)
     origin = Origin.of(config, path, importance, align, limit)
     _lock = lock_output(out, "choose another --out")
+    picture = out.with_suffix(".png")
     held = load_table(out, origin, same_images=True) if out.exists() else None
+    if held is None and picture.exists():
+        raise UserError(f"--out {out}: its picture would overwrite {picture}; choose another --out, or move that away")
     groups = {g.name: g for g in channel_groups(read_program(net), importance_scores(config, net, importance), align)}
     points = points_of(list(groups.values()), ratios)
     if all(groups[point.group].kind == "block" for point in points):
@@ -101,7 +105,6 @@ def measure_sensitivity(checkpoint: CheckpointLike, config: ConfigLike | None = 
     table = held or new_table(origin, measure_original(config, folded, limit))
     seconds = measure(config, folded, groups, points, table, out, console)
     console.print(sensitivity_rows(table))
-    picture = out.with_suffix(".png")
     draw_sensitivity(picture, table)
     console.print(f"table: {out}, picture: {picture}")
     same = not compare_scratch or measured_alike(config, folded, groups, points, table, compare_scratch, seconds, console)

@@ -47,7 +47,7 @@ def verify(model: str | Path, images: str | Path | Iterable[np.ndarray], *, limi
 
     Args:
         model: An `.onnx` file, or the name of a zoo model.
-        images: A folder of images, or arrays (H, W, 3) uint8 BGR of any size.
+        images: An image file, a folder of images, or arrays (H, W, 3) uint8 BGR of any size.
         limit: Use at most N images: of a folder evenly spread, of arrays the first ones. None: all.
         threads: CPU threads of the executors.
         every: Compare each runtime at all its settings, not only the two executors of `DeployModel`.

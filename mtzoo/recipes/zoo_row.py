@@ -44,8 +44,8 @@ class PrunedRow:
 @dataclass(frozen=True)
 class ZooRow:
     """hw: of the input, pixels; parts: layers that are computed in parts; values: compared in each executor; differing: executor ->
-    how many of them differ from fake-quant's; latency_ms: variant -> median; pruned: ratio, e.g. "0.3" -> what is left; weight_bits:
-    of the integers.
+    how many of them differ from fake-quant's; latency_ms: variant -> median; pruned: ratio, e.g. "0.3" -> what is left, None
+    where so much cannot go; weight_bits: of the integers.
     """
 
     config: str
@@ -58,7 +58,7 @@ class ZooRow:
     machine: str = ""
     threads: int = 0
     latency_ms: Mapping[str, float] = field(default_factory=dict)
-    pruned: Mapping[str, PrunedRow] = field(default_factory=dict)
+    pruned: Mapping[str, PrunedRow | None] = field(default_factory=dict)
     weight_bits: int = 8
 
     def beside(self, older: "ZooRow") -> "ZooRow":
@@ -125,8 +125,8 @@ def measure(config: ExperimentConfig, asked: Measuring, say: Callable[[str], Non
             timed = bench(file.path, asked.threads, asked.runs)
             row |= {"latency_ms": dict(timed.latency_ms), "machine": timed.machine, "threads": asked.threads}
             meter = LatencyMeter(config, net, batches, asked.threads) if asked.ratios else None
-            pruned = {f"{ratio:g}": measure_pruned(config, net, batches, ratio, meter, file.path, asked, say) for ratio in asked.ratios}
-            row["pruned"] = {ratio: found for ratio, found in pruned.items() if found is not None}
+            row["pruned"] = {f"{ratio:g}": measure_pruned(config, net, batches, ratio, meter, file.path, asked, say)
+                             for ratio in asked.ratios}
     return ZooRow(**row)
 
 

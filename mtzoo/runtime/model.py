@@ -141,11 +141,11 @@ class DeployModel:
 
         Args:
             source: An array (H, W, 3) uint8 BGR of any size, the path of an image, a list of such arrays and paths, or the path of a
-                folder or a video, or the number of a camera.
+                folder or a video, the number of a camera, or the address of a stream (`"rtsp://..."`, `"http://..."`).
 
         Returns:
-            A `Result` for one image, a list of results for a list. For a folder, a video and a camera a generator of results, as
-            `stream`.
+            A `Result` for one image, a list of results for a list. For a folder, a video, a camera and a stream a generator of
+            results, as `stream`.
 
         Raises:
             UserError: The source is something else or cannot be read. The message says what is expected.
@@ -166,8 +166,8 @@ class DeployModel:
         """Predict frame by frame.
 
         Args:
-            source: The path of an image, a video or a folder (with its subfolders), or the number of a camera. Files of a folder that
-                cannot be read are named on stderr and skipped.
+            source: The path of an image, a video or a folder (with its subfolders), the number of a camera, or the address of a stream.
+                Files of a folder that cannot be read are named on stderr and skipped.
 
         Returns:
             A generator of results.

@@ -59,7 +59,7 @@ class Result(Prediction):
         image: The image, (H, W, 3) uint8 BGR.
         classes: Task -> class names. A class id is an index into them.
         window: The part that a crop model saw, xyxy. None for a model of the whole image.
-        path: The file of the image or the video. None for an array and a camera.
+        path: The file of the image or the video. None for an array, a camera and a stream.
         seconds: The time of a frame since the first one of its video or camera. None for an image.
         detections: Detection task -> arrays `boxes` (D, 4) xyxy, `scores` (D,), `labels` (D,) of class ids, by falling score.
         label_maps: The same as `labels`.

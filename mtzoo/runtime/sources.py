@@ -1,10 +1,10 @@
-"""What a deploy model can be pointed at: image and video files, folders of them, a camera."""
+"""What a deploy model can be pointed at: image and video files, folders of them, a camera, a network stream."""
 
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import cv2
 import numpy as np
@@ -16,21 +16,28 @@ from mtzoo.data.video import VIDEO_SUFFIXES, open_video
 from mtzoo.errors import UserError
 
 Source = str | Path | int
-"""A file, a folder, or the number of a camera, 0 for the first."""
+"""A file, a folder, the number of a camera, 0 for the first, or the address of a stream as text."""
+ADDRESSES = ("rtsp://", "http://", "https://")
 SUFFIXES = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
 
 
 class Frame(NamedTuple):
-    """image: (H, W, 3) uint8 BGR; path: of its file, None of a camera; seconds: of a video's or camera's frame from the first one."""
+    """image: (H, W, 3) uint8 BGR; path: of its file, None of a camera or stream; seconds: of a video's, camera's or
+    stream's frame from the first one."""
 
     image: np.ndarray
     path: Path | None
     seconds: float | None
 
 
+def is_live(source: Source) -> TypeGuard[int | str]:
+    """Whether it is a camera or a network stream."""
+    return isinstance(source, int) or isinstance(source, str) and source.lower().startswith(ADDRESSES)
+
+
 def is_image(source: Source) -> bool:
     """Whether it is one image, by its ending."""
-    return not isinstance(source, int) and Path(source).suffix.lower() in IMAGE_SUFFIXES and not is_folder(Path(source))
+    return not is_live(source) and Path(source).suffix.lower() in IMAGE_SUFFIXES and not is_folder(Path(source))
 
 
 def as_frame(image: np.ndarray | str | Path) -> Frame:
@@ -43,12 +50,12 @@ def as_frame(image: np.ndarray | str | Path) -> Frame:
 
 def read_frames(source: Source) -> Iterator[Frame]:
     """The frames one by one; a folder's files by name, those of its folders, too. What is no image and no video there, and what cannot
-    be read, is told and left out; a camera gives frames until it ends or nobody asks for more.
+    be read, is told and left out; a camera or stream gives frames until it ends or nobody asks for more.
 
     Raises UserError at once for what is not there, of another kind, or a folder without images and videos.
     """
-    if isinstance(source, int):
-        return _frames_of_camera(open_camera(source))
+    if is_live(source):
+        return _live_frames(open_live(source))
     path = Path(source)
     if not is_folder(path):
         check_file(path, SUFFIXES)
@@ -80,18 +87,20 @@ def _frames_of_file(path: Path) -> Iterator[Frame]:
             note(f"note: {path}: {line}")
 
 
-def open_camera(number: int) -> cv2.VideoCapture:
-    """Raises UserError if there is none that gives frames."""
-    if number < 0:  # OpenCV 5 would end the process
-        raise UserError(f"camera {number}: expected a number from 0 on")
-    capture = cv2.VideoCapture(number)
+def open_live(source: int | str) -> cv2.VideoCapture:
+    """source: the number of a camera, or the address of a stream. Raises UserError if there is none that gives frames."""
+    is_camera = isinstance(source, int)
+    if is_camera and (source < 0 or isinstance(source, bool)):  # OpenCV 5 would end the process for one below 0
+        raise UserError(f"camera {source}: expected a number from 0 on")
+    capture = cv2.VideoCapture(source)
     if not capture.isOpened():
         capture.release()
-        raise UserError(f"camera {number}: cannot be opened; check that it is connected and that no other program uses it")
+        raise UserError(f"camera {source}: cannot be opened; check that it is connected and that no other program uses it" if is_camera
+                        else f"{source}: no video can be read from there; check the address, and that it can be reached from here")
     return capture
 
 
-def _frames_of_camera(capture: cv2.VideoCapture) -> Iterator[Frame]:
+def _live_frames(capture: cv2.VideoCapture) -> Iterator[Frame]:
     start = None
     try:
         while True:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mtzoo.structures import IGNORE, DistinctRows, Enlargeable, Prediction, Sample, Xyxy, distinct_rows
 from mtzoo.visualization.colors import ColorBGR, class_color
-from mtzoo.visualization.text import Rect, TextStyle, draw_label, draw_legend, place_label
+from mtzoo.visualization.text import Legend, Rect, TextStyle, draw_label, place_label
 
 BACKGROUND = "background"
 """A class of this name is not painted; a map that has it marks thin things (lanes), which are painted strongly."""
@@ -50,10 +50,8 @@ def draw_prediction(image: np.ndarray, prediction: Prediction, classes: Classes,
             if score >= min_score:
                 name = classes[task][int(label)]
                 boxes.append(_Box(xyxy, name, f" {100 * score:.0f}", class_color(name)))
-    _draw_answers(out, boxes, {task: (classes[task][found.label], f" {100 * found.score:.0f}")
-                               for task, found in prediction.classifications.items()})
-    if legend:
-        _draw_present(out, label_maps, classes, boxes)
+    captions = {task: (classes[task][found.label], f" {100 * found.score:.0f}") for task, found in prediction.classifications.items()}
+    _draw_answers(out, boxes, captions, _present(label_maps, classes, boxes) if legend else {})
     return out
 
 
@@ -70,8 +68,8 @@ def draw_ground_truth(sample: Sample, classes: Classes) -> np.ndarray:
         for xyxy, label, ignore in zip(truth.xyxy, truth.labels, truth.ignore):
             name = classes[task][int(label)]
             boxes.append(_Box(xyxy, f"ignore {name}", "", IGNORED_COLOR) if ignore else _Box(xyxy, name, "", class_color(name)))
-    _draw_answers(out, boxes, {task: (classes[task][label], "") for task, label in sample.image_labels.items()})
-    _draw_present(out, label_maps, classes, boxes)
+    captions = {task: (classes[task][label], "") for task, label in sample.image_labels.items()}
+    _draw_answers(out, boxes, captions, _present(label_maps, classes, boxes))
     return out
 
 
@@ -139,12 +137,14 @@ class _Coat:
         cv2.addWeighted(below, 1 - self.alpha, colors, self.alpha, 0, dst=out)
 
 
-def _draw_answers(image: np.ndarray, boxes: Sequence[_Box], captions: Mapping[str, tuple[str, str]]) -> None:
-    """Rectangles, small ones last, so that they stay visible; then labels, so that no line crosses a text.
+def _draw_answers(image: np.ndarray, boxes: Sequence[_Box], captions: Mapping[str, tuple[str, str]],
+                  present: Mapping[str, ColorBGR]) -> None:
+    """Rectangles, small ones last, so that they stay visible; then labels, so that no line crosses a text; then the legend.
 
-    captions: of the whole image, task -> (class, what follows it).
+    captions: of the whole image, task -> (class, what follows it); present: name -> colour in the legend.
     """
     style = TextStyle.for_image(image.shape[:2])
+    legend = Legend.laid_out(list(present.items()), style, image.shape[:2])
     boxes = sorted(boxes, key=_area, reverse=True)
     corners = [_corners(box.xyxy) for box in boxes]
     for (x1, y1, x2, y2), box in zip(corners, boxes):
@@ -155,10 +155,11 @@ def _draw_answers(image: np.ndarray, boxes: Sequence[_Box], captions: Mapping[st
     taken: list[Rect] = [(x, y, image.shape[1], y + style.size(text)[1]) for text, (x, y), _ in labels]
     for place, box in zip(corners, boxes):
         text = style.fitted(box.name, box.note, image.shape[1])
-        corner = place_label(place, style.size(text), taken, image.shape[:2])
+        corner = place_label(place, style.size(text), taken, (legend.top, image.shape[1]))
         taken.append(draw_label(image, text, corner, box.color, style))
     for text, corner, color in labels:
         draw_label(image, text, corner, color, style)
+    legend.draw(image)
 
 
 def _place_captions(captions: Mapping[str, tuple[str, str]], style: TextStyle,
@@ -183,8 +184,8 @@ def _area(box: _Box) -> float:
     return float((x2 - x1) * (y2 - y1))
 
 
-def _draw_present(image: np.ndarray, label_maps: Maps, classes: Classes, boxes: Sequence[_Box]) -> None:
-    """A legend of the classes that this picture shows, without ignore regions and classes that are nowhere two pixels wide and high:
+def _present(label_maps: Maps, classes: Classes, boxes: Sequence[_Box]) -> dict[str, ColorBGR]:
+    """Name -> colour of the classes that a picture shows, without ignore regions and classes that are nowhere two pixels wide and high:
     every second column of every second row is counted."""
     present: dict[str, ColorBGR] = {}
     for task, (rows, index) in label_maps.items():
@@ -192,5 +193,4 @@ def _draw_present(image: np.ndarray, label_maps: Maps, classes: Classes, boxes: 
         counts = cv2.calcHist([counted], [0], None, [256], [0, 256]).ravel()  # NumPy would make 64 bit numbers of the whole map
         names = [name for k, name in enumerate(classes[task]) if counts[k] and name != BACKGROUND]
         present |= {name: class_color(name) for name in names}
-    present |= {box.name: box.color for box in boxes if box.color != IGNORED_COLOR}
-    draw_legend(image, list(present.items()), TextStyle.for_image(image.shape[:2]))
+    return present | {box.name: box.color for box in boxes if box.color != IGNORED_COLOR}

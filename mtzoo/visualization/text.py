@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -73,13 +74,14 @@ def draw_label(image: np.ndarray, text: str, corner: tuple[int, int], color: Col
 def place_label(box: Rect, size: tuple[int, int], taken: Sequence[Rect], hw: tuple[int, int]) -> tuple[int, int]:
     """Top left corner for a label of `size` (width, height): above the box, below it or inside, the first free place in the image.
 
-    Where none is free, above the box (inside at the image's upper edge).
+    Where none is free, above the box (inside at the image's upper edge). hw: height and width of the image, or of the part of it that
+    labels may stand in, from its top.
     """
     width, height = size
     x1, y1, x2, y2 = box
     x = min(max(x1, 0), max(hw[1] - width, 0))
     right = min(max(x2 - width, 0), max(hw[1] - width, 0))
-    above = (x, y1 - height) if y1 >= height else (x, max(y1, 0))
+    above = (x, min(y1 - height if y1 >= height else max(y1, 0), max(hw[0] - height, 0)))
     for corner in (above, (x, y2), (right, y1 - height), (right, y2), (x, y1)):
         left, top = corner
         inside = top >= 0 and top + height <= hw[0]
@@ -89,33 +91,55 @@ def place_label(box: Rect, size: tuple[int, int], taken: Sequence[Rect], hw: tup
     return above
 
 
-def draw_legend(image: np.ndarray, entries: Sequence[tuple[str, ColorBGR]], style: TextStyle) -> None:
-    """Names with their colours in lines along the lower edge, the picture darkened behind them, in place. What does not fit into
-    LEGEND_SHARE of its height is counted, not named."""
-    line = style.size(TALL_TEXT)[1]
-    swatch = max(6, round(0.55 * line))
-    lines = _legend_lines(entries, style, swatch, image.shape[1])
-    room = max(1, int(LEGEND_SHARE * image.shape[0] / line))
-    if hidden := sum(map(len, lines[room:])):
-        _, _, x = lines[room - 1].pop()
-        lines[room - 1].append((f"+{hidden + 1}", None, x))
-    lines = lines[:room]
-    for row, placed in enumerate(lines):
-        y = max(image.shape[0] - (len(lines) - row) * line, 0)
-        name, _, x = placed[-1]
-        behind = image[y:y + line, :x + swatch + style.size(name)[0] + style.pad]
-        behind[:] = cv2.LUT(behind, DARKENED)
-        for name, color, x in placed:
-            left, top = x + style.pad, y + (line - swatch) // 2
-            if color is not None:
-                cv2.rectangle(image, (left, top), (left + swatch, top + swatch), color, -1)
-            style.write(image, name, (x + swatch + style.pad, y), (255, 255, 255))
+class Entry(NamedTuple):
+    """name: of a class, or a count of classes; color: None for a count, which has no square; x: pixels from the left edge."""
+
+    name: str
+    color: ColorBGR | None
+    x: int
 
 
-def _legend_lines(entries: Sequence[tuple[str, ColorBGR]], style: TextStyle, swatch: int,
-                  width: int) -> list[list[tuple[str, ColorBGR | None, int]]]:
-    """For each line of at most `width` pixels: (name, colour, x)."""
-    lines: list[list[tuple[str, ColorBGR | None, int]]] = []
+@dataclass(frozen=True)
+class Legend:
+    """Names with their colours in lines along the lower edge of a picture.
+
+    lines: from the top; top: pixel row of the first one, the picture's height where there is none; swatch: side of a colour's square.
+    """
+
+    style: TextStyle
+    lines: Sequence[Sequence[Entry]]
+    top: int
+    swatch: int
+
+    @classmethod
+    def laid_out(cls, entries: Sequence[tuple[str, ColorBGR]], style: TextStyle, hw: tuple[int, int]) -> "Legend":
+        """entries: (name, colour). Those that do not fit into LEGEND_SHARE of the picture's height are counted, not named."""
+        height, width = hw
+        line = style.size(TALL_TEXT)[1]
+        swatch = max(6, round(0.55 * line))
+        lines = _legend_lines(entries, style, swatch, width)
+        room = max(1, int(LEGEND_SHARE * height / line))
+        if hidden := sum(map(len, lines[room:])):
+            lines = [*lines[:room - 1], _with_count(lines[room - 1], hidden, style, swatch, width)]
+        return cls(style, lines, max(height - len(lines) * line, 0), swatch)
+
+    def draw(self, image: np.ndarray) -> None:
+        """Write it, the picture darkened behind it, in place."""
+        height = self.style.size(TALL_TEXT)[1]
+        for row, line in enumerate(self.lines):
+            y = self.top + row * height
+            behind = image[y:y + height, :line[-1].x + self.swatch + self.style.size(line[-1].name)[0] + self.style.pad]
+            behind[:] = cv2.LUT(behind, DARKENED)
+            for name, color, x in line:
+                left, top = x + self.style.pad, y + (height - self.swatch) // 2
+                if color is not None:
+                    cv2.rectangle(image, (left, top), (left + self.swatch, top + self.swatch), color, -1)
+                self.style.write(image, name, (x + self.swatch + self.style.pad, y), (255, 255, 255))
+
+
+def _legend_lines(entries: Sequence[tuple[str, ColorBGR]], style: TextStyle, swatch: int, width: int) -> list[list[Entry]]:
+    """Lines of at most `width` pixels."""
+    lines: list[list[Entry]] = []
     x = width
     for name, color in entries:
         name = style.fitted(name, "", width - swatch - 3 * style.pad)
@@ -123,6 +147,15 @@ def _legend_lines(entries: Sequence[tuple[str, ColorBGR]], style: TextStyle, swa
         if not lines or x + wide > width:
             lines.append([])
             x = 0
-        lines[-1].append((name, color, x))
+        lines[-1].append(Entry(name, color, x))
         x += wide
     return lines
+
+
+def _with_count(line: Sequence[Entry], hidden: int, style: TextStyle, swatch: int, width: int) -> list[Entry]:
+    """The line with a count of hidden names in place of its last name; a name that stands alone is shortened instead."""
+    if len(line) > 1:
+        return [*line[:-1], Entry(f"+{hidden + 1}", None, line[-1].x)]
+    count = f"+{hidden}"
+    name = style.fitted(line[0].name, "", width - swatch - 2 * style.pad - style.size(count)[0])
+    return [line[0]._replace(name=name), Entry(count, None, style.size(name)[0])]

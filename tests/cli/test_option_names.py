@@ -105,3 +105,10 @@ def test_eval_says_that_a_checkpoint_brings_its_config(capsys, tmp_path):
     err = capsys.readouterr().err
     assert "--config: changes nothing; a checkpoint brings its config along" in err
     assert "gone.pt" in err
+
+
+@pytest.mark.parametrize("verb", ["eval", "export"])
+def test_a_checkpoint_verb_takes_several_patterns_of_layers_in_float(verb, capsys):
+    assert main([verb, "gone.pt", "--not_quant_pattern", "head", "neck"]) == 2
+    assert capsys.readouterr().err == ("--not-quant-pattern: changes nothing; a checkpoint says which of its layers are in float\n"
+                                       "error: gone.pt: no such checkpoint\n")

@@ -45,6 +45,13 @@ def test_boxes_come_back_as_they_were(form, predicted, tmp_path, capsys):
     assert [check_sources(task_data(config, split)).faults for split in ("train", "val")] == [[], []]
 
 
+@pytest.mark.parametrize("form", ["coco", "yolo", "voc", "cvat", "labelme"])
+def test_a_set_in_which_no_box_was_found_is_recognised(form, predicted, tmp_path, capsys):
+    folder = predicted("--save-labels", form, "--min-score", "1")
+    assert main(["data", "convert", "--data", str(folder), "--out", str(tmp_path / "out"), "--classes", "own"]) == 2
+    assert f"error: {folder}: nothing to convert: 3 images, not one label in them\n" in capsys.readouterr().err
+
+
 def test_label_maps_come_back_as_they_were(predicted, tmp_path):
     folder = predicted("--save-labels", "masks")
     assert main(["data", "convert", "--data", str(folder), "--out", str(tmp_path / "out"), "--classes", "own"]) == 0

@@ -4,7 +4,7 @@ import pytest
 
 from mtzoo.cli.main import main
 from mtzoo.cli.zoo_table_text import markdown
-from mtzoo.engine.row_record import load_rows
+from mtzoo.engine.row_record import load_rows, save_rows
 from mtzoo.recipes.zoo_row import Measuring, PrunedRow, ZooRow
 from mtzoo.recipes.zoo_table import is_done
 
@@ -74,6 +74,14 @@ def test_a_second_run_keeps_what_the_first_has_found():
     more = ZooRow("zoo/fastscnn", (64, 128), 1, 2, machine="m", threads=1, latency_ms={"openvino int8": 3.0}, pruned=ROW.pruned)
     assert set(more.beside(both).pruned) == {"0.1", "0.3"}
     assert set(replace(more, threads=2).beside(both).pruned) == {"0.3"}
+
+
+def test_a_ratio_that_pruning_cannot_reach_is_kept_and_not_tried_again(tmp_path):
+    save_rows(tmp_path / "zoo.json", [replace(ROW, pruned={**ROW.pruned, "0.9": None})])
+    (row,) = load_rows(tmp_path / "zoo.json", ZooRow, "zoo-table")
+    assert row.pruned == {**ROW.pruned, "0.9": None}
+    assert is_done(row, Measuring(1, 10, check=True, ratios=[0.3, 0.9]))
+    assert "| -30 %, -30 % (published -20 %) | out of reach |" in markdown([row])
 
 
 def test_another_number_of_threads_is_measured_anew():

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,20 @@ def test_odd_paths_are_no_folder(folder):
     for name in ("x" * 5000, "nul\0", "none.png"):
         with pytest.raises(UserError, match=r"no such file or folder.*; check the path"):
             check_file(folder / name, SUFFIXES)
+
+
+def test_an_image_stands_for_a_folder_of_it(folder):
+    assert spread_images(folder / "b.jpg", None) == [folder / "b.jpg"]
+    for name, said in (("none", "none: no such file or folder"), ("e.txt", "e.txt: no image by its ending")):
+        with pytest.raises(UserError, match=said):
+            spread_images(folder / name, None)
+
+
+@pytest.mark.parametrize("address", ["rtsp://camera/live", "https://host/a.jpg"])
+def test_an_address_is_told(address):
+    with pytest.raises(UserError) as caught:
+        check_file(Path(address), SUFFIXES)
+    assert str(caught.value) == f"{address}: an address, no file; download it, or read a stream with `DeployModel.stream` in Python"
 
 
 def test_verify_tells_what_it_leaves_out(folder, capsys):

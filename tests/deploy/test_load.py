@@ -59,16 +59,24 @@ def test_a_checkpoint_is_told_apart(copy):
         read_deploy_file(copy.with_suffix(".pt"))
 
 
+def test_the_sidecar_in_place_of_its_model(copy):
+    with pytest.raises(UserError, match=r"m\.json: a JSON file, no ONNX file; name .*m\.onnx$"):
+        read_deploy_file(copy.with_suffix(".json"))
+    copy.unlink()
+    with pytest.raises(UserError, match=r"m\.json: a JSON file, no ONNX file; name an \.onnx file that mtzoo exported$"):
+        read_deploy_file(copy.with_suffix(".json"))
+
+
 def test_a_sidecar_that_is_no_json(copy):
     copy.with_suffix(".json").write_text("{")
-    with pytest.raises(UserError, match=r"m\.json: unreadable"):
+    with pytest.raises(UserError, match=r"m\.json: no sidecar of a model, or a damaged one; export the model again"):
         read_deploy_file(copy)
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, "[]", "7", "null", '{"sha256": 1}', "{}", '"sha256"', "\xff"])
 def test_a_sidecar_of_another_kind(copy, text):
     copy.with_suffix(".json").write_text(text, encoding="latin-1")
-    with pytest.raises(UserError, match=r"m\.json: unreadable|its sha256 is not the one"):
+    with pytest.raises(UserError, match=r"m\.json: no sidecar of a model|its sha256 is not the one"):
         read_deploy_file(copy)
 
 

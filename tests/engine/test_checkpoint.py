@@ -117,6 +117,18 @@ def test_nothing_in_a_checkpoint_is_executed(tmp_path, write):
     assert not (tmp_path / "executed").exists()
 
 
+def test_a_folder_is_told_with_its_newest_checkpoint(tmp_path):
+    with pytest.raises(UserError) as caught:
+        load_checkpoint(tmp_path)
+    assert str(caught.value) == f"{tmp_path}: is a folder; name a checkpoint in it"
+    for seconds, name in enumerate(("b.pt", "c.pt", "a.pt", "report.html")):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (seconds, seconds))
+    with pytest.raises(UserError) as caught:
+        load_checkpoint(tmp_path)
+    assert str(caught.value) == f"{tmp_path}: is a folder; name a checkpoint in it, e.g. the newest: {tmp_path / 'a.pt'}"
+
+
 def test_missing_and_foreign_files_are_told(tmp_path):
     with pytest.raises(UserError, match=r"gone\.pt: no such checkpoint"):
         load_checkpoint(tmp_path / "gone.pt")

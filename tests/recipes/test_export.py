@@ -22,6 +22,21 @@ def test_what_does_not_go_together_is_told(project, tmp_path, options, said):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_json_file_of_the_user_is_not_overwritten(project, tmp_path):
+    (tmp_path / "boxes.json").write_text('{"images": []}')
+    with pytest.raises(mtzoo.UserError) as caught:
+        mtzoo.export(project / "float.pt", tmp_path / "boxes.onnx")
+    assert str(caught.value) == (f"{tmp_path / 'boxes.json'}: no sidecar of a model, or a damaged one; it would be overwritten by that "
+                                 "of boxes.onnx: choose another --out")
+    assert (tmp_path / "boxes.json").read_text() == '{"images": []}'
+    assert not (tmp_path / "boxes.onnx").exists()
+
+
+def test_a_model_takes_the_place_of_an_earlier_one(project, tmp_path):
+    first = mtzoo.export(project / "float.pt", tmp_path / "model.onnx").info
+    assert mtzoo.export(project / "float.pt", tmp_path / "model.onnx", layout="nhwc").info != first
+
+
 def test_weights_of_the_zoo_do_not_take_the_place_of_its_deploy_model(monkeypatch, tmp_path, project):
     monkeypatch.setenv("MTZOO_ZOO", str(tmp_path / "pulled"))
     push_model("own", tmp_path / "zoo", checkpoint=project / "float.pt")

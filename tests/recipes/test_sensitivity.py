@@ -13,6 +13,13 @@ def test_ratios_and_the_table_are_checked_first(project, tmp_path, quiet, ratios
         mtzoo.measure_sensitivity(project / "float.pt", out=tmp_path / name, ratios=ratios, console=quiet)
 
 
+def test_a_picture_of_the_user_is_not_overwritten(project, tmp_path, quiet):
+    (tmp_path / "t.png").write_bytes(b"a photo")
+    with pytest.raises(mtzoo.UserError, match=r"t\.json: its picture would overwrite .*t\.png; choose another --out"):
+        mtzoo.measure_sensitivity(project / "float.pt", out=tmp_path / "t.json", importance="l1", console=quiet)
+    assert (tmp_path / "t.png").read_bytes() == b"a photo"
+
+
 class Reached(Exception):
     """Raised in place of an evaluation."""
 

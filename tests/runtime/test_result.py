@@ -1,6 +1,9 @@
 """What `DeployModel.predict` gives: typed results of arrays, files, folders, videos and cameras."""
 
 import json
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import cv2
 import numpy as np
@@ -124,11 +127,16 @@ def test_a_result_and_a_model_tell_what_they_are_without_arrays(model, folder):
     assert all(f"{task} (" in str(model) for task in model.classes)
 
 
-def test_a_video_gives_its_frames_with_their_times(model, photo, tmp_path):
-    writer = cv2.VideoWriter(str(tmp_path / "drive.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, HW[::-1])
-    for _ in range(3):
-        writer.write(photo)
+def write_video(path, images):
+    """10 frames a second."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, HW[::-1])
+    for image in images:
+        writer.write(image)
     writer.release()
+
+
+def test_a_video_gives_its_frames_with_their_times(model, photo, tmp_path):
+    write_video(tmp_path / "drive.avi", [photo] * 3)
     results = list(model.predict(tmp_path / "drive.avi"))
     assert [result.seconds for result in results] == pytest.approx([0.0, 0.1, 0.2])
     assert all(result.path == tmp_path / "drive.avi" for result in results)
@@ -160,8 +168,26 @@ def test_a_camera_gives_frames_until_it_ends(model, photo, monkeypatch):
     assert Camera.released
     with pytest.raises(UserError, match="camera 7: cannot be opened"):
         model.predict(7)
-    with pytest.raises(UserError, match="camera -1: expected a number from 0 on"):
-        model.predict(-1)
+    for number in (-1, True):
+        with pytest.raises(UserError, match=f"camera {number}: expected a number from 0 on"):
+            model.predict(number)
+
+
+def test_an_address_gives_the_frames_of_its_stream(model, photo, tmp_path):
+    write_video(tmp_path / "drive.avi", [photo] * 3)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path))
+    Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    try:
+        results = list(model.predict(f"{address}/drive.avi"))
+        with pytest.raises(UserError, match=rf"^{address}/gone\.jpg: no video can be read from there; check the address"):
+            model.predict(f"{address}/gone.jpg")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert [result.path for result in results] == [None] * 3
+    assert [result.image.shape for result in results] == [photo.shape] * 3
+    assert results[0].seconds == 0.0 <= results[1].seconds
 
 
 @pytest.mark.parametrize(("name", "said"), [("gone.jpg", "no such file"), ("c.txt", "neither an image nor a video"),

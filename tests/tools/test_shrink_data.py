@@ -25,4 +25,6 @@ def test_jpegs_get_smaller_and_everything_else_stays(tool, tmp_path, capsys):
     assert (tmp_path / "pack" / "people" / "a.png").read_bytes() == (source / "a.png").read_bytes()
     assert tool.main([*call, "nobody"]) == 2
     assert "--sets nobody: no file in" in capsys.readouterr().err
+    assert tool.main([*call, "people", "--quality", "900"]) == 2
+    assert capsys.readouterr().err == "error: --quality 900: must be between 1 and 100\n"
     assert tool.main([*call, "people:wide"]) == 2

@@ -13,6 +13,7 @@ from mtzoo.visualization.draw import (
     draw_prediction,
     paint_label_maps,
 )
+from mtzoo.visualization.text import TextStyle, draw_label
 
 CLASSES = {"seg": ("sky", "road"), "lane": ("background", "solid"), "det": ("person",)}
 
@@ -103,6 +104,17 @@ def test_a_legend_names_what_is_seen(image):
     seen = draw_prediction(image, Prediction({"det": detections([0.9])}), CLASSES)
     assert (seen[-3:, :40] != 100).all(axis=-1).mean() > 0.9
     assert (seen[-3:, 120:] == 100).all(), "dark behind the words alone"
+
+
+def test_a_label_at_the_lower_edge_stands_above_the_legend(image):
+    low = Detections(np.array([[20, 112, 60, 119]], np.float32), np.array([0.9], np.float32), np.zeros(1, np.int64))
+    seen = draw_prediction(image, Prediction({"det": low}), CLASSES)
+    style = TextStyle.for_image((120, 200))
+    width, height = style.size("person 90")
+    top = 120 - 2 * height
+    label = np.zeros((height, width, 3), np.uint8)
+    draw_label(label, "person 90", (0, 0), class_color("person"), style)
+    assert (seen[top:top + height, 20:20 + width] == label).all()
 
 
 def test_a_legend_of_many_names_leaves_a_small_picture_free(image):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtzoo.visualization.text import TextStyle, draw_legend, place_label
+from mtzoo.visualization.text import Legend, TextStyle, place_label
 
 
 @given(st.tuples(*[st.integers(-50, 250)] * 4), st.lists(st.tuples(*[st.integers(0, 150)] * 4), max_size=4))
@@ -11,7 +11,7 @@ def test_a_label_starts_inside_the_image(box, taken):
     x1, y1, x2, y2 = box
     x, y = place_label((min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)), (40, 12), taken, (200, 200))
     assert 0 <= x <= 160
-    assert y >= 0
+    assert 0 <= y <= 188
 
 
 def test_a_label_avoids_another():
@@ -45,9 +45,30 @@ def test_a_name_too_long_for_the_picture_ends_in_dots_before_its_note():
 
 def test_a_legend_of_a_name_that_is_too_long_stays_in_the_picture():
     picture = np.full((96, 160, 3), 100, np.uint8)
-    draw_legend(picture, [("a very long name of a class, longer than the picture", (0, 0, 255))], TextStyle.for_image((96, 160)))
+    name = "a very long name of a class, longer than the picture"
+    Legend.laid_out([(name, (0, 0, 255))], TextStyle.for_image((96, 160)), (96, 160)).draw(picture)
     assert (picture == (0, 0, 255)).all(axis=2).any(), "its colour"
     assert (picture[:, -1] == 100).all(), "nothing runs over the edge"
+
+
+def test_a_legend_whose_first_name_fills_the_line_names_it_before_the_count():
+    picture = np.full((96, 160, 3), 100, np.uint8)
+    entries = [("a very long name of a class, longer than the picture", (0, 0, 255)), ("car", (0, 255, 0)), ("bus", (255, 0, 0))]
+    legend = Legend.laid_out(entries, TextStyle.for_image((96, 160)), (96, 160))
+    ((first, count),) = legend.lines
+    assert first.name.startswith("a very long ")
+    assert first.name.endswith("...")
+    assert count.name == "+2"
+    legend.draw(picture)
+    assert (picture == (0, 0, 255)).all(axis=2).any(), "its colour"
+    assert (picture[:, -1] == 100).all(), "nothing runs over the edge"
+
+
+def test_the_last_of_several_names_makes_way_for_the_count():
+    entries = [(name, (0, 0, 255)) for name in ("car", "bus", "person", "cyclist", "rider", "truck")]
+    ((*shown, count),) = Legend.laid_out(entries, TextStyle.for_image((96, 160)), (96, 160)).lines
+    assert [entry.name for entry in shown] == ["car", "bus"]
+    assert count.name == "+4"
 
 
 def test_all_texts_are_of_one_height():

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from mtzoo.data.convert.coco_subset import coco_files
@@ -11,7 +12,11 @@ from mtzoo.data.convert.image_folder import class_folders
 from mtzoo.data.convert.label_studio import label_studio_files
 from mtzoo.data.convert.listing import Listing, pair_files, within
 from mtzoo.data.convert.pascal import HEADER
+<<<<<<< HEAD
 from mtzoo.data.convert.voc import voc_xmls
+=======
+from mtzoo.data.convert.yolo_names import names_classes
+>>>>>>> 1e0f9e320d53296b1799aea81c825ab9a3be3081
 from mtzoo.data.images import IMAGE_SUFFIXES
 from mtzoo.data.tag_names import FILE
 from mtzoo.errors import UserError, listed
@@ -116,15 +121,15 @@ def _label_files(listing: Listing, files: Sequence[Path]) -> Iterator[Sighting]:
 
 
 def _kind_of_text(listing: Listing, paths: Sequence[Path]) -> tuple[str, str] | None:
-    """(format, what to call it) of label files, by the first of them that say something."""
+    """(format, what to call it) of label files, by the first of them that say something. Where none does, they are those of a YOLO
+    set without a box, if a file names classes."""
     rows: list[list[str]] = []
-    for path in paths[:SAMPLED]:
-        head = listing.head(path)
+    for head in islice((head for path in paths if (head := listing.head(path)).strip()), SAMPLED):
         if HEADER in head[:200]:
             return "pascal", "PASCAL text"
         rows += [line.split() for line in head.splitlines()[:20] if line.strip()]
     if not rows:
-        return None
+        return ("yolo", "YOLO without a box") if paths and names_classes(listing.src) else None
     if all(len(row) in KITTI_COLUMNS and not _is_number(row[0]) for row in rows[:1]):
         return "kitti", "KITTI text"
     if all(map(_is_number, rows[0])) and len(rows[0]) >= 5:

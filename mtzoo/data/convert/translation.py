@@ -12,7 +12,7 @@ from mtzoo.data.convert.classes import MASK_CLASSES, common_class, join_riders, 
 from mtzoo.data.convert.records import LabelledBox, LabelledImage, Remark, Vocabulary
 from mtzoo.data.sources import IGNORE_CATEGORY
 from mtzoo.data.synthetic.labels import CATEGORIES
-from mtzoo.errors import UserError, did_you_mean, listed
+from mtzoo.errors import UserError, listed
 
 VAL_SHARE = 0.1
 MAX_BAD_IMAGES = 0.1
@@ -142,8 +142,14 @@ def check_names(options: Options, seen: set[str], src: Path) -> None:
     parts = [part for parts in options.union.values() for part in parts]
     missing = [name for name in dict.fromkeys([*options.rename, *parts]) if name not in seen]
     if missing:
-        told = ", ".join(f"'{name}'{did_you_mean(name, seen).replace(';', ',', 1)}" for name in missing)
+        told = ", ".join(f"'{name}'{_meant(name, seen)}" for name in missing)
         raise UserError(f"--rename, --ignore, --union: {src} has no category {told}; it has {listed(seen)}", whole=True)
+
+
+def _meant(name: str, seen: set[str]) -> str:
+    """The category that a misspelt name means, for the message; all are told at its end."""
+    close = get_close_matches(name, seen, n=1)
+    return f", did you mean '{close[0]}'?" if close else ""
 
 
 def check_targets(options: Options, vocabulary: Vocabulary, for_tasks: bool) -> None:

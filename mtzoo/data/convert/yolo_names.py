@@ -46,9 +46,14 @@ def names_beside(src: Path, labels: Collection[Path]) -> tuple[str, ...]:
     return found[own[0]]
 
 
+def names_classes(src: Path) -> bool:
+    """Whether any file of a folder names classes."""
+    return bool(_lists(src) or _naming_yamls(src))
+
+
 def check_named(src: Path) -> None:
     """Raises UserError for a folder without any file that names classes."""
-    if _lists(src) or _naming_yamls(src):
+    if names_classes(src):
         return
     above = src.absolute().parent / "data.yaml"
     hint = f"; {above} lies above it: --data {above} reads its whole set" if above.is_file() else ""

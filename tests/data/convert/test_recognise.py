@@ -32,6 +32,23 @@ def test_several_labellings_of_the_same_images_are_all_seen(tmp_path):
     assert [s.format for s in recognise(tmp_path, tmp_path / "masks")] == ["masks"]
 
 
+@pytest.mark.parametrize(("names", "text"), [("data.yaml", "names: [a]"), ("classes.txt", "a")])
+def test_empty_label_files_are_those_of_yolo_where_classes_are_named(names, text, tmp_path):
+    write_image(tmp_path / "images" / "a.jpg")
+    write_text(tmp_path / "labels" / "a.txt", "")
+    with pytest.raises(UserError, match="no layout is recognised"):
+        recognise(tmp_path)
+    write_text(tmp_path / names, text)
+    assert [(s.format, s.what) for s in recognise(tmp_path)] == [("yolo", "YOLO without a box: 1 text files in labels")]
+
+
+def test_label_files_are_known_by_those_that_say_something_however_late(tmp_path):
+    for number in range(60):
+        write_image(tmp_path / "images" / f"{number:02d}.jpg")
+        write_text(tmp_path / "labels" / f"{number:02d}.txt", "0 0.5 0.5 0.1 0.1" if number == 59 else "")
+    assert [(s.format, s.what) for s in recognise(tmp_path)] == [("yolo", "YOLO boxes: 60 text files in labels")]
+
+
 def test_a_folder_of_nothing_known_says_what_there_is(tmp_path):
     write_image(tmp_path / "a.jpg")
     with pytest.raises(UserError, match=r"no layout is recognised \(1 .jpg\); name the format"):

@@ -40,6 +40,13 @@ def test_all_names_that_are_not_there_are_told_at_once(tmp_path):
         converted("coco", src, tmp_path / "out", Options(rename={"weel": "ignore"}, union={"rear": ("glas", "light")}))
 
 
+def test_a_name_like_none_of_the_set_s_is_told_with_those_once(tmp_path):
+    src = write_parts(tmp_path / "src", a={"bumper": [10, 20, 20, 10]}, b={"glass": [12, 4, 10, 8]})
+    with pytest.raises(UserError, match=r"has no category 'nosuch'; it has bumper, glass, light, \w+$") as caught:
+        converted("coco", src, tmp_path / "out", Options(rename={"nosuch": "ignore"}))
+    assert str(caught.value).count("bumper") == 1
+
+
 def test_own_names_are_kept_where_none_is_a_task_s(tmp_path):
     src = write_parts(tmp_path / "src", a={"bumper": [10, 20, 20, 10], "glass": [1, 1, 9, 9]}, b={"glass": [12, 4, 10, 8]})
     assert converted("coco", src, tmp_path / "out", Options(classes="auto")).summary.classes == "own"
