@@ -12,11 +12,8 @@ from mtzoo.data.convert.image_folder import class_folders
 from mtzoo.data.convert.label_studio import label_studio_files
 from mtzoo.data.convert.listing import Listing, pair_files, within
 from mtzoo.data.convert.pascal import HEADER
-<<<<<<< HEAD
 from mtzoo.data.convert.voc import voc_xmls
-=======
 from mtzoo.data.convert.yolo_names import names_classes
->>>>>>> 1e0f9e320d53296b1799aea81c825ab9a3be3081
 from mtzoo.data.images import IMAGE_SUFFIXES
 from mtzoo.data.tag_names import FILE
 from mtzoo.errors import UserError, listed
