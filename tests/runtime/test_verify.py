@@ -76,7 +76,7 @@ def test_no_images(model_path, tmp_path, capsys):
         verify(model_path, [])
     assert main(["verify", str(model_path), "--images", str(tmp_path)]) == 2
     assert main(["verify", str(model_path), "--images", str(tmp_path / "none")]) == 2
-    assert "no such folder" in capsys.readouterr().err
+    assert "none: no such file or folder; check the path" in capsys.readouterr().err
 
 
 def test_rows_are_compared_one_by_one():
