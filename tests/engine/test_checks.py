@@ -68,7 +68,7 @@ BACKBONE = {"name": "backbone", "type": "VarGNetV2", "width": 0.5}
      r"tasks\.seg\.loss\.lovasz.*did you mean 'lovasz_weight'"),
     (lambda v: task(v, "seg", loss={"type": "SegmentationLoss", "class_weights": [1.0]}),
      r"tasks\.seg\.loss: class_weights: 1 values for 3 classes"),
-    (lambda v: task(v, "seg", loss={"type": "SegmentationLoss", "class_weights": "heavy"}), r"tasks\.seg\.loss: "),
+    (lambda v: task(v, "seg", loss={"type": "SegmentationLoss", "class_weights": "heavy"}), r"tasks\.seg\.loss\.class_weights: expected a list, got 'heavy'"),
     (lambda v: {**v, "fusion_bn_patterns": {1: ["nodes.backbon.*"], 2: ["nodes.*"]}}, r"'nodes\.backbon\.\*' matches no layer"),
     (lambda v: {**v, "fusion_bn_patterns": {1: ["nodes.backbone.*", "nodes.neck.*"]}},
      r"after step 2 'nodes\.\w+_head.*would still have BN; add a pattern"),
