@@ -13,11 +13,11 @@ from mmengine.config import Config
 from mmengine.config import config as mmengine_config
 
 from mtzoo.config.overrides import TABLES, TOP_KEYS, override, select_tasks
-from mtzoo.config.plain import plain, shown_object
+from mtzoo.config.plain import plain
 from mtzoo.config.schema import ExperimentConfig
 from mtzoo.config.task import AuxiliaryHead, LossSpec, TaskConfig
 from mtzoo.data.sources import SOURCES, Source
-from mtzoo.errors import UserError, did_you_mean, shown
+from mtzoo.errors import UserError, did_you_mean, one_line, shown, without_middle
 from mtzoo.graph_spec import NodeSpec
 from mtzoo.plain_data import build, convert
 
@@ -49,7 +49,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a config is code: anything may come out of it, SystemExit too
-        raise UserError(f"{path}: {type(error).__name__}: {shown_object(str(error))}") from error
+        raise UserError(f"{path}: {type(error).__name__}: {without_middle(one_line(str(error)))}") from error
     try:
         values = plain({key: value for key, value in values.items() if not key.startswith("_")})
     except UserError as error:

@@ -40,7 +40,7 @@ def test_a_described_network_is_the_same_one(described):
     ({"leaf": "Leaf"}, "no leaf is called 'Leaf'"), ({"leaf": "ImageQuant"}, "no leaf is called"),
     ({"leaf": ["x"]}, "no leaf is called"), ({"reads": ["nowhere"]}, "paths of earlier leaves"),
     ({"at": "first"}, "'at', a whole number"), ({"huge": 1}, "no such parameter"), ({"out_channels": 1 << 30}, "plain numbers up to"),
-    ({"weight": 1}, r"leaf .a.\.weight=1: expected Tensor"), ({"activation": "exec"}, "activation='exec'"),
+    ({"weight": 1}, r"leaf .a.\.weight=1: expected plain numbers"), ({"activation": "exec"}, "activation='exec'"),
 ])
 def test_what_describes_no_leaf(described, change, message):
     _, leaves, outputs = described
