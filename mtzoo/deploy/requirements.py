@@ -8,9 +8,13 @@ SAFE_WEIGHT = 64  # 255 * 64 * 2 = 32640 fits into 16 bits with a sign
 WIDE_SUMS = "u8s8-dot-product-32bit"
 """Products of uint8 and int8 have to be summed in 32 bits. x86 without VNNI sums pairs of them in 16 bits, which saturate."""
 FLOAT_MAPS = "float32-maps"
-"""Some sums leave their convolution as float32, for a skip or to the outputs, so the runtime must not compute in bf16 or fp16."""
+"""Some results are written as float32 before they are rounded: sums that leave their convolution, means, products, enlarged maps. So
+the runtime must not compute in bf16 or fp16."""
 WITHIN_KERNEL = ("Relu", "Clip", "Mul", "Round")
 """What runtimes do to a sum before the convolution writes it."""
+OF_MORE_BITS = ("MatMul", "ReduceSum", "ReduceMean", "AveragePool", "GlobalAveragePool")
+"""Operators that make results of more than 8 bits of maps that have 8. Linear Resize and products of two maps do so, too. Sums of two
+maps stay exact where they were measured."""
 
 
 def largest_weights(model: onnx.ModelProto) -> dict[str, int]:
@@ -59,7 +63,8 @@ def requirements(model: onnx.ModelProto) -> tuple[str, ...]:
 
 
 def float_results(model: onnx.ModelProto) -> list[str]:
-    """The convolutions whose results are not integers of 8 bits at once. In float16 and bfloat16 these are not exact."""
+    """The outputs of operators whose results are not integers of 8 bits at once. In float16 and bfloat16 these are not exact."""
+    stored = {tensor.name for tensor in model.graph.initializer}
     readers: dict[str, list[onnx.NodeProto]] = {}
     for node in model.graph.node:
         for name in node.input:
@@ -69,4 +74,18 @@ def float_results(model: onnx.ModelProto) -> list[str]:
         return bool(readers.get(name)) and all(
             node.op_type == "QuantizeLinear" or node.op_type in WITHIN_KERNEL and rounded(node.output[0]) for node in readers[name])
 
-    return [node.name for node in model.graph.node if node.op_type == "Conv" and not rounded(node.output[0])]
+    def rounded_later(name: str) -> bool:
+        passed = (*WITHIN_KERNEL, *OF_MORE_BITS, "Add")
+        return any(node.op_type == "QuantizeLinear" or node.op_type in passed and rounded_later(node.output[0])
+                   for node in readers.get(name, ()))
+
+    return [node.output[0] for node in model.graph.node
+            if node.op_type == "Conv" and not rounded(node.output[0])
+            or _has_more_bits(node, stored) and rounded_later(node.output[0])]
+
+
+def _has_more_bits(node: onnx.NodeProto, stored: set[str]) -> bool:
+    """stored: names of constants."""
+    if node.op_type == "Resize":
+        return any(attribute.name == "mode" and attribute.s == b"linear" for attribute in node.attribute)
+    return node.op_type in OF_MORE_BITS or node.op_type == "Mul" and not stored & set(node.input)
