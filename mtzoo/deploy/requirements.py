@@ -74,14 +74,14 @@ def float_results(model: onnx.ModelProto) -> list[str]:
         return bool(readers.get(name)) and all(
             node.op_type == "QuantizeLinear" or node.op_type in WITHIN_KERNEL and rounded(node.output[0]) for node in readers[name])
 
-    def rounded_later(name: str) -> bool:
-        passed = (*WITHIN_KERNEL, *OF_MORE_BITS, "Add")
-        return any(node.op_type == "QuantizeLinear" or node.op_type in passed and rounded_later(node.output[0])
-                   for node in readers.get(name, ()))
-
+    rounded_later = set()  # names of what reaches a QuantizeLinear as a float
+    for node in reversed(model.graph.node):
+        passed = node.op_type in (*WITHIN_KERNEL, *OF_MORE_BITS, "Add") and node.output[0] in rounded_later
+        if passed or node.op_type == "QuantizeLinear":
+            rounded_later.update(node.input)
     return [node.output[0] for node in model.graph.node
             if node.op_type == "Conv" and not rounded(node.output[0])
-            or _has_more_bits(node, stored) and rounded_later(node.output[0])]
+            or _has_more_bits(node, stored) and node.output[0] in rounded_later]
 
 
 def _has_more_bits(node: onnx.NodeProto, stored: set[str]) -> bool:
